@@ -1,0 +1,196 @@
+"""Which files are ETL files, of which set, and a mapped view of their records.
+
+A file is recognized by its size and its content; its name decides only where both leave a choice (short files
+of ETL8G and ETL9G, whose records have the same length), and gives the file its number.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.charset import jis_to_char
+from fastetl.errors import FastetlError, message
+from fastetl.layouts import ETL8G, LAYOUTS, Layout
+
+__all__ = ["EtlFile", "find_files", "recognize"]
+
+_NAME = re.compile(r"^(ETL\d+[A-Z]*)_(\d+)$", re.IGNORECASE)
+# Sets that this version does not read: only to tell the user what the file probably is.
+_OTHER_RECORDS = {2052: "ETL1, 6 or 7", 2745: "ETL2", 2952: "ETL3, 4 or 5", 512: "ETL8B2", 576: "ETL9B"}
+_PROBE = 64  # records whose headers must make sense
+
+
+@dataclass(frozen=True)
+class EtlFile:
+    """One recognized file. `tail` counts the bytes after its last whole record (0 in a sound file)."""
+
+    path: Path
+    layout: Layout
+    count: int
+    tail: int
+    number: int | None
+
+    @cached_property
+    def raw(self) -> NDArray[np.uint8]:
+        """uint8 (bytes,): the file, mapped read-only."""
+        try:
+            with self.path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise FastetlError(message("cannot map the file", file=self.path, found=error, do="check it")) from error
+        return np.frombuffer(mapped, np.uint8)
+
+    @property
+    def records(self) -> NDArray[Any]:
+        """Structured (count,) view of the mapped records, fields as in the layout."""
+        return self.raw[: self.count * self.layout.record_bytes].view(self.layout.dtype)
+
+    @property
+    def is_model_pattern(self) -> bool:
+        """Whether this is the file with the textbook hand, which no writer wrote."""
+        return self.number is not None and self.number == self.layout.model_file
+
+    def require_whole(self) -> None:
+        """Raise FastetlError if the file ends inside a record."""
+        if self.tail:
+            raise FastetlError(
+                message(
+                    "the file ends inside a record",
+                    file=self.path,
+                    record=self.count,
+                    offset=self.count * self.layout.record_bytes,
+                    expected=f"{self.layout.record_bytes} bytes",
+                    found=f"{self.tail}",
+                    do="download or copy it again",
+                )
+            )
+
+
+def _refuse(path: Path, size: int, head: bytes) -> FastetlError:
+    likely = [name for length, name in _OTHER_RECORDS.items() if size and size % length == 0]
+    found = f"{size:,} bytes beginning {head[:8].hex(' ') or 'with nothing'}"
+    if likely:
+        found += f" (the size would fit {' or '.join(likely)}, which this version does not read)"
+    return FastetlError(
+        message(
+            "not a file of a known set",
+            file=path,
+            expected=f"records of {' or '.join(layout.name for layout in LAYOUTS)} ({ETL8G.record_bytes} bytes each)",
+            found=found,
+            do="give the unpacked files, such as ETL8G_01",
+        )
+    )
+
+
+def _plausible(records: NDArray[Any]) -> bool:
+    """Whether headers look like those of a JIS X 0208 set: almost all codes exist, readings are ASCII."""
+    codes = records["code"].tolist()
+    known = sum(jis_to_char(c) is not None for c in codes)
+    readings = records["reading"].tolist()
+    ascii_ = sum(all(32 <= b < 127 or b == 0 for b in r) for r in readings)
+    return known * 4 >= len(codes) * 3 and ascii_ * 4 >= len(codes) * 3 and bool((records["sex"] <= 2).mean() > 0.75)
+
+
+def _choose(raw: NDArray[np.uint8], named: str | None) -> Layout | None:
+    """ETL8G or ETL9G? One writer's data set has 956 or 3,036 records: see where the first code comes again."""
+    candidates = [layout for layout in LAYOUTS if layout.record_bytes == ETL8G.record_bytes]
+    most = max(layout.data_set for layout in candidates) + 1
+    probe = raw[: min(len(raw) // ETL8G.record_bytes, most) * ETL8G.record_bytes].view(ETL8G.dtype)
+    if not _plausible(probe[:_PROBE]):
+        return None
+    codes = probe["code"]
+    again = np.flatnonzero(codes[1:] == codes[0]) + 1
+    for layout in candidates:
+        if again.size and again[0] == layout.data_set:
+            return layout
+    for layout in candidates:
+        if named == layout.name:
+            return layout
+    # A single data set of 956 codes cannot be one of 3,036.
+    return ETL8G if len(probe) <= ETL8G.data_set or again.size else None
+
+
+def recognize(path: Path) -> EtlFile:
+    """The set and size of one file. Raises FastetlError if it is unreadable, empty or not of a known set."""
+    match = _NAME.match(path.stem if path.suffix else path.name)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(ETL8G.record_bytes)
+    except OSError as error:
+        raise FastetlError(message("cannot read the file", file=path, found=error.strerror, do="check it")) from error
+    if size < ETL8G.record_bytes:
+        if not size:
+            raise FastetlError(
+                message("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
+            )
+        raise _refuse(path, size, head)
+    number = int(match.group(2)) if match else None
+    count, tail = divmod(size, ETL8G.record_bytes)
+    trial = EtlFile(path, ETL8G, count, tail, number)
+    layout = _choose(trial.raw, match.group(1).upper() if match else None)
+    if layout is None:
+        raise _refuse(path, size, head)
+    return EtlFile(path, layout, count, tail, number)
+
+
+def find_files(paths: Iterable[Path]) -> list[EtlFile]:
+    """All ETL files among `paths`: files are taken as they are, folders are searched (with their subfolders).
+
+    In a folder, what is not an ETL file by name or content is passed over (ETL8INFO, archives, notes), but a
+    file with an ETL name that cannot be read as one is an error. Sorted by number, then name.
+
+    Raises FastetlError if a path does not exist, nothing is found, or files of two sets are mixed.
+    """
+    found: list[EtlFile] = []
+    paths = list(paths)
+    for path in paths:
+        if path.is_dir():
+            for inner in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")):
+                if _NAME.match(inner.name) or inner.stat().st_size % ETL8G.record_bytes == 0:
+                    try:
+                        found.append(recognize(inner))
+                    except FastetlError:
+                        if _NAME.match(inner.name):
+                            raise
+        elif path.exists():
+            found.append(recognize(path))
+        else:
+            raise FastetlError(message("there is no such file or folder", file=path, do="check the path"))
+    if not found:
+        raise FastetlError(
+            message(
+                "no ETL files here",
+                file=", ".join(map(str, paths)),
+                expected="files such as ETL8G_01",
+                do="unpack ETL8G.zip, or make some with `fastetl synth`",
+            )
+        )
+    unique = {file.path.resolve(): file for file in found}
+    return sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
+
+
+def require_one_set(files: list[EtlFile]) -> Layout:
+    """The layout that all files share. Raises FastetlError if there are two."""
+    layout = files[0].layout
+    for file in files:
+        if file.layout is not layout:
+            raise FastetlError(
+                message(
+                    "files of two sets",
+                    file=file.path,
+                    expected=layout.name,
+                    found=file.layout.name,
+                    do="build each set alone",
+                )
+            )
+    return layout

@@ -1,0 +1,58 @@
+"""Counter-based random numbers: every value is a pure function of (seed, epoch, sample, place).
+
+Source: Philox4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.kernels._jit import jit
+
+__all__ = ["PER_BLOCK", "uniforms"]
+
+PER_BLOCK = 8
+"""Values that one counter yields: four words, each cut into two halves of 16 bits."""
+
+_ROUNDS = 10
+_LOW = np.uint64(0xFFFFFFFF)
+_WORD = np.uint64(32)
+_MULTIPLY_0, _MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_HALF = np.uint64(16)
+_HALF_MASK = np.uint64(0xFFFF)
+
+
+@jit
+def philox(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Four random words for a counter of four words and a key of two; each uint64 below 2**32.
+
+    Products of two words fit 64 bits, so nothing overflows and plain Python gives the same.
+    """
+    for _ in range(_ROUNDS):
+        p0, p1 = _MULTIPLY_0 * c0, _MULTIPLY_1 * c2
+        c0, c1, c2, c3 = (p1 >> _WORD) ^ c1 ^ k0, p1 & _LOW, (p0 >> _WORD) ^ c3 ^ k1, p0 & _LOW
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+    return c0, c1, c2, c3
+
+
+@jit
+def uniforms(samples: NDArray[np.int64], key: NDArray[np.uint64], out: NDArray[np.float32]) -> None:
+    """Fill float32 (B, 8 × blocks) with values evenly spread over the open interval −1 … 1, 65,536 steps.
+
+    samples int64 (B,), at least 0. key uint64 (3,), each below 2**32: seed's low and high word, epoch.
+    """
+    k0, k1, epoch = key[0], key[1], key[2]
+    for b in range(samples.size):
+        sample = np.uint64(samples[b])
+        for block in range(out.shape[1] // PER_BLOCK):
+            words = philox(sample & _LOW, sample >> _WORD, epoch, np.uint64(block), k0, k1)
+            for w in range(4):
+                low, high = words[w] & _HALF_MASK, words[w] >> _HALF
+                at = block * PER_BLOCK + 2 * w
+                # (2 h + 1) / 65536 − 1: exact in float32, symmetrical, never ±1.
+                out[b, at] = np.float32((2.0 * np.float64(low) - 65535.0) / 65536.0)
+                out[b, at + 1] = np.float32((2.0 * np.float64(high) - 65535.0) / 65536.0)

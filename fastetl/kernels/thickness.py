@@ -1,0 +1,70 @@
+"""Thicker and thinner pens: each picture mixed with its 3 × 3 maximum or minimum."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.kernels._jit import jit
+
+__all__ = ["FULL", "thickness"]
+
+FULL = 256
+"""The amount at which a picture is replaced by its maximum."""
+
+
+@jit
+def pad(images: NDArray[np.uint8], b: int, padded: NDArray[np.uint8]) -> None:
+    """Copy a picture into the middle of a border of paper."""
+    side = images.shape[1]
+    for y in range(side):
+        at = (y + 1) * (side + 2) + 1
+        for x in range(side):
+            padded[at + x] = images[b, y, x]
+
+
+@jit
+def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
+    """extreme[i] = maximum of the 3 × 3 pixels whose first is padded[i]."""
+    for i in range(row.size):
+        row[i] = max(max(padded[i], padded[i + 1]), padded[i + 2])
+    for i in range(extreme.size):
+        extreme[i] = max(max(row[i], row[i + stride]), row[i + 2 * stride])
+
+
+@jit
+def smallest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
+    """extreme[i] = minimum of the 3 × 3 pixels whose first is padded[i]."""
+    for i in range(row.size):
+        row[i] = min(min(padded[i], padded[i + 1]), padded[i + 2])
+    for i in range(extreme.size):
+        extreme[i] = min(min(row[i], row[i + stride]), row[i + 2 * stride])
+
+
+@jit
+def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
+    """Change pictures in place: uint8 (B, S, S), ink high, paper outside.
+
+    amounts int16 (B,), −256 … 256: the share of the 3 × 3 maximum (over 0) or minimum (under 0) in 1/256; at 0 the
+    picture stays. Rounded half up.
+    """
+    side = images.shape[1]
+    stride = side + 2
+    padded = np.zeros(stride * stride, np.uint8)
+    row = np.zeros(stride * stride - 2, np.uint8)
+    extreme = np.zeros(stride * side - 2, np.uint8)
+    for b in range(amounts.size):
+        amount = np.int32(amounts[b])
+        if amount == 0:
+            continue
+        pad(images, b, padded)
+        if amount > 0:
+            largest(padded, row, extreme, stride)
+        else:
+            smallest(padded, row, extreme, stride)
+        share = abs(amount)
+        for y in range(side):
+            at = y * stride
+            for x in range(side):
+                mixed = np.int32(images[b, y, x]) * (FULL - share) + np.int32(extreme[at + x]) * share
+                images[b, y, x] = np.uint8((mixed + FULL // 2) >> 8)

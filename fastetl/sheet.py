@@ -1,0 +1,47 @@
+"""A contact sheet: pictures side by side, to look at what is in a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fastetl.atomic import new_file
+from fastetl.dataset import Dataset
+
+__all__ = ["contact_sheet", "write_sheet"]
+
+_LINE = 48  # brightness of the line between pictures
+
+
+def contact_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """uint8 (N, S, S) → uint8 (rows × (S + 1) + 1, columns × (S + 1) + 1): row by row, a thin line between."""
+    side = images.shape[1] + 1
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * side + 1, columns * side + 1), _LINE, np.uint8)
+    for k, image in enumerate(images):
+        y, x = divmod(k, columns)
+        sheet[y * side + 1 : (y + 1) * side, x * side + 1 : (x + 1) * side] = image
+    return sheet
+
+
+def write_sheet(
+    data: Dataset, out: Path, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
+) -> None:
+    """Write a PNG with one row for each of the first `rows` classes drawn at random, a random writer in each column.
+
+    Raises FastetlError if `out` exists or cannot be written.
+    """
+    rng = np.random.default_rng(seed)
+    present = np.unique(data.labels)
+    classes = np.sort(rng.permutation(present)[:rows])
+    picks: list[NDArray[Any]] = []
+    for k in classes.tolist():
+        here = np.flatnonzero(data.labels == k)
+        picks.append(rng.choice(here, columns, replace=len(here) < columns))
+    sheet = contact_sheet(data.images[np.concatenate(picks)], columns)
+    with new_file(out, overwrite) as made:
+        Image.fromarray(sheet).save(made, format="PNG")

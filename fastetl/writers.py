@@ -1,0 +1,51 @@
+"""Who wrote which record. ETL files do not say: a new writer begins where a new data set begins."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.files import EtlFile
+
+__all__ = ["data_sets", "number_writers"]
+
+
+def data_sets(codes: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """int32 (N,): which data set each record of one file belongs to, from 0.
+
+    In a data set every character is written once, in the same order. So the order is learnt from the first data
+    set, and a new one begins where a record falls back in that order by more than half its length: a missing, a
+    doubled or a displaced record does not split a writer, and files of any length work.
+    """
+    if not len(codes):
+        return np.zeros(0, np.int32)
+    again = np.flatnonzero(codes[1:] == codes[0]) + 1
+    length = int(again[again > 1][0]) if (again > 1).any() else len(codes)
+    rank_of = np.full(65536, -1, np.int64)
+    first = codes[:length]
+    rank_of[first[::-1]] = np.arange(length)[::-1]
+    rank = rank_of[codes]
+    # A code that the first data set lacks stands where its predecessor stands.
+    known = np.maximum.accumulate(np.where(rank >= 0, np.arange(len(codes)), 0))
+    rank = np.maximum(rank[known], 0)
+    return np.concatenate([[0], np.cumsum(np.diff(rank) < -(length / 2))]).astype(np.int32)
+
+
+def number_writers(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+    """Writer of each record of each file, from the data sets `within` each file.
+
+    Genuine numbering (5 × (file − 1) + data set for ETL8G) where the files' numbers allow it, otherwise counted
+    through, so that no two files share a writer.
+    """
+    counts = [int(w[-1]) + 1 if len(w) else 0 for w in within]
+    numbers = [file.number for file in files]
+    layout = files[0].layout
+    genuine = len(set(numbers)) == len(numbers) and all(
+        n is not None and 1 <= n <= layout.files and c <= layout.data_sets_per_file
+        for n, c in zip(numbers, counts, strict=True)
+    )
+    if genuine:
+        starts = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers]
+    else:
+        starts = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(int).tolist()
+    return [(w + np.int32(s)).astype(np.int32) for w, s in zip(within, starts, strict=True)]
