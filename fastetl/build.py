@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ def _records(chosen: list[_Selection]) -> dict[str, NDArray[Any]]:
         return np.concatenate([np.asarray(column(c)) for c in chosen]).astype(dtype)
 
     out = {
-        "file": np.concatenate([np.full(len(c.index), c.file.path.name) for c in chosen]),
+        "source": np.concatenate([np.full(len(c.index), c.file.path.name) for c in chosen]),
         "record": joined(lambda c: c.index, "i4"),
         "writer": joined(lambda c: c.writers, "i4"),
         "code": joined(lambda c: c.file.records["code"][c.index], "u2"),
@@ -115,17 +116,27 @@ def _write_pictures(chosen: list[_Selection], size: int, made: Path, progress: P
     from fastetl.kernels.resize import resize_records  # numba: only when it is needed
 
     total = sum(len(c.index) for c in chosen)
-    out = np.lib.format.open_memmap(made / "images.npy", mode="w+", dtype=np.uint8, shape=(total, size, size))
+    buffer = np.empty((_BLOCK, size, size), np.uint8)
     done = 0
-    for part in chosen:
-        starts, layout = part.starts, part.file.layout
-        for at in range(0, len(starts), _BLOCK):
-            block = starts[at : at + _BLOCK]
-            resize_records(part.file.raw, block, layout.height, layout.width, out[done : done + len(block)])
-            done += len(block)
-            if progress is not None:
-                progress(done, total)
-    out.flush()
+    # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
+    with (made / "images.npy").open("wb", buffering=0) as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
+        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+        for part in chosen:
+            starts, layout = part.starts, part.file.layout
+            for at in range(0, len(starts), _BLOCK):
+                block = starts[at : at + _BLOCK]
+                pictures = buffer[: len(block)]
+                resize_records(part.file.raw, block, layout.height, layout.width, pictures)
+                _write_all(file, memoryview(pictures).cast("B"))
+                done += len(block)
+                if progress is not None:
+                    progress(done, total)
+
+
+def _write_all(file: io.FileIO, data: memoryview) -> None:
+    while data:
+        data = data[file.write(data) :]
 
 
 def _write_npz(

@@ -2,7 +2,7 @@
 
 images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
 labels.npy    uint16 (N,), classes: indices into the charset
-records.npz   where each picture came from: file, record, writer, code, sheet, evaluation, sex, age …
+records.npz   where each picture came from: source file, record, writer, code, sheet, evaluation, sex, age …
 dataset.json  format version, charset, preprocessing, sources with sizes and fingerprints, counts, command
 """
 
@@ -143,7 +143,7 @@ def open_dataset(path: str | Path) -> Dataset:
     images = _array(path / "images.npy", "u1", 3, True)
     labels = _array(path / "labels.npy", "u2", 1, False)
     try:
-        with np.load(path / "records.npz", allow_pickle=False) as stored:
+        with (path / "records.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             records = {k: stored[k] for k in stored.files}
     except Exception as error:  # zipfile raises what it likes for a damaged archive
         raise FastetlError(
@@ -216,7 +216,7 @@ def load_labelled(path: str | Path, charset: Charset, preprocessing: Preprocessi
             )
         return replace(data, images=resize(data.images, preprocessing.size), preprocessing=preprocessing)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             images, labels = stored["images"], stored["labels"]
     except Exception as error:  # zipfile raises what it likes for a damaged archive
         raise FastetlError(

@@ -13,22 +13,28 @@ __all__ = ["data_sets", "number_writers"]
 def data_sets(codes: NDArray[np.uint16]) -> NDArray[np.int32]:
     """int32 (N,): which data set each record of one file belongs to, from 0.
 
-    In a data set every character is written once, in the same order. So the order is learnt from the first data
-    set, and a new one begins where a record falls back in that order by more than half its length: a missing, a
-    doubled or a displaced record does not split a writer, and files of any length work.
+    In a data set every character is written once, in the same order. The order is learnt up to where characters
+    begin to come again, and a new data set begins where the records fall back in it by more than half its length
+    and stay there: a missing, doubled or displaced record does not split a writer, and files of any length work.
     """
-    if not len(codes):
+    count = len(codes)
+    if not count:
         return np.zeros(0, np.int32)
-    again = np.flatnonzero(codes[1:] == codes[0]) + 1
-    length = int(again[again > 1][0]) if (again > 1).any() else len(codes)
+    is_first = np.zeros(count, bool)
+    is_first[np.unique(codes, return_index=True)[1]] = True
+    comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
+    length = int(comes_again[0]) if len(comes_again) else count
     rank_of = np.full(65536, -1, np.int64)
-    first = codes[:length]
-    rank_of[first[::-1]] = np.arange(length)[::-1]
+    rank_of[codes[:length][::-1]] = np.arange(length)[::-1]
     rank = rank_of[codes]
-    # A code that the first data set lacks stands where its predecessor stands.
-    known = np.maximum.accumulate(np.where(rank >= 0, np.arange(len(codes)), 0))
+    # A code that the learnt order lacks stands where its predecessor stands.
+    known = np.maximum.accumulate(np.where(rank >= 0, np.arange(count), 0))
     rank = np.maximum(rank[known], 0)
-    return np.concatenate([[0], np.cumsum(np.diff(rank) < -(length / 2))]).astype(np.int32)
+    # The median of three neighbours passes over one displaced record.
+    padded = np.pad(rank, 1, mode="edge")
+    steady = np.median([padded[:-2], rank, padded[2:]], axis=0)
+    falls = np.diff(steady) < -(length / 2)
+    return np.concatenate([[0], np.cumsum(falls)]).astype(np.int32)
 
 
 def number_writers(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:

@@ -1,0 +1,162 @@
+"""Random variation of the pictures that a network is trained on.
+
+What happens to a sample derives from (seed, epoch, sample index) alone: any batch size, order or number of threads
+gives the same pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.errors import FastetlError
+from fastetl.kernels.contrast import contrast
+from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
+from fastetl.kernels.philox import uniforms
+from fastetl.kernels.thickness import FULL, thickness
+from fastetl.kernels.warp import warp
+
+__all__ = ["Augmentation", "augment"]
+
+LARGEST_SIDE = 253
+"""The warp counts the pixels of a picture and its border in 16 bits."""
+
+TABLES = 65
+"""Steps between the palest and the darkest contrast."""
+
+_LIMITS = {
+    "rotation": 180.0,
+    "zoom": 1.0,
+    "aspect": 1.0,
+    "shear": 1.0,
+    "shift": 0.5,
+    "elastic": 0.25,
+    "thickness": 1.0,
+    "contrast": 2.0,
+}
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training picture may be changed. 0 switches a change off; all 0 leaves the pictures as they are."""
+
+    rotation: float = 10.0
+    """Turn by up to this many degrees either way (0–180)."""
+    zoom: float = 0.2
+    """Size by a factor of e^−zoom to e^zoom, log-uniform (0–1)."""
+    aspect: float = 0.15
+    """Width over height by a factor of e^−aspect to e^aspect, log-uniform (0–1)."""
+    shear: float = 0.2
+    """Slant: x moves by up to this share of y, either way (0–1)."""
+    shift: float = 0.06
+    """Move by up to this fraction of the side, in x and in y (0–0.5)."""
+    elastic: float = 0.04
+    """Smooth warp: 4 × 4 places move by up to this fraction of the side, in x and in y (0–0.25)."""
+    thickness: float = 0.5
+    """Share of pictures whose pen becomes thicker or thinner, half of them each (0–1)."""
+    contrast: float = 0.3
+    """Ink to the power of e^−contrast to e^contrast, log-uniform (0–2)."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, limit = getattr(self, field.name), _LIMITS[field.name]
+            if not 0 <= value <= limit:
+                raise FastetlError(f"augmentation: {field.name} must be from 0 to {limit:g}; found {value}")
+
+
+@lru_cache(maxsize=8)
+def contrast_tables(contrast: float) -> NDArray[np.uint8]:
+    """uint8 (65, 256): 255 · (pixel / 255)^e for exponents e from e^−contrast to e^contrast, log-spaced."""
+    exponents = np.exp(np.linspace(-contrast, contrast, TABLES))
+    made = np.floor(255 * (np.arange(256) / 255) ** exponents[:, None] + 0.5).astype(np.uint8)
+    made.flags.writeable = False
+    return made
+
+
+@lru_cache(maxsize=8)
+def positions(side: int) -> NDArray[np.float32]:
+    """float32 (side,): pixel centres, −1 to 1 from edge to edge."""
+    made = ((2 * np.arange(side) + 1) / side - 1).astype(np.float32)
+    made.flags.writeable = False
+    return made
+
+
+def _checked(
+    images: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
+) -> None:
+    """The kernels do not look where they read and write: raise FastetlError before they do."""
+    side = images.shape[-1]
+    square = images.ndim == 3 and images.shape[1] == side and 1 <= side <= LARGEST_SIDE
+    if images.dtype != np.uint8 or not square or not images.flags.c_contiguous:
+        raise FastetlError(
+            f"augment: images must be uint8 (N, S, S), S at most {LARGEST_SIDE}, contiguous; "
+            f"found {images.dtype} {images.shape}"
+        )
+    if indices.dtype != np.int64 or indices.ndim != 1 or samples.dtype != np.int64 or samples.shape != indices.shape:
+        raise FastetlError(f"augment: indices must be int64 (B,); found {indices.dtype} {indices.shape}")
+    if out.dtype != np.uint8 or out.shape != (len(indices), side, side) or not out.flags.c_contiguous:
+        raise FastetlError(
+            f"augment: out must be uint8 ({len(indices)}, {side}, {side}); found {out.dtype} {out.shape}"
+        )
+    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= len(images)):
+        raise FastetlError(
+            f"augment: indices must be from 0 to {len(images) - 1}; found {indices.min()} to {indices.max()}"
+        )
+    if len(samples) and int(samples.min()) < 0:
+        raise FastetlError(f"augment: samples must be at least 0; found {samples.min()}")
+
+
+def augment(
+    images: NDArray[np.uint8],
+    indices: NDArray[np.int64],
+    out: NDArray[np.uint8],
+    *,
+    config: Augmentation,
+    seed: int,
+    epoch: int,
+    samples: NDArray[np.int64] | None = None,
+) -> NDArray[np.uint8]:
+    """Fill out[b] with images[indices[b]], varied, and return `out`.
+
+    images uint8 (N, S, S), ink high, S up to 253, may be memory-mapped. indices int64 (B,). out uint8 (B, S, S),
+    contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the random
+    values derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch, need
+    numbers of their own). Paper (0) comes in where the picture ends. Releases the interpreter lock while it works.
+
+    One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then the pen, then contrast.
+    Raises FastetlError for arrays of another shape or dtype, or an index outside.
+    """
+    samples = indices if samples is None else samples
+    _checked(images, indices, out, samples)
+    if not (0 <= seed < 2**64 and 0 <= epoch < 2**32):
+        raise FastetlError(f"augment: seed must be from 0 to 2**64 − 1, epoch to 2**32 − 1; found {seed}, {epoch}")
+    count, side = len(indices), images.shape[1]
+    # One compiled form for arrays and read-only maps alike.
+    source = np.asarray(images).view()
+    source.flags.writeable = False
+    draws = np.empty((count, ELASTIC if config.elastic else AFFINE), np.float32)
+    uniforms(samples, np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64), draws)
+    maps = np.empty((count, 2, 4, 4), np.float32)
+    amounts = np.empty(count, np.int16)
+    which = np.empty(count, np.int64)
+    parameters(draws, _ranges(config), side, TABLES, maps, amounts, which)
+    warp(source, indices, maps, positions(side), out)
+    if config.thickness:
+        thickness(amounts, out)
+    if config.contrast:
+        contrast(contrast_tables(config.contrast), which, out)
+    return out
+
+
+@lru_cache(maxsize=8)
+def _ranges(config: Augmentation) -> NDArray[np.float64]:
+    # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
+    pen = (config.thickness, FULL, FULL // 2)
+    warps = (math.radians(config.rotation), config.zoom, config.aspect, config.shear, config.shift, config.elastic)
+    made = np.array([*warps, *pen], np.float64)
+    made.flags.writeable = False
+    return made

@@ -1,0 +1,203 @@
+"""Shuffled, augmented batches, made in a thread beside the training step and resumable at any step."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.augment import Augmentation, augment
+from fastetl.errors import FastetlError
+
+__all__ = ["Batch", "Batches", "Source"]
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
+"""Pictures uint8 (B, S, S) and their classes int32 (B,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Samples of one dataset to draw batches from.
+
+    images: uint8 (N, S, S), ink high, may be memory-mapped. labels: integers (N,). indices: int64, the samples to
+    use. weight: the share of an epoch's pictures, relative to the other sources' weights.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.integer[Any]]
+    indices: NDArray[np.int64]
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.ndim != 3 or self.images.dtype != np.uint8 or self.images.shape[1] != self.images.shape[2]:
+            raise FastetlError(
+                f"batches: images must be uint8 (N, S, S); found {self.images.dtype} {self.images.shape}"
+            )
+        if self.labels.shape != (count,):
+            raise FastetlError(f"batches: {count} images need as many labels; found {self.labels.shape}")
+        if self.indices.ndim != 1 or not len(self.indices) or self.indices.dtype.kind not in "iu":
+            raise FastetlError(
+                f"batches: indices must be int64 (M,), M at least 1; found {self.indices.dtype} {self.indices.shape}"
+            )
+        if int(self.indices.min()) < 0 or int(self.indices.max()) >= count:
+            raise FastetlError(f"batches: indices must be from 0 to {count - 1}")
+        if not 0 < self.weight < float("inf"):
+            raise FastetlError(f"batches: a weight must be over 0; found {self.weight}")
+
+
+class Batches:
+    """Batches of shuffled, augmented pictures from one source or a mixture of several.
+
+    An epoch has as many pictures as all sources' indices together, less the remainder that fills no batch. Each
+    source has the share that its weight says: a source too small for its share is gone through again, each time
+    augmented anew; from a source too large another part is taken each epoch. Within a batch the sources stand one
+    after another. Everything derives from (seed, epoch), so an epoch taken up at a step gives the batches that an
+    epoch never interrupted gives.
+    """
+
+    waited: float
+    """Seconds that the consumer of the newest epoch has waited for batches so far."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation | None,
+        prefetch: int = 1,
+    ) -> None:
+        """`prefetch` batches are kept ready by a thread; 0 makes each when it is asked for.
+
+        Raises FastetlError for sources of different picture sizes, or fewer samples than one batch.
+        """
+        if not sources or len({source.images.shape[1:] for source in sources}) != 1:
+            raise FastetlError(
+                f"batches: the sources' pictures differ in size: {[s.images.shape[1:] for s in sources]}. "
+                "Build the datasets with one --size"
+            )
+        self.sources = tuple(sources)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augmentation = augmentation
+        self.prefetch = prefetch
+        self.waited = 0.0
+        total = sum(len(source.indices) for source in self.sources)
+        if not 1 <= batch_size <= total:
+            raise FastetlError(f"batches: batch size {batch_size} does not fit {total} training pictures")
+        if prefetch < 0:
+            raise FastetlError(f"batches: prefetch must be at least 0; found {prefetch}")
+        # Shares are cut at whole pictures so that they sum to the epoch's length.
+        weights = np.array([source.weight for source in self.sources])
+        edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
+        self._counts = np.diff(edges)
+        self._steps = total // batch_size
+
+    def __len__(self) -> int:
+        """Steps of an epoch."""
+        return self._steps
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on.
+
+        The arrays are reused: a batch is valid until the next but one is asked for. What must live longer, or is
+        handed to something that reads it later, must be copied. The thread ends with the iterator: at its end, when
+        it is closed or collected, or when an error (which the consumer gets) stops it.
+
+        Raises FastetlError for a negative epoch or a step outside the epoch.
+        """
+        if epoch < 0 or not 0 <= start <= len(self):
+            raise FastetlError(f"batches: no step {start} of epoch {epoch}; an epoch has {len(self)} steps")
+        self.waited = 0.0
+        return self._made_here(epoch, start) if self.prefetch == 0 else self._made_ahead(epoch, start)
+
+    def _order(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Source, index and augmentation number of every picture of an epoch: int64 (steps, batch size) each."""
+        random = np.random.default_rng([self.seed, epoch])
+        number = 0
+        parts: list[NDArray[np.int64]] = []
+        for k, (source, count) in enumerate(zip(self.sources, self._counts.tolist(), strict=True)):
+            chosen = source.indices[random.permutation(len(source.indices))]
+            rounds, place = np.divmod(np.arange(count), len(chosen))
+            index = chosen[place]
+            # A number of its own for each time that a sample comes up: the first source's first round has its indices.
+            parts.append(np.stack([np.full(count, k), index, number + rounds * len(source.images) + index]))
+            number += (int(rounds[-1]) + 1 if count else 0) * len(source.images)
+        used = len(self) * self.batch_size
+        order = np.concatenate(parts, 1)[:, random.permutation(int(self._counts.sum()))[:used]]
+        order = order.reshape(3, len(self), self.batch_size)
+        if len(self.sources) > 1:
+            order = np.take_along_axis(order, np.argsort(order[:1], axis=2, kind="stable"), 2)
+        return order[0], order[1], order[2]
+
+    def _buffers(self) -> Batch:
+        side = self.sources[0].images.shape[1]
+        return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
+
+    def _fill(self, made: Batch, epoch: int, *row: NDArray[np.int64]) -> None:
+        """Make one batch, source by source, from the rows of `_order` of one step."""
+        images, labels = made
+        which, index, sample = row
+        bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
+        for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
+            chosen, out = index[lo:hi], images[lo:hi]
+            if self.augmentation is None:
+                out[:] = source.images[chosen]
+            else:
+                config, numbers = self.augmentation, sample[lo:hi]
+                augment(source.images, chosen, out, config=config, seed=self.seed, epoch=epoch, samples=numbers)
+            labels[lo:hi] = source.labels[chosen]
+
+    def _made_here(self, epoch: int, start: int) -> Iterator[Batch]:
+        order = self._order(epoch)
+        ring = [self._buffers() for _ in range(2)]
+        for step in range(start, len(self)):
+            begin = time.perf_counter()
+            made = ring[step % 2]
+            self._fill(made, epoch, *(part[step] for part in order))
+            self.waited += time.perf_counter() - begin
+            yield made
+
+    def _made_ahead(self, epoch: int, start: int) -> Iterator[Batch]:
+        free: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        ready: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                order = self._order(epoch)
+                for step in range(start, len(self)):
+                    made = free.get()
+                    if made is None:
+                        return
+                    self._fill(made, epoch, *(part[step] for part in order))
+                    ready.put(made)
+            except BaseException as error:  # the consumer raises it
+                ready.put(error)
+
+        # Two are the consumer's, this one and the one before.
+        for _ in range(self.prefetch + 2):
+            free.put(self._buffers())
+        thread = threading.Thread(target=work, name="batches", daemon=True)
+        thread.start()
+        before: Batch | None = None
+        try:
+            for _ in range(start, len(self)):
+                begin = time.perf_counter()
+                made = ready.get()
+                self.waited += time.perf_counter() - begin
+                if isinstance(made, BaseException):
+                    raise made
+                yield made
+                if before is not None:
+                    free.put(before)
+                before = made
+        finally:
+            free.put(None)
+            thread.join()

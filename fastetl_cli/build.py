@@ -1,0 +1,38 @@
+"""fastetl build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastetl.build import BuildConfig, build
+from fastetl_cli.base import Command, Out, Source, bar, notes, out, show_json
+
+
+@dataclass(frozen=True)
+class Build(Command):
+    """Records → dataset: select characters by JIS code, decode and resize in one pass."""
+
+    src: Source
+    """A file or folder of ETL8G or ETL9G."""
+    out: Out
+    """The dataset directory (or .npz file) to write."""
+    config: BuildConfig = BuildConfig()
+    overwrite: bool = False
+    """Replace OUT if it exists."""
+
+    def run(self) -> int:
+        """Write the dataset and say what went in."""
+        with bar("build") as progress:
+            result = build([self.src], self.out, self.config, overwrite=self.overwrite, progress=progress)
+        if self.json:
+            show_json(result)
+            return 0
+        out.print(
+            f"{result.out}: {result.images:,} pictures of {result.classes} characters by {result.writers} writers, "
+            f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
+        )
+        if result.missing:
+            notes.print(f"No sample of: {result.missing}")
+        if result.unknown_codes:
+            notes.print(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
+        return 0

@@ -1,0 +1,44 @@
+"""fastetl inspect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastetl.inspection import FileReport, inspect
+from fastetl_cli.base import Command, Paths, bar, out, show_json, show_table
+
+
+def _row(report: FileReport) -> list[object]:
+    last = report.first_writer + report.writers - 1
+    return [
+        Path(report.file).name,
+        report.set,
+        f"{report.records:,}",
+        f"{report.writers} ({report.first_writer}–{last})",
+        f"{report.characters} ({report.hiragana} + {report.kanji})",
+        "genuine" if report.genuine else "not known",
+        "; ".join(report.odd) or "nothing",
+    ]
+
+
+@dataclass(frozen=True)
+class Inspect(Command):
+    """What these files are, whether they are whole, what is odd in them."""
+
+    paths: Paths
+    """ETL files or folders of them."""
+
+    def run(self) -> int:
+        """Print one row a file."""
+        with bar("inspect") as progress:
+            reports = inspect(self.paths, progress=progress)
+        if self.json:
+            show_json(reports)
+            return 0
+        columns = ["file", "set", "records", "writers", "characters (hiragana + kanji)", "fingerprint", "odd"]
+        show_table(f"{len(reports)} files", columns, map(_row, reports))
+        out.print(
+            f"{sum(r.records for r in reports):,} records, {sum(bool(r.odd) for r in reports)} files with something odd"
+        )
+        return 0

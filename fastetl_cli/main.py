@@ -1,0 +1,94 @@
+"""The command `fastetl`: finds the command's module, reads its options, runs it.
+
+Only the module of the command given is imported, so that `fastetl build` does not wait for JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "quickstart": "the whole way on handwriting it makes itself: synth → build → train → evaluate → export → verify",
+    "synth": "write ETL8G files in the exact format, by synthetic writers",
+    "inspect": "what these files are, whether they are whole, what is odd in them",
+    "build": "records → dataset",
+    "sheet": "a contact sheet of a dataset, to look at",
+    "train": "train the network on a dataset",
+    "evaluate": "accuracy by class and by writer, confusions, calibration, pictures",
+    "baseline": "k-nearest neighbours and random forest on the same split",
+    "export": "run → Core ML and ONNX, verified",
+    "verify": "check an exported package again, on any machine",
+    "recognize": "the five likeliest characters of a picture or a folder of pictures",
+}
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: fastetl COMMAND …",
+            "",
+            "From the ETL handwriting database to a verified Core ML recognizer.",
+            "",
+            *lines,
+            "",
+            "fastetl COMMAND --help tells its options. Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.",
+        ]
+    )
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"fastetl {version('fastetl')}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(_usage() + "\n")
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        sys.stdout.write(_version() + "\n")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        sys.stderr.write(f"fastetl: no command {name!r}; expected one of {', '.join(COMMANDS)}\n")
+        return 2
+    return _run(name, rest)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    from fastetl.errors import FastetlError
+
+    try:
+        import tyro
+
+        module = importlib.import_module(f"fastetl_cli.{name}")
+        kind = getattr(module, name.capitalize())
+        config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+        command = tyro.cli(kind, args=arguments, prog=f"fastetl {name}", config=config)
+        return int(command.run())
+    except KeyboardInterrupt:
+        sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except (FastetlError, MemoryError, OSError) as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        else:
+            sys.stderr.write(f"fastetl {name}: {' '.join(str(error).split()) or type(error).__name__}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

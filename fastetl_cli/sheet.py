@@ -1,0 +1,41 @@
+"""fastetl sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fastetl.dataset import open_dataset
+from fastetl.sheet import write_sheet
+from fastetl_cli.base import Command, DatasetPath, out, show_json
+
+
+@dataclass(frozen=True)
+class Sheet(Command):
+    """A contact sheet: one row a character, columns by different writers."""
+
+    dataset: DatasetPath
+    """A dataset directory."""
+    png: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PNG")]
+    """The picture to write."""
+    rows: int = 24
+    """Characters, drawn at random."""
+    columns: int = 16
+    """Samples of each."""
+    seed: int = 0
+    """Another seed shows others."""
+    overwrite: bool = False
+    """Replace PNG if it exists."""
+
+    def run(self) -> int:
+        """Write the picture."""
+        data = open_dataset(self.dataset)
+        write_sheet(data, self.png, rows=self.rows, columns=self.columns, seed=self.seed, overwrite=self.overwrite)
+        if self.json:
+            show_json({"png": self.png})
+        else:
+            out.print(self.png)
+        return 0

@@ -1,0 +1,49 @@
+"""Records made for the tests: no ETL data enters the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastetl.charset import HIRAGANA_SMALL
+from fastetl.layouts import ETL8G, Layout
+
+Records = NDArray[Any]
+KANJI = range(0x3021, 0x3021 + 60)
+
+
+def make_records(
+    writers: int, codes: list[int] | None = None, layout: Layout = ETL8G, seed: int = 0, blank: bool = False
+) -> Records:
+    """`writers` data sets of the given JIS codes, with noise for pictures and plausible headers."""
+    rng = np.random.default_rng(seed)
+    if codes is None:
+        codes = [*HIRAGANA_SMALL.codes.tolist()[:60], *KANJI, *HIRAGANA_SMALL.codes.tolist()[60:]]
+    records = np.zeros(writers * len(codes), layout.dtype)
+    records["code"] = np.tile(np.array(codes, np.uint16), writers)
+    records["reading"] = b"A.HIRA  "
+    records["sheet"] = 1 + np.arange(len(records)) // 160
+    records["number"] = 1 + np.arange(len(records))
+    records["sex"] = 1
+    records["age"] = 20 + np.arange(len(records)) // len(codes)
+    if not blank:
+        records["image"] = rng.integers(0, 256, records["image"].shape, np.uint8)
+    return records
+
+
+@pytest.fixture
+def etl_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write records to a file `name` in a folder `etl` and return its path."""
+
+    def write(name: str = "ETL8G_01", records: Records | None = None, tail: bytes = b"") -> Path:
+        path = tmp_path / "etl" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((make_records(2) if records is None else records).tobytes() + tail)
+        return path
+
+    return write

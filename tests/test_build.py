@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fastetl.build import BuildConfig, build
+from fastetl.charset import HIRAGANA
+from fastetl.dataset import load_labelled, open_dataset
+from fastetl.errors import FastetlError
+from fastetl.kernels._jit import ENABLED
+from fastetl.kernels.decode import decode, decode_twin
+from fastetl.kernels.resize import resize_records
+from fastetl.layouts import ETL8G
+from fastetl.preprocessing import Preprocessing
+from fastetl.sheet import write_sheet
+from tests.conftest import KANJI, make_records
+
+Write = Callable[..., Path]
+
+
+def pillow(levels: Any, size: int) -> Any:
+    """The tutorial's route on levels 0–15: a float picture, Pillow's BILINEAR; here rounded to pixels."""
+    picture = Image.fromarray(levels.astype(np.float32) / np.float32(15))
+    return np.floor(255 * np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)) + 0.5)
+
+
+def test_fused_build_equals_pillow_on_every_pixel_of_a_full_file(etl_file: Write, tmp_path: Path) -> None:
+    codes = [*HIRAGANA.codes.tolist(), *KANJI]
+    records = make_records(-(-4780 // len(codes)), codes)[:4780] if ENABLED else make_records(1, codes[:12])
+    build([etl_file(records=records)], tmp_path / "out", BuildConfig(size=32))
+    data = open_dataset(tmp_path / "out")
+    starts = data.records["record"].astype(np.int64) * 8199 + 60
+    levels = decode_twin(np.frombuffer(records.tobytes(), np.uint8), starts, 127, 128)
+    assert len(data) > (2000 if ENABLED else 5)
+    differing = sum(int((pillow(p, 32) != q).sum()) for p, q in zip(levels, data.images, strict=True))
+    assert differing == 0
+
+
+@settings(max_examples=25 if ENABLED else 3, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([8, 17, 28, 32, 48, 64, 100, 128]), ink=st.integers(0, 15))
+def test_resize_is_the_exact_filter_rounded_half_up(seed: int, size: int, ink: int) -> None:
+    """Against exact rational arithmetic, on pictures with large even areas too, where halves really occur."""
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, 16, (127, 128)) * (rng.random((127, 128)) < 0.5) + ink * (np.arange(128) > 64)
+    levels = np.minimum(levels, 15)
+    packed = (levels[:, ::2] << 4 | levels[:, 1::2]).astype(np.uint8).ravel()
+    raw = np.concatenate([rng.integers(0, 256, 61, np.uint8), packed, rng.integers(0, 256, 9, np.uint8)])
+    out = np.empty((1, size, size), np.uint8)
+    resize_records(raw, np.array([61]), 127, 128, out)
+
+    def weights(n: int) -> Any:
+        top = 2 * max(n, size)
+        i, x = np.arange(n), np.arange(size)
+        return np.maximum(0, top - np.abs((2 * i + 1) * size - (2 * x[:, None] + 1) * n))
+
+    rows, columns = weights(127), weights(128)
+    numerator = 34 * (rows @ levels @ columns.T)
+    denominator = rows.sum(1)[:, None] * columns.sum(1)[None, :]
+    assert (out[0] == (numerator + denominator) // (2 * denominator)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), factor=st.sampled_from([1, 17]))
+def test_decode_equals_its_twin(seed: int, factor: int) -> None:
+    raw = np.random.default_rng(seed).integers(0, 256, 3 * 200, np.uint8)
+    starts = np.array([400, 0, 111])
+    out = np.empty((3, 64), np.uint16)
+    decode(raw, starts, np.uint16(factor), out)
+    assert (out.view(np.uint8).reshape(3, 8, 16) == factor * decode_twin(raw, starts, 8, 16)).all()
+
+
+def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> None:
+    first, second = make_records(2, seed=1), make_records(3, seed=2)
+    etl_file("ETL8G_02", second)
+    source = etl_file("ETL8G_01", first).parent
+    result = build([source], tmp_path / "out", BuildConfig(size=16))
+    assert (result.images, result.classes, result.writers, result.missing) == (5 * 71, 71, 5, "")
+    data = open_dataset(tmp_path / "out")
+    assert data.charset == HIRAGANA
+    assert data.images.shape == (355, 16, 16)
+    joined = np.concatenate([first, second])
+    k = 200
+    where = int(data.records["record"][k]) + (len(first) if data.records["source"][k] == "ETL8G_02" else 0)
+    assert joined["code"][where] == HIRAGANA.codes[data.labels[k]] == data.records["code"][k]
+    assert joined["age"][where] == data.records["age"][k]
+    assert sorted(set(data.writers.tolist())) == [0, 1, 5, 6, 7]
+    assert data.about["sources"][0]["bytes"] == first.nbytes
+
+
+def test_npz_is_the_tutorials_array(etl_file: Write, tmp_path: Path) -> None:
+    records = make_records(2)
+    build([etl_file(records=records)], tmp_path / "hiragana.npz", BuildConfig(format="npz"))
+    with np.load(tmp_path / "hiragana.npz") as stored:
+        levels = stored["arr_0"]
+    assert (levels.shape, levels.dtype, levels.max()) == ((71, 2, 127, 128), np.uint8, 15)
+    k = int(np.flatnonzero(records["code"] == HIRAGANA.codes[33])[1])
+    packed = records["image"][k]
+    assert (levels[33, 1, :, ::2] == packed >> 4).all()
+    assert (levels[33, 1, :, 1::2] == packed & 15).all()
+    short = etl_file("ETL8G_02", records[:-1])
+    with pytest.raises(FastetlError, match="'ん' by writer 6"):
+        build([short], tmp_path / "short.npz", BuildConfig(format="npz"))
+    assert not (tmp_path / "short.npz").exists()
+
+
+def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path: Path) -> None:
+    folder = etl_file("ETL8G_01").parent
+    model = etl_file("ETL8G_33", make_records(1))
+    assert build([folder], tmp_path / "a").writers == 2
+    assert build([folder], tmp_path / "b", BuildConfig(model_pattern=True)).writers == 3
+    with pytest.raises(FastetlError, match="--model-pattern"):
+        build([model], tmp_path / "c")
+
+
+def test_missing_characters_and_unknown_codes_are_told(etl_file: Write, tmp_path: Path) -> None:
+    records = make_records(2)
+    records["code"][5] = 0xFFFF
+    keep = records["code"] != HIRAGANA.codes[70]
+    result = build([etl_file(records=records[keep])], tmp_path / "out")
+    assert (result.missing, result.unknown_codes, result.classes) == ("ん", 1, 70)
+
+
+def test_an_existing_output_is_refused_and_a_failed_one_leaves_it(etl_file: Write, tmp_path: Path) -> None:
+    source, out = etl_file(), tmp_path / "out"
+    build([source], out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    with pytest.raises(FastetlError, match="exists already.*--overwrite"):
+        build([source], out)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build([source], out, overwrite=True, progress=stop)
+    with pytest.raises(FastetlError, match="ends inside a record"):
+        build([etl_file("ETL8G_02", tail=b"x")], out, overwrite=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    build([source], out, BuildConfig(size=16), overwrite=True)
+    assert open_dataset(out).images.shape[1] == 16
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(etl_file: Write, tmp_path: Path) -> None:
+    """A limit on the size of a file fails a write just as a full disk does."""
+    source = etl_file()
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    # The kernels must be in numba's cache already, since the cache is written to files too.
+    build([source], tmp_path / "warm")
+    done = subprocess.run(
+        [sys.executable, "-m", "fastetl_cli.main", "build", str(source), str(tmp_path / "out")],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().count("\n") == 0
+    assert "cannot write" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["etl", "warm"]
+
+
+def test_unreadable_file(etl_file: Write, tmp_path: Path) -> None:
+    path = etl_file()
+    path.unlink()
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(FastetlError, match="no such file|cannot read"):
+        build([path], tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["etl"]
+
+
+def cut(path: Path, keep: int) -> None:
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def edit(out: Path, **values: Any) -> None:
+    path = out / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "images cut": (lambda out: cut(out / "images.npy", -5), "images.npy"),
+    "labels gone": (lambda out: (out / "labels.npy").unlink(), "labels.npy"),
+    "labels of floats": (lambda out: np.save(out / "labels.npy", np.zeros(142)), "float64"),
+    "labels too high": (lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)), "below 71"),
+    "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "different lengths"),
+    "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
+    "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
+    "other format": (lambda out: edit(out, format=99), "another format"),
+    "charset doubled": (lambda out: edit(out, charset={"name": "x", "characters": "ああ"}), "more than once"),
+    "preprocessing odd": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_dataset_is_named(etl_file: Write, tmp_path: Path, kind: str) -> None:
+    build([etl_file()], tmp_path / "out", BuildConfig(size=16))
+    damage, expected = DAMAGES[kind]
+    damage(tmp_path / "out")
+    with pytest.raises(FastetlError, match=expected) as caught:
+        open_dataset(tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_split_by_writer_shares_no_writer(etl_file: Write, tmp_path: Path) -> None:
+    build([etl_file(records=make_records(10))], tmp_path / "out", BuildConfig(size=8))
+    data = open_dataset(tmp_path / "out")
+    split = data.split(valid=0.1, test=0.3, seed=3)
+    parts = [set(data.writers[part].tolist()) for part in (split.train, split.valid, split.test)]
+    assert [len(p) for p in parts] == [6, 1, 3]
+    assert len(set.union(*parts)) == 10
+    again = data.split(valid=0.1, test=0.3, seed=4)
+    assert set(data.writers[again.test].tolist()) != parts[2]
+    mixed = data.split(by="sample", valid=0.1, test=0.3)
+    assert len(set(data.writers[mixed.test].tolist())) == 10
+    with pytest.raises(FastetlError, match="too few"):
+        data.subset(np.flatnonzero(data.writers < 2)).split()
+
+
+def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (3, 50, 40), np.uint8), np.array(["あ", "ん", "あ"])
+    np.savez(path, images=images, labels=labels)
+    data = load_labelled(path, HIRAGANA, Preprocessing(size=20))
+    assert data.images.shape == (3, 20, 20)
+    assert data.labels.tolist() == [0, 70, 0]
+    reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
+    assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
+    np.savez(path, images=images, labels=np.array(["あ", "亜", "あ"]))
+    with pytest.raises(FastetlError, match="record 1: .*found '亜'"):
+        load_labelled(path, HIRAGANA, Preprocessing())
+    np.savez(path, images=images.astype(float), labels=labels)
+    with pytest.raises(FastetlError, match="images float64"):
+        load_labelled(path, HIRAGANA, Preprocessing())
+
+
+def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> None:
+    build([etl_file()], tmp_path / "out", BuildConfig(size=16))
+    write_sheet(open_dataset(tmp_path / "out"), tmp_path / "sheet.png", rows=5, columns=4)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (4 * 17 + 1, 5 * 17 + 1)
+        assert len(np.unique(np.asarray(sheet))) > 20
+
+
+def test_layout_views_the_mapped_bytes_without_copying(etl_file: Write) -> None:
+    from fastetl.files import recognize
+
+    file = recognize(etl_file())
+    assert np.shares_memory(file.records, file.raw)
+    assert file.records.dtype == ETL8G.dtype

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, Charset, char_to_jis, jis_to_char, named_or_file
+from fastetl.errors import FastetlError
+
+
+def test_the_71_and_the_75() -> None:
+    assert len(HIRAGANA) == 71
+    assert set(HIRAGANA_SMALL.characters) - set(HIRAGANA.characters) == set("っゃゅょ")
+    assert not set("ぁぃぅぇぉゎゐゑ") & set(HIRAGANA_SMALL.characters)
+    assert HIRAGANA.characters[0] == "あ"
+    assert HIRAGANA.characters[-1] == "ん"
+    assert list(HIRAGANA.codes) == sorted(HIRAGANA.codes)
+
+
+def test_jis_and_back_for_the_whole_table() -> None:
+    codes = [high << 8 | low for high in range(0x21, 0x7F) for low in range(0x21, 0x7F)]
+    characters = {code: jis_to_char(code) for code in codes}
+    known = {code: c for code, c in characters.items() if c is not None}
+    assert len(known) == 6879  # JIS X 0208 has so many
+    assert all(char_to_jis(c) == code for code, c in known.items())
+    assert jis_to_char(0x2422) == "あ"
+    assert jis_to_char(0x2021) is None
+    assert char_to_jis("ｱ") is None  # half-width katakana is another table
+    assert char_to_jis("😀") is None
+
+
+def test_traps_are_not_hiragana() -> None:
+    """平 and 開 have `.HIRA` in their readings, を has not: only the code tells."""
+    assert HIRAGANA.class_of_code[char_to_jis("平") or 0] == -1
+    assert HIRAGANA.class_of_code[char_to_jis("開") or 0] == -1
+    assert HIRAGANA.characters[HIRAGANA.class_of_code[0x2472]] == "を"
+
+
+def test_kanji_and_all_are_what_is_found() -> None:
+    found = [0x3026, 0x2422, 0x3021]
+    assert named_or_file("kanji", found).characters == ("亜", "愛")
+    assert named_or_file("all", found).characters == ("あ", "亜", "愛")
+    with pytest.raises(FastetlError, match="hold no such characters"):
+        named_or_file("kanji", [0x2422])
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("あいあ".encode(), "more than once"),
+        ("あA😀".encode(), "U\\+0041"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b" \n", "empty"),
+    ],
+)
+def test_bad_charset_files(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_bytes(content)
+    with pytest.raises(FastetlError, match=expected):
+        named_or_file(str(path))
+
+
+def test_charset_file_and_unknown_name(tmp_path: Path) -> None:
+    path = tmp_path / "vowels.txt"
+    path.write_text("あ い\nう", encoding="utf-8")
+    assert named_or_file(str(path)) == Charset("vowels", ("あ", "い", "う"))
+    with pytest.raises(FastetlError, match="expected one of hiragana"):
+        named_or_file("hirgana")

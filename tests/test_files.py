@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastetl.charset import jis_to_char
+from fastetl.errors import FastetlError
+from fastetl.files import find_files, recognize
+from fastetl.layouts import ETL8G, ETL9G
+from fastetl.writers import data_sets, number_writers
+from tests.conftest import make_records
+
+Write = Callable[..., Path]
+
+
+def test_layouts_match_the_published_offsets() -> None:
+    assert ETL8G.record_bytes == ETL9G.record_bytes == 8199
+    assert (ETL8G.image_offset, ETL9G.image_offset) == (60, 64)
+    offsets = {name: ETL8G.dtype.fields[name][1] for name in ("code", "reading", "number", "sex", "scanned", "y")}  # type: ignore[index]
+    assert offsets == {"code": 2, "reading": 4, "number": 12, "sex": 18, "scanned": 26, "y": 29}
+
+
+def test_the_set_is_told_by_content_not_by_name(etl_file: Write) -> None:
+    codes = [c for c in range(0x3021, 0x5121) if jis_to_char(c) is not None][:3036]
+    nine = etl_file("mystery", make_records(2, codes, ETL9G, blank=True))
+    assert recognize(nine).layout is ETL9G
+    eight = etl_file("ETL9G_07", make_records(2, codes[:956], blank=True))
+    assert recognize(eight).layout is ETL8G
+
+
+def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -> None:
+    folder = etl_file("ETL8G_02").parent
+    etl_file("ETL8G_01")
+    (folder / "ETL8INFO").write_text("notes")
+    (folder / "zeros.bin").write_bytes(bytes(8199))
+    assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
+    assert [f.number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "the file is empty"),
+        (b"x" * 100, "expected records of ETL8G"),
+        (np.random.default_rng(0).bytes(8199 * 3), "not a file of a known set"),
+        (bytes(2052 * 5), "ETL1, 6 or 7"),
+    ],
+)
+def test_what_is_no_etl_file_is_refused_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "ETL8G_01"
+    path.write_bytes(content)
+    for attempt in (lambda: recognize(path), lambda: find_files([tmp_path])):
+        with pytest.raises(FastetlError, match=expected) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)
+
+
+def test_missing_and_empty_folders(tmp_path: Path) -> None:
+    with pytest.raises(FastetlError, match="no ETL files here"):
+        find_files([tmp_path])
+    with pytest.raises(FastetlError, match="no such file"):
+        find_files([tmp_path / "nowhere"])
+
+
+def test_a_short_tail_names_record_and_offset(etl_file: Write) -> None:
+    file = recognize(etl_file(tail=b"abc"))
+    assert (file.count, file.tail) == (270, 3)
+    with pytest.raises(FastetlError, match=r"record 270, byte 2213730: .* expected 8199 bytes; found 3"):
+        file.require_whole()
+
+
+def test_a_writer_is_a_data_set() -> None:
+    codes = make_records(5)["code"].astype(np.uint16)
+    assert (data_sets(codes) == np.arange(5).repeat(135)).all()
+
+
+def test_missing_doubled_and_displaced_records_do_not_split_a_writer() -> None:
+    rng = np.random.default_rng(0)
+    codes = make_records(4)["code"].astype(np.uint16)
+    writer = np.arange(4).repeat(135)
+    first_gone = np.delete(np.arange(540), [135, 270])  # a data set that lacks its first character
+    assert (data_sets(codes[first_gone]) == writer[first_gone]).all()
+    some_gone = np.sort(rng.permutation(540)[:500])
+    assert (data_sets(codes[some_gone]) == writer[some_gone]).all()
+    doubled = np.sort(np.concatenate([np.arange(540), [0, 40, 200, 539]]))
+    assert (data_sets(codes[doubled]) == writer[doubled]).all()
+    displaced = np.insert(codes, [70, 300], codes[[0, 530]])
+    assert (data_sets(displaced) == np.insert(writer, [70, 300], writer[[69, 300]])).all()
+    cut = codes[: 135 + 50]
+    assert data_sets(cut)[-1] == 1
+    assert data_sets(codes[:0]).size == 0
+
+
+def test_genuine_files_have_genuine_writer_numbers(etl_file: Write) -> None:
+    for name in ("ETL8G_03", "ETL8G_32"):
+        etl_file(name)
+    files = find_files([etl_file("ETL8G_01").parent])
+    numbered = number_writers(files, [data_sets(f.records["code"]) for f in files])
+    assert [w[0] for w in numbered] == [0, 10, 155]
+
+
+def test_other_names_are_counted_through(etl_file: Write) -> None:
+    files = [recognize(etl_file(name)) for name in ("b", "a_99")]
+    numbered = number_writers(files, [data_sets(f.records["code"]) for f in files])
+    assert [(int(w[0]), int(w[-1])) for w in numbered] == [(0, 1), (2, 3)]

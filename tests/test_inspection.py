@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastetl import fingerprints
+from fastetl.inspection import inspect
+from tests.conftest import make_records
+
+Write = Callable[..., Path]
+
+
+def test_a_sound_file_has_nothing_odd(etl_file: Write) -> None:
+    (report,) = inspect([etl_file(records=make_records(3))])
+    assert report.odd == ()
+    assert (report.set, report.records, report.writers, report.characters) == ("ETL8G", 3 * 135, 3, 135)
+    assert (report.hiragana, report.kanji, report.genuine) == (75, 60, None)
+
+
+def test_everything_odd_is_told(etl_file: Write) -> None:
+    records = make_records(2)
+    records["code"][7] = 0xFFFF
+    records["image"][[11, 200]] = 0
+    records = records[np.insert(np.arange(270), 5, 4)]
+    (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
+    odd = "\n".join(report.odd)
+    assert "short tail: 5 bytes after record 270" in odd
+    assert "model pattern" in odd
+    assert "unknown codes: 1 (records 8)" in odd
+    assert "doubled (writer, character): 1 (records 5)" in odd
+    assert "blank pictures: 2 (records 12, 201)" in odd
+
+
+def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = etl_file("copy_of_it")
+    monkeypatch.setitem(fingerprints.KNOWN, fingerprints.fingerprint(path), "ETL8G_07")
+    (report,) = inspect([path])
+    assert report.genuine == "ETL8G_07"
+    assert report.odd == ("renamed: the fingerprint is that of ETL8G_07",)
+
+
+def test_fingerprint_is_that_of_git(tmp_path: Path) -> None:
+    path = tmp_path / "hello"
+    path.write_bytes(b"hello\n")
+    assert fingerprints.fingerprint(path) == "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert len(fingerprints.KNOWN) == 33
