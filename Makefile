@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup quickstart test lint types bench lock clean
+.PHONY: setup quickstart test lint types bench peers lock clean
 
 setup: .venv/.done
 
@@ -25,12 +25,20 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# The whole table wants the peers too: make peers. A folder of genuine files: FASTETL_BENCH_ETL=… make bench
 bench: setup
-	$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/results.json \
+		--quiet --no-header --benchmark-columns=median,rounds
+	$(BIN)/python -m benches.table .benchmarks/results.json
+
+peers: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
 
 # Needs uv; writes no registry host.
 lock:
 	uv pip compile --universal --generate-hashes --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
 
 clean:
 	rm -rf .venv quickstart .mypy_cache .ruff_cache .pytest_cache

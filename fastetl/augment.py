@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
+from fastetl.kernels._vector import tiers
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
+from fastetl.kernels.pen_vector import contrast_vector, has_table_lookup, thickness_vector
 from fastetl.kernels.philox import uniforms
 from fastetl.kernels.thickness import FULL, thickness
-from fastetl.kernels.warp import warp
+from fastetl.kernels.warp import LARGEST_SIDE, NODE_STEPS, STEPS, column_terms, row_terms, warp
+from fastetl.kernels.warp_vector import ROW, warp_vector
 
 __all__ = ["Augmentation", "augment"]
-
-LARGEST_SIDE = 253
-"""The warp counts the pixels of a picture and its border in 16 bits."""
 
 TABLES = 65
 """Steps between the palest and the darkest contrast."""
@@ -77,14 +77,6 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     return made
 
 
-@lru_cache(maxsize=8)
-def positions(side: int) -> NDArray[np.float32]:
-    """float32 (side,): pixel centres, −1 to 1 from edge to edge."""
-    made = ((2 * np.arange(side) + 1) / side - 1).astype(np.float32)
-    made.flags.writeable = False
-    return made
-
-
 def _checked(
     images: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
 ) -> None:
@@ -96,8 +88,11 @@ def _checked(
             f"augment: images must be uint8 (N, S, S), S at most {LARGEST_SIDE}, contiguous; "
             f"found {images.dtype} {images.shape}"
         )
-    if indices.dtype != np.int64 or indices.ndim != 1 or samples.dtype != np.int64 or samples.shape != indices.shape:
-        raise FastetlError(f"augment: indices must be int64 (B,); found {indices.dtype} {indices.shape}")
+    for name, array in (("indices", indices), ("samples", samples)):
+        if array.dtype != np.int64 or array.shape != (len(indices),) or not array.flags.c_contiguous:
+            raise FastetlError(
+                f"augment: {name} must be int64 ({len(indices)},), contiguous; found {array.dtype} {array.shape}"
+            )
     if out.dtype != np.uint8 or out.shape != (len(indices), side, side) or not out.flags.c_contiguous:
         raise FastetlError(
             f"augment: out must be uint8 ({len(indices)}, {side}, {side}); found {out.dtype} {out.shape}"
@@ -106,7 +101,7 @@ def _checked(
         raise FastetlError(
             f"augment: indices must be from 0 to {len(images) - 1}; found {indices.min()} to {indices.max()}"
         )
-    if len(samples) and int(samples.min()) < 0:
+    if samples is not indices and len(samples) and int(samples.min()) < 0:
         raise FastetlError(f"augment: samples must be at least 0; found {samples.min()}")
 
 
@@ -122,10 +117,11 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Fill out[b] with images[indices[b]], varied, and return `out`.
 
-    images uint8 (N, S, S), ink high, S up to 253, may be memory-mapped. indices int64 (B,). out uint8 (B, S, S),
-    contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the random
-    values derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch, need
-    numbers of their own). Paper (0) comes in where the picture ends. Releases the interpreter lock while it works.
+    images uint8 (N, S, S), ink high, S up to 126 (fastest at 32, 64 and 96), may be memory-mapped. indices int64
+    (B,). out uint8 (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the
+    numbers that the random values derive from; the indices themselves unless given (several sources, or a sample met
+    twice in an epoch, need numbers of their own). Paper (0) comes in where the picture ends. Releases the interpreter
+    lock while it works.
 
     One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then the pen, then contrast.
     Raises FastetlError for arrays of another shape or dtype, or an index outside.
@@ -135,20 +131,27 @@ def augment(
     if not (0 <= seed < 2**64 and 0 <= epoch < 2**32):
         raise FastetlError(f"augment: seed must be from 0 to 2**64 − 1, epoch to 2**32 − 1; found {seed}, {epoch}")
     count, side = len(indices), images.shape[1]
-    # One compiled form for arrays and read-only maps alike.
-    source = np.asarray(images).view()
-    source.flags.writeable = False
+    if not count:
+        return out
     draws = np.empty((count, ELASTIC if config.elastic else AFFINE), np.float32)
     uniforms(samples, np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64), draws)
-    maps = np.empty((count, 2, 4, 4), np.float32)
+    affines = np.empty((count, 2, 3), np.float32)
+    nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
     amounts = np.empty(count, np.int16)
     which = np.empty(count, np.int64)
-    parameters(draws, _ranges(config), side, TABLES, maps, amounts, which)
-    warp(source, indices, maps, positions(side), out)
+    parameters(draws, _ranges(config), side, STEPS, NODE_STEPS, TABLES, affines, nodes, amounts, which)
+    vector = bool(tiers()) and side % ROW == 0
+    if vector:
+        warp_vector(images, indices, affines, nodes, out)
+    else:
+        # One compiled form for arrays and read-only maps alike.
+        source = np.asarray(images).view()
+        source.flags.writeable = False
+        warp(source, indices, affines, nodes, row_terms(side), column_terms(side), out)
     if config.thickness:
-        thickness(amounts, out)
+        (thickness_vector if vector else thickness)(amounts, out)
     if config.contrast:
-        contrast(contrast_tables(config.contrast), which, out)
+        (contrast_vector if vector and has_table_lookup() else contrast)(contrast_tables(config.contrast), which, out)
     return out
 
 

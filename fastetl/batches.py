@@ -132,9 +132,9 @@ class Batches:
             number += (int(rounds[-1]) + 1 if count else 0) * len(source.images)
         used = len(self) * self.batch_size
         order = np.concatenate(parts, 1)[:, random.permutation(int(self._counts.sum()))[:used]]
-        order = order.reshape(3, len(self), self.batch_size)
+        order = np.ascontiguousarray(order).reshape(3, len(self), self.batch_size)
         if len(self.sources) > 1:
-            order = np.take_along_axis(order, np.argsort(order[:1], axis=2, kind="stable"), 2)
+            order = np.ascontiguousarray(np.take_along_axis(order, np.argsort(order[:1], axis=2, kind="stable"), 2))
         return order[0], order[1], order[2]
 
     def _buffers(self) -> Batch:

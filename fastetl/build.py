@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,19 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.atomic import new_directory, new_file, refuse_existing
-from fastetl.charset import Charset, jis_to_char, named_or_file
+from fastetl.charset import jis_to_char
 from fastetl.dataset import write_dataset
 from fastetl.errors import FastetlError, message
 from fastetl.files import EtlFile, find_files, require_one_set
+from fastetl.layouts import Layout
 from fastetl.preprocessing import Preprocessing
-from fastetl.writers import data_sets, number_writers
+from fastetl.reading import BLOCK, new_buffer, read_records
+from fastetl.selection import Plan, Selection, select, select_by_order
 
 __all__ = ["BuildConfig", "BuildResult", "build"]
 
 Progress = Callable[[int, int], None]
 
 _KEPT = ("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation")
-_BLOCK = 512  # pictures a kernel call: progress and Ctrl-C in between, mapped pages can go
+_SAMPLED = 1 << 16  # bytes at either end of a file that its fingerprint covers
 
 
 @dataclass(frozen=True)
@@ -59,34 +62,32 @@ class BuildResult:
     images_per_second: float
 
 
-@dataclass(frozen=True)
-class _Selection:
-    """The wanted records of one file, in file order."""
-
-    file: EtlFile
-    index: NDArray[np.int64]
-    labels: NDArray[np.uint16]
-    writers: NDArray[np.int32]
-
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        return self.index * self.file.layout.record_bytes + self.file.layout.image_offset
+class _DisorderError(Exception):
+    """A record does not have the code that the learnt order has there."""
 
 
-def _select(files: list[EtlFile], charset: Charset, codes: list[NDArray[np.uint16]]) -> list[_Selection]:
-    writers = number_writers(files, [data_sets(c) for c in codes])
-    chosen = []
-    for file, code, writer in zip(files, codes, writers, strict=True):
-        classes = charset.class_of_code[code]
-        index = np.flatnonzero(classes >= 0)
-        chosen.append(_Selection(file, index, classes[index].astype(np.uint16), writer[index]))
-    return chosen
+def _blocks(
+    parts: Sequence[Selection], buffer: NDArray[np.uint8], progress: Progress | None
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """The wanted records, read into `buffer`: their places among all pictures, and structured records."""
+    total, done = sum(len(p.index) for p in parts), 0
+    for part in parts:
+        for here, records in read_records(part.file, part.index, buffer):
+            if (records["code"] != part.codes[here]).any():
+                raise _DisorderError
+            yield slice(done + here.start, done + here.stop), records
+        done += len(part.index)
+        if progress is not None:
+            progress(done, total)
 
 
 def _source(file: EtlFile) -> dict[str, Any]:
     """What tells a file again cheaply: hashing all of 1.3 GB would take longer than the build itself."""
-    size = len(file.raw)
-    sampled = hashlib.sha1(file.raw[: 1 << 16].tobytes() + file.raw[-(1 << 16) :].tobytes(), usedforsecurity=False)
+    with file.path.open("rb", buffering=0) as opened:
+        sampled = hashlib.sha1(opened.read(_SAMPLED), usedforsecurity=False)
+        size = opened.seek(0, os.SEEK_END)
+        opened.seek(max(0, size - _SAMPLED))
+        sampled.update(opened.read(_SAMPLED))
     return {
         "file": file.path.name,
         "set": file.layout.name,
@@ -96,42 +97,46 @@ def _source(file: EtlFile) -> dict[str, Any]:
     }
 
 
-def _records(chosen: list[_Selection]) -> dict[str, NDArray[Any]]:
-    def joined(column: Callable[[_Selection], Any], dtype: str) -> NDArray[Any]:
-        return np.concatenate([np.asarray(column(c)) for c in chosen]).astype(dtype)
+def _header_dtype(layout: Layout) -> np.dtype[np.void]:
+    """The fields before the picture, without the picture."""
+    fields: Mapping[str, Any] = layout.dtype.fields or {}
+    names = [name for name in layout.dtype.names or () if fields[name][1] < layout.image_offset]
+    formats, offsets = [fields[n][0] for n in names], [fields[n][1] for n in names]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": layout.image_offset})
 
+
+def _columns(parts: Sequence[Selection], headers: NDArray[Any]) -> dict[str, NDArray[Any]]:
     out = {
-        "source": np.concatenate([np.full(len(c.index), c.file.path.name) for c in chosen]),
-        "record": joined(lambda c: c.index, "i4"),
-        "writer": joined(lambda c: c.writers, "i4"),
-        "code": joined(lambda c: c.file.records["code"][c.index], "u2"),
+        "source": np.repeat([p.file.path.name for p in parts], [len(p.index) for p in parts]),
+        "record": np.concatenate([p.index for p in parts]).astype(np.int32),
+        "writer": np.concatenate([p.writers for p in parts]),
+        "code": np.concatenate([p.codes for p in parts]),
     }
     for name in _KEPT:
-        native = chosen[0].file.layout.dtype[name].newbyteorder("=").str
-        out[name] = joined(lambda c, name=name: c.file.records[name][c.index], native)  # type: ignore[misc]
+        out[name] = headers[name].astype(headers.dtype[name].newbyteorder("="))
     return out
 
 
-def _write_pictures(chosen: list[_Selection], size: int, made: Path, progress: Progress | None) -> None:
-    from fastetl.kernels.resize import resize_records  # numba: only when it is needed
+def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None) -> NDArray[Any]:
+    """Write images.npy and return the headers of its records."""
+    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to refuse bad files
 
-    total = sum(len(c.index) for c in chosen)
-    buffer = np.empty((_BLOCK, size, size), np.uint8)
-    done = 0
+    layout = plan.parts[0].file.layout
+    total = sum(len(p.index) for p in plan.parts)
+    raw, buffer = new_buffer(layout), np.empty((BLOCK, size, size), np.uint8)
+    starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
+    headers = np.empty(total, _header_dtype(layout))
+    header_bytes = headers.view(np.uint8).reshape(total, -1)
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
     with (made / "images.npy").open("wb", buffering=0) as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
-        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
-        for part in chosen:
-            starts, layout = part.starts, part.file.layout
-            for at in range(0, len(starts), _BLOCK):
-                block = starts[at : at + _BLOCK]
-                pictures = buffer[: len(block)]
-                resize_records(part.file.raw, block, layout.height, layout.width, pictures)
-                _write_all(file, memoryview(pictures).cast("B"))
-                done += len(block)
-                if progress is not None:
-                    progress(done, total)
+        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+        for here, records in _blocks(plan.parts, raw, progress):
+            pictures = buffer[: len(records)]
+            resize_records(raw, starts[: len(records)], layout.height, layout.width, pictures)
+            header_bytes[here] = records.view(np.uint8).reshape(len(records), -1)[:, : layout.image_offset]
+            _write_all(file, pictures.data.cast("B"))
+    return headers
 
 
 def _write_all(file: io.FileIO, data: memoryview) -> None:
@@ -139,32 +144,43 @@ def _write_all(file: io.FileIO, data: memoryview) -> None:
         data = data[file.write(data) :]
 
 
-def _write_npz(
-    chosen: list[_Selection], charset: Charset, out: Path, overwrite: bool, progress: Progress | None
-) -> None:
+def _write_dataset(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None) -> None:
+    with new_directory(out, overwrite) as made:
+        headers = _write_pictures(plan, config.size, made, progress)
+        labels = np.concatenate([p.labels for p in plan.parts])
+        about = {
+            "set": plan.parts[0].file.layout.name,
+            "writers": plan.writers,
+            "sources": [_source(p.file) for p in plan.parts],
+            "command": " ".join(["fastetl", *sys.argv[1:]]),
+        }
+        records = _columns(plan.parts, headers)
+        write_dataset(made, labels, records, plan.charset, Preprocessing(size=config.size), about)
+
+
+def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> None:
     from fastetl.kernels.decode import decode
 
-    writers = np.unique(np.concatenate([c.writers for c in chosen]))
-    layout = chosen[0].file.layout
-    levels = np.zeros((len(charset), len(writers), layout.height, layout.width), np.uint8)
-    filled = np.zeros((len(charset), len(writers)), bool)
-    done, total = 0, sum(len(c.index) for c in chosen)
-    for part in chosen:
-        block = np.empty((len(part.index), layout.height * layout.width // 2), np.uint16)
-        decode(part.file.raw, part.starts, np.uint16(1), block)
-        column = np.searchsorted(writers, part.writers)
-        levels[part.labels, column] = block.view(np.uint8).reshape(-1, layout.height, layout.width)
-        filled[part.labels, column] = True
-        done += len(part.index)
-        if progress is not None:
-            progress(done, total)
+    writers = np.unique(np.concatenate([p.writers for p in plan.parts]))
+    layout = plan.parts[0].file.layout
+    levels = np.zeros((len(plan.charset), len(writers), layout.height, layout.width), np.uint8)
+    filled = np.zeros((len(plan.charset), len(writers)), bool)
+    raw, buffer = new_buffer(layout), np.empty((BLOCK, layout.height * layout.width // 2), np.uint16)
+    starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
+    labels = np.concatenate([p.labels for p in plan.parts])
+    columns = np.searchsorted(writers, np.concatenate([p.writers for p in plan.parts]))
+    for here, records in _blocks(plan.parts, raw, progress):
+        block = buffer[: len(records)]
+        decode(raw, starts[: len(records)], 1, block)
+        levels[labels[here], columns[here]] = block.view(np.uint8).reshape(-1, layout.height, layout.width)
+        filled[labels[here], columns[here]] = True
     if not filled.all():
         k, w = np.argwhere(~filled)[0].tolist()
         raise FastetlError(
             message(
                 "the npz format needs every character from every writer",
                 file=out,
-                expected=f"{charset.characters[k]!r} by writer {writers[w]}",
+                expected=f"{plan.charset.characters[k]!r} by writer {writers[w]}",
                 found="no such record",
                 do="use --format dataset, or a smaller --charset",
             )
@@ -172,6 +188,13 @@ def _write_npz(
     # np.savez appends .npz to a path, but not to an open file.
     with new_file(out, overwrite) as made, made.open("wb") as file:
         np.savez(file, levels)
+
+
+def _write(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None) -> None:
+    if config.format == "npz":
+        _write_npz(plan, out, overwrite, progress)
+    else:
+        _write_dataset(plan, out, config, overwrite, progress)
 
 
 def build(
@@ -200,45 +223,40 @@ def build(
         raise FastetlError(
             "only the model-pattern file is here, which no writer wrote. Give --model-pattern to take it"
         )
-    layout = require_one_set(files)
+    require_one_set(files)
     for file in files:
         file.require_whole()
-    codes = [file.records["code"].astype(np.uint16) for file in files]
-    seen = np.unique(np.concatenate(codes)).tolist()
-    charset = named_or_file(config.charset, seen)
-    chosen = [c for c in _select(files, charset, codes) if len(c.index)]
-    if not chosen:
-        raise FastetlError(
-            message(
-                "no record has a character of the charset",
-                file=", ".join(map(str, sources)),
-                expected=charset.name,
-                do="choose another --charset",
+    plan = select_by_order(files, config.charset)
+    if plan is not None:
+        try:
+            _write(plan, out, config, overwrite, progress)
+        except _DisorderError:
+            plan = None
+    if plan is None:
+        plan = select(files, config.charset)
+        if not plan.parts:
+            raise FastetlError(
+                message(
+                    "no record has a character of the charset",
+                    file=", ".join(map(str, sources)),
+                    expected=plan.charset.name,
+                    do="choose another --charset",
+                )
             )
-        )
-    labels = np.concatenate([c.labels for c in chosen])
-    writers = np.unique(np.concatenate([c.writers for c in chosen]))
-    if config.format == "npz":
-        _write_npz(chosen, charset, out, overwrite, progress)
-    else:
-        with new_directory(out, overwrite) as made:
-            _write_pictures(chosen, config.size, made, progress)
-            about = {
-                "set": layout.name,
-                "writers": len(writers),
-                "sources": [_source(c.file) for c in chosen],
-                "command": " ".join(["fastetl", *sys.argv[1:]]),
-            }
-            write_dataset(made, labels, _records(chosen), charset, Preprocessing(size=config.size), about)
-    seconds = time.perf_counter() - begun
-    present = np.bincount(labels, minlength=len(charset)) > 0
+        _write(plan, out, config, overwrite, progress)
+    return _result(plan, out, time.perf_counter() - begun)
+
+
+def _result(plan: Plan, out: Path, seconds: float) -> BuildResult:
+    labels = np.concatenate([p.labels for p in plan.parts])
+    present = np.bincount(labels, minlength=len(plan.charset)) > 0
     return BuildResult(
         out=str(out),
         images=len(labels),
         classes=int(present.sum()),
-        writers=len(writers),
-        missing="".join(c for c, here in zip(charset.characters, present.tolist(), strict=True) if not here),
-        unknown_codes=sum(jis_to_char(code) is None for code in seen),
+        writers=plan.writers,
+        missing="".join(c for c, here in zip(plan.charset.characters, present.tolist(), strict=True) if not here),
+        unknown_codes=sum(jis_to_char(code) is None for code in plan.seen),
         seconds=seconds,
         images_per_second=len(labels) / seconds,
     )

@@ -26,7 +26,7 @@ __all__ = ["EtlFile", "find_files", "recognize"]
 _NAME = re.compile(r"^(ETL\d+[A-Z]*)_(\d+)$", re.IGNORECASE)
 # Sets that this version does not read: only to tell the user what the file probably is.
 _OTHER_RECORDS = {2052: "ETL1, 6 or 7", 2745: "ETL2", 2952: "ETL3, 4 or 5", 512: "ETL8B2", 576: "ETL9B"}
-_PROBE = 64  # records whose headers must make sense
+_PROBE = 16  # records whose headers must make sense
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,21 @@ def _plausible(records: NDArray[Any]) -> bool:
     return known * 4 >= len(codes) * 3 and ascii_ * 4 >= len(codes) * 3 and bool((records["sex"] <= 2).mean() > 0.75)
 
 
-def _choose(raw: NDArray[np.uint8], named: str | None) -> Layout | None:
-    """ETL8G or ETL9G? One writer's data set has 956 or 3,036 records: see where the first code comes again."""
-    candidates = [layout for layout in LAYOUTS if layout.record_bytes == ETL8G.record_bytes]
-    most = max(layout.data_set for layout in candidates) + 1
-    probe = raw[: min(len(raw) // ETL8G.record_bytes, most) * ETL8G.record_bytes].view(ETL8G.dtype)
-    if not _plausible(probe[:_PROBE]):
+def _choose(file: EtlFile, head: NDArray[Any], named: str | None) -> Layout | None:
+    """ETL8G or ETL9G? One writer's data set has 956 or 3,036 records: see where the first code comes again.
+
+    head: the first records, structured.
+    """
+    if not _plausible(head):
         return None
-    codes = probe["code"]
+    candidates = [layout for layout in LAYOUTS if layout.record_bytes == ETL8G.record_bytes]
+    # A character that comes again after 956 records settles it, and most files are such: no need to map those.
+    code = head["code"][:1].tobytes()
+    for layout in candidates[:1]:
+        if _read(file.path, 2, layout.data_set * layout.record_bytes + 2) == code:
+            return layout
+    most = max(layout.data_set for layout in candidates) + 1
+    codes = file.records["code"][:most]
     again = np.flatnonzero(codes[1:] == codes[0]) + 1
     for layout in candidates:
         if again.size and again[0] == layout.data_set:
@@ -116,7 +123,13 @@ def _choose(raw: NDArray[np.uint8], named: str | None) -> Layout | None:
         if named == layout.name:
             return layout
     # A single data set of 956 codes cannot be one of 3,036.
-    return ETL8G if len(probe) <= ETL8G.data_set or again.size else None
+    return ETL8G if len(codes) <= ETL8G.data_set or again.size else None
+
+
+def _read(path: Path, count: int, offset: int = 0) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(count)
 
 
 def recognize(path: Path) -> EtlFile:
@@ -124,8 +137,7 @@ def recognize(path: Path) -> EtlFile:
     match = _NAME.match(path.stem if path.suffix else path.name)
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(ETL8G.record_bytes)
+        head = _read(path, _PROBE * ETL8G.record_bytes)
     except OSError as error:
         raise FastetlError(message("cannot read the file", file=path, found=error.strerror, do="check it")) from error
     if size < ETL8G.record_bytes:
@@ -137,10 +149,11 @@ def recognize(path: Path) -> EtlFile:
     number = int(match.group(2)) if match else None
     count, tail = divmod(size, ETL8G.record_bytes)
     trial = EtlFile(path, ETL8G, count, tail, number)
-    layout = _choose(trial.raw, match.group(1).upper() if match else None)
+    records = np.frombuffer(head[: len(head) // ETL8G.record_bytes * ETL8G.record_bytes], ETL8G.dtype)
+    layout = _choose(trial, records, match.group(1).upper() if match else None)
     if layout is None:
         raise _refuse(path, size, head)
-    return EtlFile(path, layout, count, tail, number)
+    return trial if layout is ETL8G else EtlFile(path, layout, count, tail, number)
 
 
 def find_files(paths: Iterable[Path]) -> list[EtlFile]:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = [
     "Command",
@@ -24,8 +24,8 @@ __all__ = [
     "RunPath",
     "Source",
     "bar",
-    "notes",
-    "out",
+    "note",
+    "say",
     "show_json",
     "show_table",
 ]
@@ -36,9 +36,19 @@ DatasetPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATAS
 RunPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 Paths = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH")]
 
-# Results go to standard output, progress and notes to standard error: `fastetl … --json | jq` stays clean.
-out = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
+
+def __getattr__(name: str) -> Console:
+    """`out` and `notes`, made when first asked for: a command that is done in half a second need not load rich.
+
+    Results go to standard output, progress and notes to standard error: `fastetl … --json | jq` stays clean.
+    """
+    if name not in ("out", "notes"):
+        raise AttributeError(name)
+    from rich.console import Console
+
+    made = Console(stderr=name == "notes", highlight=False)
+    globals()[name] = made
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +85,8 @@ def show_json(value: Any) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; numbers are right-aligned."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_edge=False)
     texts = [[str(cell) for cell in row] for row in rows]
     for k, name in enumerate(columns):
@@ -82,14 +94,29 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in texts:
         table.add_row(*row)
-    out.print(table)
+    __getattr__("out").print(table)
+
+
+def say(text: str) -> None:
+    """Print one line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Print one line beside the result."""
+    sys.stderr.write(text + "\n")
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, as the callback (done, total) that the library takes."""
+def bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error, as the callback (done, total) of the library; None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
+    with Progress(*columns, console=__getattr__("notes"), transient=True) as progress:
         task = progress.add_task(what, total=None)
 
         def step(done: int, total: int) -> None:

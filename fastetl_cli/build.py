@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastetl.build import BuildConfig, build
-from fastetl_cli.base import Command, Out, Source, bar, notes, out, show_json
+from fastetl_cli.base import Command, Out, Source, bar, note, say, show_json
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Build(Command):
         if self.json:
             show_json(result)
             return 0
-        out.print(
+        say(
             f"{result.out}: {result.images:,} pictures of {result.classes} characters by {result.writers} writers, "
             f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
         )
         if result.missing:
-            notes.print(f"No sample of: {result.missing}")
+            note(f"No sample of: {result.missing}")
         if result.unknown_codes:
-            notes.print(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
+            note(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
         return 0

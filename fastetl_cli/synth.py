@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastetl.synth import SynthConfig, synthesize
-
 from fastetl_cli.base import Command, Out, bar, out, show_json
 
 

@@ -1,0 +1,280 @@
+"""The network: a frame of handwriting in, logits out; a plain list of layers, so that an exporter can walk it.
+
+`NETWORKS` is the one table of architectures. A network is a tuple of layer descriptions (`Conv`, `Norm`, …)
+without weights; `Network` gives them weights, puts the preprocessing in front and the last dense layer behind, and
+`Network.layers()` hands both back in order, as numpy arrays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from fastetl.preprocessing import Preprocessing
+from model.errors import ModelError
+from model.front import normalize
+
+__all__ = [
+    "NETWORKS",
+    "NORM_EPSILON",
+    "Conv",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalMean",
+    "Layer",
+    "LayerSpec",
+    "MaxPool",
+    "Network",
+    "NetworkConfig",
+    "Norm",
+    "Relu",
+    "named_network",
+]
+
+NORM_EPSILON = 1e-5
+"""Added to the variance in every batch norm."""
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Convolution, NHWC; `pad` zeros on all four sides, whatever the stride, so that every runtime agrees.
+
+    Weights: kernel (kernel, kernel, in, features); bias (features,) unless a `Norm` follows, which has its own.
+    """
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+
+    @property
+    def pad(self) -> int:
+        """Rows and columns of zeros on each side: half the kernel, as far as it can be halved."""
+        return (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch norm over all axes but the last. Weights: scale, bias, mean, var, each (features,)."""
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """Largest value of each `size` × `size` tile; rows and columns left over are dropped."""
+
+    size: int = 2
+
+
+@dataclass(frozen=True)
+class GlobalMean:
+    """(B, H, W, C) → (B, C), the mean of each channel."""
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Sets this share of the values to 0 in training, and scales the rest up; nothing otherwise."""
+
+    rate: float
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """(B, H, W, C) → (B, H·W·C), rows first, channels last."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Matrix product. Weights: kernel (in, features), bias (features,)."""
+
+    features: int
+
+
+LayerSpec = Conv | Norm | Relu | MaxPool | GlobalMean | Dropout | Flatten | Dense
+_Block = nnx.Conv | nnx.BatchNorm | nnx.Linear
+_SPECS: dict[str, type[LayerSpec]] = {kind.__name__: kind for kind in get_args(LayerSpec)}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """An architecture: layers from the frame up to, and without, the last dense layer (whose size is the charset's)."""
+
+    name: str
+    layers: tuple[LayerSpec, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        layers = [{"layer": type(spec).__name__, **dataclasses.asdict(spec)} for spec in self.layers]
+        return {"name": self.name, "layers": layers}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
+        """Raises ModelError for a layer that this version does not know."""
+        try:
+            layers = [_SPECS[v["layer"]](**{k: x for k, x in v.items() if k != "layer"}) for v in values["layers"]]
+            return cls(values["name"], tuple(layers))
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"network: unknown layer or key: {error}. Use the version that trained it") from error
+
+
+def _convs(*features: int) -> tuple[LayerSpec, ...]:
+    """Convolution, norm, ReLU for each width, then a max pool."""
+    return (*(layer for n in features for layer in (Conv(n), Norm(), Relu())), MaxPool())
+
+
+_TABLE = (
+    # The Keras network of the tutorial, for comparison: most of its weights are in one dense layer.
+    NetworkConfig(
+        "tutorial",
+        (
+            *(Conv(32), Relu(), Conv(32), Relu(), MaxPool(), Dropout(0.5)),
+            *(Conv(64), Relu(), Conv(64), Relu(), MaxPool(), Dropout(0.5)),
+            *(Flatten(), Dense(256), Relu(), Dropout(0.5)),
+        ),
+    ),
+    # The first convolution halves the side: from one channel that costs little, and what follows costs a quarter.
+    NetworkConfig(
+        "default",
+        (
+            *(Conv(48, kernel=4, stride=2), Norm(), Relu()),
+            *_convs(48),
+            *_convs(96, 96),
+            *(Conv(128), Norm(), Relu(), Flatten(), Dropout(0.4)),
+        ),
+    ),
+    NetworkConfig("pairs", (*_convs(32, 32), *_convs(64, 64), *_convs(128, 128), Flatten(), Dropout(0.4))),
+    # For tests and for machines in a hurry.
+    NetworkConfig("small", (*_convs(16), *_convs(16), *_convs(32), Flatten(), Dropout(0.1))),
+)
+NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABLE}
+"""Every architecture that `train` knows, by name."""
+
+
+def named_network(name: str) -> NetworkConfig:
+    """Raises ModelError, listing the names, for one that is not in the table."""
+    if name not in NETWORKS:
+        raise ModelError(f"no network {name!r}; expected one of {', '.join(NETWORKS)}. Check --network")
+    return NETWORKS[name]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's description and its weights: float32 arrays by the names that the description gives."""
+
+    spec: LayerSpec
+    weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+class Network(nnx.Module):
+    """Preprocessing, the layers of a `NetworkConfig`, and a dense layer with one output for each class.
+
+    Attributes: `config`, `preprocessing`, `classes` (static); `specs`, all layers in order; `blocks`, an `nnx.List`
+    with the module of each layer of `specs`, None where it has no weights.
+    """
+
+    def __init__(self, config: NetworkConfig, preprocessing: Preprocessing, classes: int, *, rngs: nnx.Rngs) -> None:
+        if preprocessing.framing == "none" and preprocessing.frame != preprocessing.size:
+            raise ModelError(
+                f"preprocessing: without framing the frame ({preprocessing.frame}) must be the picture's size"
+                f" ({preprocessing.size}). Set one to the other"
+            )
+        self.config = config
+        self.preprocessing = preprocessing
+        self.classes = classes
+        self.specs = (*config.layers, Dense(classes))
+        self.blocks = nnx.List(_blocks(self.specs, preprocessing.frame, config.name, rngs))
+
+    def __call__(self, pictures: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """uint8 or float (B, size, size), 0–255 → float32 logits (B, classes).
+
+        With a `key`, as in training: dropout draws from it, and batch norm uses and gathers the batch's statistics.
+        """
+        x = normalize(pictures, self.preprocessing)[..., None]
+        for k, (spec, block) in enumerate(zip(self.specs, self.blocks, strict=True)):
+            if isinstance(block, nnx.BatchNorm):
+                x = block(x, use_running_average=key is None)
+            elif block is not None:
+                x = block(x)
+            match spec:
+                case Relu():
+                    x = jnp.maximum(x, 0)
+                case MaxPool():
+                    x = _max_pool(x, spec.size)
+                case GlobalMean():
+                    x = x.mean((1, 2))
+                case Flatten():
+                    x = x.reshape(len(x), -1)
+                case Dropout() if key is not None:
+                    kept = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
+                    x = jnp.where(kept, x / (1 - spec.rate), 0)
+        return x
+
+    def layers(self) -> Iterator[Layer]:
+        """Every layer after the preprocessing, in order, dropout left out."""
+        for spec, block in zip(self.specs, self.blocks, strict=True):
+            if not isinstance(spec, Dropout):
+                state = {} if block is None else nnx.to_pure_dict(nnx.state(block))
+                yield Layer(spec, {name: np.asarray(value, np.float32) for name, value in state.items()})
+
+    def parameter_count(self) -> int:
+        """How many numbers training adjusts."""
+        return sum(x.size for x in jax.tree.leaves(nnx.state(self, nnx.Param)))
+
+
+def _max_pool(x: jax.Array, n: int) -> jax.Array:
+    """Tiles as two more axes, then one reduction: XLA's CPU code for that, and for its gradient, is the fastest."""
+    batch, height, width, features = x.shape
+    h, w = height // n, width // n
+    return x[:, : h * n, : w * n].reshape(batch, h, n, w, n, features).max((2, 4))
+
+
+def _blocks(specs: tuple[LayerSpec, ...], side: int, name: str, rngs: nnx.Rngs) -> list[_Block | None]:
+    """The modules with weights, None for the other layers; follows the shape from layer to layer."""
+    features, flat = 1, False
+    blocks: list[_Block | None] = []
+    for k, spec in enumerate(specs):
+        block: _Block | None = None
+        if isinstance(spec, Dense) != flat and isinstance(spec, Conv | MaxPool | GlobalMean | Flatten | Dense):
+            raise ModelError(
+                f"network {name!r}, layer {k}: no place for {spec}. Put Flatten or GlobalMean before Dense"
+            )
+        match spec:
+            case Conv():
+                block = nnx.Conv(
+                    features,
+                    spec.features,
+                    (spec.kernel, spec.kernel),
+                    strides=spec.stride,
+                    padding=((spec.pad, spec.pad), (spec.pad, spec.pad)),
+                    use_bias=not isinstance(specs[k + 1], Norm),
+                    kernel_init=nnx.initializers.he_uniform(),
+                    rngs=rngs,
+                )
+                features = spec.features
+                side = (side + 2 * spec.pad - spec.kernel) // spec.stride + 1
+            case Norm():
+                block = nnx.BatchNorm(features, momentum=0.9, epsilon=NORM_EPSILON, rngs=rngs)
+            case Dense():
+                block = nnx.Linear(features, spec.features, kernel_init=nnx.initializers.he_uniform(), rngs=rngs)
+                features = spec.features
+            case MaxPool():
+                side //= spec.size
+            case Flatten():
+                features, flat = features * side * side, True
+            case GlobalMean():
+                flat = True
+        if side < 1:
+            raise ModelError(f"network {name!r}, layer {k}: nothing is left of the frame after {spec}. Pool less")
+        blocks.append(block)
+    return blocks

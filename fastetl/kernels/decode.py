@@ -1,33 +1,50 @@
-"""4-bit packed pictures → one byte a pixel."""
+"""4-bit packed pictures → one byte a pixel: the choice of the kernel, and its readable twin."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels import _vector
+from fastetl.kernels._addresses import addresses, check
 
-__all__ = ["decode", "decode_twin"]
+__all__ = ["STREAM_FROM", "decode", "decode_twin"]
+
+STREAM_FROM = 16 << 20
+"""Bytes from which pictures are written past the caches: less would still be there when it is read."""
+_BLOCK = 64
 
 
-@jit
-def decode(raw: NDArray[np.uint8], starts: NDArray[np.int64], factor: np.uint16, out: NDArray[np.uint16]) -> None:
+def decode(
+    raw: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    factor: int | np.uint16,
+    out: NDArray[np.uint16],
+    *,
+    tier: str | None = None,
+) -> None:
     """Unpack pictures, high nibble first, and multiply each level.
 
     raw: uint8 (bytes,), a mapped file. starts: int64 (N,), byte offset of each picture. factor: 1 for levels
-    0–15, 17 for pixels 0–255. out: uint16 (N, height × width / 2), a view of the uint8 pictures: one 16-bit store
-    writes the two pixels of a byte (little-endian machines only).
+    0–15, 17 for pixels 0–255. out: uint16 (N, height × width / 2), a view of the uint8 pictures. tier: a form of
+    the vector kernel other than the processor's best (see `_vector.TIERS`).
+
+    Raises ValueError if a picture lies outside `raw`, or an array is not contiguous.
     """
     length = out.shape[1]
-    nibble = np.uint16(4)
-    byte = np.uint16(8)
-    mask = np.uint16(0x0F0F)
-    for n in range(starts.shape[0]):
-        source = raw[starts[n] : starts[n] + length]
-        target = out[n]
-        for i in range(length):
-            pair = np.uint16(source[i])
-            target[i] = np.uint16(((pair >> nibble) | (pair << byte)) & mask) * factor
+    check(raw, starts, length, out)
+    tier = tier or _vector.best()
+    if tier is None or length % _BLOCK:
+        from fastetl.kernels.decode_plain import decode_plain
+
+        decode_plain(raw, starts, np.uint16(factor), out)
+    elif len(starts):
+        from fastetl.kernels.decode_vector import decode_kernel
+
+        found, _ = addresses(raw, starts, length, 0, 0)
+        target = out.ctypes.data
+        streaming = out.nbytes >= STREAM_FROM and target % 64 == 0
+        decode_kernel(streaming, tier)(found.ctypes.data, len(found), length // _BLOCK, int(factor), target)
 
 
 def decode_twin(raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""4-bit packed pictures → resized pixels in one pass; the full-size picture never exists.
+"""4-bit packed pictures → resized pixels in one pass; the full-size picture never exists. The choice of the kernel.
 
 The triangle filter's weights are integers after scaling: for an output pixel x of n out of m,
 w(i) = max(0, t − |(2i + 1)·n − (2x + 1)·m|) with t = 2·max(m, n). So every sum is exact, and a pixel is
@@ -12,20 +12,26 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels import _vector
+from fastetl.kernels._addresses import addresses, check
 
-__all__ = ["resize_records"]
+__all__ = ["resize_records", "resize_twin", "triangle"]
 
 Taps = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
 
-@cache
-def taps(n_in: int, n_out: int) -> Taps:
-    """The integer filter along one axis: first source pixel int64 (n_out,), weights int32 (n_out, T), 1 / their sum."""
+def triangle(n_in: int, n_out: int) -> NDArray[np.int64]:
+    """int64 (n_out, n_in): the filter's integer weights along one axis, without a common factor."""
     top = 2 * max(n_in, n_out)
     i, x = np.arange(n_in), np.arange(n_out)
     dense = np.maximum(0, top - np.abs((2 * i + 1) * n_out - (2 * x[:, None] + 1) * n_in))
-    dense //= np.gcd.reduce(dense, axis=None)
+    return np.asarray(dense // np.gcd.reduce(dense, axis=None), np.int64)
+
+
+@cache
+def taps(n_in: int, n_out: int) -> Taps:
+    """The filter along one axis: first source pixel int64 (n_out,), weights int32 (n_out, T), 1 / their sum."""
+    dense = triangle(n_in, n_out)
     width = int((dense > 0).sum(1).max())
     first = np.minimum((dense > 0).argmax(1), n_in - width)
     weights = np.take_along_axis(dense, first[:, None] + np.arange(width), 1)
@@ -33,64 +39,41 @@ def taps(n_in: int, n_out: int) -> Taps:
 
 
 def resize_records(
-    raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int, out: NDArray[np.uint8]
+    raw: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    height: int,
+    width: int,
+    out: NDArray[np.uint8],
+    *,
+    tier: str | None = None,
 ) -> None:
     """Decode and resize the packed pictures that begin at `starts`.
 
     raw: uint8 (bytes,), a mapped file. starts: int64 (N,). height, width: of the stored pictures. out: uint8
-    (N, size, size), pixels 0–255, ink high.
+    (N, size, size), pixels 0–255, ink high. tier: a form of the vector kernel other than the processor's best.
+
+    Raises ValueError if a picture lies outside `raw`, or an array is not contiguous.
     """
-    any_size(raw, starts, *taps(height, out.shape[1]), *taps(width, out.shape[2]), width, out)
+    length, size = height * width // 2, out.shape[1]
+    check(raw, starts, length, out)
+    tier = tier or _vector.best()
+    # 32 and 64 out of the pictures of ETL8G and ETL9G have kernels of their own.
+    if tier is None or size not in (32, 64) or (height, width, out.shape[2]) != (127, 128, size):
+        from fastetl.kernels.resize_plain import resize_plain
+
+        resize_plain(raw, starts, *taps(height, size), *taps(width, out.shape[2]), width, out)
+    elif len(starts):
+        from fastetl.kernels.resize_vector import BEFORE, BEHIND, resize_kernel, tables
+
+        found, _padded = addresses(raw, starts, length, BEFORE, BEHIND)
+        weights, factors = tables(size)
+        kernel = resize_kernel(size, tier)
+        kernel(found.ctypes.data, len(found), weights.ctypes.data, factors.ctypes.data, out.ctypes.data)
 
 
-@jit
-def any_size(
-    raw: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    row_first: NDArray[np.int64],
-    row_weights: NDArray[np.int32],
-    row_scale: NDArray[np.float64],
-    column_first: NDArray[np.int64],
-    column_weights: NDArray[np.int32],
-    column_scale: NDArray[np.float64],
-    width: int,
-    out: NDArray[np.uint8],
-) -> None:
-    """Any size. raw: uint8 (bytes,); starts: int64 (N,); taps of both axes; width in pixels; out: uint8 (N, H', W')."""
-    levels = np.empty(width, np.int32)
-    sums = np.zeros((out.shape[1], width), np.int32)
-    half = width // 2
-    n_rows = out.shape[1]
-    n_columns = out.shape[2]
-    row_taps = row_weights.shape[1]
-    column_taps = column_weights.shape[1]
-    height = row_first[n_rows - 1] + row_taps
-    # 17 × level is the pixel; the last factor lifts exact halves over the edge, so that they round up.
-    scale = 17.0 * (1.0 + 2.0**-40)
-    for n in range(starts.shape[0]):
-        for y in range(n_rows):
-            for i in range(width):
-                sums[y, i] = 0
-        first = 0
-        for j in range(height):
-            source = raw[starts[n] + half * j : starts[n] + half * (j + 1)]
-            for i in range(half):
-                levels[2 * i] = source[i] >> 4
-                levels[2 * i + 1] = source[i] & 15
-            while first < n_rows and row_first[first] + row_taps <= j:
-                first += 1
-            for y in range(first, n_rows):
-                if row_first[y] > j:
-                    break
-                weight = row_weights[y, j - row_first[y]]
-                target = sums[y]
-                for i in range(width):
-                    target[i] += weight * levels[i]
-        for y in range(n_rows):
-            line = sums[y]
-            target8 = out[n, y]
-            for x in range(n_columns):
-                total = 0
-                for k in range(column_taps):
-                    total += column_weights[x, k] * line[column_first[x] + k]
-                target8[x] = np.uint8(total * (row_scale[y] * column_scale[x] * scale) + 0.5)
+def resize_twin(levels: NDArray[np.integer], size: int) -> NDArray[np.uint8]:
+    """The readable twin, in integers throughout. levels: (N, height, width), 0–15 → uint8 (N, size, size)."""
+    rows, columns = triangle(levels.shape[1], size), triangle(levels.shape[2], size)
+    sums = 2 * 17 * (rows @ levels.astype(np.int64) @ columns.T)
+    denominator = rows.sum(1)[:, None] * columns.sum(1)[None, :]
+    return np.asarray((sums + denominator) // (2 * denominator), np.uint8)

@@ -27,18 +27,18 @@ def pad(images: NDArray[np.uint8], b: int, padded: NDArray[np.uint8]) -> None:
 def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
     """extreme[i] = maximum of the 3 × 3 pixels whose first is padded[i]."""
     for i in range(row.size):
-        row[i] = max(max(padded[i], padded[i + 1]), padded[i + 2])
+        row[i] = max(padded[i], padded[i + 1], padded[i + 2])
     for i in range(extreme.size):
-        extreme[i] = max(max(row[i], row[i + stride]), row[i + 2 * stride])
+        extreme[i] = max(row[i], row[i + stride], row[i + 2 * stride])
 
 
 @jit
 def smallest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
     """extreme[i] = minimum of the 3 × 3 pixels whose first is padded[i]."""
     for i in range(row.size):
-        row[i] = min(min(padded[i], padded[i + 1]), padded[i + 2])
+        row[i] = min(padded[i], padded[i + 1], padded[i + 2])
     for i in range(extreme.size):
-        extreme[i] = min(min(row[i], row[i + stride]), row[i + 2 * stride])
+        extreme[i] = min(row[i], row[i + stride], row[i + 2 * stride])
 
 
 @jit

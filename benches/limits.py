@@ -1,0 +1,80 @@
+"""What the machine itself can do: the same memory traffic, or the same files, without the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.files import EtlFile
+from fastetl.kernels._vector import I8, I64, Code, Kernel, compile_kernel
+from fastetl.reading import new_buffer, read_records
+
+__all__ = ["copy_files", "read", "traffic"]
+
+
+@cache
+def _traffic_kernel() -> Kernel:
+    """Load 64 bytes, store them twice past the caches: what decoding moves."""
+
+    def write(code: Code, source: Any, out: Any, count: Any, stride: Any, blocks: Any) -> None:
+        b = code.b
+        with code.loop(count) as record:
+            start = code.at(source, b.mul(record.index, stride))
+            target = code.at(out, b.mul(b.mul(record.index, blocks), code.number(128)))
+            with code.loop(blocks) as turn:
+                value = code.load(start, I8, 64, b.mul(turn.index, code.number(64)))
+                for half in range(2):
+                    at = b.add(b.mul(turn.index, code.number(128)), code.number(64 * half))
+                    code.store(value, target, at, True)
+        b.fence("seq_cst")
+
+    return compile_kernel("traffic", "ppiii", write, "portable")
+
+
+def traffic(raw: NDArray[np.uint8], start: int, stride: int, count: int, blocks: int, out: int) -> None:
+    """Read `blocks` × 64 bytes of each of `count` records and write twice as much to address `out`."""
+    _traffic_kernel()(raw.ctypes.data + start, out, count, stride, blocks)
+
+
+@cache
+def _read_kernel() -> Kernel:
+    """Load everything, 256 bytes a turn, and keep a sum so that nothing is left out."""
+
+    def write(code: Code, source: Any, turns: Any, out: Any) -> None:
+        zero = code.splat(I64, 8, 0)
+        with code.loop(turns, *[zero] * 4) as turn:
+            at = code.b.mul(turn.index, code.number(256))
+            turn.values = [
+                code.b.add(v, code.load(source, I64, 8, code.b.add(at, code.number(64 * k))))
+                for k, v in enumerate(turn.values)
+            ]
+        for k, value in enumerate(turn.values):
+            code.store(value, out, 64 * k)
+
+    return compile_kernel("read", "pip", write, "portable")
+
+
+def read(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Read every byte of `raw` once (but the last 255)."""
+    out = np.empty(256, np.uint8)
+    _read_kernel()(raw.ctypes.data, raw.size // 256, out.ctypes.data)
+    return out
+
+
+def copy_files(parts: list[tuple[EtlFile, NDArray[np.int64]]], size: int, out: str) -> Callable[[], None]:
+    """Read the wanted records and write as many bytes as their pictures have, without looking at either."""
+    buffer, pictures = new_buffer(parts[0][0].layout), bytes(size * size * 64)
+
+    def run() -> None:
+        with open(out, "wb", buffering=0) as file:  # noqa: PTH123
+            for part, index in parts:
+                for here, _ in read_records(part, index, buffer):
+                    file.write(pictures[: size * size * (here.stop - here.start)])
+        os.unlink(out)  # noqa: PTH108
+
+    return run

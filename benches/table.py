@@ -1,0 +1,153 @@
+"""One table and two pictures out of what pytest-benchmark stored: `python -m benches.table RESULTS.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+COLUMNS = ("work", "images/s", "× baseline", "× best peer", "of the limit", "other forms and peers")
+Row = tuple[str, float, float | None, tuple[str, float] | None, float | None, str]
+
+
+def raced(info: dict[str, Any]) -> Row:
+    """A row of `benches.race`."""
+    contenders = info["contenders"]
+    ours = next(c for c in contenders if c["kind"] == "ours")
+    here = [c for c in contenders if c["ours_is"] is not None]
+    times = {kind: [(c["name"], c["ours_is"]) for c in here if c["kind"] == kind] for kind in ("baseline", "limit")}
+    peers = sorted((c["ours_is"], c["name"]) for c in here if c["kind"] == "peer")
+    others = [f"{c['name']} {1 / c['ours_is']:.2f} of ours" for c in here if c["kind"] == "form"]
+    others += [f"{name} {x:.0f}×" for x, name in peers[1:]]
+    others += [f"{c['name']}: not installed" for c in contenders if c["ours_is"] is None]
+    return (
+        info["work"],
+        ours["images_per_second"],
+        times["baseline"][0][1],
+        (peers[0][1], peers[0][0]) if peers else None,
+        times["limit"][0][1] if times["limit"] else None,
+        ", ".join(others),
+    )
+
+
+def grouped(benchmarks: list[dict[str, Any]]) -> list[Row]:
+    """Rows of benchmarks in groups named `topic: form, W × H` with a baseline, a limit and forms of ours."""
+    rates: dict[tuple[str, str], dict[str, float]] = {}
+    for b in benchmarks:
+        group, images = b["group"], b["extra_info"].get("images")
+        if images and group and ":" in group and "," in group:
+            topic, rest = group.split(": ", 1)
+            form, size = rest.rsplit(", ", 1)
+            rates.setdefault((topic, size), {})[form] = images / b["stats"]["median"]
+    rows: list[Row] = []
+    for (topic, size), found in rates.items():
+        baseline = found.get("baseline")
+        limit = next((v for k, v in found.items() if "limit" in k), None)
+        for form, rate in found.items():
+            if form != "baseline" and "limit" not in form:
+                against = rate / baseline if baseline else None
+                rows.append((f"{topic} ({form}), {size}", rate, against, None, rate / limit if limit else None, ""))
+    for b in benchmarks:
+        images = b["extra_info"].get("images")
+        if images and b["group"] and ":" not in b["group"]:
+            rows.append((b["group"], images / b["stats"]["median"], None, None, None, ""))
+    return rows
+
+
+def show(rows: list[Row], about: dict[str, Any], extra: list[str]) -> None:
+    """Print the table to standard output."""
+    cpu = about.get("cpu", {})
+    title = f"{cpu.get('brand_raw', about.get('machine'))}, {about.get('system')}, Python {about.get('python_version')}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for k, name in enumerate(COLUMNS):
+        table.add_column(name, justify="right" if 0 < k < 5 else "left", overflow="fold")
+    for work, rate, baseline, peer, limit, others in rows:
+        table.add_row(
+            work,
+            f"{rate:,.0f}",
+            f"{baseline:,.0f}" if baseline else "",
+            f"{peer[1]:,.0f} ({peer[0]})" if peer else "",
+            f"{limit:.2f}" if limit else "",
+            others,
+        )
+    console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
+    console.print(table)
+    for line in extra:
+        console.print(line)
+
+
+def _style() -> Any:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    return pyplot
+
+
+def draw_bars(rows: list[Row], path: Path) -> None:
+    """Times faster than the baseline, and than the best peer."""
+    pyplot = _style()
+    shown = [r for r in rows if r[2]][::-1]
+    figure, axes = pyplot.subplots(figsize=(7, 0.6 + 0.42 * len(shown)), dpi=110)
+    places = range(len(shown))
+    axes.barh(places, [r[2] for r in shown], 0.62, color="#2b6cb0")
+    for y, row in zip(places, shown, strict=True):
+        peer = f"   {row[3][1]:.0f}× {row[3][0]}" if row[3] else ""
+        axes.text(row[2], y, f" {row[2]:.0f}×{peer}", va="center", fontsize=8)
+    axes.set_yticks(places, [r[0] for r in shown])
+    axes.set_xlim(0, 1.45 * max(r[2] or 0 for r in shown))
+    axes.set_xlabel("times as fast as the baseline (struct + Pillow, scipy), one thread; beside it the best peer")
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def draw_scaling(points: list[dict[str, Any]], path: Path) -> None:
+    """Time and memory by number of records."""
+    pyplot = _style()
+    figure, left = pyplot.subplots(figsize=(5, 3), dpi=110)
+    records = [p["records"] / 1000 for p in points]
+    left.plot(records, [p["seconds"] for p in points], "o-", color="#2b6cb0")
+    left.set(xlabel="thousand records, all characters, 32 × 32", xlim=(0, None), ylim=(0, None))
+    left.set_ylabel("processor seconds", color="#2b6cb0")
+    right = left.twinx()
+    right.plot(records, [p["peak"] / 1e6 for p in points], "s--", color="#c05621")
+    right.set_ylim(0, 320)
+    right.set_ylabel("peak memory, MB", color="#c05621")
+    right.axhline(300, color="#c05621", linewidth=0.6)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main(path: str) -> None:
+    """Print the table of the results in `path`, and draw the pictures."""
+    stored = json.loads(Path(path).read_text(encoding="utf-8"))
+    benchmarks = stored["benchmarks"]
+    rows = [raced(b["extra_info"]) for b in benchmarks if "contenders" in b["extra_info"]] + grouped(benchmarks)
+    extra = []
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for b in benchmarks:
+        info = b["extra_info"]
+        if "fresh" in info:
+            wall, processor = info["fresh"]["wall"], info["fresh"]["processor"]
+            extra.append(f"fastetl build, hiragana, fresh process: {wall:.2f} s, of it {processor:.2f} s of processor")
+        if "scaling" in info:
+            for p in info["scaling"]:
+                rate, peak = p["records"] / p["seconds"], p["peak"] / 1e6
+                extra.append(
+                    f"{p['files']} files: {p['records']:,} records in {p['seconds']:.3f} s ({rate:,.0f}/s), {peak:.0f} MB"
+                )
+            draw_scaling(info["scaling"], PICTURES / "scaling.png")
+    show(rows, stored["machine_info"], extra)
+    if any(r[2] for r in rows):
+        draw_bars(rows, PICTURES / "speed.png")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

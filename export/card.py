@@ -1,0 +1,146 @@
+"""The model card, in Hugging Face's format, written from the run: data, terms, accuracy, limits, use, citations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from export.checks import Check
+from export.config import ExportConfig
+from export.graph import Graph
+from model.history import best_epoch
+from model.run import Run
+
+__all__ = ["model_card"]
+
+_ETL = (
+    "Electrotechnical Laboratory, Japanese Technical Committee for Optical Character Recognition, "
+    "ETL Character Database, 1973-1984"
+)
+
+
+def model_card(
+    run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]], checks: Sequence[Check]
+) -> str:
+    """Markdown with YAML front matter.
+
+    sets: results of `fastetl evaluate`, each with name, part, samples, accuracy, interval and top5; may be empty.
+    checks: what `verify` found.
+    """
+    parts = (_front_matter(run, sets), _use(graph, config), _data(run), _accuracy(run, sets), _checked(checks), _LIMITS)
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:
+    results = "".join(
+        f"""
+  - task:
+      type: image-classification
+    dataset:
+      name: {_quoted(s["name"])}
+      type: {_quoted(s["name"])}
+    metrics:
+    - type: accuracy
+      value: {s["accuracy"]:.4f}"""
+        for s in sets
+    )
+    index = f"model-index:\n- name: Kana\n  results:{results}\n" if sets else ""
+    return f"""---
+language: ja
+license: other
+license_name: terms-of-the-training-data
+library_name: coreml
+pipeline_tag: image-classification
+tags: [handwriting, ocr, {run.charset.name}, coreml, onnx]
+{index}---
+
+# Kana: one handwritten character of {len(run.charset)}"""
+
+
+def _quoted(text: str) -> str:
+    """JSON strings are YAML strings."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _use(graph: Graph, config: ExportConfig) -> str:
+    return f"""## What it takes and gives
+
+One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
+finds out by the mean. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
+({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
+
+- `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
+  {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
+- `kana.onnx`: the same network in float32. `image` uint8 (batch, 1, {graph.side}, {graph.side}); `logits`,
+  `probabilities`, `label` (an index into `labels.json`).
+
+```python
+import coremltools as ct
+from PIL import Image
+
+model = ct.models.MLModel("Kana.mlpackage")
+picture = Image.open("character.png").convert("L").resize(({graph.side}, {graph.side}), Image.Resampling.BILINEAR)
+print(model.predict({{"image": picture}})["classLabel"])
+```
+
+Intended for reading single characters that somebody draws or writes, in learning apps and the like."""
+
+
+def _data(run: Run) -> str:
+    rows = "\n".join(
+        f"| {d.name} | {d.samples:,} | {len(d.train)} | {len(d.valid)} | {len(d.test)} | {d.fingerprint} |"
+        for d in run.data
+    )
+    return f"""## Data and terms
+
+| dataset | samples | writers trained on | for validation | for the test | fingerprint |
+|---|---|---|---|---|---|
+{rows}
+
+If these are sets of the ETL Character Database: the copyright is AIST's, and the data themselves must be neither
+redistributed nor published; they are to be had from AIST alone. Nothing of them is in these files. The pictures in
+`reference.npz` are random curves. Cite: *{_ETL}*.
+
+If they were made by `fastetl synth`: the strokes are KanjiVG's (© Ulrich Apel and contributors,
+https://kanjivg.tagaini.net), CC BY-SA 3.0, changed. Cite: *KanjiVG, https://kanjivg.tagaini.net*."""
+
+
+def _accuracy(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["## Accuracy", ""]
+    if run.history:
+        best = best_epoch(run.history)
+        lines += [
+            f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch}).",
+            "",
+        ]
+    if not sets:
+        return "\n".join([*lines, "No other set was given to the export."])
+    lines += ["| set | part | samples | accuracy | 95 % interval | among the first five |", "|---|---|---|---|---|---|"]
+    for s in sets:
+        low, high = s["interval"]
+        row = f"| {s['name']} | {s['part']} | {s['samples']:,} | {s['accuracy']:.2%} | {low:.2%} to {high:.2%} |"
+        lines.append(f"{row} {s['top5']:.2%} |")
+    return "\n".join(lines)
+
+
+def _checked(checks: Sequence[Check]) -> str:
+    good = sum(check.passed for check in checks)
+    wanted = ("logits against Flax", "ONNX logits against Flax", "framed picture")
+    figures = "\n".join(f"- {c.name}: {c.figure} ({c.bound})" for c in checks if c.name.startswith(wanted))
+    return f"""## Checked
+
+{good} of {len(checks)} checks passed; `verification.json` lists them all, with figures and bounds, and `fastetl verify`
+repeats them on any machine. Largest differences to the trained network:
+
+{figures}
+
+Not checked, because it takes a Mac: whether Apple's compiler accepts the package, the device's own answers, placement
+and latency. `python check_on_mac.py` tells all four."""
+
+
+_LIMITS = """## Limits
+
+One character at a time: it neither finds characters in a line nor knows words. What is not among its characters is
+read as one of them. Confidence was adjusted on the validation writers; on other pens, papers and ages it may be off.
+Accuracy by writer differs; the sets above say by how much on whom it was measured."""

@@ -1,0 +1,47 @@
+"""One checked fact about a package, and how sections of checks are run so that damage never ends in a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from export.errors import ExportError
+
+__all__ = ["Check", "equal", "gather", "within"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A line of the verification table."""
+
+    name: str
+    passed: bool
+    figure: str
+    """What was measured."""
+    bound: str
+    """What it must be."""
+    detail: str = ""
+    """Where it fails, or what the figure means."""
+
+
+def within(name: str, figure: float, bound: float, detail: str = "") -> Check:
+    """A figure that must not exceed its bound; what is not a number exceeds every bound."""
+    return Check(name, bool(figure <= bound), f"{figure:.3g}", f"≤ {bound:.3g}", detail)
+
+
+def equal(name: str, found: object, expected: object, detail: str = "") -> Check:
+    """Something that must be exactly so."""
+    return Check(name, bool(found == expected), _short(found), _short(expected), detail)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def gather(name: str, section: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    """The section's checks; an error in it becomes a failed check with the section's name."""
+    try:
+        yield from section()
+    except ExportError as error:
+        yield Check(name, False, "cannot be checked", "readable", str(error))

@@ -1,0 +1,42 @@
+"""How a run is exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from export.errors import ExportError
+from export.weights import Storage
+
+__all__ = ["SPECIFICATION", "ExportConfig", "Precision", "Target"]
+
+Precision = Literal["float32", "float16"]
+Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
+
+SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}
+"""The specification version of each deployment target (coremltools, SPECIFICATION_VERSION)."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What the exported model takes, and how its Core ML package is stored."""
+
+    input: Literal["canvas", "picture"] = "canvas"
+    """`canvas`: 128 × 128 as an app draws it, resized by the model; `picture`: of a dataset's size, resized before."""
+    target: Target = "iOS15"
+    """Oldest system that can load the package (iOS 15 is macOS 12). Compressed weights need iOS16."""
+    precision: Precision = "float16"
+    """Core ML weights and arithmetic; float16 is what the Neural Engine computes in."""
+    storage: Storage = "plain"
+    """Core ML weights as they are, in 8 bits by output channel, or as a palette of 64 or 16 values by layer."""
+    front: Precision = "float32"
+    """Arithmetic before the first layer; in float16 the framed picture is off by up to 0.02 of 1."""
+
+    def __post_init__(self) -> None:
+        if self.storage != "plain" and self.target == "iOS15":
+            raise ExportError(f"--storage {self.storage} needs --target iOS16 or newer, not iOS15")
+        if self.storage.startswith("palette") and self.target in ("iOS18", "iOS26"):
+            # From iOS 18 on MIL spells palettes otherwise, for nothing that we use.
+            raise ExportError(
+                f"palettes are written for iOS16 or iOS17, and run on newer systems; not for {self.target}"
+            )

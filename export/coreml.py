@@ -1,0 +1,137 @@
+"""The layer graph as a Core ML ML program, written to disk so that the same graph gives the same bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.config import ExportConfig, Target
+from export.errors import ExportError
+from export.graph import Graph
+from export.mlpackage import write_package
+from export.program import Op, Ref, Value, lower
+from export.runtimes import coremltools
+
+__all__ = ["AUTHOR", "DESCRIPTION", "LICENSE", "metadata", "program", "write_coreml"]
+
+AUTHOR = "Made with fastetl"
+LICENSE = "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md"
+DESCRIPTION = {
+    "model": "Reads one handwritten character. Any paper and ink: polarity, contrast and framing are in the model.",
+    "image": "One character, greyscale {side} x {side}, white ink on black or black on white.",
+    "classLabel": 'The most likely character, or "no character".',
+    "classLabel_probs": 'The probability of each character, and of "no character".',
+}
+
+
+_SHARED = 64  # elements
+
+
+def program(graph: Graph, config: ExportConfig) -> tuple[Op, ...]:
+    """The operations that the package of `graph` holds."""
+    return lower(graph, config.precision, config.storage, config.front)
+
+
+def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
+    """What the package says of itself beside author, licence and descriptions; all strings."""
+    return {
+        "charset": "".join(graph.charset.characters),
+        "charset_name": graph.charset.name,
+        "no_character_label": graph.labels[-1],
+        "preprocessing": json.dumps(graph.preprocessing.as_dict(), sort_keys=True),
+        "temperature": repr(graph.temperature),
+        "deployment_target": config.target,
+        "precision": config.precision,
+        "storage": config.storage,
+        "front": config.front,
+        **graph.about,
+    }
+
+
+def write_coreml(graph: Graph, path: Path, config: ExportConfig) -> None:
+    """Write the package directory `path`, which must not exist: the same graph and config give the same bytes.
+
+    Raises ExportError if coremltools refuses the program.
+    """
+    ct = coremltools()
+    ops = program(graph, config)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        # coremltools leaves its temporary folder to the garbage collector, and tells of it by a ResourceWarning.
+        warnings.simplefilter("ignore", ResourceWarning)
+        # Its serializer turns 0-d arrays of one element into numbers in the way that numpy is giving up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        built = Path(folder) / "built.mlpackage"
+        try:
+            model = ct.convert(
+                _mil(ct, ops, graph.side, config.target),
+                convert_to="mlprogram",
+                # Types stand in the program; no pass may change them, nor anything else.
+                compute_precision=ct.precision.FLOAT32,
+                pass_pipeline=ct.PassPipeline.EMPTY,
+                minimum_deployment_target=getattr(ct.target, config.target),
+                inputs=[_image(ct, graph.side)],
+                classifier_config=ct.ClassifierConfig(list(graph.labels)),
+                skip_model_load=True,
+                package_dir=str(built),
+            )
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ExportError(f"coremltools cannot write this graph: {str(error).splitlines()[0]}") from error
+        spec = model.get_spec()
+        _describe(spec, graph, config)
+        write_package(path, spec, Path(model.weights_dir) / "weight.bin")
+
+
+def _image(ct: Any, side: int) -> Any:
+    return ct.ImageType(name="image", shape=(1, 1, side, side), color_layout=ct.colorlayout.GRAYSCALE)
+
+
+def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
+    from coremltools.converters.mil import Builder
+
+    def body(image: Any) -> Any:
+        values = {"image": image}
+        shared: dict[tuple[str, bytes], Any] = {}
+
+        def value(given: Value) -> Any:
+            if isinstance(given, Ref):
+                return values[given.name]
+            if isinstance(given, tuple):
+                return [values[ref.name] for ref in given]
+            if not isinstance(given, np.ndarray):
+                return given
+            if given.size < _SHARED or given.dtype.kind != "f":
+                return given[()]
+            # The resize multiplies by the same matrix twice; the file need not hold it twice.
+            key = (f"{given.dtype} {given.shape}", given.tobytes())
+            if key not in shared:
+                shared[key] = Builder.const(val=given, name=f"constant_{len(shared)}")
+            return shared[key]
+
+        for op in ops:
+            inputs = {key: value(given) for key, given in op.inputs.items()}
+            values[op.name] = getattr(Builder, op.type)(name=op.name, **inputs)
+        return values["probabilities"]
+
+    spec = Builder.TensorSpec(shape=(1, 1, side, side))
+    return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(body)
+
+
+def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
+    described = spec.description
+    described.metadata.author = AUTHOR
+    described.metadata.license = LICENSE
+    described.metadata.shortDescription = DESCRIPTION["model"]
+    described.metadata.versionString = graph.about.get("version", "")
+    for feature in (*described.input, *described.output):
+        feature.shortDescription = DESCRIPTION[feature.name].format(side=graph.side)
+    # Which day it was converted would make every export another one.
+    del described.metadata.userDefined["com.github.apple.coremltools.conversion_date"]
+    for key, text in sorted(metadata(graph, config).items()):
+        described.metadata.userDefined[key] = text

@@ -1,0 +1,212 @@
+"""The layer graph: a trained network as a short, runtime-neutral list of layers with folded weights.
+
+Pictures enter as (N, 1, side, side), 0–255; layers work on (N, C, H, W). The front (resize, polarity, contrast,
+framing) is not a list of layers but the frozen `Preprocessing` itself, so that nothing can say it differently.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import ExportError
+from fastetl.charset import Charset
+from fastetl.errors import FastetlError
+from fastetl.preprocessing import Preprocessing
+
+__all__ = [
+    "CANVAS",
+    "NO_CHARACTER",
+    "Blank",
+    "Conv",
+    "Dense",
+    "Flatten",
+    "GlobalMean",
+    "Graph",
+    "Layer",
+    "MaxPool",
+    "Relu",
+    "graph_from_arrays",
+    "graph_to_arrays",
+]
+
+CANVAS = 128
+"""Side in pixels of the canvas that an app draws on."""
+
+NO_CHARACTER = "no character"
+"""Label of the class that is appended after the charset: nothing, a speck, or a filled canvas."""
+
+_Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Cross-correlation. weight float32 (out, in / groups, height, width), bias float32 (out,)."""
+
+    name: str
+    weight: _Array
+    bias: _Array
+    stride: int = 1
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Zeros put at top, bottom, left and right."""
+
+
+@dataclass(frozen=True)
+class Relu:
+    """The larger of x and 0."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """The largest value of each `size` × `size` tile; rows and columns left over are dropped."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class GlobalMean:
+    """(N, C, H, W) → (N, C), the mean of each channel."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """(N, C, H, W) → (N, features), channels slowest."""
+
+    name: str
+    features: int
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """weight float32 (out, in), bias float32 (out,)."""
+
+    name: str
+    weight: _Array
+    bias: _Array
+
+
+Layer = Conv | Relu | MaxPool | GlobalMean | Flatten | Dense
+_KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
+
+
+@dataclass(frozen=True)
+class Blank:
+    """When a picture holds no character. Measured on the resized picture, ink high."""
+
+    faintest: float = 15.5
+    """Of 0–255: no pixel reaches this, which is below the faintest of ETL's levels (17)."""
+    least: float = 0.003
+    """Mean ink (0–1, after contrast): less is a speck, three pixels of 32 × 32."""
+    most: float = 0.7
+    """Mean ink: more is a filled or evenly grey picture, not strokes on paper."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A network with its front, ready to be written for any runtime."""
+
+    side: int
+    """Side in pixels of the picture it takes: `CANVAS`, or `preprocessing.size`."""
+    preprocessing: Preprocessing
+    layers: tuple[Layer, ...]
+    charset: Charset
+    temperature: float = 1.0
+    """By which the logits were divided when the last layer's weights were folded."""
+    blank: Blank = field(default_factory=Blank)
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What metadata says of its origin: fingerprint of the run, versions."""
+
+    def __post_init__(self) -> None:
+        last = self.layers[-1] if self.layers else None
+        if not isinstance(last, Dense) or len(last.weight) != len(self.charset):
+            found = f"{len(last.weight)} outputs" if isinstance(last, Dense) else type(last).__name__
+            raise ExportError(
+                f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {found}"
+            )
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) != len(names):
+            raise ExportError(f"layer graph: layer names must differ: {', '.join(names)}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The charset's characters in order, then `NO_CHARACTER`."""
+        return (*self.charset.characters, NO_CHARACTER)
+
+    @property
+    def weights(self) -> dict[str, _Array]:
+        """Every trained array by `layer_weight` or `layer_bias`."""
+        return {
+            f"{layer.name}_{part}": getattr(layer, part)
+            for layer in self.layers
+            if isinstance(layer, Conv | Dense)
+            for part in ("weight", "bias")
+        }
+
+    @property
+    def parameters(self) -> int:
+        """How many trained numbers there are, after folding."""
+        return sum(array.size for array in self.weights.values())
+
+    def of(self, about: Mapping[str, str]) -> Graph:
+        """The same network with other words on its origin."""
+        return dataclasses.replace(self, about=about)
+
+
+def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
+    """The graph as named arrays for an `.npz`: `graph` (JSON text) and one array per weight."""
+    layers = []
+    for layer in graph.layers:
+        values = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
+        layers.append(
+            {"kind": type(layer).__name__} | {k: v for k, v in values.items() if not isinstance(v, np.ndarray)}
+        )
+    described = {
+        "side": graph.side,
+        "preprocessing": graph.preprocessing.as_dict(),
+        "charset": {"name": graph.charset.name, "characters": "".join(graph.charset.characters)},
+        "temperature": graph.temperature,
+        "blank": dataclasses.asdict(graph.blank),
+        "about": dict(graph.about),
+        "layers": layers,
+    }
+    return {"graph": np.array(json.dumps(described, ensure_ascii=False, sort_keys=True)), **graph.weights}
+
+
+def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
+    """The inverse of `graph_to_arrays`. Raises ExportError if anything is missing or of the wrong kind."""
+    try:
+        described = json.loads(str(arrays["graph"]))
+        layers = []
+        for values in described["layers"]:
+            kind = _KINDS[values.pop("kind")]
+            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            for part in ("weight", "bias") if kind in (Conv, Dense) else ():
+                array = arrays[f"{fields['name']}_{part}"]
+                if array.dtype != np.float32:
+                    raise TypeError(f"{fields['name']}_{part} is {array.dtype}, not float32")
+                fields[part] = array
+            made: Any = kind
+            layers.append(made(**fields))
+        charset = Charset(described["charset"]["name"], tuple(described["charset"]["characters"]))
+        return Graph(
+            side=int(described["side"]),
+            preprocessing=Preprocessing.from_dict(described["preprocessing"]),
+            layers=tuple(layers),
+            charset=charset,
+            temperature=float(described["temperature"]),
+            blank=Blank(**described["blank"]),
+            about=described["about"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, FastetlError) as error:
+        raise ExportError(f"the stored layer graph cannot be read ({type(error).__name__}: {error})") from error

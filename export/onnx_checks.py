@@ -1,0 +1,67 @@
+"""Checks of a saved ONNX model: graph, constants, interface, metadata, and onnxruntime's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from export.behaviour import apart, label_check
+from export.checks import Check, equal, within
+from export.errors import ExportError
+from export.onnx_export import OPSET, onnx_logits, onnx_model, onnx_properties
+from export.reference import Reference
+from fastetl.errors import message
+
+__all__ = ["onnx_checks"]
+
+_Part = onnx.NodeProto | onnx.TensorProto
+
+
+def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
+    """Every check of the model in `file`. Raises ExportError if it cannot be read or run."""
+    try:
+        raw = file.read_bytes()
+        model = onnx.load_model_from_string(raw)
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # protobuf's DecodeError, onnx's ValidationError and InferenceError have no common base
+        found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ExportError(message("damaged ONNX model", file=file, found=found, do="export it again")) from error
+    expected = onnx_model(reference.graph)
+    yield Check("ONNX checker", True, "accepted", "accepted", "full check, shapes inferred")
+    opsets = [(o.domain, o.version) for o in model.opset_import]
+    yield equal("ONNX opset", opsets, [("", OPSET)])
+    yield _parts("ONNX graph", model.graph.node, expected.graph.node)
+    yield _parts("ONNX constants", model.graph.initializer, expected.graph.initializer)
+    yield equal("ONNX input and outputs", _ends(model), _ends(expected))
+    said = {p.key: p.value for p in model.metadata_props}
+    yield label_check("ONNX labels", tuple(said.get("labels", "").split("\n")), reference.graph.labels)
+    wanted = onnx_properties(reference.graph)
+    wrong = [k for k, v in wanted.items() if said.get(k) != v]
+    yield equal("ONNX metadata", f"{len(wrong)} differ", "0 differ", ", ".join(wrong))
+    answers = onnx_logits(raw, reference.images, file)
+    yield within("ONNX logits against Flax", apart(answers["logits"][:, :-1], reference.logits), 1e-4, "onnxruntime")
+    off = float(np.abs(answers["probabilities"].sum(1) - 1).max())
+    yield within("ONNX probabilities sum to one", off, 1e-5)
+    none = answers["label"] == len(reference.graph.charset)
+    yield equal("ONNX no character", f"{int((none != reference.blank).sum())} wrong", "0 wrong")
+
+
+def _ends(model: onnx.ModelProto) -> str:
+    """Name, type and shape of the input and the outputs."""
+    ends = [*model.graph.input, *model.graph.output]
+    return ", ".join(f"{end.name} {_typed(end.type.tensor_type)}" for end in ends)
+
+
+def _typed(tensor: onnx.TypeProto.Tensor) -> str:
+    sides = ", ".join(d.dim_param or str(d.dim_value) for d in tensor.shape.dim)
+    return f"{onnx.TensorProto.DataType.Name(tensor.elem_type).lower()} ({sides})"
+
+
+def _parts(name: str, found: Sequence[_Part], expected: Sequence[_Part]) -> Check:
+    """Nodes or constants, one by one, byte for byte."""
+    wrong = [b.name for a, b in zip(found, expected, strict=False) if a.SerializeToString() != b.SerializeToString()]
+    count = len(wrong) + abs(len(found) - len(expected))
+    return equal(name, f"{count} differ", "0 differ", ", ".join(wrong[:3]) or f"{len(found)} of {len(expected)}")

@@ -1,0 +1,205 @@
+"""The layer graph as ONNX, translated operation by operation from the same list that Core ML is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from export.config import ExportConfig
+from export.coreml import AUTHOR, DESCRIPTION, LICENSE, metadata
+from export.errors import ExportError
+from export.graph import Graph
+from export.program import Op, Ref, Value, lower
+from export.weights import expanded
+from fastetl.errors import message
+
+__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_properties", "write_onnx"]
+
+OPSET = 17
+"""Read by onnxruntime 1.12 (2022) and newer."""
+IR_VERSION = 8
+
+_ELEMENTWISE = {
+    "abs": "Abs",
+    "add": "Add",
+    "floor": "Floor",
+    "greater": "Greater",
+    "less": "Less",
+    "logical_or": "Or",
+    "maximum": "Max",
+    "mul": "Mul",
+    "real_div": "Div",
+    "relu": "Relu",
+    "sqrt": "Sqrt",
+    "sub": "Sub",
+}
+_REDUCE = {"reduce_mean": "ReduceMean", "reduce_max": "ReduceMax"}
+
+
+def onnx_properties(graph: Graph) -> dict[str, str]:
+    """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
+    of_coreml = ("deployment_target", "precision", "storage", "front")
+    said = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
+    return {
+        "labels": "\n".join(graph.labels),
+        "author": AUTHOR,
+        "license": LICENSE,
+        "description": DESCRIPTION["model"],
+        **said,
+    }
+
+
+def onnx_model(graph: Graph, ops: tuple[Op, ...] | None = None) -> onnx.ModelProto:
+    """`graph`, or its operations `ops` as they were made for another runtime, with all constants widened to float32.
+
+    Input `image` uint8 (batch, 1, side, side); outputs `logits` and `probabilities` float32 (batch, classes + 1)
+    and `label` int64 (batch,), an index into the labels.
+    """
+    writer = _Writer()
+    writer.node("Cast", ["image"], "image_number", to=TensorProto.FLOAT)
+    for op in lower(graph) if ops is None else ops:
+        writer.translate(op)
+    writer.node("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
+    classes = len(graph.labels)
+    made = helper.make_graph(
+        writer.nodes,
+        "kana",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, graph.side, graph.side])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes]),
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]),
+        ],
+        writer.constants,
+    )
+    opsets = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastetl")
+    helper.set_model_props(model, dict(sorted(onnx_properties(graph).items())))
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def write_onnx(graph: Graph, path: Path) -> None:
+    """Write the model to `path`: the same graph gives the same bytes."""
+    path.write_bytes(onnx_model(graph).SerializeToString(deterministic=True))
+
+
+def onnx_logits(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
+    """What onnxruntime answers to uint8 (N, side, side): `logits`, `probabilities`, `label`.
+
+    Raises ExportError if onnxruntime does not accept the model or the pictures.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        parts = [session.run(names, {"image": images[k : k + 256, None]}) for k in range(0, len(images), 256)]
+    except Exception as error:  # onnxruntime's errors share no public base
+        found = str(error).splitlines()[0]
+        raise ExportError(
+            message("onnxruntime refuses the model", file=file, found=found, do="export it again")
+        ) from error
+    return {name: np.concatenate(found) for name, found in zip(names, zip(*parts, strict=True), strict=True)}
+
+
+class _Writer:
+    """Collects nodes and constants; a tensor keeps the operation's name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> None:
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        wide = value.astype(np.float32) if value.dtype == np.float16 else value
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(wide), name))
+        return name
+
+    def input(self, op: Op, key: str) -> str:
+        value: Value = op.inputs[key]
+        if isinstance(value, Ref):
+            return "image_number" if value.name == "image" else value.name
+        return self.constant(f"{op.name}_{key}", np.asarray(value))
+
+    def translate(self, op: Op) -> None:
+        if op.type in _ELEMENTWISE:
+            self.node(_ELEMENTWISE[op.type], [self.input(op, k) for k in ("x", "y") if k in op.inputs], op.name)
+        elif op.type in _REDUCE:
+            axes, keep = _integers(op.inputs["axes"]), int(np.asarray(op.inputs["keep_dims"]))
+            self.node(_REDUCE[op.type], [self.input(op, "x")], op.name, axes=axes, keepdims=keep)
+        elif op.type in _OTHERS:
+            _OTHERS[op.type](self, op)
+        else:
+            raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
+
+    def cast(self, op: Op) -> None:
+        self.node("Cast", [self.input(op, "x")], op.name, to=TensorProto.FLOAT)
+
+    def concat(self, op: Op) -> None:
+        refs = op.inputs["values"]
+        names = [ref.name for ref in refs if isinstance(ref, Ref)] if isinstance(refs, tuple) else []
+        self.node("Concat", names, op.name, axis=_integers(op.inputs["axis"])[0])
+
+    def constexpr(self, op: Op) -> None:
+        self.constant(op.name, expanded(op.type, {k: np.asarray(v) for k, v in op.inputs.items()}))
+
+    def conv(self, op: Op) -> None:
+        top, bottom, left, right = _integers(op.inputs["pad"])
+        inputs = [self.input(op, k) for k in ("x", "weight", "bias")]
+        strides = _integers(op.inputs["strides"])
+        self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
+
+    def linear(self, op: Op) -> None:
+        self.node("Gemm", [self.input(op, k) for k in ("x", "weight", "bias")], op.name, transB=1)
+
+    def matmul(self, op: Op) -> None:
+        x, y = self.input(op, "x"), op.inputs["y"]
+        if not bool(np.asarray(op.inputs["transpose_y"])):
+            self.node("MatMul", [x, self.input(op, "y")], op.name)
+            return
+        if isinstance(y, Ref):
+            self.node("Transpose", [y.name], f"{op.name}_y", perm=[0, 1, 3, 2])
+        else:
+            self.constant(f"{op.name}_y", np.swapaxes(np.asarray(y), -1, -2))
+        self.node("MatMul", [x, f"{op.name}_y"], op.name)
+
+    def max_pool(self, op: Op) -> None:
+        sizes, strides = _integers(op.inputs["kernel_sizes"]), _integers(op.inputs["strides"])
+        self.node("MaxPool", [self.input(op, "x")], op.name, kernel_shape=sizes, strides=strides)
+
+    def reshape(self, op: Op) -> None:
+        shape = self.constant(f"{op.name}_shape", np.array([-1, *_integers(op.inputs["shape"])[1:]], np.int64))
+        self.node("Reshape", [self.input(op, "x"), shape], op.name)
+
+    def softmax(self, op: Op) -> None:
+        self.node("Softmax", [self.input(op, "x")], op.name, axis=_integers(op.inputs["axis"])[0])
+
+
+_OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
+    "cast": _Writer.cast,
+    "concat": _Writer.concat,
+    "constexpr_affine_dequantize": _Writer.constexpr,
+    "constexpr_lut_to_dense": _Writer.constexpr,
+    "conv": _Writer.conv,
+    "linear": _Writer.linear,
+    "matmul": _Writer.matmul,
+    "max_pool": _Writer.max_pool,
+    "reshape": _Writer.reshape,
+    "softmax": _Writer.softmax,
+}
+
+
+def _integers(value: Value) -> list[int]:
+    return [int(n) for n in np.atleast_1d(np.asarray(value))]

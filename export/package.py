@@ -1,0 +1,160 @@
+"""`export`: from a run to the package directory, whole and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from export import check_on_mac
+from export.card import model_card
+from export.checks import Check
+from export.config import ExportConfig
+from export.coreml import write_coreml
+from export.errors import ExportError
+from export.from_run import graph_from_network
+from export.graph import CANVAS, Graph
+from export.onnx_export import write_onnx
+from export.reference import Logits, make_reference, write_reference
+from export.verify import (
+    CARD,
+    COREML,
+    LABELS,
+    MAC,
+    ONNX,
+    REFERENCE,
+    VERIFICATION,
+    labels_text,
+    verification_text,
+    verify,
+)
+from fastetl.atomic import new_directory, refuse_existing
+from fastetl.errors import message
+from model.network import Network
+from model.run import Run
+
+__all__ = ["export", "flax_logits", "graph_from_run", "write_package_directory"]
+
+_STEPS = 5
+
+
+def export(
+    run: Run,
+    out: Path,
+    config: ExportConfig | None = None,
+    *,
+    sets: Sequence[Mapping[str, Any]] = (),
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Check, ...]:
+    """Write the package directory `out` from the run's best weights, and return what `verify` found in it.
+
+    The same run, configuration and versions give the same bytes. `sets` are results of `evaluate` for the model card
+    (`SetResult.as_dict()`).
+
+    Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A
+    failed check is no error: the caller sees it in the answer, and in `verification.json`.
+    """
+    refuse_existing(out, overwrite)
+    config = config or ExportConfig()
+    network = run.network("best")
+    graph = graph_from_run(run, config, network)
+
+    def card(checks: Sequence[Check]) -> str:
+        return model_card(run, graph, config, sets, checks)
+
+    logits = flax_logits(network, run.temperature)
+    return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
+
+
+def write_package_directory(
+    graph: Graph,
+    config: ExportConfig,
+    logits: Logits,
+    card: Callable[[Sequence[Check]], str],
+    out: Path,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Check, ...]:
+    """Write every file of `out` from a graph and the trained network's `logits`; see `export`."""
+
+    def done(step: int) -> None:
+        if progress is not None:
+            progress(step, _STEPS)
+
+    with new_directory(out, overwrite) as made:
+        done(0)
+        write_reference(make_reference(graph, config, logits), made / REFERENCE)
+        done(1)
+        write_coreml(graph, made / COREML, config)
+        done(2)
+        write_onnx(graph, made / ONNX)
+        done(3)
+        (made / LABELS).write_text(labels_text(graph), encoding="utf-8")
+        shutil.copyfile(check_on_mac.__file__, made / MAC)
+        (made / CARD).write_text("", encoding="utf-8")
+        checks = verify(made, graph)
+        done(4)
+        (made / CARD).write_text(card(checks), encoding="utf-8")
+        (made / VERIFICATION).write_text(verification_text(made, checks), encoding="utf-8")
+    done(_STEPS)
+    return checks
+
+
+def graph_from_run(run: Run, config: ExportConfig, network: Network | None = None) -> Graph:
+    """The layer graph of the run's best weights, with its temperature and origin."""
+    side = CANVAS if config.input == "canvas" else run.preprocessing.size
+    graph = graph_from_network(
+        network or run.network("best"), run.charset, side=side, temperature=run.temperature, about={}
+    )
+    about = {
+        "version": version("fastetl"),
+        "weights_sha256": _fingerprint(graph),
+        "network": run.network_config.name,
+        "trained_on": ", ".join(d.name for d in run.data),
+        "trained_with": json.dumps(run.versions, sort_keys=True),
+        "exported_with": json.dumps({name: version(name) for name in ("coremltools", "onnx", "numpy")}, sort_keys=True),
+    }
+    return graph.of(about)
+
+
+def _fingerprint(graph: Graph) -> str:
+    """SHA-256 of names, shapes and values of all weights, which tells a run's network from every other."""
+    digest = hashlib.sha256()
+    for name, array in sorted(graph.weights.items()):
+        digest.update(f"{name} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+@nnx.jit
+def _answers(network: Network, pictures: jax.Array) -> jax.Array:
+    return network(pictures)
+
+
+def flax_logits(network: Network, temperature: float) -> Logits:
+    """The trained network itself, asked on whatever device JAX has, in full float32."""
+
+    def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with jax.default_matmul_precision("highest"):
+            logits = np.asarray(_answers(network, jnp.asarray(pictures)), np.float32)
+        if not np.isfinite(logits).all():
+            raise ExportError(
+                message(
+                    "the run's network answers with what is not a number", do="train again, with a lower learning rate"
+                )
+            )
+        return np.asarray(logits / np.float32(temperature))
+
+    return ask

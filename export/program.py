@@ -1,0 +1,244 @@
+"""The layer graph spelt out as operations in MIL's vocabulary, with every constant in its final type.
+
+One list feeds Core ML, ONNX and the evaluator, and `verify` compares it with what a saved package holds. Types are
+written here, cast by cast, instead of being left to coremltools' float16 pass: that pass chooses by operation, and a
+rewriting pass before it can rename an operation that was meant to stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.config import Precision
+from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Relu
+from export.weights import Storage, stored
+from fastetl.preprocessing import Preprocessing, triangle_weights
+
+__all__ = ["HALF", "Op", "Ref", "Value", "lower"]
+
+HALF = 0.5 + 2**-13
+"""Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
+next value that a resize from 128 can give is farther below a half than that (from 128 to 32, by 1/1024)."""
+
+BEYOND = 1000.0
+"""What "no character" gets as a logit when it holds, and its negative when not: out of any network's reach."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The output of an earlier operation, or the input, by name."""
+
+    name: str
+
+
+Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
+_Term = str | float | NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation: `type` and the names of `inputs` are MIL's; its one output has the operation's name."""
+
+    type: str
+    name: str
+    dtype: str
+    """Of the output: fp16, fp32, bool."""
+    inputs: Mapping[str, Value]
+    shape: tuple[int, ...] | None = None
+    """Of the output as a package declares it; None where nobody declared it."""
+
+
+@dataclass
+class _Program:
+    precision: Precision
+    storage: Storage
+    front: Precision
+    ops: list[Op] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
+
+    @property
+    def real(self) -> str:
+        """Type of the network's arithmetic."""
+        return "fp16" if self.precision == "float16" else "fp32"
+
+    def constant(self, value: Any, dtype: str) -> NDArray[Any]:
+        kind = {"fp16": np.float16, "fp32": np.float32, "int32": np.int32, "bool": np.bool_}[dtype]
+        return np.asarray(value, kind)
+
+    def add(self, kind: str, name: str, dtype: str, /, **inputs: Value) -> str:
+        self.ops.append(Op(kind, name, dtype, inputs))
+        self.types[name] = dtype
+        return name
+
+    def cast(self, x: str, dtype: str, name: str) -> str:
+        return x if self.types[x] == dtype else self.add("cast", name, dtype, x=Ref(x), dtype=dtype)
+
+    def one(self, kind: str, name: str, x: str) -> str:
+        return self.add(kind, name, self.types[x], x=Ref(x))
+
+    def two(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None) -> str:
+        """Elementwise; one of the two may be a constant, which takes the other's type."""
+        real = self.types[x if isinstance(x, str) else str(y)]
+        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, real) for v in (x, y))
+        return self.add(kind, name, dtype or real, x=a, y=b)
+
+    def over(self, kind: str, name: str, x: str, axes: tuple[int, ...], keep: bool = True) -> str:
+        options = {"axes": self.constant(axes, "int32"), "keep_dims": self.constant(keep, "bool")}
+        return self.add(kind, name, self.types[x], x=Ref(x), **options)
+
+    def matmul(self, name: str, x: str | NDArray[Any], y: str | NDArray[Any], transpose_y: bool) -> str:
+        real = self.types[x if isinstance(x, str) else str(y)]
+        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, real) for v in (x, y))
+        no, flag = self.constant(False, "bool"), self.constant(transpose_y, "bool")
+        return self.add("matmul", name, real, x=a, y=b, transpose_x=no, transpose_y=flag)
+
+    def weight(self, name: str, array: NDArray[np.float32]) -> Value:
+        """A trained array as it is stored: plain, or through the operation that expands it."""
+        kind, inputs = stored(array, self.storage, self.real)
+        if kind is None:
+            return inputs["val"]
+        return Ref(self.add(kind, name, self.real, **inputs))
+
+
+def _polarity(p: _Program, x: str, graph: Graph) -> str:
+    pixels = graph.preprocessing.size**2
+    # Between two possible means, so that no rounding can decide.
+    threshold = (np.floor(graph.preprocessing.invert_above * 255 * pixels) + 0.5) / pixels
+    # Two steps of at most a few hundred terms: one over all pixels could leave float16's range.
+    mean = p.over("reduce_mean", "brightness", p.over("reduce_mean", "brightness_rows", x, (3,)), (2,))
+    dark_on_light = p.two("greater", "dark_on_light", mean, float(threshold), "bool")
+    paper = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
+    return p.one("abs", "ink", p.two("sub", "above_paper", x, paper))
+
+
+def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
+    x = p.two("real_div", "relative", x, p.two("maximum", "top_or_one", top, 1.0))
+    x = p.one("relu", "without_grain", p.two("sub", "above_floor", x, floor))
+    return p.two("mul", "contrasted", x, 1 / (1 - floor))
+
+
+def _moments(p: _Program, profile: str, ink: str, position: NDArray[np.float64], axis: int, at: str) -> tuple[str, str]:
+    """Centre and variance of the ink along one axis; positions run from -1 to 1."""
+    share = p.two("real_div", f"share_{at}", profile, ink)
+    centre = p.over("reduce_mean", f"centre_{at}", p.two("mul", f"lever_{at}", share, position), (axis,))
+    apart = p.two("sub", f"apart_{at}", position, centre)
+    inertia = p.two("mul", f"inertia_{at}", share, p.two("mul", f"square_{at}", apart, apart))
+    return centre, p.over("reduce_mean", f"variance_{at}", inertia, (axis,))
+
+
+def _sampling(p: _Program, centre: str, scale: str, support: str, spec: Preprocessing, at: str) -> str:
+    """The resampling matrix (1, 1, frame, size) of one axis."""
+    position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
+    source = p.two("add", f"source_{at}", p.two("mul", f"reach_{at}", scale, target), centre)
+    distance = p.one("abs", f"distance_{at}", p.two("sub", f"offset_{at}", position, source))
+    share = p.two("real_div", f"supports_{at}", distance, support)
+    height = p.one("relu", f"triangle_{at}", p.two("sub", f"hill_{at}", 1.0, share))
+    density = p.two("real_div", f"density_{at}", 2 / spec.size, support)
+    return p.two("mul", f"weights_{at}", height, density)
+
+
+def _positions(count: int) -> NDArray[np.float64]:
+    return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
+
+
+def _frame(p: _Program, x: str, profiles: tuple[str, str], ink: str, spec: Preprocessing) -> str:
+    """Framing by moments; see fastetl.preprocessing.frame_weights, whose order of operations this keeps."""
+    rows, columns = profiles
+    ink = p.two("maximum", "ink_or_little", ink, 1e-4)
+    at = _positions(spec.size)
+    cy, vy = _moments(p, rows, ink, at.reshape(1, 1, -1, 1), 2, "y")
+    cx, vx = _moments(p, columns, ink, at.reshape(1, 1, 1, -1), 3, "x")
+    deviation = p.one("sqrt", "spread", p.two("add", "variance", vy, vx))
+    scale = p.two("maximum", "scale", p.two("mul", "spread_to_frame", deviation, 1 / (2 * spec.spread)), 0.25)
+    support = p.two("maximum", "support", p.two("mul", "target_pitch", scale, 2 / spec.frame), 2 / spec.size)
+    down, across = (_sampling(p, c, scale, support, spec, at) for c, at in ((cy, "y"), (cx, "x")))
+    return p.matmul("framed", p.matmul("framed_rows", down, x, False), across, True)
+
+
+def _front(p: _Program, graph: Graph) -> tuple[str, str]:
+    """The network's input (1, 1, frame, frame), and whether it is blank (1, 1, 1, 1)."""
+    spec, blank = graph.preprocessing, graph.blank
+    x = p.cast("image", "fp16" if p.front == "float16" else "fp32", "pixels")
+    if graph.side != spec.size:
+        weights = triangle_weights(graph.side, spec.size).reshape(1, 1, spec.size, graph.side)
+        exact = p.matmul("resized_exactly", p.matmul("resized_rows", weights, x, False), weights, True)
+        x = p.one("floor", "resized", p.two("add", "resized_and_half", exact, HALF))
+    x = _polarity(p, x, graph)
+    top = p.over("reduce_max", "top", x, (2, 3))
+    x = _contrast(p, x, top, spec.floor)
+    rows, columns = p.over("reduce_mean", "rows", x, (3,)), p.over("reduce_mean", "columns", x, (2,))
+    ink = p.over("reduce_mean", "amount", rows, (2,))
+    faint = p.two("less", "faint", top, blank.faintest, "bool")
+    little = p.two("less", "little", ink, blank.least, "bool")
+    much = p.two("greater", "much", ink, blank.most, "bool")
+    none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
+    if spec.framing == "moments":
+        x = _frame(p, x, (rows, columns), ink, spec)
+    return p.cast(x, p.real, "frame_number"), none
+
+
+def _layer(p: _Program, x: str, layer: Layer) -> str:
+    name = layer.name
+    match layer:
+        case Conv():
+            return p.add(
+                "conv",
+                name,
+                p.real,
+                x=Ref(x),
+                weight=p.weight(f"{name}_weight", layer.weight),
+                bias=p.constant(layer.bias, p.real),
+                strides=p.constant((layer.stride, layer.stride), "int32"),
+                pad_type="custom",
+                pad=p.constant(layer.pads, "int32"),
+                dilations=p.constant((1, 1), "int32"),
+                groups=p.constant(1, "int32"),
+            )
+        case Relu():
+            return p.one("relu", name, x)
+        case MaxPool():
+            return p.add(
+                "max_pool",
+                name,
+                p.real,
+                x=Ref(x),
+                kernel_sizes=p.constant((layer.size, layer.size), "int32"),
+                strides=p.constant((layer.size, layer.size), "int32"),
+                pad_type="valid",
+                pad=p.constant((0, 0, 0, 0), "int32"),
+                ceil_mode=p.constant(False, "bool"),
+            )
+        case GlobalMean():
+            return p.over("reduce_mean", name, x, (2, 3), keep=False)
+        case Flatten():
+            return p.add("reshape", name, p.real, x=Ref(x), shape=p.constant((1, layer.features), "int32"))
+        case Dense():
+            weight = p.weight(f"{name}_weight", layer.weight)
+            return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, p.real))
+
+
+def lower(
+    graph: Graph, precision: Precision = "float32", storage: Storage = "plain", front: Precision = "float32"
+) -> tuple[Op, ...]:
+    """The whole graph as operations: from `image` (float32, (1, 1, side, side), 0-255) to `logits` and `probabilities`.
+
+    Both outputs are float32 (1, classes + 1), the last for "no character". `front` is the precision of all
+    that comes before the first layer.
+    """
+    p = _Program(precision, storage, front)
+    x, blank = _front(p, graph)
+    for layer in graph.layers:
+        x = _layer(p, x, layer)
+    known = p.cast(x, "fp32", "character_logits")
+    number = p.cast(blank, "fp32", "blank_number")
+    flat = p.add("reshape", "blank_flat", "fp32", x=Ref(number), shape=p.constant((1, 1), "int32"))
+    other = p.two("sub", "no_character", p.two("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
+    no, axis = p.constant(False, "bool"), p.constant(1, "int32")
+    p.add("concat", "logits", "fp32", values=(Ref(known), Ref(other)), axis=axis, interleave=no)
+    p.add("softmax", "probabilities", "fp32", x=Ref("logits"), axis=axis)
+    return tuple(p.ops)

@@ -1,0 +1,166 @@
+"""Pictures to test every runtime with, and Flax's answers to them, stored beside the package as `reference.npz`.
+
+The pictures are made here, from random curves: nobody's handwriting and no licence's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.config import ExportConfig
+from export.errors import ExportError
+from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
+from export.program import HALF
+from fastetl.errors import FastetlError, message
+from fastetl.preprocessing import Preprocessing, resize, triangle_weights
+
+__all__ = ["Logits", "Reference", "is_blank", "make_reference", "pictures", "read_reference", "write_reference"]
+
+Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What every runtime is compared with."""
+
+    graph: Graph
+    config: ExportConfig
+    images: NDArray[np.uint8]
+    """uint8 (N, side, side)."""
+    kinds: tuple[str, ...]
+    """What each picture is: strokes, faint, inverted, random, blank, adversarial."""
+    logits: NDArray[np.float32]
+    """float32 (N, classes): the trained network's, divided by the temperature."""
+
+    @property
+    def blank(self) -> NDArray[np.bool_]:
+        """bool (N,): the pictures that hold no character, by the readable twin of the rule."""
+        return is_blank(self.images, self.graph.preprocessing, self.graph.blank)
+
+    @property
+    def labels(self) -> list[str]:
+        """What an app must be told for each picture."""
+        labels = self.graph.labels
+        return [labels[-1 if b else k] for b, k in zip(self.blank, self.logits.argmax(1).tolist(), strict=True)]
+
+
+def is_blank(images: NDArray[np.uint8], spec: Preprocessing, rule: Blank) -> NDArray[np.bool_]:
+    """bool (N,) for pictures uint8 (N, H, W): whether they hold no character."""
+    small = resize(images, spec.size).astype(np.float32)
+    light = small.mean((1, 2)) > 255 * spec.invert_above
+    small[light] = 255 - small[light]
+    top = small.max((1, 2), keepdims=True)
+    ink = (np.maximum(small / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))
+    return np.asarray((top.ravel() < rule.faintest) | (ink < rule.least) | (ink > rule.most))
+
+
+def make_reference(graph: Graph, config: ExportConfig, logits: Logits, seed: int = 0) -> Reference:
+    """Ask the trained network about the test pictures."""
+    images, kinds = pictures(graph.side, seed)
+    return Reference(graph, config, images, kinds, logits(_resized(images, graph.preprocessing.size)))
+
+
+def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """fastetl's resize in float64, with ties decided as the graph does."""
+    if images.shape[1] == size:
+        return images
+    weights = triangle_weights(images.shape[1], size)
+    return np.floor(weights @ images.astype(np.float64) @ weights.T + HALF).astype(np.uint8)
+
+
+def pictures(side: int, seed: int) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Test pictures uint8 (N, side, side), ink high unless inverted, and the kind of each."""
+    rng = np.random.default_rng([seed, side])
+    found: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
+    found += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
+    found += [("inverted", 255 - _strokes(rng, side)) for _ in range(4)]
+    found += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
+    found += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
+    found += [("adversarial", picture) for picture in _adversarial(rng, side)]
+    images = np.stack([picture for _, picture in found])
+    return np.clip(np.rint(images), 0, 255).astype(np.uint8), tuple(kind for kind, _ in found)
+
+
+def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """Some quadratic curves with a round pen, 0–255."""
+    grid = (np.arange(side) + 0.5) / side
+    width = rng.uniform(0.02, 0.06)
+    picture = np.zeros((side, side))
+    t = np.linspace(0, 1, 40)[:, None]
+    for _ in range(rng.integers(1, 5)):
+        a, b, c = rng.uniform(0.12, 0.88, (3, 2))
+        points = a * (1 - t) ** 2 + 2 * b * t * (1 - t) + c * t**2
+        apart = np.hypot(grid[None, :, None] - points[:, 0], grid[:, None, None] - points[:, 1]).min(2)
+        picture = np.maximum(picture, np.clip((width - apart) * side + 0.5, 0, 1))
+    return picture * rng.uniform(140, 255)
+
+
+def _adversarial(rng: np.random.Generator, side: int) -> list[NDArray[np.float64]]:
+    """Ink at the edges, one dot, lines of one pixel, extremes of brightness next to each other."""
+    y, x = np.mgrid[:side, :side]
+    unit = side // 32
+    corner = ((x < 3 * unit) & (y < 3 * unit)) | ((x >= side - 3 * unit) & (y >= side - 3 * unit))
+    thin = np.abs(x - y) < 1
+    frame = (x < unit) | (y < unit) | (x >= side - unit) | (y >= side - unit)
+    dot = (x == side // 2) & (y == side // 2)
+    bar = np.abs(y - side // 3) < unit
+    checks = ((x // (4 * unit) + y // (4 * unit)) % 2 == 0) & (x < side * 0.8)
+    block = (np.abs(x - side / 2) < side * 0.3) & (np.abs(y - side / 2) < side * 0.3)
+    pictures = [255.0 * shape for shape in (corner, thin, frame, dot, bar, checks, block)]
+    pictures.append(_strokes(rng, side) * 0.7 + rng.integers(0, 26, (side, side)))
+    pictures.append(np.where(thin, 255, 20.0 * bar))
+    return pictures
+
+
+def write_reference(reference: Reference, path: Path) -> None:
+    """Write it as a compressed `.npz`, the same bytes for the same reference."""
+    arrays = {f"graph/{name}": array for name, array in graph_to_arrays(reference.graph).items()}
+    np.savez_compressed(
+        path,
+        allow_pickle=False,
+        format=np.array(_FORMAT),
+        config=np.array(json.dumps(asdict(reference.config), sort_keys=True)),
+        images=reference.images,
+        kinds=np.array(reference.kinds),
+        logits=reference.logits,
+        expected=np.array(reference.labels),
+        **arrays,
+    )
+
+
+def read_reference(path: Path) -> Reference:
+    """Raises ExportError naming the file if it is missing, damaged or of another format."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if int(arrays["format"]) != _FORMAT:
+            raise ExportError(f"format {arrays['format']}, not {_FORMAT}")
+        graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
+        config = ExportConfig(**json.loads(str(arrays["config"])))
+        images, logits = arrays["images"], arrays["logits"]
+        wanted = (len(images), len(graph.charset))
+        if images.dtype != np.uint8 or images.shape[1:] != (graph.side, graph.side) or len(images) == 0:
+            raise ExportError(
+                f"pictures {images.dtype} {list(images.shape)}, not uint8 (N, {graph.side}, {graph.side})"
+            )
+        if logits.shape != wanted or logits.dtype != np.float32:
+            raise ExportError(f"logits {list(logits.shape)}, not float32 {list(wanted)}")
+        kinds = tuple(arrays["kinds"].tolist())
+        if arrays["expected"].tolist() != Reference(graph, config, images, kinds, logits).labels:
+            raise ExportError("expected labels that the stored logits do not give")
+        if len(kinds) != len(images):
+            raise ExportError(f"{len(kinds)} kinds for {len(images)} pictures")
+    except Exception as error:  # zipfile raises what it likes for a damaged archive
+        found = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
+        raise ExportError(message("cannot read the reference", file=path, found=found, do="export it again")) from error
+    return Reference(graph, config, images, kinds, logits)

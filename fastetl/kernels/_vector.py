@@ -1,0 +1,252 @@
+"""Kernels written in LLVM's vector operations, compiled in the process in some 30 ms: no numba, no cache on disk.
+
+Vectors are 512 bits wide; LLVM splits them where the processor's are narrower. Two dot products are the only
+places that know the processor, and each has a form that every processor runs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+__all__ = [
+    "F32",
+    "I16",
+    "I32",
+    "I64",
+    "I8",
+    "TIERS",
+    "Code",
+    "Kernel",
+    "best",
+    "compile_kernel",
+    "ir",
+    "tiers",
+]
+
+I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+POINTER = ir.PointerType()
+
+TIERS: dict[str, frozenset[str]] = {
+    "vnni": frozenset({"avx512bw", "avx512vnni", "fma"}),
+    "avx2": frozenset({"avx2", "fma"}),
+    "portable": frozenset(),
+}
+"""Forms of the dot products, best first, and the processor's features that each needs."""
+
+Kernel = Callable[..., None]
+Value = Any  # llvmlite's values carry no types that mypy sees
+Builder = Any
+
+
+@cache
+def tiers() -> tuple[str, ...]:
+    """The forms that this processor runs, best first; none with NUMBA_DISABLE_JIT=1, which asks for plain Python."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return ()
+    features = {name for name, here in llvm.get_host_cpu_features().items() if here}
+    return tuple(tier for tier, needed in TIERS.items() if needed <= features)
+
+
+def best() -> str | None:
+    """The form to use, or None where kernels are to run as plain loops."""
+    return next(iter(tiers()), None)
+
+
+@cache
+def _target() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
+
+
+_engines: list[Any] = []  # an engine owns the code that its kernels run
+
+
+def compile_kernel(name: str, arguments: str, body: Callable[..., None], tier: str) -> Kernel:
+    """Compile one function; `body(code, *arguments)` writes it.
+
+    arguments: one letter each, p for the address of an array, i for a 64-bit integer. The kernel releases the
+    interpreter's lock while it runs.
+    """
+    kinds = {"p": (POINTER, ctypes.c_void_p), "i": (I64, ctypes.c_int64)}
+    module = ir.Module(name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [kinds[a][0] for a in arguments]), name)
+    code = Code(ir.IRBuilder(function.append_basic_block()), tier)
+    body(code, *function.args)
+    code.b.ret_void()
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    engine = llvm.create_mcjit_compiler(parsed, _target())
+    engine.finalize_object()
+    _engines.append(engine)
+    prototype = ctypes.CFUNCTYPE(None, *(kinds[a][1] for a in arguments))
+    return prototype(engine.get_function_address(name))
+
+
+@dataclass(frozen=True)
+class Code:
+    """The function being written: llvmlite's builder `b` and short names for what the kernels use."""
+
+    b: Builder
+    tier: str
+
+    def splat(self, kind: Value, count: int, value: float) -> Value:
+        """A constant vector of equal lanes."""
+        return self.lanes(kind, [value] * count)
+
+    def lanes(self, kind: Value, values: Iterable[float]) -> Value:
+        """A constant vector."""
+        values = list(values)
+        return ir.Constant(ir.VectorType(kind, len(values)), values)
+
+    def number(self, value: int) -> Value:
+        """A 64-bit constant."""
+        return ir.Constant(I64, value)
+
+    def vector(self, kind: Value, count: int) -> Value:
+        """A type: `count` lanes of `kind`."""
+        return ir.VectorType(kind, count)
+
+    def pointer(self, address: Value) -> Value:
+        """A 64-bit integer as an address."""
+        return self.b.inttoptr(address, POINTER)
+
+    def replace(self, vector: Value, scalar: Value, lane: int) -> Value:
+        """`vector` with one lane changed."""
+        return self.b.insert_element(vector, scalar, ir.Constant(I32, lane))
+
+    def at(self, pointer: Value, offset: Value | int) -> Value:
+        """The address `offset` bytes after `pointer`."""
+        offset = ir.Constant(I64, offset) if isinstance(offset, int) else offset
+        return self.b.gep(pointer, [offset], source_etype=I8)
+
+    def load(self, pointer: Value, kind: Value, count: int = 0, offset: Value | int = 0) -> Value:
+        """Load a scalar (count 0) or a vector, from any address."""
+        wanted = ir.VectorType(kind, count) if count else kind
+        return self.b.load(self.at(pointer, offset), typ=wanted, align=1)
+
+    def store(self, value: Value, pointer: Value, offset: Value | int = 0, streaming: bool = False) -> None:
+        """Store; `streaming` past the caches, to a 64-byte boundary."""
+        stored = self.b.store(value, self.at(pointer, offset), align=64 if streaming else 1)
+        if streaming:
+            stored.set_metadata("nontemporal", self.b.module.add_metadata([ir.Constant(I32, 1)]))
+
+    def broadcast(self, scalar: Value, count: int) -> Value:
+        """A vector of equal lanes."""
+        empty = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
+        first = self.b.insert_element(empty, scalar, ir.Constant(I32, 0))
+        return self.shuffle(first, empty, [0] * count)
+
+    def shuffle(self, x: Value, y: Value, order: Sequence[int]) -> Value:
+        """Lanes of x and y (counted on after x's) in the given order."""
+        return self.b.shuffle_vector(x, y, self.lanes(I32, order))
+
+    def cast(self, value: Value, kind: Value) -> Value:
+        """The same 512 bits seen as lanes of another width."""
+        return self.b.bitcast(value, ir.VectorType(kind, 512 // kind.width))
+
+    def shift(self, value: Value, bits: int) -> Value:
+        """Shift lanes left, or right and logically where `bits` is negative."""
+        by = self.splat(value.type.element, value.type.count, abs(bits))
+        return self.b.shl(value, by) if bits > 0 else self.b.lshr(value, by)
+
+    def mask(self, value: Value, bits: int) -> Value:
+        """Each lane and `bits`."""
+        return self.b.and_(value, self.splat(value.type.element, value.type.count, bits))
+
+    def call(self, name: str, result: Value, *arguments: Value) -> Value:
+        """Call one of LLVM's own functions."""
+        found = self.b.module.globals.get(name)
+        if found is None:
+            found = ir.Function(self.b.module, ir.FunctionType(result, [a.type for a in arguments]), name)
+        return self.b.call(found, arguments)
+
+    def fma(self, x: Value, y: Value, z: Value) -> Value:
+        """x · y + z with a single rounding, float32."""
+        return self.call(f"llvm.fma.v{x.type.count}f32", x.type, x, y, z)
+
+    def prefetch(self, pointer: Value, offset: Value | int) -> None:
+        """Ask for the cache line there; any address may be given."""
+        hint = [ir.Constant(I32, v) for v in (0, 3, 1)]
+        self.call("llvm.prefetch.p0", ir.VoidType(), self.at(pointer, offset), *hint)
+
+    def _halves(self, name: str, result: Value, x: Value, y: Value) -> Value:
+        half = x.type.count // 2
+        parts = []
+        for k in range(2):
+            order = list(range(half * k, half * (k + 1)))
+            parts.append(self.call(name, result, self.shuffle(x, x, order), self.shuffle(y, y, order)))
+        return self.shuffle(parts[0], parts[1], list(range(2 * result.count)))
+
+    def dot4(self, total: Value, x: Value, weights: Value, small: bool = False) -> Value:
+        """total + the sums of four neighbouring products. total: 16 × i32; x, weights: 64 bytes.
+
+        x is read as unsigned; weights are 0–127. `small`: two neighbouring products stay below 32,768, so that
+        AVX2's saturating product may be used; otherwise they must stay below 65,536.
+        """
+        if self.tier == "vnni":
+            x, weights = self.cast(x, I32), self.cast(weights, I32)
+            return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, weights)
+        if self.tier == "avx2" and small:
+            pairs = self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, weights)
+            return self.dot2(total, pairs, self.splat(I16, 32, 1))
+        x, weights = self.cast(x, I16), self.cast(weights, I16)
+        low = self.b.mul(self.mask(x, 255), self.mask(weights, 255))
+        pairs = self.cast(self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(weights, -8))), I32)
+        return self.b.add(total, self.b.add(self.mask(pairs, 0xFFFF), self.shift(pairs, -16)))
+
+    def dot2(self, total: Value, x: Value, weights: Value) -> Value:
+        """total + the sums of two neighbouring products. total: 16 × i32; x, weights: 32 × i16, 0–32,767."""
+        if self.tier == "vnni":
+            x, weights = self.cast(x, I32), self.cast(weights, I32)
+            return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, weights)
+        if self.tier == "avx2":
+            return self.b.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, weights))
+        x, weights = self.cast(x, I32), self.cast(weights, I32)
+        low = self.b.mul(self.mask(x, 0xFFFF), self.mask(weights, 0xFFFF))
+        return self.b.add(total, self.b.add(low, self.b.mul(self.shift(x, -16), self.shift(weights, -16))))
+
+    @contextmanager
+    def loop(self, count: Value | int, *carried: Value) -> Iterator[Loop]:
+        """Repeat what is written inside, at least once, for index 0 … count − 1.
+
+        `carried` are values kept in registers from turn to turn: read them in `.values`, and set `.values` to the
+        new ones at the end; after the block they hold the last.
+        """
+        count = ir.Constant(I64, count) if isinstance(count, int) else count
+        before = self.b.block
+        block = self.b.append_basic_block()
+        self.b.branch(block)
+        self.b.position_at_end(block)
+        index = self.b.phi(I64)
+        index.add_incoming(ir.Constant(I64, 0), before)
+        phis = [self.b.phi(value.type) for value in carried]
+        for phi, value in zip(phis, carried, strict=True):
+            phi.add_incoming(value, before)
+        state = Loop(index, list(phis))
+        yield state
+        following = self.b.add(index, ir.Constant(I64, 1))
+        index.add_incoming(following, self.b.block)
+        for phi, value in zip(phis, state.values, strict=True):
+            phi.add_incoming(value, self.b.block)
+        after = self.b.append_basic_block()
+        self.b.cbranch(self.b.icmp_signed("<", following, count), block, after)
+        self.b.position_at_end(after)
+
+
+@dataclass
+class Loop:
+    """One loop: its index (i64) and the values that it carries."""
+
+    index: Value
+    values: list[Value]

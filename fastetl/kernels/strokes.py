@@ -1,0 +1,109 @@
+"""Draw characters from segments of ink, straight into the packed 4-bit pictures of an ETL record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.kernels._jit import jit
+
+__all__ = ["draw_characters"]
+
+F = np.float32
+_ZERO, _HALF, _ONE, _TOP = F(0), F(0.5), F(1), F(15)
+
+
+@jit
+def _draw_segments(canvas: NDArray[Any], segments: NDArray[Any], first: int, last: int, dx: float, dy: float) -> None:
+    """Combine capsules into `canvas` by maximum: coverage falls from 1 to 0 over one pixel at the edge."""
+    height, width = canvas.shape
+    for k in range(first, last):
+        x0, y0 = F(segments[k, 0] + dx), F(segments[k, 1] + dy)
+        ux, uy = F(segments[k, 2] + dx) - x0, F(segments[k, 3] + dy) - y0
+        r0, taper, ink = segments[k, 4], segments[k, 5] - segments[k, 4], segments[k, 6]
+        reach = max(r0, segments[k, 5]) + _ONE
+        left = max(0, int(np.floor(min(x0, x0 + ux) - reach)))
+        right = min(width, int(np.ceil(max(x0, x0 + ux) + reach)) + 1)
+        top = max(0, int(np.floor(min(y0, y0 + uy) - reach)))
+        bottom = min(height, int(np.ceil(max(y0, y0 + uy) + reach)) + 1)
+        inverse = _ONE / max(ux * ux + uy * uy, F(1e-6))
+        for y in range(top, bottom):
+            py = F(y) - y0
+            row = canvas[y]
+            for x in range(left, right):
+                px = F(x) - x0
+                t = min(max((px * ux + py * uy) * inverse, _ZERO), _ONE)
+                ex, ey = px - t * ux, py - t * uy
+                edge = r0 + t * taper + _HALF - np.sqrt(ex * ex + ey * ey)
+                row[x] = max(row[x], min(max(edge, _ZERO), _ONE) * ink)
+
+
+@jit
+def _blur_rows(source: NDArray[Any], target: NDArray[Any], side: float) -> None:
+    """Three taps (side, 1 − 2·side, side) downwards; what lies outside is paper."""
+    height, width = source.shape
+    s, m = F(side), F(1 - 2 * side)
+    for y in range(height):
+        for x in range(width):
+            target[y, x] = m * source[y, x]
+        if y > 0:
+            for x in range(width):
+                target[y, x] += s * source[y - 1, x]
+        if y + 1 < height:
+            for x in range(width):
+                target[y, x] += s * source[y + 1, x]
+
+
+@jit
+def _pack(canvas: NDArray[Any], side: float, gain: float, grain: NDArray[Any], at: int, out: NDArray[Any]) -> None:
+    """Blur along the rows, scale to levels with the grain, and write two pixels a byte, high nibble first."""
+    height, width = canvas.shape
+    s, m, g = F(side), F(1 - 2 * side), F(gain)
+    mask = len(grain) - 1
+    for y in range(height):
+        for x in range(0, width, 2):
+            byte = 0
+            for k in range(2):
+                value = m * canvas[y, x + k]
+                if x + k > 0:
+                    value += s * canvas[y, x + k - 1]
+                if x + k + 1 < width:
+                    value += s * canvas[y, x + k + 1]
+                level = 0
+                if value > _ZERO:
+                    level = int(min(value * g * grain[(at + y * width + x + k) & mask] + _HALF, _TOP))
+                byte = byte * 16 + level
+            out[y, x >> 1] = byte
+
+
+@jit
+def draw_characters(
+    segments: NDArray[Any],
+    starts: NDArray[Any],
+    neighbours: NDArray[Any],
+    shifts: NDArray[Any],
+    levels: NDArray[Any],
+    grain: NDArray[Any],
+    blur: float,
+    canvas: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
+    """Fill `out` with one picture for each character.
+
+    segments: float32 (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1; those of character c are
+    starts[c] to starts[c + 1] (int64, C + 1). neighbours: int64 (C,), the character of which a fragment shows,
+    shifted by shifts[c] (float32, C × 2) pixels, or −1. levels: float32 (C,), level of full coverage.
+    grain: float32 (2ⁿ,), factors of the paper's grain. blur: 0–1/3, outer tap of the scanner's blur.
+    canvas: float32 (2, height, width), scratch. out: uint8 (C, height, width / 2), high nibble first, ink high.
+    """
+    for c in range(len(out)):
+        drawn, blurred = canvas[0], canvas[1]
+        drawn[:] = _ZERO
+        _draw_segments(drawn, segments, starts[c], starts[c + 1], 0.0, 0.0)
+        n = neighbours[c]
+        if n >= 0:
+            _draw_segments(drawn, segments, starts[n], starts[n + 1], shifts[c, 0], shifts[c, 1])
+        _blur_rows(drawn, blurred, blur)
+        _pack(blurred, blur, levels[c], grain, c * 977, out[c])

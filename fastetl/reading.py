@@ -1,0 +1,88 @@
+"""Records read by their places: only those that are wanted, in runs, into a buffer that is used again.
+
+Reading into a warm buffer is two to three times faster than touching the pages of a mapped file, and memory
+stays the same however large the files are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.errors import FastetlError, message
+from fastetl.files import EtlFile
+from fastetl.layouts import Layout
+
+__all__ = ["BLOCK", "new_buffer", "read_records"]
+
+BLOCK = 128
+"""Records read together: a megabyte, which stays in the processor's second cache."""
+_SLACK = 128  # some kernels read a little past the last picture
+
+
+def new_buffer(layout: Layout) -> NDArray[np.uint8]:
+    """Room for BLOCK records, uint8; new memory is slow to touch, so one serves all files."""
+    return np.zeros(BLOCK * layout.record_bytes + _SLACK, np.uint8)
+
+
+def read_records(
+    file: EtlFile, index: NDArray[np.int64], buffer: NDArray[np.uint8]
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Read the records at `index`, ascending, at most BLOCK at a time, to the beginning of `buffer`.
+
+    Yields which of `index` they are, and structured records (n,), which the next turn overwrites.
+
+    Raises FastetlError if the file cannot be read or ends too early.
+    """
+    size = file.layout.record_bytes
+    records = buffer[: BLOCK * size].view(file.layout.dtype)
+    view = buffer.data
+    places = [(view[k * size : (k + 1) * size],) for k in range(BLOCK)]
+    breaks = (np.flatnonzero(np.diff(index) != 1) + 1).tolist()
+    begins = sorted({*breaks, *range(0, len(index), BLOCK), len(index)})
+    offsets = (index * size).tolist()
+    try:
+        source = os.open(file.path, os.O_RDONLY)
+        try:
+            at, preadv = 0, os.preadv
+            for first, after in itertools.pairwise(begins):
+                # Most runs are one record; every microsecond here comes ten thousand times.
+                if after - first == 1:
+                    run = places[first - at]
+                else:
+                    run = (view[(first - at) * size : (after - at) * size],)
+                if preadv(source, run, offsets[first]) != (after - first) * size:
+                    _fill(source, run[0], offsets[first], file)
+                if after - at == BLOCK or after == len(index):
+                    yield slice(at, after), records[: after - at]
+                    at = after
+        finally:
+            os.close(source)
+    except OSError as error:
+        text = message("cannot read the file", file=file.path, found=error.strerror, do="check it")
+        raise FastetlError(text) from error
+
+
+def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
+    """Read what one call did not give."""
+    got = 0
+    while got < len(run):
+        more = os.preadv(source, (run[got:],), offset + got)
+        if not more:
+            raise FastetlError(
+                message(
+                    "the file ended while it was read",
+                    file=file.path,
+                    record=(offset + got) // file.layout.record_bytes,
+                    offset=offset + got,
+                    expected=f"{len(run) - got} more bytes",
+                    found="its end",
+                    do="leave it in peace, and try again",
+                )
+            )
+        got += more

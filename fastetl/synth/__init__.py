@@ -1,0 +1,14 @@
+"""ETL8G files of synthetic writers: the genuine layout, the strokes of KanjiVG, a hand of its own for each writer.
+
+The strokes are KanjiVG's (Copyright © 2009–2025 Ulrich Apel and contributors, https://kanjivg.tagaini.net), under
+the Creative Commons licence Attribution-ShareAlike 3.0. Pictures made here are adaptations of them: whoever
+publishes the files, or pictures of them, must name KanjiVG and its author, say that they were changed, and give
+them under the same licence. Using them in private, or to train a network, asks for nothing. The same is written
+into ATTRIBUTION.txt beside the files.
+"""
+
+from __future__ import annotations
+
+from fastetl.synth.records import SynthConfig, synthesize, write_data_set, write_model_pattern
+
+__all__ = ["SynthConfig", "synthesize", "write_data_set", "write_model_pattern"]

@@ -1,0 +1,119 @@
+"""A writer's hand: what stays the same in everything that one person writes, drawn once a writer.
+
+Lengths are in units of the character's box, angles in radians, logarithms natural.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Hand", "draw_hand"]
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Habits of one writer; the defaults are the textbook's hand, which has none."""
+
+    joined: float = 0.0
+    """Bent to join strokes, in standard deviations of the population."""
+    plain: float = 0.0
+    """Bent to leave off hooks, likewise."""
+    sloppiness: float = 0.0
+    """How much one character differs from the next: the factor of every variation within the writer."""
+    size: float = 0.8
+    """Side of the character's box as a fraction of the frame's width."""
+    aspect: float = 0.0
+    """Logarithm of width over height."""
+    slant: float = 0.0
+    """Lean of verticals: x gains this much for each unit upwards."""
+    rise: float = 0.0
+    """Rise of horizontals to the right."""
+    place: tuple[float, float] = (0.0, 0.0)
+    """Centre of the characters from the frame's centre, as fractions of the frame."""
+    bow: tuple[float, ...] = (0.0,) * 10
+    """The writer's own warp of the plane: coefficients of x², xy, y², x³, y³ for both axes."""
+    bend: float = 0.0
+    """Curvature added to every stroke, to one side."""
+    angular: float = 0.0
+    """0 draws curves, 1 draws straight pieces between corners."""
+    round: float = 0.0
+    """How far corners are rounded off, 0–1."""
+    loop: tuple[float, float] = (0.0, 0.0)
+    """Logarithms of the width and height of loops."""
+    mark_size: float = 0.0
+    """Logarithm of the size of dakuten and handakuten."""
+    mark_place: tuple[float, float] = (0.0, 0.0)
+    """Displacement of the marks."""
+    mark_corner: float = 0.0
+    """How far the marks stand at the character's upper right corner: 0 is KanjiVG's place for them, 1 the corner."""
+    ends: tuple[float, float] = (0.0, 0.0)
+    """Lengthening of strokes at the start and at the end (negative: shortened)."""
+    tremor: float = 0.0
+    """Amplitude of the pen's trembling."""
+    tremor_rate: float = 10.0
+    """Trembles per unit of length."""
+    pen: float = 3.6
+    """Width of the pen in pixels of the 128 × 127 frame."""
+    taper: tuple[float, float] = (0.0, 0.0)
+    """How much thinner strokes begin and end, 0–1."""
+    pressure: float = 0.0
+    """Swelling and thinning along the stroke, as a share of the width."""
+    dry: float = 0.0
+    """How much the ink fails along the stroke, 0–1."""
+    level: float = 9.0
+    """Level (0–15) of full ink."""
+    blur: float = 0.15
+    """Outer tap of the scanner's three-tap blur."""
+    grain: float = 0.0
+    """Spread of the ink's level from pixel to pixel, as a share."""
+    neighbours: float = 0.0
+    """Share of pictures with a fragment of another character at an edge."""
+
+
+def draw_hand(rng: np.random.Generator) -> Hand:
+    """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large hands."""
+
+    def around(centre: float, spread: float, low: float = -np.inf, high: float = np.inf) -> float:
+        return float(np.clip(rng.normal(centre, spread), low, high))
+
+    def share(chance: float, low: float, high: float) -> float:
+        # Both numbers are always drawn, so that one trait does not move the next.
+        take, value = rng.random(), rng.uniform(low, high)
+        return float(value) if take < chance else 0.0
+
+    sloppiness = float(np.exp(around(-0.15, 0.35, -1.0, 0.6)))
+    size = around(0.66, 0.16, 0.36, 0.98)
+    pen = float(np.exp(around(np.log(3.1), 0.45, np.log(1.1), np.log(8.0))))
+    return Hand(
+        joined=around(0, 1),
+        plain=around(0, 1),
+        sloppiness=sloppiness,
+        size=size,
+        aspect=around(-0.06, 0.15, -0.4, 0.3),
+        slant=around(0.03, 0.11, -0.3, 0.35),
+        rise=around(0.04, 0.06, -0.12, 0.22),
+        place=(around(0, 0.02), around(0, 0.02)),
+        bow=tuple(rng.normal(0, np.repeat([[0.17, 0.17, 0.17, 0.3, 0.3]], 2, 0).ravel()).tolist()),
+        bend=around(0, 0.035),
+        angular=share(0.5, 0.1, 1.0),
+        round=share(0.4, 0.2, 0.9),
+        loop=(around(-0.05, 0.35), around(-0.05, 0.45)),
+        mark_size=around(0.12, 0.22, -0.25, 0.6),
+        mark_place=(around(0, 0.03), around(0, 0.03)),
+        # Half way the marks would cross the bar of で.
+        mark_corner=share(0.6, 0.85, 1.2),
+        ends=(around(0, 0.02), around(0, 0.025)),
+        tremor=share(0.5, 0.001, 0.006),
+        tremor_rate=float(rng.uniform(4, 14)),
+        # A thick pen would fill the loops of a small hand and hide a sloppy one's shapes: people take a finer one.
+        pen=min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness),
+        taper=(share(0.35, 0.1, 0.6), share(0.5, 0.1, 0.8)),
+        pressure=share(0.6, 0.02, 0.25),
+        dry=share(0.12, 0.2, 0.7),
+        level=around(8.6, 1.4, 5.0, 13.0),
+        blur=float(rng.uniform(0.06, 0.24)),
+        grain=float(rng.uniform(0.03, 0.16)),
+        neighbours=float(rng.uniform(0.0, 0.06)),
+    )

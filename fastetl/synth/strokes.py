@@ -1,0 +1,94 @@
+"""Strokes of characters from KanjiVG's files, as polylines in a box of side 1 around the origin.
+
+KanjiVG is the work of Ulrich Apel and contributors (https://kanjivg.tagaini.net), CC BY-SA 3.0.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.errors import FastetlError, message
+
+__all__ = ["Stroke", "load_strokes", "resample"]
+
+Stroke = NDArray[np.float32]
+"""float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
+
+_BOX = 109.0
+_TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
+_PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
+_T = np.linspace(0, 1, 13)[1:, None]
+_BEZIER = np.concatenate([(1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * _T**2, _T**3], 1)
+
+
+def _outline(path: str) -> NDArray[np.float64]:
+    """Points of one SVG path of the commands M, L, C and S, absolute or relative, float64 (n, 2)."""
+    tokens = _TOKEN.findall(path)
+    here = np.zeros(2)
+    reflected = here
+    pieces: list[NDArray[np.float64]] = []
+    command, k = "", 0
+    while k < len(tokens):
+        if tokens[k].isalpha():
+            command, k = tokens[k], k + 1
+        kind = command.lower()
+        count = {"m": 1, "l": 1, "c": 3, "s": 2}[kind]
+        points = np.array(tokens[k : k + 2 * count], float).reshape(count, 2)
+        k += 2 * count
+        if command.islower():
+            points = points + here
+        if kind == "m" or kind == "l":
+            pieces.append(points)
+            # Further pairs after a move are lines.
+            command = "l" if command.islower() else "L"
+            reflected = points[-1]
+        else:
+            first = points[0] if kind == "c" else reflected
+            pieces.append(_BEZIER @ np.stack([here, first, points[-2], points[-1]]))
+            reflected = 2 * points[-1] - points[-2]
+        here = points[-1]
+    return np.concatenate(pieces)
+
+
+def resample(points: NDArray[np.floating], spacing: float) -> Stroke:
+    """The same line with points about `spacing` apart, at least three."""
+    step = np.hypot(*np.diff(points, axis=0).T)
+    points = points[np.concatenate([[True], step > 0])]
+    along = np.concatenate([[0.0], np.cumsum(step[step > 0])])
+    count = max(3, int(np.ceil(along[-1] / spacing)) + 1)
+    at = np.linspace(0, along[-1], count)
+    return np.stack([np.interp(at, along, points[:, k]) for k in range(2)], 1).astype(np.float32)
+
+
+@cache
+def _folder() -> Path:
+    """Where the package `kanjivg` keeps its files: it installs them under the name `kanji`, without a module."""
+    spec = find_spec("kanji")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
+            return Path(location)
+    raise FastetlError(
+        message("KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install kanjivg")
+    )
+
+
+@cache
+def load_strokes(character: str, spacing: float) -> tuple[Stroke, ...]:
+    """The strokes of one character in writing order, with points `spacing` apart.
+
+    Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
+    """
+    file = _folder() / f"{ord(character):05x}.svg"
+    try:
+        paths = _PATH.findall(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FastetlError(message(f"no strokes of {character!r}", file=file, found=error)) from error
+    if not paths:
+        raise FastetlError(message(f"no strokes of {character!r}", file=file, do="pip install kanjivg again"))
+    return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in paths)

@@ -1,0 +1,30 @@
+"""fastetl baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastetl.dataset import open_dataset
+from fastetl_cli.base import Command, DatasetPath, bar, show_json, show_table
+from model.baseline import baselines
+
+
+@dataclass(frozen=True)
+class Baseline(Command):
+    """Guessing, k-nearest neighbours and a random forest: on writers never seen, and on the tutorial's mixed split."""
+
+    dataset: DatasetPath
+    """A dataset directory."""
+    seed: int = 0
+    """Chooses the split and the forest."""
+
+    def run(self) -> int:
+        """Fit and print one row an algorithm and split."""
+        with bar("baseline") as progress:
+            results = baselines(open_dataset(self.dataset), seed=self.seed, progress=progress)
+        if self.json:
+            show_json(results)
+        else:
+            rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
+            show_table("shallow algorithms", ["algorithm", "split", "trained on", "read", "accuracy"], rows)
+        return 0

@@ -1,0 +1,139 @@
+"""fastetl quickstart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.checks import Check
+from export.package import export
+from export.verify import COREML, ONNX
+from fastetl.atomic import refuse_existing
+from fastetl.build import BuildConfig, BuildResult, build
+from fastetl.dataset import open_dataset
+from fastetl.inspection import inspect
+from fastetl.sheet import write_sheet
+from fastetl.synth import SynthConfig, synthesize
+from fastetl_cli.base import Command, bar, notes, out, show_json, show_table
+from fastetl_cli.train import train_with_bar
+from model.config import TrainConfig
+from model.evaluate import Evaluation, evaluate
+from model.report import write_report
+from model.train import TrainResult
+
+
+@dataclass
+class _Clock:
+    """Seconds of each step of the way."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        notes.rule(name, align="left")
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class _Walked:
+    built: BuildResult
+    trained: TrainResult
+    evaluation: Evaluation
+    checks: tuple[Check, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Quickstart(Command):
+    """The whole way into one folder: synth → inspect → build → train → evaluate → export → verify."""
+
+    folder: Path = Path("quickstart")
+    """Where everything goes."""
+    etl: Path | None = None
+    """Your own ETL8G (a folder); without it, synthetic writers write the files."""
+    synth: SynthConfig = SynthConfig(files=16)
+    epochs: int = 10
+    """How often the training pictures are gone through."""
+    network: str = "default"
+    """Architecture, by its name in the table of networks."""
+    overwrite: bool = False
+    """Replace FOLDER if it exists."""
+
+    def run(self) -> int:
+        """Walk the way, then print what came out."""
+        refuse_existing(self.folder, self.overwrite)
+        clock = _Clock()
+        walked = self._walk(clock)
+        if self.json:
+            show_json({"seconds": clock.seconds, "checks": walked.checks, **_figures(walked)})
+        else:
+            self._show(clock, walked)
+        return 0 if all(c.passed for c in walked.checks) else 1
+
+    def _walk(self, clock: _Clock) -> _Walked:
+        folder, again = self.folder, self.overwrite
+        source = self.etl or folder / "etl"
+        if self.etl is None:
+            with clock.step("synth"), bar("writing") as progress:
+                synthesize(source, self.synth, overwrite=again, progress=progress)
+        with clock.step("inspect"), bar("inspecting") as progress:
+            reports = inspect([source], progress=progress)
+            odd = sum(bool(r.odd) for r in reports)
+            notes.print(f"{len(reports)} files, {sum(r.records for r in reports):,} records, {odd} with something odd")
+        with clock.step("build"):
+            with bar("building") as progress:
+                built = build([source], folder / "dataset", BuildConfig(), overwrite=again, progress=progress)
+            notes.print(f"{built.images:,} pictures by {built.writers} writers")
+            data = open_dataset(folder / "dataset")
+            write_sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=again)
+        with clock.step("train"):
+            config = TrainConfig(network=self.network, epochs=self.epochs)
+            trained = train_with_bar([(data, 1.0)], folder / "run", config, overwrite=again)
+            for sentence in trained.diagnosis:
+                notes.print(sentence)
+        with clock.step("evaluate"):
+            evaluation = evaluate(trained.run, [data])
+            write_report(trained.run, evaluation, folder / "run" / "report", overwrite=True)
+        with clock.step("export and verify"), bar("exporting") as progress:
+            sets = [result.as_dict() for result in evaluation.sets]
+            checks = export(trained.run, folder / "package", sets=sets, overwrite=again, progress=progress)
+        size = sum(p.stat().st_size for p in (folder / "package" / COREML).rglob("*") if p.is_file())
+        return _Walked(built, trained, evaluation, checks, size)
+
+    def _show(self, clock: _Clock, walked: _Walked) -> None:
+        show_table("quickstart", ["", ""], [[k, v] for k, v in _figures(walked).items()])
+        times = "  ".join(f"{name} {seconds:.0f} s" for name, seconds in clock.seconds.items())
+        out.print(f"{times}  in all {sum(clock.seconds.values()):.0f} s")
+        failed = [c for c in walked.checks if not c.passed]
+        for check in failed:
+            notes.print(f"FAILED: {check.name}: {check.figure} (bound {check.bound}) {check.detail}", style="bold red")
+        shown = (
+            ("pictures of the writers", self.folder / "sheet.png"),
+            ("report", self.folder / "run" / "report" / "index.html"),
+            ("package", self.folder / "package" / COREML),
+            ("ONNX twin", self.folder / "package" / ONNX),
+        )
+        for what, path in shown:
+            out.print(f"{what}: {path}", soft_wrap=True)
+
+
+def _figures(walked: _Walked) -> dict[str, Any]:
+    result = walked.evaluation.sets[0]
+    parity = {c.name: c.figure for c in walked.checks if "logits" in c.name.lower()}
+    return {
+        "build, pictures/s": f"{walked.built.images_per_second:,.0f}",
+        "training, pictures/s": f"{np.median([e.images_per_second for e in walked.trained.run.history]):,.0f}",
+        "parameters": f"{walked.trained.parameters:,}",
+        f"accuracy on {result.samples:,} characters by writers never trained on": f"{result.accuracy:.2%}",
+        "Core ML package": f"{walked.size / 1000:,.0f} KB",
+        "checks passed": f"{sum(c.passed for c in walked.checks)} of {len(walked.checks)}",
+        **{f"parity: {name}": figure for name, figure in parity.items()},
+    }

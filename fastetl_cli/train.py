@@ -1,0 +1,108 @@
+"""fastetl train."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from fastetl.dataset import Dataset, open_dataset
+from fastetl.errors import FastetlError
+from fastetl_cli.base import Command, DatasetPath, RunPath, notes, out, show_json
+from model.config import TrainConfig
+from model.history import Epoch
+from model.train import Progress, TrainResult, train
+
+
+def _weighted(text: str) -> tuple[Dataset, float]:
+    """`PATH` or `PATH=WEIGHT`."""
+    path, _, weight = text.rpartition("=")
+    if not path:
+        return open_dataset(text), 1.0
+    try:
+        return open_dataset(path), float(weight)
+    except ValueError as error:
+        raise FastetlError(f"--also {text}: expected DATASET or DATASET=WEIGHT. Check the weight") from error
+
+
+def _line(entry: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {entry.epoch:>3}/{epochs}  loss {entry.loss:.3f} / {entry.valid_loss:.3f}  "
+        f"accuracy {entry.accuracy:.2%} / {entry.valid_accuracy:.2%} (training / new writers)  "
+        f"{entry.images_per_second:,.0f} pictures/s, {entry.waiting:.1%} waiting for data"
+    )
+
+
+def train_with_bar(
+    data: list[tuple[Dataset, float]],
+    run: Path,
+    config: TrainConfig | None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> TrainResult:
+    """Train with a progress bar and a line for each epoch, on standard error."""
+    columns = (
+        TextColumn("train"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeRemainingColumn(),
+    )
+    command = " ".join(["fastetl", *sys.argv[1:]])
+    with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
+        task = bar.add_task("train", total=None, loss=0.0)
+        told = 0
+
+        def show(progress: Progress) -> None:
+            nonlocal told
+            bar.update(task, completed=progress.step, total=progress.steps, loss=progress.loss)
+            for entry in progress.history[told:]:
+                notes.print(_line(entry, progress.epochs))
+            told = len(progress.history)
+
+        return train(data, run, config, resume=resume, overwrite=overwrite, on_progress=show, command=command)
+
+
+@dataclass(frozen=True)
+class Train(Command):
+    """Train the network on a dataset; writers used for validation and test are never trained on."""
+
+    dataset: DatasetPath
+    """A dataset directory."""
+    run_path: RunPath
+    """The run directory to write."""
+    also: tuple[str, ...] = ()
+    """More datasets to mix in, each as DATASET or DATASET=WEIGHT; the first one's weight is 1."""
+    config: TrainConfig = TrainConfig()
+    resume: bool = False
+    """Go on with an interrupted run, with its own options, to the weights that it would have had."""
+    overwrite: bool = False
+    """Replace RUN if it exists."""
+
+    def run(self) -> int:
+        """Train, and say how it went."""
+        data = [(open_dataset(self.dataset), 1.0), *map(_weighted, self.also)]
+        config = None if self.resume else self.config
+        result = train_with_bar(data, self.run_path, config, resume=self.resume, overwrite=self.overwrite)
+        if self.json:
+            show_json(
+                {
+                    "run": self.run_path,
+                    "best": result.best,
+                    "parameters": result.parameters,
+                    "temperature": result.run.temperature,
+                    "diagnosis": result.diagnosis,
+                }
+            )
+            return 0
+        for sentence in result.diagnosis:
+            out.print(sentence)
+        out.print(
+            f"{self.run_path}: {result.best.valid_accuracy:.2%} of {len(result.run.charset)} characters by writers "
+            f"never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters"
+        )
+        return 0

@@ -1,0 +1,97 @@
+"""How to train: every choice has its one home here, and its help is its docstring."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastetl.augment import Augmentation
+from fastetl.preprocessing import Framing, Preprocessing
+from model.errors import ModelError
+
+__all__ = ["TrainConfig"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. The same configuration on the same data gives the same weights."""
+
+    network: str = "default"
+    """Architecture, by its name in the table of networks."""
+    augmentation: Augmentation = Augmentation()
+    """What is done to the pictures, anew in each epoch."""
+    epochs: int = 16
+    """How often the training pictures are gone through."""
+    batch_size: int = 128
+    """Pictures in one step, over all devices together."""
+    learning_rate: float = 4e-3
+    """Highest learning rate (AdamW): reached after the warm-up, then down to 0 along a cosine."""
+    warmup: float = 0.2
+    """Share of all steps in which the learning rate climbs."""
+    weight_decay: float = 0.01
+    """Decay of the kernels (not of biases and batch norms), times the learning rate."""
+    label_smoothing: float = 0.05
+    """Share of the target that is spread evenly over all characters."""
+    average: float = 0.998
+    """Decay of the running average of the weights, which is what is evaluated and exported; 0 takes the last ones."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation accuracy; 0 never stops early."""
+    valid: float = 0.1
+    """Share of the writers that choose the best epoch and the temperature, never trained on."""
+    test: float = 0.2
+    """Share of the writers that nothing looks at before `evaluate`."""
+    writers: int = 0
+    """Train on this many of the training writers only (for learning curves); 0 takes all."""
+    framing: Framing | None = None
+    """Framing of the characters, if not the dataset's."""
+    spread: float | None = None
+    """Spread of the ink after framing, if not the dataset's."""
+    checkpoint_steps: int = 200
+    """A checkpoint is written after this many steps, and after every epoch."""
+    split_seed: int = 0
+    """Chooses the writers of each part; stays the same where `seed` varies."""
+    seed: int = 0
+    """Chooses the first weights, the order of the pictures, the augmentation and the dropout."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise ModelError(f"{name} must be at least 1; found {getattr(self, name)}. Check the options")
+        for name in ("warmup", "label_smoothing", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ModelError(
+                    f"{name} must be at least 0 and below 1; found {getattr(self, name)}. Check the options"
+                )
+        if not (self.learning_rate > 0 and self.weight_decay >= 0 and self.valid > 0):
+            raise ModelError(
+                "learning_rate and valid must be over 0 and weight_decay not below; found"
+                f" {self.learning_rate}, {self.valid} and {self.weight_decay}. Check the options"
+            )
+
+    def preprocessing(self, spec: Preprocessing) -> Preprocessing:
+        """The dataset's preprocessing with this configuration's framing."""
+        return dataclasses.replace(
+            spec, framing=self.framing or spec.framing, spread=spec.spread if self.spread is None else self.spread
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Raises ModelError for an unknown or missing key."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        if set(values) != names:
+            odd = sorted(set(values) ^ names)
+            raise ModelError(
+                f"training configuration: keys {odd} are missing or unknown. Use the version that trained it"
+            )
+        try:
+            augmentation = Augmentation(**values["augmentation"])
+        except TypeError as error:
+            raise ModelError(
+                f"training configuration: augmentation: {error}. Use the version that trained it"
+            ) from error
+        return cls(**{**values, "augmentation": augmentation})

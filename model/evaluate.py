@@ -1,0 +1,246 @@
+"""How well a run reads: over any number of sets at once, by character and by writer, with its confidence checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.charset import Charset
+from fastetl.dataset import Dataset
+from model.calibration import Reliability, log_softmax, reliability
+from model.errors import ModelError
+from model.run import Run
+from model.scribbles import scribbles
+
+__all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "SetResult", "WriterResult", "evaluate"]
+
+RESAMPLES = 2000
+"""Bootstrap samples behind each interval."""
+SCRIBBLES = 256
+"""Random scribbles that should be refused."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One character read as another."""
+
+    truth: str
+    answer: str
+    count: int
+    kind: Literal["voicing", "size", "other"]
+    """`voicing`: only the dakuten or handakuten differ (は/ば/ぱ); `size`: only the size (つ/っ)."""
+
+
+@dataclass(frozen=True)
+class CharacterResult:
+    """How one character was read."""
+
+    character: str
+    samples: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class WriterResult:
+    """How the writers differ; accuracies are means over each writer's samples."""
+
+    writers: int
+    mean: float
+    worst: float
+    worst_writer: int
+    deciles: tuple[float, ...]
+    """The accuracy that 10 %, 20 % … 90 % of the writers do not reach."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer, or one that a wrong label makes look wrong."""
+
+    index: int
+    """Of the picture in its dataset."""
+    truth: str
+    answer: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """How one set was read."""
+
+    name: str
+    part: Literal["all", "test", "valid"]
+    """`test` or `valid` for a set that the run was trained on: those writers alone; otherwise all of it."""
+    samples: int
+    accuracy: float
+    interval: tuple[float, float]
+    """95 % bootstrap interval of the accuracy: writers are drawn where they are known, otherwise samples."""
+    top5: float
+    """Share of the samples whose character is among the five likeliest."""
+    characters: tuple[CharacterResult, ...]
+    """Those that occur, in the charset's order."""
+    writers: WriterResult | None
+    """None where the writers are not known."""
+    confusions: tuple[Confusion, ...]
+    """The most frequent first."""
+    voicing_mistakes: int
+    size_mistakes: int
+    refused: float
+    """Share of the samples taken for "not a character": their confidence is below the run's threshold."""
+    calibration: Reliability
+    """Of the confidence after the run's temperature."""
+    mistakes: tuple[Mistake, ...]
+    """The most confident first: the worst."""
+    matrix: NDArray[np.int64] = field(repr=False, compare=False)
+    """int64 (classes, classes): truth in rows, answers in columns. Not part of the JSON."""
+    pictures: NDArray[np.uint8] = field(repr=False, compare=False)
+    """uint8 (mistakes, size, size): the pictures of the mistakes. Not part of the JSON."""
+
+    def as_dict(self) -> dict[str, Any]:
+        left_out = {"matrix", "pictures"}
+        shown = dataclasses.replace(self, matrix=np.zeros(0, np.int64), pictures=np.zeros(0, np.uint8))
+        return {k: v for k, v in dataclasses.asdict(shown).items() if k not in left_out}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's results on every set."""
+
+    run: str
+    temperature: float
+    threshold: float
+    """Least confidence of what is taken for a character."""
+    scribbles_refused: float
+    """Share of random scribbles taken for "not a character"."""
+    sets: tuple[SetResult, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        shown = dataclasses.asdict(dataclasses.replace(self, sets=()))
+        return {**shown, "sets": [s.as_dict() for s in self.sets]}
+
+
+def evaluate(run: Run, datasets: Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
+    """Read every set and compare with its labels.
+
+    Of a dataset that the run was trained on, only the test writers are read (the validation writers, if none were
+    kept for the test). Raises ModelError for an empty set, or one with other characters or another picture size.
+    """
+    sets = tuple(_evaluate_one(run, d, most_mistakes) for d in datasets)
+    nonsense = np.exp(log_softmax(run.predict(scribbles(SCRIBBLES, run.preprocessing.size)) / run.temperature).max(1))
+    refused = float((nonsense < run.threshold).mean())
+    return Evaluation(str(run.path), run.temperature, run.threshold, refused, sets)
+
+
+def _part(run: Run, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64]]:
+    split = run.split(dataset)
+    if split is None:
+        return "all", np.arange(len(dataset))
+    return ("test", split.test) if len(split.test) else ("valid", split.valid)
+
+
+def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
+    if not len(dataset):
+        raise ModelError(f"{dataset.name}: nothing to evaluate; expected at least one picture. Choose another set")
+    if dataset.charset.characters != run.charset.characters:
+        raise ModelError(
+            f"{dataset.name}: charset {dataset.charset.name} ({len(dataset.charset)}); expected the run's,"
+            f" {run.charset.name} ({len(run.charset)}). Build it with the same --charset"
+        )
+    part, indices = _part(run, dataset)
+    labels, writers = dataset.labels[indices].astype(np.int64), dataset.writers[indices]
+    pictures = dataset.images if part == "all" else dataset.images[indices]
+    logits = run.predict(pictures)
+    answers = logits.argmax(1)
+    confidence = np.exp(log_softmax(logits / run.temperature).max(1))
+    right = answers == labels
+    classes = len(run.charset)
+    matrix = np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
+    known = bool((writers >= 0).all())
+    worst = _worst(right, confidence)[:most_mistakes]
+    names = run.charset.characters
+    confusions = _confusions(matrix, run.charset)
+    return SetResult(
+        name=dataset.name,
+        part=part,
+        samples=len(labels),
+        accuracy=float(right.mean()),
+        interval=_interval(right, writers if known else np.arange(len(right))),
+        top5=_top5(logits, labels),
+        characters=_by_character(matrix, run.charset),
+        writers=_by_writer(right, writers) if known else None,
+        confusions=confusions[:30],
+        voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
+        size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
+        refused=float((confidence < run.threshold).mean()),
+        calibration=reliability(confidence, right),
+        mistakes=tuple(
+            Mistake(int(indices[k]), names[labels[k]], names[answers[k]], float(confidence[k])) for k in worst.tolist()
+        ),
+        matrix=matrix,
+        pictures=np.ascontiguousarray(pictures[worst]),
+    )
+
+
+def _worst(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+    wrong = np.flatnonzero(~right)
+    return wrong[np.argsort(-confidence[wrong], kind="stable")]
+
+
+def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    own = logits[np.arange(len(labels)), labels]
+    return float(((logits > own[:, None]).sum(1) < 5).mean())
+
+
+def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:
+    """Percentile bootstrap over groups: samples of one writer are alike, so the writer is what is drawn."""
+    _, group = np.unique(groups, return_inverse=True)
+    total = np.bincount(group)
+    hits = np.bincount(group, right)
+    random = np.random.default_rng(0)
+    shares = np.empty(RESAMPLES)
+    for k in range(RESAMPLES):
+        drawn = random.integers(0, len(total), len(total))
+        shares[k] = hits[drawn].sum() / total[drawn].sum()
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _by_character(matrix: NDArray[np.int64], charset: Charset) -> tuple[CharacterResult, ...]:
+    counts, hits = matrix.sum(1).tolist(), matrix.diagonal().tolist()
+    rows = zip(charset.characters, counts, hits, strict=True)
+    return tuple(CharacterResult(c, n, hit / n) for c, n, hit in rows if n)
+
+
+def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int32]) -> WriterResult:
+    names, group = np.unique(writers, return_inverse=True)
+    accuracy = np.bincount(group, right) / np.bincount(group)
+    deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
+    worst = int(accuracy.argmin())
+    return WriterResult(
+        len(names), float(accuracy.mean()), float(accuracy[worst]), int(names[worst]), tuple(deciles.tolist())
+    )
+
+
+def _kind(a: str, b: str) -> Literal["voicing", "size", "other"]:
+    if unicodedata.normalize("NFD", a)[0] == unicodedata.normalize("NFD", b)[0]:
+        return "voicing"
+    names = {unicodedata.name(c, c).replace("LETTER SMALL ", "LETTER ") for c in (a, b)}
+    return "size" if len(names) == 1 else "other"
+
+
+def _confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[Confusion, ...]:
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    rows, columns = np.nonzero(wrong)
+    order = np.argsort(-wrong[rows, columns], kind="stable")
+    names = charset.characters
+    return tuple(
+        Confusion(names[i], names[j], int(wrong[i, j]), _kind(names[i], names[j]))
+        for i, j in zip(rows[order].tolist(), columns[order].tolist(), strict=True)
+    )

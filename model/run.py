@@ -1,0 +1,211 @@
+"""The run directory that `train` writes, and the trained network in it.
+
+run.json       format version, configuration, layers, charset, preprocessing, data and split, history, versions, command
+checkpoints/   orbax: `best` by validation accuracy, and `last`
+tensorboard/   events
+
+While it is being trained, a run is `NAME.unfinished` beside its place; it gets its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from fastetl.atomic import new_file
+from fastetl.charset import Charset
+from fastetl.dataset import Dataset, Split
+from fastetl.errors import FastetlError, message
+from fastetl.preprocessing import Preprocessing
+from model.checkpoints import Which, restore_weights
+from model.config import TrainConfig
+from model.devices import everywhere
+from model.errors import ModelError
+from model.history import Epoch
+from model.network import Network, NetworkConfig
+from model.predict import predict
+from model.step import load_weights, make_eval, weights_of
+
+__all__ = ["FORMAT", "Run", "TrainedOn", "fingerprint", "open_run", "unfinished"]
+
+FORMAT = 1
+
+
+def unfinished(path: Path) -> Path:
+    """Where the run that will be at `path` is while it is being trained."""
+    return path.with_name(path.name + ".unfinished")
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Hash of pictures, labels and writers: 128 bits, as hex digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (dataset.images, dataset.labels, dataset.writers):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """A dataset of the mixture, and which writers were in which part."""
+
+    name: str
+    fingerprint: str
+    samples: int
+    weight: float
+    train: tuple[int, ...]
+    valid: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network with all that is known of its training."""
+
+    path: Path
+    config: TrainConfig
+    network_config: NetworkConfig
+    charset: Charset
+    preprocessing: Preprocessing
+    data: tuple[TrainedOn, ...]
+    history: tuple[Epoch, ...] = ()
+    temperature: float = 1.0
+    """Divides the logits so that the confidence is right on the validation writers."""
+    threshold: float = 0.0
+    """An answer of less confidence is taken for "not a character"; one in 200 validation characters is below it."""
+    finished: bool = False
+    command: str = ""
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def untrained(self) -> Network:
+        """The network with the first weights that the configuration's seed draws."""
+        rngs = nnx.Rngs(self.config.seed)
+        return Network(self.network_config, self.preprocessing, len(self.charset), rngs=rngs)
+
+    def network(self, which: Which = "best") -> Network:
+        """The network with its best or last averaged weights. Raises ModelError if they cannot be read."""
+        blank = nnx.eval_shape(self.untrained)
+        return load_weights(blank, restore_weights(self.path / "checkpoints", which, weights_of(blank)))
+
+    @cached_property
+    def _logits(self) -> Callable[[jax.Array], jax.Array]:
+        network = self.network()
+        function, weights = make_eval(network), everywhere(weights_of(network))
+        return lambda pictures: function(weights, pictures)
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, before the temperature."""
+        side = self.preprocessing.size
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
+            raise ModelError(
+                f"{self.path}: pictures must be uint8 (N, {side}, {side}); found {pictures.dtype} {pictures.shape}."
+                " Resize them as the preprocessing says"
+            )
+        return predict(self._logits, pictures)
+
+    def split(self, dataset: Dataset) -> Split | None:
+        """The parts that this run made of a dataset it was trained on; None for any other dataset."""
+        mark = fingerprint(dataset)
+        for known in self.data:
+            if known.fingerprint == mark:
+                parts = (np.flatnonzero(np.isin(dataset.writers, w)) for w in (known.train, known.valid, known.test))
+                return Split(*parts)
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "finished": self.finished,
+            "command": self.command,
+            "config": self.config.as_dict(),
+            "network": self.network_config.as_dict(),
+            "charset": {"name": self.charset.name, "characters": "".join(self.charset.characters)},
+            "preprocessing": self.preprocessing.as_dict(),
+            "data": [dataclasses.asdict(d) for d in self.data],
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+            "versions": self.versions,
+            "history": [dataclasses.asdict(e) for e in self.history],
+        }
+
+    def save(self) -> None:
+        """Write run.json."""
+        with new_file(self.path / "run.json", overwrite=True) as made:
+            made.write_text(json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def current_versions() -> dict[str, str]:
+    """What a run was trained with."""
+    return {
+        "python": platform.python_version(),
+        **{n: version(n) for n in ("fastetl", "jax", "flax", "optax", "numpy")},
+    }
+
+
+def _trained_on(values: dict[str, Any]) -> TrainedOn:
+    parts = {part: tuple(values[part]) for part in ("train", "valid", "test")}
+    return TrainedOn(**{**values, **parts})
+
+
+def _parsed(path: Path, values: dict[str, Any]) -> Run:
+    return Run(
+        path=path,
+        config=TrainConfig.from_dict(values["config"]),
+        network_config=NetworkConfig.from_dict(values["network"]),
+        charset=Charset(values["charset"]["name"], tuple(values["charset"]["characters"])),
+        preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+        data=tuple(map(_trained_on, values["data"])),
+        history=tuple(Epoch(**e) for e in values["history"]),
+        temperature=float(values["temperature"]),
+        threshold=float(values["threshold"]),
+        finished=bool(values["finished"]),
+        command=values["command"],
+        versions=values["versions"],
+    )
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run directory; weights are read when they are first asked for.
+
+    Raises ModelError naming the file for anything missing, damaged or of another format version.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        begun = unfinished(path).is_dir()
+        raise ModelError(
+            message(
+                "training was interrupted" if begun else "no run here",
+                file=path,
+                expected="the directory of a run",
+                found=f"{unfinished(path)}, which is not finished" if begun else None,
+                do="go on with --resume" if begun else "train one",
+            )
+        )
+    file = path / "run.json"
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if values["format"] != FORMAT:
+            raise ModelError(
+                message("run of another format", file=file, expected=FORMAT, found=values["format"], do="train again")
+            )
+        return _parsed(path, values)
+    except ModelError:
+        raise
+    except FileNotFoundError as error:
+        raise ModelError(message("not a run", file=path, expected="run.json", found="none", do="train one")) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, FastetlError) as error:
+        found = f"{type(error).__name__} {error}"
+        raise ModelError(message("cannot read", file=file, expected="a run", found=found, do="train again")) from error

@@ -1,0 +1,134 @@
+"""One training step as a pure function of the training state, compiled once.
+
+The state is a plain tree of arrays, so that donation, checkpoints and sharding see nothing but arrays:
+`weights` (params, stats) as trained; `average`, their running average, which is evaluated; `optimizer`; `step`;
+`loss` and `correct`, summed since the epoch began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from model.config import TrainConfig
+from model.network import Network
+
+__all__ = [
+    "Eval",
+    "Step",
+    "Tree",
+    "first_state",
+    "learning_rate",
+    "load_weights",
+    "make_eval",
+    "make_step",
+    "weights_of",
+]
+
+Tree = dict[str, Any]
+Step = Callable[[Tree, jax.Array, jax.Array], tuple[Tree, jax.Array]]
+Eval = Callable[[Tree, jax.Array], jax.Array]
+
+
+def weights_of(network: Network) -> Tree:
+    """Parameters and batch-norm statistics as plain dictionaries of arrays."""
+    params, stats = nnx.state(network, nnx.Param, nnx.BatchStat)
+    return {"params": nnx.to_pure_dict(params), "stats": nnx.to_pure_dict(stats)}
+
+
+def load_weights(network: Network, weights: Tree) -> Network:
+    """The same network with these weights."""
+    graph, state = nnx.split(network)
+    nnx.replace_by_pure_dict(state, weights["params"])
+    nnx.replace_by_pure_dict(state, weights["stats"])
+    loaded: Network = nnx.merge(graph, state)
+    return loaded
+
+
+def learning_rate(config: TrainConfig, steps: int) -> optax.Schedule:
+    """The learning rate at each of `steps` steps: up along a line, down along a cosine."""
+    warm = min(round(config.warmup * steps), steps - 1)
+    peak = config.learning_rate
+    return optax.warmup_cosine_decay_schedule(peak / 25 if warm else peak, peak, warm, steps, peak / 1e4)
+
+
+def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
+    def kernels(params: Tree) -> Tree:
+        is_kernel: Tree = jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+        return is_kernel
+
+    return optax.adamw(learning_rate(config, steps), weight_decay=config.weight_decay, mask=kernels)
+
+
+def first_state(make_network: Callable[[], Network], config: TrainConfig, steps: int) -> Tree:
+    """The state before the first step, for the network that the function makes."""
+
+    def first() -> Tree:
+        weights = weights_of(make_network())
+        return {
+            "weights": weights,
+            "average": jax.tree.map(jnp.copy, weights),
+            "optimizer": _optimizer(config, steps).init(weights["params"]),
+            "step": jnp.zeros((), jnp.int32),
+            "loss": jnp.zeros((), jnp.float32),
+            "correct": jnp.zeros((), jnp.int32),
+        }
+
+    # Compiled as one: drawing the weights one by one would compile as many small programs.
+    state: Tree = jax.jit(first)()
+    return state
+
+
+def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
+    """Mean cross-entropy against targets of which `smoothing` is spread evenly over all classes."""
+    log = jax.nn.log_softmax(logits)
+    picked = jnp.take_along_axis(log, labels[:, None], 1)[:, 0]
+    return -((1 - smoothing) * picked + smoothing * log.mean(1)).mean()
+
+
+def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
+    """(state, pictures uint8 (B, size, size), labels int32 (B,)) → the next state, the loss.
+
+    The given state is used up: its arrays may no longer be read.
+    """
+    optimizer = _optimizer(config, steps)
+    dropout = jax.random.key(config.seed)
+
+    def loss_of(params: Tree, stats: Tree, key: jax.Array, pictures: jax.Array, labels: jax.Array) -> Any:
+        trained = load_weights(network, {"params": params, "stats": stats})
+        logits = trained(pictures, key)
+        loss = _loss(logits, labels, config.label_smoothing)
+        return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())
+
+    def step(state: Tree, pictures: jax.Array, labels: jax.Array) -> tuple[Tree, jax.Array]:
+        params, stats = state["weights"]["params"], state["weights"]["stats"]
+        key = jax.random.fold_in(dropout, state["step"])
+        (loss, (stats, correct)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+            params, stats, key, pictures, labels
+        )
+        update, optimizer_state = optimizer.update(gradient, state["optimizer"], params)
+        weights = {"params": optax.apply_updates(params, update), "stats": stats}
+        count = state["step"] + 1
+        # A young average follows quickly, or it would remember the random first weights.
+        decay = jnp.minimum(config.average, count / (count + 10))
+        following = {
+            "weights": weights,
+            "average": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["average"], weights),
+            "optimizer": optimizer_state,
+            "step": count,
+            "loss": state["loss"] + loss,
+            "correct": state["correct"] + correct.astype(jnp.int32),
+        }
+        return following, loss
+
+    return jax.jit(step, donate_argnums=0)
+
+
+def make_eval(network: Network) -> Eval:
+    """(weights, pictures (B, size, size)) → float32 logits (B, classes), as in use: no dropout, gathered statistics."""
+    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures))

@@ -1,0 +1,340 @@
+"""Training: datasets in, a run directory out, exactly repeatable and resumable at any step."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+from tensorboardX import SummaryWriter
+
+from fastetl.atomic import new_directory, refuse_existing
+from fastetl.batches import Batches, Source
+from fastetl.dataset import Dataset, Split
+from fastetl.errors import message
+from model.calibration import fit_temperature, log_softmax
+from model.checkpoints import Checkpoints
+from model.config import TrainConfig
+from model.devices import everywhere, spread
+from model.diagnosis import diagnose
+from model.errors import ModelError
+from model.history import Epoch, best_epoch
+from model.network import named_network
+from model.predict import predict
+from model.run import Run, TrainedOn, current_versions, fingerprint, open_run, unfinished
+from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
+
+__all__ = ["Progress", "TrainResult", "train"]
+
+EVENTS_EVERY = 20
+"""Steps between two losses in the TensorBoard events."""
+
+
+REFUSED = 0.005
+"""Share of the validation characters whose confidence lies below the run's threshold."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after a step, or after the validation at an epoch's end."""
+
+    step: int
+    """Steps done, over all epochs."""
+    steps: int
+    """Steps of the whole training."""
+    epochs: int
+    """Epochs of the whole training."""
+    loss: float
+    """Of the newest batch that is known."""
+    history: tuple[Epoch, ...]
+    """The epochs that are complete."""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training."""
+
+    run: Run
+    best: Epoch
+    """The epoch whose weights the run uses."""
+    parameters: int
+    diagnosis: tuple[str, ...]
+    """What the course of the training says, in plain words."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """What the loop reads: batches to train on, pictures and labels to validate on."""
+
+    batches: Batches
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int32]
+
+
+def train(
+    data: Dataset | Sequence[tuple[Dataset, float]],
+    path: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+    command: str = "",
+) -> TrainResult:
+    """Train a network on a dataset, or on several with weights, and write the run to `path`.
+
+    Every batch takes from each dataset in proportion to its weight. Writers are split as the configuration says,
+    in each dataset by itself. With `resume` an interrupted run is taken up at its last checkpoint, and ends with the
+    weights that it would have had; its own configuration is used, and one that is given must be the same.
+
+    Raises FastetlError if `path` exists (without `overwrite`), if an interrupted run is there (without `resume` or
+    `overwrite`), and if data and configuration do not fit together.
+    """
+    path = Path(path)
+    mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
+    begun = unfinished(path)
+    if resume:
+        if not begun.is_dir():
+            state = "it is finished" if path.exists() else "none was begun"
+            raise ModelError(message("no interrupted run to resume", file=path, found=state, do="leave out --resume"))
+        refuse_existing(path, overwrite)
+        run, splits = _begun_run(open_run(begun), mixture, config)
+    else:
+        refuse_existing(path, overwrite)
+        if begun.exists() and not overwrite:
+            raise ModelError(
+                message("an interrupted run is here", file=begun, do="go on with --resume, or give --overwrite")
+            )
+        run, splits = _new_run(begun, mixture, config or TrainConfig(), command)
+    loaded = _loaded(mixture, splits, run.config)
+    spread(np.zeros(run.config.batch_size, np.uint8))
+    try:
+        if not resume:
+            shutil.rmtree(begun, ignore_errors=True)
+            begun.mkdir(parents=True)
+            run.save()
+        run, parameters = _fit(run, loaded, on_progress)
+        with new_directory(path, overwrite) as made:
+            made.rmdir()
+            begun.rename(made)
+    except BrokenPipeError:  # of whoever reports the progress
+        raise
+    except OSError as error:
+        raise ModelError(
+            message("cannot write the run", file=begun, found=error, do="free space or mend rights")
+        ) from error
+    run = open_run(path)
+    return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
+
+
+def _split(dataset: Dataset, config: TrainConfig) -> Split:
+    """By writer; with `writers`, only the first so many of the shuffled training writers."""
+    split = dataset.split(by="writer", valid=config.valid, test=config.test, seed=config.split_seed)
+    if not config.writers:
+        return split
+    writers = np.unique(dataset.writers[split.train])
+    if config.writers > len(writers):
+        raise ModelError(f"{dataset.name}: {len(writers)} training writers; expected {config.writers}. Ask for fewer")
+    chosen = np.random.default_rng([config.split_seed, len(writers)]).permutation(writers)[: config.writers]
+    return dataclasses.replace(split, train=split.train[np.isin(dataset.writers[split.train], chosen)])
+
+
+def _described(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Split]) -> tuple[TrainedOn, ...]:
+    def writers(dataset: Dataset, part: NDArray[np.int64]) -> tuple[int, ...]:
+        return tuple(np.unique(dataset.writers[part]).tolist())
+
+    return tuple(
+        TrainedOn(
+            name=dataset.name,
+            fingerprint=fingerprint(dataset),
+            samples=len(dataset),
+            weight=weight,
+            train=writers(dataset, split.train),
+            valid=writers(dataset, split.valid),
+            test=writers(dataset, split.test),
+        )
+        for (dataset, weight), split in zip(mixture, splits, strict=True)
+    )
+
+
+def _new_run(
+    path: Path, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig, command: str
+) -> tuple[Run, list[Split]]:
+    if not mixture:
+        raise ModelError("train: no dataset. Give at least one")
+    first = mixture[0][0]
+    for dataset, _ in mixture[1:]:
+        if dataset.charset.characters != first.charset.characters or dataset.preprocessing != first.preprocessing:
+            raise ModelError(
+                f"{dataset.name}: its characters or its preprocessing differ from {first.name}'s."
+                " Build both with the same --charset and --size"
+            )
+    splits = [_split(dataset, config) for dataset, _ in mixture]
+    run = Run(
+        path=path,
+        config=config,
+        network_config=named_network(config.network),
+        charset=first.charset,
+        preprocessing=config.preprocessing(first.preprocessing),
+        data=_described(mixture, splits),
+        command=command,
+        versions=current_versions(),
+    )
+    return run, splits
+
+
+def _begun_run(
+    run: Run, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig | None
+) -> tuple[Run, list[Split]]:
+    """The interrupted run, if it was begun on the same data and with the same configuration."""
+    if config is not None and config != run.config:
+        given, had = config.as_dict(), run.config.as_dict()
+        odd = ", ".join(f"{k} {had[k]}" for k in had if had[k] != given[k])
+        raise ModelError(
+            message("the run was begun otherwise", file=run.path, expected=odd, do="resume without options")
+        )
+    splits = [_split(dataset, run.config) for dataset, _ in mixture]
+    if _described(mixture, splits) != run.data:
+        names = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
+        raise ModelError(message("the run was begun on other data", file=run.path, expected=names, do="give the same"))
+    return run, splits
+
+
+def _loaded(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Split], config: TrainConfig) -> _Data:
+    sources = [Source(d.images, d.labels, s.train, w) for (d, w), s in zip(mixture, splits, strict=True)]
+    batches = Batches(
+        sources, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, prefetch=2
+    )
+    pictures = np.concatenate([d.images[s.valid] for (d, _), s in zip(mixture, splits, strict=True)])
+    labels = np.concatenate([d.labels[s.valid] for (d, _), s in zip(mixture, splits, strict=True)])
+    return _Data(batches, pictures, labels.astype(np.int32))
+
+
+def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, int]:
+    """Train from the last checkpoint, or from the beginning, to the end."""
+    config, per_epoch = run.config, len(data.batches)
+    steps = per_epoch * config.epochs
+    network = nnx.eval_shape(run.untrained)
+    first = partial(first_state, run.untrained, config, steps)
+    loop = _Loop(data, config, make_step(network, config, steps), steps, on_progress)
+    evaluate = make_eval(network)
+    with Checkpoints(run.path / "checkpoints") as checkpoints:
+        state = checkpoints.restore_last(jax.eval_shape(first)) or everywhere(first())
+        done = int(state["step"])
+        run = dataclasses.replace(run, history=run.history[: done // per_epoch])
+        rates = jax.jit(learning_rate(config, steps))
+        with SummaryWriter(str(run.path / "tensorboard"), purge_step=done + 1) as events:
+            for epoch in range(done // per_epoch, config.epochs):
+                if _stopped(run.history, config.patience):
+                    break
+                state, entry = loop.epoch(state, epoch, checkpoints, events, run.history)
+                entry = _validated(entry, evaluate, state["average"], data, config)
+                run = dataclasses.replace(run, history=(*run.history, entry))
+                _log(events, entry, float(rates(entry.step - 1)))
+                # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
+                if best_epoch(run.history) is entry:
+                    checkpoints.save_best(entry.step, state["average"])
+                run.save()
+                state |= {"loss": jnp.zeros_like(state["loss"]), "correct": jnp.zeros_like(state["correct"])}
+                checkpoints.save_last(entry.step, state)
+                loop.report(entry.step, entry.loss, run.history)
+    logits = run.predict(data.pictures)
+    temperature = fit_temperature(logits, data.labels)
+    threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REFUSED))
+    run = dataclasses.replace(run, temperature=temperature, threshold=threshold, finished=True)
+    run.save()
+    return run, network.parameter_count()
+
+
+class _Loop:
+    """The hot loop, and the clock beside it."""
+
+    def __init__(
+        self, data: _Data, config: TrainConfig, step: Step, steps: int, on_progress: OnProgress | None
+    ) -> None:
+        self.batches = data.batches
+        self.config = config
+        self.step = step
+        self.steps = steps
+        self.on_progress = on_progress
+
+    def report(self, step: int, loss: float, history: tuple[Epoch, ...]) -> None:
+        if self.on_progress is not None:
+            self.on_progress(Progress(step, self.steps, self.config.epochs, loss, history))
+
+    def epoch(
+        self, state: Tree, epoch: int, checkpoints: Checkpoints, events: Any, history: tuple[Epoch, ...]
+    ) -> tuple[Tree, Epoch]:
+        """Run the epoch's steps that are still to be done; the entry has no validation yet."""
+        per_epoch = len(self.batches)
+        done = int(state["step"])
+        begin, waited, count = time.perf_counter(), 0.0, 0
+        before: Any = None  # the loss of the step before, a jax.Array
+        stream = self.batches.epoch(epoch, done - epoch * per_epoch)
+        while done < (epoch + 1) * per_epoch:
+            asked = time.perf_counter()
+            pictures, labels = next(stream)
+            if before is None or before.is_ready():  # otherwise the devices were busy all the while
+                waited += time.perf_counter() - asked
+            # Copies: the batch's arrays are used again while the step may still be reading.
+            state, loss = self.step(state, spread(pictures.copy()), spread(labels.copy()))
+            if before is not None:
+                # One step ahead and no more; this is where the host waits for the devices.
+                self._known(done, float(before), events, history)
+            before = loss
+            done, count = done + 1, count + 1
+            if done % self.config.checkpoint_steps == 0 and done % per_epoch:
+                checkpoints.save_last(done, state)
+        correct, summed = int(state["correct"]), float(state["loss"])
+        seconds = time.perf_counter() - begin
+        samples = per_epoch * self.config.batch_size
+        entry = Epoch(
+            epoch=epoch + 1,
+            step=done,
+            loss=summed / per_epoch,
+            accuracy=correct / samples,
+            valid_loss=float("nan"),
+            valid_accuracy=float("nan"),
+            seconds=seconds,
+            images_per_second=count * self.config.batch_size / seconds,
+            waiting=waited / seconds,
+        )
+        return state, entry
+
+    def _known(self, step: int, loss: float, events: Any, history: tuple[Epoch, ...]) -> None:
+        if step % EVENTS_EVERY == 0:
+            events.add_scalar("batch/loss", loss, step)
+        self.report(step, loss, history)
+
+
+def _validated(entry: Epoch, evaluate: Eval, weights: Tree, data: _Data, config: TrainConfig) -> Epoch:
+    begin = time.perf_counter()
+    logits = predict(lambda pictures: evaluate(weights, pictures), data.pictures)
+    log = log_softmax(logits)
+    loss = -(1 - config.label_smoothing) * log[np.arange(len(log)), data.labels] - config.label_smoothing * log.mean(1)
+    accuracy = float((logits.argmax(1) == data.labels).mean())
+    seconds = entry.seconds + time.perf_counter() - begin
+    return dataclasses.replace(entry, valid_loss=float(loss.mean()), valid_accuracy=accuracy, seconds=seconds)
+
+
+def _stopped(history: tuple[Epoch, ...], patience: int) -> bool:
+    return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
+
+
+def _log(events: Any, entry: Epoch, rate: float) -> None:
+    for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "waiting"):
+        events.add_scalar(f"epoch/{name}", getattr(entry, name), entry.step)
+    events.add_scalar("epoch/learning_rate", rate, entry.step)

@@ -1,0 +1,76 @@
+"""A tiny network with random weights, and packages of it, for the tests of `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from export.checks import Check
+from export.config import ExportConfig
+from export.from_run import graph_from_network
+from export.graph import CANVAS, Graph
+from export.package import flax_logits, write_package_directory
+from fastetl.charset import HIRAGANA, Charset
+from fastetl.preprocessing import Preprocessing
+from model import network as m
+
+# ぱ comes before は, so that sorting the labels changes them; が and へ have look-alikes.
+CHARSET = Charset("few", ("ぱ", "は", "が", "へ", "あ", "ん"))
+assert set(CHARSET.characters) <= set(HIRAGANA.characters)
+
+TINY = m.NetworkConfig(
+    "tiny",
+    (
+        *(m.Conv(8, stride=2), m.Norm(), m.Relu(), m.MaxPool()),
+        *(m.Conv(8), m.Norm(), m.Relu(), m.Conv(8), m.Norm(), m.Relu(), m.MaxPool()),
+        *(m.Flatten(), m.Dense(16), m.Relu()),
+    ),
+)
+
+
+def random_network(
+    config: m.NetworkConfig = TINY, seed: int = 0, spec: Preprocessing | None = None, classes: int = len(CHARSET)
+) -> m.Network:
+    """As if it had been trained: batch norms with statistics of their own, biases that are not 0."""
+    network = m.Network(config, spec or Preprocessing(), classes, rngs=nnx.Rngs(seed))
+    rng = np.random.default_rng(seed)
+    for block in network.blocks:
+        if isinstance(block, nnx.BatchNorm):
+            shape = block.mean[...].shape
+            block.mean[...] = jnp.asarray(rng.normal(0, 0.3, shape), jnp.float32)
+            block.var[...] = jnp.asarray(rng.uniform(0.3, 2, shape), jnp.float32)
+            assert block.scale is not None
+            assert block.bias is not None
+            block.scale[...] = jnp.asarray(rng.uniform(0.5, 1.5, shape), jnp.float32)
+            block.bias[...] = jnp.asarray(rng.normal(0, 0.2, shape), jnp.float32)
+        elif block is not None and block.bias is not None:
+            block.bias[...] = jnp.asarray(rng.normal(0, 0.2, block.bias[...].shape), jnp.float32)
+    return network
+
+
+def graph_of(network: m.Network, *, side: int = CANVAS, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
+    return graph_from_network(network, charset, side=side, temperature=temperature, about={"version": "0"})
+
+
+def make_package(
+    out: Path,
+    config: ExportConfig | None = None,
+    *,
+    network: m.Network | None = None,
+    temperature: float = 1.5,
+    charset: Charset = CHARSET,
+) -> tuple[Check, ...]:
+    """A whole package directory of `network` at `out`; returns what `verify` found."""
+    network = network or random_network(classes=len(charset))
+    config = config or ExportConfig()
+    side = CANVAS if config.input == "canvas" else network.preprocessing.size
+    graph = graph_of(network, side=side, temperature=temperature, charset=charset)
+    return write_package_directory(graph, config, flax_logits(network, temperature), lambda checks: "card", out)
+
+
+def failures(checks: Sequence[Check]) -> list[str]:
+    return [check.name for check in checks if not check.passed]

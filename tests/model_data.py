@@ -1,0 +1,72 @@
+"""A tiny dataset and a tiny training for the tests of `model`; run as a module, it trains in a process of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from fastetl.charset import HIRAGANA, Charset
+from fastetl.dataset import Dataset
+from fastetl.preprocessing import Preprocessing
+from model.config import TrainConfig
+from model.train import Progress, train
+
+# The same small programs are compiled again and again: by each training, in each process.
+if (CACHE := os.environ.get("JAX_COMPILATION_CACHE_DIR", "")) == "":
+    CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+set_option: Any = jax.config.update
+set_option("jax_compilation_cache_dir", CACHE)
+set_option("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+CHARSET = Charset("few", HIRAGANA.characters[:8])
+CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, average=0.9, test=0.1)
+
+
+def tiny(writers: int = 8, each: int = 2, seed: int = 0) -> Dataset:
+    """Eight "characters", each a few fixed blocks of ink, in the dim and noisy hand of each writer."""
+    blocks = np.random.default_rng(0).random((8, 5, 5)) > 0.6
+    shapes = np.pad(np.kron(blocks, np.ones((1, 4, 4))), ((0, 0), (6, 6), (6, 6)))
+    labels = np.tile(np.repeat(np.arange(8), each), writers).astype(np.uint16)
+    owners = np.repeat(np.arange(writers), 8 * each).astype(np.int32)
+    random = np.random.default_rng(seed + 1)
+    ink = shapes[labels] * random.uniform(60, 230, (len(labels), 1, 1)) + random.uniform(0, 20, (len(labels), 32, 32))
+    return Dataset(f"tiny{seed}", ink.astype(np.uint8), labels, owners, CHARSET, Preprocessing())
+
+
+@cache
+def finished_run() -> tuple[Path, dict[int, float]]:
+    """A run trained once for all tests (don't change it), and the loss of each of its steps."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "run", run_training(folder / "run", CONFIG)
+
+
+def run_training(path: Path, config: TrainConfig | None, *words: str) -> dict[int, float]:
+    """Train on `tiny()`; of the words, `resume` resumes, `tell` prints each step's loss, `hang` waits after step 5."""
+    losses: dict[int, float] = {}
+
+    def note(progress: Progress) -> None:
+        losses.setdefault(progress.step, progress.loss)
+        if "tell" in words:
+            sys.stdout.write(f"{progress.step} {progress.loss}\n")
+            sys.stdout.flush()
+        if "hang" in words and progress.step == 5:
+            time.sleep(600)
+
+    train(tiny(), path, config, resume="resume" in words, on_progress=note)
+    return losses
+
+
+if __name__ == "__main__":
+    run_training(Path(sys.argv[1]), None if "resume" in sys.argv else CONFIG, "tell", *sys.argv[2:])

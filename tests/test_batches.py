@@ -1,0 +1,229 @@
+"""Batches: every sample once, the same after an interruption, no thread left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import islice
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastetl.augment import Augmentation, augment
+from fastetl.batches import Batches, Source
+from fastetl.errors import FastetlError
+
+SIDE = 6
+Copied = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
+
+
+def source(count: int, first: int = 0, weight: float = 1.0) -> Source:
+    """Pictures that carry their number in their first two pixels; labels are the numbers."""
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    numbers = np.arange(first, first + count)
+    images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
+    return Source(images, numbers.astype(np.uint16), np.arange(count), weight)
+
+
+def epoch_of(batches: Batches, epoch: int, start: int = 0) -> Copied:
+    return [(images.copy(), labels.copy()) for images, labels in batches.epoch(epoch, start)]
+
+
+def same(a: Copied, b: Copied) -> bool:
+    return len(a) == len(b) and all((x == u).all() and (y == v).all() for (x, y), (u, v) in zip(a, b, strict=True))
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 3])
+def test_an_epoch_has_every_sample_once_but_the_remainder(prefetch: int) -> None:
+    batches = Batches([source(50)], batch_size=8, seed=0, augmentation=None, prefetch=prefetch)
+    assert len(batches) == 6
+    orders = []
+    for epoch in range(2):
+        made = epoch_of(batches, epoch)
+        assert [images.shape for images, _ in made] == [(8, SIDE, SIDE)] * 6
+        for images, labels in made:
+            assert [images.dtype, labels.dtype] == [np.uint8, np.int32]
+            np.testing.assert_array_equal(images[:, 0, 0] + 256 * images[:, 0, 1].astype(int), labels)
+        orders.append(np.concatenate([labels for _, labels in made]))
+        assert len(set(orders[-1].tolist())) == 48
+    assert (orders[0] != orders[1]).any()
+    assert (np.sort(orders[0]) != orders[0]).any()
+
+
+def test_only_the_indices_are_taken() -> None:
+    some = source(50)
+    chosen = np.array([3, 30, 17, 8])
+    batches = Batches([Source(some.images, some.labels, chosen)], batch_size=2, seed=0, augmentation=None)
+    assert sorted(np.concatenate([labels for _, labels in epoch_of(batches, 0)]).tolist()) == [3, 8, 17, 30]
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_an_epoch_taken_up_at_a_step_gives_the_identical_batches(prefetch: int) -> None:
+    def fresh() -> Batches:
+        sources = [source(40), source(30, 1000, 2.0)]
+        return Batches(sources, batch_size=8, seed=5, augmentation=Augmentation(), prefetch=prefetch)
+
+    whole = epoch_of(fresh(), 3)
+    assert same(epoch_of(fresh(), 3), whole)
+    for start in (1, 5, len(whole)):
+        assert same(epoch_of(fresh(), 3, start), whole[start:])
+    assert not same(epoch_of(fresh(), 4), whole)
+    reseeded = Batches([source(40), source(30, 1000, 2.0)], batch_size=8, seed=6, augmentation=Augmentation())
+    assert not same(epoch_of(reseeded, 3), whole)
+
+
+def test_pictures_are_augmented_by_their_index() -> None:
+    one = source(20)
+    batches = Batches([one], batch_size=4, seed=9, augmentation=Augmentation())
+    for images, labels in batches.epoch(2):
+        expected = np.empty_like(images)
+        augment(one.images, labels.astype(np.int64), expected, config=Augmentation(), seed=9, epoch=2)
+        np.testing.assert_array_equal(images, expected)
+
+
+def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
+    large, small = source(400), source(40, 1000)
+    batches = Batches(
+        [large, Source(small.images, small.labels, small.indices, 3.0)], batch_size=20, seed=0, augmentation=None
+    )
+    assert len(batches) == 22
+    seen = []
+    for epoch in range(2):
+        labels = np.concatenate([labels for _, labels in epoch_of(batches, epoch)])
+        assert (labels >= 1000).sum() == 330
+        # 330 of 40: each eight or nine times. 110 of 400: none twice, others in the next epoch.
+        assert set(np.bincount(labels[labels >= 1000] - 1000).tolist()) == {8, 9}
+        seen.append(set(labels[labels < 1000].tolist()))
+        assert len(seen[-1]) == 110
+    assert seen[0] != seen[1]
+
+
+def test_each_repetition_is_augmented_anew() -> None:
+    single = np.zeros((1, 16, 16), np.uint8)
+    single[0, 4:12, 4:12] = 200
+    sources = [
+        Source(np.zeros((31, 16, 16), np.uint8), np.zeros(31, int), np.arange(31)),
+        Source(single, np.ones(1, int), np.zeros(1, int)),
+    ]
+    batches = Batches(sources, batch_size=32, seed=0, augmentation=Augmentation(thickness=0, contrast=0))
+    images, labels = next(batches.epoch(0))
+    repeated = images[labels == 1]
+    assert len(repeated) == 16
+    assert len(np.unique(repeated, axis=0)) == 16
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 2])
+def test_a_batch_is_valid_until_the_next_but_one_is_asked_for(prefetch: int) -> None:
+    batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch)
+    before = None
+    buffers = set()
+    for images, labels in batches.epoch(0):
+        time.sleep(0.001)  # let the thread run as far ahead as it may
+        if before is not None:
+            (held, held_labels), (copy, labels_copy) = before
+            np.testing.assert_array_equal(held, copy)
+            np.testing.assert_array_equal(held_labels, labels_copy)
+        before = (images, labels), (images.copy(), labels.copy())
+        buffers.add(images.ctypes.data)
+    assert len(buffers) == prefetch + 2
+
+
+def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
+    batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=2)
+    steps = batches.epoch(0)
+    assert len(list(islice(steps, 3))) == 3
+    assert len(threads()) == 1
+    steps.close()  # type: ignore[attr-defined]
+    assert not threads()
+
+    def fails() -> None:
+        for step, _ in enumerate(batches.epoch(0)):
+            if step == 2:
+                raise RuntimeError("the consumer's own")
+
+    with pytest.raises(RuntimeError, match="own"):
+        fails()
+    assert not threads()
+    assert len(epoch_of(batches, 0)) == 50
+    assert not threads()
+
+
+@pytest.mark.parametrize("prefetch", [0, 1])
+def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def breaks(*args: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("the disk went away")
+        return augment(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("fastetl.batches.augment", breaks)
+    batches = Batches([source(40)], batch_size=4, seed=0, augmentation=Augmentation(), prefetch=prefetch)
+    got = 0
+    with pytest.raises(OSError, match="disk went away"):  # noqa: PT012 the steps before it must come through
+        for _ in batches.epoch(0):
+            got += 1
+    assert got == 2
+    assert not threads()
+
+
+def test_waiting_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def slow(*args: object, **options: object) -> object:
+        time.sleep(0.02)
+        return augment(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("fastetl.batches.augment", slow)
+    batches = Batches([source(20)], batch_size=4, seed=0, augmentation=Augmentation())
+    for _ in batches.epoch(0):
+        pass
+    blocked = batches.waited
+    assert blocked > 0.08
+    for _ in batches.epoch(0):
+        time.sleep(0.04)
+    assert batches.waited < blocked / 2
+
+
+@pytest.mark.parametrize(
+    ("sources", "batch_size", "words"),
+    [
+        ([source(10)], 11, "batch size 11 does not fit 10"),
+        ([source(10)], 0, "batch size 0"),
+        ([], 1, "differ in size"),
+        ([source(4), Source(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))], 1, "differ in size"),
+    ],
+)
+def test_wrong_batches_are_refused(sources: list[Source], batch_size: int, words: str) -> None:
+    with pytest.raises(FastetlError, match=words):
+        Batches(sources, batch_size=batch_size, seed=0, augmentation=None)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "indices", "weight", "words"),
+    [
+        (np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2), 1, r"uint8 \(N, S, S\)"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2), 1, "as many labels"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(3), 1, "from 0 to 1"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(0, int), 1, "at least 1"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2), 1, "found float64"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(2), 0, "weight must be over 0"),
+    ],
+)
+def test_wrong_sources_are_refused(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], indices: NDArray[np.int64], weight: float, words: str
+) -> None:
+    with pytest.raises(FastetlError, match=words):
+        Source(images, labels, indices, weight)
+
+
+@pytest.mark.parametrize(("epoch", "start"), [(-1, 0), (0, -1), (0, 6)])
+def test_a_step_outside_the_epoch_is_refused(epoch: int, start: int) -> None:
+    batches = Batches([source(20)], batch_size=4, seed=0, augmentation=None)
+    with pytest.raises(FastetlError, match="an epoch has 5 steps"):
+        batches.epoch(epoch, start)

@@ -1,0 +1,212 @@
+"""The layer graph and its operations against Flax, against fastetl's own preprocessing, and against coremltools."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from export.config import ExportConfig, Precision
+from export.errors import ExportError
+from export.evaluator import evaluate, run
+from export.graph import Graph, graph_from_arrays, graph_to_arrays
+from export.onnx_export import onnx_logits, onnx_model
+from export.ops import compute
+from export.package import flax_logits
+from export.program import Op, Ref, lower
+from export.reference import is_blank, make_reference, pictures
+from export.weights import STORAGES, Storage, expanded, stored
+from fastetl.charset import Charset
+from fastetl.preprocessing import Preprocessing, normalize, resize
+from model import network as m
+from tests.export_data import CHARSET, TINY, graph_of, random_network
+
+STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Relu(), m.Conv(4, 2), m.Norm(), m.GlobalMean()))
+
+
+@pytest.mark.parametrize("config", [TINY, STRIDED], ids=lambda c: c.name)
+def test_graph_is_flax(config: m.NetworkConfig) -> None:
+    network = random_network(config)
+    images, _ = pictures(32, 3)
+    found = evaluate(graph_of(network, side=32), images)[:, :-1]
+    assert np.abs(found - flax_logits(network, 1)(images)).max() < 1e-4
+
+
+def test_temperature_divides_the_logits() -> None:
+    network = random_network()
+    images, _ = pictures(32, 0)
+    cold, warm = (evaluate(graph_of(network, side=32, temperature=t), images)[:, :-1] for t in (1.0, 2.5))
+    np.testing.assert_allclose(cold / 2.5, warm, atol=1e-5)
+    with pytest.raises(ExportError, match="over 0"):
+        graph_of(network, temperature=0)
+
+
+@pytest.mark.parametrize(
+    "spec", [Preprocessing(), Preprocessing(size=48, frame=24, spread=0.2, floor=0.3), Preprocessing(framing="none")]
+)
+@pytest.mark.parametrize("front", ["float32", "float16"])
+def test_front_is_the_readable_twin(spec: Preprocessing, front: Precision) -> None:
+    graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
+    images, kinds = pictures(spec.size, 1)
+    name = "framed" if spec.framing == "moments" else "contrasted"
+    ops = lower(graph, "float16", front=front)
+    found = run(ops, images, (name,), "float16")[name][:, 0]
+    apart = np.abs(found - normalize(images, spec)).max((1, 2))
+    assert apart[[kind in ("strokes", "inverted") for kind in kinds]].max() < (1e-5 if front == "float32" else 0.03)
+
+
+def test_canvas_is_resized_as_in_training() -> None:
+    spec = Preprocessing()
+    graph = graph_of(random_network())
+    images, kinds = pictures(128, 1)
+    found = run(lower(graph), images, ("resized",))["resized"][:, 0]
+    # At the edges the weights are no binary fractions, and a sum may fall on either side of a half.
+    np.testing.assert_array_equal(found[:, 1:-1, 1:-1], resize(images, spec.size)[:, 1:-1, 1:-1])
+    assert np.abs(found - resize(images, spec.size)).max() <= 1
+    real = [kind in ("strokes", "inverted") for kind in kinds]
+    framed = run(lower(graph), images[real], ("framed",))["framed"][:, 0]
+    assert np.abs(framed - normalize(resize(images[real], spec.size), spec)).max() < 1e-4
+
+
+def test_absent_ink_is_no_character() -> None:
+    graph = graph_of(random_network())
+    images, kinds = pictures(128, 0)
+    none = evaluate(graph, images).argmax(1) == len(CHARSET)
+    assert none.tolist() == is_blank(images, graph.preprocessing, graph.blank).tolist()
+    assert none[[kind == "blank" for kind in kinds]].all()
+    assert not none[[kind in ("strokes", "inverted", "faint") for kind in kinds]].any()
+
+
+def test_polarity_does_not_matter() -> None:
+    graph = graph_of(random_network())
+    images, kinds = pictures(128, 0)
+    strokes = images[[kind == "strokes" for kind in kinds]]
+    np.testing.assert_allclose(evaluate(graph, strokes), evaluate(graph, 255 - strokes), atol=0.01)
+
+
+def test_half_precision_is_near_and_sums_are_worse() -> None:
+    network = random_network()
+    graph = graph_of(network, side=32)
+    images = pictures(32, 0)[0][:8]
+    exact = np.asarray(network(jnp.asarray(images)))
+    ops = lower(graph, "float16")
+    near = [np.abs(run(ops, images, arithmetic=a)["logits"][:, :-1] - exact).max() for a in ("float32", "float16")]
+    worst = np.abs(run(ops, images, arithmetic="float16-sums")["logits"][:, :-1] - exact).max()
+    assert 0 < near[0] < 0.01
+    assert near[0] < near[1] < 0.02
+    assert near[1] < worst < 0.1
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "fp32", "int32"])
+def test_unknown_operations_are_named(dtype: str) -> None:
+    with pytest.raises(ExportError, match="'erf'"):
+        compute("erf", dtype, {"x": np.zeros(1, np.float32)}, "float32")
+
+
+def test_operations_that_do_not_fit_are_named() -> None:
+    images = np.zeros((1, 4, 4), np.uint8)
+    with pytest.raises(ExportError, match="nothing has computed"):
+        run((Op("relu", "r", "fp32", {"x": Ref("nobody")}),), images, ("r",))
+    with pytest.raises(ExportError, match="'r' .relu. makes"):
+        run((Op("relu", "r", "fp32", {"x": Ref("image")}, (1, 1, 5, 5)),), images, ("r",))
+    with pytest.raises(ExportError, match="computes no 'q'"):
+        run((Op("relu", "r", "fp32", {"x": Ref("image")}),), images, ("q",))
+    with pytest.raises(ExportError, match="'a' .add. cannot be computed"):
+        run((Op("add", "a", "fp32", {"x": Ref("image"), "y": np.zeros(3, np.float32)}),), images, ("a",))
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_onnxruntime_computes_the_same_operations(storage: Storage) -> None:
+    graph = graph_of(random_network())
+    images, _ = pictures(128, 2)
+    ops = lower(graph, "float16", storage, "float16")
+    found = onnx_logits(onnx_model(graph, ops).SerializeToString(), images)
+    assert np.abs(found["logits"] - run(ops, images)["logits"]).max() < 1e-4
+    assert found["label"].tolist() == found["probabilities"].argmax(1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("storage", "bound"), [("plain", 1e-3), ("int8", 0.003), ("palette6", 0.01), ("palette4", 0.05)]
+)
+@pytest.mark.parametrize("real", ["fp16", "fp32"])
+def test_stored_weights_expand_to_nearly_the_same(storage: Storage, bound: float, real: str) -> None:
+    array = np.random.default_rng(0).normal(size=(16, 8, 3, 3)).astype(np.float32)
+    kind, inputs = stored(array, storage, real)
+    back = expanded(kind, inputs)
+    assert back.shape == array.shape
+    assert str(back.dtype) == {"fp16": "float16", "fp32": "float32"}[real]
+    assert np.sqrt(np.mean((back - array) ** 2)) < bound * np.abs(array).max()
+
+
+@pytest.mark.parametrize("storage", ["int8", "palette6", "palette4"])
+def test_coremltools_expands_stored_weights_alike(storage: Storage) -> None:
+    from export.runtimes import coremltools
+
+    coremltools()
+    from coremltools.converters.mil.mil.ops.defs.iOS16 import constexpr_ops
+
+    array = np.random.default_rng(1).normal(size=(32, 70)).astype(np.float32)
+    kind, inputs = stored(array, storage, "fp16")
+    assert kind is not None
+    theirs = getattr(constexpr_ops, kind).decompress(**inputs)
+    np.testing.assert_array_equal(np.asarray(theirs, np.float16), expanded(kind, inputs))
+
+
+def test_small_arrays_are_not_compressed() -> None:
+    assert stored(np.ones((4, 4), np.float32), "int8", "fp16")[0] is None
+
+
+def test_graph_survives_storage() -> None:
+    graph = graph_of(random_network())
+    back = graph_from_arrays(graph_to_arrays(graph))
+    images = pictures(128, 0)[0][:3]
+    np.testing.assert_array_equal(evaluate(back, images), evaluate(graph, images))
+    assert (back.charset, back.preprocessing, back.blank) == (graph.charset, graph.preprocessing, graph.blank)
+    arrays = graph_to_arrays(graph)
+    del arrays["conv_0_weight"]
+    with pytest.raises(ExportError, match="conv_0_weight"):
+        graph_from_arrays(arrays)
+
+
+def test_graph_must_end_in_a_class_for_each_character() -> None:
+    with pytest.raises(ExportError, match="6 outputs"):
+        graph_of(random_network(), charset=Charset("one", ("あ",)))
+
+
+def test_norm_without_convolution_is_refused() -> None:
+    odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.GlobalMean()))
+    with pytest.raises(ExportError, match="does not follow"):
+        graph_of(random_network(odd))
+
+
+@pytest.mark.parametrize(("target", "storage"), [("iOS15", "int8"), ("iOS18", "palette6")])
+def test_config_refuses_what_cannot_be_written(target: str, storage: str) -> None:
+    with pytest.raises(ExportError, match=target):
+        ExportConfig(target=target, storage=storage)  # type: ignore[arg-type]
+
+
+def test_reference_holds_what_flax_says() -> None:
+    network = random_network()
+    graph: Graph = graph_of(network, temperature=2)
+    reference = make_reference(graph, ExportConfig(), flax_logits(network, 2))
+    small = resize(reference.images, 32)
+    np.testing.assert_allclose(reference.logits, np.asarray(network(jnp.asarray(small))) / 2, atol=1e-5)
+    assert {label for label, blank in zip(reference.labels, reference.blank, strict=True) if blank} == {"no character"}
+
+
+def test_network_that_answers_with_no_numbers_is_refused() -> None:
+    network = random_network()
+    block = network.blocks[-1]
+    block.bias[...] = block.bias[...] * jnp.nan
+    with pytest.raises(ExportError, match="not a number"):
+        flax_logits(network, 1)(np.zeros((1, 32, 32), np.uint8))
+
+
+def test_ties_of_the_resize_go_one_way_in_every_runtime() -> None:
+    """From 128 to 48 the weights are no binary fractions, and sums in float32 miss the halves."""
+    network = random_network(spec=Preprocessing(size=48))
+    graph = graph_of(network)
+    reference = make_reference(graph, ExportConfig(), flax_logits(network, 1))
+    found = onnx_logits(onnx_model(graph).SerializeToString(), reference.images)["logits"][:, :-1]
+    assert np.abs(found - reference.logits).max() < 1e-4
+    assert np.abs(evaluate(graph, reference.images)[:, :-1] - reference.logits).max() < 1e-4

@@ -1,0 +1,161 @@
+"""The package directory: what it holds, that it is the same each time, and that it says what the run says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from export.config import SPECIFICATION, ExportConfig, Target
+from export.errors import ExportError
+from export.evaluator import run as run_program
+from export.mlpackage import read_package
+from export.package import export, graph_from_run
+from export.verify import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, verify
+from export.weights import Storage
+from fastetl.errors import FastetlError
+from model.evaluate import evaluate
+from model.run import open_run
+from tests.export_data import CHARSET, failures, make_package, random_network
+from tests.model_data import finished_run, tiny
+
+
+@pytest.fixture(scope="module")
+def canvas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("package") / "canvas"
+    make_package(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def mac() -> Any:
+    """check_on_mac.py as it lies in a package."""
+    from export import check_on_mac
+
+    spec = importlib.util.spec_from_file_location("mac", check_on_mac.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_package_is_whole(canvas: Path) -> None:
+    assert set(_bytes(canvas)) == {*FILES, VERIFICATION}
+    recorded = json.loads((canvas / VERIFICATION).read_text(encoding="utf-8"))
+    assert recorded["passed"] is True
+    assert set(recorded["files"]) == set(FILES)
+    assert all(set(c) == {"name", "passed", "figure", "bound", "detail"} for c in recorded["checks"])
+
+
+def test_same_network_gives_same_bytes(canvas: Path, tmp_path: Path) -> None:
+    make_package(tmp_path / "again")
+    assert _bytes(tmp_path / "again") == _bytes(canvas)
+
+
+@pytest.mark.parametrize(
+    ("target", "storage", "precision", "front"),
+    [
+        ("iOS15", "plain", "float32", "float32"),
+        ("iOS16", "int8", "float16", "float16"),
+        ("iOS17", "palette6", "float16", "float32"),
+        ("iOS18", "int8", "float32", "float32"),
+        ("iOS26", "plain", "float16", "float32"),
+    ],
+)
+def test_options_give_sound_packages(
+    target: Target, storage: Storage, precision: Any, front: Any, tmp_path: Path
+) -> None:
+    config = ExportConfig("picture", target, precision, storage, front)
+    assert failures(make_package(tmp_path / "out", config)) == []
+    package = read_package(tmp_path / "out" / COREML)
+    assert package.spec.specificationVersion == SPECIFICATION[target]
+    assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
+
+
+def test_labels_are_the_same_everywhere(canvas: Path) -> None:
+    labels = (*CHARSET.characters, "no character")
+    listed = json.loads((canvas / LABELS).read_text(encoding="utf-8"))
+    properties = {p.key: p.value for p in onnx.load(canvas / ONNX).metadata_props}
+    package = read_package(canvas / COREML)
+    assert tuple(listed["labels"]) == labels == package.classes == tuple(properties["labels"].split("\n"))
+    assert listed["labels"][listed["no_character"]] == "no character"
+    assert package.spec.description.metadata.userDefined["charset"] == "".join(CHARSET.characters)
+
+
+def test_package_of_another_network_is_told(canvas: Path, tmp_path: Path) -> None:
+    from tests.export_data import graph_of
+
+    mine = graph_of(random_network(), temperature=1.5)
+    assert failures(verify(canvas, mine)) == []
+    assert failures(verify(canvas, graph_of(random_network(seed=5), temperature=1.5))) == ["weights of the run"]
+    assert failures(verify(canvas, replace(mine, temperature=2.0))) == ["temperature of the run"]
+
+
+def test_verify_needs_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="no package here"):
+        verify(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    assert failures(verify(tmp_path / "empty")) == ["files", "reference"]
+
+
+def test_run_is_exported_and_verified(tmp_path: Path) -> None:
+    run = open_run(finished_run()[0])
+    sets = [result.as_dict() for result in evaluate(run, [tiny(seed=3)]).sets]
+    steps: list[tuple[int, int]] = []
+    config = ExportConfig(input="picture")
+    checks = export(run, tmp_path / "out", config, sets=sets, progress=lambda k, n: steps.append((k, n)))
+    assert failures(checks) == []
+    assert steps == [(k, 5) for k in range(6)]
+    out = tmp_path / "out"
+    assert failures(verify(out, graph_from_run(run, config))) == []
+    with np.load(out / REFERENCE) as stored:
+        mine = run.predict(stored["images"]) / run.temperature
+        assert np.abs(mine - stored["logits"]).max() < 1e-4
+    card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for words in (
+        "---\nlanguage: ja",
+        "ETL Character Database",
+        "KanjiVG",
+        "tiny3",
+        run.data[0].fingerprint,
+        "model-index",
+    ):
+        assert words in card
+    with pytest.raises(FastetlError, match="exists already"):
+        export(run, out, config)
+
+
+def test_script_for_the_mac_agrees_with_the_evaluator(canvas: Path, mac: Any) -> None:
+    """Its logic, with our evaluator in Core ML's place."""
+    assert (canvas / MAC).read_text(encoding="utf-8") == Path(mac.__file__).read_text(encoding="utf-8")
+    package = read_package(canvas / COREML)
+    labels = json.loads((canvas / LABELS).read_text(encoding="utf-8"))["labels"]
+    with np.load(canvas / REFERENCE) as stored:
+        reference = {name: stored[name] for name in ("images", "logits", "expected")}
+
+    def predict(picture: Image.Image) -> Mapping[str, Any]:
+        given = np.asarray(picture)[None]
+        told = run_program(package.ops, given, ("probabilities",), "float16")["probabilities"][0].tolist()
+        return {"classLabel": labels[int(np.argmax(told))], "classLabel_probs": dict(zip(labels, told, strict=True))}
+
+    good = mac.compare(predict, reference, labels)
+    assert mac.passed(good)
+    assert good["pictures"] == len(reference["images"])
+    assert mac.milliseconds(predict, Image.fromarray(reference["images"][0]), 1) > 0
+    other = mac.compare(predict, reference | {"logits": reference["logits"][:, ::-1]}, labels)
+    assert other["parity"] > 0.2
+    assert not mac.passed(other)
+    assert mac.compare(predict, reference, [*labels[:-1], "ヴ"])["missing"] == ["ヴ"]

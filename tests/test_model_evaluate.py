@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastetl.charset import Charset
+from fastetl.dataset import Dataset
+from model.baseline import baselines
+from model.calibration import fit_temperature, log_softmax, reliability
+from model.diagnosis import diagnose
+from model.errors import ModelError
+from model.evaluate import SCRIBBLES, evaluate
+from model.figures import confusion_figure, png
+from model.history import Epoch
+from model.report import write_report
+from model.run import Run, open_run
+from model.scribbles import scribbles
+from tests.model_data import finished_run, tiny
+
+
+def answering(run: Run, answers: list[int], sure: list[float] | None = None) -> Run:
+    """A run that gives these answers, with logits so high above the others."""
+    height = np.array(sure or [5.0] * len(answers), np.float32)
+    logits = np.zeros((len(answers), len(run.charset)), np.float32)
+    logits[np.arange(len(answers)), answers] = height
+    nothing = np.zeros((SCRIBBLES, len(run.charset)), np.float32)
+    copy = dataclasses.replace(run)
+    object.__setattr__(copy, "predict", lambda pictures: logits if len(pictures) == len(logits) else nothing)
+    return copy
+
+
+def small_set(characters: str, labels: list[int], writers: list[int]) -> tuple[Run, Dataset]:
+    charset = Charset("own", tuple(characters))
+    run = dataclasses.replace(open_run(finished_run()[0]), charset=charset, temperature=1.0)
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None] + np.zeros((1, 32, 32), np.uint8)
+    return run, Dataset(
+        "own", images, np.array(labels, np.uint16), np.array(writers, np.int32), charset, run.preprocessing
+    )
+
+
+def test_every_figure_on_a_set_counted_by_hand() -> None:
+    run, data = small_set("はばぱつっのめ", [0, 1, 2, 3, 4, 5, 6, 0, 0, 5], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+    # はwas read as ば and ぱ, つ as っ, め as の.
+    answers = [0, 1, 2, 4, 4, 5, 5, 1, 2, 5]
+    (result,) = evaluate(answering(run, answers, [9, 9, 9, 3, 9, 9, 7, 2, 5, 9]), [data]).sets
+    assert result.part == "all"
+    assert (result.samples, result.accuracy) == (10, 0.6)
+    assert (result.voicing_mistakes, result.size_mistakes) == (2, 1)
+    assert {(c.truth, c.answer, c.count, c.kind) for c in result.confusions} == {
+        ("は", "ば", 1, "voicing"),
+        ("は", "ぱ", 1, "voicing"),
+        ("つ", "っ", 1, "size"),
+        ("め", "の", 1, "other"),
+    }
+    assert result.writers is not None
+    assert (result.writers.writers, result.writers.worst, result.writers.worst_writer) == (2, 0.4, 1)
+    assert result.writers.mean == pytest.approx(0.6)
+    assert result.writers.deciles[0] < result.writers.deciles[8]
+    assert result.interval == (0.4, 0.8)  # both writers drawn twice, at worst and at best
+    assert {c.character: round(c.samples * c.accuracy) for c in result.characters} == dict(
+        zip("はばぱつっのめ", [1, 1, 1, 0, 1, 2, 0], strict=True)
+    )
+    assert [m.index for m in result.mistakes] == [6, 8, 3, 7]
+    assert result.pictures[:, 0, 0].tolist() == [6, 8, 3, 7]
+    assert result.matrix.sum() == 10
+    assert result.matrix[0].tolist() == [1, 1, 1, 0, 0, 0, 0]
+
+
+def test_top_five_and_unknown_writers() -> None:
+    run, data = small_set("abcdefg", [0, 0, 0, 0], [-1, -1, -1, -1])
+    logits = np.zeros((4, 7), np.float32)
+    logits[:, 1:] = [[-1] * 6, [1, 1, 1, 1, -1, -1], [1, 1, 1, 1, 1, -1], [1] * 6]
+    run = answering(run, [0] * 4)
+    object.__setattr__(run, "predict", lambda pictures: logits if len(pictures) == 4 else np.zeros((len(pictures), 7)))
+    (result,) = evaluate(run, [data]).sets
+    assert result.writers is None
+    assert result.top5 == 0.5
+    assert result.accuracy == 0.25
+
+
+def test_what_is_below_the_threshold_is_refused() -> None:
+    run, data = small_set("abcd", [0, 1, 2, 3], [0, 0, 0, 0])
+    run = answering(dataclasses.replace(run, threshold=0.6), [0, 1, 2, 3], [5, 5, 5, 0.5])
+    evaluation = evaluate(run, [data])
+    assert evaluation.sets[0].refused == 0.25
+    assert evaluation.scribbles_refused == 1
+    assert evaluate(dataclasses.replace(open_run(finished_run()[0]), threshold=0.0), [tiny()]).scribbles_refused == 0
+
+
+def test_scribbles_are_drawn_alike_each_time_and_differ() -> None:
+    drawn = scribbles(4, 32)
+    assert drawn.shape == (4, 32, 32)
+    np.testing.assert_array_equal(drawn, scribbles(4, 32))
+    ink = (drawn > 60).mean((1, 2))
+    assert ((ink > 0.03) & (ink < 0.8)).all()
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_only_the_test_writers_of_the_training_set_are_read() -> None:
+    run = open_run(finished_run()[0])
+    own, strangers = evaluate(run, [tiny(), tiny(seed=2)]).sets
+    assert (own.part, own.samples) == ("test", 16)
+    assert own.writers is not None
+    assert own.writers.worst_writer == run.data[0].test[0]
+    assert {tiny().writers[m.index] for m in own.mistakes} <= set(run.data[0].test)
+    assert (strangers.part, strangers.samples) == ("all", 128)
+
+
+def test_sets_that_do_not_fit_are_named() -> None:
+    run, data = open_run(finished_run()[0]), tiny()
+    with pytest.raises(ModelError, match="nothing to evaluate"):
+        evaluate(run, [data.subset(np.zeros(0, np.int64))])
+    with pytest.raises(ModelError, match=r"charset abc \(8\); expected the run's, few"):
+        evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
+
+
+def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
+    run = open_run(finished_run()[0])
+    evaluation = evaluate(run, [tiny(), dataclasses.replace(tiny(seed=2), name="<b>strangers")])
+    page = write_report(run, evaluation, tmp_path / "report", baselines=baselines(tiny()))
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,)", text)
+    assert "<b>" not in text
+    assert "random forest" in text
+    described = json.loads((page.parent / "evaluation.json").read_text(encoding="utf-8"))
+    assert [s["samples"] for s in described["sets"]] == [16, 128]
+    assert described["sets"][0]["accuracy"] == evaluation.sets[0].accuracy
+    names = {p.name for p in page.parent.glob("*.png")}
+    assert {"curves.png", "confusion_0.png", "characters_1.png", "reliability_1.png"} <= names
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in page.parent.glob("*.png"))
+
+
+def test_a_character_without_strokes_is_shown_by_its_code_point() -> None:
+    run, data = small_set("あ☃", [0, 1], [0, 0])
+    (result,) = evaluate(answering(run, [0, 0]), [data]).sets
+    figure = confusion_figure(result, run.charset.characters)
+    assert "2603" in {t.get_text() for t in figure.axes[0].texts}
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_baselines_beat_guessing_on_both_splits() -> None:
+    told: list[tuple[int, int]] = []
+    results = baselines(tiny(), progress=lambda done, total: told.append((done, total)))
+    assert [(r.algorithm, r.by) for r in results[:3]] == [
+        ("guessing", "writer"),
+        ("k nearest neighbours", "writer"),
+        ("random forest", "writer"),
+    ]
+    assert [r.by for r in results[3:]] == ["sample"] * 3
+    assert all(r.accuracy == 1 / 8 if r.algorithm == "guessing" else r.accuracy > 0.5 for r in results)
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_temperature_makes_confidence_honest() -> None:
+    random = np.random.default_rng(0)
+    honest = random.normal(0, 2, (5000, 6))
+    labels = np.array([random.choice(6, p=np.exp(p)) for p in log_softmax(honest)])
+    for factor in (0.3, 1.0, 4.0):
+        assert fit_temperature((factor * honest).astype(np.float32), labels) == pytest.approx(factor, rel=0.1)
+
+    def error(temperature: float) -> float:
+        log = log_softmax(4 * honest / temperature)
+        return reliability(np.exp(log.max(1)), log.argmax(1) == labels).error
+
+    assert error(4.0) < 0.02 < 0.1 < error(1.0)
+
+
+def test_all_right_is_not_sure_beyond_doubt() -> None:
+    logits = 10 * np.eye(4, dtype=np.float32)
+    temperature = fit_temperature(logits, np.arange(4))
+    assert 0.5 < np.exp(log_softmax(logits / temperature)).max() < 0.95
+
+
+def test_calibration_error_counted_by_hand() -> None:
+    result = reliability(np.array([0.9, 0.9, 0.9, 0.9, 0.31, 1.0]), np.array([1, 1, 0, 0, 1, 1], bool), bins=10)
+    assert result.count == (1, 5)
+    assert result.accuracy == (1.0, 0.6)
+    assert result.error == pytest.approx((1 * 0.69 + 5 * (0.92 - 0.6)) / 6)
+
+
+def history(*losses: tuple[float, float], waiting: float = 0.0) -> list[Epoch]:
+    return [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, waiting) for k, (a, b) in enumerate(losses, 1)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "word"),
+    [
+        ([(4.3, 4.3), (4.25, 4.27)], "Not learning: the training loss is 4.25, and guessing among 71"),
+        ([(1.0, 1.0), (0.6, 0.8), (0.4, 0.9), (0.3, 1.0)], "Overfitting since epoch 2: the loss on the validation"),
+        ([(1.0, 1.0), (0.6, 0.5)], "more epochs may help"),
+        ([(1.0, 1.0), (0.6, 0.5), (0.6, 0.5)], "has stopped falling"),
+        ([(1.0, 1.0), (0.6, 0.5), (0.58, 0.49)], "Training went well"),
+        ([], "No epoch is complete yet"),
+    ],
+)
+def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) -> None:
+    assert word in diagnose(history(*losses), 71)[0]
+
+
+def test_diagnosis_tells_of_waiting() -> None:
+    assert "40% of the last epoch was spent waiting" in diagnose(history((1.0, 1.0), waiting=0.4), 71)[-1]
+    assert len(diagnose(history((1.0, 1.0)), 71)) == 1

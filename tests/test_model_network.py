@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from fastetl import preprocessing
+from fastetl.preprocessing import Preprocessing
+from model import network as m
+from model.errors import ModelError
+from model.front import normalize
+from model.network import NETWORKS, Network, NetworkConfig, named_network
+from model.step import load_weights, make_eval, weights_of
+
+SPEC = Preprocessing()
+
+
+def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Strokes of any darkness, some as black ink on white, the faintest at ETL's level 1."""
+    random = np.random.default_rng(seed)
+    out = np.zeros((count, 32, 32), np.uint8)
+    for k in range(count):
+        y, x = random.integers(0, 24, 2)
+        h, w = random.integers(1, 20, 2)
+        out[k, y : y + h, x : x + w] = random.integers(0, random.integers(18, 256), out[k, y : y + h, x : x + w].shape)
+        if k % 3 == 2:
+            out[k] = 255 - out[k]
+    return out
+
+
+def made(config: NetworkConfig) -> tuple[Network, Any]:
+    """The network, and random weights for it."""
+    network = nnx.eval_shape(lambda: Network(config, SPEC, 7, rngs=nnx.Rngs(0)))
+    random = np.random.default_rng(0)
+
+    def draw(path: Any, shape: jax.ShapeDtypeStruct) -> NDArray[np.float32]:
+        low = 0.1 if path[-1].key == "var" else -0.4
+        return np.asarray(random.uniform(low, 0.6, shape.shape), np.float32)
+
+    return network, jax.tree_util.tree_map_with_path(draw, weights_of(network))
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**16), spread=st.floats(0.1, 0.5), floor=st.floats(0, 0.4))
+def test_front_equals_its_twin(seed: int, spread: float, floor: float) -> None:
+    spec = Preprocessing(spread=spread, floor=floor, frame=28)
+    given_ = pictures(9, seed)
+    twin = preprocessing.normalize(given_, spec)
+    assert np.abs(np.asarray(normalize(jnp.asarray(given_), spec)) - twin).max() < 1e-5
+    plain = dataclasses.replace(spec, framing="none")
+    np.testing.assert_allclose(normalize(jnp.asarray(given_), plain), preprocessing.normalize(given_, plain), atol=1e-6)
+
+
+def test_front_works_in_float32_whatever_comes_in() -> None:
+    given_ = pictures(4)
+    given_[0] = 0
+    front = jax.jit(normalize, static_argnums=1)
+    half = front(jnp.asarray(given_, jnp.bfloat16), SPEC)
+    assert half.dtype == jnp.float32
+    np.testing.assert_allclose(half, front(jnp.asarray(given_), SPEC), atol=1e-6)  # 0–255 are whole in bfloat16
+    assert not half[0].any()  # blank stays blank
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None:
+    config = named_network(name)
+    network = nnx.eval_shape(lambda: Network(config, SPEC, 71, rngs=nnx.Rngs(0)))
+    logits = jax.eval_shape(make_eval(network), weights_of(network), pictures(2))
+    assert logits.shape == (2, 71)
+    assert logits.dtype == jnp.float32
+    assert NetworkConfig.from_dict(config.as_dict()) == config
+
+
+def test_default_network_is_small_enough() -> None:
+    network = nnx.eval_shape(lambda: Network(NETWORKS["default"], SPEC, 71, rngs=nnx.Rngs(0)))
+    assert 10_000 < network.parameter_count() < 500_000
+
+
+def evaluated(layers: list[m.Layer], x: NDArray[Any]) -> NDArray[Any]:
+    """The network by the letter of what `layers` promises, in float64; x (B, H, W, C)."""
+    for layer in layers:
+        spec, w = layer.spec, {k: v.astype(np.float64) for k, v in layer.weights.items()}
+        match spec:
+            case m.Conv():
+                x = np.pad(x, ((0, 0), (spec.pad, spec.pad), (spec.pad, spec.pad), (0, 0)))
+                windows = sliding_window_view(x, (spec.kernel, spec.kernel), (1, 2))[:, :: spec.stride, :: spec.stride]
+                x = np.einsum("bhwcij,ijco->bhwo", windows, w["kernel"]) + w.get("bias", 0)
+            case m.Norm():
+                x = (x - w["mean"]) / np.sqrt(w["var"] + m.NORM_EPSILON) * w["scale"] + w["bias"]
+            case m.Relu():
+                x = np.maximum(x, 0)
+            case m.MaxPool(n):
+                x = sliding_window_view(x, (n, n), (1, 2))[:, ::n, ::n].max((-1, -2))
+            case m.GlobalMean():
+                x = x.mean((1, 2))
+            case m.Flatten():
+                x = x.reshape(len(x), -1)
+            case m.Dense():
+                x = x @ w["kernel"] + w["bias"]
+    return x
+
+
+ODD = NetworkConfig(
+    "odd",
+    (
+        *(m.Conv(4, kernel=4, stride=2), m.Norm(), m.Relu(), m.Conv(6), m.Relu(), m.Dropout(0.5), m.MaxPool(3)),
+        *(m.Conv(5, kernel=2, stride=1), m.Norm(), m.Relu(), m.Flatten(), m.Dense(12), m.Relu()),
+    ),
+)
+MEAN = NetworkConfig("mean", (m.Conv(8, stride=2), m.Norm(), m.Relu(), m.Conv(8, kernel=1), m.Relu(), m.GlobalMean()))
+
+
+@pytest.mark.parametrize("config", [ODD, MEAN], ids=lambda c: c.name)
+def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
+    network, weights = made(config)
+    given_ = pictures(3)
+    layers = list(load_weights(network, weights).layers())
+    expected = evaluated(layers, preprocessing.normalize(given_, SPEC)[..., None].astype(np.float64))
+    np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(given_)), expected, rtol=2e-4, atol=2e-4)
+
+
+def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
+    network, weights = made(ODD)
+    given_ = jnp.asarray(pictures(6))
+
+    @jax.jit
+    def run(key: jax.Array | None) -> tuple[jax.Array, Any]:
+        used = load_weights(network, jax.tree.map(jnp.asarray, weights))
+        return used(given_, key), weights_of(used)["stats"]
+
+    _, same = run(None)
+    jax.tree.map(np.testing.assert_array_equal, same, weights["stats"])
+    (one, stats), (other, _), (again, _) = (run(jax.random.key(k)) for k in (0, 1, 0))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 0
+    assert np.abs(stats["blocks"][1]["mean"] - same["blocks"][1]["mean"]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("layers", "fault"),
+    [
+        ((m.MaxPool(), m.MaxPool(20)), "nothing is left of the frame"),
+        ((m.Conv(4), m.Relu()), "Put Flatten or GlobalMean before Dense"),
+        ((m.Flatten(), m.Conv(4)), "no place for Conv"),
+    ],
+)
+def test_impossible_networks_are_named(layers: tuple[m.LayerSpec, ...], fault: str) -> None:
+    with pytest.raises(ModelError, match=fault):
+        Network(NetworkConfig("bad", layers), SPEC, 7, rngs=nnx.Rngs(0))
+
+
+def test_wrong_words_are_named() -> None:
+    with pytest.raises(ModelError, match="no network 'vgg'; expected one of tutorial"):
+        named_network("vgg")
+    with pytest.raises(ModelError, match="unknown layer"):
+        NetworkConfig.from_dict({"name": "x", "layers": [{"layer": "Attention"}]})
+    with pytest.raises(ModelError, match="without framing"):
+        Network(NETWORKS["small"], Preprocessing(framing="none", frame=28), 7, rngs=nnx.Rngs(0))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.errors import ModelError
+from model.predict import BATCH
+from model.run import Run, open_run
+from tests.model_data import finished_run, tiny
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A run that may be damaged."""
+    return Path(shutil.copytree(finished_run()[0], tmp_path / "run"))
+
+
+def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    values = json.loads((path / "run.json").read_text())
+    edit(values)
+    (path / "run.json").write_text(json.dumps(values))
+
+
+def test_predict_takes_any_number_of_pictures() -> None:
+    run, images = open_run(finished_run()[0]), tiny(writers=20).images
+    assert len(images) > BATCH
+    logits = run.predict(images)
+    assert logits.shape == (len(images), 8)
+    assert logits.dtype == np.float32
+    assert run.predict(images[:0]).shape == (0, 8)
+    np.testing.assert_allclose(run.predict(images[BATCH : BATCH + 3]), logits[BATCH : BATCH + 3], atol=1e-5)
+
+
+def test_predict_names_pictures_of_the_wrong_kind() -> None:
+    run = open_run(finished_run()[0])
+    for wrong in (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32), np.float32)):
+        with pytest.raises(ModelError, match=r"must be uint8 \(N, 32, 32\)"):
+            run.predict(wrong)  # type: ignore[arg-type]
+
+
+def test_what_is_written_is_what_is_read(copied: Path) -> None:
+    run = open_run(copied)
+    before = (copied / "run.json").read_text()
+    run.save()
+    assert (copied / "run.json").read_text() == before
+    assert open_run(copied) == run
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (lambda v: v.update(format=99), "run of another format; expected 1; found 99"),
+        (lambda v: v.pop("charset"), "cannot read; expected a run; found KeyError 'charset'"),
+        (lambda v: v["config"].update(magic=1), r"keys \['magic'\]"),
+        (lambda v: v["config"]["augmentation"].update(rain=1), "augmentation: .*rain"),
+        (lambda v: v["network"]["layers"].append({"layer": "Lstm"}), "unknown layer or key: 'Lstm'"),
+        (lambda v: v["history"][0].pop("loss"), "cannot read; expected a run; found TypeError"),
+        (lambda v: v.update(preprocessing=3), "cannot read; expected a run"),
+    ],
+)
+def test_a_damaged_description_is_named(copied: Path, edit: Callable[[dict[str, Any]], object], fault: str) -> None:
+    change(copied, edit)
+    with pytest.raises(ModelError, match=fault):
+        open_run(copied)
+
+
+def test_what_is_no_run_is_named(tmp_path: Path, copied: Path) -> None:
+    with pytest.raises(ModelError, match=r"nothing: no run here"):
+        open_run(tmp_path / "nothing")
+    with pytest.raises(ModelError, match=r"not a run; expected run.json"):
+        open_run(tmp_path)
+    (copied / "run.json").write_text('{"format": 1, "fin')
+    with pytest.raises(ModelError, match=r"run.json: cannot read; expected a run; found JSONDecodeError"):
+        open_run(copied)
+
+
+def read_weights(run: Run) -> Any:
+    return run.network().layers()
+
+
+def test_damaged_weights_are_named(copied: Path) -> None:
+    best = copied / "checkpoints" / "best"
+    for file in best.rglob("d/*"):
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(ModelError, match=r"best/\d: cannot read the checkpoint; found"):
+        read_weights(open_run(copied))
+    shutil.rmtree(next(best.glob("[0-9]")))
+    with pytest.raises(ModelError, match=r"best: no checkpoint; expected one"):
+        read_weights(open_run(copied))
+    shutil.rmtree(best)
+    with pytest.raises(ModelError, match=r"best: no checkpoints"):
+        read_weights(open_run(copied))
+
+
+def test_weights_of_another_network_are_refused(copied: Path) -> None:
+    change(copied, lambda v: v["network"]["layers"][0].update(features=17))
+    with pytest.raises(
+        ModelError, match=r"found params.blocks.0.kernel \(3, 3, 1, 16\); the network has \(3, 3, 1, 17\)"
+    ):
+        read_weights(open_run(copied))

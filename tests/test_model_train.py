@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from fastetl.charset import Charset
+from fastetl.errors import FastetlError
+from model.config import TrainConfig
+from model.errors import ModelError
+from model.history import Epoch, best_epoch
+from model.run import open_run, unfinished
+from model.step import learning_rate, weights_of
+from model.train import train
+from tests.model_data import CONFIG, finished_run, run_training, tiny
+
+ROOT = Path(__file__).parent.parent
+
+
+def start(path: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Train the same run as `finished_run`, in a process of its own that tells each step's loss."""
+    command = [sys.executable, "-W", "error", "-m", "tests.model_data", str(path), *words]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+
+
+def told(process: subprocess.Popen[str]) -> dict[int, float]:
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    return {int(step): float(loss) for step, loss in map(str.split, out.splitlines())}
+
+
+def test_a_run_tells_its_whole_story() -> None:
+    path, losses = finished_run()
+    run = open_run(path)
+    assert run.finished
+    assert run.config == CONFIG
+    assert [e.epoch for e in run.history] == [1, 2, 3]
+    assert run.history[-1].loss < run.history[0].loss
+    assert run.history[-1].step == max(losses) == 9
+    assert all(0 <= e.waiting <= 1 for e in run.history)
+    for epoch in (1, 2, 3):
+        mean = np.mean([losses[k] for k in range(3 * epoch - 2, 3 * epoch)])
+        assert run.history[epoch - 1].loss == pytest.approx(mean, rel=0.5)
+    assert 0.05 <= run.temperature <= 20
+    assert 1 / 8 < run.threshold < 1
+    assert list((path / "tensorboard").glob("events.*"))
+    assert not unfinished(path).exists()
+
+
+def test_writers_of_the_three_parts_are_different_people() -> None:
+    run = open_run(finished_run()[0])
+    (data,) = run.data
+    assert sorted([*data.train, *data.valid, *data.test]) == list(range(8))
+    split = run.split(tiny())
+    assert split is not None
+    assert set(tiny().writers[split.train].tolist()) == set(data.train)
+    assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
+    assert run.split(tiny(seed=1)) is None
+
+
+def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
+    """The pictures of the others may be anything: the weights are the same."""
+    run = open_run(finished_run()[0])
+    spoilt = tiny()
+    others = np.isin(spoilt.writers, run.data[0].test)
+    spoilt.images[others] = 255 - spoilt.images[others]
+    result = train(spoilt, tmp_path / "run", CONFIG)
+    assert [e.loss for e in result.run.history] == [e.loss for e in run.history]
+    assert result.best.valid_accuracy == best_epoch(run.history).valid_accuracy
+
+
+def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+    path, losses = finished_run()
+    other = tmp_path / "run"
+    process = start(other, "hang")
+    halfway = unfinished(other) / "checkpoints" / "last" / "4"  # in the middle of the second epoch
+    while not halfway.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with pytest.raises(ModelError, match=r"training was interrupted.*--resume"):
+        open_run(other)
+    assert not open_run(unfinished(other)).finished
+    with pytest.raises(ModelError, match="an interrupted run is here"):
+        run_training(other, CONFIG)
+    with pytest.raises(ModelError, match=r"begun otherwise; expected seed 0"):
+        run_training(other, dataclasses.replace(CONFIG, seed=1), "resume")
+    with pytest.raises(ModelError, match=r"begun on other data; expected tiny0"):
+        train(tiny(seed=1), other, resume=True)
+    rest = told(start(other, "resume"))
+    assert rest == {step: losses[step] for step in range(5, 10)}
+    mine, theirs = open_run(path), open_run(other)
+    for which in ("best", "last"):
+        a, b = (weights_of(run.network(which)) for run in (mine, theirs))
+        jax.tree.map(np.testing.assert_array_equal, a, b)
+    assert theirs.temperature == mine.temperature
+    assert [e.valid_loss for e in theirs.history] == [e.valid_loss for e in mine.history]
+
+
+def test_eight_devices_train_like_one(tmp_path: Path) -> None:
+    _, losses = finished_run()
+    eight = told(start(tmp_path / "run", XLA_FLAGS="--xla_force_host_platform_device_count=8"))
+    assert eight.keys() == losses.keys()
+    first = range(1, 6)  # rounding differs, and training magnifies it
+    np.testing.assert_allclose([eight[k] for k in first], [losses[k] for k in first], rtol=1e-3)
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "precious").touch()
+    with pytest.raises(FastetlError, match="exists already"):
+        run_training(path, CONFIG)
+    with pytest.raises(FastetlError, match="no interrupted run to resume"):
+        run_training(path, CONFIG, "resume")
+    failing = dataclasses.replace(CONFIG, network="none")
+    with pytest.raises(ModelError, match="no network 'none'"):
+        train(tiny(), path, failing, overwrite=True)
+    assert (path / "precious").exists()
+    result = train(tiny(), path, CONFIG, overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert not (path / "precious").exists()
+    assert result.run.path == path
+
+
+def test_a_mixture_takes_from_every_dataset_and_writers_can_be_few(tmp_path: Path) -> None:
+    result = train([(tiny(), 1.0), (tiny(seed=1), 3.0)], tmp_path / "run", dataclasses.replace(CONFIG, writers=3))
+    assert [(d.name, d.weight, len(d.train)) for d in result.run.data] == [("tiny0", 1.0, 3), ("tiny1", 3.0, 3)]
+    assert result.run.history[-1].step == 3 * (2 * 3 * 16 // 32)
+    assert result.run.history != open_run(finished_run()[0]).history
+
+
+def test_framing_of_the_configuration_replaces_the_datasets() -> None:
+    spec = tiny().preprocessing
+    assert CONFIG.preprocessing(spec) == spec
+    changed = dataclasses.replace(CONFIG, framing="none", spread=0.3).preprocessing(spec)
+    assert (changed.framing, changed.spread, changed.size) == ("none", 0.3, spec.size)
+
+
+def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
+    other = dataclasses.replace(tiny(), name="other", charset=Charset("abc", tuple("abcdefgh")))
+    with pytest.raises(ModelError, match=r"other: its characters or its preprocessing differ from tiny0's"):
+        train([(tiny(), 1), (other, 1)], tmp_path / "run", CONFIG)
+    with pytest.raises(ModelError, match=r"tiny0: 6 training writers; expected 7"):
+        train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, writers=7))
+    with pytest.raises(FastetlError, match="batch size 1000 does not fit"):
+        train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
+    with pytest.raises(ModelError, match="no dataset"):
+        train([], tmp_path / "run", CONFIG)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 0}, {"warmup": 1.0}, {"average": -0.1}, {"learning_rate": 0.0}, {"valid": 0.0}]
+)
+def test_wrong_options_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(ModelError, match=next(iter(wrong))):
+        TrainConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 100])
+def test_learning_rate_climbs_and_falls(steps: int) -> None:
+    rates = np.array([learning_rate(CONFIG, steps)(k) for k in range(steps)])
+    assert np.isfinite(rates).all()
+    assert rates.max() == pytest.approx(CONFIG.learning_rate)
+    if steps == 100:
+        assert rates.argmax() == 20
+        assert rates[-1] < 0.01 * CONFIG.learning_rate
+
+
+def test_best_epoch_prefers_accuracy_then_loss() -> None:
+    def epoch(number: int, accuracy: float, loss: float) -> Epoch:
+        return Epoch(number, number, 1.0, 0.5, loss, accuracy, 1.0, 1.0, 0.0)
+
+    history = (epoch(1, 0.5, 0.1), epoch(2, 0.9, 0.4), epoch(3, 0.9, 0.3), epoch(4, 0.8, 0.2))
+    assert best_epoch(history).epoch == 3

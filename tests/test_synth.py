@@ -1,0 +1,175 @@
+"""Files of synthetic writers: genuine in layout, order and levels, and the same for the same seed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
+from fastetl.errors import FastetlError
+from fastetl.files import find_files
+from fastetl.layouts import ETL8G
+from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, write_model_pattern
+from fastetl.synth.hand import Hand, draw_hand
+from fastetl.synth.order import KANJI, ORDER, readings
+from fastetl.synth.raster import draw
+from fastetl.synth.writing import choose_glyphs, write
+
+KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
+KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
+
+
+def levels(records):
+    image = records["image"]
+    return np.stack([image >> 4, image & 15], -1).reshape(len(image), 127, 128)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One file and the model pattern of seed 5, and what `progress` was told."""
+    seen: list[tuple[int, int]] = []
+    out = tmp_path_factory.mktemp("synth") / "etl"
+    synthesize(out, SynthConfig(files=1, seed=5, model_pattern=True), progress=lambda *state: seen.append(state))
+    return out, seen
+
+
+@pytest.fixture(scope="module")
+def file(made):
+    return np.fromfile(made[0] / "ETL8G_01", ETL8G.dtype).reshape(5, -1)
+
+
+def test_the_order_is_the_genuine_one_where_it_is_known():
+    assert {c: ORDER.index(c) for c in KNOWN} == KNOWN
+    assert len(ORDER) == len(set(ORDER)) == ETL8G.data_set
+    kana = [c for c in ORDER if c in HIRAGANA.characters]
+    assert tuple(kana) == HIRAGANA.characters
+    assert {c for c in ORDER if not is_kanji(char_to_jis(c) or 0)} == set(HIRAGANA_SMALL.characters)
+    assert len(KANJI) == 881
+
+
+def test_readings_mislead_as_the_genuine_ones_do():
+    by_reading = {c for c, r in zip(ORDER, readings(), strict=True) if b".HIRA" in r}
+    assert set(HIRAGANA.characters) ^ by_reading == {"を", "平", "開"}
+    reading = dict(zip(ORDER, readings(), strict=True))
+    assert (reading["を"], reading["っ"], reading["ゃ"]) == (b"O.WO.HIR", b"TSU.SHIR", b"YA.SHIRA")
+    assert len(set(readings())) == len(ORDER)
+    assert all(len(r) == 8 for r in readings())
+
+
+def test_headers_are_filled_as_in_a_genuine_record(file):
+    records = file[3]
+    assert tuple(jis_to_char(code) for code in records["code"].tolist()) == ORDER
+    assert set(records["sex"].tolist()) in ({1}, {2})
+    assert len(set(records["age"].tolist())) == 1
+    assert 18 <= records["age"][0] <= 60
+    assert np.array_equal(np.unique(records["sheet"]), np.arange(31, 41))
+    assert np.array_equal(file["number"].ravel(), np.arange(1, 5 * 956 + 1))
+    assert 7600 < records["collected"][0] < records["scanned"][0] < 7700
+    places = set(zip(records["sheet"].tolist(), records["x"].tolist(), records["y"].tolist(), strict=True))
+    assert len(places) == len(ORDER)
+
+
+def test_levels_are_as_dim_as_in_a_scan(file):
+    pixels = levels(file.ravel())
+    ink = pixels[pixels > 0]
+    assert 0.7 < (pixels == 0).mean() < 0.99
+    assert (ink <= 9).mean() > 0.8
+    assert (pixels.reshape(len(pixels), -1).max(1) > 2).all()
+
+
+def test_a_data_set_depends_on_seed_and_writer_alone(file):
+    assert file.dtype == ETL8G.dtype
+    assert np.array_equal(file[2], write_data_set(5, 2))
+    for other in (write_data_set(6, 2), file[1]):
+        assert not np.array_equal(file[2]["image"], other["image"])
+
+
+def test_writers_differ_more_than_one_writer_from_himself():
+    hands = [draw_hand(np.random.default_rng([0, w])) for w in range(200)]
+    pens = np.array([h.pen for h in hands])
+    sizes = np.array([h.size for h in hands])
+    assert np.quantile(pens, 0.1) < 2.2
+    assert np.quantile(pens, 0.9) > 4.5
+    assert sizes.min() < 0.45
+    assert sizes.max() > 0.85
+
+
+def test_no_character_leaves_the_frame():
+    rng = np.random.default_rng(0)
+    hand = dataclasses.replace(draw_hand(rng), size=0.98, place=(0.2, -0.2), sloppiness=1.8)
+    ends = write(choose_glyphs(hand, rng), hand, rng).segments[:, :4]
+    assert ends.min() > 0
+    assert ends[:, ::2].max() < 127
+    assert ends[:, 1::2].max() < 126
+
+
+def pieces_of_paper(ink, place):
+    """How many connected pieces of paper the character at `place` leaves: the loops it closes, and the outside."""
+    segments = ink.segments[ink.starts[place] : ink.starts[place + 1]]
+    alone = {"starts": np.array([0, len(segments)]), "neighbours": np.array([-1]), "shifts": ink.shifts[:1]}
+    drawn = draw(dataclasses.replace(ink, segments=segments, levels=ink.levels[:1], **alone))
+    return ndimage.label(levels({"image": drawn})[0] == 0)[1]
+
+
+def closed_pieces(character, hands):
+    closed = []
+    for w in range(hands):
+        rng = np.random.default_rng([9, w])
+        hand = draw_hand(rng)
+        closed.append(pieces_of_paper(write(choose_glyphs(hand, rng), hand, rng), ORDER.index(character)) - 1)
+    return np.array(closed)
+
+
+@pytest.mark.parametrize(("with_loop", "without"), [("ぬ", "め"), ("る", "ろ")])
+def test_loops_stay_open(with_loop, without):
+    assert closed_pieces(with_loop, 12).mean() > closed_pieces(without, 12).mean() + 0.2
+
+
+def test_a_bent_to_joining_takes_up_joined_forms():
+    strokes_of = {
+        joined: len(choose_glyphs(Hand(joined=joined), np.random.default_rng(0)).length) for joined in (-4.0, 4.0)
+    }
+    assert strokes_of[4.0] < strokes_of[-4.0] - 10
+
+
+def test_the_model_pattern_is_upright_centred_and_always_the_same(made):
+    pattern = np.fromfile(made[0] / "ETL8G_33", ETL8G.dtype)
+    assert np.array_equal(pattern, write_model_pattern())
+    column = levels(pattern[:1])[0].sum(0)
+    assert abs(column @ np.arange(128) / column.sum() - 63.5) < 8
+
+
+def test_synthesize_writes_whole_files_that_are_recognized(made):
+    out, seen = made
+    assert seen == [(k, 6) for k in range(1, 7)]
+    assert sorted(p.name for p in out.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01", "ETL8G_33"]
+    assert (out / "ETL8G_01").stat().st_size == 39_191_220
+    assert (out / "ETL8G_33").stat().st_size == 7_838_244
+    assert "KanjiVG" in (out / "ATTRIBUTION.txt").read_text(encoding="utf-8")
+    found = [(f.layout.name, f.count, f.is_model_pattern) for f in find_files([out])]
+    assert found == [("ETL8G", 4780, False), ("ETL8G", 956, True)]
+
+
+def test_an_existing_folder_is_kept(tmp_path: Path):
+    with pytest.raises(FastetlError, match="exists already"):
+        synthesize(tmp_path, SynthConfig(files=1))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("config", [{"files": 0}, {"files": 33}, {"seed": -1}])
+def test_options_out_of_range_are_refused(config):
+    with pytest.raises(FastetlError, match="expected"):
+        SynthConfig(**config)
+
+
+def test_missing_strokes_are_told_in_one_line(monkeypatch):
+    monkeypatch.setattr(strokes, "find_spec", lambda name: None)
+    strokes._folder.cache_clear()
+    with pytest.raises(FastetlError, match="pip install kanjivg"):
+        strokes.load_strokes("亜", 0.123)
+    monkeypatch.undo()
+    strokes._folder.cache_clear()

@@ -1,0 +1,86 @@
+"""The raster kernel against its readable twin, and against what a capsule must look like."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastetl.kernels.strokes import draw_characters
+from fastetl.synth.raster import draw_plainly
+from fastetl.synth.writing import HEIGHT, WIDTH, Ink
+
+
+def kernel(ink: Ink):
+    out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
+    canvas = np.empty((2, HEIGHT, WIDTH), np.float32)
+    draw_characters(ink.segments, ink.starts, ink.neighbours, ink.shifts, ink.levels, ink.grain, ink.blur, canvas, out)
+    return out
+
+
+def levels(packed):
+    return np.stack([packed >> 4, packed & 15], -1).reshape(len(packed), HEIGHT, WIDTH).astype(int)
+
+
+def inked(segments, level=9.0, blur=0.0, **more) -> Ink:
+    segments = np.array(segments, np.float32).reshape(-1, 7)
+    one = {"starts": np.array([0, len(segments)]), "neighbours": np.array([-1]), "shifts": np.zeros((1, 2), np.float32)}
+    level_of_each = np.array([level], np.float32)
+    return Ink(segments, **(one | more), levels=level_of_each, grain=np.ones(64, np.float32), blur=blur)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_kernel_and_twin_agree(seed):
+    rng = np.random.default_rng(seed)
+    # Ends beyond the frame and points without length are drawn too.
+    segments = np.concatenate(
+        [rng.uniform(-30, 158, (9, 4)), rng.uniform(0.3, 6, (9, 2)), rng.uniform(0.3, 1, (9, 1))], 1
+    )
+    segments[0, 2:4] = segments[0, :2]
+    ink = Ink(
+        segments.astype(np.float32),
+        np.array([0, 4, 4, 9]),
+        np.array([-1, 2, 0]),
+        rng.uniform(-90, 90, (3, 2)).astype(np.float32),
+        rng.uniform(4, 14, 3).astype(np.float32),
+        np.exp(rng.normal(0, 0.1, 256)).astype(np.float32),
+        float(rng.uniform(0, 0.3)),
+    )
+    difference = np.abs(levels(kernel(ink)) - levels(draw_plainly(ink)))
+    # float32 against float64 may fall on the two sides of a rounding limit, never further apart.
+    assert difference.max() <= 1
+    assert difference.sum() <= 10
+
+
+def test_a_capsule_has_its_width_and_length():
+    drawn = levels(kernel(inked([[40, 60, 80, 60, 3, 3, 1]])))[0]
+    assert np.array_equal(np.flatnonzero(drawn[:, 60]), np.arange(57, 64))
+    assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))
+    assert drawn.max() == 9
+    assert drawn[60, 60] == 9
+
+
+def test_ink_is_combined_by_maximum_and_paper_is_zero():
+    once = inked([[40, 60, 80, 60, 3, 3, 1]])
+    twice = inked([[40, 60, 80, 60, 3, 3, 1]] * 2)
+    assert np.array_equal(kernel(once), kernel(twice))
+    assert (levels(kernel(once))[0][:50] == 0).all()
+
+
+def test_only_the_shifted_part_of_a_neighbour_shows():
+    segments = [[40, 60, 80, 60, 3, 3, 1]]
+    apart = inked(segments, neighbours=np.array([0]), shifts=np.array([[100.0, 0]], np.float32))
+    drawn = levels(kernel(apart))[0]
+    # The neighbour lies from 140 on: nothing of it is in the frame; moved by 60 its first 28 pixels are.
+    assert not drawn[:, 90:].any()
+    near = levels(kernel(inked(segments, neighbours=np.array([0]), shifts=np.array([[60.0, 0]], np.float32))))[0]
+    assert near[60, 100:].all()
+
+
+def test_blur_keeps_the_ink_and_spreads_it():
+    sharp = levels(kernel(inked([[64, 64, 64, 64, 0.5, 0.5, 1]], level=15)))[0]
+    soft = levels(kernel(inked([[64, 64, 64, 64, 0.5, 0.5, 1]], level=15, blur=0.25)))[0]
+    assert np.count_nonzero(sharp) == 1
+    assert np.count_nonzero(soft) == 9
+    assert soft.sum() == sharp.sum() + 1  # 15/4 + 4 · 15/8 + 4 · 15/16, each rounded
