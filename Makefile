@@ -28,8 +28,8 @@ types: setup
 # The whole table wants the peers too: make peers. A folder of genuine files: FASTETL_BENCH_ETL=… make bench
 bench: setup
 	mkdir -p .benchmarks
-	$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/results.json \
-		--quiet --no-header --benchmark-columns=median,rounds
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/results.json \
+		--benchmark-quiet --quiet --no-header
 	$(BIN)/python -m benches.table .benchmarks/results.json
 
 peers: setup

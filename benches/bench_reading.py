@@ -47,7 +47,7 @@ def aligned(size: int) -> Bytes:
 
 def test_decode(benchmark: Any, etl: Input) -> None:
     raw, starts = etl.raw(3 if etl.full else 1)
-    count, slow = len(starts), SLOW if etl.full else 20
+    count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
     out = aligned(count * PIXELS)
     pixels = out.view(np.uint16).reshape(count, LENGTH)
     expected = 17 * np.stack(tutorial.decode(some(raw, slow)))
@@ -110,19 +110,22 @@ def jax_resize(raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
 PEERS = {
     "numpy + matrix product": (matmul, (), 1e-3),
     "numpy + OpenCV": (opencv, ("cv2",), 6.0),
-    "numpy + jax.image.resize": (jax_resize, ("jax",), 0.1),
+    "numpy + jax.image.resize": (jax_resize, ("jax",), 1e-2),
 }
 
 
 @pytest.mark.parametrize("size", [32, 64])
 def test_decode_and_resize(benchmark: Any, etl: Input, size: int) -> None:
     raw, starts = etl.raw(3 if etl.full else 1)
-    count, slow = len(starts), SLOW if etl.full else 20
+    count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
     out = np.zeros((count, size, size), np.uint8)
     records = some(raw, slow)
     expected = np.floor(255 * np.stack(tutorial.resize(records, size)) + 0.5)
     resize_records(raw, starts, 127, 128, out)
-    np.testing.assert_array_equal(out[:slow], expected)
+    # At 64, Pillow's float32 sums fall just short of a few exact halves, which round up here.
+    differing = out[:slow] != expected
+    assert differing.mean() <= {32: 0, 64: 1e-4}[size]
+    np.testing.assert_array_equal(out[:slow][differing], expected[differing] + 1)
     peers = []
     for name, (peer, needs, tolerance) in PEERS.items():
         contender = Contender(name, "peer", slow, lambda peer=peer: peer(raw, starts[:slow], size), needs)

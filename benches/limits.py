@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastetl.files import EtlFile
 from fastetl.kernels._vector import I8, I64, Code, Kernel, compile_kernel
-from fastetl.reading import new_buffer, read_records
+from fastetl.reading import BLOCK, new_buffer, read_records
 
 __all__ = ["copy_files", "read", "traffic"]
 
@@ -66,15 +66,14 @@ def read(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def copy_files(parts: list[tuple[EtlFile, NDArray[np.int64]]], size: int, out: str) -> Callable[[], None]:
+def copy_files(parts: list[tuple[EtlFile, NDArray[np.int64]]], size: int, out: Path) -> Callable[[], None]:
     """Read the wanted records and write as many bytes as their pictures have, without looking at either."""
-    buffer, pictures = new_buffer(parts[0][0].layout), bytes(size * size * 64)
+    buffer, pictures = new_buffer(parts[0][0].layout), bytes(size * size * BLOCK)
 
     def run() -> None:
-        with open(out, "wb", buffering=0) as file:  # noqa: PTH123
+        with out.open("wb", buffering=0) as file:
             for part, index in parts:
                 for here, _ in read_records(part, index, buffer):
                     file.write(pictures[: size * size * (here.stop - here.start)])
-        os.unlink(out)  # noqa: PTH108
 
     return run

@@ -36,6 +36,8 @@ class Contender:
     images: int
     run: Callable[[], Any]
     needs: tuple[str, ...] = ()
+    before: Callable[[], Any] | None = None
+    """Done before each run, and not measured."""
 
 
 def installed(contender: Contender) -> bool:
@@ -58,6 +60,8 @@ def pinned() -> Iterator[None]:
 
 
 def _seconds(contender: Contender) -> float:
+    if contender.before is not None:
+        contender.before()
     begun = time.process_time()
     contender.run()
     return (time.process_time() - begun) / contender.images
@@ -65,7 +69,7 @@ def _seconds(contender: Contender) -> float:
 
 def _times(contenders: Sequence[Contender], rounds: int) -> dict[str, list[float]]:
     for contender in contenders:
-        contender.run()  # warm-up: compilation, caches, first touch of memory
+        _seconds(contender)  # warm-up: compilation, caches, first touch of memory
     times: dict[str, list[float]] = {c.name: [] for c in contenders}
     gc.collect()
     gc.disable()
@@ -87,12 +91,12 @@ def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender]
     ours = next(c for c in here if c.kind == "ours")
     if benchmark.disabled:
         for contender in here:
-            contender.run()
+            _seconds(contender)
         benchmark(lambda: None)
         return
     with pinned():
         times = _times(here, rounds)
-        benchmark.pedantic(ours.run, rounds=rounds)
+        benchmark.pedantic(ours.run, setup=ours.before, rounds=rounds)
     own = times[ours.name]
     benchmark.extra_info["work"] = work
     benchmark.extra_info["contenders"] = [

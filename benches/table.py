@@ -99,11 +99,11 @@ def draw_bars(rows: list[Row], path: Path) -> None:
     places = range(len(shown))
     axes.barh(places, [r[2] for r in shown], 0.62, color="#2b6cb0")
     for y, row in zip(places, shown, strict=True):
-        peer = f"   {row[3][1]:.0f}× {row[3][0]}" if row[3] else ""
+        peer = f"  ({row[3][1]:.0f}× {row[3][0]})" if row[3] else ""
         axes.text(row[2], y, f" {row[2]:.0f}×{peer}", va="center", fontsize=8)
     axes.set_yticks(places, [r[0] for r in shown])
-    axes.set_xlim(0, 1.45 * max(r[2] or 0 for r in shown))
-    axes.set_xlabel("times as fast as the baseline (struct + Pillow, scipy), one thread; beside it the best peer")
+    axes.set_xlim(0, 1.9 * max(r[2] or 0 for r in shown))
+    axes.set_xlabel("times as fast as struct + Pillow or scipy (and as the best peer), one thread", loc="right")
     figure.tight_layout()
     figure.savefig(path)
 
@@ -140,9 +140,8 @@ def main(path: str) -> None:
         if "scaling" in info:
             for p in info["scaling"]:
                 rate, peak = p["records"] / p["seconds"], p["peak"] / 1e6
-                extra.append(
-                    f"{p['files']} files: {p['records']:,} records in {p['seconds']:.3f} s ({rate:,.0f}/s), {peak:.0f} MB"
-                )
+                took = f"{p['records']:,} records in {p['seconds']:.3f} s ({rate:,.0f}/s)"
+                extra.append(f"everything of {p['files']} files: {took}, at most {peak:.0f} MB of memory")
             draw_scaling(info["scaling"], PICTURES / "scaling.png")
     show(rows, stored["machine_info"], extra)
     if any(r[2] for r in rows):

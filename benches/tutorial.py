@@ -41,8 +41,12 @@ def _wanted(reading: bytes) -> bool:
     return hiragana and b"KAI" not in reading and b"HEI" not in reading
 
 
-def script(files: list[Path], out: Path, size: int, everything: bool = False) -> int:
-    """The whole script: read every record of every file, keep the hiragana, resize them, save. Returns how many."""
+def script(files: list[Path], out: Path, size: int, everything: bool = False, compressed: bool = True) -> int:
+    """The whole script: read every record of every file, keep the hiragana, store them, resize them, save.
+
+    Between its two steps it stores what it read with `np.savez_compressed`; with `everything` that would take
+    minutes and gigabytes, so it goes straight on. Returns how many.
+    """
     kept = []
     for path in files:
         with path.open("rb") as file:
@@ -50,9 +54,14 @@ def script(files: list[Path], out: Path, size: int, everything: bool = False) ->
                 fields = read(record)
                 if everything or _wanted(fields[2]):
                     kept.append(np.asarray(fields[-1]))
-    small = np.zeros((len(kept), size, size), np.float32)
-    for k, levels in enumerate(kept):
-        picture = Image.fromarray(levels.astype(np.float32) / np.float32(15))
-        small[k] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+    levels = np.stack(kept)
+    if not everything and compressed:
+        np.savez_compressed(out, levels)
+        with np.load(out) as stored:
+            levels = stored["arr_0"]
+    small = np.zeros((len(levels), size, size), np.float32)
+    for k, picture in enumerate(levels):
+        floats = Image.fromarray(picture.astype(np.float32) / np.float32(15))
+        small[k] = np.asarray(floats.resize((size, size), Image.Resampling.BILINEAR))
     np.savez(out, small)
-    return len(kept)
+    return len(levels)

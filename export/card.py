@@ -69,11 +69,12 @@ def _use(graph: Graph, config: ExportConfig) -> str:
 One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
 finds out by the mean. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
 ({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
+Under a probability of {graph.threshold:.2f} an app should rather say that it cannot read.
 
 - `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
   {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
-- `kana.onnx`: the same network in float32. `image` uint8 (batch, 1, {graph.side}, {graph.side}); `logits`,
-  `probabilities`, `label` (an index into `labels.json`).
+- `kana.onnx`: the same network, weights in {config.onnx}. `image` uint8 (batch, 1, {graph.side},
+  {graph.side}); `logits`, `probabilities`, `label` (an index into `labels.json`).
 
 ```python
 import coremltools as ct

@@ -32,6 +32,9 @@ class ExportConfig:
     front: Precision = "float32"
     """Arithmetic before the first layer; in float16 the framed picture is off by up to 0.02 of 1."""
 
+    onnx: Literal["float32", "int8"] = "float32"
+    """ONNX weights; int8 by output channel, expanded when the model is loaded. The arithmetic is float32."""
+
     def __post_init__(self) -> None:
         if self.storage != "plain" and self.target == "iOS15":
             raise ExportError(f"--storage {self.storage} needs --target iOS16 or newer, not iOS15")

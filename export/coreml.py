@@ -47,6 +47,7 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
         "no_character_label": graph.labels[-1],
         "preprocessing": json.dumps(graph.preprocessing.as_dict(), sort_keys=True),
         "temperature": repr(graph.temperature),
+        "threshold": repr(graph.threshold),
         "deployment_target": config.target,
         "precision": config.precision,
         "storage": config.storage,

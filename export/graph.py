@@ -123,6 +123,8 @@ class Graph:
     charset: Charset
     temperature: float = 1.0
     """By which the logits were divided when the last layer's weights were folded."""
+    threshold: float = 0.0
+    """Probability under which an app should say that it cannot read; advice to the app, not part of the program."""
     blank: Blank = field(default_factory=Blank)
     about: Mapping[str, str] = field(default_factory=dict)
     """What metadata says of its origin: fingerprint of the run, versions."""
@@ -158,9 +160,9 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def of(self, about: Mapping[str, str]) -> Graph:
-        """The same network with other words on its origin."""
-        return dataclasses.replace(self, about=about)
+    def of(self, about: Mapping[str, str], threshold: float) -> Graph:
+        """The same network with other words on its origin and its use."""
+        return dataclasses.replace(self, about=about, threshold=threshold)
 
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
@@ -176,6 +178,7 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
         "preprocessing": graph.preprocessing.as_dict(),
         "charset": {"name": graph.charset.name, "characters": "".join(graph.charset.characters)},
         "temperature": graph.temperature,
+        "threshold": graph.threshold,
         "blank": dataclasses.asdict(graph.blank),
         "about": dict(graph.about),
         "layers": layers,
@@ -205,6 +208,7 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
             layers=tuple(layers),
             charset=charset,
             temperature=float(described["temperature"]),
+            threshold=float(described["threshold"]),
             blank=Blank(**described["blank"]),
             about=described["about"],
         )

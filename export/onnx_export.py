@@ -19,7 +19,7 @@ from export.program import Op, Ref, Value, lower
 from export.weights import expanded
 from fastetl.errors import message
 
-__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_properties", "write_onnx"]
+__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_program", "onnx_properties", "write_onnx"]
 
 OPSET = 17
 """Read by onnxruntime 1.12 (2022) and newer."""
@@ -85,9 +85,15 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...] | None = None) -> onnx.ModelPro
     return model
 
 
-def write_onnx(graph: Graph, path: Path) -> None:
+def onnx_program(graph: Graph, config: ExportConfig) -> tuple[Op, ...]:
+    """The operations that the ONNX model of `graph` holds."""
+    return lower(graph, storage="int8" if config.onnx == "int8" else "plain")
+
+
+def write_onnx(graph: Graph, path: Path, config: ExportConfig) -> None:
     """Write the model to `path`: the same graph gives the same bytes."""
-    path.write_bytes(onnx_model(graph).SerializeToString(deterministic=True))
+    model = onnx_model(graph, onnx_program(graph, config))
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def onnx_logits(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
@@ -152,7 +158,14 @@ class _Writer:
         names = [ref.name for ref in refs if isinstance(ref, Ref)] if isinstance(refs, tuple) else []
         self.node("Concat", names, op.name, axis=_integers(op.inputs["axis"])[0])
 
-    def constexpr(self, op: Op) -> None:
+    def dequantize(self, op: Op) -> None:
+        if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
+            self.expand(op)
+            return
+        inputs = [self.input(op, k) for k in ("quantized_data", "scale", "zero_point")]
+        self.node("DequantizeLinear", inputs, op.name, axis=_integers(op.inputs["axis"])[0])
+
+    def expand(self, op: Op) -> None:
         self.constant(op.name, expanded(op.type, {k: np.asarray(v) for k, v in op.inputs.items()}))
 
     def conv(self, op: Op) -> None:
@@ -190,8 +203,8 @@ class _Writer:
 _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
     "cast": _Writer.cast,
     "concat": _Writer.concat,
-    "constexpr_affine_dequantize": _Writer.constexpr,
-    "constexpr_lut_to_dense": _Writer.constexpr,
+    "constexpr_affine_dequantize": _Writer.dequantize,
+    "constexpr_lut_to_dense": _Writer.expand,
     "conv": _Writer.conv,
     "linear": _Writer.linear,
     "matmul": _Writer.matmul,

@@ -99,7 +99,7 @@ def write_package_directory(
         done(1)
         write_coreml(graph, made / COREML, config)
         done(2)
-        write_onnx(graph, made / ONNX)
+        write_onnx(graph, made / ONNX, config)
         done(3)
         (made / LABELS).write_text(labels_text(graph), encoding="utf-8")
         shutil.copyfile(check_on_mac.__file__, made / MAC)
@@ -115,9 +115,7 @@ def write_package_directory(
 def graph_from_run(run: Run, config: ExportConfig, network: Network | None = None) -> Graph:
     """The layer graph of the run's best weights, with its temperature and origin."""
     side = CANVAS if config.input == "canvas" else run.preprocessing.size
-    graph = graph_from_network(
-        network or run.network("best"), run.charset, side=side, temperature=run.temperature, about={}
-    )
+    graph = graph_from_network(network or run.network("best"), run.charset, side=side, temperature=run.temperature)
     about = {
         "version": version("fastetl"),
         "weights_sha256": _fingerprint(graph),
@@ -126,7 +124,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: Network | None = Non
         "trained_with": json.dumps(run.versions, sort_keys=True),
         "exported_with": json.dumps({name: version(name) for name in ("coremltools", "onnx", "numpy")}, sort_keys=True),
     }
-    return graph.of(about)
+    return graph.of(about, run.threshold)
 
 
 def _fingerprint(graph: Graph) -> str:

@@ -116,8 +116,15 @@ def hashes(out: Path) -> dict[str, str]:
 
 
 def labels_text(graph: Graph) -> str:
-    """The text of `labels.json`: the label of each class in order, and which of them is no character."""
-    listed = {"labels": list(graph.labels), "no_character": len(graph.charset), "charset": graph.charset.name}
+    """The text of `labels.json`: the label of each class in order, which of them is no character, and the
+    probability under which an answer should not be trusted.
+    """
+    listed = {
+        "labels": list(graph.labels),
+        "no_character": len(graph.charset),
+        "threshold": graph.threshold,
+        "charset": graph.charset.name,
+    }
     return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -154,6 +161,7 @@ def _reference(reference: Reference, graph: Graph | None) -> Iterator[Check]:
             "charset of the run", "".join(reference.graph.charset.characters), "".join(graph.charset.characters)
         )
         yield equal("preprocessing of the run", reference.graph.preprocessing, graph.preprocessing)
+        yield equal("threshold of the run", reference.graph.threshold, graph.threshold)
         yield equal("temperature of the run", reference.graph.temperature, graph.temperature)
 
 

@@ -5,7 +5,7 @@ after step 1; steps 2–4 are the first layers of the network itself (in Flax, i
 numpy as the readable twin that the others are tested against).
 
 1. resize: canvas of any size → `size` × `size`, Pillow's triangle filter, uint8, rounded half up
-2. polarity: x / 255; where the mean is over `invert_above`, 1 − x (black ink on white)
+2. polarity: x / 255, or (255 − x) / 255 where the mean is over `invert_above` (black ink on white)
 3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
 4. framing: put the ink's centre of gravity in the middle and its spread (root of the summed variances) at
    `spread` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks
@@ -90,9 +90,9 @@ def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.floa
 
     Without framing the frame is the picture, so `size` must equal `frame`. A blank picture stays 0 everywhere.
     """
-    x = images.astype(np.float32) / np.float32(255)
-    invert = x.mean((1, 2), keepdims=True) > spec.invert_above
-    x = np.where(invert, 1 - x, x)
+    x = images.astype(np.float32)
+    invert = x.mean((1, 2), keepdims=True) > 255 * spec.invert_above
+    x = np.where(invert, 255 - x, x) / np.float32(255)
     top = np.maximum(x.max((1, 2), keepdims=True), np.float32(1 / 255))
     x = np.maximum(x / top - np.float32(spec.floor), 0) / np.float32(1 - spec.floor)
     if spec.framing == "none":

@@ -17,6 +17,7 @@ COMMANDS = {
     "synth": "write ETL8G files in the exact format, by synthetic writers",
     "inspect": "what these files are, whether they are whole, what is odd in them",
     "build": "records → dataset",
+    "bench": "how fast this machine reads your files",
     "sheet": "a contact sheet of a dataset, to look at",
     "train": "train the network on a dataset",
     "evaluate": "accuracy by class and by writer, confusions, calibration, pictures",

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,19 +150,24 @@ def test_an_existing_output_is_refused_and_a_failed_one_leaves_it(etl_file: Writ
     assert open_dataset(out).images.shape[1] == 16
 
 
+# Set in the child, not between fork and exec: where JAX is loaded, a fork is a warning.
+LIMITED = """
+import resource, signal, sys
+from fastetl_cli.main import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(etl_file: Write, tmp_path: Path) -> None:
     """A limit on the size of a file fails a write just as a full disk does."""
     source = etl_file()
 
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
     # The kernels must be in numba's cache already, since the cache is written to files too.
     build([source], tmp_path / "warm")
     done = subprocess.run(
-        [sys.executable, "-m", "fastetl_cli.main", "build", str(source), str(tmp_path / "out")],
-        preexec_fn=limit,
+        [sys.executable, "-c", LIMITED, "build", str(source), str(tmp_path / "out")],
         capture_output=True,
         text=True,
         check=False,

@@ -14,6 +14,7 @@ import onnx
 import pytest
 from PIL import Image
 
+from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Target
 from export.errors import ExportError
 from export.evaluator import run as run_program
@@ -22,9 +23,10 @@ from export.package import export, graph_from_run
 from export.verify import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, verify
 from export.weights import Storage
 from fastetl.errors import FastetlError
+from model import network as m
 from model.evaluate import evaluate
 from model.run import open_run
-from tests.export_data import CHARSET, failures, make_package, random_network
+from tests.export_data import CHARSET, failures, graph_of, make_package, random_network
 from tests.model_data import finished_run, tiny
 
 
@@ -85,6 +87,16 @@ def test_options_give_sound_packages(
     assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
 
 
+def test_onnx_in_8_bits_is_smaller_and_near(canvas: Path, tmp_path: Path) -> None:
+    config = ExportConfig("picture", onnx="int8")
+    network = random_network(m.NETWORKS["small"])
+    assert failures(make_package(tmp_path / "out", config, network=network)) == []
+    kinds = [node.op_type for node in onnx.load(tmp_path / "out" / ONNX).graph.node]
+    assert "DequantizeLinear" in kinds
+    stored = sum(array.size for array in graph_of(network).weights.values())
+    assert (tmp_path / "out" / ONNX).stat().st_size < 1.5 * stored + 20_000
+
+
 def test_labels_are_the_same_everywhere(canvas: Path) -> None:
     labels = (*CHARSET.characters, "no character")
     listed = json.loads((canvas / LABELS).read_text(encoding="utf-8"))
@@ -96,8 +108,6 @@ def test_labels_are_the_same_everywhere(canvas: Path) -> None:
 
 
 def test_package_of_another_network_is_told(canvas: Path, tmp_path: Path) -> None:
-    from tests.export_data import graph_of
-
     mine = graph_of(random_network(), temperature=1.5)
     assert failures(verify(canvas, mine)) == []
     assert failures(verify(canvas, graph_of(random_network(seed=5), temperature=1.5))) == ["weights of the run"]
@@ -136,6 +146,17 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
         assert words in card
     with pytest.raises(FastetlError, match="exists already"):
         export(run, out, config)
+
+
+def test_comparison_of_all_variants() -> None:
+    run = open_run(finished_run()[0])
+    found = {v.name: v for v in compare(run, [tiny(writers=2)], most=20)}
+    flax, full, half, eight = (found[k] for k in ("Flax", "Core ML float32", "Core ML float16", "Core ML int8"))
+    assert flax.accuracy == full.accuracy == found["ONNX float32"].accuracy
+    assert max(full.parity, found["ONNX float32"].parity) < 1e-4 < half.parity < 0.1
+    assert full.size > half.size > eight.size > found["Core ML palette of 16"].size
+    assert found["ONNX int8"].size < found["ONNX float32"].size
+    assert (half.target, eight.target, found["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
 def test_script_for_the_mac_agrees_with_the_evaluator(canvas: Path, mac: Any) -> None:

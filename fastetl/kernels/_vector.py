@@ -19,10 +19,10 @@ from llvmlite import ir
 
 __all__ = [
     "F32",
+    "I8",
     "I16",
     "I32",
     "I64",
-    "I8",
     "TIERS",
     "Code",
     "Kernel",

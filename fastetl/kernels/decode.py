@@ -32,7 +32,7 @@ def decode(
     Raises ValueError if a picture lies outside `raw`, or an array is not contiguous.
     """
     length = out.shape[1]
-    check(raw, starts, length, out)
+    span = check(raw, starts, length, out)
     tier = tier or _vector.best()
     if tier is None or length % _BLOCK:
         from fastetl.kernels.decode_plain import decode_plain
@@ -41,7 +41,7 @@ def decode(
     elif len(starts):
         from fastetl.kernels.decode_vector import decode_kernel
 
-        found, _ = addresses(raw, starts, length, 0, 0)
+        found, _ = addresses(raw, starts, span, length, 0, 0)
         target = out.ctypes.data
         streaming = out.nbytes >= STREAM_FROM and target % 64 == 0
         decode_kernel(streaming, tier)(found.ctypes.data, len(found), length // _BLOCK, int(factor), target)

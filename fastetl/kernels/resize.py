@@ -55,7 +55,7 @@ def resize_records(
     Raises ValueError if a picture lies outside `raw`, or an array is not contiguous.
     """
     length, size = height * width // 2, out.shape[1]
-    check(raw, starts, length, out)
+    span = check(raw, starts, length, out)
     tier = tier or _vector.best()
     # 32 and 64 out of the pictures of ETL8G and ETL9G have kernels of their own.
     if tier is None or size not in (32, 64) or (height, width, out.shape[2]) != (127, 128, size):
@@ -65,7 +65,7 @@ def resize_records(
     elif len(starts):
         from fastetl.kernels.resize_vector import BEFORE, BEHIND, resize_kernel, tables
 
-        found, _padded = addresses(raw, starts, length, BEFORE, BEHIND)
+        found, _padded = addresses(raw, starts, span, length, BEFORE, BEHIND)
         weights, factors = tables(size)
         kernel = resize_kernel(size, tier)
         kernel(found.ctypes.data, len(found), weights.ctypes.data, factors.ctypes.data, out.ctypes.data)

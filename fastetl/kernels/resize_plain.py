@@ -57,7 +57,7 @@ def resize_plain(
             line = sums[y]
             target8 = out[n, y]
             for x in range(n_columns):
-                total = 0
+                total = np.int64(0)
                 for k in range(column_taps):
-                    total += column_weights[x, k] * line[column_first[x] + k]
+                    total += np.int64(column_weights[x, k]) * line[column_first[x] + k]
                 target8[x] = np.uint8(total * (row_scale[y] * column_scale[x] * scale) + 0.5)

@@ -198,22 +198,20 @@ def _write_64(code: Code, addresses: Any, count: Any, weights: Any, scale: Any, 
         in_bytes = code.cast(packed, I8)
         code.store(code.shuffle(in_bytes, in_bytes, order), target, b.mul(y, code.number(64)))
 
-    def half(source: Any, after: Any, target: Any, start: int) -> None:
+    def half(source: Any, target: Any, start: int) -> None:
         # The row before the picture has weight 0: any other row will do in its place.
         row = first_row(64, start)
         begun = pair(source, code.number(max(row, 0) * ROW), code.number((row + 1) * ROW))
         with code.loop(32, *begun) as turn:
             y = b.add(turn.index, code.number(start))
             at = b.mul(turn.index, code.number(2 * ROW))
-            for line in range(_AHEAD // 2):
-                code.prefetch(after, b.add(at, code.number(64 * (2 * start + line))))
             at = b.add(at, code.number((row + 2) * ROW))
             second = pair(source, at, b.add(at, code.number(ROW)))
             store(turn.values, second, y, target)
             turn.values = second
 
-    def picture(source: Any, after: Any, target: Any) -> None:
-        half(source, after, target, 0)
-        half(source, after, target, 32)
+    def picture(source: Any, _: Any, target: Any) -> None:
+        half(source, target, 0)
+        half(source, target, 32)
 
     _records(code, addresses, count, out, 64, picture)

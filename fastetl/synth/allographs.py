@@ -162,6 +162,8 @@ def _own(share: float, edit: Edit) -> Habit:
 
 _AWAY = both(move(0, -0.07, -0.02), lengthen(0, start=0.05))  # the left stroke stands by itself
 
+_LYING = both(turn(0, 0, -18), lengthen(0, start=0.03, end=0.1))  # the first stroke lies across the second
+
 # Strokes count from 0, in KanjiVG's order; of the places of one character each is decided by itself.
 HABITS: dict[str, tuple[Habit, ...]] = {
     "い": (_plain(0.55, trim(0, 0, 0.84)), _own(0.35, trim(1, 0, 0.55)), _joined(0.08, join(0))),
@@ -175,7 +177,11 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.25, redraw(3, _curve((34, 78), (46, 83), (66, 93)))),
     ),
     "け": (_plain(0.55, trim(0, 0, 0.84)), _own(0.3, move(0, -0.07, 0)), _joined(0.08, join(0))),
-    "こ": (_plain(0.55, trim(0, 0, 0.72)), _joined(0.1, join(0))),
+    "こ": (
+        _own(0.3, both(lengthen(0, start=0.07), lengthen(1, start=0.06, end=0.06))),
+        _plain(0.55, trim(0, 0, 0.72)),
+        _joined(0.1, join(0)),
+    ),
     "さ": (
         _plain(0.5, trim(1, 0, 0.86)),
         _joined(0.25, join(1, 0.5, 0.86)),
@@ -201,7 +207,8 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     "ほ": (_plain(0.55, trim(0, 0, 0.84)), _own(0.3, _AWAY), _own(0.15, lengthen(3, start=0.1))),
     "み": (_own(0.5, both(turn(0, 0.6, 22), move(1, 0.02, 0.1))), _own(0.3, move(1, 0.05, 0.02))),
     "む": (_plain(0.5, trim(2, 0, 0.72)), _own(0.3, move(2, 0.03, -0.08))),
-    "め": (_own(0.35, lengthen(0, start=0.06, end=0.08)),),
+    "ぬ": (_own(0.35, _LYING),),
+    "め": (_own(0.35, lengthen(0, start=0.06, end=0.08)), _own(0.35, _LYING)),
     "も": (_own(0.35, both(move(1, 0, -0.06), move(2, 0, -0.06))), _joined(0.08, join(1))),
     "や": (_plain(0.55, trim(1, 0, 0.72)), _own(0.3, lengthen(2, start=0.06))),
     "よ": (_own(0.25, lengthen(0, start=0.07)),),

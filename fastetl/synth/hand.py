@@ -91,7 +91,7 @@ def draw_hand(rng: np.random.Generator) -> Hand:
         plain=around(0, 1),
         sloppiness=sloppiness,
         size=size,
-        aspect=around(-0.06, 0.15, -0.4, 0.3),
+        aspect=around(0, 0.2, -0.45, 0.5),
         slant=around(0.03, 0.11, -0.3, 0.35),
         rise=around(0.04, 0.06, -0.12, 0.22),
         place=(around(0, 0.02), around(0, 0.02)),

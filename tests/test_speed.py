@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fastetl.errors import FastetlError
+from fastetl.kernels._vector import best
+from fastetl.speed import measure
+from fastetl_cli.main import main
+from tests.conftest import make_records
+
+Write = Callable[..., Path]
+
+
+RECORDS = make_records(1)[: 80 if best() else 9]  # plain Python takes its time
+
+
+def test_every_kind_of_work_is_measured(etl_file: Write) -> None:
+    results = measure([etl_file(records=RECORDS)], sizes=[32], rounds=1)
+    assert [(r.work, r.images) for r in results] == [
+        ("decode", len(RECORDS)),
+        ("decode + resize to 32 × 32", len(RECORDS)),
+        ("build hiragana, 32 × 32", 59 if best() else 9),
+    ]
+    assert all(r.images_per_second > 0 for r in results)
+    if best():
+        assert (results[1].against or 0) > 1
+
+
+def test_a_cut_file_is_refused(etl_file: Write) -> None:
+    with pytest.raises(FastetlError, match="ends inside a record"):
+        measure([etl_file(tail=b"x")])
+
+
+def test_the_command_prints_json(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = etl_file(records=RECORDS)
+    assert main(["bench", str(path), "--rounds", "1", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown) == 5
+    assert shown[0]["work"] == "decode"
+
+
+def test_a_build_in_a_fresh_process_loads_neither_numba_nor_rich(etl_file: Write, tmp_path: Path) -> None:
+    """Half of what a user would wait for; see docs/decisions/0002."""
+    arguments = ["build", str(etl_file(records=None if best() else RECORDS)), str(tmp_path / "out"), "--size", "32"]
+    heavy = ["rich", "PIL", "jax", "matplotlib", *(["numba", "numpy.ma"] if best() else [])]
+    code = f"import sys\nfrom fastetl_cli.main import main\nassert main({arguments!r}) == 0\n"
+    code += f"print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
