@@ -44,17 +44,17 @@ _LIMITS = {
 class Augmentation:
     """How far a training picture may be changed. 0 switches a change off; all 0 leaves the pictures as they are."""
 
-    rotation: float = 10.0
+    rotation: float = 14.0
     """Turn by up to this many degrees either way (0–180)."""
-    zoom: float = 0.2
+    zoom: float = 0.25
     """Size by a factor of e^−zoom to e^zoom, log-uniform (0–1)."""
-    aspect: float = 0.15
+    aspect: float = 0.3
     """Width over height by a factor of e^−aspect to e^aspect, log-uniform (0–1)."""
-    shear: float = 0.2
+    shear: float = 0.3
     """Slant: x moves by up to this share of y, either way (0–1)."""
     shift: float = 0.06
     """Move by up to this fraction of the side, in x and in y (0–0.5)."""
-    elastic: float = 0.04
+    elastic: float = 0.06
     """Smooth warp: 4 × 4 places move by up to this fraction of the side, in x and in y (0–0.25)."""
     thickness: float = 0.5
     """Share of pictures whose pen becomes thicker or thinner, half of them each (0–1)."""

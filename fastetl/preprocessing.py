@@ -90,9 +90,9 @@ def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.floa
 
     Without framing the frame is the picture, so `size` must equal `frame`. A blank picture stays 0 everywhere.
     """
-    x = images.astype(np.float32)
-    invert = x.mean((1, 2), keepdims=True) > 255 * spec.invert_above
-    x = np.where(invert, 255 - x, x) / np.float32(255)
+    pixels = images.astype(np.float32)
+    invert = pixels.mean((1, 2), keepdims=True) > 255 * spec.invert_above
+    x = np.asarray(np.where(invert, 255 - pixels, pixels) / 255, np.float32)
     top = np.maximum(x.max((1, 2), keepdims=True), np.float32(1 / 255))
     x = np.maximum(x / top - np.float32(spec.floor), 0) / np.float32(1 - spec.floor)
     if spec.framing == "none":

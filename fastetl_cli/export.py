@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export.compare import Variant, compare
 from export.config import ExportConfig
 from export.package import export
+from fastetl.dataset import Dataset, load_labelled
 from fastetl.errors import FastetlError, message
-from fastetl_cli.base import Command, Out, RunPath, bar, out, show_json
+from fastetl_cli.base import Command, Out, RunPath, bar, out, show_json, show_table
 from fastetl_cli.verify import show_checks
-from model.run import open_run
+from model.run import Run, open_run
 
 
 def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
@@ -29,6 +31,13 @@ def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
     return list(sets)
 
 
+def _compared(run: Run, data: Sequence[Dataset]) -> tuple[Variant, ...]:
+    if not data:
+        return ()
+    with bar("compare") as progress:
+        return compare(run, data, progress=progress)
+
+
 @dataclass(frozen=True)
 class Export(Command):
     """Run → Core ML package and ONNX model, verified. Exits 1 if a check fails."""
@@ -38,17 +47,27 @@ class Export(Command):
     out: Out
     """The package directory to write."""
     config: ExportConfig = ExportConfig()
+    compare: tuple[Path, ...] = ()
+    """Also write every way of storing the network, and let each read these datasets (or .npz files): a table."""
     overwrite: bool = False
     """Replace OUT if it exists."""
 
     def run(self) -> int:
         """Write, verify, print one line a check."""
         run, sets = open_run(self.run_path), evaluated_sets(self.run_path)
+        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.compare]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
+        variants = _compared(run, data)
         if self.json:
-            show_json(checks)
+            show_json({"checks": checks, "variants": variants})
             return 0 if all(c.passed for c in checks) else 1
         code = show_checks(checks)
+        if variants:
+            rows = [
+                [v.name, v.target, f"{v.size:,}", f"{v.parity:.2g}", f"{v.same:.2%}", *(f"{a:.2%}" for a in v.accuracy)]
+                for v in variants
+            ]
+            show_table("variants", ["", "from", "bytes", "parity", "same answer", *(d.name for d in data)], rows)
         out.print(f"{self.out}: {', '.join(sorted(p.name for p in self.out.iterdir()))}")
         return code

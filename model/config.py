@@ -22,7 +22,7 @@ class TrainConfig:
     """Architecture, by its name in the table of networks."""
     augmentation: Augmentation = Augmentation()
     """What is done to the pictures, anew in each epoch."""
-    epochs: int = 16
+    epochs: int = 20
     """How often the training pictures are gone through."""
     batch_size: int = 128
     """Pictures in one step, over all devices together."""

@@ -144,8 +144,18 @@ _TABLE = (
         ),
     ),
     # The first convolution halves the side: from one channel that costs little, and what follows costs a quarter.
+    # The 1 × 1 convolution before the dense layer keeps where things are, but not most of its weights.
     NetworkConfig(
         "default",
+        (
+            *(Conv(40, kernel=4, stride=2), Norm(), Relu()),
+            *_convs(40),
+            *_convs(64, 64),
+            *(Conv(80), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.25)),
+        ),
+    ),
+    NetworkConfig(
+        "wide",
         (
             *(Conv(48, kernel=4, stride=2), Norm(), Relu()),
             *_convs(48),
@@ -153,6 +163,7 @@ _TABLE = (
             *(Conv(128), Norm(), Relu(), Flatten(), Dropout(0.4)),
         ),
     ),
+    # Six convolutions from the full side on: the prototype's network.
     NetworkConfig("pairs", (*_convs(32, 32), *_convs(64, 64), *_convs(128, 128), Flatten(), Dropout(0.4))),
     # For tests and for machines in a hurry.
     NetworkConfig("small", (*_convs(16), *_convs(16), *_convs(32), Flatten(), Dropout(0.1))),
