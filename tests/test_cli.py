@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastetl.errors import FastetlError
+from fastetl_cli.main import COMMANDS, main
+from fastetl_cli.recognize import read_picture
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_and_stands_in_the_readme(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    summary = importlib.import_module(f"fastetl_cli.{name}").__dict__[name.capitalize()].__doc__.split("\n")[0]
+    assert " ".join(summary.split()[:6]) in " ".join(text.split())
+    assert f"| `fastetl {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert name in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert main(["--help"]) == 0
+    assert main(["--version"]) == 0
+    assert "fastetl 0." in capsys.readouterr().out
+    assert main(["biuld"]) == 2
+    assert "expected one of quickstart" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main(["build", "--sise", "3"])
+    assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["inspect", "{tmp}/nowhere"], "no such file"),
+        (["build", "{tmp}/empty", "{tmp}/out"], "no ETL files here"),
+        (["build", "{tmp}/empty", "{tmp}/out", "--size", "3"], "8–512"),
+        (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
+        (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
+        (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),
+        (["evaluate", "{tmp}/empty", "{tmp}/empty"], "run.json"),
+        (["baseline", "{tmp}/empty"], "dataset.json"),
+        (["export", "{tmp}/nowhere", "{tmp}/out"], "no run here"),
+        (["verify", "{tmp}/nowhere"], "no package here"),
+        (["recognize", "{tmp}/empty", "{tmp}/a.png"], "cannot open the model"),
+        (["synth", "{tmp}/out", "--files", "40"], "1 to 32"),
+        (["synth", "{tmp}/empty"], "exists already"),
+        (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    arguments: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    try:
+        code: object = main([a.format(tmp=tmp_path) for a in arguments])
+    except SystemExit as stopped:  # an option whose value no configuration allows
+        code = stopped.code
+    error = " ".join(capsys.readouterr().err.split())
+    assert code == 2
+    assert expected in error
+    assert "Traceback" not in error
+    assert [p.name for p in tmp_path.iterdir()] == ["empty"]
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(tmp_path / "out"), "--files", "32"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".out.new-*/out/ETL8G_01")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        error = process.stderr.read()
+        assert process.wait(30) == 130
+    assert error.strip() == "fastetl: interrupted; what was on disk before is whole"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "q"
+    options = ["--folder", str(folder), "--files", "1", "--epochs", "1", "--network", "small"]
+    assert main(["quickstart", *options, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["seconds"]) == {"synth", "inspect", "build", "train", "evaluate", "export and verify"}
+    assert all(check["passed"] for check in result["checks"])
+    for made in ("sheet.png", "run/report/index.html", "package/Kana.mlpackage/Manifest.json", "package/kana.onnx"):
+        assert (folder / made).stat().st_size > 0
+
+    package = folder / "package"
+    labels = json.loads((package / "labels.json").read_text(encoding="utf-8"))["labels"]
+    picture, blank = tmp_path / "one.png", tmp_path / "blank.png"
+    pixels = np.load(folder / "dataset" / "images.npy", mmap_mode="r")[0]
+    Image.fromarray(255 - pixels).save(picture)
+    Image.new("L", (60, 40), 255).save(blank)
+    assert main(["recognize", str(package), str(picture), str(blank), "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert all(a["label"] in labels for a in answers[0]["answers"])
+    assert sum(a["probability"] for a in answers[0]["answers"]) <= 1.001
+    assert answers[1]["answers"][0]["label"] == "no character"
+
+    assert main(["verify", str(package), "--against", str(folder / "run")]) == 0
+    text = (package / "labels.json").read_text(encoding="utf-8")
+    (package / "labels.json").write_text(text.replace("あ", "ア"), encoding="utf-8")
+    assert main(["verify", str(package)]) == 1
+    assert "labels" in capsys.readouterr().err
+    assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sets"][0]["part"] == "test"
+
+
+def test_pictures_of_any_kind_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "clear.png"
+    drawn = np.zeros((40, 20, 4), np.uint8)
+    drawn[10:30, 8:12] = (0, 0, 0, 255)  # black ink on transparent paper
+    Image.fromarray(drawn).save(path)
+    read = read_picture(path, 64)
+    assert (read.shape, int(read[0, 0]), int(read[32, 32])) == ((64, 64), 255, 0)
+    path.write_bytes(b"no picture")
+    with pytest.raises(FastetlError, match="cannot read the picture"):
+        read_picture(path, 64)
