@@ -12,15 +12,22 @@ https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.de
 | relu, abs, floor, sqrt, cast | `iOS15.activation.relu`, `iOS15.elementwise_unary.*` | |
 | add, sub, mul, real_div, maximum, greater, less, logical_or | `iOS15.elementwise_binary.*` | numpy's broadcasting |
 | reduce_mean, reduce_max | `iOS15.reduction.*` | |
-| reshape | `iOS15.tensor_transformation.reshape` | row-major; the batch axis is rebound |
+| reshape | `iOS15.tensor_transformation.reshape` | row-major; a first axis of 1 is the batch, if the sizes agree |
+| transpose | `iOS15.tensor_transformation.transpose` | output axis k is input axis `perm[k]` |
 | concat | `iOS15.tensor_operation.concat` | without interleaving |
+| tile | `iOS15.tensor_operation.tile` | the whole tensor `reps[k]` times along axis k |
+| select | `iOS15.control_flow.select` | a where cond holds, else b; numpy's broadcasting |
 | softmax | `iOS15.activation.softmax` | |
 | constexpr_affine_dequantize, constexpr_lut_to_dense | `iOS16.constexpr_ops.*` | see export.weights |
 | classify | `iOS15.classify.classify` | label of the largest probability, the first if several |
+
+Our exports hold no select, tile or transpose: those are what stablehlo-coreml makes of the same network, and
+benches/crosscheck.py computes that too.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -137,9 +144,10 @@ def _cast(i: _Inputs, sums: _Sums) -> _Array:
 
 
 def _reshape(i: _Inputs, sums: _Sums) -> _Array:
-    shape = [int(n) for n in i["shape"]]
-    _refuse(shape[0] != 1, f"a reshape to {shape}, with another batch than 1")
-    return np.asarray(i["x"].reshape(len(i["x"]), *shape[1:]))
+    x, shape = i["x"], [int(n) for n in i["shape"]]
+    _refuse(-1 in shape[1:], f"a reshape to {shape}, which leaves more than the first axis open")
+    batched = shape[0] == 1 and x.size == len(x) * math.prod(shape[1:])
+    return np.asarray(x.reshape(len(x) if batched else shape[0], *shape[1:]))
 
 
 KNOWN: Mapping[str, Callable[[_Inputs, _Sums], _Array]] = {
@@ -164,9 +172,12 @@ KNOWN: Mapping[str, Callable[[_Inputs, _Sums], _Array]] = {
     "reduce_mean": lambda i, s: s.mean(i["x"], _axes(i), bool(i["keep_dims"])),
     "relu": lambda i, s: np.maximum(i["x"], 0),
     "reshape": _reshape,
+    "select": lambda i, s: np.where(i["cond"], i["a"], i["b"]),
     "softmax": _softmax,
     "sqrt": lambda i, s: np.sqrt(i["x"]),
     "sub": lambda i, s: i["x"] - i["y"],
+    "tile": lambda i, s: np.tile(i["x"], [int(n) for n in i["reps"]]),
+    "transpose": lambda i, s: np.transpose(i["x"], [int(n) for n in i["perm"]]),
 }
 """Every operation that the evaluator computes. Inputs are arrays, or strings where MIL has strings."""
 
