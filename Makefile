@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup quickstart test lint types bench peers lock clean
+.PHONY: setup quickstart test lint types bench peers crosscheck lock clean
 
 setup: .venv/.done
 
@@ -35,10 +35,16 @@ bench: setup
 peers: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
 
+# The same network by another road to Core ML; exits 1 unless the logits are the same. The page: --out docs/crosscheck.md
+crosscheck: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-crosscheck.lock
+	$(BIN)/python -m benches.crosscheck
+
 # Needs uv; writes no registry host.
 lock:
 	uv pip compile --universal --generate-hashes --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
+	uv pip compile --universal --generate-hashes --group crosscheck --python-version 3.11 --quiet -c requirements.lock -o requirements-crosscheck.lock
 
 clean:
 	rm -rf .venv quickstart .mypy_cache .ruff_cache .pytest_cache

@@ -45,16 +45,16 @@ from export.package import flax_logits
 from export.program import Op
 from export.reference import pictures
 from export.runtimes import coremltools
-from fastetl.charset import HIRAGANA
+from fastetl.charset import HIRAGANA, Charset
 from fastetl.preprocessing import Preprocessing
 from model import network as m
 from model.run import open_run
 from tests.export_data import random_network
 
-OWN, OTHER = "own MIL", "stablehlo-coreml"
-BOUND: dict[Precision, float] = {"float32": 1e-4, "float16": float("inf")}
-"""Largest difference of a logit to Flax's, as a share of the largest logit; `verify` has the same for float32. What
-float16 costs is told, not judged: the other road computes the framing in it, too."""
+OWN, OTHER, EXACT = "own MIL", "stablehlo-coreml", "stablehlo-coreml without the pass"
+PASS = "common::fuse_elementwise_to_batchnorm"
+BOUND = 1e-4
+"""Largest difference of a logit to Flax's in float32, as a share of the largest logit; `verify` has the same."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,16 @@ def _stablehlo(network: m.Network) -> Any:
     return mlir.ir.Module.parse(exported.mlir_module(), context=mlir.make_ir_context())
 
 
-def write_other(network: m.Network, path: Path, precision: Precision) -> None:
+def write_other(network: m.Network, path: Path, precision: Precision, without: frozenset[str] = frozenset()) -> None:
     """Convert by the other road, for the oldest system that it writes for, and save the package.
 
-    Raises ValueError where it cannot convert the network.
+    `without`: passes of coremltools to leave out. Raises ValueError where it cannot convert the network.
     """
     ct = coremltools()
     from stablehlo_coreml import build_pass_pipeline, convert
 
+    pipeline = build_pass_pipeline()
+    pipeline.remove_passes(without)
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what coremltools warns of inside itself
         for target in get_args(Target):
@@ -139,16 +141,14 @@ def write_other(network: m.Network, path: Path, precision: Precision) -> None:
                 program,
                 source="milinternal",
                 minimum_deployment_target=getattr(ct.target, target),
-                pass_pipeline=build_pass_pipeline(),
+                pass_pipeline=pipeline,
                 compute_precision=getattr(ct.precision, precision.upper()),
                 skip_model_load=True,
             ).save(str(path))
             return
 
 
-def _row(
-    road: str, precision: Precision, path: Path, images: NDArray[np.uint8], flax: NDArray[np.float32]
-) -> Row:
+def _row(road: str, precision: Precision, path: Path, images: NDArray[np.uint8], flax: NDArray[np.float32]) -> Row:
     package = read_package(path)
     output = "logits" if road == OWN else package.outputs[0]
     answers = one_by_one(package, images, output, precision)[:, : flax.shape[1]]
@@ -157,19 +157,19 @@ def _row(
 
 
 def rows(
-    network: m.Network, images: NDArray[np.uint8], flax: NDArray[np.float32], folder: Path
+    network: m.Network, charset: Charset, images: NDArray[np.uint8], flax: NDArray[np.float32], folder: Path
 ) -> Iterator[Row]:
-    """Both roads in both precisions, written to `folder` and read back."""
-    charset = dataclasses.replace(HIRAGANA, characters=HIRAGANA.characters[: network.classes])
+    """Each road in both precisions, written to `folder` and read back."""
     graph = graph_from_network(network, charset, side=network.preprocessing.size)
     for precision in get_args(Precision):
-        path = folder / f"own {precision}.mlpackage"
-        write_coreml(graph, path, ExportConfig("picture", precision=precision))
-        yield _row(OWN, precision, path, images, flax)
-        path = folder / f"other {precision}.mlpackage"
-        with patch.object(m, "_max_pool", _max_pool):
-            write_other(network, path, precision)
-        yield _row(OTHER, precision, path, images, flax)
+        for road in (OWN, OTHER, EXACT):
+            path = folder / f"{road} {precision}.mlpackage"
+            if road == OWN:
+                write_coreml(graph, path, ExportConfig("picture", precision=precision))
+            else:
+                with patch.object(m, "_max_pool", _max_pool):
+                    write_other(network, path, precision, frozenset({PASS} if road == EXACT else ()))
+            yield _row(road, precision, path, images, flax)
 
 
 def refusal(network: m.Network, folder: Path) -> str:
@@ -189,32 +189,40 @@ def page(name: str, found: list[Row], largest: float, count: int, refused: str) 
     types = "\n".join(
         f"| {r.road} | {', '.join(f'{kind} {n}' for kind, n in sorted(r.types.items()))} |"
         for r in found
-        if r.precision == "float32"
+        if r.precision == "float32" and r.road != EXACT
     )
     pooling = (
-        f"The network's pooling as it stands is refused there (“{refused}”), so it was told as a window's maximum, which"
-        " is the same number."
+        f"The pooling as the network spells it is refused there\n(`{refused}`):\nit is told as a window's maximum,"
+        " which gives the same numbers."
         if refused
-        else "The network was converted as it stands."
+        else "The network is converted as it stands."
     )
     return f"""# The same network by another road
 
-Generated by `make crosscheck` (`python -m benches.crosscheck --out docs/crosscheck.md`); don't edit.
+Generated by `python -m benches.crosscheck --out docs/crosscheck.md`; don't edit. `make crosscheck` checks it.
 
 The Flax network goes through `jax.export` and stablehlo-coreml {version("stablehlo-coreml")} to a Core ML package.
 Nothing of our layer graph, batch norm folding or program is on that road, only the reader of saved packages and the
-evaluator. {name}; {count} pictures (strokes, faint, inverted, random, blank, adversarial); the largest logit is
-{largest:.1f}. {pooling}
+evaluator, which thereby computes a program that it was not written for. What this does not show is whether the
+evaluator reads MIL as Apple's runtime does: both packages go through it, and only a Mac can tell.
+
+{name}; {count} pictures: strokes, faint,
+inverted, random, blank, adversarial. {pooling}
 
 | package | lowest target | operations | bytes | interface | largest difference to Flax's logits |
 |---|---|---|---|---|---|
 {lines}
 
-In float32 both must be within {BOUND["float32"]:.0e} of the largest logit, here {BOUND["float32"] * largest:.1e}, or
-the command exits 1. In float16 our package keeps what comes before the first layer in float32, which is why it is
-closer; no bound is put on that here (`fastetl verify` puts one on ours).
+**Bound: in float32 every package must be within {BOUND:.0e} of the largest logit (here {BOUND * largest:.1e}), or the
+command exits 1.** In float16 no bound is put on the difference here. `fastetl verify` puts one on ours, which keeps
+what comes before the first layer in float32, while the others compute the framing in float16, too.
 
-Operations by type, in float32, without constants; ours hold the test for "no character", softmax and labels, too.
+The pass is coremltools' `{PASS.removeprefix("common::")}`, part of its default pipeline. It takes the multiplication
+and addition of a batch norm for a `batch_norm` of variance 1, but leaves that operation's epsilon at its default,
+1e-5. So every gain comes out 1/√1.00001 times what it should be, 5 millionths less: harmless, but most of the
+difference of the road with it. Ours folds in float64 and runs no pass.
+
+Operations by type, in float32, constants left out. Ours hold the test for "no character", softmax and labels, too.
 
 | package | operations |
 |---|---|
@@ -231,22 +239,24 @@ def main() -> int:
         sys.stderr.write("stablehlo-coreml is not installed: make crosscheck\n")
         return 1
     if options.run is None:
-        network = random_network(m.NETWORKS["default"], spec=Preprocessing(size=64), classes=len(HIRAGANA))
+        charset = HIRAGANA
+        network = random_network(m.NETWORKS["default"], spec=Preprocessing(size=64), classes=len(charset))
         name = "The network is the default one with random weights, for 64 × 64 pictures"
     else:
-        network = open_run(options.run).network("best")
+        run = open_run(options.run)
+        charset, network = run.charset, run.network("best")
         name = f"The network is that of the run `{options.run.name}`"
     images, _ = pictures(network.preprocessing.size, 0)
     flax = flax_logits(network, 1.0)(images)
     largest = float(np.abs(flax).max())
     with tempfile.TemporaryDirectory() as folder:
-        found = list(rows(network, images, flax, Path(folder)))
+        found = list(rows(network, charset, images, flax, Path(folder)))
         text = page(name, found, largest, len(images), refusal(network, Path(folder)))
     if options.out is None:
         sys.stdout.write(text)
     else:
         options.out.write_text(text, encoding="utf-8")
-    wrong = [row for row in found if not row.apart <= BOUND[row.precision] * largest]
+    wrong = [row for row in found if row.precision == "float32" and row.apart > BOUND * largest]
     for row in wrong:
         sys.stderr.write(f"{row.road}, {row.precision}: logits differ from Flax's by up to {row.apart:.2e}\n")
     return 1 if wrong else 0

@@ -172,7 +172,7 @@ KNOWN: Mapping[str, Callable[[_Inputs, _Sums], _Array]] = {
     "reduce_mean": lambda i, s: s.mean(i["x"], _axes(i), bool(i["keep_dims"])),
     "relu": lambda i, s: np.maximum(i["x"], 0),
     "reshape": _reshape,
-    "select": lambda i, s: np.where(i["cond"], i["a"], i["b"]),
+    "select": lambda i, s: np.asarray(np.where(i["cond"], i["a"], i["b"])),
     "softmax": _softmax,
     "sqrt": lambda i, s: np.sqrt(i["x"]),
     "sub": lambda i, s: i["x"] - i["y"],

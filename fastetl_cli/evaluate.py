@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastetl.dataset import load_labelled
+from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Paths, RunPath, out, show_json, show_table
 from model.evaluate import Evaluation, SetResult, evaluate
 from model.report import write_report
@@ -55,6 +56,8 @@ class Evaluate(Command):
     def run(self) -> int:
         """Print the table and write the report."""
         run = open_run(self.run_path)
+        if not self.sets:
+            raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
         # A report can always be made again, so a new one replaces the old one.

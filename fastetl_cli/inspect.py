@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastetl.errors import FastetlError
 from fastetl.inspection import FileReport, inspect
 from fastetl_cli.base import Command, Paths, bar, out, show_json, show_table
 
@@ -31,6 +32,8 @@ class Inspect(Command):
 
     def run(self) -> int:
         """Print one row a file."""
+        if not self.paths:
+            raise FastetlError("inspect: no path given. Name ETL files or folders of them")
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         if self.json:

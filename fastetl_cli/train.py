@@ -64,7 +64,11 @@ def train_with_bar(
                 notes.print(_line(entry, progress.epochs))
             told = len(progress.history)
 
-        return train(data, run, config, resume=resume, overwrite=overwrite, on_progress=show, command=command)
+        try:
+            return train(data, run, config, resume=resume, overwrite=overwrite, on_progress=show, command=command)
+        except KeyboardInterrupt:
+            notes.print(f"Interrupted; go on with: fastetl train … {run} --resume", soft_wrap=True)
+            raise
 
 
 @dataclass(frozen=True)
