@@ -13,7 +13,8 @@ from benches.conftest import Input
 from benches.race import Contender, race
 from fastetl.kernels._vector import tiers
 from fastetl.kernels.decode import decode
-from fastetl.kernels.resize import resize_records, triangle
+from fastetl.kernels.filter import triangle
+from fastetl.kernels.resize import resize_records
 
 LENGTH, SLOW = 127 * 64, 400  # packed bytes of a picture; records that the slow ones do in a turn
 PIXELS = 2 * LENGTH

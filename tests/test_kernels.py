@@ -16,7 +16,8 @@ from fastetl.kernels import decode as decoding
 from fastetl.kernels._vector import TIERS, tiers
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.decode_plain import decode_plain
-from fastetl.kernels.resize import resize_records, resize_twin, taps, triangle
+from fastetl.kernels.filter import taps, triangle
+from fastetl.kernels.resize import resize_records, resize_twin
 from fastetl.kernels.resize_plain import resize_plain
 from fastetl.kernels.resize_vector import SIZES, tables
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._vector import F32, I8, I16, I32, I64, Code, Kernel, compile_kernel
-from fastetl.kernels.resize import triangle
+from fastetl.kernels.filter import triangle
 
 __all__ = ["BEFORE", "BEHIND", "HEIGHT", "SIZES", "WIDTH", "resize_kernel", "tables"]
 
