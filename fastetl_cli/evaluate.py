@@ -17,7 +17,7 @@ from model.run import open_run
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """One row a set, then its most frequent confusions."""
-    columns = ["set", "samples", "accuracy", "95 % interval", "top 5", "calibration error", "worst writer"]
+    columns = ["set", "samples", "accuracy", "95 % interval", "top 5", "calibration", "worst"]
     show_table("accuracy", columns, map(_row, evaluation.sets))
     for result in evaluation.sets:
         if result.confusions:
@@ -31,7 +31,7 @@ def _row(result: SetResult) -> Sequence[Any]:
         result.name + part,
         f"{result.samples:,}",
         f"{result.accuracy:.2%}",
-        f"{result.interval[0]:.2%} – {result.interval[1]:.2%}",
+        f"{result.interval[0]:.1%}–{result.interval[1]:.1%}",
         f"{result.top5:.2%}",
         f"{result.calibration.error:.2%}",
         f"{result.writers.worst:.2%}" if result.writers else "–",
