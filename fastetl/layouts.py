@@ -34,9 +34,9 @@ _HEADER: list[tuple[str, str]] = [
 class Layout:
     """One set: its record, its picture and how its files are divided among writers.
 
-    `data_set` is the number of records in which one writer writes every character once; `files` maps the
-    number of a genuine file to its number of data sets; the last file listed in `model_files` holds the
-    textbook hand.
+    `data_set` is the number of records in which one writer writes every character once. A genuine distribution has
+    `files` files with `data_sets_per_file` data sets each, but for file `model_file`, which holds one, in the
+    textbook's hand; None where there is no such file.
     """
 
     name: str
