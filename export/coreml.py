@@ -109,7 +109,7 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
                 return given
             if given.size < _SHARED or given.dtype.kind != "f":
                 return given[()]
-            # The resize multiplies by the same matrix twice; the file need not hold it twice.
+            # Some constants occur twice (the filter's edges, positions); the file need not hold them twice.
             key = (f"{given.dtype} {given.shape}", given.tobytes())
             if key not in shared:
                 shared[key] = Builder.const(val=given, name=f"constant_{len(shared)}")

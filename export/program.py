@@ -97,12 +97,44 @@ class _Program:
         no, flag = self.constant(False, "bool"), self.constant(transpose_y, "bool")
         return self.add("matmul", name, real, x=a, y=b, transpose_x=no, transpose_y=flag)
 
+    def conv(
+        self, name: str, x: str, weight: Value, bias: NDArray[Any], stride: int, pads: tuple[int, int, int, int]
+    ) -> str:
+        return self.add(
+            "conv",
+            name,
+            self.types[x],
+            x=Ref(x),
+            weight=weight,
+            bias=self.constant(bias, self.types[x]),
+            strides=self.constant((stride, stride), "int32"),
+            pad_type="custom",
+            pad=self.constant(pads, "int32"),
+            dilations=self.constant((1, 1), "int32"),
+            groups=self.constant(1, "int32"),
+        )
+
     def weight(self, name: str, array: NDArray[np.float32]) -> Value:
         """A trained array as it is stored: plain, or through the operation that expands it."""
         kind, inputs = stored(array, self.storage, self.real)
         if kind is None:
             return inputs["val"]
         return Ref(self.add(kind, name, self.real, **inputs))
+
+
+def _resize(p: _Program, x: str, side: int, size: int) -> str:
+    """The triangle filter, before rounding: a convolution where the sides divide, which needs next to no constants."""
+    if side % (2 * size):
+        weights = triangle_weights(side, size).reshape(1, 1, size, side)
+        return p.matmul("resized_exactly", p.matmul("resized_rows", weights, x, False), weights, True)
+    n = side // size
+    taps = (2 * n - np.abs(2 * np.arange(2 * n) + 1 - 2 * n)) / (2 * n * n)
+    weight = p.constant(np.outer(taps, taps)[None, None], p.types[x])
+    x = p.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
+    # At the edges the filter is cut off, and what is left of it must sum to 1 again.
+    edge = np.ones(size)
+    edge[[0, -1]] = 1 / taps[n // 2 :].sum()
+    return p.two("mul", "resized_exactly", p.two("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1)), edge)
 
 
 def _polarity(p: _Program, x: str, graph: Graph) -> str:
@@ -165,8 +197,7 @@ def _front(p: _Program, graph: Graph) -> tuple[str, str]:
     spec, blank = graph.preprocessing, graph.blank
     x = p.cast("image", "fp16" if p.front == "float16" else "fp32", "pixels")
     if graph.side != spec.size:
-        weights = triangle_weights(graph.side, spec.size).reshape(1, 1, spec.size, graph.side)
-        exact = p.matmul("resized_exactly", p.matmul("resized_rows", weights, x, False), weights, True)
+        exact = _resize(p, x, graph.side, spec.size)
         x = p.one("floor", "resized", p.two("add", "resized_and_half", exact, HALF))
     x = _polarity(p, x, graph)
     top = p.over("reduce_max", "top", x, (2, 3))
@@ -186,19 +217,7 @@ def _layer(p: _Program, x: str, layer: Layer) -> str:
     name = layer.name
     match layer:
         case Conv():
-            return p.add(
-                "conv",
-                name,
-                p.real,
-                x=Ref(x),
-                weight=p.weight(f"{name}_weight", layer.weight),
-                bias=p.constant(layer.bias, p.real),
-                strides=p.constant((layer.stride, layer.stride), "int32"),
-                pad_type="custom",
-                pad=p.constant(layer.pads, "int32"),
-                dilations=p.constant((1, 1), "int32"),
-                groups=p.constant(1, "int32"),
-            )
+            return p.conv(name, x, p.weight(f"{name}_weight", layer.weight), layer.bias, layer.stride, layer.pads)
         case Relu():
             return p.one("relu", name, x)
         case MaxPool():

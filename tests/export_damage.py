@@ -334,16 +334,22 @@ DAMAGES: tuple[Damage, ...] = (
 
 CANVAS_DAMAGES: tuple[Damage, ...] = (
     Damage(
-        "resize matrix upside down",
+        "resize filter moved by a pixel",
         _W,
         "framed picture against fastetl's",
-        weights("resized_rows", lambda w: w[:, :, ::-1].copy(), "x"),
+        weights("resized_inside", lambda w: np.roll(w, 1, 2), "weight"),
     ),
     Damage(
-        "resize matrix of another filter",
+        "resize filter of another kind",
         _W,
         "framed picture against fastetl's",
-        weights("resized_rows", lambda w: np.kron(np.eye(32), np.full((1, 4), 0.25)), "x"),
+        weights("resized_inside", lambda w: np.pad(np.full((4, 4), 1 / 16), 2), "weight"),
+    ),
+    Damage(
+        "resize without its edges",
+        _W,
+        "resized picture against fastetl's",
+        weights("resized_rows", np.ones_like, "y"),
     ),
 )
 """The same for packages that take a canvas."""

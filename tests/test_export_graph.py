@@ -55,14 +55,16 @@ def test_front_is_the_readable_twin(spec: Preprocessing, front: Precision) -> No
     assert apart[[kind in ("strokes", "inverted") for kind in kinds]].max() < (1e-5 if front == "float32" else 0.03)
 
 
-def test_canvas_is_resized_as_in_training() -> None:
-    spec = Preprocessing()
-    graph = graph_of(random_network())
+@pytest.mark.parametrize("size", [32, 48, 64])
+def test_canvas_is_resized_as_in_training(size: int) -> None:
+    spec = Preprocessing(size=size)
+    graph = graph_of(random_network(spec=spec))
     images, kinds = pictures(128, 1)
     found = run(lower(graph), images, ("resized",))["resized"][:, 0]
-    # At the edges the weights are no binary fractions, and a sum may fall on either side of a half.
-    np.testing.assert_array_equal(found[:, 1:-1, 1:-1], resize(images, spec.size)[:, 1:-1, 1:-1])
-    assert np.abs(found - resize(images, spec.size)).max() <= 1
+    # Where the weights are no binary fractions (at the edges, or everywhere), a sum may fall on either side of a half.
+    apart = np.abs(found - resize(images, spec.size))
+    assert apart.max() <= 1 and apart.mean() < 0.001
+    assert 128 % size or not apart[:, 1:-1, 1:-1].any()
     real = [kind in ("strokes", "inverted") for kind in kinds]
     framed = run(lower(graph), images[real], ("framed",))["framed"][:, 0]
     assert np.abs(framed - normalize(resize(images[real], spec.size), spec)).max() < 1e-4
