@@ -1,129 +1,86 @@
-"""Augmentation and batches against scipy's loop and against the mere copy; a plain test unless benchmarks are on."""
+"""Augmenting a batch against scipy's loop, other libraries and the mere copy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from benches import augmenting as by
+from benches.race import Contender, race
 from fastetl.augment import Augmentation, augment
-from fastetl.batches import Batches, Source
 from fastetl.kernels._jit import ENABLED
-from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
-from fastetl.kernels.philox import uniforms
-from fastetl.kernels.warp import NODE_STEPS, STEPS
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured
-FLAT = Augmentation(elastic=0, thickness=0, contrast=0)
+TURNS = 20  # batches in a turn of the fast ones
 FULL = Augmentation()
-SIDES = [32, 64]
-Pictures = NDArray[np.uint8]
 
 
-@cache
-def pictures(side: int) -> Pictures:
-    """Strokes of a few pixels, paper all around."""
-    noise = np.random.default_rng(0).normal(size=(COUNT, side, side)).astype(np.float32)
-    smooth = ndimage.gaussian_filter(noise, (0, side / 16, side / 16))
-    drawn = np.asarray(np.clip(255 * (smooth / smooth.std() - 0.3), 0, 255), np.uint8)
-    drawn[:, [0, 1, -2, -1]] = drawn[:, :, [0, 1, -2, -1]] = 0
-    return drawn
-
-
-def scipy_loop(images: Pictures, indices: NDArray[np.int64], maps: NDArray[np.float64], out: Pictures) -> None:
-    """The baseline, and the core of Keras' ImageDataGenerator: one affine_transform for each picture.
-
-    maps float64 (B, 2, 3): source row and column from (row, column, 1).
-    """
+def loop(one: Any, images: by.Pictures, indices: NDArray[np.int64], maps: by.Maps, out: by.Pictures) -> by.Pictures:
     for b, index in enumerate(indices.tolist()):
-        matrix, offset = maps[b, :, :2], maps[b, :, 2]
-        ndimage.affine_transform(images[index], matrix, offset, order=1, output=out[b])
+        one(images[index], maps[b], out[b])
+    return out
 
 
-def scipy_maps(indices: NDArray[np.int64], side: int, config: Augmentation) -> NDArray[np.float64]:
-    """What `augment` draws for these samples at seed 0, epoch 0, as scipy takes it."""
-    draws = np.empty((len(indices), AFFINE), np.float32)
-    uniforms(indices, np.zeros(3, np.uint64), draws)
-    warps = (np.deg2rad(config.rotation), config.zoom, config.aspect, config.shear, config.shift)
-    affines, none = np.empty((len(indices), 2, 3), np.float32), np.empty((0, 4, 2, 4), np.float32)
-    ranges, rest = np.array([*warps, 0, 0, 0, 0]), (np.empty(len(indices), np.int16), np.empty(len(indices), np.int64))
-    parameters(draws, ranges, side, STEPS, NODE_STEPS, 1, affines, none, *rest)
-    by_x, by_y, start = np.moveaxis(affines[:, ::-1].astype(float) / STEPS, 2, 0)
-    return np.stack([by_y, by_x, start - 1 - (by_x + by_y) * (side - 1) / 2], 2)
+def own(images: by.Pictures, indices: NDArray[np.int64], out: by.Pictures, config: Augmentation) -> by.Pictures:
+    return augment(images, indices, out, config=config, seed=0, epoch=0)
 
 
-def noted(benchmark: Any, side: int, images: int, group: str) -> Any:
-    """Say what one call is worth, for the table."""
-    benchmark.group = f"{group}, {side} × {side}"
-    benchmark.extra_info["images"] = images
-    return benchmark
+def test_opencv_is_what_albumentations_does() -> None:
+    """Its draws are its own, so that the work is compared with all of them fixed."""
+    pytest.importorskip("albumentations")
+    side, picture = 32, by.pictures(32, COUNT)[0]
+    angle, slant, middle = np.deg2rad(-10), np.tan(np.deg2rad(-8)), (side - 1) / 2
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    back = np.linalg.inv(np.array([[1, slant], [0, 1]]) @ turn * 1.1)[::-1, ::-1]
+    given = np.c_[back, middle - back @ (middle, middle)]
+    out = np.empty_like(picture)
+    by.opencv_one(picture, given, out)
+    assert np.abs(by.albumentations_transform(rotate=10, scale=1.1, shear=8)(picture).astype(int) - out).max() <= 1
 
 
-@pytest.fixture(params=SIDES)
-def side(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
-@pytest.fixture
-def batch(side: int) -> tuple[Pictures, NDArray[np.int64], Pictures]:
-    images = pictures(side)
-    indices = np.random.default_rng(1).permutation(len(images))[:BATCH]
-    return images, indices, np.zeros((BATCH, side, side), np.uint8)
-
-
-Batch = tuple[Pictures, NDArray[np.int64], Pictures]
-
-
-def varied(batch: Batch, config: Augmentation) -> Callable[[], Pictures]:
-    images, indices, out = batch
-    return lambda: augment(images, indices, out, config=config, seed=0, epoch=0)
-
-
-def test_the_baseline_does_the_same_work(batch: Batch, side: int) -> None:
-    images, indices, out = batch
-    scipy_loop(images, indices, scipy_maps(indices, side, FLAT), out)
-    own = varied((images, indices, np.empty_like(out)), FLAT)()
-    assert np.abs(own.astype(int) - out).max() <= 6
-
-
-def test_scipy_affine_loop(benchmark: Any, batch: Batch, side: int) -> None:
-    maps = scipy_maps(batch[1], side, FLAT)
-    noted(benchmark, side, BATCH, "augment: baseline")(scipy_loop, *batch[:2], maps, batch[2])
-    assert batch[2].any()
-
-
-def test_copy_limit(benchmark: Any, batch: Batch, side: int) -> None:
-    images, indices, out = batch
-    noted(benchmark, side, BATCH, "augment: copy limit")(np.take, images, indices, 0, out, "clip")
-    np.testing.assert_array_equal(out, images[indices])
-
-
-def test_affine(benchmark: Any, batch: Batch, side: int) -> None:
-    assert noted(benchmark, side, BATCH, "augment: affine")(varied(batch, FLAT)).any()
-
-
-def test_affine_elastic_thickness_contrast(benchmark: Any, batch: Batch, side: int) -> None:
-    assert noted(benchmark, side, BATCH, "augment: everything")(varied(batch, FULL)).any()
-
-
-@pytest.mark.parametrize("prefetch", [0, 1])
-def test_batches(benchmark: Any, side: int, prefetch: int) -> None:
-    images = pictures(side)
-    source = Source(images, np.zeros(len(images), np.uint16), np.arange(len(images)))
-    batches = Batches([source], batch_size=BATCH, seed=0, augmentation=FULL, prefetch=prefetch)
-
-    def epoch() -> int:
-        return sum(len(labels) for _, labels in batches.epoch(0))
-
-    assert noted(benchmark, side, len(images), f"batches of {BATCH}, prefetch {prefetch}")(epoch) == len(images)
-
-
-def test_random_values(benchmark: Any) -> None:
-    samples, out = np.arange(BATCH), np.empty((BATCH, ELASTIC), np.float32)
-    noted(benchmark, 0, BATCH, "augment: random values")(uniforms, samples, np.zeros(3, np.uint64), out)
-    assert np.abs(out).max() < 1
+@pytest.mark.parametrize("side", [32, 64])
+@pytest.mark.parametrize("work", ["affine", "everything"])
+def test_augment(benchmark: Any, work: str, side: int) -> None:
+    """`everything` is affine, elastic warp, pen and contrast, still against scipy's affine loop alone."""
+    images = by.pictures(side, COUNT)
+    indices = np.random.default_rng(1).permutation(COUNT)[:BATCH]
+    maps, out = by.own_maps(indices, side), np.zeros((BATCH, side, side), np.uint8)
+    config = by.FLAT if work == "affine" else FULL
+    expected = own(images, indices, np.empty_like(out), by.FLAT).astype(int)
+    assert np.abs(expected - loop(by.scipy_one, images, indices, maps, out)).max() <= 6
+    peers = []
+    if work == "affine":
+        batch, varied = images[indices], by.jax_batch(side)
+        assert np.abs(varied(batch, maps) - expected).max() <= 6
+        if find_spec("cv2"):
+            # OpenCV rounds places to 1/32 of a pixel.
+            assert np.abs(loop(by.opencv_one, images, indices, maps, out) - expected).mean() <= 0.5
+        peers = [
+            Contender("OpenCV loop", "peer", BATCH, lambda: loop(by.opencv_one, images, indices, maps, out), ("cv2",)),
+            Contender("jax map_coordinates", "peer", BATCH, lambda: varied(batch, maps)),
+        ]
+        if find_spec("albumentations"):
+            transform = by.albumentations_transform()
+            run = lambda: [transform(images[index]) for index in indices]  # noqa: E731
+            peers.append(Contender("albumentations", "peer", BATCH, run))
+    turns = range(TURNS if benchmark.enabled else 1)
+    fast = BATCH * len(turns)
+    race(
+        benchmark,
+        f"augment ({work}), {side} × {side}",
+        [
+            Contender(
+                "fastetl", "ours", BATCH * fast, lambda: [own(images, indices, out, config) for _ in range(fast)]
+            ),
+            Contender("scipy loop", "baseline", BATCH, lambda: loop(by.scipy_one, images, indices, maps, out)),
+            *peers,
+            Contender(
+                "copying the batch", "limit", fast, lambda: [np.take(images, indices, 0, out, "clip") for _ in turns]
+            ),
+        ],
+    )
+    assert out.any()

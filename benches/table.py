@@ -35,30 +35,6 @@ def raced(info: dict[str, Any]) -> Row:
     )
 
 
-def grouped(benchmarks: list[dict[str, Any]]) -> list[Row]:
-    """Rows of benchmarks in groups named `topic: form, W × H` with a baseline, a limit and forms of ours."""
-    rates: dict[tuple[str, str], dict[str, float]] = {}
-    for b in benchmarks:
-        group, images = b["group"], b["extra_info"].get("images")
-        if images and group and ":" in group and "," in group:
-            topic, rest = group.split(": ", 1)
-            form, size = rest.rsplit(", ", 1)
-            rates.setdefault((topic, size), {})[form] = images / b["stats"]["median"]
-    rows: list[Row] = []
-    for (topic, size), found in rates.items():
-        baseline = found.get("baseline")
-        limit = next((v for k, v in found.items() if "limit" in k), None)
-        for form, rate in found.items():
-            if form != "baseline" and "limit" not in form:
-                against = rate / baseline if baseline else None
-                rows.append((f"{topic} ({form}), {size}", rate, against, None, rate / limit if limit else None, ""))
-    for b in benchmarks:
-        images = b["extra_info"].get("images")
-        if images and b["group"] and ":" not in b["group"]:
-            rows.append((b["group"], images / b["stats"]["median"], None, None, None, ""))
-    return rows
-
-
 def show(rows: list[Row], about: dict[str, Any], extra: list[str]) -> None:
     """Print the table to standard output."""
     cpu = about.get("cpu", {})
@@ -129,7 +105,7 @@ def main(path: str) -> None:
     """Print the table of the results in `path`, and draw the pictures."""
     stored = json.loads(Path(path).read_text(encoding="utf-8"))
     benchmarks = stored["benchmarks"]
-    rows = [raced(b["extra_info"]) for b in benchmarks if "contenders" in b["extra_info"]] + grouped(benchmarks)
+    rows = [raced(b["extra_info"]) for b in benchmarks if "contenders" in b["extra_info"]]
     extra = []
     PICTURES.mkdir(parents=True, exist_ok=True)
     for b in benchmarks:
