@@ -13,6 +13,7 @@ from fastetl.dataset import Dataset, open_dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, DatasetPath, RunPath, notes, out, show_json
 from model.config import TrainConfig
+from model.devices import is_first, join
 from model.history import Epoch
 from model.train import Progress, TrainResult, train
 
@@ -53,14 +54,14 @@ def train_with_bar(
         TimeRemainingColumn(),
     )
     command = " ".join(["fastetl", *sys.argv[1:]])
-    with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
+    with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal or not is_first()) as bar:
         task = bar.add_task("train", total=None, loss=0.0)
         told = 0
 
         def show(progress: Progress) -> None:
             nonlocal told
             bar.update(task, completed=progress.step, total=progress.steps, loss=progress.loss)
-            for entry in progress.history[told:]:
+            for entry in progress.history[told:] if is_first() else ():
                 notes.print(_line(entry, progress.epochs))
             told = len(progress.history)
 
@@ -86,12 +87,22 @@ class Train(Command):
     """Go on with an interrupted run, with its own options, to the weights that it would have had."""
     overwrite: bool = False
     """Replace RUN if it exists."""
+    coordinator: str = ""
+    """Training on several hosts: HOST:PORT of process 0. Give all the same command, and a disk that all see."""
+    processes: int = 1
+    """How many processes take part."""
+    process: int = 0
+    """Which of them this is, from 0."""
 
     def run(self) -> int:
         """Train, and say how it went."""
+        if self.coordinator:
+            join(self.coordinator, self.processes, self.process)
         data = [(open_dataset(self.dataset), 1.0), *map(_weighted, self.also)]
         config = None if self.resume else self.config
         result = train_with_bar(data, self.run_path, config, resume=self.resume, overwrite=self.overwrite)
+        if not is_first():
+            return 0
         if self.json:
             show_json(
                 {

@@ -108,6 +108,8 @@ class Checkpoints:
     def save_best(self, step: int, weights: Tree) -> None:
         """Write the best weights so far, and wait for it."""
         manager = self._managers["best"]
+        # Where processes wait for each other, two managers at work use the same names of barriers.
+        self._managers["last"].wait_until_finished()
         # A run that was killed after this save comes by here again, with the same weights.
         if step not in manager.all_steps():
             manager.save(step, args=ocp.args.Composite(weights=ocp.args.StandardSave(weights)))

@@ -1,4 +1,8 @@
-"""All the devices JAX finds, as one: batches are spread over them, weights are on each. One device is no exception."""
+"""All the devices JAX finds, as one: batches are spread over them, weights are on each. One device is no exception.
+
+Nor is one process: where several take part (`join`), each runs the same program on the same data, makes every batch,
+and puts on its own devices the part that is theirs. Augmenting twice costs less than sending pictures.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,39 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from model.errors import ModelError
 
-__all__ = ["everywhere", "spread", "whole"]
+__all__ = ["everywhere", "is_first", "join", "spread", "together", "whole"]
 
 Tree = TypeVar("Tree")
+
+
+def join(coordinator: str, processes: int, process: int) -> None:
+    """Make this one of `processes` that train together; before anything else is asked of JAX.
+
+    coordinator: host and port of process 0, where it listens. Raises ModelError if they do not find each other.
+    """
+    if not 0 <= process < processes:
+        raise ModelError(f"there is no process {process} of {processes}. Count from 0")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (RuntimeError, ValueError) as error:
+        found = str(error).splitlines()[0]
+        raise ModelError(f"cannot join {coordinator} as process {process} of {processes}: {found}") from error
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files and talks."""
+    return bool(jax.process_index() == 0)
+
+
+def together(where: str) -> None:
+    """Wait until all processes are here."""
+    multihost_utils.sync_global_devices(where)
 
 
 @cache
@@ -29,7 +58,7 @@ def whole() -> NamedSharding:
 
 def everywhere(tree: Tree) -> Tree:
     """The arrays of a tree, whole on every device."""
-    placed: Tree = jax.device_put(tree, whole())
+    placed: Tree = jax.tree.map(lambda x: _put(np.asarray(x), whole()), tree)
     return placed
 
 
@@ -38,5 +67,9 @@ def spread(array: NDArray[Any]) -> jax.Array:
     count = jax.device_count()
     if len(array) % count:
         raise ModelError(f"a batch of {len(array)} cannot be shared by {count} devices. Choose a multiple of {count}")
-    placed: jax.Array = jax.device_put(array, _placement("batch"))
-    return placed
+    return _put(array, _placement("batch"))
+
+
+def _put(array: NDArray[Any], placement: NamedSharding) -> jax.Array:
+    """Each device gets its part, if it is this process's."""
+    return jax.make_array_from_callback(array.shape, placement, lambda part: array[part])

@@ -32,7 +32,7 @@ from fastetl.errors import FastetlError, message
 from fastetl.preprocessing import Preprocessing
 from model.checkpoints import Which, restore_weights
 from model.config import TrainConfig
-from model.devices import everywhere
+from model.devices import everywhere, is_first
 from model.errors import ModelError
 from model.history import Epoch
 from model.network import Network, NetworkConfig
@@ -142,7 +142,9 @@ class Run:
         }
 
     def save(self) -> None:
-        """Write run.json."""
+        """Write run.json, once however many processes there are."""
+        if not is_first():
+            return
         with new_file(self.path / "run.json", overwrite=True) as made:
             made.write_text(json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

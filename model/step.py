@@ -16,6 +16,7 @@ import optax
 from flax import nnx
 
 from model.config import TrainConfig
+from model.devices import whole
 from model.network import Network
 
 __all__ = [
@@ -131,4 +132,5 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
 
 def make_eval(network: Network) -> Eval:
     """(weights, pictures (B, size, size)) → float32 logits (B, classes), as in use: no dropout, gathered statistics."""
-    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures))
+    # Whole everywhere, so that each process can read all of it.
+    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=whole())

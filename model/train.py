@@ -25,7 +25,7 @@ from fastetl.errors import message
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import Checkpoints
 from model.config import TrainConfig
-from model.devices import everywhere, spread
+from model.devices import everywhere, is_first, spread, together
 from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.history import Epoch, best_epoch
@@ -100,6 +100,8 @@ def train(
     in each dataset by itself. With `resume` an interrupted run is taken up at its last checkpoint, and ends with the
     weights that it would have had; its own configuration is used, and one that is given must be the same.
 
+    Where several processes take part (`model.devices.join`), all call this alike, and see the same files.
+
     Raises FastetlError if `path` exists (without `overwrite`), if an interrupted run is there (without `resume` or
     `overwrite`), and if data and configuration do not fit together.
     """
@@ -121,15 +123,20 @@ def train(
         run, splits = _new_run(begun, mixture, config or TrainConfig(), command)
     loaded = _loaded(mixture, splits, run.config)
     spread(np.zeros(run.config.batch_size, np.uint8))
+    together("looked at what is there")
     try:
-        if not resume:
+        if not resume and is_first():
             shutil.rmtree(begun, ignore_errors=True)
             begun.mkdir(parents=True)
             run.save()
+        together("the run is begun")
         run, parameters = _fit(run, loaded, on_progress)
-        with new_directory(path, overwrite) as made:
-            made.rmdir()
-            begun.rename(made)
+        together("the run is trained")
+        if is_first():
+            with new_directory(path, overwrite) as made:
+                made.rmdir()
+                begun.rename(made)
+        together("the run is in its place")
     except BrokenPipeError:  # of whoever reports the progress
         raise
     except OSError as error:
@@ -236,7 +243,7 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
         done = int(state["step"])
         run = dataclasses.replace(run, history=run.history[: done // per_epoch])
         rates = jax.jit(learning_rate(config, steps))
-        with SummaryWriter(str(run.path / "tensorboard"), purge_step=done + 1) as events:
+        with SummaryWriter(str(run.path / "tensorboard"), purge_step=done + 1, write_to_disk=is_first()) as events:
             for epoch in range(done // per_epoch, config.epochs):
                 if _stopped(run.history, config.patience):
                     break

@@ -19,6 +19,7 @@ from fastetl.charset import HIRAGANA, Charset
 from fastetl.dataset import Dataset
 from fastetl.preprocessing import Preprocessing
 from model.config import TrainConfig
+from model.devices import join
 from model.train import Progress, train
 
 # The same small programs are compiled again and again: by each training, in each process.
@@ -69,4 +70,8 @@ def run_training(path: Path, config: TrainConfig | None, *words: str) -> dict[in
 
 
 if __name__ == "__main__":
+    for word in sys.argv[2:]:
+        if word.startswith("join="):
+            coordinator, process, processes = word.removeprefix("join=").split(",")
+            join(coordinator, int(processes), int(process))
     run_training(Path(sys.argv[1]), None if "resume" in sys.argv else CONFIG, "tell", *sys.argv[2:])

@@ -63,7 +63,8 @@ def test_canvas_is_resized_as_in_training(size: int) -> None:
     found = run(lower(graph), images, ("resized",))["resized"][:, 0]
     # Where the weights are no binary fractions (at the edges, or everywhere), a sum may fall on either side of a half.
     apart = np.abs(found - resize(images, spec.size))
-    assert apart.max() <= 1 and apart.mean() < 0.001
+    assert apart.max() <= 1
+    assert apart.mean() < 0.001
     assert 128 % size or not apart[:, 1:-1, 1:-1].any()
     real = [kind in ("strokes", "inverted") for kind in kinds]
     framed = run(lower(graph), images[real], ("framed",))["framed"][:, 0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from fastetl.charset import Charset
 from fastetl.errors import FastetlError
 from model.config import TrainConfig
+from model.devices import join
 from model.errors import ModelError
 from model.history import Epoch, best_epoch
 from model.run import open_run, unfinished
@@ -34,7 +36,9 @@ def start(path: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
 def told(process: subprocess.Popen[str]) -> dict[int, float]:
     out, _ = process.communicate()
     assert process.returncode == 0
-    return {int(step): float(loss) for step, loss in map(str.split, out.splitlines())}
+    # Gloo, which carries the sums between processes, announces itself on the same stream.
+    lines = [line.split() for line in out.splitlines() if not line.startswith("[Gloo]")]
+    return {int(step): float(loss) for step, loss in lines}
 
 
 def test_a_run_tells_its_whole_story() -> None:
@@ -112,6 +116,26 @@ def test_eight_devices_train_like_one(tmp_path: Path) -> None:
     assert eight.keys() == losses.keys()
     first = range(1, 6)  # rounding differs, and training magnifies it
     np.testing.assert_allclose([eight[k] for k in first], [losses[k] for k in first], rtol=1e-3)
+
+
+def test_two_processes_train_like_one(tmp_path: Path) -> None:
+    """As on two hosts: each with a device of its own, one run between them."""
+    path, losses = finished_run()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    pair = [start(tmp_path / "run", f"join={coordinator},{k},2") for k in range(2)]
+    first, second = map(told, pair)
+    assert first == second
+    assert first.keys() == losses.keys()
+    np.testing.assert_allclose([first[k] for k in range(1, 6)], [losses[k] for k in range(1, 6)], rtol=1e-3)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    mine, theirs = open_run(path), open_run(tmp_path / "run")
+    assert theirs.finished
+    assert theirs.history[0].valid_loss == pytest.approx(mine.history[0].valid_loss, rel=1e-3)
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+    with pytest.raises(ModelError, match="there is no process 2 of 2"):
+        join(coordinator, 2, 2)
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

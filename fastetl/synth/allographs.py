@@ -166,6 +166,7 @@ _LYING = both(turn(0, 0, -18), lengthen(0, start=0.03, end=0.1))  # the first st
 
 # Strokes count from 0, in KanjiVG's order; of the places of one character each is decided by itself.
 HABITS: dict[str, tuple[Habit, ...]] = {
+    "あ": (_own(0.3, lengthen(0, start=0.06, end=0.08)), _own(0.25, lengthen(1, start=0.08))),
     "い": (
         _plain(0.55, trim(0, 0, 0.84)),
         _own(0.3, trim(1, 0, 0.55)),
@@ -200,11 +201,23 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.3, move(2, 0, 0.06)),
     ),
     "し": (_own(0.2, trim(0, 0, 0.86)), _own(0.2, lengthen(0, end=0.09))),
-    "す": (_own(0.25, move(1, 0.07, 0)),),
+    "す": (
+        _own(0.25, move(1, 0.07, 0)),
+        _own(0.3, lengthen(0, start=0.06, end=0.06)),
+        _own(0.25, lengthen(1, end=0.12)),
+    ),
     "せ": (_plain(0.5, trim(1, 0, 0.8)), _own(0.25, trim(2, 0, 0.85))),
-    "そ": (_own(0.3, lambda s: [_curve((37, 15), (42, 20), (45, 26)), _cut(s[0], 0.13, 1)]),),
+    "そ": (
+        _own(0.3, lambda s: [_curve((37, 15), (42, 20), (45, 26)), _cut(s[0], 0.13, 1)]),
+        _own(0.3, lengthen(0, start=0.12)),
+    ),
     "た": (_plain(0.5, trim(2, 0, 0.78)), _joined(0.12, join(2))),
-    "ち": (_joined(0.08, join(0)),),
+    "ち": (
+        _own(0.3, trim(1, 0, 0.86)),
+        _own(0.25, lengthen(1, end=0.08)),
+        _own(0.3, lengthen(0, start=0.05, end=0.06)),
+        _joined(0.08, join(0)),
+    ),
     "て": (_own(0.3, trim(0, 0.12, 1)),),
     "と": (_own(0.3, lengthen(0, end=0.07)), _joined(0.08, join(0))),
     "な": (_plain(0.5, trim(2, 0, 0.75)), _own(0.25, move(2, 0.05, -0.05)), _joined(0.12, join(2))),
@@ -223,16 +236,29 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.15, lengthen(3, start=0.1)),
     ),
     "み": (_own(0.5, both(turn(0, 0.6, 22), move(1, 0.02, 0.1))), _own(0.3, move(1, 0.05, 0.02))),
+    "ま": (
+        _own(0.3, both(lengthen(0, start=0.05, end=0.05), lengthen(1, start=0.03, end=0.03))),
+        _own(0.3, both(move(0, 0, -0.04), move(1, 0, -0.05))),
+        _own(0.25, lengthen(2, end=0.1)),
+    ),
     "む": (_plain(0.5, trim(2, 0, 0.72)), _own(0.3, move(2, 0.03, -0.08))),
     "ぬ": (_own(0.35, _LYING),),
     "め": (_own(0.35, lengthen(0, start=0.06, end=0.08)), _own(0.35, _LYING)),
     "も": (
         _own(0.3, lengthen(0, start=0.12)),
-        _own(0.35, both(move(1, 0, -0.06), move(2, 0, -0.06))),
+        _own(0.45, trim(0, 0, 0.86)),
+        _own(0.2, straighten(0, 0.8)),
+        _own(0.4, both(move(1, 0, -0.07), move(2, 0, -0.09))),
+        _own(0.3, both(lengthen(1, start=0.05, end=0.05), lengthen(2, start=0.05, end=0.05))),
         _joined(0.08, join(1)),
     ),
-    "や": (_plain(0.55, trim(1, 0, 0.72)), _own(0.3, lengthen(2, start=0.06))),
-    "よ": (_own(0.25, lengthen(0, start=0.07)), _own(0.3, lengthen(1, start=0.1))),
+    "や": (
+        _plain(0.55, trim(1, 0, 0.72)),
+        _own(0.3, lengthen(2, start=0.06)),
+        _own(0.4, trim(0, 0, 0.82)),
+        _own(0.25, move(2, 0.07, 0)),
+    ),
+    "よ": (_own(0.25, lengthen(0, start=0.07)), _own(0.3, lengthen(1, start=0.1)), _own(0.35, lengthen(1, end=0.14))),
     "ら": (
         _plain(0.55, trim(0, 0, 0.72)),
         _own(0.35, both(redraw(0, _curve((58, 12), (68, 20), (74, 31))), lengthen(1, start=0.15))),
@@ -241,8 +267,9 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     ),
     "り": (_plain(0.5, trim(0, 0, 0.84)), _joined(0.2, join(0))),
     "る": (_own(0.6, lengthen(0, end=0.04)),),
-    "れ": (_own(0.3, trim(1, 0, 0.9)),),
-    "を": (_own(0.35, trim(2, 0.18, 1)), _own(0.35, trim(1, 0, 0.9))),
+    "れ": (_own(0.3, trim(1, 0, 0.9)), _own(0.3, lengthen(1, end=0.08))),
+    "わ": (_own(0.3, trim(1, 0, 0.88)), _own(0.25, lengthen(1, end=0.1))),
+    "を": (_own(0.35, trim(2, 0.18, 1)), _own(0.35, trim(1, 0, 0.9)), _own(0.3, lengthen(2, start=0.1))),
 }
 
 

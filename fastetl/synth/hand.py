@@ -50,6 +50,8 @@ class Hand:
     """How far the marks stand at the character's upper right corner: 0 is KanjiVG's place for them, 1 the corner."""
     ends: tuple[float, float] = (0.0, 0.0)
     """Lengthening of strokes at the start and at the end (negative: shortened)."""
+    curt: float = 0.0
+    """Share of strokes that begin late, and of those that end early."""
     tremor: float = 0.0
     """Amplitude of the pen's trembling."""
     tremor_rate: float = 10.0
@@ -105,6 +107,7 @@ def draw_hand(rng: np.random.Generator) -> Hand:
         # Half way the marks would cross the bar of で.
         mark_corner=share(0.6, 0.85, 1.2),
         ends=(around(0, 0.02), around(0, 0.025)),
+        curt=float(rng.uniform(0, 0.4)),
         tremor=share(0.5, 0.001, 0.006),
         tremor_rate=float(rng.uniform(4, 14)),
         # A thick pen would fill the loops of a small hand and hide a sloppy one's shapes: people take a finer one.

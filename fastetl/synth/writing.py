@@ -17,6 +17,7 @@ __all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write"]
 WIDTH, HEIGHT = 128, 127
 
 Array = NDArray[np.float32]
+LOOPS = 0.5  # of a glyph's `least`: above this its loops matter
 _OUTSIDE = np.array([0.05, -0.06], np.float32)  # marks in the corner keep clear of the strokes there
 
 
@@ -67,7 +68,22 @@ def _form_lines(g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
     loop = (np.clip(loop, g.least[:, None], 1.8) - 1) * ((1 - 0.75 * g.big) * body)[:, None]
     angular = np.clip(hand.angular + _normal(rng, 0.2 * hand.sloppiness, g.count), 0, 1)[character] * body
     p = g.points + (g.points - g.anchor) * loop + (g.chord - g.points) * angular[:, None]
-    return np.asarray(p + np.float32(hand.round) * ((p[g.before] + p[g.after]) / 2 - p), np.float32)
+    p = p + np.float32(hand.round) * ((p[g.before] + p[g.after]) / 2 - p)
+    return _leave_off(np.asarray(p, np.float32), g, hand, rng)
+
+
+def _leave_off(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+    """Some strokes without their beginning or their end: float32 (P, 2)."""
+    count = len(g.length)
+    off = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < hand.curt) * (1 - g.mark)[:, None]
+    # A loop that tells one character from another stays closed.
+    off[np.minimum.reduceat(g.least, g.starts[:-1]) > LOOPS, 1] = 0
+    last = np.diff(g.starts) - 1
+    place = (off[:, 0][g.stroke] + g.t * (1 - off.sum(1))[g.stroke]) * last[g.stroke]
+    low = np.minimum(place.astype(np.int64), np.maximum(last - 1, 0)[g.stroke])
+    part = (place - low)[:, None]
+    at = g.starts[:-1][g.stroke] + low
+    return np.asarray(p[at] * (1 - part) + p[np.minimum(at + 1, len(p) - 1)] * part, np.float32)
 
 
 def _move_strokes(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
