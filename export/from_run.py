@@ -34,7 +34,7 @@ def graph_from_network(
     if not temperature > 0:
         raise ExportError(f"temperature must be over 0, not {temperature}")
     found = list(network.layers())
-    shape: tuple[int, ...] = (1, network.preprocessing.frame, network.preprocessing.frame)
+    shape: tuple[int, ...] = (1, network.preprocessing.side, network.preprocessing.side)
     layers: list[g.Layer] = []
     for k, layer in enumerate(found):
         name = f"{type(layer.spec).__name__.lower()}_{k}"

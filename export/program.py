@@ -193,7 +193,7 @@ def _frame(p: _Program, x: str, profiles: tuple[str, str], ink: str, spec: Prepr
 
 
 def _front(p: _Program, graph: Graph) -> tuple[str, str]:
-    """The network's input (1, 1, frame, frame), and whether it is blank (1, 1, 1, 1)."""
+    """The network's input (1, 1, side, side), and whether it is blank (1, 1, 1, 1)."""
     spec, blank = graph.preprocessing, graph.blank
     x = p.cast("image", "fp16" if p.front == "float16" else "fp32", "pixels")
     if graph.side != spec.size:

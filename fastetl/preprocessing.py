@@ -43,8 +43,13 @@ class Preprocessing:
     """`moments` centres and scales by the ink's moments; `none` takes the picture as it is."""
     spread: float = 0.28
     """With moments: the ink's spread after framing, as a fraction of the frame's side."""
-    frame: int = 32
-    """Side in pixels of the frame."""
+    frame: int = 40
+    """Side in pixels of the frame, with moments."""
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of what the network sees: the frame, or without framing the picture."""
+        return self.size if self.framing == "none" else self.frame
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -86,9 +91,9 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
-    """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, frame, frame) in 0–1, ink high.
+    """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, side, side) in 0–1, ink high.
 
-    Without framing the frame is the picture, so `size` must equal `frame`. A blank picture stays 0 everywhere.
+    A blank picture stays 0 everywhere.
     """
     pixels = images.astype(np.float32)
     invert = pixels.mean((1, 2), keepdims=True) > 255 * spec.invert_above

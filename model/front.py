@@ -15,7 +15,7 @@ __all__ = ["normalize"]
 
 
 def normalize(pictures: jax.Array, spec: Preprocessing) -> jax.Array:
-    """uint8 or float (B, size, size), 0–255 → float32 (B, frame, frame) in 0–1, ink high whatever it was."""
+    """uint8 or float (B, size, size), 0–255 → float32 (B, side, side) in 0–1, ink high whatever it was."""
     x = pictures.astype(jnp.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
     x = jnp.where(x.mean((1, 2), keepdims=True) > 255 * spec.invert_above, 255 - x, x) / 255

@@ -148,7 +148,7 @@ def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
 @pytest.mark.parametrize(
     ("layers", "fault"),
     [
-        ((m.MaxPool(), m.MaxPool(20)), "nothing is left of the frame"),
+        ((m.MaxPool(), m.MaxPool(50)), "nothing is left of the frame"),
         ((m.Conv(4), m.Relu()), "Put Flatten or GlobalMean before Dense"),
         ((m.Flatten(), m.Conv(4)), "no place for Conv"),
     ],
@@ -163,5 +163,9 @@ def test_wrong_words_are_named() -> None:
         named_network("vgg")
     with pytest.raises(ModelError, match="unknown layer"):
         NetworkConfig.from_dict({"name": "x", "layers": [{"layer": "Attention"}]})
-    with pytest.raises(ModelError, match="without framing"):
-        Network(NETWORKS["small"], Preprocessing(framing="none", frame=28), 7, rngs=nnx.Rngs(0))
+
+
+def test_without_framing_the_network_sees_the_picture() -> None:
+    network = Network(NETWORKS["small"], Preprocessing(size=28, framing="none"), 7, rngs=nnx.Rngs(0))
+    assert network.preprocessing.side == 28
+    assert network(jnp.zeros((2, 28, 28), jnp.uint8)).shape == (2, 7)

@@ -186,6 +186,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _joined(0.4, join(2, 0.5, 0.88)),
         _own(0.25, redraw(3, _curve((34, 78), (46, 83), (66, 93)))),
         _own(0.3, move(3, 0, 0.05)),
+        _own(0.2, lengthen(2, end=0.1)),
     ),
     "け": (_plain(0.55, trim(0, 0, 0.84)), _own(0.3, move(0, -0.07, 0)), _joined(0.08, join(0))),
     "こ": (
@@ -199,6 +200,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _joined(0.4, join(1, 0.5, 0.86)),
         _own(0.25, redraw(2, _curve((34, 74), (46, 80), (66, 91)))),
         _own(0.3, move(2, 0, 0.06)),
+        _own(0.3, lengthen(1, end=0.12)),
     ),
     "し": (_own(0.2, trim(0, 0, 0.86)), _own(0.2, lengthen(0, end=0.09))),
     "す": (
