@@ -19,14 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
+from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value
 from export.runtimes import coremltools
 from fastetl.errors import message
 
 __all__ = ["MODEL", "WEIGHTS", "Package", "read_package", "write_package"]
 
-MODEL = "com.apple.CoreML/model.mlmodel"
-WEIGHTS = "com.apple.CoreML/weights"
 _WEIGHT_FILE = "@model_path/weights/weight.bin"
 
 # MIL.proto, DataType

@@ -24,20 +24,10 @@ from export.coreml import write_coreml
 from export.errors import ExportError
 from export.from_run import graph_from_network
 from export.graph import CANVAS, Graph
+from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.onnx_export import write_onnx
 from export.reference import Logits, make_reference, write_reference
-from export.verify import (
-    CARD,
-    COREML,
-    LABELS,
-    MAC,
-    ONNX,
-    REFERENCE,
-    VERIFICATION,
-    labels_text,
-    verification_text,
-    verify,
-)
+from export.verify import labels_text, verification_text, verify
 from fastetl.atomic import new_directory, refuse_existing
 from fastetl.errors import message
 from model.network import Network

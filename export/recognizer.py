@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
+from export.names import ONNX
 from fastetl.errors import message
 
 __all__ = ["Answer", "Recognizer", "open_recognizer"]
@@ -52,7 +53,7 @@ def open_recognizer(out: Path) -> Recognizer:
     """Open the ONNX model of a package directory. Raises ExportError if it is missing or damaged."""
     import onnxruntime
 
-    path = out / "kana.onnx"
+    path = out / ONNX
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
         labels = tuple(session.get_modelmeta().custom_metadata_map["labels"].split("\n"))

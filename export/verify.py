@@ -22,44 +22,13 @@ from export.coreml import AUTHOR, DESCRIPTION, LICENSE, metadata, program
 from export.errors import ExportError
 from export.evaluator import evaluate
 from export.graph import Graph
-from export.mlpackage import MODEL, WEIGHTS, Package, read_package
+from export.mlpackage import Package, read_package
+from export.names import COREML, FILES, LABELS, ONNX, REFERENCE, VERIFICATION
 from export.reference import Reference, read_reference
 from export.structure import structure_checks
 from fastetl.errors import message
 
-__all__ = [
-    "CARD",
-    "COREML",
-    "FILES",
-    "LABELS",
-    "MAC",
-    "ONNX",
-    "REFERENCE",
-    "VERIFICATION",
-    "hashes",
-    "labels_text",
-    "verification_text",
-    "verify",
-]
-
-COREML = "Kana.mlpackage"
-ONNX = "kana.onnx"
-LABELS = "labels.json"
-REFERENCE = "reference.npz"
-CARD = "MODEL_CARD.md"
-MAC = "check_on_mac.py"
-VERIFICATION = "verification.json"
-FILES = (
-    f"{COREML}/Manifest.json",
-    f"{COREML}/Data/{MODEL}",
-    f"{COREML}/Data/{WEIGHTS}/weight.bin",
-    ONNX,
-    LABELS,
-    REFERENCE,
-    CARD,
-    MAC,
-)
-"""What a package directory holds, beside `VERIFICATION`."""
+__all__ = ["hashes", "labels_text", "verification_text", "verify"]
 
 
 def verify(

@@ -25,6 +25,6 @@ class Baseline(Command):
         if self.json:
             show_json(results)
         else:
-            rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
-            show_table("shallow algorithms", ["algorithm", "split", "trained on", "read", "accuracy"], rows)
+            rows = [(r.algorithm, r.pixels, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
+            show_table("shallow algorithms", ["algorithm", "pixels", "split", "trained on", "read", "accuracy"], rows)
         return 0

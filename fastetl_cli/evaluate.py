@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastetl.dataset import load_labelled
+from fastetl.dataset import load_labelled, open_dataset
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, Paths, RunPath, out, show_json, show_table
+from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
+from model.baseline import BaselineResult, baselines
 from model.evaluate import Evaluation, SetResult, evaluate
 from model.report import write_report
 from model.run import open_run
@@ -52,6 +53,8 @@ class Evaluate(Command):
     """Datasets, or .npz files of labelled pictures."""
     report: Path | None = None
     """Where to write the report (index.html, pictures, evaluation.json); RUN/report if not given."""
+    baseline: Path | None = None
+    """A dataset on which to fit the shallow algorithms too, for the report; takes minutes."""
 
     def run(self) -> int:
         """Print the table and write the report."""
@@ -60,10 +63,14 @@ class Evaluate(Command):
             raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
+        shallow: tuple[BaselineResult, ...] = ()
+        if self.baseline is not None:
+            with bar("baseline") as progress:
+                shallow = baselines(open_dataset(self.baseline), progress=progress)
         # A report can always be made again, so a new one replaces the old one.
-        page = write_report(run, evaluation, self.report or self.run_path / "report", overwrite=True)
+        page = write_report(run, evaluation, self.report or self.run_path / "report", baselines=shallow, overwrite=True)
         if self.json:
-            show_json(evaluation.as_dict())
+            show_json({**evaluation.as_dict(), "baselines": shallow})
         else:
             show_evaluation(evaluation)
             out.print(f"Report: {page}")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from export.checks import Check
+from export.names import COREML, ONNX
 from export.package import export
-from export.verify import COREML, ONNX
 from fastetl.atomic import refuse_existing
 from fastetl.build import BuildConfig, BuildResult, build
 from fastetl.dataset import open_dataset

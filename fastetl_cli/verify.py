@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.checks import Check
-from export.verify import REFERENCE, verify
+from export.names import REFERENCE
+from export.verify import verify
 from fastetl_cli.base import Command, Out, bar, notes, show_json, show_table
 
 

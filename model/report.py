@@ -80,8 +80,9 @@ def _page(run: Run, evaluation: Evaluation, baselines: Sequence[BaselineResult],
     title = f"{html.escape(run.path.name)}: {len(run.charset)} characters"
     parts = [f"<h1>{title}</h1>", _overview(evaluation), _training(run, pictures)]
     if baselines:
-        rows = [(b.algorithm, f"by {b.by}", b.train, b.test, f"{b.accuracy:.2%}") for b in baselines]
-        parts += ["<h2>Shallow algorithms</h2>", _table(("algorithm", "split", "trained on", "read", "accuracy"), rows)]
+        rows = [(b.algorithm, b.pixels, f"by {b.by}", b.train, b.test, f"{b.accuracy:.2%}") for b in baselines]
+        head = ("algorithm", "pixels", "split", "trained on", "read", "accuracy")
+        parts += ["<h2>Shallow algorithms</h2>", _table(head, rows)]
     parts += [_set(k, result, pictures) for k, result in enumerate(evaluation.sets)]
     body = "\n".join(parts)
     return (

@@ -17,7 +17,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from export.verify import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, hashes
+from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
+from export.verify import hashes
 from tests.export_editing import (
     MANIFEST_FILE,
     MODEL_FILE,

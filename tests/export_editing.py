@@ -16,9 +16,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.mlpackage import MODEL, WEIGHTS
+from export.names import COREML, MODEL, ONNX, REFERENCE, WEIGHTS
 from export.runtimes import coremltools
-from export.verify import COREML, ONNX, REFERENCE
 
 Array = NDArray[Any]
 MODEL_FILE = f"{COREML}/Data/{MODEL}"

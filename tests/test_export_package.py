@@ -19,8 +19,9 @@ from export.config import SPECIFICATION, ExportConfig, Target
 from export.errors import ExportError
 from export.evaluator import run as run_program
 from export.mlpackage import read_package
+from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.package import export, graph_from_run
-from export.verify import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, verify
+from export.verify import verify
 from export.weights import Storage
 from fastetl.errors import FastetlError
 from model import network as m

@@ -146,14 +146,16 @@ def test_a_character_without_strokes_is_shown_by_its_code_point() -> None:
 def test_baselines_beat_guessing_on_both_splits() -> None:
     told: list[tuple[int, int]] = []
     results = baselines(tiny(), progress=lambda done, total: told.append((done, total)))
-    assert [(r.algorithm, r.by) for r in results[:3]] == [
-        ("guessing", "writer"),
-        ("k nearest neighbours", "writer"),
-        ("random forest", "writer"),
+    assert [(r.algorithm, r.pixels, r.by) for r in results[:5]] == [
+        ("guessing", "as stored", "writer"),
+        ("k nearest neighbours", "as stored", "writer"),
+        ("random forest", "as stored", "writer"),
+        ("k nearest neighbours", "framed", "writer"),
+        ("random forest", "framed", "writer"),
     ]
-    assert [r.by for r in results[3:]] == ["sample"] * 3
+    assert [r.by for r in results[5:]] == ["sample"] * 5
     assert all(r.accuracy == 1 / 8 if r.algorithm == "guessing" else r.accuracy > 0.5 for r in results)
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(k, 8) for k in range(1, 9)]
 
 
 def test_temperature_makes_confidence_honest() -> None:
