@@ -34,6 +34,8 @@ class TrainConfig:
     """Decay of the kernels (not of biases and batch norms), times the learning rate."""
     label_smoothing: float = 0.05
     """Share of the target that is spread evenly over all characters."""
+    scribbles: float = 0.03
+    """Share of the pictures that are scribbles, of which no character may be likelier than another."""
     average: float = 0.998
     """Decay of the running average of the weights, which is what is evaluated and exported; 0 takes the last ones."""
     patience: int = 0
@@ -59,7 +61,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name} must be at least 1; found {getattr(self, name)}. Check the options")
-        for name in ("warmup", "label_smoothing", "average"):
+        for name in ("warmup", "label_smoothing", "scribbles", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ModelError(
                     f"{name} must be at least 0 and below 1; found {getattr(self, name)}. Check the options"

@@ -2,7 +2,7 @@
 
 The state is a plain tree of arrays, so that donation, checkpoints and sharding see nothing but arrays:
 `weights` (params, stats) as trained; `average`, their running average, which is evaluated; `optimizer`; `step`;
-`loss` and `correct`, summed since the epoch began.
+`loss`, `correct` and `characters` (pictures that are no scribbles), summed since the epoch began.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
             "step": jnp.zeros((), jnp.int32),
             "loss": jnp.zeros((), jnp.float32),
             "correct": jnp.zeros((), jnp.int32),
+            "characters": jnp.zeros((), jnp.int32),
         }
 
     # Compiled as one: drawing the weights one by one would compile as many small programs.
@@ -86,14 +87,19 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
 
 
 def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
-    """Mean cross-entropy against targets of which `smoothing` is spread evenly over all classes."""
+    """Mean cross-entropy against targets of which `smoothing` is spread evenly over all classes.
+
+    All of it is for a label that no class has: a scribble (outlier exposure, Hendrycks et al., 2019).
+    """
     log = jax.nn.log_softmax(logits)
-    picked = jnp.take_along_axis(log, labels[:, None], 1)[:, 0]
-    return -((1 - smoothing) * picked + smoothing * log.mean(1)).mean()
+    is_character = labels < logits.shape[1]
+    picked = jnp.take_along_axis(log, jnp.where(is_character, labels, 0)[:, None], 1)[:, 0]
+    spread = jnp.where(is_character, smoothing, 1)
+    return -((1 - spread) * picked + spread * log.mean(1)).mean()
 
 
 def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
-    """(state, pictures uint8 (B, size, size), labels int32 (B,)) → the next state, the loss.
+    """(state, pictures uint8 (B, size, size), labels int32 (B,), scribbles' beyond the classes) → next state, loss.
 
     The given state is used up: its arrays may no longer be read.
     """
@@ -124,6 +130,7 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
             "step": count,
             "loss": state["loss"] + loss,
             "correct": state["correct"] + correct.astype(jnp.int32),
+            "characters": state["characters"] + (labels < network.classes).sum().astype(jnp.int32),
         }
         return following, loss
 

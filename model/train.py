@@ -32,6 +32,7 @@ from model.history import Epoch, best_epoch
 from model.network import named_network
 from model.predict import predict
 from model.run import Run, TrainedOn, current_versions, fingerprint, open_run, unfinished
+from model.scribbles import scribbles
 from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
 
 __all__ = ["Progress", "TrainResult", "train"]
@@ -222,6 +223,7 @@ def _begun_run(
 
 def _loaded(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Split], config: TrainConfig) -> _Data:
     sources = [Source(d.images, d.labels, s.train, w) for (d, w), s in zip(mixture, splits, strict=True)]
+    sources += _scribbles(sources, len(mixture[0][0].charset), config)
     batches = Batches(
         sources, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, prefetch=2
     )
@@ -255,7 +257,7 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
                 if best_epoch(run.history) is entry:
                     checkpoints.save_best(entry.step, state["average"])
                 run.save()
-                state |= {"loss": jnp.zeros_like(state["loss"]), "correct": jnp.zeros_like(state["correct"])}
+                state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
                 checkpoints.save_last(entry.step, state)
                 loop.report(entry.step, entry.loss, run.history)
     logits = run.predict(data.pictures)
@@ -264,6 +266,17 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
     run = dataclasses.replace(run, temperature=temperature, threshold=threshold, finished=True)
     run.save()
     return run, network.parameter_count()
+
+
+def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
+    """The share of scribbles that the configuration asks for, labelled beyond the classes."""
+    odds = config.scribbles / (1 - config.scribbles)
+    count = round(odds * sum(len(s.indices) for s in sources))
+    if not count:
+        return []
+    drawn = scribbles(count, sources[0].images.shape[1], seed=config.seed + 1)
+    weight = odds * sum(s.weight for s in sources)
+    return [Source(drawn, np.full(count, classes), np.arange(count), weight)]
 
 
 class _Loop:
@@ -305,14 +318,13 @@ class _Loop:
             done, count = done + 1, count + 1
             if done % self.config.checkpoint_steps == 0 and done % per_epoch:
                 checkpoints.save_last(done, state)
-        correct, summed = int(state["correct"]), float(state["loss"])
+        summed = float(state["loss"])
         seconds = time.perf_counter() - begin
-        samples = per_epoch * self.config.batch_size
         entry = Epoch(
             epoch=epoch + 1,
             step=done,
             loss=summed / per_epoch,
-            accuracy=correct / samples,
+            accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
             valid_loss=float("nan"),
             valid_accuracy=float("nan"),
             seconds=seconds,

@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 
 from fastetl.charset import Charset
 from fastetl.errors import FastetlError
@@ -19,8 +20,10 @@ from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
 from model.history import Epoch, best_epoch
+from model.network import NETWORKS, Network
 from model.run import open_run, unfinished
-from model.step import learning_rate, weights_of
+from model.scribbles import scribbles
+from model.step import first_state, learning_rate, make_eval, make_step, weights_of
 from model.train import train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
@@ -136,6 +139,27 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
     with pytest.raises(ModelError, match="there is no process 2 of 2"):
         join(coordinator, 2, 2)
+
+
+def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
+    """A label beyond the classes wants all characters alike; the accuracy counts characters alone."""
+
+    def make() -> Network:
+        return Network(NETWORKS["small"], tiny().preprocessing, 8, rngs=nnx.Rngs(0))
+
+    config = dataclasses.replace(CONFIG, learning_rate=0.01)
+    state, step, read = first_state(make, config, 60), make_step(make(), config, 60), make_eval(make())
+    pictures, labels = scribbles(32, 32), np.arange(32, dtype=np.int32) % 8
+    sure = []
+    for answers in (labels, np.full(32, 8, np.int32)):
+        for _ in range(30):
+            state, _ = step(state, pictures, answers)
+        sure.append(float(jax.nn.softmax(read(state["average"], pictures)).max(1).mean()))
+    assert sure[1] < 0.6 * sure[0]
+    assert int(state["characters"]) == 30 * 32
+    run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25)).run
+    assert run.history[0].step == round(16 * len(run.data[0].train) / 0.75) // 32
+    assert 0.3 < run.history[-1].accuracy <= 1
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
