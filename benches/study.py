@@ -78,7 +78,10 @@ NOTHING = dict.fromkeys(asdict(FULL), 0.0)
 VARIANTS: tuple[Variant, ...] = (
     *(Variant("networks", n, dataclasses.replace(BASE, network=n)) for n in NETWORKS),
     Variant("augmentation", "the default"),
-    *(Variant("augmentation", f"no {part}", _augmented(**{part: 0.0})) for part in NOTHING),
+    *(
+        Variant("augmentation", f"no {' or '.join(parts)}", _augmented(**dict.fromkeys(parts, 0.0)))
+        for parts in (("rotation", "shear", "aspect"), ("zoom", "shift"), ("elastic",), ("thickness",), ("contrast",))
+    ),
     Variant("augmentation", "half of everything", _times(0.5)),
     Variant("augmentation", "half as much again", _times(1.5)),
     Variant("augmentation", "none at all", dataclasses.replace(BASE, augmentation=Augmentation(**NOTHING))),
@@ -90,7 +93,7 @@ VARIANTS: tuple[Variant, ...] = (
         ("the default", {}),
         ("no label smoothing", {"label_smoothing": 0.0}),
         ("no average of the weights", {"average": 0.0}),
-        ("no weight decay", {"weight_decay": 0.0}),
+            ("no scribbles", {"scribbles": 0.0}),
     )),
     *(Variant("writers", str(n), dataclasses.replace(BASE, writers=n)) for n in (5, 10, 20, 40, 80, 0)),
 )  # fmt: skip
