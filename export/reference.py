@@ -21,7 +21,16 @@ from export.program import HALF
 from fastetl.errors import FastetlError, message
 from fastetl.preprocessing import Preprocessing, resize, triangle_weights
 
-__all__ = ["Logits", "Reference", "is_blank", "make_reference", "pictures", "read_reference", "write_reference"]
+__all__ = [
+    "Logits",
+    "Reference",
+    "is_blank",
+    "make_reference",
+    "pictures",
+    "read_reference",
+    "resized",
+    "write_reference",
+]
 
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
@@ -67,10 +76,10 @@ def is_blank(images: NDArray[np.uint8], spec: Preprocessing, rule: Blank) -> NDA
 def make_reference(graph: Graph, config: ExportConfig, logits: Logits, seed: int = 0) -> Reference:
     """Ask the trained network about the test pictures."""
     images, kinds = pictures(graph.side, seed)
-    return Reference(graph, config, images, kinds, logits(_resized(images, graph.preprocessing.size)))
+    return Reference(graph, config, images, kinds, logits(resized(images, graph.preprocessing.size)))
 
 
-def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """fastetl's resize in float64, with ties decided as the graph does."""
     if images.shape[1] == size:
         return images

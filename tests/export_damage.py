@@ -222,7 +222,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage(
         "two classes exchanged in the last layer",
         _W,
-        "label that an app is told",
+        "logits against Flax (float32)",
         weights("dense_14", copied(lambda w: w[[1, 0, *range(2, len(w))]])),
     ),
     Damage("biases 0", _W, "constants", weights("conv", lambda b: b * 0, "bias")),
