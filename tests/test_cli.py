@@ -79,11 +79,10 @@ def test_bad_input_is_one_line_and_exit_2(
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(tmp_path / "out"), "--files", "32"]
-
-    def listen() -> None:  # started by a shell in the background, the tests ignore interrupts, and so would a child
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:
+    # A shell's background job ignores interrupts, and so would its child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".out.new-*/out/ETL8G_01")) and time.monotonic() < deadline:
             time.sleep(0.05)
