@@ -167,7 +167,10 @@ def study(
 
 
 HEADINGS = {
-    "networks": ("Networks", "The choice of `--network`. Latency: one canvas, onnxruntime, one thread, median of 300."),
+    "networks": (
+        "Networks",
+        "`--network`. As many pictures are not as much time: see the end. Latency: a canvas in onnxruntime, one thread.",
+    ),
     "augmentation": ("Augmentation", "Each kind left out, all of it halved, and more of it."),
     "framing": (
         "Framing and size of the pictures",
