@@ -169,7 +169,7 @@ def study(
 HEADINGS = {
     "networks": (
         "Networks",
-        "`--network`. As many pictures are not as much time: see the end. Latency: a canvas in onnxruntime, one thread.",
+        "`--network`. Equal pictures are not equal time: see the end. Latency: one canvas in onnxruntime, a thread.",
     ),
     "augmentation": ("Augmentation", "Each kind left out, all of it halved, and more of it."),
     "framing": (
