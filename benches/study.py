@@ -176,7 +176,7 @@ HEADINGS = {
         "Framing and size of the pictures",
         "`--framing`, `--spread` and `build --size` (reduced from 64 here).",
     ),
-    "training": ("Training", "What is kept because it helps."),
+    "training": ("Training", "Left out: evenly spread targets, and scribbles among the pictures."),
     "writers": ("Learning curve", "`train --writers`: training writers, over all datasets together."),
 }
 
@@ -244,6 +244,9 @@ def draw(results: dict[str, Result], folder: Path) -> None:
             others = [100 * (1 - float(np.mean(r.accuracy[1:]))) for _, r in rows]
             axes.semilogx(places, others, style.replace("o", "s"), label="mean of the real sets")
         axes.set(xlabel=label, ylabel="misread, %", ylim=(0, None))
+        if table == "writers":
+            axes.set_xticks(places, [f"{x:.0f}" for x in places])
+            axes.minorticks_off()
         axes.legend(frameon=False)
         figure.tight_layout()
         figure.savefig(folder / f"{table}.png")
