@@ -184,7 +184,6 @@ HEADINGS = {
 def page(results: dict[str, Result], data: Sequence[Dataset], sets: Sequence[Path], pictures: int, command: str) -> str:
     """The results as Markdown."""
     names = ", ".join(f"{d.name} ({len(d):,} pictures)" for d in data)
-    everyone = sum(len(np.unique(d.writers[d.split(valid=BASE.valid, test=BASE.test).train])) for d in data)
     noise = 100 * np.sqrt(0.03 * 0.97 / 500)
     lines = [
         "# Measured choices",
@@ -204,9 +203,7 @@ def page(results: dict[str, Result], data: Sequence[Dataset], sets: Sequence[Pat
         lines += ["", f"## {heading}", "", words, ""]
         lines += ["| " + " | ".join(columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
         for name, r in rows.items():
-            label = name
-            if table == "writers":
-                label = f"{int(name) * len(data)}" if name != "0" else f"all ({everyone})"
+            label = f"{int(name) * len(data)}" if table == "writers" else name
             cells = [label, *(f"{100 * a:.2f} %" for a in r.accuracy), f"{100 * np.mean(r.accuracy[1:] or [0]):.2f} %"]
             if table == "networks":
                 size = f"{r.bytes / 1000:,.0f} KB"
@@ -236,7 +233,6 @@ def draw(results: dict[str, Result], folder: Path) -> None:
             for x, (name, r) in zip(places, rows, strict=True):
                 axes.annotate(name, (x, 100 * (1 - r.accuracy[0])), (4, 4), textcoords="offset points", fontsize=8)
         else:
-            rows = [(name, r) for name, r in rows if name != "0"]
             places = [float(name) for name, _ in rows]
         style = "o" if table == "networks" else "o-"
         axes.semilogx(places, [100 * (1 - r.accuracy[0]) for _, r in rows], style, label="new writers (synthetic)")

@@ -124,16 +124,17 @@ class _Program:
 
 def _resize(p: _Program, x: str, side: int, size: int) -> str:
     """The triangle filter, before rounding: a convolution where the sides divide, which needs next to no constants."""
+    weights = triangle_weights(side, size)
     if side % (2 * size):
-        weights = triangle_weights(side, size).reshape(1, 1, size, side)
+        weights = weights.reshape(1, 1, size, side)
         return p.matmul("resized_exactly", p.matmul("resized_rows", weights, x, False), weights, True)
     n = side // size
-    taps = (2 * n - np.abs(2 * np.arange(2 * n) + 1 - 2 * n)) / (2 * n * n)
+    taps = weights[1, n // 2 : n // 2 + 2 * n]
     weight = p.constant(np.outer(taps, taps)[None, None], p.types[x])
     x = p.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
     # At the edges the filter is cut off, and what is left of it must sum to 1 again.
     edge = np.ones(size)
-    edge[[0, -1]] = 1 / taps[n // 2 :].sum()
+    edge[[0, -1]] = weights[0, 0] / taps[n // 2]
     return p.two("mul", "resized_exactly", p.two("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1)), edge)
 
 
