@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fastetl.augment import Augmentation
+from fastetl.augmentation import Augmentation
 from fastetl.kernels.parameters import AFFINE, parameters
 from fastetl.kernels.philox import uniforms
 from fastetl.kernels.warp import NODE_STEPS, STEPS

@@ -17,9 +17,9 @@ import pytest
 from benches import limits, tutorial
 from benches.conftest import Input
 from benches.race import Contender, race
-from fastetl.build import BuildConfig, build
 from fastetl.dataset import open_dataset
-from fastetl.selection import select
+from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.selection import select
 
 SIZE = 32
 
@@ -77,7 +77,7 @@ def test_rebuild(benchmark: Any, etl: Input, tmp_path: Path, charset: str) -> No
 
 MEASURE = """
 import json, resource, sys, time
-from fastetl.build import BuildConfig, build
+from fastetl.etl.build import BuildConfig, build
 config = BuildConfig(charset="all", size=32, model_pattern=True)
 build(sys.argv[2:3], sys.argv[1], config)  # what is done once in a process
 begun = time.process_time()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.files import EtlFile, find_files
+from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.layouts import ETL8G
 from fastetl.kernels._vector import best
-from fastetl.layouts import ETL8G
 from tests.conftest import make_records
 
 

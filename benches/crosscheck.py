@@ -34,7 +34,7 @@ from flax import nnx
 from jax.interpreters import mlir
 from numpy.typing import NDArray
 
-from export.behaviour import apart
+from export.behaviour import max_abs_diff
 from export.config import SPECIFICATION, ExportConfig, Precision, Target
 from export.coreml import write_coreml
 from export.errors import ExportError
@@ -66,7 +66,7 @@ class Row:
     package: Package
     size: int
     """Bytes of all its files."""
-    apart: float
+    diff: float
     """Largest difference of a logit to Flax's."""
 
     @property
@@ -153,7 +153,7 @@ def _row(road: str, precision: Precision, path: Path, images: NDArray[np.uint8],
     output = "logits" if road == OWN else package.outputs[0]
     answers = one_by_one(package, images, output, precision)[:, : flax.shape[1]]
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return Row(road, precision, package, size, apart(answers, flax))
+    return Row(road, precision, package, size, max_abs_diff(answers, flax))
 
 
 def rows(
@@ -181,9 +181,9 @@ def refusal(network: m.Network, folder: Path) -> str:
     return ""
 
 
-def page(name: str, found: list[Row], largest: float, count: int, refused: str) -> str:
+def page(name: str, found: list[Row], largest: float, count: int, rejected: str) -> str:
     lines = "\n".join(
-        f"| {r.road}, {r.precision} | {r.target} | {r.types.total()} | {r.size:,} | {r.interface} | {r.apart:.1e} |"
+        f"| {r.road}, {r.precision} | {r.target} | {r.types.total()} | {r.size:,} | {r.interface} | {r.diff:.1e} |"
         for r in found
     )
     types = "\n".join(
@@ -192,9 +192,9 @@ def page(name: str, found: list[Row], largest: float, count: int, refused: str) 
         if r.precision == "float32" and r.road != EXACT
     )
     pooling = (
-        f"The pooling as the network spells it is refused there\n(`{refused}`):\nit is told as a window's maximum,"
+        f"The pooling as the network spells it is rejected there\n(`{rejected}`):\nit is told as a window's maximum,"
         " which gives the same numbers."
-        if refused
+        if rejected
         else "The network is converted as it stands."
     )
     return f"""# The same network by another road
@@ -256,9 +256,9 @@ def main() -> int:
         sys.stdout.write(text)
     else:
         options.out.write_text(text, encoding="utf-8")
-    wrong = [row for row in found if row.precision == "float32" and row.apart > BOUND * largest]
+    wrong = [row for row in found if row.precision == "float32" and row.diff > BOUND * largest]
     for row in wrong:
-        sys.stderr.write(f"{row.road}, {row.precision}: logits differ from Flax's by up to {row.apart:.2e}\n")
+        sys.stderr.write(f"{row.road}, {row.precision}: logits differ from Flax's by up to {row.diff:.2e}\n")
     return 1 if wrong else 0
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.files import EtlFile
+from fastetl.etl.files import EtlFile
+from fastetl.etl.reading import BLOCK, new_buffer, read_records
 from fastetl.kernels._vector import I8, I64, Code, Kernel, compile_kernel
-from fastetl.reading import BLOCK, new_buffer, read_records
 
 __all__ = ["copy_files", "read", "traffic"]
 

@@ -26,14 +26,14 @@ from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.onnx_export import write_onnx
 from export.package import graph_from_run
-from fastetl.augment import Augmentation
+from fastetl.augmentation import Augmentation
 from fastetl.dataset import Dataset, load_labelled, open_dataset
 from fastetl.preprocessing import resize
 from model.config import TrainConfig
-from model.evaluate import evaluate
+from model.evaluation import evaluate
 from model.network import NETWORKS
 from model.run import Run
-from model.train import train
+from model.training import train
 
 BASE = TrainConfig()
 FULL = BASE.augmentation
@@ -88,7 +88,7 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("framing", "the default: moments, 64 × 64"),
     Variant("framing", "moments, 32 × 32", size=32),
     Variant("framing", "none, 32 × 32", dataclasses.replace(BASE, framing="none"), size=32),
-    Variant("framing", "moments, spread 0.24", dataclasses.replace(BASE, spread=0.24)),
+    Variant("framing", "moments, scale 0.24", dataclasses.replace(BASE, scale=0.24)),
     Variant("training", "the default"),
     Variant("training", "no label smoothing", dataclasses.replace(BASE, label_smoothing=0.0)),
     Variant("training", "no scribbles", dataclasses.replace(BASE, scribbles=0.0)),
@@ -174,7 +174,7 @@ HEADINGS = {
     "augmentation": ("Augmentation", "Each kind left out, all of it halved, and more of it."),
     "framing": (
         "Framing and size of the pictures",
-        "`--framing`, `--spread` and `build --size` (reduced from 64 here).",
+        "`--framing`, `--scale` and `build --size` (reduced from 64 here).",
     ),
     "training": ("Training", "Left out: evenly spread targets, and scribbles among the pictures."),
     "writers": ("Learning curve", "`train --writers`: training writers, over all datasets together."),

@@ -27,8 +27,8 @@ from fastetl.dataset import open_dataset
 from fastetl.preprocessing import Preprocessing
 from model import network as m
 from model.config import TrainConfig
-from model.front import normalize
 from model.predict import predict
+from model.preprocessing import normalize
 from model.step import first_state, learning_rate, make_eval, make_step
 
 Step = Callable[[NDArray[np.uint8], NDArray[np.int32]], None]
@@ -127,7 +127,7 @@ def in_torch(config: TrainConfig, spec: Preprocessing, classes: int, steps: int,
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        share = 1 - min(config.average, done / (done + 10))
+        share = 1 - min(config.ema_decay, done / (done + 10))
         with torch.no_grad():
             for name, value in network.state_dict().items():
                 if value.dtype.is_floating_point:

@@ -19,7 +19,7 @@ from export.reference import Reference, resized
 from export.weights import Storage
 from fastetl.preprocessing import normalize, resize
 
-__all__ = ["apart", "behaviour_checks", "label_check"]
+__all__ = ["behaviour_checks", "label_check", "max_abs_diff"]
 
 _LARGEST = float(np.finfo(np.float16).max)
 
@@ -33,7 +33,7 @@ _ARITHMETIC: dict[Arithmetic, float] = {"float32": 0.0, "float16": 0.02, "float1
 _SLOW = 2  # pictures that are computed with float16 sums, term by term
 
 
-def apart(a: NDArray[Any], b: NDArray[Any]) -> float:
+def max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Parity: the largest difference; infinite where anything is not a number or shapes differ."""
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("inf")
@@ -73,7 +73,7 @@ def behaviour_checks(package: Package, reference: Reference) -> Iterator[Check]:
         found = run(package.ops, reference.images[some], wanted, arithmetic, watched)
         results[arithmetic] = found
         moved = np.abs(found["logits"][:, :-1] - reference.logits[some]).max(1)
-        figure = apart(found["logits"][:, :-1], reference.logits[some])
+        figure = max_abs_diff(found["logits"][:, :-1], reference.logits[some])
         worst = f"worst on {reference.kinds[some][int(moved.argmax())]}"
         yield within(f"logits against Flax ({arithmetic})", figure, (share + extra) * scale, worst)
     if reference.config.precision == "float16":
@@ -88,7 +88,7 @@ def behaviour_checks(package: Package, reference: Reference) -> Iterator[Check]:
 def _tight(reference: Reference, answers: NDArray[Any], scale: float) -> Check:
     """onnxruntime on the constants as the package stores them: the same sums, so only float32's rounding is between."""
     model = onnx_model(reference.graph, program(reference.graph, reference.config)).SerializeToString()
-    figure = apart(answers, onnx_logits(model, reference.images)["logits"])
+    figure = max_abs_diff(answers, onnx_logits(model, reference.images)["logits"])
     return within("logits against onnxruntime (same constants)", figure, 1e-4 * max(1.0, scale), "float32 arithmetic")
 
 
@@ -97,7 +97,7 @@ def _answers(found: dict[str, NDArray[Any]], package: Package, reference: Refere
     off = np.abs(probabilities.sum(1) - 1).max() if (probabilities >= 0).all() else np.inf
     yield within("probabilities sum to one", float(off), 1e-3)
     e = np.exp(found["logits"] - found["logits"].max(1, keepdims=True))
-    yield within("probabilities are the softmax", apart(probabilities, e / e.sum(1, keepdims=True)), 1e-3)
+    yield within("probabilities are the softmax", max_abs_diff(probabilities, e / e.sum(1, keepdims=True)), 1e-3)
     ordered = np.sort(reference.logits, 1)
     sure = reference.blank | (ordered[:, -1] - ordered[:, -2] > 2 * doubt)
     told = [package.classes[k] if k < len(package.classes) else "" for k in probabilities.argmax(1).tolist()]
@@ -125,7 +125,7 @@ def _front(found: dict[str, NDArray[Any]], reference: Reference) -> Iterator[Che
         # Ties of the resize go as the graph's do: which way is what the check above is for.
         spec = reference.graph.preprocessing
         twin = normalize(resized(reference.images[real], spec.size), spec)
-        figure = apart(found["framed"][real, 0], twin)
+        figure = max_abs_diff(found["framed"][real, 0], twin)
         yield within("framed picture against fastetl's", figure, 0.003 if exact else 0.03, "of 0 to 1")
 
 
@@ -135,11 +135,11 @@ def _input(ops: tuple[Op, ...], reference: Reference) -> Iterator[Check]:
         ramp = np.resize(np.arange(256, dtype=np.uint8), reference.images[:1].shape)
         yield within(
             "scale and bias",
-            apart(run(ops, ramp, ("pixels",))["pixels"][:, 0], ramp),
+            max_abs_diff(run(ops, ramp, ("pixels",))["pixels"][:, 0], ramp),
             0.0,
             "0 to 255 arrive as they are",
         )
     real = reference.images[[kind in ("strokes", "faint") for kind in reference.kinds]]
     light, dark = (run(ops, images)["logits"] for images in (real, 255 - real))
     scale = float(np.abs(reference.logits).max())
-    yield within("polarity", apart(light, dark), 0.01 * scale, "logits of black on white against white on black")
+    yield within("polarity", max_abs_diff(light, dark), 0.01 * scale, "logits of black on white against white on black")

@@ -160,7 +160,7 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def of(self, about: Mapping[str, str], threshold: float) -> Graph:
+    def with_metadata(self, about: Mapping[str, str], threshold: float) -> Graph:
         """The same network with other words on its origin and its use."""
         return dataclasses.replace(self, about=about, threshold=threshold)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from export.behaviour import apart, label_check
+from export.behaviour import label_check, max_abs_diff
 from export.checks import Check, equal, within
 from export.errors import ExportError
 from export.evaluator import run
@@ -47,9 +47,11 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     scale = float(np.abs(reference.logits).max())
     rounding = max(1e-4, 5e-6 * scale)  # float32's own, which a low temperature scales with the logits
     bound = rounding if reference.config.onnx == "float32" else 0.05 * scale
-    yield within("ONNX logits against Flax", apart(answers["logits"][:, :-1], reference.logits), bound, "onnxruntime")
+    yield within(
+        "ONNX logits against Flax", max_abs_diff(answers["logits"][:, :-1], reference.logits), bound, "onnxruntime"
+    )
     mine = run(ops, reference.images)["logits"]
-    yield within("ONNX logits against the evaluator", apart(answers["logits"], mine), rounding, "same constants")
+    yield within("ONNX logits against the evaluator", max_abs_diff(answers["logits"], mine), rounding, "same constants")
     off = float(np.abs(answers["probabilities"].sum(1) - 1).max())
     yield within("ONNX probabilities sum to one", off, 1e-5)
     none = answers["label"] == len(reference.graph.charset)

@@ -27,7 +27,7 @@ from export.graph import CANVAS, Graph
 from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.onnx_export import write_onnx
 from export.reference import Logits, make_reference, write_reference
-from export.verify import labels_text, verification_text, verify
+from export.verification import labels_text, verification_text, verify
 from fastetl.atomic import new_directory, refuse_existing
 from fastetl.errors import message
 from model.network import Network
@@ -114,7 +114,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: Network | None = Non
         "trained_with": json.dumps(run.versions, sort_keys=True),
         "exported_with": json.dumps({name: version(name) for name in ("coremltools", "onnx", "numpy")}, sort_keys=True),
     }
-    return graph.of(about, run.threshold)
+    return graph.with_metadata(about, run.threshold)
 
 
 def _fingerprint(graph: Graph) -> str:

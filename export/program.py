@@ -187,7 +187,7 @@ def _frame(p: _Program, x: str, profiles: tuple[str, str], ink: str, spec: Prepr
     cy, vy = _moments(p, rows, ink, at.reshape(1, 1, -1, 1), 2, "y")
     cx, vx = _moments(p, columns, ink, at.reshape(1, 1, 1, -1), 3, "x")
     deviation = p.one("sqrt", "spread", p.two("add", "variance", vy, vx))
-    scale = p.two("maximum", "scale", p.two("mul", "spread_to_frame", deviation, 1 / (2 * spec.spread)), 0.25)
+    scale = p.two("maximum", "scale", p.two("mul", "scale_to_frame", deviation, 1 / (2 * spec.scale)), 0.25)
     support = p.two("maximum", "support", p.two("mul", "target_pitch", scale, 2 / spec.frame), 2 / spec.size)
     down, across = (_sampling(p, c, scale, support, spec, at) for c, at in ((cy, "y"), (cx, "x")))
     return p.matmul("framed", p.matmul("framed_rows", down, x, False), across, True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.augment import Augmentation, augment
+from fastetl.augmentation import Augmentation, augment
 from fastetl.errors import FastetlError
 
 __all__ = ["Batch", "Batches", "Source"]
@@ -62,8 +62,8 @@ class Batches:
     epoch never interrupted gives.
     """
 
-    waited: float
-    """Seconds that the consumer of the newest epoch has waited for batches so far."""
+    data_wait: float
+    """Seconds that the consumer of the newest epoch has data_wait for batches so far."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.prefetch = prefetch
-        self.waited = 0.0
+        self.data_wait = 0.0
         total = sum(len(source.indices) for source in self.sources)
         if not 1 <= batch_size <= total:
             raise FastetlError(f"batches: batch size {batch_size} does not fit {total} training pictures")
@@ -115,7 +115,7 @@ class Batches:
         """
         if epoch < 0 or not 0 <= start <= len(self):
             raise FastetlError(f"batches: no step {start} of epoch {epoch}; an epoch has {len(self)} steps")
-        self.waited = 0.0
+        self.data_wait = 0.0
         return self._made_here(epoch, start) if self.prefetch == 0 else self._made_ahead(epoch, start)
 
     def _order(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -162,7 +162,7 @@ class Batches:
             begin = time.perf_counter()
             made = ring[step % 2]
             self._fill(made, epoch, *(part[step] for part in order))
-            self.waited += time.perf_counter() - begin
+            self.data_wait += time.perf_counter() - begin
             yield made
 
     def _made_ahead(self, epoch: int, start: int) -> Iterator[Batch]:
@@ -191,7 +191,7 @@ class Batches:
             for _ in range(start, len(self)):
                 begin = time.perf_counter()
                 made = ready.get()
-                self.waited += time.perf_counter() - begin
+                self.data_wait += time.perf_counter() - begin
                 if isinstance(made, BaseException):
                     raise made
                 yield made

@@ -8,7 +8,7 @@ numpy as the readable twin that the others are tested against).
 2. polarity: x / 255, or (255 − x) / 255 where the mean is over `invert_above` (black ink on white)
 3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
 4. framing: put the ink's centre of gravity in the middle and its spread (root of the summed variances) at
-   `spread` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks
+   `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Preprocessing:
     """Share of the brightest pixel below which ink counts as paper."""
     framing: Framing = "moments"
     """`moments` centres and scales by the ink's moments; `none` takes the picture as it is."""
-    spread: float = 0.28
+    scale: float = 0.28
     """With moments: the ink's spread after framing, as a fraction of the frame's side."""
     frame: int = 40
     """Side in pixels of the frame, with moments."""
@@ -56,11 +56,14 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """Raises FastetlError for an unknown or missing key."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        if set(values) != names:
-            odd = sorted(set(values) ^ names)
-            raise FastetlError(f"preprocessing: keys {odd} are missing or unknown. Rebuild with this version")
+        """From what `as_dict` gave, by this version or an earlier one; a missing key takes its default.
+
+        Raises FastetlError for an unknown key.
+        """
+        values = {("scale" if key == "spread" else key): value for key, value in values.items()}
+        odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if odd:
+            raise FastetlError(f"preprocessing: keys {odd} are unknown. Use the version that wrote them")
         return cls(**values)
 
 
@@ -125,7 +128,7 @@ def frame_weights(x: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[
 
     (cy, vy), (cx, vx) = moments(by_row), moments(by_column)
     # A single dot has no spread, and a blank picture no centre: neither may be blown up without bound.
-    scale = np.maximum(np.sqrt(vy + vx) / np.float32(2 * spec.spread), np.float32(0.25))
+    scale = np.maximum(np.sqrt(vy + vx) / np.float32(2 * spec.scale), np.float32(0.25))
 
     def weights(centre: NDArray[np.float32]) -> NDArray[np.float32]:
         source = centre[:, :, None] + scale[:, :, None] * target[None, :, None]

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.build import BuildConfig, build
-from fastetl.files import EtlFile, find_files, require_one_set
+from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.files import EtlFile, find_files, require_one_set
 from fastetl.kernels.decode import decode
 from fastetl.kernels.resize import resize_records
 
@@ -70,7 +70,7 @@ def measure(sources: Sequence[str | Path], sizes: Sequence[int] = (32, 64), roun
 
     The kernels work on records in memory; the builds read warm files and write to the system's temporary folder.
 
-    Raises FastetlError for what `fastetl.build.build` refuses.
+    Raises FastetlError for what `fastetl.etl.build.build` refuses.
     """
     files = [file for file in find_files(map(Path, sources)) if not file.is_model_pattern]
     files = files or find_files(map(Path, sources))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastetl.build import BuildConfig, build
+from fastetl.etl.build import BuildConfig, build
 from fastetl_cli.base import Command, Out, Source, bar, note, say, show_json
 
 

@@ -11,7 +11,7 @@ from fastetl.dataset import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
 from model.baseline import BaselineResult, baselines
-from model.evaluate import Evaluation, SetResult, evaluate
+from model.evaluation import Evaluation, SetResult, evaluate
 from model.report import write_report
 from model.run import open_run
 

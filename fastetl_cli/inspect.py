@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastetl.errors import FastetlError
-from fastetl.inspection import FileReport, inspect
+from fastetl.etl.inspection import FileReport, inspect
 from fastetl_cli.base import Command, Paths, bar, out, show_json, show_table
 
 

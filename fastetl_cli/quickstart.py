@@ -15,17 +15,17 @@ from export.checks import Check
 from export.names import COREML, ONNX
 from export.package import export
 from fastetl.atomic import refuse_existing
-from fastetl.build import BuildConfig, BuildResult, build
 from fastetl.dataset import open_dataset
-from fastetl.inspection import inspect
+from fastetl.etl.build import BuildConfig, BuildResult, build
+from fastetl.etl.inspection import inspect
 from fastetl.sheet import write_sheet
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.base import Command, bar, notes, out, show_json, show_table
 from fastetl_cli.train import train_with_bar
 from model.config import TrainConfig
-from model.evaluate import Evaluation, evaluate
+from model.evaluation import Evaluation, evaluate
 from model.report import write_report
-from model.train import TrainResult
+from model.training import TrainResult
 
 
 @dataclass

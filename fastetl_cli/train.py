@@ -15,7 +15,7 @@ from fastetl_cli.base import Command, DatasetPath, RunPath, notes, out, show_jso
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.history import Epoch
-from model.train import Progress, TrainResult, train
+from model.training import Progress, TrainResult, train
 
 
 def _weighted(text: str) -> tuple[Dataset, float]:
@@ -33,7 +33,7 @@ def _line(entry: Epoch, epochs: int) -> str:
     return (
         f"epoch {entry.epoch:>3}/{epochs}  loss {entry.loss:.3f} / {entry.valid_loss:.3f}  "
         f"accuracy {entry.accuracy:.2%} / {entry.valid_accuracy:.2%} (training / new writers)  "
-        f"{entry.images_per_second:,.0f} pictures/s, {entry.waiting:.1%} waiting for data"
+        f"{entry.images_per_second:,.0f} pictures/s, {entry.data_wait:.1%} waiting for data"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export.checks import Check
 from export.names import REFERENCE
-from export.verify import verify
+from export.verification import verify
 from fastetl_cli.base import Command, Out, bar, notes, show_json, show_table
 
 

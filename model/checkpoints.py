@@ -17,7 +17,7 @@ import tensorstore
 from jax.tree_util import keystr, tree_leaves_with_path
 
 from fastetl.errors import message
-from model.devices import whole
+from model.devices import replicated
 from model.errors import ModelError
 
 __all__ = ["Checkpoints", "Which", "restore_weights"]
@@ -42,7 +42,7 @@ def _manager(directory: Path, read_only: bool = False) -> ocp.CheckpointManager:
 
 def _abstract(tree: Tree) -> Tree:
     """Shapes, dtypes and the placement that restored arrays shall have here, wherever they were saved."""
-    shapes: Tree = jax.tree.map(lambda x: _shape(x.shape, x.dtype, sharding=whole()), tree)
+    shapes: Tree = jax.tree.map(lambda x: _shape(x.shape, x.dtype, sharding=replicated()), tree)
     return shapes
 
 

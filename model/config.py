@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastetl.augment import Augmentation
+from fastetl.augmentation import Augmentation
 from fastetl.preprocessing import Framing, Preprocessing
 from model.errors import ModelError
 
 __all__ = ["TrainConfig"]
+
+_RENAMED = {"average": "ema_decay", "spread": "scale"}  # what runs of format 1 call them
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,11 @@ class TrainConfig:
     weight_decay: float = 0.01
     """Decay of the kernels (not of biases and batch norms), times the learning rate."""
     label_smoothing: float = 0.05
-    """Share of the target that is spread evenly over all characters."""
+    """Share of the target that is shared evenly over all characters."""
     scribbles: float = 0.03
     """Share of the pictures that are scribbles, of which no character may be likelier than another."""
-    average: float = 0.998
-    """Decay of the running average of the weights, which is what is evaluated and exported; 0 takes the last ones."""
+    ema_decay: float = 0.998
+    """EMA decay of the weights that are evaluated and exported; 0 disables it."""
     patience: int = 0
     """Stop after this many epochs without a better validation accuracy; 0 never stops early."""
     valid: float = 0.1
@@ -48,8 +50,8 @@ class TrainConfig:
     """Train on this many of the training writers only (for learning curves); 0 takes all."""
     framing: Framing | None = None
     """Framing of the characters, if not the dataset's."""
-    spread: float | None = None
-    """Spread of the ink after framing, if not the dataset's."""
+    scale: float | None = None
+    """Scale of the ink after framing, if not the dataset's."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0
@@ -61,7 +63,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name} must be at least 1; found {getattr(self, name)}. Check the options")
-        for name in ("warmup", "label_smoothing", "scribbles", "average"):
+        for name in ("warmup", "label_smoothing", "scribbles", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ModelError(
                     f"{name} must be at least 0 and below 1; found {getattr(self, name)}. Check the options"
@@ -75,7 +77,7 @@ class TrainConfig:
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""
         return dataclasses.replace(
-            spec, framing=self.framing or spec.framing, spread=spec.spread if self.spread is None else self.spread
+            spec, framing=self.framing or spec.framing, scale=spec.scale if self.scale is None else self.scale
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,15 +85,16 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Raises ModelError for an unknown or missing key."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        if set(values) != names:
-            odd = sorted(set(values) ^ names)
-            raise ModelError(
-                f"training configuration: keys {odd} are missing or unknown. Use the version that trained it"
-            )
+        """From what `as_dict` gave, by this version or an earlier one; a missing key takes its default.
+
+        Raises ModelError for an unknown key.
+        """
+        values = {_RENAMED.get(key, key): value for key, value in values.items()}
+        odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if odd:
+            raise ModelError(f"training configuration: keys {odd} are unknown. Use the version that trained it")
         try:
-            augmentation = Augmentation(**values["augmentation"])
+            augmentation = Augmentation(**values.get("augmentation", {}))
         except TypeError as error:
             raise ModelError(
                 f"training configuration: augmentation: {error}. Use the version that trained it"

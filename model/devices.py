@@ -1,4 +1,4 @@
-"""All the devices JAX finds, as one: batches are spread over them, weights are on each. One device is no exception.
+"""All the devices JAX finds, as one: batches are shard over them, weights are on each. One device is no exception.
 
 Nor is one process: where several take part (`join`), each runs the same program on the same data, makes every batch,
 and puts on its own devices the part that is theirs. Augmenting twice costs less than sending pictures.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model.errors import ModelError
 
-__all__ = ["everywhere", "is_first", "join", "spread", "together", "whole"]
+__all__ = ["barrier", "is_first", "join", "replicate", "replicated", "shard"]
 
 Tree = TypeVar("Tree")
 
@@ -41,7 +41,7 @@ def is_first() -> bool:
     return bool(jax.process_index() == 0)
 
 
-def together(where: str) -> None:
+def barrier(where: str) -> None:
     """Wait until all processes are here."""
     multihost_utils.sync_global_devices(where)
 
@@ -51,18 +51,18 @@ def _placement(*axes: str) -> NamedSharding:
     return NamedSharding(Mesh(np.array(jax.devices()), ("batch",)), PartitionSpec(*axes))  # type: ignore[no-untyped-call]
 
 
-def whole() -> NamedSharding:
+def replicated() -> NamedSharding:
     """The placement of what every device has in full: weights, optimizer state."""
     return _placement()
 
 
-def everywhere(tree: Tree) -> Tree:
+def replicate(tree: Tree) -> Tree:
     """The arrays of a tree, whole on every device."""
-    placed: Tree = jax.tree.map(lambda x: _put(np.asarray(x), whole()), tree)
+    placed: Tree = jax.tree.map(lambda x: _put(np.asarray(x), replicated()), tree)
     return placed
 
 
-def spread(array: NDArray[Any]) -> jax.Array:
+def shard(array: NDArray[Any]) -> jax.Array:
     """An array with the batch as first axis, each device getting its share. Raises ModelError if it does not divide."""
     count = jax.device_count()
     if len(array) % count:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.synth.strokes import load_strokes
 from model.calibration import Reliability
-from model.evaluate import CharacterResult, SetResult
+from model.evaluation import CharacterResult, SetResult
 from model.history import Epoch, best_epoch
 
 __all__ = ["characters_figure", "confusion_figure", "curves_figure", "mistakes_figure", "png", "reliability_figure"]

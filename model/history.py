@@ -27,7 +27,7 @@ class Epoch:
     """Duration; counted from the last interruption, if there was one."""
     images_per_second: float
     """Training pictures a second, validation and checkpoints left out."""
-    waiting: float
+    data_wait: float
     """Share of that time in which the devices waited for pictures."""
 
 

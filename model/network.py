@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastetl.preprocessing import Preprocessing
 from model.errors import ModelError
-from model.front import normalize
+from model.preprocessing import normalize
 
 __all__ = [
     "NETWORKS",
@@ -165,7 +165,7 @@ _TABLE = (
         ),
     ),
     # Six convolutions from the full side on: the prototype's network.
-    NetworkConfig("pairs", (*_convs(32, 32), *_convs(64, 64), *_convs(128, 128), Flatten(), Dropout(0.4))),
+    NetworkConfig("vgg6", (*_convs(32, 32), *_convs(64, 64), *_convs(128, 128), Flatten(), Dropout(0.4))),
     # For tests and for machines in a hurry.
     NetworkConfig("small", (*_convs(16), *_convs(16), *_convs(32), Flatten(), Dropout(0.1))),
 )

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from model.devices import spread
+from model.devices import shard
 
 __all__ = ["BATCH", "predict"]
 
@@ -24,5 +24,5 @@ def predict(network: Callable[[jax.Array], jax.Array], pictures: NDArray[np.uint
         part = pictures[start : start + size]
         padded = np.zeros((size, *pictures.shape[1:]), np.uint8)
         padded[: len(part)] = part
-        parts.append(np.asarray(network(spread(padded)))[: len(part)])
+        parts.append(np.asarray(network(shard(padded)))[: len(part)])
     return np.concatenate(parts)

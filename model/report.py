@@ -13,7 +13,7 @@ from fastetl.atomic import new_directory
 from model import figures
 from model.baseline import BaselineResult
 from model.diagnosis import diagnose
-from model.evaluate import Evaluation, SetResult
+from model.evaluation import Evaluation, SetResult
 from model.history import best_epoch
 from model.run import Run
 
@@ -100,15 +100,15 @@ def _overview(evaluation: Evaluation) -> str:
             f"{s.interval[0]:.2%} – {s.interval[1]:.2%}",
             f"{s.top5:.2%}",
             f"{s.calibration.error:.2%}",
-            f"{s.refused:.2%}",
+            f"{s.rejected:.2%}",
         )
         for s in evaluation.sets
     ]
-    head = ("set", "samples", "accuracy", "95 % interval", "among top five", "calibration error", "refused")
+    head = ("set", "samples", "accuracy", "95 % interval", "among top five", "calibration error", "rejected")
     return (
         _table(head, rows)
-        + f"<p>An answer of less than {evaluation.threshold:.1%} confidence is refused as no character:"
-        + f" {evaluation.scribbles_refused:.1%} of random scribbles are.</p>"
+        + f"<p>An answer of less than {evaluation.threshold:.1%} confidence is rejected as no character:"
+        + f" {evaluation.scribbles_rejected:.1%} of random scribbles are.</p>"
     )
 
 

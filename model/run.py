@@ -32,7 +32,7 @@ from fastetl.errors import FastetlError, message
 from fastetl.preprocessing import Preprocessing
 from model.checkpoints import Which, restore_weights
 from model.config import TrainConfig
-from model.devices import everywhere, is_first
+from model.devices import is_first, replicate
 from model.errors import ModelError
 from model.history import Epoch
 from model.network import Network, NetworkConfig
@@ -41,7 +41,9 @@ from model.step import load_weights, make_eval, weights_of
 
 __all__ = ["FORMAT", "Run", "TrainedOn", "fingerprint", "open_run", "unfinished"]
 
-FORMAT = 1
+FORMAT = 2
+READS = (1, 2)
+_RENAMED = {"waiting": "data_wait"}  # what format 1 calls it
 
 
 def unfinished(path: Path) -> Path:
@@ -103,7 +105,7 @@ class Run:
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:
         network = self.network()
-        function, weights = make_eval(network), everywhere(weights_of(network))
+        function, weights = make_eval(network), replicate(weights_of(network))
         return lambda pictures: function(weights, pictures)
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -170,7 +172,7 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
         charset=Charset(values["charset"]["name"], tuple(values["charset"]["characters"])),
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
         data=tuple(map(_trained_on, values["data"])),
-        history=tuple(Epoch(**e) for e in values["history"]),
+        history=tuple(Epoch(**{_RENAMED.get(k, k): v for k, v in e.items()}) for e in values["history"]),
         temperature=float(values["temperature"]),
         threshold=float(values["threshold"]),
         finished=bool(values["finished"]),
@@ -199,9 +201,15 @@ def open_run(path: str | Path) -> Run:
     file = path / "run.json"
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT:
+        if values["format"] not in READS:
             raise ModelError(
-                message("run of another format", file=file, expected=FORMAT, found=values["format"], do="train again")
+                message(
+                    "run of another format",
+                    file=file,
+                    expected=" or ".join(map(str, READS)),
+                    found=values["format"],
+                    do="train again",
+                )
             )
         return _parsed(path, values)
     except ModelError:

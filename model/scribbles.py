@@ -1,4 +1,4 @@
-"""Drawings that are no characters, to see whether they are refused: random curves, crossing as they like."""
+"""Drawings that are no characters, to see whether they are rejected: random curves, crossing as they like."""
 
 from __future__ import annotations
 

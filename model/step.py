@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 
 from model.config import TrainConfig
-from model.devices import whole
+from model.devices import replicated
 from model.network import Network
 
 __all__ = [
@@ -87,15 +87,15 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
 
 
 def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
-    """Mean cross-entropy against targets of which `smoothing` is spread evenly over all classes.
+    """Mean cross-entropy against targets of which `smoothing` is shared evenly over all classes.
 
     All of it is for a label that no class has: a scribble (outlier exposure, Hendrycks et al., 2019).
     """
     log = jax.nn.log_softmax(logits)
     is_character = labels < logits.shape[1]
     picked = jnp.take_along_axis(log, jnp.where(is_character, labels, 0)[:, None], 1)[:, 0]
-    spread = jnp.where(is_character, smoothing, 1)
-    return -((1 - spread) * picked + spread * log.mean(1)).mean()
+    off = jnp.where(is_character, smoothing, 1)
+    return -((1 - off) * picked + off * log.mean(1)).mean()
 
 
 def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
@@ -122,7 +122,7 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
         weights = {"params": optax.apply_updates(params, update), "stats": stats}
         count = state["step"] + 1
         # A young average follows quickly, or it would remember the random first weights.
-        decay = jnp.minimum(config.average, count / (count + 10))
+        decay = jnp.minimum(config.ema_decay, count / (count + 10))
         following = {
             "weights": weights,
             "average": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["average"], weights),
@@ -140,4 +140,4 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
 def make_eval(network: Network) -> Eval:
     """(weights, pictures (B, size, size)) → float32 logits (B, classes), as in use: no dropout, gathered statistics."""
     # Whole everywhere, so that each process can read all of it.
-    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=whole())
+    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=replicated())

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastetl.charset import HIRAGANA_SMALL
-from fastetl.layouts import ETL8G, Layout
+from fastetl.etl.layouts import ETL8G, Layout
 
 Records = NDArray[Any]
 KANJI = range(0x3021, 0x3021 + 60)

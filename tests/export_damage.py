@@ -18,7 +18,7 @@ import onnx
 from onnx import numpy_helper
 
 from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
-from export.verify import hashes
+from export.verification import hashes
 from tests.export_editing import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -259,7 +259,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("declared shape wrong", _G, "Core ML answers", graph_edit(declared)),
     Damage("flattened to another length", _G, "wiring and attributes", numbers("flatten_11", "shape", [1, 31])),
     Damage("mean over columns for rows", _G, "wiring and attributes", numbers("rows", "axes", [2])),
-    Damage("spread of the frame", _G, "framed picture against fastetl's", numbers("spread_to_frame", "y", [1.2])),
+    Damage("scale of the frame", _G, "framed picture against fastetl's", numbers("scale_to_frame", "y", [1.2])),
     Damage("threshold of faintness", _G, "no character", numbers("faint", "y", [250.0])),
     Damage("no character turned round", _G, "no character", numbers("no_character", "y", [-1000.0])),
     Damage("polarity not corrected", _G, "polarity", numbers("paper", "y", [0.0])),

@@ -20,7 +20,7 @@ from fastetl.dataset import Dataset
 from fastetl.preprocessing import Preprocessing
 from model.config import TrainConfig
 from model.devices import join
-from model.train import Progress, train
+from model.training import Progress, train
 
 # The same small programs are compiled again and again: by each training, in each process.
 if (CACHE := os.environ.get("JAX_COMPILATION_CACHE_DIR", "")) == "":
@@ -31,7 +31,7 @@ set_option("jax_compilation_cache_dir", CACHE)
 set_option("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 CHARSET = Charset("few", HIRAGANA.characters[:8])
-CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, average=0.9, test=0.1)
+CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)
 
 
 def tiny(writers: int = 8, each: int = 2, seed: int = 0) -> Dataset:

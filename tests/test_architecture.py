@@ -53,6 +53,6 @@ def test_no_file_is_longer_than_400_lines() -> None:
 
 def test_a_build_does_not_wait_for_what_it_does_not_need() -> None:
     heavy = ["jax", "flax", "coremltools", "matplotlib", "sklearn", "onnxruntime", "scipy", "PIL"]
-    code = f"import sys, fastetl.build, fastetl.inspection; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys, fastetl.etl.build, fastetl.etl.inspection; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fastetl.augment import contrast_tables
+from fastetl.augmentation import contrast_tables
 from fastetl.kernels._vector import tiers
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import ELASTIC, parameters

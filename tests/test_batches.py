@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.augment import Augmentation, augment
+from fastetl.augmentation import Augmentation, augment
 from fastetl.batches import Batches, Source
 from fastetl.errors import FastetlError
 
@@ -183,11 +183,11 @@ def test_waiting_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = Batches([source(20)], batch_size=4, seed=0, augmentation=Augmentation())
     for _ in batches.epoch(0):
         pass
-    blocked = batches.waited
+    blocked = batches.data_wait
     assert blocked > 0.08
     for _ in batches.epoch(0):
         time.sleep(0.04)
-    assert batches.waited < blocked / 2
+    assert batches.data_wait < blocked / 2
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fastetl.build import BuildConfig, build
 from fastetl.charset import HIRAGANA
 from fastetl.dataset import load_labelled, open_dataset
 from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.layouts import ETL8G
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.resize import resize_records
-from fastetl.layouts import ETL8G
 from fastetl.preprocessing import Preprocessing
 from fastetl.sheet import write_sheet
 from tests.conftest import KANJI, make_records
@@ -262,7 +262,7 @@ def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> N
 
 
 def test_layout_views_the_mapped_bytes_without_copying(etl_file: Write) -> None:
-    from fastetl.files import recognize
+    from fastetl.etl.files import recognize
 
     file = recognize(etl_file())
     assert np.shares_memory(file.records, file.raw)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from export.config import ExportConfig
-from export.verify import verify
+from export.verification import verify
 from tests.export_damage import CANVAS_DAMAGES, DAMAGES, Damage, damaged
 from tests.export_data import failures, make_package, random_network
 

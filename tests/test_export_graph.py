@@ -42,7 +42,7 @@ def test_temperature_divides_the_logits() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [Preprocessing(), Preprocessing(size=48, frame=24, spread=0.2, floor=0.3), Preprocessing(framing="none")]
+    "spec", [Preprocessing(), Preprocessing(size=48, frame=24, scale=0.2, floor=0.3), Preprocessing(framing="none")]
 )
 @pytest.mark.parametrize("front", ["float32", "float16"])
 def test_front_is_the_readable_twin(spec: Preprocessing, front: Precision) -> None:

@@ -21,11 +21,11 @@ from export.evaluator import run as run_program
 from export.mlpackage import read_package
 from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.package import export, graph_from_run
-from export.verify import verify
+from export.verification import verify
 from export.weights import Storage
 from fastetl.errors import FastetlError
 from model import network as m
-from model.evaluate import evaluate
+from model.evaluation import evaluate
 from model.run import open_run
 from tests.export_data import CHARSET, failures, graph_of, make_package, random_network
 from tests.model_data import finished_run, tiny

@@ -8,9 +8,9 @@ import pytest
 
 from fastetl.charset import jis_to_char
 from fastetl.errors import FastetlError
-from fastetl.files import find_files, recognize
-from fastetl.layouts import ETL8G, ETL9G
-from fastetl.writers import data_sets, number_writers
+from fastetl.etl.files import find_files, recognize
+from fastetl.etl.groups import data_sets, number_writers
+from fastetl.etl.layouts import ETL8G, ETL9G
 from tests.conftest import make_records
 
 Write = Callable[..., Path]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl import fingerprints
-from fastetl.inspection import inspect
+from fastetl.etl import fingerprints
+from fastetl.etl.inspection import inspect
 from tests.conftest import make_records
 
 Write = Callable[..., Path]

@@ -14,7 +14,7 @@ from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.diagnosis import diagnose
 from model.errors import ModelError
-from model.evaluate import SCRIBBLES, evaluate
+from model.evaluation import SCRIBBLES, evaluate
 from model.figures import confusion_figure, png
 from model.history import Epoch
 from model.report import write_report
@@ -87,9 +87,9 @@ def test_what_is_below_the_threshold_is_refused() -> None:
     run, data = small_set("abcd", [0, 1, 2, 3], [0, 0, 0, 0])
     run = answering(dataclasses.replace(run, threshold=0.6), [0, 1, 2, 3], [5, 5, 5, 0.5])
     evaluation = evaluate(run, [data])
-    assert evaluation.sets[0].refused == 0.25
-    assert evaluation.scribbles_refused == 1
-    assert evaluate(dataclasses.replace(open_run(finished_run()[0]), threshold=0.0), [tiny()]).scribbles_refused == 0
+    assert evaluation.sets[0].rejected == 0.25
+    assert evaluation.scribbles_rejected == 1
+    assert evaluate(dataclasses.replace(open_run(finished_run()[0]), threshold=0.0), [tiny()]).scribbles_rejected == 0
 
 
 def test_scribbles_are_drawn_alike_each_time_and_differ() -> None:
@@ -185,8 +185,8 @@ def test_calibration_error_counted_by_hand() -> None:
     assert result.error == pytest.approx((1 * 0.69 + 5 * (0.92 - 0.6)) / 6)
 
 
-def history(*losses: tuple[float, float], waiting: float = 0.0) -> list[Epoch]:
-    return [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, waiting) for k, (a, b) in enumerate(losses, 1)]
+def history(*losses: tuple[float, float], data_wait: float = 0.0) -> list[Epoch]:
+    return [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, data_wait) for k, (a, b) in enumerate(losses, 1)]
 
 
 @pytest.mark.parametrize(
@@ -205,5 +205,5 @@ def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) 
 
 
 def test_diagnosis_tells_of_waiting() -> None:
-    assert "40% of the last epoch was spent waiting" in diagnose(history((1.0, 1.0), waiting=0.4), 71)[-1]
+    assert "40% of the last epoch was spent waiting" in diagnose(history((1.0, 1.0), data_wait=0.4), 71)[-1]
     assert len(diagnose(history((1.0, 1.0)), 71)) == 1

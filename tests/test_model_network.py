@@ -17,8 +17,8 @@ from fastetl import preprocessing
 from fastetl.preprocessing import Preprocessing
 from model import network as m
 from model.errors import ModelError
-from model.front import normalize
 from model.network import NETWORKS, Network, NetworkConfig, named_network
+from model.preprocessing import normalize
 from model.step import load_weights, make_eval, weights_of
 
 SPEC = Preprocessing()
@@ -50,9 +50,9 @@ def made(config: NetworkConfig) -> tuple[Network, Any]:
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 2**16), spread=st.floats(0.1, 0.5), floor=st.floats(0, 0.4))
-def test_front_equals_its_twin(seed: int, spread: float, floor: float) -> None:
-    spec = Preprocessing(spread=spread, floor=floor, frame=28)
+@given(seed=st.integers(0, 2**16), scale=st.floats(0.1, 0.5), floor=st.floats(0, 0.4))
+def test_front_equals_its_twin(seed: int, scale: float, floor: float) -> None:
+    spec = Preprocessing(scale=scale, floor=floor, frame=28)
     given_ = pictures(9, seed)
     twin = preprocessing.normalize(given_, spec)
     assert np.abs(np.asarray(normalize(jnp.asarray(given_), spec)) - twin).max() < 1e-5

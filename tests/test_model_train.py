@@ -24,7 +24,7 @@ from model.network import NETWORKS, Network
 from model.run import open_run, unfinished
 from model.scribbles import scribbles
 from model.step import first_state, learning_rate, make_eval, make_step, weights_of
-from model.train import train
+from model.training import train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
 ROOT = Path(__file__).parent.parent
@@ -52,7 +52,7 @@ def test_a_run_tells_its_whole_story() -> None:
     assert [e.epoch for e in run.history] == [1, 2, 3]
     assert run.history[-1].loss < run.history[0].loss
     assert run.history[-1].step == max(losses) == 9
-    assert all(0 <= e.waiting <= 1 for e in run.history)
+    assert all(0 <= e.data_wait <= 1 for e in run.history)
     for epoch in (1, 2, 3):
         mean = np.mean([losses[k] for k in range(3 * epoch - 2, 3 * epoch)])
         assert run.history[epoch - 1].loss == pytest.approx(mean, rel=0.5)
@@ -190,8 +190,8 @@ def test_a_mixture_takes_from_every_dataset_and_writers_can_be_few(tmp_path: Pat
 def test_framing_of_the_configuration_replaces_the_datasets() -> None:
     spec = tiny().preprocessing
     assert CONFIG.preprocessing(spec) == spec
-    changed = dataclasses.replace(CONFIG, framing="none", spread=0.3).preprocessing(spec)
-    assert (changed.framing, changed.spread, changed.size) == ("none", 0.3, spec.size)
+    changed = dataclasses.replace(CONFIG, framing="none", scale=0.3).preprocessing(spec)
+    assert (changed.framing, changed.scale, changed.size) == ("none", 0.3, spec.size)
 
 
 def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"warmup": 1.0}, {"average": -0.1}, {"learning_rate": 0.0}, {"valid": 0.0}]
+    "wrong", [{"epochs": 0}, {"warmup": 1.0}, {"ema_decay": -0.1}, {"learning_rate": 0.0}, {"valid": 0.0}]
 )
 def test_wrong_options_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(ModelError, match=next(iter(wrong))):

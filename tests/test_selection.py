@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastetl import build as building
-from fastetl.build import BuildConfig, build
 from fastetl.charset import HIRAGANA
 from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.files import EtlFile, recognize
+from fastetl.etl import build as building
+from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.files import EtlFile, recognize
+from fastetl.etl.layouts import ETL8G
+from fastetl.etl.reading import BLOCK, new_buffer, read_records
+from fastetl.etl.selection import Plan, select, select_by_order
 from fastetl.kernels._vector import tiers
-from fastetl.layouts import ETL8G
-from fastetl.reading import BLOCK, new_buffer, read_records
-from fastetl.selection import Plan, select, select_by_order
 from tests.conftest import Records, make_records
 
 Write = Callable[..., Path]

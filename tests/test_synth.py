@@ -11,12 +11,12 @@ from scipy import ndimage
 
 from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
 from fastetl.errors import FastetlError
-from fastetl.files import find_files
-from fastetl.layouts import ETL8G
+from fastetl.etl.files import find_files
+from fastetl.etl.layouts import ETL8G
 from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, write_model_pattern
-from fastetl.synth.hand import Hand, draw_hand
 from fastetl.synth.order import KANJI, ORDER, readings
 from fastetl.synth.raster import draw
+from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
@@ -89,7 +89,7 @@ def test_a_data_set_depends_on_seed_and_writer_alone(file):
 
 
 def test_writers_differ_more_than_one_writer_from_himself():
-    hands = [draw_hand(np.random.default_rng([0, w])) for w in range(200)]
+    hands = [draw_style(np.random.default_rng([0, w])) for w in range(200)]
     pens = np.array([h.pen for h in hands])
     sizes = np.array([h.size for h in hands])
     assert np.quantile(pens, 0.1) < 2.2
@@ -100,8 +100,8 @@ def test_writers_differ_more_than_one_writer_from_himself():
 
 def test_no_character_leaves_the_frame():
     rng = np.random.default_rng(0)
-    hand = dataclasses.replace(draw_hand(rng), size=0.98, place=(0.2, -0.2), sloppiness=1.8)
-    ends = write(choose_glyphs(hand, rng), hand, rng).segments[:, :4]
+    style = dataclasses.replace(draw_style(rng), size=0.98, place=(0.2, -0.2), sloppiness=1.8)
+    ends = write(choose_glyphs(style, rng), style, rng).segments[:, :4]
     assert ends.min() > 0
     assert ends[:, ::2].max() < 127
     assert ends[:, 1::2].max() < 126
@@ -119,8 +119,8 @@ def closed_pieces(character, hands):
     closed = []
     for w in range(hands):
         rng = np.random.default_rng([9, w])
-        hand = draw_hand(rng)
-        closed.append(pieces_of_paper(write(choose_glyphs(hand, rng), hand, rng), ORDER.index(character)) - 1)
+        style = draw_style(rng)
+        closed.append(pieces_of_paper(write(choose_glyphs(style, rng), style, rng), ORDER.index(character)) - 1)
     return np.array(closed)
 
 
@@ -131,7 +131,8 @@ def test_loops_stay_open(with_loop, without):
 
 def test_a_bent_to_joining_takes_up_joined_forms():
     strokes_of = {
-        joined: len(choose_glyphs(Hand(joined=joined), np.random.default_rng(0)).length) for joined in (-4.0, 4.0)
+        joined: len(choose_glyphs(WriterStyle(joined=joined), np.random.default_rng(0)).length)
+        for joined in (-4.0, 4.0)
     }
     assert strokes_of[4.0] < strokes_of[-4.0] - 10
 

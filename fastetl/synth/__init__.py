@@ -1,4 +1,4 @@
-"""ETL8G files of synthetic writers: the genuine layout, the strokes of KanjiVG, a hand of its own for each writer.
+"""ETL8G files of synthetic writers: the genuine layout, the strokes of KanjiVG, a style of its own for each writer.
 
 The strokes are KanjiVG's (Copyright © 2009–2025 Ulrich Apel and contributors, https://kanjivg.tagaini.net), under
 the Creative Commons licence Attribution-ShareAlike 3.0. Pictures made here are adaptations of them: whoever

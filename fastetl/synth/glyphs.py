@@ -1,6 +1,6 @@
 """Characters as flat arrays of points that know their stroke, their loop and their neighbours on the line.
 
-Everything that a hand does to a character is done to such arrays at once, for all 956 characters.
+Everything that a style does to a character is done to such arrays at once, for all 956 characters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Glyph", "compose", "glyph"]
 
 _REACH = 3  # points to either side over which corners are rounded
 _LOOSE = 0.055  # a stroke's end this near to its own line closes a loop (る)
-_BEND = 0.045  # deviation from a chord at which an angular hand makes a corner
+_BEND = 0.045  # deviation from a chord at which an angular style makes a corner
 
 
 @dataclass(frozen=True)

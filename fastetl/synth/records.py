@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from fastetl.atomic import new_directory
 from fastetl.charset import char_to_jis
 from fastetl.errors import FastetlError
-from fastetl.layouts import ETL8G
-from fastetl.synth.hand import Hand, draw_hand
+from fastetl.etl.layouts import ETL8G
 from fastetl.synth.order import ORDER, SHEET, readings
 from fastetl.synth.raster import draw
+from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
 
 __all__ = ["ATTRIBUTION", "SynthConfig", "synthesize", "write_data_set", "write_model_pattern"]
@@ -44,7 +44,7 @@ class SynthConfig:
     seed: int = 0
     """Another seed, other writers. File k is the same whatever else is made."""
     model_pattern: bool = False
-    """Also write ETL8G_33, the textbook's hand."""
+    """Also write ETL8G_33, the textbook's style."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.files <= MOST:
@@ -53,20 +53,20 @@ class SynthConfig:
             raise FastetlError(f"seed is {self.seed}; expected 0 or more. Give another")
 
 
-def _records(hand: Hand, writer: int, rng: np.random.Generator) -> NDArray[Any]:
+def _records(style: WriterStyle, writer: int, rng: np.random.Generator) -> NDArray[Any]:
     """One data set: the header of every record filled as in a genuine file, and the pictures."""
     count = len(ORDER)
     place = np.arange(count)
     records = np.zeros(count, ETL8G.dtype)
-    records["image"] = draw(write(choose_glyphs(hand, rng), hand, rng))
+    records["image"] = draw(write(choose_glyphs(style, rng), style, rng))
     records["code"] = [char_to_jis(c) for c in ORDER]
     records["reading"] = readings()
     records["sheet"] = 10 * writer + place // SHEET + 1
     records["number"] = count * writer + place + 1
     records["x"], records["y"] = place % SHEET % 12, place % SHEET // 12
     # Sloppy writing was marked: 0 is good.
-    records["evaluation"] = np.minimum(rng.poisson(0.15 * hand.sloppiness, count), 3)
-    records["group_evaluation"] = int(hand.sloppiness > 1.5)
+    records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
+    records["group_evaluation"] = int(style.sloppiness > 1.5)
     records["sex"] = rng.integers(1, 3)
     records["age"] = rng.integers(18, 61)
     records["industry"] = rng.integers(100, 1000)
@@ -79,12 +79,12 @@ def _records(hand: Hand, writer: int, rng: np.random.Generator) -> NDArray[Any]:
 def write_data_set(seed: int, writer: int) -> NDArray[Any]:
     """The 956 records of one writer, a structured array of ETL8G's dtype; writer 5 · (k − 1) + j is in file k."""
     rng = np.random.default_rng([seed, writer])
-    return _records(draw_hand(rng), writer, rng)
+    return _records(draw_style(rng), writer, rng)
 
 
 def write_model_pattern() -> NDArray[Any]:
-    """The 956 records of the textbook's hand: KanjiVG's own forms, all in one size and place."""
-    return _records(Hand(), ETL8G.data_sets_per_file * MOST, np.random.default_rng(0))
+    """The 956 records of the textbook's style: KanjiVG's own forms, all in one size and place."""
+    return _records(WriterStyle(), ETL8G.data_sets_per_file * MOST, np.random.default_rng(0))
 
 
 def synthesize(

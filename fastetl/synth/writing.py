@@ -1,4 +1,4 @@
-"""A hand writes a data set: from the glyphs' points to segments of ink in pixels, all characters at once."""
+"""A style writes a data set: from the glyphs' points to segments of ink in pixels, all characters at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fastetl.synth.allographs import Form, forms
 from fastetl.synth.glyphs import Glyph, compose
-from fastetl.synth.hand import Hand
 from fastetl.synth.order import ORDER
+from fastetl.synth.style import WriterStyle
 
 __all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write"]
 
@@ -34,23 +34,23 @@ class Ink:
     blur: float
 
 
-def _shares(form: Form, hand: Hand) -> float:
-    """How likely this hand is to write this form."""
+def _shares(form: Form, style: WriterStyle) -> float:
+    """How likely this style is to write this form."""
     product = 1.0
     for habit, taken in form.taken:
-        bent = 0.0 if habit.bent == "own" else getattr(hand, habit.bent)
+        bent = 0.0 if habit.bent == "own" else getattr(style, habit.bent)
         odds = habit.share / (1 - habit.share) * np.exp(1.2 * bent)
         product *= float(odds / (1 + odds) if taken else 1 / (1 + odds))
     return product
 
 
-def choose_glyphs(hand: Hand, rng: np.random.Generator) -> Glyph:
-    """The 956 characters in the order of the records, each in the form that this hand takes up."""
+def choose_glyphs(style: WriterStyle, rng: np.random.Generator) -> Glyph:
+    """The 956 characters in the order of the records, each in the form that this style takes up."""
     draws = rng.random(len(ORDER))
     chosen = []
     for character, draw in zip(ORDER, draws, strict=True):
         ways = forms(character)
-        k = 0 if len(ways) == 1 else int(np.searchsorted(np.cumsum([_shares(w, hand) for w in ways[:-1]]), draw))
+        k = 0 if len(ways) == 1 else int(np.searchsorted(np.cumsum([_shares(w, style) for w in ways[:-1]]), draw))
         chosen.append(ways[k].glyph)
     return compose(chosen)
 
@@ -59,23 +59,23 @@ def _normal(rng: np.random.Generator, spread: float, *shape: int) -> Array:
     return rng.standard_normal(shape, np.float32) * np.float32(spread)
 
 
-def _form_lines(g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+def _form_lines(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """Loops, corners: float32 (P, 2) in units of the box."""
     character = g.character[g.stroke]
     body = 1 - g.mark[g.stroke]
     # Loops are scaled about the point where they close, so that the line stays whole.
-    loop = np.exp(np.array(hand.loop, np.float32) + _normal(rng, 0.3 * hand.sloppiness, g.count, 2))[character]
+    loop = np.exp(np.array(style.loop, np.float32) + _normal(rng, 0.3 * style.sloppiness, g.count, 2))[character]
     loop = (np.clip(loop, g.least[:, None], 1.8) - 1) * ((1 - 0.75 * g.big) * body)[:, None]
-    angular = np.clip(hand.angular + _normal(rng, 0.2 * hand.sloppiness, g.count), 0, 1)[character] * body
+    angular = np.clip(style.angular + _normal(rng, 0.2 * style.sloppiness, g.count), 0, 1)[character] * body
     p = g.points + (g.points - g.anchor) * loop + (g.chord - g.points) * angular[:, None]
-    p = p + np.float32(hand.round) * ((p[g.before] + p[g.after]) / 2 - p)
-    return _leave_off(np.asarray(p, np.float32), g, hand, rng)
+    p = p + np.float32(style.round) * ((p[g.before] + p[g.after]) / 2 - p)
+    return _leave_off(np.asarray(p, np.float32), g, style, rng)
 
 
-def _leave_off(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+def _leave_off(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """Some strokes without their beginning or their end: float32 (P, 2)."""
     count = len(g.length)
-    off = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < hand.curt) * (1 - g.mark)[:, None]
+    off = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < style.curt) * (1 - g.mark)[:, None]
     # A loop that tells one character from another stays closed.
     off[np.minimum.reduceat(g.least, g.starts[:-1]) > LOOPS, 1] = 0
     last = np.diff(g.starts) - 1
@@ -86,18 +86,18 @@ def _leave_off(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Arra
     return np.asarray(p[at] * (1 - part) + p[np.minimum(at + 1, len(p) - 1)] * part, np.float32)
 
 
-def _move_strokes(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+def _move_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """Each stroke bent, shifted, turned and grown by itself: float32 (P, 2) in units of the box."""
     count = len(g.length)
     t, stroke = g.t[:, None], g.stroke
     size = np.minimum(g.length, 0.8)[:, None]
     # The two strokes of a dakuten are written together and stay apart, and there is less room where strokes are many.
     room = np.sqrt(5 / np.maximum(np.bincount(g.character, minlength=g.count), 5)).astype(np.float32)
-    loose = hand.sloppiness * (1 - 0.5 * g.mark[:, None]) * room[g.character, None]
+    loose = style.sloppiness * (1 - 0.5 * g.mark[:, None]) * room[g.character, None]
     # A low-order wave along the stroke, zero at its ends.
     direction = p[g.starts[1:] - 1] - p[g.starts[:-1]]
     across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(g.length, 0.05)[:, None]
-    one = _normal(rng, 0.040, count, 2) * loose * size + np.float32(hand.bend) * across * size
+    one = _normal(rng, 0.040, count, 2) * loose * size + np.float32(style.bend) * across * size
     two = _normal(rng, 0.024, count, 2) * loose * size
     p = p + np.sin(np.pi * t) * one[stroke] + np.sin(2 * np.pi * t) * two[stroke]
     shift = _normal(rng, 0.022, count, 2) * loose
@@ -108,12 +108,12 @@ def _move_strokes(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> A
     )
 
 
-def _end_strokes(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+def _end_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """Ends longer or shorter along their own direction, and the pen's trembling: float32 (P, 2)."""
     count = len(g.length)
     t, stroke = g.t[:, None], g.stroke
     least = -0.25 * np.minimum(g.length, 0.8)[:, None]
-    give = np.clip(_normal(rng, 0.02 * hand.sloppiness, count, 2) + np.array(hand.ends, np.float32), least, 0.3)
+    give = np.clip(_normal(rng, 0.02 * style.sloppiness, count, 2) + np.array(style.ends, np.float32), least, 0.3)
     first, last = g.starts[:-1], g.starts[1:] - 1
     head = p[first] - p[np.minimum(first + 3, last)]
     tail = p[last] - p[np.maximum(last - 3, first)]
@@ -122,36 +122,36 @@ def _end_strokes(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Ar
         unit = way / np.maximum(np.hypot(way[:, :1], way[:, 1:]), 1e-4)
         p = p + np.maximum(fade, 0) * (unit * give[:, k : k + 1])[stroke]
     phase = rng.uniform(0, 2 * np.pi, (count, 2)).astype(np.float32)
-    turns = (2 * np.pi * hand.tremor_rate * g.length)[:, None] * np.array([1, 1.3], np.float32)
-    return np.asarray(p + np.float32(hand.tremor) * np.sin(turns[stroke] * t + phase[stroke]), np.float32)
+    turns = (2 * np.pi * style.tremor_rate * g.length)[:, None] * np.array([1, 1.3], np.float32)
+    return np.asarray(p + np.float32(style.tremor) * np.sin(turns[stroke] * t + phase[stroke]), np.float32)
 
 
-def _place_marks(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+def _place_marks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """Dakuten and handakuten move and grow as one: float32 (P, 2)."""
-    character, s = g.character[g.stroke], hand.sloppiness
-    grown = np.exp(np.float32(hand.mark_size) + _normal(rng, 0.15 * s, g.count, 1))[character]
-    put = np.array(hand.mark_place, np.float32) + _normal(rng, 0.03 * s, g.count, 2)
-    put = (put + np.float32(hand.mark_corner) * (g.corner + _OUTSIDE - g.mark_middles))[character]
+    character, s = g.character[g.stroke], style.sloppiness
+    grown = np.exp(np.float32(style.mark_size) + _normal(rng, 0.15 * s, g.count, 1))[character]
+    put = np.array(style.mark_place, np.float32) + _normal(rng, 0.03 * s, g.count, 2)
+    put = (put + np.float32(style.mark_corner) * (g.corner + _OUTSIDE - g.mark_middles))[character]
     return np.asarray(p + g.mark[g.stroke][:, None] * ((p - g.mark_middles[character]) * (grown - 1) + put), np.float32)
 
 
-def _place_characters(p: Array, g: Glyph, hand: Hand, rng: np.random.Generator) -> Array:
+def _place_characters(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """Warp, lean, size and place of each character: float32 (P, 2) in pixels."""
-    s = hand.sloppiness
+    s = style.sloppiness
     character = g.character[g.stroke]
     x, y = p[:, :1], p[:, 1:]
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
-    own = np.array(hand.bow, np.float32).reshape(2, 5) + _normal(rng, 0.17 * s, g.count, 2, 5)
+    own = np.array(style.bow, np.float32).reshape(2, 5) + _normal(rng, 0.17 * s, g.count, 2, 5)
     p = p + np.einsum("pk,pjk->pj", basis, own[character])
-    aspect = hand.aspect + _normal(rng, 0.1 * s, g.count)
-    slant = hand.slant + _normal(rng, 0.05 * s, g.count)
-    rise = hand.rise + _normal(rng, 0.035 * s, g.count)
-    size = WIDTH * hand.size * np.exp(_normal(rng, 0.06 * s, g.count))
+    aspect = style.aspect + _normal(rng, 0.1 * s, g.count)
+    slant = style.slant + _normal(rng, 0.05 * s, g.count)
+    rise = style.rise + _normal(rng, 0.035 * s, g.count)
+    size = WIDTH * style.size * np.exp(_normal(rng, 0.06 * s, g.count))
     # Rows: x, y. Leaning right moves what is above (negative y) to the right.
     matrix = np.stack([np.exp(aspect / 2), -slant, -rise, np.exp(-aspect / 2)], 1).reshape(-1, 2, 2)
     matrix = matrix.astype(np.float32) * size[:, None, None]
-    spare = 0.3 * (1 - hand.size)
-    put = np.array(hand.place, np.float32) + _normal(rng, 0.35, g.count, 2).clip(-0.5, 0.5) * spare
+    spare = 0.3 * (1 - style.size)
+    put = np.array(style.place, np.float32) + _normal(rng, 0.35, g.count, 2).clip(-0.5, 0.5) * spare
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + put.astype(np.float32) * WIDTH
     return np.asarray(np.einsum("pj,pij->pi", p, matrix[character]) + centre[character], np.float32)
 
@@ -170,47 +170,47 @@ def _fit(p: Array, g: Glyph, pen: float) -> Array:
     return np.asarray((p - middle[character]) * shrink[character] + put[character], np.float32)
 
 
-def _trace(g: Glyph, hand: Hand, rng: np.random.Generator) -> tuple[Array, Array]:
+def _trace(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, Array]:
     """Radius in pixels and ink (0–1) at each point, both float32 (P,)."""
     stroke, t = g.stroke, g.t
     count = len(g.length)
     along = t * g.length[stroke]
     left = g.length[stroke] - along
     phase = rng.uniform(0, 2 * np.pi, (count, 3)).astype(np.float32)
-    width = 1 + np.float32(hand.pressure) * np.sin(along * 9 + phase[stroke, 0])
+    width = 1 + np.float32(style.pressure) * np.sin(along * 9 + phase[stroke, 0])
     # Speed thins the line towards its ends: over a sixth of the box, or two fifths of a short stroke.
     rate = np.maximum(6, 2.5 / g.length)[stroke]
-    thin = hand.taper[0] * np.maximum(1 - along * rate, 0) + hand.taper[1] * np.maximum(1 - left * rate, 0)
-    pens = np.float32(hand.pen / 2) * np.exp(_normal(rng, 0.08 * hand.sloppiness, count))
+    thin = style.taper[0] * np.maximum(1 - along * rate, 0) + style.taper[1] * np.maximum(1 - left * rate, 0)
+    pens = np.float32(style.pen / 2) * np.exp(_normal(rng, 0.08 * style.sloppiness, count))
     radius = np.maximum(pens[stroke] * width * (1 - thin), 0.35)
     gaps = np.sin(along * 31 + phase[stroke, 1]) * np.sin(along * 17 + phase[stroke, 2])
-    return radius.astype(np.float32), (1 - np.float32(hand.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
+    return radius.astype(np.float32), (1 - np.float32(style.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
 
 
-def write(g: Glyph, hand: Hand, rng: np.random.Generator) -> Ink:
-    """Everything that `hand` puts on paper for the characters of `g`."""
-    p = _form_lines(g, hand, rng)
+def write(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
+    """Everything that `style` puts on paper for the characters of `g`."""
+    p = _form_lines(g, style, rng)
     for step in (_move_strokes, _end_strokes, _place_marks, _place_characters):
-        p = step(p, g, hand, rng)
-    p = _fit(p, g, hand.pen)
-    radius, ink = _trace(g, hand, rng)
+        p = step(p, g, style, rng)
+    p = _fit(p, g, style.pen)
+    radius, ink = _trace(g, style, rng)
     first = np.flatnonzero(g.stroke[1:] == g.stroke[:-1])
     segments = np.empty((len(first), 7), np.float32)
     segments[:, 0:2], segments[:, 2:4] = p[first], p[first + 1]
     segments[:, 4], segments[:, 5], segments[:, 6] = radius[first], radius[first + 1], ink[first]
     starts = np.searchsorted(g.character[g.stroke[first]], np.arange(g.count + 1))
-    seen = rng.random(g.count) < hand.neighbours
+    seen = rng.random(g.count) < style.neighbours
     neighbours = np.where(seen, rng.integers(0, g.count, g.count), -1)
     # The neighbour's box begins where its fragment is a tenth of the frame deep at most.
     side = rng.integers(0, 4, g.count)
-    depth = (1 + hand.size) / 2 - rng.uniform(0.0, 0.1, g.count)
+    depth = (1 + style.size) / 2 - rng.uniform(0.0, 0.1, g.count)
     shifts = np.stack([[1, -1, 0, 0], [0, 0, 1, -1]], 1)[side] * depth[:, None] * WIDTH
     return Ink(
         segments=segments,
         starts=starts.astype(np.int64),
         neighbours=neighbours.astype(np.int64),
         shifts=shifts.astype(np.float32),
-        levels=(hand.level * np.exp(_normal(rng, 0.06, g.count))).astype(np.float32),
-        grain=np.exp(_normal(rng, hand.grain, 4096)),
-        blur=hand.blur,
+        levels=(style.level * np.exp(_normal(rng, 0.06, g.count))).astype(np.float32),
+        grain=np.exp(_normal(rng, style.grain, 4096)),
+        blur=style.blur,
     )

@@ -25,7 +25,7 @@ from fastetl.errors import message
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import Checkpoints
 from model.config import TrainConfig
-from model.devices import everywhere, is_first, spread, together
+from model.devices import barrier, is_first, replicate, shard
 from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.history import Epoch, best_epoch
@@ -41,7 +41,7 @@ EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
 
 
-REFUSED = 0.005
+REJECTED = 0.005
 """Share of the validation characters whose confidence lies below the run's threshold."""
 
 
@@ -123,21 +123,21 @@ def train(
             )
         run, splits = _new_run(begun, mixture, config or TrainConfig(), command)
     loaded = _loaded(mixture, splits, run.config)
-    spread(np.zeros(run.config.batch_size, np.uint8))
-    together("looked at what is there")
+    shard(np.zeros(run.config.batch_size, np.uint8))
+    barrier("looked at what is there")
     try:
         if not resume and is_first():
             shutil.rmtree(begun, ignore_errors=True)
             begun.mkdir(parents=True)
             run.save()
-        together("the run is begun")
+        barrier("the run is begun")
         run, parameters = _fit(run, loaded, on_progress)
-        together("the run is trained")
+        barrier("the run is trained")
         if is_first():
             with new_directory(path, overwrite) as made:
                 made.rmdir()
                 begun.rename(made)
-        together("the run is in its place")
+        barrier("the run is in its place")
     except BrokenPipeError:  # of whoever reports the progress
         raise
     except OSError as error:
@@ -241,7 +241,7 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
     loop = _Loop(data, config, make_step(network, config, steps), steps, on_progress)
     evaluate = make_eval(network)
     with Checkpoints(run.path / "checkpoints") as checkpoints:
-        state = checkpoints.restore_last(jax.eval_shape(first)) or everywhere(first())
+        state = checkpoints.restore_last(jax.eval_shape(first)) or replicate(first())
         done = int(state["step"])
         run = dataclasses.replace(run, history=run.history[: done // per_epoch])
         rates = jax.jit(learning_rate(config, steps))
@@ -262,7 +262,7 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
                 loop.report(entry.step, entry.loss, run.history)
     logits = run.predict(data.pictures)
     temperature = fit_temperature(logits, data.labels)
-    threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REFUSED))
+    threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
     run = dataclasses.replace(run, temperature=temperature, threshold=threshold, finished=True)
     run.save()
     return run, network.parameter_count()
@@ -310,7 +310,7 @@ class _Loop:
             if before is None or before.is_ready():  # otherwise the devices were busy all the while
                 waited += time.perf_counter() - asked
             # Copies: the batch's arrays are used again while the step may still be reading.
-            state, loss = self.step(state, spread(pictures.copy()), spread(labels.copy()))
+            state, loss = self.step(state, shard(pictures.copy()), shard(labels.copy()))
             if before is not None:
                 # One step ahead and no more; this is where the host waits for the devices.
                 self._known(done, float(before), events, history)
@@ -329,7 +329,7 @@ class _Loop:
             valid_accuracy=float("nan"),
             seconds=seconds,
             images_per_second=count * self.config.batch_size / seconds,
-            waiting=waited / seconds,
+            data_wait=waited / seconds,
         )
         return state, entry
 
@@ -354,6 +354,6 @@ def _stopped(history: tuple[Epoch, ...], patience: int) -> bool:
 
 
 def _log(events: Any, entry: Epoch, rate: float) -> None:
-    for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "waiting"):
+    for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
         events.add_scalar(f"epoch/{name}", getattr(entry, name), entry.step)
     events.add_scalar("epoch/learning_rate", rate, entry.step)

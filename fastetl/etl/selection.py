@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.charset import Charset, named_or_file
-from fastetl.files import EtlFile
-from fastetl.writers import data_sets, number_writers
+from fastetl.etl.files import EtlFile
+from fastetl.etl.groups import data_sets, number_writers
 
 __all__ = ["Plan", "Selection", "learn_order", "select", "select_by_order"]
 

@@ -41,7 +41,7 @@ def _frame_weights(x: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.Ar
         return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
 
     (cy, vy), (cx, vx) = moments(by_row), moments(by_column)
-    scale = jnp.maximum(jnp.sqrt(vy + vx) / (2 * spec.spread), 0.25)
+    scale = jnp.maximum(jnp.sqrt(vy + vx) / (2 * spec.scale), 0.25)
 
     def weights(centre: jax.Array) -> jax.Array:
         source = centre[:, :, None] + scale[:, :, None] * target[None, :, None]

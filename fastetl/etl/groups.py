@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.files import EtlFile
+from fastetl.etl.files import EtlFile
 
 __all__ = ["data_sets", "number_writers"]
 

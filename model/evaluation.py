@@ -23,7 +23,7 @@ __all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "SetResult",
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
 SCRIBBLES = 256
-"""Random scribbles that should be refused."""
+"""Random scribbles that should be rejected."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SetResult:
     """The most frequent first."""
     voicing_mistakes: int
     size_mistakes: int
-    refused: float
+    rejected: float
     """Share of the samples taken for "not a character": their confidence is below the run's threshold."""
     calibration: Reliability
     """Of the confidence after the run's temperature."""
@@ -115,7 +115,7 @@ class Evaluation:
     temperature: float
     threshold: float
     """Least confidence of what is taken for a character."""
-    scribbles_refused: float
+    scribbles_rejected: float
     """Share of random scribbles taken for "not a character"."""
     sets: tuple[SetResult, ...]
 
@@ -133,8 +133,8 @@ def evaluate(run: Run, datasets: Sequence[Dataset], *, most_mistakes: int = 96) 
     """
     sets = tuple(_evaluate_one(run, d, most_mistakes) for d in datasets)
     nonsense = np.exp(log_softmax(run.predict(scribbles(SCRIBBLES, run.preprocessing.size)) / run.temperature).max(1))
-    refused = float((nonsense < run.threshold).mean())
-    return Evaluation(str(run.path), run.temperature, run.threshold, refused, sets)
+    rejected = float((nonsense < run.threshold).mean())
+    return Evaluation(str(run.path), run.temperature, run.threshold, rejected, sets)
 
 
 def _part(run: Run, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64]]:
@@ -177,7 +177,7 @@ def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
-        refused=float((confidence < run.threshold).mean()),
+        rejected=float((confidence < run.threshold).mean()),
         calibration=reliability(confidence, right),
         mistakes=tuple(
             Mistake(int(indices[k]), names[labels[k]], names[answers[k]], float(confidence[k])) for k in worst.tolist()

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError, message
-from fastetl.files import EtlFile
-from fastetl.layouts import Layout
+from fastetl.etl.files import EtlFile
+from fastetl.etl.layouts import Layout
 
 __all__ = ["BLOCK", "new_buffer", "read_records"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.charset import jis_to_char
-from fastetl.files import EtlFile, find_files
-from fastetl.fingerprints import KNOWN, fingerprint
-from fastetl.writers import data_sets, number_writers
+from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.fingerprints import KNOWN, fingerprint
+from fastetl.etl.groups import data_sets, number_writers
 
 __all__ = ["FileReport", "inspect"]
 
@@ -53,7 +53,7 @@ def _oddities(file: EtlFile, codes: NDArray[np.uint16], writers: NDArray[np.int3
     if file.tail:
         odd.append(f"short tail: {file.tail} bytes after record {file.count - 1}")
     if file.is_model_pattern:
-        odd.append("model pattern: a textbook hand, not a writer; left out of a build")
+        odd.append("model pattern: printed-style samples, not a writer; left out of a build")
     unknown = np.flatnonzero([jis_to_char(c) is None for c in codes.tolist()])
     if len(unknown):
         odd.append(f"unknown codes: {len(unknown)} (records {_listed(unknown)})")

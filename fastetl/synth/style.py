@@ -1,4 +1,4 @@
-"""A writer's hand: what stays the same in everything that one person writes, drawn once a writer.
+"""A writer's style: what stays the same in everything that one person writes, drawn once a writer.
 
 Lengths are in units of the character's box, angles in radians, logarithms natural.
 """
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Hand", "draw_hand"]
+__all__ = ["WriterStyle", "draw_style"]
 
 
 @dataclass(frozen=True)
-class Hand:
-    """Habits of one writer; the defaults are the textbook's hand, which has none."""
+class WriterStyle:
+    """Habits of one writer; the defaults are the model pattern's, which has none."""
 
     joined: float = 0.0
     """Bent to join strokes, in standard deviations of the population."""
@@ -74,7 +74,7 @@ class Hand:
     """Share of pictures with a fragment of another character at an edge."""
 
 
-def draw_hand(rng: np.random.Generator) -> Hand:
+def draw_style(rng: np.random.Generator) -> WriterStyle:
     """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large hands."""
 
     def around(centre: float, spread: float, low: float = -np.inf, high: float = np.inf) -> float:
@@ -88,7 +88,7 @@ def draw_hand(rng: np.random.Generator) -> Hand:
     sloppiness = float(np.exp(around(-0.15, 0.35, -1.0, 0.6)))
     size = around(0.66, 0.16, 0.36, 0.98)
     pen = float(np.exp(around(np.log(3.1), 0.45, np.log(1.1), np.log(8.0))))
-    return Hand(
+    return WriterStyle(
         joined=around(0, 1),
         plain=around(0, 1),
         sloppiness=sloppiness,
@@ -110,7 +110,7 @@ def draw_hand(rng: np.random.Generator) -> Hand:
         curt=float(rng.uniform(0, 0.4)),
         tremor=share(0.5, 0.001, 0.006),
         tremor_rate=float(rng.uniform(4, 14)),
-        # A thick pen would fill the loops of a small hand and hide a sloppy one's shapes: people take a finer one.
+        # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
         pen=min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness),
         taper=(share(0.35, 0.1, 0.6), share(0.5, 0.1, 0.8)),
         pressure=share(0.6, 0.02, 0.25),

@@ -19,11 +19,11 @@ from fastetl.atomic import new_directory, new_file, refuse_existing
 from fastetl.charset import jis_to_char
 from fastetl.dataset import write_dataset
 from fastetl.errors import FastetlError, message
-from fastetl.files import EtlFile, find_files, require_one_set
-from fastetl.layouts import Layout
+from fastetl.etl.files import EtlFile, find_files, require_one_set
+from fastetl.etl.layouts import Layout
+from fastetl.etl.reading import BLOCK, new_buffer, read_records
+from fastetl.etl.selection import Plan, Selection, select, select_by_order
 from fastetl.preprocessing import Preprocessing
-from fastetl.reading import BLOCK, new_buffer, read_records
-from fastetl.selection import Plan, Selection, select, select_by_order
 
 __all__ = ["BuildConfig", "BuildResult", "build"]
 
@@ -42,7 +42,7 @@ class BuildConfig:
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
-    """Take the model-pattern file (a textbook hand, not a writer) too."""
+    """Take the model-pattern file (printed-style samples, not a writer) too."""
     format: Literal["dataset", "npz"] = "dataset"
     """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
     classes × writers × 127 × 128)."""

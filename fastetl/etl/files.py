@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fastetl.charset import jis_to_char
 from fastetl.errors import FastetlError, message
-from fastetl.layouts import ETL8G, LAYOUTS, Layout
+from fastetl.etl.layouts import ETL8G, LAYOUTS, Layout
 
 __all__ = ["EtlFile", "find_files", "recognize"]
 
@@ -56,7 +56,7 @@ class EtlFile:
 
     @property
     def is_model_pattern(self) -> bool:
-        """Whether this is the file with the textbook hand, which no writer wrote."""
+        """Whether this is the file of model patterns, which no writer wrote."""
         return self.number is not None and self.number == self.layout.model_file
 
     def require_whole(self) -> None:
