@@ -104,3 +104,18 @@ def test_weights_of_another_network_are_refused(copied: Path) -> None:
         ModelError, match=r"found params.blocks.0.kernel \(3, 3, 1, 16\); the network has \(3, 3, 1, 17\)"
     ):
         read_weights(open_run(copied))
+
+
+def test_a_run_of_format_1_opens(copied: Path) -> None:
+    now = open_run(copied)
+
+    def before(values: dict[str, Any]) -> None:
+        values["format"] = 1
+        values["config"]["average"] = values["config"].pop("ema_decay")
+        values["config"]["spread"] = values["config"].pop("scale")
+        values["preprocessing"]["spread"] = values["preprocessing"].pop("scale")
+        for entry in values["history"]:
+            entry["waiting"] = entry.pop("data_wait")
+
+    change(copied, before)
+    assert open_run(copied) == now
