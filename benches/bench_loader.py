@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -56,6 +57,10 @@ def count(batches: Iterator[Batch]) -> int:
     return sum(len(labels) for _, labels in batches)
 
 
+def _epoch_of(loader: Any, images: by.Pictures, labels: NDArray[Any]) -> int:
+    return count(loader(by.opencv_one, images, labels, 0))
+
+
 def whole(batches: Iterator[Batch], images: by.Pictures) -> None:
     """Every sample once, in another order, its picture moved but with about as much ink."""
     found = [(pictures.copy(), labels.copy()) for pictures, labels in batches]
@@ -92,7 +97,7 @@ def test_loader(benchmark: Any, side: int) -> None:
                 "sample by sample, scipy", "baseline", COUNT, lambda: count(samplewise(by.scipy_one, images, labels, 0))
             ),
             *(
-                Contender(name, "peer", COUNT, lambda f=loader: count(f(by.opencv_one, images, labels, 0)), needs)
+                Contender(name, "peer", COUNT, partial(_epoch_of, loader, images, labels), needs)
                 for name, (loader, needs) in peers.items()
             ),
             Contender("copying", "limit", COUNT, lambda: [np.take(images, k, 0, out, "clip") for k in order]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_decode(benchmark: Any, etl: Input) -> None:
     np.testing.assert_array_equal(numpy_levels(raw, starts[:slow], 17), expected)
     records = some(raw, slow)
     forms = [
-        Contender(f"{t} form", "form", count, lambda t=t: decode(raw, starts, 17, pixels, tier=t)) for t in tiers()[1:]
+        Contender(f"{t} form", "form", count, partial(decode, raw, starts, 17, pixels, tier=t)) for t in tiers()[1:]
     ]
     race(
         benchmark,
@@ -129,12 +130,12 @@ def test_decode_and_resize(benchmark: Any, etl: Input, size: int) -> None:
     np.testing.assert_array_equal(out[:slow][differing], expected[differing] + 1)
     peers = []
     for name, (peer, needs, tolerance) in PEERS.items():
-        contender = Contender(name, "peer", slow, lambda peer=peer: peer(raw, starts[:slow], size), needs)
+        contender = Contender(name, "peer", slow, partial(peer, raw, starts[:slow], size), needs)
         peers.append(contender)
         if all(map(_is_here, needs)):
             assert np.abs(contender.run() - expected).mean() <= tolerance, name
     forms = [
-        Contender(f"{t} form", "form", count, lambda t=t: resize_records(raw, starts, 127, 128, out, tier=t))
+        Contender(f"{t} form", "form", count, partial(resize_records, raw, starts, 127, 128, out, tier=t))
         for t in tiers()[1:]
     ]
     race(

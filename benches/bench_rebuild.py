@@ -100,7 +100,7 @@ def test_time_grows_linearly_and_memory_not_at_all(benchmark: Any, etl: Input, t
         runs = []
         for _ in range(3 if etl.full else 1):
             shutil.rmtree(tmp_path / "out", ignore_errors=True)
-            arguments = [sys.executable, "-c", MEASURE, tmp_path / "out", *files[:number]]
+            arguments = [sys.executable, "-c", MEASURE, str(tmp_path / "out"), *map(str, files[:number])]
             runs.append(json.loads(subprocess.run(arguments, capture_output=True, check=True, text=True).stdout))
         points.append({"files": number, **min(runs, key=lambda run: float(run["seconds"]))})
     benchmark.extra_info["scaling"] = points
@@ -115,7 +115,16 @@ def test_time_grows_linearly_and_memory_not_at_all(benchmark: Any, etl: Input, t
 
 def test_fresh_process(benchmark: Any, etl: Input, tmp_path: Path) -> None:
     """`fastetl build` for hiragana, warm: wall and processor time of the process, start-up and all."""
-    arguments = [sys.executable, "-m", "fastetl_cli.main", "build", etl.folder, tmp_path / "out", "--size", "32"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "fastetl_cli.main",
+        "build",
+        str(etl.folder),
+        str(tmp_path / "out"),
+        "--size",
+        "32",
+    ]
     walls = []
 
     def run() -> None:

@@ -104,7 +104,8 @@ def one_by_one(package: Package, images: NDArray[np.uint8], output: str, precisi
 
 def _max_pool(x: jax.Array, n: int) -> jax.Array:
     """The network's pooling as a window's reduction, without the six axes that Core ML does not have."""
-    return nnx.max_pool(x, (n, n), strides=(n, n))
+    pooled: jax.Array = nnx.max_pool(x, (n, n), strides=(n, n))
+    return pooled
 
 
 def _stablehlo(network: m.Network) -> Any:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
@@ -43,17 +44,17 @@ def in_flax(config: TrainConfig, spec: Preprocessing, classes: int, steps: int) 
 
     network = nnx.eval_shape(make)
     state, run, evaluate = first_state(make, config, steps), make_step(network, config, steps), make_eval(network)
-    loss = None
+    loss: jax.Array | None = None
 
     def step(pictures: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
         nonlocal state, loss
         before = loss
-        state, loss = run(state, pictures.copy(), labels.copy())
+        state, loss = run(state, jnp.asarray(pictures.copy()), jnp.asarray(labels.copy()))
         if before is not None:
             before.block_until_ready()  # one step ahead, as in training
 
     def read(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
-        return predict(lambda part: evaluate(state["average"], part), pictures).argmax(1)
+        return np.asarray(predict(lambda part: evaluate(state["average"], part), pictures).argmax(1))
 
     return step, read
 

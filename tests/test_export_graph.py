@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from export.config import ExportConfig, Precision
 from export.errors import ExportError
@@ -200,6 +201,8 @@ def test_reference_holds_what_flax_says() -> None:
 def test_network_that_answers_with_no_numbers_is_refused() -> None:
     network = random_network()
     block = network.blocks[-1]
+    assert isinstance(block, nnx.Linear)
+    assert block.bias is not None
     block.bias[...] = block.bias[...] * jnp.nan
     with pytest.raises(ExportError, match="not a number"):
         flax_logits(network, 1)(np.zeros((1, 32, 32), np.uint8))

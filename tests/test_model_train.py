@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -153,8 +154,8 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
     sure = []
     for answers in (labels, np.full(32, 8, np.int32)):
         for _ in range(30):
-            state, _ = step(state, pictures, answers)
-        sure.append(float(jax.nn.softmax(read(state["average"], pictures)).max(1).mean()))
+            state, _ = step(state, jnp.asarray(pictures), jnp.asarray(answers))
+        sure.append(float(jax.nn.softmax(read(state["average"], jnp.asarray(pictures))).max(1).mean()))
     assert sure[1] < 0.6 * sure[0]
     assert int(state["characters"]) == 30 * 32
     run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25)).run

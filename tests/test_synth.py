@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
@@ -17,19 +19,22 @@ from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, writ
 from fastetl.synth.order import KANJI, ORDER, readings
 from fastetl.synth.raster import draw
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import choose_glyphs, write
+from fastetl.synth.writing import Ink, choose_glyphs, write
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
 
 
-def levels(records):
+Made = tuple[Path, list[tuple[int, int]]]
+
+
+def levels(records: Any) -> NDArray[np.uint8]:
     image = records["image"]
     return np.stack([image >> 4, image & 15], -1).reshape(len(image), 127, 128)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, int]]]:
     """One file and the model pattern of seed 5, and what `progress` was told."""
     seen: list[tuple[int, int]] = []
     out = tmp_path_factory.mktemp("synth") / "etl"
@@ -38,11 +43,11 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def file(made):
+def file(made: Made) -> NDArray[Any]:
     return np.fromfile(made[0] / "ETL8G_01", ETL8G.dtype).reshape(5, -1)
 
 
-def test_the_order_is_the_genuine_one_where_it_is_known():
+def test_the_order_is_the_genuine_one_where_it_is_known() -> None:
     assert {c: ORDER.index(c) for c in KNOWN} == KNOWN
     assert len(ORDER) == len(set(ORDER)) == ETL8G.data_set
     kana = [c for c in ORDER if c in HIRAGANA.characters]
@@ -51,7 +56,7 @@ def test_the_order_is_the_genuine_one_where_it_is_known():
     assert len(KANJI) == 881
 
 
-def test_readings_mislead_as_the_genuine_ones_do():
+def test_readings_mislead_as_the_genuine_ones_do() -> None:
     by_reading = {c for c, r in zip(ORDER, readings(), strict=True) if b".HIRA" in r}
     assert set(HIRAGANA.characters) ^ by_reading == {"を", "平", "開"}
     reading = dict(zip(ORDER, readings(), strict=True))
@@ -60,7 +65,7 @@ def test_readings_mislead_as_the_genuine_ones_do():
     assert all(len(r) == 8 for r in readings())
 
 
-def test_headers_are_filled_as_in_a_genuine_record(file):
+def test_headers_are_filled_as_in_a_genuine_record(file: NDArray[Any]) -> None:
     records = file[3]
     assert tuple(jis_to_char(code) for code in records["code"].tolist()) == ORDER
     assert set(records["sex"].tolist()) in ({1}, {2})
@@ -73,7 +78,7 @@ def test_headers_are_filled_as_in_a_genuine_record(file):
     assert len(places) == len(ORDER)
 
 
-def test_levels_are_as_dim_as_in_a_scan(file):
+def test_levels_are_as_dim_as_in_a_scan(file: NDArray[Any]) -> None:
     pixels = levels(file.ravel())
     ink = pixels[pixels > 0]
     assert 0.7 < (pixels == 0).mean() < 0.99
@@ -81,14 +86,14 @@ def test_levels_are_as_dim_as_in_a_scan(file):
     assert (pixels.reshape(len(pixels), -1).max(1) > 2).all()
 
 
-def test_a_data_set_depends_on_seed_and_writer_alone(file):
+def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None:
     assert file.dtype == ETL8G.dtype
     assert np.array_equal(file[2], write_data_set(5, 2))
     for other in (write_data_set(6, 2), file[1]):
         assert not np.array_equal(file[2]["image"], other["image"])
 
 
-def test_writers_differ_more_than_one_writer_from_himself():
+def test_writers_differ_more_than_one_writer_from_himself() -> None:
     hands = [draw_style(np.random.default_rng([0, w])) for w in range(200)]
     pens = np.array([h.pen for h in hands])
     sizes = np.array([h.size for h in hands])
@@ -98,7 +103,7 @@ def test_writers_differ_more_than_one_writer_from_himself():
     assert sizes.max() > 0.85
 
 
-def test_no_character_leaves_the_frame():
+def test_no_character_leaves_the_frame() -> None:
     rng = np.random.default_rng(0)
     style = dataclasses.replace(draw_style(rng), size=0.98, place=(0.2, -0.2), sloppiness=1.8)
     ends = write(choose_glyphs(style, rng), style, rng).segments[:, :4]
@@ -107,15 +112,19 @@ def test_no_character_leaves_the_frame():
     assert ends[:, 1::2].max() < 126
 
 
-def pieces_of_paper(ink, place):
+def pieces_of_paper(ink: Ink, place: int) -> int:
     """How many connected pieces of paper the character at `place` leaves: the loops it closes, and the outside."""
     segments = ink.segments[ink.starts[place] : ink.starts[place + 1]]
-    alone = {"starts": np.array([0, len(segments)]), "neighbours": np.array([-1]), "shifts": ink.shifts[:1]}
+    alone: dict[str, Any] = {
+        "starts": np.array([0, len(segments)]),
+        "neighbours": np.array([-1]),
+        "shifts": ink.shifts[:1],
+    }
     drawn = draw(dataclasses.replace(ink, segments=segments, levels=ink.levels[:1], **alone))
-    return ndimage.label(levels({"image": drawn})[0] == 0)[1]
+    return int(ndimage.label(levels({"image": drawn})[0] == 0)[1])
 
 
-def closed_pieces(character, hands):
+def closed_pieces(character: str, hands: int) -> NDArray[np.int64]:
     closed = []
     for w in range(hands):
         rng = np.random.default_rng([9, w])
@@ -125,11 +134,11 @@ def closed_pieces(character, hands):
 
 
 @pytest.mark.parametrize(("with_loop", "without"), [("ぬ", "め"), ("る", "ろ")])
-def test_loops_stay_open(with_loop, without):
+def test_loops_stay_open(with_loop: str, without: str) -> None:
     assert closed_pieces(with_loop, 12).mean() > closed_pieces(without, 12).mean() + 0.2
 
 
-def test_a_bent_to_joining_takes_up_joined_forms():
+def test_a_bent_to_joining_takes_up_joined_forms() -> None:
     strokes_of = {
         joined: len(choose_glyphs(WriterStyle(joined=joined), np.random.default_rng(0)).length)
         for joined in (-4.0, 4.0)
@@ -137,14 +146,14 @@ def test_a_bent_to_joining_takes_up_joined_forms():
     assert strokes_of[4.0] < strokes_of[-4.0] - 10
 
 
-def test_the_model_pattern_is_upright_centred_and_always_the_same(made):
+def test_the_model_pattern_is_upright_centred_and_always_the_same(made: Made) -> None:
     pattern = np.fromfile(made[0] / "ETL8G_33", ETL8G.dtype)
     assert np.array_equal(pattern, write_model_pattern())
     column = levels(pattern[:1])[0].sum(0)
     assert abs(column @ np.arange(128) / column.sum() - 63.5) < 8
 
 
-def test_synthesize_writes_whole_files_that_are_recognized(made):
+def test_synthesize_writes_whole_files_that_are_recognized(made: Made) -> None:
     out, seen = made
     assert seen == [(k, 6) for k in range(1, 7)]
     assert sorted(p.name for p in out.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01", "ETL8G_33"]
@@ -155,19 +164,19 @@ def test_synthesize_writes_whole_files_that_are_recognized(made):
     assert found == [("ETL8G", 4780, False), ("ETL8G", 956, True)]
 
 
-def test_an_existing_folder_is_kept(tmp_path: Path):
+def test_an_existing_folder_is_kept(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="exists already"):
         synthesize(tmp_path, SynthConfig(files=1))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("config", [{"files": 0}, {"files": 33}, {"seed": -1}])
-def test_options_out_of_range_are_refused(config):
+def test_options_out_of_range_are_refused(config: dict[str, Any]) -> None:
     with pytest.raises(FastetlError, match="expected"):
         SynthConfig(**config)
 
 
-def test_missing_strokes_are_told_in_one_line(monkeypatch):
+def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strokes, "find_spec", lambda name: None)
     strokes._folder.cache_clear()
     with pytest.raises(FastetlError, match="pip install kanjivg"):

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from fastetl.kernels.strokes import draw_characters
 from fastetl.synth.raster import draw_plainly
 from fastetl.synth.writing import HEIGHT, WIDTH, Ink
 
 
-def kernel(ink: Ink):
+def kernel(ink: Ink) -> NDArray[np.uint8]:
     out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
     canvas = np.empty((2, HEIGHT, WIDTH), np.float32)
     draw_characters(ink.segments, ink.starts, ink.neighbours, ink.shifts, ink.levels, ink.grain, ink.blur, canvas, out)
     return out
 
 
-def levels(packed):
+def levels(packed: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.stack([packed >> 4, packed & 15], -1).reshape(len(packed), HEIGHT, WIDTH).astype(int)
 
 
-def inked(segments, level=9.0, blur=0.0, **more) -> Ink:
-    segments = np.array(segments, np.float32).reshape(-1, 7)
-    one = {"starts": np.array([0, len(segments)]), "neighbours": np.array([-1]), "shifts": np.zeros((1, 2), np.float32)}
+def inked(rows: Sequence[Sequence[float]], level: float = 9.0, blur: float = 0.0, **more: NDArray[Any]) -> Ink:
+    segments = np.array(rows, np.float32).reshape(-1, 7)
+    nowhere = np.zeros((1, 2), np.float32)
+    one: dict[str, Any] = {"starts": np.array([0, len(segments)]), "neighbours": np.array([-1]), "shifts": nowhere}
     level_of_each = np.array([level], np.float32)
     return Ink(segments, **(one | more), levels=level_of_each, grain=np.ones(64, np.float32), blur=blur)
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_kernel_and_twin_agree(seed):
+def test_kernel_and_twin_agree(seed: int) -> None:
     rng = np.random.default_rng(seed)
     # Ends beyond the frame and points without length are drawn too.
     segments = np.concatenate(
@@ -53,7 +58,7 @@ def test_kernel_and_twin_agree(seed):
     assert difference.sum() <= 10
 
 
-def test_a_capsule_has_its_width_and_length():
+def test_a_capsule_has_its_width_and_length() -> None:
     drawn = levels(kernel(inked([[40, 60, 80, 60, 3, 3, 1]])))[0]
     assert np.array_equal(np.flatnonzero(drawn[:, 60]), np.arange(57, 64))
     assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))
@@ -61,14 +66,14 @@ def test_a_capsule_has_its_width_and_length():
     assert drawn[60, 60] == 9
 
 
-def test_ink_is_combined_by_maximum_and_paper_is_zero():
+def test_ink_is_combined_by_maximum_and_paper_is_zero() -> None:
     once = inked([[40, 60, 80, 60, 3, 3, 1]])
     twice = inked([[40, 60, 80, 60, 3, 3, 1]] * 2)
     assert np.array_equal(kernel(once), kernel(twice))
     assert (levels(kernel(once))[0][:50] == 0).all()
 
 
-def test_only_the_shifted_part_of_a_neighbour_shows():
+def test_only_the_shifted_part_of_a_neighbour_shows() -> None:
     segments = [[40, 60, 80, 60, 3, 3, 1]]
     apart = inked(segments, neighbours=np.array([0]), shifts=np.array([[100.0, 0]], np.float32))
     drawn = levels(kernel(apart))[0]
@@ -78,7 +83,7 @@ def test_only_the_shifted_part_of_a_neighbour_shows():
     assert near[60, 100:].all()
 
 
-def test_blur_keeps_the_ink_and_spreads_it():
+def test_blur_keeps_the_ink_and_spreads_it() -> None:
     sharp = levels(kernel(inked([[64, 64, 64, 64, 0.5, 0.5, 1]], level=15)))[0]
     soft = levels(kernel(inked([[64, 64, 64, 64, 0.5, 0.5, 1]], level=15, blur=0.25)))[0]
     assert np.count_nonzero(sharp) == 1
