@@ -16,22 +16,41 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError, message
 
-__all__ = ["HIRAGANA", "HIRAGANA_SMALL", "NAMES", "Charset", "char_to_jis", "jis_to_char", "named_or_file"]
+__all__ = [
+    "DIGITS",
+    "ETL9",
+    "HIRAGANA",
+    "HIRAGANA_SMALL",
+    "KANA",
+    "KATAKANA",
+    "LATIN",
+    "NAMES",
+    "Charset",
+    "char_to_jis",
+    "jis_to_char",
+    "named_or_file",
+    "one_shape",
+]
 
-NAMES = ("hiragana", "hiragana-small", "kanji", "all")
 _SMALL = "っゃゅょ"
 _ABSENT = "ぁぃぅぇぉゎゐゑ"  # in row 4 of JIS X 0208, but not collected by ETL8 and ETL9
+_SMALL_KATAKANA = "ァィゥェォッャュョ"
+_RARE = "ヮヰヱヴヵヶ"  # of row 5
+_PAIRS = str.maketrans("ヘベペ", "へべぺ")
+_ROW_3 = 0x23  # holds digits and Latin letters, at their ASCII places
 
 
 @cache
 def jis_to_char(code: int) -> str | None:
     """The character of a JIS X 0208 code (two bytes, 0x2121–0x7e7e), or None where the table has a hole.
 
-    The code plus 0x8080 is EUC-JP.
+    The code plus 0x8080 is EUC-JP. Digits and Latin letters (row 3) are ASCII's, as people type them.
     """
     high, low = code >> 8, code & 0xFF
     if not (0x21 <= high <= 0x7E and 0x21 <= low <= 0x7E):
         return None
+    if high == _ROW_3 and chr(low).isalnum():
+        return chr(low)
     try:
         return bytes((high | 0x80, low | 0x80)).decode("euc_jp")
     except UnicodeDecodeError:
@@ -40,7 +59,9 @@ def jis_to_char(code: int) -> str | None:
 
 @cache
 def char_to_jis(character: str) -> int | None:
-    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208."""
+    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208; ASCII's digits and letters are."""
+    if character.isascii() and character.isalnum():
+        return _ROW_3 << 8 | ord(character)
     try:
         raw = character.encode("euc_jp")
     except UnicodeEncodeError:
@@ -87,18 +108,38 @@ class Charset:
         return {c: k for k, c in enumerate(self.characters)}
 
 
-def _hiragana(without: str) -> tuple[str, ...]:
-    row = (jis_to_char(code) for code in range(0x2421, 0x2474))
-    return tuple(c for c in row if c is not None and c not in without)
-
-
-HIRAGANA = Charset("hiragana", _hiragana(_ABSENT + _SMALL))
-HIRAGANA_SMALL = Charset("hiragana-small", _hiragana(_ABSENT))
+def _row(first: int, last: int, without: str = "") -> tuple[str, ...]:
+    found = (jis_to_char(code) for code in range(first, last + 1))
+    return tuple(c for c in found if c is not None and c not in without)
 
 
 def is_kanji(code: int) -> bool:
     """Whether a JIS X 0208 code lies in the kanji rows (0x30–0x74)."""
     return 0x30 <= code >> 8 <= 0x74
+
+
+HIRAGANA = Charset("hiragana", _row(0x2421, 0x2473, _ABSENT + _SMALL))
+"""The 71 hiragana that ETL8 and ETL9 hold, without small ones."""
+HIRAGANA_SMALL = Charset("hiragana-small", _row(0x2421, 0x2473, _ABSENT))
+"""The 75 hiragana that ETL8 holds: `HIRAGANA` with っゃゅょ."""
+KATAKANA = Charset("katakana", _row(0x2521, 0x2576, _SMALL_KATAKANA + _RARE))
+"""The 71 katakana that answer to `HIRAGANA`."""
+KANA = Charset("kana", (*_row(0x2421, 0x2473, "ゎゐゑ"), *_row(0x2521, 0x2576, "ヮヰヱヵヶ"), "ー"))
+"""What kana words are written with today: hiragana and katakana with their small ones, ヴ and ー, 162 in all."""
+DIGITS = Charset("digits", _row(0x2330, 0x2339))
+LATIN = Charset("latin", _row(0x2341, 0x237A))
+"""Capital and small letters, 52."""
+ETL9 = Charset("etl9", (*HIRAGANA.characters, *_row(0x3021, 0x4F53)))
+"""What ETL9 holds: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
+
+_NAMED = {c.name: c for c in (HIRAGANA, HIRAGANA_SMALL, KATAKANA, KANA, DIGITS, LATIN, ETL9)}
+_FOUND = ("kanji", "all")
+NAMES = (*_NAMED, *_FOUND)
+
+
+def one_shape(character: str) -> str:
+    """The character that stands for all of its shape: へ, べ and ぺ stand for ヘ, ベ and ペ, written alike by all."""
+    return character.translate(_PAIRS)
 
 
 def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
@@ -109,11 +150,9 @@ def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
     Raises FastetlError for an unknown name, an unreadable file, a character that appears twice or is not in
     JIS X 0208.
     """
-    if name == "hiragana":
-        return HIRAGANA
-    if name == "hiragana-small":
-        return HIRAGANA_SMALL
-    if name in ("kanji", "all"):
+    if name in _NAMED:
+        return _NAMED[name]
+    if name in _FOUND:
         codes = sorted({c for c in found if name == "all" or is_kanji(c)})
         characters = tuple(c for c in map(jis_to_char, codes) if c is not None)
         if not characters:

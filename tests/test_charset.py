@@ -4,7 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, Charset, char_to_jis, jis_to_char, named_or_file
+from fastetl.charset import (
+    DIGITS,
+    ETL9,
+    HIRAGANA,
+    HIRAGANA_SMALL,
+    KANA,
+    KATAKANA,
+    LATIN,
+    NAMES,
+    Charset,
+    char_to_jis,
+    jis_to_char,
+    named_or_file,
+    one_shape,
+)
 from fastetl.errors import FastetlError
 
 
@@ -17,6 +31,27 @@ def test_the_71_and_the_75() -> None:
     assert list(HIRAGANA.codes) == sorted(HIRAGANA.codes)
 
 
+def test_katakana_answer_to_hiragana() -> None:
+    assert "".join(KATAKANA.characters).translate({k: k - 96 for k in range(0x30A1, 0x30F7)}) == "".join(
+        HIRAGANA.characters
+    )
+    assert set(HIRAGANA.characters) | set(KATAKANA.characters) | set("っゃゅょぁぃぅぇぉ") < set(KANA.characters)
+    assert set("ッャュョァィゥェォヴー") < set(KANA.characters)
+    assert len(KANA) == 71 + 9 + 71 + 9 + 2
+
+
+def test_the_other_names() -> None:
+    assert "".join(DIGITS.characters) == "0123456789"
+    assert (len(LATIN), LATIN.characters[0], LATIN.characters[-1]) == (52, "A", "z")
+    assert len(ETL9) == 71 + 2965
+    assert [named_or_file(n).name for n in NAMES[:-2]] == list(NAMES[:-2])
+    assert all(charset.codes.all() for charset in (KANA, DIGITS, LATIN, ETL9))
+
+
+def test_three_hiragana_have_the_shapes_of_katakana() -> None:
+    assert "".join(map(one_shape, "へべぺヘベペはハ")) == "へべぺへべぺはハ"
+
+
 def test_jis_and_back_for_the_whole_table() -> None:
     codes = [high << 8 | low for high in range(0x21, 0x7F) for low in range(0x21, 0x7F)]
     characters = {code: jis_to_char(code) for code in codes}
@@ -27,6 +62,7 @@ def test_jis_and_back_for_the_whole_table() -> None:
     assert jis_to_char(0x2021) is None
     assert char_to_jis("ｱ") is None  # half-width katakana is another table
     assert char_to_jis("😀") is None
+    assert (jis_to_char(0x2337), char_to_jis("7"), char_to_jis("７")) == ("7", 0x2337, 0x2337)
 
 
 def test_traps_are_not_hiragana() -> None:
@@ -48,7 +84,7 @@ def test_kanji_and_all_are_what_is_found() -> None:
     ("content", "expected"),
     [
         ("あいあ".encode(), "more than once"),
-        ("あA😀".encode(), "U\\+0041"),
+        ("あA😀".encode(), "U\\+1F600"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b" \n", "empty"),
     ],

@@ -38,7 +38,8 @@ class BuildConfig:
     """What to take from the files, and how."""
 
     charset: str = "hiragana"
-    """hiragana (71), hiragana-small (75), kanji, all, or a text file of characters."""
+    """hiragana (71), hiragana-small (75), katakana (71), kana (162), digits, latin, etl9 (3,036), kanji or all (what
+    the files hold), or a text file of characters."""
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
