@@ -132,7 +132,7 @@ def measure(variant: Variant, data: Sequence[Dataset], sets: Sequence[Path], pic
     data = [_reduced(d, variant.size) for d in data]
     # As many pictures for each, however many writers they are by.
     trained_on = sum(len(d.split(valid=BASE.valid, test=BASE.test, seed=BASE.split_seed).train) for d in data)
-    writers = sum(len(np.unique(d.writers)) for d in data) * (1 - BASE.valid - BASE.test)
+    writers = sum(len(np.unique(d.groups)) for d in data) * (1 - BASE.valid - BASE.test)
     share = min(1.0, variant.config.writers * len(data) / writers) if variant.config.writers else 1.0
     config = dataclasses.replace(variant.config, epochs=max(1, round(pictures / (trained_on * share))))
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
 labels.npy    uint16 (N,), classes: indices into the charset
-records.npz   where each picture came from: source file, record, writer, code, sheet, evaluation, sex, age …
+records.npz   where each picture came from: source file, record, group, code, sheet, evaluation, sex, age …
 dataset.json  format version, charset, preprocessing, sources with sizes and fingerprints, counts, command
 """
 
@@ -23,7 +23,8 @@ from fastetl.preprocessing import Preprocessing, resize
 
 __all__ = ["FORMAT", "Dataset", "Split", "load_labelled", "open_dataset"]
 
-FORMAT = 1
+FORMAT = 2
+_OLDER = {1: "writer"}  # format 1 called the group so
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures of single characters with their classes and writers.
+    """Pictures of single characters with their classes and groups.
 
-    images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,). writers: int32 (N,), −1 where unknown.
+    images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,). groups: int32 (N,), −1 where
+    unknown: a writer where the files tell writers, a data set where they do not; a split keeps a group together.
     records: one array of length N for each header field that was kept.
     """
 
     name: str
     images: NDArray[np.uint8]
     labels: NDArray[np.uint16]
-    writers: NDArray[np.int32]
+    groups: NDArray[np.int32]
     charset: Charset
     preprocessing: Preprocessing
     records: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -61,31 +63,33 @@ class Dataset:
             self,
             images=np.ascontiguousarray(self.images[indices]),
             labels=self.labels[indices],
-            writers=self.writers[indices],
+            groups=self.groups[indices],
             records={k: v[indices] for k, v in self.records.items()},
         )
 
     def split(
         self,
         *,
-        by: Literal["writer", "sample"] = "writer",
+        by: Literal["group", "sample"] = "group",
         valid: float = 0.1,
         test: float = 0.2,
         seed: int = 0,
     ) -> Split:
-        """Divide into train, valid and test; with `by="writer"` no writer is in two parts.
+        """Divide into train, valid and test; with `by="group"` no group is in two parts.
 
-        The fractions are of writers (at least one each, if the fraction is over 0) or of samples. `by="sample"`
-        mixes writers and so flatters every figure measured on it; it is there to compare with the tutorial.
+        The fractions are of groups (at least one each, if the fraction is over 0) or of samples. `by="sample"`
+        mixes groups and so flatters every figure measured on it; it is there to compare with the tutorial.
 
-        Raises FastetlError if the fractions do not fit or there are too few writers.
+        Raises FastetlError for another `by`, fractions that do not fit, or too few groups.
         """
+        if by not in ("group", "sample"):
+            raise FastetlError(message("split: wrong by", expected="group or sample", found=repr(by), do="correct it"))
         if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
             raise FastetlError(f"split: valid {valid} and test {test} must be at least 0 and sum to less than 1")
-        if by == "writer":
-            if len(self.writers) and int(self.writers.min()) < 0:
-                raise FastetlError(f"{self.name}: the writers are not known. Split by sample")
-            groups, group = np.unique(self.writers, return_inverse=True)
+        if by == "group":
+            if len(self.groups) and int(self.groups.min()) < 0:
+                raise FastetlError(f"{self.name}: the groups are not known. Split by sample")
+            groups, group = np.unique(self.groups, return_inverse=True)
             count = len(groups)
         else:
             group = np.arange(len(self))
@@ -129,7 +133,7 @@ def open_dataset(path: str | Path) -> Dataset:
         raise FastetlError(message("no dataset here", file=path, expected="a directory", do="build one"))
     try:
         about = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
+        if about["format"] != FORMAT and about["format"] not in _OLDER:
             raise FastetlError(
                 message("dataset of another format", file=path, expected=FORMAT, found=about["format"], do="rebuild it")
             )
@@ -149,12 +153,15 @@ def open_dataset(path: str | Path) -> Dataset:
         raise FastetlError(
             message("cannot read", file=path / "records.npz", found=error, do="build it again")
         ) from error
+    group = _OLDER.get(about["format"], "group")
+    if group in records:
+        records["group"] = records.pop(group).astype(np.int32)
     expected = (count, preprocessing.size, preprocessing.size)
     if images.shape != expected:
         raise FastetlError(
             message("wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again")
         )
-    if {len(labels), *map(len, records.values())} != {count} or "writer" not in records:
+    if {len(labels), *map(len, records.values())} != {count} or "group" not in records:
         raise FastetlError(message("arrays of different lengths", file=path, expected=count, do="build it again"))
     if count and int(labels.max()) >= len(charset):
         raise FastetlError(
@@ -167,8 +174,7 @@ def open_dataset(path: str | Path) -> Dataset:
                 do="build it again",
             )
         )
-    writers = records["writer"].astype(np.int32)
-    return Dataset(path.name, images, labels, writers, charset, preprocessing, records, about)
+    return Dataset(path.name, images, labels, records["group"], charset, preprocessing, records, about)
 
 
 def write_dataset(

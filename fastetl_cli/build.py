@@ -28,7 +28,7 @@ class Build(Command):
             show_json(result)
             return 0
         say(
-            f"{result.out}: {result.images:,} pictures of {result.classes} characters by {result.writers} writers, "
+            f"{result.out}: {result.images:,} pictures of {result.classes} characters of {result.groups} groups, "
             f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
         )
         if result.missing:

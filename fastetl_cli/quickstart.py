@@ -91,7 +91,7 @@ class Quickstart(Command):
         with clock.step("build"):
             with bar("building") as progress:
                 built = build([source], folder / "dataset", BuildConfig(), overwrite=again, progress=progress)
-            notes.print(f"{built.images:,} pictures by {built.writers} writers")
+            notes.print(f"{built.images:,} pictures of {built.groups} writers")
             data = open_dataset(folder / "dataset")
             write_sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=again)
         with clock.step("train"):

@@ -16,7 +16,7 @@ from fastetl.preprocessing import normalize
 
 __all__ = ["BaselineResult", "baselines"]
 
-By = Literal["writer", "sample"]
+By = Literal["group", "sample"]
 Pixels = Literal["as stored", "framed"]
 
 
@@ -26,7 +26,7 @@ class BaselineResult:
 
     algorithm: str
     by: By
-    """`writer`: on writers never trained on. `sample`: the tutorial's random split, which mixes writers."""
+    """`group`: on groups never trained on. `sample`: the tutorial's random split, which mixes writers."""
     pixels: Pixels
     """`framed`: polarity, contrast and framing come first, as for the network."""
     train: int
@@ -42,7 +42,7 @@ def baselines(
     Raises FastetlError if the writers are not known or too few.
     """
     results: list[BaselineResult] = []
-    splits: tuple[By, By] = ("writer", "sample")
+    splits: tuple[By, By] = ("group", "sample")
     stored = dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     kinds: dict[Pixels, NDArray[np.float32]] = {"as stored": stored}
     if dataset.preprocessing.framing != "none":

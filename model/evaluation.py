@@ -153,7 +153,7 @@ def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
             f" {run.charset.name} ({len(run.charset)}). Build it with the same --charset"
         )
     part, indices = _part(run, dataset)
-    labels, writers = dataset.labels[indices].astype(np.int64), dataset.writers[indices]
+    labels, writers = dataset.labels[indices].astype(np.int64), dataset.groups[indices]
     pictures = dataset.images if part == "all" else dataset.images[indices]
     logits = run.predict(pictures)
     answers = logits.argmax(1)

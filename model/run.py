@@ -54,7 +54,7 @@ def unfinished(path: Path) -> Path:
 def fingerprint(dataset: Dataset) -> str:
     """Hash of pictures, labels and writers: 128 bits, as hex digits."""
     digest = hashlib.blake2b(digest_size=16)
-    for array in (dataset.images, dataset.labels, dataset.writers):
+    for array in (dataset.images, dataset.labels, dataset.groups):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
@@ -123,7 +123,7 @@ class Run:
         mark = fingerprint(dataset)
         for known in self.data:
             if known.fingerprint == mark:
-                parts = (np.flatnonzero(np.isin(dataset.writers, w)) for w in (known.train, known.valid, known.test))
+                parts = (np.flatnonzero(np.isin(dataset.groups, w)) for w in (known.train, known.valid, known.test))
                 return Split(*parts)
         return None
 

@@ -150,19 +150,19 @@ def train(
 
 def _split(dataset: Dataset, config: TrainConfig) -> Split:
     """By writer; with `writers`, only the first so many of the shuffled training writers."""
-    split = dataset.split(by="writer", valid=config.valid, test=config.test, seed=config.split_seed)
+    split = dataset.split(by="group", valid=config.valid, test=config.test, seed=config.split_seed)
     if not config.writers:
         return split
-    writers = np.unique(dataset.writers[split.train])
+    writers = np.unique(dataset.groups[split.train])
     if config.writers > len(writers):
         raise ModelError(f"{dataset.name}: {len(writers)} training writers; expected {config.writers}. Ask for fewer")
     chosen = np.random.default_rng([config.split_seed, len(writers)]).permutation(writers)[: config.writers]
-    return dataclasses.replace(split, train=split.train[np.isin(dataset.writers[split.train], chosen)])
+    return dataclasses.replace(split, train=split.train[np.isin(dataset.groups[split.train], chosen)])
 
 
 def _described(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Split]) -> tuple[TrainedOn, ...]:
     def writers(dataset: Dataset, part: NDArray[np.int64]) -> tuple[int, ...]:
-        return tuple(np.unique(dataset.writers[part]).tolist())
+        return tuple(np.unique(dataset.groups[part]).tolist())
 
     return tuple(
         TrainedOn(

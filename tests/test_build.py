@@ -84,7 +84,7 @@ def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> 
     etl_file("ETL8G_02", second)
     source = etl_file("ETL8G_01", first).parent
     result = build([source], tmp_path / "out", BuildConfig(size=16))
-    assert (result.images, result.classes, result.writers, result.missing) == (5 * 71, 71, 5, "")
+    assert (result.images, result.classes, result.groups, result.missing) == (5 * 71, 71, 5, "")
     data = open_dataset(tmp_path / "out")
     assert data.charset == HIRAGANA
     assert data.images.shape == (355, 16, 16)
@@ -93,7 +93,7 @@ def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> 
     where = int(data.records["record"][k]) + (len(first) if data.records["source"][k] == "ETL8G_02" else 0)
     assert joined["code"][where] == HIRAGANA.codes[data.labels[k]] == data.records["code"][k]
     assert joined["age"][where] == data.records["age"][k]
-    assert sorted(set(data.writers.tolist())) == [0, 1, 5, 6, 7]
+    assert sorted(set(data.groups.tolist())) == [0, 1, 5, 6, 7]
     assert data.about["sources"][0]["bytes"] == first.nbytes
 
 
@@ -108,7 +108,7 @@ def test_npz_is_the_tutorials_array(etl_file: Write, tmp_path: Path) -> None:
     assert (levels[33, 1, :, ::2] == packed >> 4).all()
     assert (levels[33, 1, :, 1::2] == packed & 15).all()
     short = etl_file("ETL8G_02", records[:-1])
-    with pytest.raises(FastetlError, match="'ん' by writer 6"):
+    with pytest.raises(FastetlError, match="'ん' of group 6"):
         build([short], tmp_path / "short.npz", BuildConfig(format="npz"))
     assert not (tmp_path / "short.npz").exists()
 
@@ -116,8 +116,8 @@ def test_npz_is_the_tutorials_array(etl_file: Write, tmp_path: Path) -> None:
 def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path: Path) -> None:
     folder = etl_file("ETL8G_01").parent
     model = etl_file("ETL8G_33", make_records(1))
-    assert build([folder], tmp_path / "a").writers == 2
-    assert build([folder], tmp_path / "b", BuildConfig(model_pattern=True)).writers == 3
+    assert build([folder], tmp_path / "a").groups == 2
+    assert build([folder], tmp_path / "b", BuildConfig(model_pattern=True)).groups == 3
     with pytest.raises(FastetlError, match="--model-pattern"):
         build([model], tmp_path / "c")
 
@@ -220,19 +220,19 @@ def test_a_damaged_dataset_is_named(etl_file: Write, tmp_path: Path, kind: str) 
     assert "\n" not in str(caught.value)
 
 
-def test_split_by_writer_shares_no_writer(etl_file: Write, tmp_path: Path) -> None:
+def test_split_by_group_shares_no_group(etl_file: Write, tmp_path: Path) -> None:
     build([etl_file(records=make_records(10))], tmp_path / "out", BuildConfig(size=8))
     data = open_dataset(tmp_path / "out")
     split = data.split(valid=0.1, test=0.3, seed=3)
-    parts = [set(data.writers[part].tolist()) for part in (split.train, split.valid, split.test)]
+    parts = [set(data.groups[part].tolist()) for part in (split.train, split.valid, split.test)]
     assert [len(p) for p in parts] == [6, 1, 3]
     assert len(set.union(*parts)) == 10
     again = data.split(valid=0.1, test=0.3, seed=4)
-    assert set(data.writers[again.test].tolist()) != parts[2]
+    assert set(data.groups[again.test].tolist()) != parts[2]
     mixed = data.split(by="sample", valid=0.1, test=0.3)
-    assert len(set(data.writers[mixed.test].tolist())) == 10
+    assert len(set(data.groups[mixed.test].tolist())) == 10
     with pytest.raises(FastetlError, match="too few"):
-        data.subset(np.flatnonzero(data.writers < 2)).split()
+        data.subset(np.flatnonzero(data.groups < 2)).split()
 
 
 def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
@@ -267,3 +267,19 @@ def test_layout_views_the_mapped_bytes_without_copying(etl_file: Write) -> None:
     file = recognize(etl_file())
     assert np.shares_memory(file.records, file.raw)
     assert file.records.dtype == ETL8G.dtype
+
+
+def test_a_dataset_of_format_1_opens(etl_file: Write, tmp_path: Path) -> None:
+    """Its column of groups was called `writer`."""
+    out = tmp_path / "out"
+    build([etl_file()], out, BuildConfig(size=16))
+    new = open_dataset(out)
+    edit(out, format=1)
+    with np.load(out / "records.npz") as stored:
+        records = {"writer" if k == "group" else k: stored[k] for k in stored.files}
+    np.savez(out / "records.npz", allow_pickle=False, **records)
+    old = open_dataset(out)
+    assert (old.groups == new.groups).all()
+    assert "writer" not in old.records
+    with pytest.raises(FastetlError, match="expected group or sample; found 'writers'"):
+        old.split(by="writers")  # type: ignore[arg-type]

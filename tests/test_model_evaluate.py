@@ -107,7 +107,7 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert (own.part, own.samples) == ("test", 16)
     assert own.writers is not None
     assert own.writers.worst_writer == run.data[0].test[0]
-    assert {tiny().writers[m.index] for m in own.mistakes} <= set(run.data[0].test)
+    assert {tiny().groups[m.index] for m in own.mistakes} <= set(run.data[0].test)
     assert (strangers.part, strangers.samples) == ("all", 128)
 
 
@@ -147,11 +147,11 @@ def test_baselines_beat_guessing_on_both_splits() -> None:
     told: list[tuple[int, int]] = []
     results = baselines(tiny(), progress=lambda done, total: told.append((done, total)))
     assert [(r.algorithm, r.pixels, r.by) for r in results[:5]] == [
-        ("guessing", "as stored", "writer"),
-        ("k nearest neighbours", "as stored", "writer"),
-        ("random forest", "as stored", "writer"),
-        ("k nearest neighbours", "framed", "writer"),
-        ("random forest", "framed", "writer"),
+        ("guessing", "as stored", "group"),
+        ("k nearest neighbours", "as stored", "group"),
+        ("random forest", "as stored", "group"),
+        ("k nearest neighbours", "framed", "group"),
+        ("random forest", "framed", "group"),
     ]
     assert [r.by for r in results[5:]] == ["sample"] * 5
     assert all(r.accuracy == 1 / 8 if r.algorithm == "guessing" else r.accuracy > 0.5 for r in results)

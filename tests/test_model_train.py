@@ -69,7 +69,7 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert sorted([*data.train, *data.valid, *data.test]) == list(range(8))
     split = run.split(tiny())
     assert split is not None
-    assert set(tiny().writers[split.train].tolist()) == set(data.train)
+    assert set(tiny().groups[split.train].tolist()) == set(data.train)
     assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
     assert run.split(tiny(seed=1)) is None
 
@@ -78,7 +78,7 @@ def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     """The pictures of the others may be anything: the weights are the same."""
     run = open_run(finished_run()[0])
     spoilt = tiny()
-    others = np.isin(spoilt.writers, run.data[0].test)
+    others = np.isin(spoilt.groups, run.data[0].test)
     spoilt.images[others] = 255 - spoilt.images[others]
     result = train(spoilt, tmp_path / "run", CONFIG)
     assert [e.loss for e in result.run.history] == [e.loss for e in run.history]

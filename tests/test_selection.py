@@ -61,7 +61,7 @@ CHANGES = st.lists(
 
 def has_a_second_sample(plan: Plan) -> bool:
     """A wanted character twice from one writer, which no sound file has: the one thing that the short way may miss."""
-    return any(len(set(zip(p.writers.tolist(), p.codes.tolist(), strict=True))) < len(p.index) for p in plan.parts)
+    return any(len(set(zip(p.groups.tolist(), p.codes.tolist(), strict=True))) < len(p.index) for p in plan.parts)
 
 
 @settings(
@@ -87,7 +87,7 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
         np.testing.assert_array_equal(a.index, b.index)
         np.testing.assert_array_equal(a.codes, b.codes)
         np.testing.assert_array_equal(a.labels, b.labels)
-        np.testing.assert_array_equal(a.writers, b.writers)
+        np.testing.assert_array_equal(a.groups, b.groups)
 
 
 def holds(plan: Plan) -> bool:

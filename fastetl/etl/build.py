@@ -46,7 +46,7 @@ class BuildConfig:
     """Take the model-pattern file (printed-style samples, not a writer) too."""
     format: Literal["dataset", "npz"] = "dataset"
     """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
-    classes × writers × 127 × 128)."""
+    classes × groups × 127 × 128)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class BuildResult:
     out: str
     images: int
     classes: int
-    writers: int
+    groups: int
     missing: str
     unknown_codes: int
     seconds: float
@@ -110,7 +110,7 @@ def _columns(parts: Sequence[Selection], headers: NDArray[Any]) -> dict[str, NDA
     out = {
         "source": np.repeat([p.file.path.name for p in parts], [len(p.index) for p in parts]),
         "record": np.concatenate([p.index for p in parts]).astype(np.int32),
-        "writer": np.concatenate([p.writers for p in parts]),
+        "group": np.concatenate([p.groups for p in parts]),
         "code": np.concatenate([p.codes for p in parts]),
     }
     for name in _KEPT:
@@ -151,7 +151,7 @@ def _write_dataset(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, 
         labels = np.concatenate([p.labels for p in plan.parts])
         about = {
             "set": plan.parts[0].file.layout.name,
-            "writers": plan.writers,
+            "groups": plan.groups,
             "sources": [_source(p.file) for p in plan.parts],
             "command": " ".join(["fastetl", *sys.argv[1:]]),
         }
@@ -162,14 +162,14 @@ def _write_dataset(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, 
 def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> None:
     from fastetl.kernels.decode import decode
 
-    writers = np.unique(np.concatenate([p.writers for p in plan.parts]))
+    writers = np.unique(np.concatenate([p.groups for p in plan.parts]))
     layout = plan.parts[0].file.layout
     levels = np.zeros((len(plan.charset), len(writers), layout.height, layout.width), np.uint8)
     filled = np.zeros((len(plan.charset), len(writers)), bool)
     raw, buffer = new_buffer(layout), np.empty((BLOCK, layout.height * layout.width // 2), np.uint16)
     starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
     labels = np.concatenate([p.labels for p in plan.parts])
-    columns = np.searchsorted(writers, np.concatenate([p.writers for p in plan.parts]))
+    columns = np.searchsorted(writers, np.concatenate([p.groups for p in plan.parts]))
     for here, records in _blocks(plan.parts, raw, progress):
         block = buffer[: len(records)]
         decode(raw, starts[: len(records)], 1, block)
@@ -179,9 +179,9 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
         k, w = np.argwhere(~filled)[0].tolist()
         raise FastetlError(
             message(
-                "the npz format needs every character from every writer",
+                "the npz format needs every character from every group",
                 file=out,
-                expected=f"{plan.charset.characters[k]!r} by writer {writers[w]}",
+                expected=f"{plan.charset.characters[k]!r} of group {writers[w]}",
                 found="no such record",
                 do="use --format dataset, or a smaller --charset",
             )
@@ -255,7 +255,7 @@ def _result(plan: Plan, out: Path, seconds: float) -> BuildResult:
         out=str(out),
         images=len(labels),
         classes=int(present.sum()),
-        writers=plan.writers,
+        groups=plan.groups,
         missing="".join(c for c, here in zip(plan.charset.characters, present.tolist(), strict=True) if not here),
         unknown_codes=sum(jis_to_char(code) is None for code in plan.seen),
         seconds=seconds,

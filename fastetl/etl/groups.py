@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fastetl.etl.files import EtlFile
 
-__all__ = ["data_sets", "number_writers"]
+__all__ = ["data_sets", "number_groups"]
 
 
 def data_sets(codes: NDArray[np.uint16]) -> NDArray[np.int32]:
@@ -37,11 +37,11 @@ def data_sets(codes: NDArray[np.uint16]) -> NDArray[np.int32]:
     return np.concatenate([[0], np.cumsum(falls)]).astype(np.int32)
 
 
-def number_writers(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
-    """Writer of each record of each file, from the data sets `within` each file.
+def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+    """Group of each record of each file, from the data sets `within` each file.
 
     Genuine numbering (5 × (file − 1) + data set for ETL8G) where the files' numbers allow it, otherwise counted
-    through, so that no two files share a writer.
+    through, so that no two files share a group.
     """
     counts = [int(w[-1]) + 1 if len(w) else 0 for w in within]
     numbers = [file.number for file in files]

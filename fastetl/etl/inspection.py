@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastetl.charset import jis_to_char
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.fingerprints import KNOWN, fingerprint
-from fastetl.etl.groups import data_sets, number_writers
+from fastetl.etl.groups import data_sets, number_groups
 
 __all__ = ["FileReport", "inspect"]
 
@@ -77,7 +77,7 @@ def inspect(paths: Sequence[str | Path], *, progress: Callable[[int, int], None]
     """
     files = find_files(map(Path, paths))
     codes = [file.records["code"].astype(np.uint16) for file in files]
-    writers = number_writers(files, [data_sets(c) for c in codes])
+    writers = number_groups(files, [data_sets(c) for c in codes])
     reports = []
     for k, (file, code, writer) in enumerate(zip(files, codes, writers, strict=True)):
         print_ = fingerprint(file.path)

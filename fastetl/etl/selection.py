@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastetl.charset import Charset, named_or_file
 from fastetl.etl.files import EtlFile
-from fastetl.etl.groups import data_sets, number_writers
+from fastetl.etl.groups import data_sets, number_groups
 
 __all__ = ["Plan", "Selection", "learn_order", "select", "select_by_order"]
 
@@ -28,14 +28,14 @@ class Selection:
     """The wanted records of one file, in file order.
 
     index: int64 (N,). codes: uint16 (N,), the code expected in each. labels: uint16 (N,), classes of the charset.
-    writers: int32 (N,).
+    groups: int32 (N,).
     """
 
     file: EtlFile
     index: NDArray[np.int64]
     codes: NDArray[np.uint16]
     labels: NDArray[np.uint16]
-    writers: NDArray[np.int32]
+    groups: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Plan:
     seen: tuple[int, ...]
 
     @property
-    def writers(self) -> int:
-        """How many writers wrote the selected records."""
+    def groups(self) -> int:
+        """How many groups the selected records are of."""
         # np.unique would do, but it loads numpy.ma, which a command that is done in half a second feels.
-        return int((np.bincount(np.concatenate([p.writers for p in self.parts])) > 0).sum())
+        return int((np.bincount(np.concatenate([p.groups for p in self.parts])) > 0).sum())
 
 
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
@@ -75,7 +75,7 @@ def select_by_order(files: list[EtlFile], name: str) -> Plan | None:
     places = np.flatnonzero(charset.class_of_code[order] >= 0)
     within = [np.arange(file.count // len(order), dtype=np.int32) for file in files]
     parts = []
-    for file, writers in zip(files, number_writers(files, within), strict=True):
+    for file, writers in zip(files, number_groups(files, within), strict=True):
         index = (np.arange(len(writers))[:, None] * len(order) + places).ravel()
         codes = np.tile(order[places], len(writers))
         labels = charset.class_of_code[codes].astype(np.uint16)
@@ -92,7 +92,7 @@ def select(files: list[EtlFile], name: str) -> Plan:
     seen = np.unique(np.concatenate(codes)).tolist()
     charset = named_or_file(name, seen)
     parts = []
-    for file, code, writer in zip(files, codes, number_writers(files, [data_sets(c) for c in codes]), strict=True):
+    for file, code, writer in zip(files, codes, number_groups(files, [data_sets(c) for c in codes]), strict=True):
         classes = charset.class_of_code[code]
         index = np.flatnonzero(classes >= 0)
         if len(index):
