@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastetl.charset import jis_to_char
 from fastetl.errors import FastetlError
@@ -14,6 +16,8 @@ from fastetl.etl.layouts import ETL8G, ETL9G
 from tests.conftest import make_records
 
 Write = Callable[..., Path]
+
+DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
 
 
 def test_layouts_match_the_published_offsets() -> None:
@@ -107,3 +111,26 @@ def test_other_names_are_counted_through(etl_file: Write) -> None:
     files = [recognize(etl_file(name)) for name in ("b", "a_99")]
     numbered = number_groups(files, [data_sets(f.records["code"]) for f in files])
     assert [(int(w[0]), int(w[-1])) for w in numbered] == [(0, 1), (2, 3)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sets=st.integers(1, 6),
+    damage=st.lists(st.tuples(st.sampled_from(DAMAGE), st.integers(0), st.integers(0))),
+)
+def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: list[tuple[str, int, int]]) -> None:
+    order = (0x3021 + np.random.default_rng(seed).permutation(135)).astype(np.uint16)
+    codes, true = np.tile(order, sets), np.arange(sets).repeat(135)
+    for kind, i, j in damage[: 2 * sets]:
+        a, b = i % len(codes), j % len(codes)
+        if kind == "lost":
+            codes, true = np.delete(codes, a), np.delete(true, a)
+        elif kind == "doubled":
+            codes, true = np.insert(codes, a, codes[b]), np.insert(true, a, -1)
+        elif kind == "swapped":
+            codes[[a, b]], true[[a, b]] = codes[[b, a]], -1
+        else:
+            codes[a], true[a] = 0xFFFF if kind == "unknown" else codes[b], -1
+    sound = true >= 0
+    assert (data_sets(codes, int(order[0]))[sound] == true[sound]).all()

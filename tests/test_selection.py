@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastetl.charset import HIRAGANA
@@ -67,6 +67,7 @@ def has_a_second_sample(plan: Plan) -> bool:
 @settings(
     max_examples=150 if tiers() else 30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example(first=[], second=[(swap, 1, 908)], sets=(1, 2))
 @given(first=CHANGES, second=CHANGES, sets=st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets: tuple[int, int]) -> None:
     (tmp_path / "wanted.txt").write_text(WANTED, encoding="utf-8")

@@ -1,40 +1,179 @@
-"""Who wrote which record. ETL files do not say: a new writer begins where a new data set begins."""
+"""Which data set each record of an ETL8 or ETL9 file is of. The files do not say: their order does.
+
+In a data set every character is written once, in the same order. The order is learnt from the file, and the file
+is then cut into runs that follow it. A run is kept, or left aside as displaced; what is chosen has the fewest
+records displaced, lost and doubled, so that a defect in one record moves no other record to another data set.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.files import EtlFile
 
-__all__ = ["data_sets", "number_groups"]
+__all__ = ["Alignment", "align", "data_sets", "number_groups"]
+
+_BACK = 40  # runs looked back at: so many defects may follow each other
+_MANY = 5000  # runs; from here on the file has no order worth the time
+_FEW = 5  # records that show where in the order a file begins
+_TRIED = 8  # data sets that may serve as the pattern of the others
 
 
-def data_sets(codes: NDArray[np.uint16]) -> NDArray[np.int32]:
-    """int32 (N,): which data set each record of one file belongs to, from 0.
+@dataclass(frozen=True)
+class Alignment:
+    """How a file follows its order.
 
-    In a data set every character is written once, in the same order. The order is learnt up to where characters
-    begin to come again, and a new data set begins where the records fall back in it by more than half its length
-    and stay there: a missing, doubled or displaced record does not split a writer, and files of any length work.
+    order: uint16 (L,), the codes of one data set. groups: int32 (N,), data set of each record, from 0, not falling
+    but at displaced records. rank: int64 (N,), place of each record's code in the order, −1 where it has none.
+    aside: int64, records that do not follow the order. expected: int64 (N,), the rank that each place should have.
     """
+
+    order: NDArray[np.uint16]
+    groups: NDArray[np.int32]
+    rank: NDArray[np.int64]
+    aside: NDArray[np.int64]
+    expected: NDArray[np.int64]
+
+
+def data_sets(codes: NDArray[np.uint16], first: int | None = None) -> NDArray[np.int32]:
+    """int32 (N,): which data set each record of one file belongs to, from 0."""
+    return align(codes, first).groups
+
+
+def align(codes: NDArray[np.uint16], first: int | None = None) -> Alignment:
+    """Learn the order of a file's codes, uint16 (N,), and follow it; a file may have any number of records.
+
+    first: the code that begins a data set, where the format says so; otherwise the beginning of the file does.
+    """
+    if not len(codes):
+        none = np.zeros(0, np.int64)
+        return Alignment(codes, np.zeros(0, np.int32), none, none, none)
+    order = _learn(codes)
+    if len(codes) > len(order):  # one data set begins where the file does
+        order = _turned(order, codes, first)
+    length = len(order)
+    rank = _ranks(order, codes)
+    begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
+    lengths = np.diff(np.append(begins, len(codes)))
+    kept, sets = _choose(rank[begins], lengths, length)
+    # Absolute place (data set × length + rank) of the first record of each kept run; all others count on from there.
+    place = np.full(len(codes), -1, np.int64)
+    for run, number in zip(kept, sets, strict=True):
+        first = int(begins[run])
+        place[first : first + lengths[run]] = number * length + int(rank[first]) + np.arange(lengths[run])
+    known = place >= 0
+    aside = np.flatnonzero(~known)
+    _place_aside(place, known, length)
+    groups = (place // length).astype(np.int32)
+    return Alignment(order, groups, rank, aside, place % length)
+
+
+def _place_aside(place: NDArray[np.int64], known: NDArray[np.bool_], length: int) -> None:
+    """Give each record that is set aside the place after the one before it, but none past the next kept record."""
+    count = np.arange(len(place))
+    if not known.any():
+        place[:] = count
+        return
+    last = np.maximum.accumulate(np.where(known, count, -1))
+    following = np.minimum.accumulate(np.where(known, count, len(place))[::-1])[::-1]
+    end = (int(place[known].max()) // length + 1) * length
+    limit = np.append(place, end)[following] - 1
+    at = np.where(last < 0, following, last)
+    place[:] = np.where(known, place, np.clip(place[at] + count - at, 0, np.maximum(limit, 0)))
+
+
+def _ranks(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.int64]:
+    table = np.full(65536, -1, np.int64)
+    table[order[::-1]] = np.arange(len(order))[::-1]
+    return table[codes]
+
+
+def _breaks(rank: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+    """bool (N − 1,): whether a record does not follow the one before it."""
+    follows = (rank[1:] - rank[:-1] == 1) | ((rank[1:] == 0) & (rank[:-1] == length - 1))
+    return np.asarray(~follows | (rank[1:] < 0) | (rank[:-1] < 0))
+
+
+def _learn(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The codes of one data set, each once: those of the data set that most of the file follows."""
     count = len(codes)
-    if not count:
-        return np.zeros(0, np.int32)
     is_first = np.zeros(count, bool)
     is_first[np.unique(codes, return_index=True)[1]] = True
     comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
-    length = int(comes_again[0]) if len(comes_again) else count
-    rank_of = np.full(65536, -1, np.int64)
-    rank_of[codes[:length][::-1]] = np.arange(length)[::-1]
-    rank = rank_of[codes]
-    # A code that the learnt order lacks stands where its predecessor stands.
-    known = np.maximum.accumulate(np.where(rank >= 0, np.arange(count), 0))
-    rank = np.maximum(rank[known], 0)
-    # The median of three neighbours passes over one displaced record.
-    padded = np.pad(rank, 1, mode="edge")
-    steady = np.median([padded[:-2], rank, padded[2:]], axis=0)
-    falls = np.diff(steady) < -(length / 2)
-    return np.concatenate([[0], np.cumsum(falls)]).astype(np.int32)
+    lengths = [int(comes_again[0]) if len(comes_again) else count]
+    sorted_ = np.argsort(codes, kind="stable")
+    same = codes[sorted_[1:]] == codes[sorted_[:-1]]
+    if same.any():
+        # The distance at which most characters come again.
+        lengths.append(int(np.bincount(np.diff(sorted_)[same]).argmax()))
+    best, fewest = codes, count + 1
+    for length in dict.fromkeys(lengths):
+        for k in range(min(_TRIED, max(1, count // length))):
+            order = codes[k * length : (k + 1) * length]
+            order = order[np.sort(np.unique(order, return_index=True)[1])]
+            broken = int(_breaks(_ranks(order, codes), len(order)).sum())
+            if broken < fewest:
+                best, fewest = order, broken
+    return best.copy()
+
+
+def _turned(order: NDArray[np.uint16], codes: NDArray[np.uint16], first: int | None) -> NDArray[np.uint16]:
+    """The order, begun where data sets begin: at `first`, or where most of the first few records say."""
+    at = np.flatnonzero(order == first) if first is not None else np.zeros(0, np.int64)
+    if len(at):
+        return np.roll(order, -int(at[0]))
+    head = codes[:_FEW]
+    rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no turn
+    turns = (rank - np.arange(len(rank)))[rank >= 0] % len(order)
+    return np.roll(order, -int(np.bincount(turns).argmax())) if len(turns) else order
+
+
+def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) -> tuple[list[int], list[int]]:
+    """The runs to keep, and the data set in which each begins: the least costly chain (dynamic programming).
+
+    starts: rank of each run's first record, −1 for a code without one. lengths: records in each run.
+    """
+    start, size = starts.tolist(), lengths.tolist()
+    before = np.concatenate([[0], np.cumsum(lengths)]).tolist()  # records before each run
+    back = _BACK if len(start) <= _MANY else 4
+    costs: list[float] = []
+    chosen: list[tuple[int, int]] = []  # previous kept run, and data sets begun on the way
+    for b, rank in enumerate(start):
+        cost, best = float(before[b] + rank) if rank >= 0 else float("inf"), (-1, 0)
+        # A record set aside costs 1, as does a place without a record; one that comes twice costs 2.
+        for a in range(max(0, b - back), b) if rank >= 0 else ():
+            if start[a] < 0:
+                continue
+            end = start[a] + size[a]  # the rank that comes next, data sets gone through counted on
+            aside = before[b] - before[a + 1]
+            forward = (rank - end) % length
+            step, move = abs(forward - aside) + aside, (end + forward) // length
+            earlier = (end - 1 - rank) // length
+            doubled = 2 * (end - earlier * length - rank) + aside
+            if earlier >= 0 and doubled < step:
+                step, move = doubled, earlier
+            if costs[a] + step < cost:
+                cost, best = costs[a] + step, (a, move)
+        costs.append(cost)
+        chosen.append(best)
+    # What is left of the file after the last kept run is set aside.
+    total = before[-1]
+    ends = [cost + total - before[k + 1] for k, cost in enumerate(costs)]
+    run = min(range(len(ends)), key=ends.__getitem__)
+    if ends[run] == float("inf"):
+        return [], []
+    kept, moves = [], []
+    while run >= 0:
+        kept.append(run)
+        run, move = chosen[run]
+        moves.append(move)
+    kept.reverse()
+    # The first kept run begins in data set 0; `moves` count from the beginning of the run before.
+    sets = np.cumsum(moves[::-1]).tolist()
+    return kept, sets
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
