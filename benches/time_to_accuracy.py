@@ -96,7 +96,7 @@ def in_torch(config: TrainConfig, spec: Preprocessing, classes: int, steps: int,
     import torch
 
     torch.manual_seed(config.seed)
-    front = jax.jit(lambda pictures: normalize(pictures, spec))
+    front = jax.jit(lambda pictures: normalize(pictures, spec)[0])
     network = _torch_layers(m.named_network(config.network), spec.side, classes).to(memory_format=torch.channels_last)
     for parameter in network.parameters():
         if parameter.ndim > 1:

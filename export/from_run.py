@@ -44,6 +44,10 @@ def graph_from_network(
             continue
         norm = found[k + 1].weights if k + 1 < len(found) and isinstance(found[k + 1].spec, m.Norm) else None
         divisor = temperature if k == len(found) - 1 else 1.0
+        if isinstance(layer.spec, m.Place):
+            if network.preprocessing.place:
+                layers.append(g.Place(name))
+            continue
         made, shape = _layer(name, layer, norm, shape, divisor)
         layers.append(made)
     return g.Graph(side, network.preprocessing, tuple(layers), charset, temperature, about=about or {})
@@ -87,6 +91,8 @@ def _dense(name: str, weights: Mapping[str, _Array], shape: tuple[int, ...], tem
     kernel = weights["kernel"].astype(np.float64) / temperature
     if len(shape) == 3:  # Flax flattens rows, columns, channels; the graph channels, rows, columns
         channels, height, width = shape
-        kernel = kernel.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
+        flat = channels * height * width
+        pictured = kernel[:flat].reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(flat, -1)
+        kernel = np.concatenate([pictured, kernel[flat:]])  # what `Place` put behind stays there
     bias = weights["bias"].astype(np.float64) / temperature
     return g.Dense(name, np.ascontiguousarray(kernel.T.astype(np.float32)), bias.astype(np.float32))

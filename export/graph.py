@@ -31,6 +31,7 @@ __all__ = [
     "Graph",
     "Layer",
     "MaxPool",
+    "Place",
     "Relu",
     "graph_from_arrays",
     "graph_to_arrays",
@@ -87,6 +88,13 @@ class Flatten:
     features: int
 
 
+@dataclass(frozen=True)
+class Place:
+    """(N, features) → (N, features + PLACE): where and how large the ink was, as the preprocessing tells."""
+
+    name: str
+
+
 @dataclass(frozen=True, eq=False)
 class Dense:
     """weight float32 (out, in), bias float32 (out,)."""
@@ -96,7 +104,7 @@ class Dense:
     bias: _Array
 
 
-Layer = Conv | Relu | MaxPool | GlobalMean | Flatten | Dense
+Layer = Conv | Relu | MaxPool | GlobalMean | Flatten | Place | Dense
 _KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
 
 

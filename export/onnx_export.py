@@ -28,11 +28,13 @@ IR_VERSION = 8
 _ELEMENTWISE = {
     "abs": "Abs",
     "add": "Add",
+    "exp": "Exp",
     "floor": "Floor",
     "greater": "Greater",
     "less": "Less",
     "logical_or": "Or",
     "maximum": "Max",
+    "minimum": "Min",
     "mul": "Mul",
     "real_div": "Div",
     "relu": "Relu",

@@ -9,8 +9,9 @@ https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.de
 | linear | `iOS15.linear.linear` | x · weightᵀ + bias |
 | matmul | `iOS15.linear.matmul` | leading axes broadcast; transposes before the product |
 | max_pool | `iOS15.pool.max_pool` | `valid` drops what is left over |
-| relu, abs, floor, sqrt, cast | `iOS15.activation.relu`, `iOS15.elementwise_unary.*` | |
-| add, sub, mul, real_div, maximum, greater, less, logical_or | `iOS15.elementwise_binary.*` | numpy's broadcasting |
+| relu, abs, exp, floor, sqrt, cast | `iOS15.activation.relu`, `iOS15.elementwise_unary.*` | |
+| add, sub, mul, real_div, maximum, minimum | `iOS15.elementwise_binary.*` | numpy's broadcasting |
+| greater, less, logical_or | the same | |
 | reduce_mean, reduce_max | `iOS15.reduction.*` | |
 | reshape | `iOS15.tensor_transformation.reshape` | row-major; a first axis of 1 is the batch, if the sizes agree |
 | transpose | `iOS15.tensor_transformation.transpose` | output axis k is input axis `perm[k]` |
@@ -158,6 +159,7 @@ KNOWN: Mapping[str, Callable[[_Inputs, _Sums], _Array]] = {
     "constexpr_affine_dequantize": lambda i, s: expanded("constexpr_affine_dequantize", dict(i)),
     "constexpr_lut_to_dense": lambda i, s: expanded("constexpr_lut_to_dense", dict(i)),
     "conv": _conv,
+    "exp": lambda i, s: np.exp(i["x"]),
     "floor": lambda i, s: np.floor(i["x"]),
     "greater": lambda i, s: i["x"] > i["y"],
     "less": lambda i, s: i["x"] < i["y"],
@@ -166,6 +168,7 @@ KNOWN: Mapping[str, Callable[[_Inputs, _Sums], _Array]] = {
     "matmul": _matmul,
     "max_pool": lambda i, s: _pool(i).max((4, 5)),
     "maximum": lambda i, s: np.maximum(i["x"], i["y"]),
+    "minimum": lambda i, s: np.minimum(i["x"], i["y"]),
     "mul": lambda i, s: i["x"] * i["y"],
     "real_div": lambda i, s: i["x"] / i["y"],
     "reduce_max": lambda i, s: i["x"].max(_axes(i), keepdims=bool(i["keep_dims"])),

@@ -7,6 +7,7 @@ rewriting pass before it can rename an operation that was meant to stay in float
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.config import Precision
-from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Relu
+from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Place, Relu
 from export.weights import Storage, stored
-from fastetl.preprocessing import Preprocessing, triangle_weights
+from fastetl.preprocessing import (
+    BORDER,
+    PLACE,
+    SMALLEST_SCALE,
+    START,
+    SUMMED,
+    TURNS,
+    WINDOW,
+    Preprocessing,
+    triangle_weights,
+)
 
 __all__ = ["HALF", "Op", "Ref", "Value", "lower"]
 
@@ -97,6 +108,16 @@ class _Program:
         no, flag = self.constant(False, "bool"), self.constant(transpose_y, "bool")
         return self.add("matmul", name, real, x=a, y=b, transpose_x=no, transpose_y=flag)
 
+    def concat(self, name: str, parts: tuple[str, ...]) -> str:
+        """Along the axis of channels or features."""
+        values, axis = tuple(map(Ref, parts)), self.constant(1, "int32")
+        no = self.constant(False, "bool")
+        return self.add("concat", name, self.types[parts[0]], values=values, axis=axis, interleave=no)
+
+    def flatten(self, name: str, x: str, features: int) -> str:
+        shape = self.constant((1, features), "int32")
+        return self.add("reshape", name, self.types[x], x=Ref(x), shape=shape)
+
     def conv(
         self, name: str, x: str, weight: Value, bias: NDArray[Any], stride: int, pads: tuple[int, int, int, int]
     ) -> str:
@@ -138,15 +159,21 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
     return p.two("mul", "resized_exactly", p.two("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1)), edge)
 
 
-def _polarity(p: _Program, x: str, graph: Graph) -> str:
-    pixels = graph.preprocessing.size**2
+def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
+    paper = x
+    if spec.polarity == "border":
+        edge = np.zeros(spec.size)
+        edge[:BORDER] = edge[-BORDER:] = 1
+        columns = p.two("mul", "edge_columns", x, edge)
+        rows = p.two("mul", "edge_rows", p.two("sub", "between_edges", x, columns), edge.reshape(1, 1, -1, 1))
+        paper = p.two("add", "edge", columns, rows)
     # Between two possible means, so that no rounding can decide.
-    threshold = (np.floor(graph.preprocessing.invert_above * 255 * pixels) + 0.5) / pixels
+    threshold = (spec.darkest_paper + 0.5) / spec.size**2
     # Two steps of at most a few hundred terms: one over all pixels could leave float16's range.
-    mean = p.over("reduce_mean", "brightness", p.over("reduce_mean", "brightness_rows", x, (3,)), (2,))
-    dark_on_light = p.two("greater", "dark_on_light", mean, float(threshold), "bool")
-    paper = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
-    return p.one("abs", "ink", p.two("sub", "above_paper", x, paper))
+    mean = p.over("reduce_mean", "brightness", p.over("reduce_mean", "brightness_rows", paper, (3,)), (2,))
+    dark_on_light = p.two("greater", "dark_on_light", mean, threshold, "bool")
+    white = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
+    return p.one("abs", "ink", p.two("sub", "above_paper", x, white))
 
 
 def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
@@ -155,13 +182,59 @@ def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
     return p.two("mul", "contrasted", x, 1 / (1 - floor))
 
 
-def _moments(p: _Program, profile: str, ink: str, position: NDArray[np.float64], axis: int, at: str) -> tuple[str, str]:
-    """Centre and variance of the ink along one axis; positions run from -1 to 1."""
+@dataclass(frozen=True)
+class _Moments:
+    """Names of operations: centre and summed variance of the ink, and of each axis (position − centre)²."""
+
+    cy: str
+    cx: str
+    summed: str
+    squares: tuple[str, str]
+
+
+def _along(
+    p: _Program, profile: str, ink: str, position: NDArray[np.float64], axis: int, at: str
+) -> tuple[str, str, str]:
+    """Centre and variance of the ink along one axis, and (position − centre)²; positions run from -1 to 1."""
     share = p.two("real_div", f"share_{at}", profile, ink)
     centre = p.over("reduce_mean", f"centre_{at}", p.two("mul", f"lever_{at}", share, position), (axis,))
     apart = p.two("sub", f"apart_{at}", position, centre)
-    inertia = p.two("mul", f"inertia_{at}", share, p.two("mul", f"square_{at}", apart, apart))
-    return centre, p.over("reduce_mean", f"variance_{at}", inertia, (axis,))
+    square = p.two("mul", f"square_{at}", apart, apart)
+    inertia = p.two("mul", f"inertia_{at}", share, square)
+    return centre, p.over("reduce_mean", f"variance_{at}", inertia, (axis,)), square
+
+
+def _moments(p: _Program, rows: str, columns: str, ink: str, spec: Preprocessing, turn: str = "") -> _Moments:
+    ink = p.two("maximum", f"ink_or_little{turn}", ink, 1e-4)
+    at = _positions(spec.size)
+    cy, vy, down = _along(p, rows, ink, at.reshape(1, 1, -1, 1), 2, f"y{turn}")
+    cx, vx, across = _along(p, columns, ink, at.reshape(1, 1, 1, -1), 3, f"x{turn}")
+    return _Moments(cy, cx, p.two("add", f"variance{turn}", vy, vx), (down, across))
+
+
+def _adaptive_moments(p: _Program, x: str, spec: Preprocessing) -> _Moments:
+    """See fastetl.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
+    first = np.exp(_positions(spec.size) ** 2 / (-2 * WINDOW * START))
+    down: _Term = first.reshape(1, 1, -1, 1)
+    across: _Term = first.reshape(1, 1, 1, -1)
+    found: _Moments | None = None
+    for k in range(1, TURNS + 1):
+        turn = f"_{k}"
+        if found is not None:
+            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (2 * WINDOW), found.summed)
+            down, across = (
+                p.one("exp", f"window_{at}{turn}", p.two("mul", f"exponent_{at}{turn}", square, sharpness))
+                for at, square in zip("yx", found.squares, strict=True)
+            )
+        seen = p.two("mul", f"seen{turn}", p.two("mul", f"seen_rows{turn}", x, down), across)
+        rows, columns = (p.over("reduce_mean", f"{n}{turn}", seen, (a,)) for n, a in (("rows", 3), ("columns", 2)))
+        ink = p.over("reduce_mean", f"amount{turn}", rows, (2,))
+        found = _moments(p, rows, columns, ink, spec, turn)
+        least = p.two("maximum", f"least_variance{turn}", found.summed, SUMMED[0])
+        found = dataclasses.replace(found, summed=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1]))
+    assert found is not None  # TURNS is at least 1
+    whole = p.two("mul", "whole_variance", found.summed, 2 * WINDOW / (2 * WINDOW - 1))
+    return dataclasses.replace(found, summed=whole)
 
 
 def _sampling(p: _Program, centre: str, scale: str, support: str, spec: Preprocessing, at: str) -> str:
@@ -179,28 +252,34 @@ def _positions(count: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
-def _frame(p: _Program, x: str, profiles: tuple[str, str], ink: str, spec: Preprocessing) -> str:
-    """Framing by moments; see fastetl.preprocessing.frame_weights, whose order of operations this keeps."""
-    rows, columns = profiles
-    ink = p.two("maximum", "ink_or_little", ink, 1e-4)
-    at = _positions(spec.size)
-    cy, vy = _moments(p, rows, ink, at.reshape(1, 1, -1, 1), 2, "y")
-    cx, vx = _moments(p, columns, ink, at.reshape(1, 1, 1, -1), 3, "x")
-    deviation = p.one("sqrt", "spread", p.two("add", "variance", vy, vx))
-    scale = p.two("maximum", "scale", p.two("mul", "scale_to_frame", deviation, 1 / (2 * spec.scale)), 0.25)
+def _frame(p: _Program, x: str, found: _Moments, spec: Preprocessing, asked: bool) -> tuple[str, str]:
+    """The framed picture, and, if asked for, what framing took away (1, PLACE).
+
+    See fastetl.preprocessing, whose order of operations this keeps.
+    """
+    deviation = p.one("sqrt", "spread", found.summed)
+    to_frame = p.two("mul", "scale_to_frame", deviation, 1 / (2 * spec.scale))
+    scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
     support = p.two("maximum", "support", p.two("mul", "target_pitch", scale, 2 / spec.frame), 2 / spec.size)
-    down, across = (_sampling(p, c, scale, support, spec, at) for c, at in ((cy, "y"), (cx, "x")))
-    return p.matmul("framed", p.matmul("framed_rows", down, x, False), across, True)
+    down, across = (_sampling(p, c, scale, support, spec, at) for c, at in ((found.cy, "y"), (found.cx, "x")))
+    framed = p.matmul("framed", p.matmul("framed_rows", down, x, False), across, True)
+    if not asked:
+        return framed, ""
+    place = p.flatten("place", p.concat("places", (found.cy, found.cx, scale)), PLACE)
+    return framed, p.cast(place, p.real, "place_number")
 
 
-def _front(p: _Program, graph: Graph) -> tuple[str, str]:
-    """The network's input (1, 1, side, side), and whether it is blank (1, 1, 1, 1)."""
+def _front(p: _Program, graph: Graph) -> tuple[str, str, str]:
+    """The network's input (1, 1, side, side), what framing took away (1, PLACE), and whether it is blank (1, 1, 1, 1).
+
+    The second is empty where nothing is framed or no layer asks for it.
+    """
     spec, blank = graph.preprocessing, graph.blank
     x = p.cast("image", "fp16" if p.front == "float16" else "fp32", "pixels")
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
         x = p.one("floor", "resized", p.two("add", "resized_and_half", exact, HALF))
-    x = _polarity(p, x, graph)
+    x = _polarity(p, x, spec)
     top = p.over("reduce_max", "top", x, (2, 3))
     x = _contrast(p, x, top, spec.floor)
     rows, columns = p.over("reduce_mean", "rows", x, (3,)), p.over("reduce_mean", "columns", x, (2,))
@@ -209,12 +288,19 @@ def _front(p: _Program, graph: Graph) -> tuple[str, str]:
     little = p.two("less", "little", ink, blank.least, "bool")
     much = p.two("greater", "much", ink, blank.most, "bool")
     none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
-    if spec.framing == "moments":
-        x = _frame(p, x, (rows, columns), ink, spec)
-    return p.cast(x, p.real, "frame_number"), none
+    place = ""
+    if spec.framing != "none":
+        if spec.framing == "adaptive":
+            # In half precision four turns would add up their errors to whole pixels.
+            x = p.cast(x, "fp32", "contrasted_number")
+            found = _adaptive_moments(p, x, spec)
+        else:
+            found = _moments(p, rows, columns, ink, spec)
+        x, place = _frame(p, x, found, spec, any(isinstance(layer, Place) for layer in graph.layers))
+    return p.cast(x, p.real, "frame_number"), place, none
 
 
-def _layer(p: _Program, x: str, layer: Layer) -> str:
+def _layer(p: _Program, x: str, layer: Layer, place: str) -> str:
     name = layer.name
     match layer:
         case Conv():
@@ -236,7 +322,9 @@ def _layer(p: _Program, x: str, layer: Layer) -> str:
         case GlobalMean():
             return p.over("reduce_mean", name, x, (2, 3), keep=False)
         case Flatten():
-            return p.add("reshape", name, p.real, x=Ref(x), shape=p.constant((1, layer.features), "int32"))
+            return p.flatten(name, x, layer.features)
+        case Place():
+            return p.concat(name, (x, place))
         case Dense():
             weight = p.weight(f"{name}_weight", layer.weight)
             return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, p.real))
@@ -251,14 +339,12 @@ def lower(
     that comes before the first layer.
     """
     p = _Program(precision, storage, front)
-    x, blank = _front(p, graph)
+    x, place, blank = _front(p, graph)
     for layer in graph.layers:
-        x = _layer(p, x, layer)
+        x = _layer(p, x, layer, place)
     known = p.cast(x, "fp32", "character_logits")
-    number = p.cast(blank, "fp32", "blank_number")
-    flat = p.add("reshape", "blank_flat", "fp32", x=Ref(number), shape=p.constant((1, 1), "int32"))
+    flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
     other = p.two("sub", "no_character", p.two("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
-    no, axis = p.constant(False, "bool"), p.constant(1, "int32")
-    p.add("concat", "logits", "fp32", values=(Ref(known), Ref(other)), axis=axis, interleave=no)
-    p.add("softmax", "probabilities", "fp32", x=Ref("logits"), axis=axis)
+    logits = p.concat("logits", (known, other))
+    p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=p.constant(1, "int32"))
     return tuple(p.ops)

@@ -19,7 +19,7 @@ from export.errors import ExportError
 from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
 from export.program import HALF
 from fastetl.errors import FastetlError, message
-from fastetl.preprocessing import Preprocessing, resize, triangle_weights
+from fastetl.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 
 __all__ = [
     "Logits",
@@ -66,7 +66,7 @@ class Reference:
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing, rule: Blank) -> NDArray[np.bool_]:
     """bool (N,) for pictures uint8 (N, H, W): whether they hold no character."""
     small = resize(images, spec.size).astype(np.float32)
-    light = small.mean((1, 2)) > 255 * spec.invert_above
+    light = border_sum(small, spec).ravel() > spec.darkest_paper
     small[light] = 255 - small[light]
     top = small.max((1, 2), keepdims=True)
     ink = (np.maximum(small / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))

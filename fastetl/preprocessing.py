@@ -5,10 +5,12 @@ after step 1; steps 2–4 are the first layers of the network itself (in Flax, i
 numpy as the readable twin that the others are tested against).
 
 1. resize: canvas of any size → `size` × `size`, Pillow's triangle filter, uint8, rounded half up
-2. polarity: x / 255, or (255 − x) / 255 where the mean is over `invert_above` (black ink on white)
+2. polarity: x / 255, or (255 − x) / 255 where the border's mean is over `invert_above` (black ink on white)
 3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
 4. framing: put the ink's centre of gravity in the middle and its spread (root of the summed variances) at
    `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks
+
+What framing takes away, place and size, is kept as three numbers: a network may see them beside the picture.
 """
 
 from __future__ import annotations
@@ -22,9 +24,39 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 
-__all__ = ["Preprocessing", "normalize", "resize"]
+__all__ = [
+    "BORDER",
+    "PLACE",
+    "SMALLEST_SCALE",
+    "START",
+    "SUMMED",
+    "TURNS",
+    "WINDOW",
+    "Framing",
+    "Preprocessing",
+    "border_sum",
+    "normalize",
+    "normalize_and_place",
+    "resize",
+]
 
-Framing = Literal["moments", "none"]
+Framing = Literal["adaptive", "moments", "none"]
+
+BORDER = 2
+"""Rows and columns on each side whose mean tells paper from ink."""
+PLACE = 3
+"""Numbers that framing takes away: the centre's y and x, from −1 to 1 over the picture, and the frame's side in
+sides of the picture."""
+SMALLEST_SCALE = 0.25
+"""Least side of the frame, in sides of the picture: a single dot has no spread, and may not be blown up to fill it."""
+TURNS = 4
+"""Adaptive moments: how often the Gaussian is put where the ink under it is."""
+START = 0.3
+"""Adaptive moments: summed variance of the ink that the first Gaussian, in the middle, is made for."""
+WINDOW = 1.3
+"""Adaptive moments: the Gaussian's variance along each axis over the ink's summed variance."""
+SUMMED = (0.01, 0.6)
+"""Adaptive moments: bounds of the summed variance. The picture's half side is 1."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +67,41 @@ class Preprocessing:
     """Side in pixels of the stored pictures and of the network's input."""
     filter: Literal["triangle"] = "triangle"
     """Resize filter: the triangle that Pillow calls BILINEAR, antialiased."""
+    polarity: Literal["border", "mean"] = "border"
+    """What tells black ink on white: the mean of the two outermost rows and columns, or of the whole picture, which
+    thick strokes cropped to the ink deceive."""
     invert_above: float = 0.5
-    """A picture whose mean (0–1) is over this is taken for black ink on white and inverted."""
+    """A picture whose mean there (0–1) is over this is taken for black ink on white and inverted."""
     floor: float = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
-    framing: Framing = "moments"
-    """`moments` centres and scales by the ink's moments; `none` takes the picture as it is."""
+    framing: Framing = "adaptive"
+    """`adaptive` centres and scales by moments that a Gaussian weighs, so that pieces of neighbouring characters at
+    the edge count little (adaptive moments: Bernstein and Jarvis, 2002); `moments` by those of all ink; `none` takes
+    the picture as it is."""
     scale: float = 0.28
-    """With moments: the ink's spread after framing, as a fraction of the frame's side."""
+    """With framing: the ink's spread afterwards, as a fraction of the frame's side."""
     frame: int = 40
-    """Side in pixels of the frame, with moments."""
+    """Side in pixels of the frame, with framing."""
 
     @property
     def side(self) -> int:
         """Side in pixels of what the network sees: the frame, or without framing the picture."""
         return self.size if self.framing == "none" else self.frame
+
+    @property
+    def border_pixels(self) -> int:
+        """How many pixels the border has."""
+        return self.size**2 - max(self.size - 2 * BORDER, 0) ** 2
+
+    @property
+    def darkest_paper(self) -> int:
+        """A picture is inverted where the sum over what `polarity` names, in 0–255, is over this."""
+        return int(self.invert_above * 255 * (self.size**2 if self.polarity == "mean" else self.border_pixels))
+
+    @property
+    def place(self) -> int:
+        """How many numbers framing takes away."""
+        return 0 if self.framing == "none" else PLACE
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -61,6 +113,8 @@ class Preprocessing:
         Raises FastetlError for an unknown key.
         """
         values = {("scale" if key == "spread" else key): value for key, value in values.items()}
+        if values:  # versions that did not say knew the mean alone
+            values.setdefault("polarity", "mean")
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
             raise FastetlError(f"preprocessing: keys {odd} are unknown. Use the version that wrote them")
@@ -93,50 +147,87 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return out
 
 
+def border_sum(pixels: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.float32]:
+    """What `Preprocessing.darkest_paper` is compared with: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
+    if spec.polarity == "mean":
+        return np.asarray(pixels.sum((1, 2), keepdims=True))
+    inner = pixels[:, BORDER:-BORDER, BORDER:-BORDER]
+    return np.asarray(pixels.sum((1, 2), keepdims=True) - inner.sum((1, 2), keepdims=True))
+
+
 def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
     """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, side, side) in 0–1, ink high.
 
     A blank picture stays 0 everywhere.
     """
+    return normalize_and_place(images, spec)[0]
+
+
+def normalize_and_place(
+    images: NDArray[np.uint8], spec: Preprocessing
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """As `normalize`, and with it what framing took away: float32 (N, PLACE), or (N, 0) without framing."""
     pixels = images.astype(np.float32)
-    invert = pixels.mean((1, 2), keepdims=True) > 255 * spec.invert_above
+    invert = border_sum(pixels, spec) > spec.darkest_paper
     x = np.asarray(np.where(invert, 255 - pixels, pixels) / 255, np.float32)
     top = np.maximum(x.max((1, 2), keepdims=True), np.float32(1 / 255))
     x = np.maximum(x / top - np.float32(spec.floor), 0) / np.float32(1 - spec.floor)
     if spec.framing == "none":
-        return np.asarray(x, np.float32)
-    rows, columns = frame_weights(x, spec)
-    framed = rows @ x @ columns.transpose(0, 2, 1)
-    return np.asarray(framed, np.float32)
+        return np.asarray(x, np.float32), np.zeros((len(x), 0), np.float32)
+    cy, cx, scale = place(x, spec)
+    framed = frame_weights(cy, scale, spec) @ x @ frame_weights(cx, scale, spec).transpose(0, 2, 1)
+    return np.asarray(framed, np.float32), np.concatenate([cy, cx, scale], 1)
 
 
-def frame_weights(x: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The two resampling matrices of step 4, each float32 (N, frame, size), for pictures in 0–1.
+def _positions(count: int) -> NDArray[np.float32]:
+    """Middles of `count` pixels, from −1 to 1 over the picture, so that half precision holds them well."""
+    return ((np.arange(count) + 0.5) * (2 / count) - 1).astype(np.float32)
 
-    Positions run from −1 to 1 over the picture, so that half precision holds them well.
-    """
-    position = ((np.arange(spec.size) + 0.5) * (2 / spec.size) - 1).astype(np.float32)
-    target = ((np.arange(spec.frame) + 0.5) * (2 / spec.frame) - 1).astype(np.float32)
+
+_Moments = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
+def _moments(x: NDArray[np.float32]) -> _Moments:
+    """Centre y, centre x and summed variance of ink (N, size, size), each float32 (N, 1)."""
+    position = _positions(x.shape[1])
     by_row, by_column = x.mean(2), x.mean(1)
     ink = np.maximum(by_row.mean(1, keepdims=True), np.float32(1e-4))
 
-    def moments(profile: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def along(profile: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         share = profile / ink
         centre = (share * position).mean(1, keepdims=True)
-        variance = (share * (position - centre) ** 2).mean(1, keepdims=True)
-        return centre, variance
+        return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
 
-    (cy, vy), (cx, vx) = moments(by_row), moments(by_column)
-    # A single dot has no spread, and a blank picture no centre: neither may be blown up without bound.
-    scale = np.maximum(np.sqrt(vy + vx) / np.float32(2 * spec.scale), np.float32(0.25))
+    (cy, vy), (cx, vx) = along(by_row), along(by_column)
+    return cy, cx, vy + vx
 
-    def weights(centre: NDArray[np.float32]) -> NDArray[np.float32]:
-        source = centre[:, :, None] + scale[:, :, None] * target[None, :, None]
-        # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.
-        support = np.maximum(np.float32(2 / spec.size), scale * np.float32(2 / spec.frame))[:, :, None]
-        raw = np.maximum(1 - np.abs(position[None, None, :] - source) / support, 0)
-        # Weights of a full triangle sum to support / pixel pitch; dividing by that (not by their own sum) lets
-        # what lies outside the picture count as paper.
-        return np.asarray(raw * (np.float32(2 / spec.size) / support), np.float32)
 
-    return weights(cy), weights(cx)
+def _adaptive_moments(x: NDArray[np.float32]) -> _Moments:
+    """The same for what a Gaussian picks out, which is put, turn by turn, where the ink under it is."""
+    position = _positions(x.shape[1])
+    cy = cx = np.zeros((len(x), 1), np.float32)
+    summed = np.full((len(x), 1), START, np.float32)
+    for _ in range(TURNS):
+        sharpness = np.float32(-1 / (2 * WINDOW)) / summed
+        down, across = (np.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
+        cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :])
+        summed = np.minimum(np.maximum(summed, np.float32(SUMMED[0])), np.float32(SUMMED[1]))
+    # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · WINDOW)).
+    return cy, cx, summed * np.float32(2 * WINDOW / (2 * WINDOW - 1))
+
+
+def place(x: NDArray[np.float32], spec: Preprocessing) -> _Moments:
+    """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
+    cy, cx, summed = _adaptive_moments(x) if spec.framing == "adaptive" else _moments(x)
+    return cy, cx, np.maximum(np.sqrt(summed) / np.float32(2 * spec.scale), np.float32(SMALLEST_SCALE))
+
+
+def frame_weights(centre: NDArray[np.float32], scale: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.float32]:
+    """The resampling matrix of one axis, float32 (N, frame, size)."""
+    source = centre[:, :, None] + scale[:, :, None] * _positions(spec.frame)[None, :, None]
+    # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.
+    support = np.maximum(np.float32(2 / spec.size), scale * np.float32(2 / spec.frame))[:, :, None]
+    raw = np.maximum(1 - np.abs(_positions(spec.size)[None, None, :] - source) / support, 0)
+    # Weights of a full triangle sum to support / pixel pitch; dividing by that (not by their own sum) lets what lies
+    # outside the picture count as paper.
+    return np.asarray(raw * (np.float32(2 / spec.size) / support), np.float32)

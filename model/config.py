@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastetl.augmentation import Augmentation
 from fastetl.preprocessing import Framing, Preprocessing
@@ -26,14 +26,20 @@ class TrainConfig:
     """What is done to the pictures, anew in each epoch."""
     epochs: int = 20
     """How often the training pictures are gone through."""
-    batch_size: int = 128
+    batch_size: int = 64
     """Pictures in one step, over all devices together."""
+    optimizer: Literal["muon", "adamw"] = "muon"
+    """muon: steps of the convolutions' kernels but the first's are made orthogonal, as matrices of inputs × outputs
+    (Jordan, 2024); Adam moves the rest. adamw: Adam moves all."""
     learning_rate: float = 4e-3
-    """Highest learning rate (AdamW): reached after the warm-up, then down to 0 along a cosine."""
+    """Highest learning rate of what Adam moves: reached after the warm-up, then down to 0 along a cosine."""
+    muon_learning_rate: float = 0.1
+    """The same of what Muon moves."""
     warmup: float = 0.2
     """Share of all steps in which the learning rate climbs."""
     weight_decay: float = 0.01
-    """Decay of the kernels (not of biases and batch norms), times the learning rate."""
+    """Decay of the kernels that Muon moves, or with adamw of all (not of biases and batch norms), times the learning
+    rate."""
     label_smoothing: float = 0.05
     """Share of the target that is shared evenly over all characters."""
     scribbles: float = 0.03
@@ -68,11 +74,11 @@ class TrainConfig:
                 raise ModelError(
                     f"{name} must be at least 0 and below 1; found {getattr(self, name)}. Check the options"
                 )
-        if not (self.learning_rate > 0 and self.weight_decay >= 0 and self.valid > 0):
-            raise ModelError(
-                "learning_rate and valid must be over 0 and weight_decay not below; found"
-                f" {self.learning_rate}, {self.valid} and {self.weight_decay}. Check the options"
-            )
+        for name in ("learning_rate", "muon_learning_rate", "valid"):
+            if not getattr(self, name) > 0:
+                raise ModelError(f"{name} must be over 0; found {getattr(self, name)}. Check the options")
+        if not self.weight_decay >= 0:
+            raise ModelError(f"weight_decay must be at least 0; found {self.weight_decay}. Check the options")
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""
@@ -90,6 +96,8 @@ class TrainConfig:
         Raises ModelError for an unknown key.
         """
         values = {_RENAMED.get(key, key): value for key, value in values.items()}
+        if values:  # versions that did not say had AdamW alone
+            values.setdefault("optimizer", "adamw")
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
             raise ModelError(f"training configuration: keys {odd} are unknown. Use the version that trained it")

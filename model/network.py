@@ -36,6 +36,7 @@ __all__ = [
     "Network",
     "NetworkConfig",
     "Norm",
+    "Place",
     "Relu",
     "named_network",
 ]
@@ -102,7 +103,15 @@ class Dense:
     features: int
 
 
-LayerSpec = Conv | Norm | Relu | MaxPool | GlobalMean | Dropout | Flatten | Dense
+@dataclass(frozen=True)
+class Place:
+    """(B, n) → (B, n + PLACE): behind the features, where and how large the ink was before framing (つ or っ).
+
+    Adds nothing where there is no framing. See `fastetl.preprocessing.PLACE`.
+    """
+
+
+LayerSpec = Conv | Norm | Relu | MaxPool | GlobalMean | Dropout | Flatten | Dense | Place
 _Block = nnx.Conv | nnx.BatchNorm | nnx.Linear
 _SPECS: dict[str, type[LayerSpec]] = {kind.__name__: kind for kind in get_args(LayerSpec)}
 
@@ -152,7 +161,7 @@ _TABLE = (
             *(Conv(32, kernel=4, stride=2), Norm(), Relu()),
             *_convs(32),
             *_convs(64, 64),
-            *(Conv(96), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.2)),
+            *(Conv(96), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.2), Place()),
         ),
     ),
     NetworkConfig(
@@ -161,7 +170,7 @@ _TABLE = (
             *(Conv(64, kernel=4, stride=2), Norm(), Relu()),
             *_convs(64),
             *_convs(96, 96),
-            *(Conv(128), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.3)),
+            *(Conv(128), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.3), Place()),
         ),
     ),
     # Six convolutions from the full side on: the prototype's network.
@@ -200,14 +209,15 @@ class Network(nnx.Module):
         self.preprocessing = preprocessing
         self.classes = classes
         self.specs = (*config.layers, Dense(classes))
-        self.blocks = nnx.List(_blocks(self.specs, preprocessing.side, config.name, rngs))
+        self.blocks = nnx.List(_blocks(self.specs, preprocessing, config.name, rngs))
 
     def __call__(self, pictures: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """uint8 or float (B, size, size), 0–255 → float32 logits (B, classes).
 
         With a `key`, as in training: dropout draws from it, and batch norm uses and gathers the batch's statistics.
         """
-        x = normalize(pictures, self.preprocessing)[..., None]
+        x, place = normalize(pictures, self.preprocessing)
+        x = x[..., None]
         for k, (spec, block) in enumerate(zip(self.specs, self.blocks, strict=True)):
             if isinstance(block, nnx.BatchNorm):
                 x = block(x, use_running_average=key is None)
@@ -222,6 +232,8 @@ class Network(nnx.Module):
                     x = x.mean((1, 2))
                 case Flatten():
                     x = x.reshape(len(x), -1)
+                case Place():
+                    x = jnp.concatenate([x, place], 1)
                 case Dropout() if key is not None:
                     kept = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
                     x = jnp.where(kept, x / (1 - spec.rate), 0)
@@ -246,16 +258,21 @@ def _max_pool(x: jax.Array, n: int) -> jax.Array:
     return x[:, : h * n, : w * n].reshape(batch, h, n, w, n, features).max((2, 4))
 
 
-def _blocks(specs: tuple[LayerSpec, ...], side: int, name: str, rngs: nnx.Rngs) -> list[_Block | None]:
+def _check_order(spec: LayerSpec, flat: bool, at: str) -> None:
+    """Raises ModelError for a layer of pictures behind Flatten or GlobalMean, or one of features before them."""
+    if isinstance(spec, Dense | Place) != flat and not isinstance(spec, Norm | Relu | Dropout):
+        raise ModelError(f"{at}: no place for {spec}. Put Flatten or GlobalMean before Dense and Place")
+
+
+def _blocks(
+    specs: tuple[LayerSpec, ...], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs
+) -> list[_Block | None]:
     """The modules with weights, None for the other layers; follows the shape from layer to layer."""
-    features, flat = 1, False
+    side, features, flat = preprocessing.side, 1, False
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None
-        if isinstance(spec, Dense) != flat and isinstance(spec, Conv | MaxPool | GlobalMean | Flatten | Dense):
-            raise ModelError(
-                f"network {name!r}, layer {k}: no place for {spec}. Put Flatten or GlobalMean before Dense"
-            )
+        _check_order(spec, flat, f"network {name!r}, layer {k}")
         match spec:
             case Conv():
                 block = nnx.Conv(
@@ -281,6 +298,8 @@ def _blocks(specs: tuple[LayerSpec, ...], side: int, name: str, rngs: nnx.Rngs) 
                 features, flat = features * side * side, True
             case GlobalMean():
                 flat = True
+            case Place():
+                features += preprocessing.place
         if side < 1:
             raise ModelError(f"network {name!r}, layer {k}: nothing is left of the frame after {spec}. Pool less")
         blocks.append(block)

@@ -1,7 +1,7 @@
 """The first layers of the network: polarity, contrast and framing, steps 2–4 of the preprocessing, in JAX.
 
-The same arithmetic as `fastetl.preprocessing.normalize`, the readable twin. Always float32 with full-precision
-products: a spread measured in half precision moves the frame by whole pixels.
+The same arithmetic as `fastetl.preprocessing.normalize_and_place`, the readable twin. Always float32 with
+full-precision products: a spread measured in half precision moves the frame by whole pixels.
 """
 
 from __future__ import annotations
@@ -9,43 +9,71 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from fastetl.preprocessing import Preprocessing
+from fastetl.preprocessing import BORDER, SMALLEST_SCALE, START, SUMMED, TURNS, WINDOW, Preprocessing
 
 __all__ = ["normalize"]
 
+_Moments = tuple[jax.Array, jax.Array, jax.Array]
 
-def normalize(pictures: jax.Array, spec: Preprocessing) -> jax.Array:
-    """uint8 or float (B, size, size), 0–255 → float32 (B, side, side) in 0–1, ink high whatever it was."""
+
+def normalize(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.Array]:
+    """uint8 or float (B, size, size), 0–255 → float32 (B, side, side) in 0–1, ink high whatever it was, and place.
+
+    The second is what framing took away, float32 (B, spec.place).
+    """
     x = pictures.astype(jnp.float32)
+    paper = x.sum((1, 2), keepdims=True)
+    if spec.polarity == "border":
+        paper = paper - x[:, BORDER:-BORDER, BORDER:-BORDER].sum((1, 2), keepdims=True)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
-    x = jnp.where(x.mean((1, 2), keepdims=True) > 255 * spec.invert_above, 255 - x, x) / 255
+    x = jnp.where(paper > spec.darkest_paper, 255 - x, x) / 255
     top = jnp.maximum(x.max((1, 2), keepdims=True), 1 / 255)
     x = jnp.maximum(x / top - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
-        return x
-    rows, columns = _frame_weights(x, spec)
+        return x, jnp.zeros((len(x), 0), jnp.float32)
+    cy, cx, summed = _adaptive_moments(x) if spec.framing == "adaptive" else _moments(x)
+    scale = jnp.maximum(jnp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
+    rows, columns = (_frame_weights(centre, scale, spec) for centre in (cy, cx))
     framed = jnp.matmul(rows, x, precision=jax.lax.Precision.HIGHEST)
-    return jnp.matmul(framed, columns.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
+    framed = jnp.matmul(framed, columns.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
+    return framed, jnp.concatenate([cy, cx, scale], 1)
 
 
-def _frame_weights(x: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.Array]:
-    """The two resampling matrices of the framing, each (B, frame, size); positions run from −1 to 1."""
-    position = (jnp.arange(spec.size, dtype=jnp.float32) + 0.5) * (2 / spec.size) - 1
-    target = (jnp.arange(spec.frame, dtype=jnp.float32) + 0.5) * (2 / spec.frame) - 1
+def _positions(count: int) -> jax.Array:
+    """Middles of `count` pixels, from −1 to 1 over the picture."""
+    return (jnp.arange(count, dtype=jnp.float32) + 0.5) * (2 / count) - 1
+
+
+def _moments(x: jax.Array) -> _Moments:
+    """Centre y, centre x and summed variance of the ink, each (B, 1)."""
+    position = _positions(x.shape[1])
     by_row, by_column = x.mean(2), x.mean(1)
     ink = jnp.maximum(by_row.mean(1, keepdims=True), 1e-4)
 
-    def moments(profile: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def along(profile: jax.Array) -> tuple[jax.Array, jax.Array]:
         share = profile / ink
         centre = (share * position).mean(1, keepdims=True)
         return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
 
-    (cy, vy), (cx, vx) = moments(by_row), moments(by_column)
-    scale = jnp.maximum(jnp.sqrt(vy + vx) / (2 * spec.scale), 0.25)
+    (cy, vy), (cx, vx) = along(by_row), along(by_column)
+    return cy, cx, vy + vx
 
-    def weights(centre: jax.Array) -> jax.Array:
-        source = centre[:, :, None] + scale[:, :, None] * target[None, :, None]
-        support = jnp.maximum(2 / spec.size, scale * (2 / spec.frame))[:, :, None]
-        return jnp.maximum(1 - jnp.abs(position - source) / support, 0) * (2 / spec.size / support)
 
-    return weights(cy), weights(cx)
+def _adaptive_moments(x: jax.Array) -> _Moments:
+    """The same for what a Gaussian picks out, which is put, turn by turn, where the ink under it is."""
+    position = _positions(x.shape[1])
+    cy = cx = jnp.zeros((len(x), 1), jnp.float32)
+    summed = jnp.full((len(x), 1), START, jnp.float32)
+    for _ in range(TURNS):
+        sharpness = -1 / (2 * WINDOW) / summed
+        down, across = (jnp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
+        cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :])
+        summed = jnp.clip(summed, *SUMMED)
+    return cy, cx, summed * (2 * WINDOW / (2 * WINDOW - 1))
+
+
+def _frame_weights(centre: jax.Array, scale: jax.Array, spec: Preprocessing) -> jax.Array:
+    """The resampling matrix of one axis, (B, frame, size)."""
+    source = centre[:, :, None] + scale[:, :, None] * _positions(spec.frame)[None, :, None]
+    support = jnp.maximum(2 / spec.size, scale * (2 / spec.frame))[:, :, None]
+    return jnp.maximum(1 - jnp.abs(_positions(spec.size) - source) / support, 0) * (2 / spec.size / support)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
+from optax.contrib import MuonDimensionNumbers, muon
 
 from model.config import TrainConfig
 from model.devices import replicated
@@ -51,10 +52,10 @@ def load_weights(network: Network, weights: Tree) -> Network:
     return loaded
 
 
-def learning_rate(config: TrainConfig, steps: int) -> optax.Schedule:
-    """The learning rate at each of `steps` steps: up along a line, down along a cosine."""
+def learning_rate(config: TrainConfig, steps: int, peak: float | None = None) -> optax.Schedule:
+    """The learning rate at each of `steps` steps: up along a line to `peak` (Adam's), down along a cosine."""
     warm = min(round(config.warmup * steps), steps - 1)
-    peak = config.learning_rate
+    peak = config.learning_rate if peak is None else peak
     return optax.warmup_cosine_decay_schedule(peak / 25 if warm else peak, peak, warm, steps, peak / 1e4)
 
 
@@ -63,7 +64,26 @@ def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
         is_kernel: Tree = jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
         return is_kernel
 
-    return optax.adamw(learning_rate(config, steps), weight_decay=config.weight_decay, mask=kernels)
+    def matrices(params: Tree) -> Tree:
+        """Inputs × outputs of every convolution's kernel but the first's, which sees one channel."""
+
+        def shape(path: Any, value: jax.Array) -> MuonDimensionNumbers | None:
+            inner = path[-1].key == "kernel" and value.ndim == 4 and value.shape[2] > 1
+            return MuonDimensionNumbers((0, 1, 2), (3,)) if inner else None
+
+        found: Tree = jax.tree_util.tree_map_with_path(shape, params)
+        return found
+
+    rate = learning_rate(config, steps)
+    if config.optimizer == "adamw":
+        return optax.adamw(rate, weight_decay=config.weight_decay, mask=kernels)
+    return muon(
+        learning_rate(config, steps, config.muon_learning_rate),
+        weight_decay=config.weight_decay,
+        weight_decay_mask=kernels,
+        muon_weight_dimension_numbers=matrices,
+        adam_learning_rate=rate,
+    )
 
 
 def first_state(make_network: Callable[[], Network], config: TrainConfig, steps: int) -> Tree:

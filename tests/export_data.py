@@ -27,7 +27,7 @@ TINY = m.NetworkConfig(
     (
         *(m.Conv(8, stride=2), m.Norm(), m.Relu(), m.MaxPool()),
         *(m.Conv(8), m.Norm(), m.Relu(), m.Conv(8), m.Norm(), m.Relu(), m.MaxPool()),
-        *(m.Flatten(), m.Dense(16), m.Relu()),
+        *(m.Flatten(), m.Place(), m.Dense(16), m.Relu()),
     ),
 )
 

@@ -43,13 +43,19 @@ def test_temperature_divides_the_logits() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [Preprocessing(), Preprocessing(size=48, frame=24, scale=0.2, floor=0.3), Preprocessing(framing="none")]
+    "spec",
+    [
+        Preprocessing(),
+        Preprocessing(framing="moments", polarity="mean"),
+        Preprocessing(size=48, frame=24, scale=0.2, floor=0.3),
+        Preprocessing(framing="none"),
+    ],
 )
 @pytest.mark.parametrize("front", ["float32", "float16"])
 def test_front_is_the_readable_twin(spec: Preprocessing, front: Precision) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
-    name = "framed" if spec.framing == "moments" else "contrasted"
+    name = "contrasted" if spec.framing == "none" else "framed"
     ops = lower(graph, "float16", front=front)
     found = run(ops, images, (name,), "float16")[name][:, 0]
     apart = np.abs(found - normalize(images, spec)).max((1, 2))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from fastetl import preprocessing
-from fastetl.preprocessing import Preprocessing
+from fastetl.preprocessing import Framing, Preprocessing
 from model import network as m
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig, named_network
@@ -50,23 +49,32 @@ def made(config: NetworkConfig) -> tuple[Network, Any]:
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 2**16), scale=st.floats(0.1, 0.5), floor=st.floats(0, 0.4))
-def test_front_equals_its_twin(seed: int, scale: float, floor: float) -> None:
-    spec = Preprocessing(scale=scale, floor=floor, frame=28)
+@given(
+    seed=st.integers(0, 2**16),
+    scale=st.floats(0.1, 0.5),
+    floor=st.floats(0, 0.4),
+    framing=st.sampled_from(["adaptive", "moments", "none"]),
+    polarity=st.sampled_from(["border", "mean"]),
+)
+def test_front_equals_its_twin(
+    seed: int, scale: float, floor: float, framing: Framing, polarity: Literal["border", "mean"]
+) -> None:
+    spec = Preprocessing(scale=scale, floor=floor, frame=28, framing=framing, polarity=polarity)
     given_ = pictures(9, seed)
-    twin = preprocessing.normalize(given_, spec)
-    assert np.abs(np.asarray(normalize(jnp.asarray(given_), spec)) - twin).max() < 1e-5
-    plain = dataclasses.replace(spec, framing="none")
-    np.testing.assert_allclose(normalize(jnp.asarray(given_), plain), preprocessing.normalize(given_, plain), atol=1e-6)
+    for found, twin in zip(
+        normalize(jnp.asarray(given_), spec), preprocessing.normalize_and_place(given_, spec), strict=True
+    ):
+        assert found.shape == twin.shape
+        np.testing.assert_allclose(found, twin, atol=2e-5)
 
 
 def test_front_works_in_float32_whatever_comes_in() -> None:
     given_ = pictures(4)
     given_[0] = 0
     front = jax.jit(normalize, static_argnums=1)
-    half = front(jnp.asarray(given_, jnp.bfloat16), SPEC)
-    assert half.dtype == jnp.float32
-    np.testing.assert_allclose(half, front(jnp.asarray(given_), SPEC), atol=1e-6)  # 0–255 are whole in bfloat16
+    half, place = front(jnp.asarray(given_, jnp.bfloat16), SPEC)
+    assert half.dtype == place.dtype == jnp.float32
+    np.testing.assert_allclose(half, front(jnp.asarray(given_), SPEC)[0], atol=1e-6)  # 0–255 are whole in bfloat16
     assert not half[0].any()  # blank stays blank
 
 
@@ -85,8 +93,8 @@ def test_default_network_is_small_enough() -> None:
     assert 10_000 < network.parameter_count() < 500_000
 
 
-def evaluated(layers: list[m.Layer], x: NDArray[Any]) -> NDArray[Any]:
-    """The network by the letter of what `layers` promises, in float64; x (B, H, W, C)."""
+def evaluated(layers: list[m.Layer], x: NDArray[Any], place: NDArray[Any]) -> NDArray[Any]:
+    """The network by the letter of what `layers` promises, in float64; x (B, H, W, C), place (B, PLACE)."""
     for layer in layers:
         spec, w = layer.spec, {k: v.astype(np.float64) for k, v in layer.weights.items()}
         match spec:
@@ -104,6 +112,8 @@ def evaluated(layers: list[m.Layer], x: NDArray[Any]) -> NDArray[Any]:
                 x = x.mean((1, 2))
             case m.Flatten():
                 x = x.reshape(len(x), -1)
+            case m.Place():
+                x = np.concatenate([x, place], 1)
             case m.Dense():
                 x = x @ w["kernel"] + w["bias"]
     return x
@@ -116,15 +126,17 @@ ODD = NetworkConfig(
         *(m.Conv(5, kernel=2, stride=1), m.Norm(), m.Relu(), m.Flatten(), m.Dense(12), m.Relu()),
     ),
 )
+PLACED = NetworkConfig("placed", (m.Conv(4, stride=2), m.Norm(), m.Relu(), m.Flatten(), m.Dropout(0.5), m.Place()))
 MEAN = NetworkConfig("mean", (m.Conv(8, stride=2), m.Norm(), m.Relu(), m.Conv(8, kernel=1), m.Relu(), m.GlobalMean()))
 
 
-@pytest.mark.parametrize("config", [ODD, MEAN], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [ODD, PLACED, MEAN], ids=lambda c: c.name)
 def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
     network, weights = made(config)
     given_ = pictures(3)
     layers = list(load_weights(network, weights).layers())
-    expected = evaluated(layers, preprocessing.normalize(given_, SPEC)[..., None].astype(np.float64))
+    framed, place = preprocessing.normalize_and_place(given_, SPEC)
+    expected = evaluated(layers, framed[..., None].astype(np.float64), place.astype(np.float64))
     np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(given_)), expected, rtol=2e-4, atol=2e-4)
 
 
