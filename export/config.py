@@ -37,7 +37,7 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         if self.storage != "plain" and self.target == "iOS15":
-            raise ExportError(f"--storage {self.storage} needs --target iOS16 or newer, not iOS15")
+            raise ExportError(f"`storage` {self.storage} needs `target` iOS16 or newer, not iOS15")
         if self.storage.startswith("palette") and self.target in ("iOS18", "iOS26"):
             # From iOS 18 on MIL spells palettes otherwise, for nothing that we use.
             raise ExportError(

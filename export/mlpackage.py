@@ -22,7 +22,6 @@ from export.errors import ExportError
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value
 from export.runtimes import coremltools
-from fastetl.errors import message
 
 __all__ = ["MODEL", "WEIGHTS", "Package", "read_package", "write_package"]
 
@@ -101,7 +100,7 @@ def read_package(path: Path) -> Package:
 
 
 def _damaged(file: Path, expected: str, found: object) -> ExportError:
-    return ExportError(message("damaged package", file=file, expected=expected, found=found, do="export it again"))
+    return ExportError("damaged package", file=file, expected=expected, found=found, do="export it again")
 
 
 def _bytes(file: Path) -> bytes:

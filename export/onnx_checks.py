@@ -14,7 +14,6 @@ from export.errors import ExportError
 from export.evaluator import run
 from export.onnx_export import OPSET, onnx_logits, onnx_model, onnx_program, onnx_properties
 from export.reference import Reference
-from fastetl.errors import message
 
 __all__ = ["onnx_checks"]
 
@@ -29,7 +28,7 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # protobuf's DecodeError, onnx's ValidationError and InferenceError have no common base
         found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ExportError(message("damaged ONNX model", file=file, found=found, do="export it again")) from error
+        raise ExportError("damaged ONNX model", file=file, found=found, do="export it again") from error
     ops = onnx_program(reference.graph, reference.config)
     expected = onnx_model(reference.graph, ops)
     yield Check("ONNX checker", True, "accepted", "accepted", "full check, shapes inferred")

@@ -17,7 +17,6 @@ from export.errors import ExportError
 from export.graph import Graph
 from export.program import Op, Ref, Value, lower
 from export.weights import expanded
-from fastetl.errors import message
 
 __all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_program", "onnx_properties", "write_onnx"]
 
@@ -114,9 +113,7 @@ def onnx_logits(model: bytes, images: NDArray[np.uint8], file: Path | None = Non
         parts = [session.run(names, {"image": images[k : k + 256, None]}) for k in range(0, len(images), 256)]
     except Exception as error:  # onnxruntime's errors share no public base
         found = str(error).splitlines()[0]
-        raise ExportError(
-            message("onnxruntime refuses the model", file=file, found=found, do="export it again")
-        ) from error
+        raise ExportError("onnxruntime refuses the model", file=file, found=found, do="export it again") from error
     return {name: np.concatenate(found) for name, found in zip(names, zip(*parts, strict=True), strict=True)}
 
 

@@ -28,14 +28,15 @@ from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATIO
 from export.onnx_export import write_onnx
 from export.reference import Logits, make_reference, write_reference
 from export.verification import labels_text, verification_text, verify
-from fastetl.atomic import new_directory, refuse_existing
-from fastetl.errors import message
+from fastetl.atomic import Kind, check_output, new_directory
 from model.network import Network
 from model.run import Run
 
 __all__ = ["export", "flax_logits", "graph_from_run", "write_package_directory"]
 
 _STEPS = 5
+_ALL = (CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION)
+KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
 
 def export(
@@ -55,7 +56,7 @@ def export(
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A
     failed check is no error: the caller sees it in the answer, and in `verification.json`.
     """
-    refuse_existing(out, overwrite)
+    check_output(out, KIND, overwrite, [run.path])
     config = config or ExportConfig()
     network = run.network("best")
     graph = graph_from_run(run, config, network)
@@ -83,7 +84,7 @@ def write_package_directory(
         if progress is not None:
             progress(step, _STEPS)
 
-    with new_directory(out, overwrite) as made:
+    with new_directory(out, KIND, overwrite) as made:
         done(0)
         write_reference(make_reference(graph, config, logits), made / REFERENCE)
         done(1)
@@ -139,9 +140,7 @@ def flax_logits(network: Network, temperature: float) -> Logits:
             logits = np.asarray(_answers(network, jnp.asarray(pictures)), np.float32)
         if not np.isfinite(logits).all():
             raise ExportError(
-                message(
-                    "the run's network answers with what is not a number", do="train again, with a lower learning rate"
-                )
+                "the run's network answers with what is not a number", do="train again, with a lower learning rate"
             )
         return np.asarray(logits / np.float32(temperature))
 

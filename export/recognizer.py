@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from export.errors import ExportError
 from export.names import ONNX
-from fastetl.errors import message
 
 __all__ = ["Answer", "Recognizer", "open_recognizer"]
 
@@ -60,5 +59,5 @@ def open_recognizer(out: Path) -> Recognizer:
         side = int(session.get_inputs()[0].shape[-1])
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
         found = str(error).partition("\n")[0]
-        raise ExportError(message("cannot open the model", file=path, found=found, do="export again")) from error
+        raise ExportError("cannot open the model", file=path, found=found, do="export again") from error
     return Recognizer(side, labels, session)

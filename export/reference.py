@@ -18,7 +18,7 @@ from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
 from export.program import HALF
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 
 __all__ = [
@@ -171,5 +171,5 @@ def read_reference(path: Path) -> Reference:
             raise ExportError(f"{len(kinds)} kinds for {len(images)} pictures")
     except Exception as error:  # zipfile raises what it likes for a damaged archive
         found = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
-        raise ExportError(message("cannot read the reference", file=path, found=found, do="export it again")) from error
+        raise ExportError("cannot read the reference", file=path, found=found, do="export it again") from error
     return Reference(graph, config, images, kinds, logits)

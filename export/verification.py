@@ -26,7 +26,6 @@ from export.mlpackage import Package, read_package
 from export.names import COREML, FILES, LABELS, ONNX, REFERENCE, VERIFICATION
 from export.reference import Reference, read_reference
 from export.structure import structure_checks
-from fastetl.errors import message
 
 __all__ = ["hashes", "labels_text", "verification_text", "verify"]
 
@@ -42,7 +41,7 @@ def verify(
     A damaged file is a failed check. Raises ExportError only if `out` is not a directory.
     """
     if not out.is_dir():
-        raise ExportError(message("no package here", file=out, expected="a directory", do="export a run"))
+        raise ExportError("no package here", file=out, expected="a directory", do="export a run")
     checks = list(gather("files", lambda: _files(out)))
     try:
         reference = read_reference(out / REFERENCE)
@@ -80,7 +79,7 @@ def hashes(out: Path) -> dict[str, str]:
         return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in FILES}
     except OSError as error:
         raise ExportError(
-            message("cannot read", file=error.filename, found=error.strerror or error, do="export it again")
+            "cannot read", file=error.filename, found=error.strerror or error, do="export it again"
         ) from error
 
 
@@ -113,7 +112,7 @@ def _files(out: Path) -> Iterator[Check]:
         changed = [name for name in FILES if recorded.get(name) != found[name]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExportError(
-            message("cannot read", file=out / VERIFICATION, found=type(error).__name__, do="export it again")
+            "cannot read", file=out / VERIFICATION, found=type(error).__name__, do="export it again"
         ) from error
     yield equal("file hashes", f"{len(changed)} differ", "0 differ", ", ".join(changed))
 
@@ -140,7 +139,7 @@ def _labels(out: Path, graph: Graph) -> Iterator[Check]:
     try:
         text = (out / LABELS).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise ExportError(message("cannot read", file=out / LABELS, found=error, do="export it again")) from error
+        raise ExportError("cannot read", file=out / LABELS, found=error, do="export it again") from error
     yield equal("labels.json", "the same" if text == labels_text(graph) else "others", "the same", "as the charset")
 
 

@@ -1,78 +1,213 @@
-"""Output that is there whole or not at all."""
+"""Output that is there whole or not at all, and that replaces nothing but earlier output of the same kind.
+
+Every command writes through this module: to a temporary sibling of OUT, which takes OUT's place when it is whole.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import fnmatch
 import os
+import secrets
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
+from fastetl.locks import try_lock
 
-__all__ = ["new_directory", "new_file", "refuse_existing"]
+__all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
+
+_LOCK = "lock"
+_OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise FastetlError if `path` exists and must not be replaced; call it before long work."""
-    if (path.exists() or path.is_symlink()) and not overwrite:
-        raise FastetlError(message("the output exists already", file=path, do="choose another, or give --overwrite"))
+@dataclass(frozen=True)
+class Kind:
+    """What fastetl writes, and how it is told from what it did not write.
+
+    name: in words. marks: for a directory, the files that must all be in it; for a file, the bytes that it begins
+    with. entries: patterns of everything that such a directory holds; any other name in it is the user's.
+    """
+
+    name: str
+    marks: tuple[str, ...] | bytes
+    entries: tuple[str, ...] = ()
+
+    def foreign(self, path: Path) -> str | None:
+        """Why `path` is not an earlier output of this kind, or None if it is one."""
+        if path.is_symlink():
+            return "a link"
+        if isinstance(self.marks, bytes):
+            if not path.is_file():
+                return "a folder" if path.is_dir() else "no regular file"
+            with path.open("rb") as file:
+                return None if file.read(len(self.marks)) == self.marks else "a file of another kind"
+        if not path.is_dir():
+            return "a file"
+        names = sorted(entry.name for entry in path.iterdir())
+        missing = [name for name in self.marks if name not in names]
+        other = [name for name in names if not any(fnmatch.fnmatchcase(name, p) for p in (*self.entries, *_OURS))]
+        if missing:
+            return f"a folder without {missing[0]}"
+        return f"{other[0]!r} in it, which is none of its files" if other else None
+
+
+def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    """Raise FastetlError if `path` may not be written; call it before long work.
+
+    It may if nothing is there, or with `overwrite` if an output of the same kind is there that neither is one of
+    `inputs` nor holds one. Also tells of an old output that an interrupted command has left aside.
+    """
+    if not (path.exists() or path.is_symlink()):
+        for old in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
+            raise FastetlError(
+                "an interrupted command left the old output aside",
+                file=path,
+                found=old,
+                do="move it back to its name, or delete it",
+                also=FileExistsError,
+            )
+        return
+    if not overwrite:
+        raise FastetlError(
+            "the output exists already", file=path, do="choose another, or give `overwrite`", also=FileExistsError
+        )
+    for given in inputs:
+        if any(place.exists() and place.samefile(path) for place in (given, *given.absolute().parents)):
+            raise FastetlError(
+                "an input of this command would be replaced",
+                file=path,
+                found=given,
+                do="choose another output",
+                also=FileExistsError,
+            )
+    reason = kind.foreign(path)
+    if reason is not None:
+        raise FastetlError(
+            "overwrite replaces only what fastetl wrote",
+            file=path,
+            expected=kind.name,
+            found=reason,
+            do="choose another output, or move it away",
+            also=FileExistsError,
+        )
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _exchanged(a: Path, b: Path) -> bool:
+    """Exchange two names in one step; False where the system cannot."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "linux":
+            at_cwd, exchange = -100, 2
+            failed = libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), exchange)
+        elif sys.platform == "darwin":
+            swap = 2
+            failed = libc.renamex_np(os.fsencode(a), os.fsencode(b), swap)
+        else:
+            return False
+    except (OSError, AttributeError):  # no such library or function
+        return False
+    if failed and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
+    return not failed
 
 
 def _put(made: Path, path: Path) -> None:
-    """Rename `made` to `path`; what stood there goes only after its replacement is whole."""
-    old = None
-    if path.exists() or path.is_symlink():
-        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old-")) / path.name
+    """Give `made` the name `path`; what stood there goes only after its replacement is whole."""
+    if not (path.exists() or path.is_symlink()):
+        made.rename(path)
+    elif not _exchanged(made, path):
+        old = path.with_name(f".{path.name}.old-{secrets.token_hex(4)}")
         path.rename(old)
-    made.rename(path)
-    if old is not None:
-        shutil.rmtree(old.parent, ignore_errors=True)
+        made.rename(path)
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:
-    return FastetlError(
-        message("cannot write the output", file=path, found=error.strerror or error, do="free space or mend rights")
-    )
+    found = error.strerror or error
+    return FastetlError("cannot write the output", file=path, found=found, do="free space or mend rights")
+
+
+def _clean(path: Path) -> None:
+    """Remove what killed commands left beside `path`: their locks are free."""
+    for left in path.parent.glob(f".{_escaped(path.name)}.new-*"):
+        if (left / _LOCK).is_file() and (lock := try_lock(left / _LOCK)) is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            lock.release()
 
 
 @contextmanager
-def _sibling(path: Path, overwrite: bool, directory: bool) -> Iterator[Path]:
-    refuse_existing(path, overwrite)
+def _sibling(path: Path, directory: bool) -> Iterator[Path]:
+    """A temporary place beside `path`; at the end of the block it gets that name."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clean(path)
         holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
-        made = holder / path.name
-        if directory:
-            made.mkdir()
     except OSError as error:
         raise _failed(path, error) from error
+    lock = None
     try:
+        lock = try_lock(holder / _LOCK)
+        made = holder / path.name
+        if path.name == _LOCK:
+            made = holder / "made"
+        if directory:
+            made.mkdir()
         yield made
-        refuse_existing(path, overwrite)
-        _put(made, path)
+    except FastetlError:
+        raise
     except OSError as error:
         # A full disk is the user's to mend; any other fault in the body keeps its own type.
         raise _failed(path, error) from error
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+        if lock is not None:
+            lock.release()
 
 
 @contextmanager
-def new_directory(path: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary sibling directory, renamed to `path` when the block ends well, removed when it does not.
+def new_directory(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+    """A temporary sibling directory, which gets the name `path` when the block ends well, and is removed otherwise.
 
-    Raises FastetlError if `path` exists (without `overwrite`) or cannot be written.
+    Raises FastetlError for what `check_output` refuses, and if it cannot be written.
     """
-    with _sibling(path, overwrite, True) as made:
+    check_output(path, kind, overwrite, inputs)
+    with _sibling(path, True) as made:
         yield made
+        check_output(path, kind, overwrite, inputs)
+        _put(made, path)
 
 
 @contextmanager
-def new_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
-    """The same for one file: write to the path given, it is renamed to `path` at the end."""
-    with _sibling(path, overwrite, False) as made:
+def new_file(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+    """The same for one file: write to the path given, it gets the name `path` at the end."""
+    check_output(path, kind, overwrite, inputs)
+    with _sibling(path, False) as made:
         yield made
-        with made.open("rb") as written:
-            os.fsync(written.fileno())
+        _flush(made)
+        check_output(path, kind, overwrite, inputs)
+        _put(made, path)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """The same for a file within an output of our own, which is replaced in one step."""
+    with _sibling(path, False) as made:
+        yield made
+        _flush(made)
+        made.replace(path)
+
+
+def _flush(made: Path) -> None:
+    with made.open("rb") as written:
+        os.fsync(written.fileno())

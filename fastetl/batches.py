@@ -81,7 +81,7 @@ class Batches:
         if not sources or len({source.images.shape[1:] for source in sources}) != 1:
             raise FastetlError(
                 f"batches: the sources' pictures differ in size: {[s.images.shape[1:] for s in sources]}. "
-                "Build the datasets with one --size"
+                "Build the datasets with one `size`"
             )
         self.sources = tuple(sources)
         self.batch_size = batch_size

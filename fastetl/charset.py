@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 
 __all__ = [
     "DIGITS",
@@ -156,36 +156,32 @@ def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
         codes = sorted({c for c in found if name == "all" or is_kanji(c)})
         characters = tuple(c for c in map(jis_to_char, codes) if c is not None)
         if not characters:
-            raise FastetlError(f"charset {name!r}: the data hold no such characters. Choose another --charset")
+            raise FastetlError(f"charset {name!r}: the data hold no such characters. Choose another `charset`")
         return Charset(name, characters)
     path = Path(name)
     if not path.is_file():
         raise FastetlError(
-            message(
-                f"no charset {name!r}",
-                expected=f"one of {', '.join(NAMES)}, or a text file of characters",
-                do="check --charset",
-            )
+            f"no charset {name!r}",
+            expected=f"one of {', '.join(NAMES)}, or a text file of characters",
+            do="check `charset`",
         )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FastetlError(
-            message("cannot read the charset", file=path, expected="UTF-8 text", found=error, do="save it as UTF-8")
+            "cannot read the charset", file=path, expected="UTF-8 text", found=error, do="save it as UTF-8"
         ) from error
     characters = tuple("".join(text.split()))
     if not characters:
-        raise FastetlError(message("the charset file is empty", file=path, expected="characters", do="list some"))
+        raise FastetlError("the charset file is empty", file=path, expected="characters", do="list some")
     outside = [c for c in characters if char_to_jis(c) is None]
     if outside:
         raise FastetlError(
-            message(
-                "the charset has a character that no record can have",
-                file=path,
-                offset=text.index(outside[0]),
-                expected="characters of JIS X 0208",
-                found=f"{outside[0]!r} (U+{ord(outside[0]):04X})",
-                do="remove it",
-            )
+            "the charset has a character that no record can have",
+            file=path,
+            offset=text.index(outside[0]),
+            expected="characters of JIS X 0208",
+            found=f"{outside[0]!r} (U+{ord(outside[0]):04X})",
+            do="remove it",
         )
     return Charset(path.stem, characters)

@@ -17,14 +17,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.atomic import Kind
 from fastetl.charset import Charset
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, resize
 
-__all__ = ["FORMAT", "Dataset", "Split", "load_labelled", "open_dataset"]
+__all__ = ["FORMAT", "KIND", "Dataset", "Split", "load_labelled", "open_dataset"]
 
 FORMAT = 2
 _OLDER = {1: "writer"}  # format 1 called the group so
+KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Dataset:
 
     images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,). groups: int32 (N,), −1 where
     unknown: a writer where the files tell writers, a data set where they do not; a split keeps a group together.
-    records: one array of length N for each header field that was kept.
+    records: one array of length N for each header field that was kept. path: where it lies, if it was opened.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Dataset:
     preprocessing: Preprocessing
     records: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -83,7 +86,7 @@ class Dataset:
         Raises FastetlError for another `by`, fractions that do not fit, or too few groups.
         """
         if by not in ("group", "sample"):
-            raise FastetlError(message("split: wrong by", expected="group or sample", found=repr(by), do="correct it"))
+            raise FastetlError("split: wrong by", expected="group or sample", found=repr(by), do="correct it")
         if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
             raise FastetlError(f"split: valid {valid} and test {test} must be at least 0 and sum to less than 1")
         if by == "group":
@@ -109,16 +112,14 @@ def _array(path: Path, dtype: str, ndim: int, mapped: bool) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise FastetlError(message("cannot read the array", file=path, found=error, do="build it again")) from error
+        raise FastetlError("cannot read the array", file=path, found=error, do="build it again") from error
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
         raise FastetlError(
-            message(
-                "not the array of a dataset",
-                file=path,
-                expected=f"{dtype} with {ndim} axes",
-                found=f"{array.dtype} with {array.ndim}",
-                do="build it again",
-            )
+            "not the array of a dataset",
+            file=path,
+            expected=f"{dtype} with {ndim} axes",
+            found=f"{array.dtype} with {array.ndim}",
+            do="build it again",
         )
     return np.asarray(array) if not mapped else array
 
@@ -130,19 +131,19 @@ def open_dataset(path: str | Path) -> Dataset:
     """
     path = Path(path)
     if not path.is_dir():
-        raise FastetlError(message("no dataset here", file=path, expected="a directory", do="build one"))
+        raise FastetlError("no dataset here", file=path, expected="a directory", do="build one", also=FileNotFoundError)
     try:
         about = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
         if about["format"] != FORMAT and about["format"] not in _OLDER:
             raise FastetlError(
-                message("dataset of another format", file=path, expected=FORMAT, found=about["format"], do="rebuild it")
+                "dataset of another format", file=path, expected=FORMAT, found=about["format"], do="rebuild it"
             )
         charset = Charset(about["charset"]["name"], tuple(about["charset"]["characters"]))
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
         count = int(about["count"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FastetlError(
-            message("cannot read", file=path / "dataset.json", found=error or type(error).__name__, do="build it again")
+            "cannot read", file=path / "dataset.json", found=error or type(error).__name__, do="build it again"
         ) from error
     images = _array(path / "images.npy", "u1", 3, True)
     labels = _array(path / "labels.npy", "u2", 1, False)
@@ -150,31 +151,27 @@ def open_dataset(path: str | Path) -> Dataset:
         with (path / "records.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             records = {k: stored[k] for k in stored.files}
     except Exception as error:  # zipfile raises what it likes for a damaged archive
-        raise FastetlError(
-            message("cannot read", file=path / "records.npz", found=error, do="build it again")
-        ) from error
+        raise FastetlError("cannot read", file=path / "records.npz", found=error, do="build it again") from error
     group = _OLDER.get(about["format"], "group")
     if group in records:
         records["group"] = records.pop(group).astype(np.int32)
     expected = (count, preprocessing.size, preprocessing.size)
     if images.shape != expected:
         raise FastetlError(
-            message("wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again")
+            "wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again"
         )
     if {len(labels), *map(len, records.values())} != {count} or "group" not in records:
-        raise FastetlError(message("arrays of different lengths", file=path, expected=count, do="build it again"))
+        raise FastetlError("arrays of different lengths", file=path, expected=count, do="build it again")
     if count and int(labels.max()) >= len(charset):
         raise FastetlError(
-            message(
-                "a label outside the charset",
-                file=path / "labels.npy",
-                record=int(labels.argmax()),
-                expected=f"below {len(charset)}",
-                found=int(labels.max()),
-                do="build it again",
-            )
+            "a label outside the charset",
+            file=path / "labels.npy",
+            record=int(labels.argmax()),
+            expected=f"below {len(charset)}",
+            found=int(labels.max()),
+            do="build it again",
         )
-    return Dataset(path.name, images, labels, records["group"], charset, preprocessing, records, about)
+    return Dataset(path.name, images, labels, records["group"], charset, preprocessing, records, about, path)
 
 
 def write_dataset(
@@ -212,13 +209,11 @@ def load_labelled(path: str | Path, charset: Charset, preprocessing: Preprocessi
         data = open_dataset(path)
         if data.charset.characters != charset.characters:
             raise FastetlError(
-                message(
-                    "the dataset has other characters than the network",
-                    file=path,
-                    expected=f"{charset.name} ({len(charset)})",
-                    found=f"{data.charset.name} ({len(data.charset)})",
-                    do="build it with the same --charset",
-                )
+                "the dataset has other characters than the network",
+                file=path,
+                expected=f"{charset.name} ({len(charset)})",
+                found=f"{data.charset.name} ({len(data.charset)})",
+                do="build it with the same `charset`",
             )
         return replace(data, images=resize(data.images, preprocessing.size), preprocessing=preprocessing)
     try:
@@ -226,30 +221,26 @@ def load_labelled(path: str | Path, charset: Charset, preprocessing: Preprocessi
             images, labels = stored["images"], stored["labels"]
     except Exception as error:  # zipfile raises what it likes for a damaged archive
         raise FastetlError(
-            message("cannot read", file=path, expected="an .npz with images and labels", found=error, do="mend it")
+            "cannot read", file=path, expected="an .npz with images and labels", found=error, do="mend it"
         ) from error
     if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1] or labels.dtype.kind != "U":
         raise FastetlError(
-            message(
-                "not labelled pictures",
-                file=path,
-                expected="images uint8 (N, H, W) and labels (N,) of characters",
-                found=f"images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}",
-                do="convert it",
-            )
+            "not labelled pictures",
+            file=path,
+            expected="images uint8 (N, H, W) and labels (N,) of characters",
+            found=f"images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}",
+            do="convert it",
         )
     classes = [charset.class_of.get(c, -1) for c in labels.tolist()]
     if -1 in classes:
         k = classes.index(-1)
         raise FastetlError(
-            message(
-                "a label that the network does not know",
-                file=path,
-                record=k,
-                expected=f"one of charset {charset.name}",
-                found=repr(str(labels[k])),
-                do="take it out, or train with a charset that has it",
-            )
+            "a label that the network does not know",
+            file=path,
+            record=k,
+            expected=f"one of charset {charset.name}",
+            found=repr(str(labels[k])),
+            do="take it out, or train with a charset that has it",
         )
     unknown = np.full(len(images), -1, np.int32)
     small = resize(images, preprocessing.size)

@@ -2,36 +2,80 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os import PathLike
+from typing import Any, Self
 
-__all__ = ["FastetlError", "message"]
+__all__ = ["FastetlError"]
+
+
+_COMBINED: dict[tuple[type, type], type] = {}
+
+
+def _combined(kind: type, builtin: type) -> type:
+    """A class that is both, the same one each time; a subclass of both is itself."""
+    if issubclass(kind, builtin):
+        return kind
+    key = kind, builtin
+    if key not in _COMBINED:
+        _COMBINED[key] = type(kind.__name__, key, {"__module__": kind.__module__})
+    return _COMBINED[key]
+
+
+def _again(kind: type[FastetlError], values: dict[str, Any]) -> FastetlError:
+    return kind(**values)
 
 
 class FastetlError(Exception):
-    """Bad input or wrong use: the command line prints the message as one line and exits 2."""
+    """Bad input or wrong use, told in one line: file, record, byte offset, fault, expected, found, what to do.
 
+    what: the fault. file, record (from 0), offset (bytes): where. expected, found: what should stand there, and what
+    does. do: what the user can do about it. also: a built-in exception that this one is at the same time, such as
+    FileNotFoundError, so that `except FileNotFoundError` catches it too.
+    """
 
-def message(
-    what: str,
-    *,
-    file: str | Path | None = None,
-    record: int | None = None,
-    offset: int | None = None,
-    expected: object = None,
-    found: object = None,
-    do: str | None = None,
-) -> str:
-    """One line in the house's order: file, record, byte offset, fault, expected, found, what to do."""
-    where = [str(file)] if file is not None else []
-    if record is not None:
-        where.append(f"record {record}")
-    if offset is not None:
-        where.append(f"byte {offset}")
-    text = (", ".join(where) + ": " if where else "") + what
-    if expected is not None:
-        text += f"; expected {expected}"
-    if found is not None:
-        text += f"; found {found}"
-    if do is not None:
-        text += f". {do[0].upper()}{do[1:]}"
-    return text
+    def __new__(cls, what: str = "", *, also: type[Exception] | None = None, **_: object) -> Self:
+        kind: Any = cls if also is None else _combined(cls, also)
+        made: Self = (also or Exception).__new__(kind, what)
+        return made
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        file: str | PathLike[str] | None = None,
+        record: int | None = None,
+        offset: int | None = None,
+        expected: object = None,
+        found: object = None,
+        do: str | None = None,
+        also: type[Exception] | None = None,
+    ) -> None:
+        Exception.__init__(self, what)
+        self.what = what
+        self.file = None if file is None else str(file)
+        self.record = record
+        self.offset = offset
+        self.expected = None if expected is None else str(expected)
+        self.found = None if found is None else str(found)
+        self.do = do
+        self._also = also
+
+    def __str__(self) -> str:
+        where = [] if self.file is None else [self.file]
+        if self.record is not None:
+            where.append(f"record {self.record}")
+        if self.offset is not None:
+            where.append(f"byte {self.offset}")
+        text = (", ".join(where) + ": " if where else "") + self.what
+        if self.expected is not None:
+            text += f"; expected {self.expected}"
+        if self.found is not None:
+            text += f"; found {self.found}"
+        if self.do:
+            text += f". {self.do[0].upper()}{self.do[1:]}"
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = ("what", "file", "record", "offset", "expected", "found", "do")
+        kind = type(self).__mro__[1] if type(self) in _COMBINED.values() else type(self)
+        return _again, (kind, {**{name: getattr(self, name) for name in names}, "also": self._also})

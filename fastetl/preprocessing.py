@@ -26,6 +26,7 @@ from fastetl.errors import FastetlError
 
 __all__ = [
     "BORDER",
+    "LARGEST_SIDE",
     "PLACE",
     "SMALLEST_SCALE",
     "START",
@@ -39,6 +40,9 @@ __all__ = [
     "normalize_and_place",
     "resize",
 ]
+
+LARGEST_SIDE = 126
+"""Side in pixels of the largest pictures that can be augmented: the kernels count places in 1/256 pixel in 16 bits."""
 
 Framing = Literal["adaptive", "moments", "none"]
 

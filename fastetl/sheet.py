@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.atomic import new_file
+from fastetl.atomic import Kind, check_output, new_file
 from fastetl.dataset import Dataset
+from fastetl.errors import FastetlError
 
 __all__ = ["contact_sheet", "write_sheet"]
 
+PNG = Kind("a PNG picture", b"\x89PNG")
 _LINE = 48  # brightness of the line between pictures
 
 
@@ -29,12 +31,17 @@ def contact_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 
 
 def write_sheet(
-    data: Dataset, out: Path, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
+    data: Dataset, out: str | Path, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
     """Write a PNG with one row for each of the first `rows` classes drawn at random, a random writer in each column.
 
     Raises FastetlError if `out` exists or cannot be written.
     """
+    for name, value, least in (("rows", rows, 1), ("columns", columns, 1), ("seed", seed, 0)):
+        if value < least:
+            raise FastetlError(f"{name} must be at least {least}", found=value, do=f"check `{name}`", also=ValueError)
+    out, inputs = Path(out), [] if data.path is None else [data.path]
+    check_output(out, PNG, overwrite, inputs)
     rng = np.random.default_rng(seed)
     present = np.unique(data.labels)
     classes = np.sort(rng.permutation(present)[:rows])
@@ -43,5 +50,5 @@ def write_sheet(
         here = np.flatnonzero(data.labels == k)
         picks.append(rng.choice(here, columns, replace=len(here) < columns))
     sheet = contact_sheet(data.images[np.concatenate(picks)], columns)
-    with new_file(out, overwrite) as made:
+    with new_file(out, PNG, overwrite, inputs) as made:
         Image.fromarray(sheet).save(made, format="PNG")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastetl.atomic import check_output
 from fastetl.dataset import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
-from model.report import write_report
+from model.report import KIND, write_report
 from model.run import open_run
 
 
@@ -53,6 +54,8 @@ class Evaluate(Command):
     """Datasets, or .npz files of labelled pictures."""
     report: Path | None = None
     """Where to write the report (index.html, pictures, evaluation.json); RUN/report if not given."""
+    overwrite: bool = False
+    """Replace an earlier report."""
     baseline: Path | None = None
     """A dataset on which to fit the shallow algorithms too, for the report; takes minutes."""
 
@@ -61,14 +64,15 @@ class Evaluate(Command):
         run = open_run(self.run_path)
         if not self.sets:
             raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
+        report = self.report or self.run_path / "report"
+        check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
         shallow: tuple[BaselineResult, ...] = ()
         if self.baseline is not None:
             with bar("baseline") as progress:
                 shallow = baselines(open_dataset(self.baseline), progress=progress)
-        # A report can always be made again, so a new one replaces the old one.
-        page = write_report(run, evaluation, self.report or self.run_path / "report", baselines=shallow, overwrite=True)
+        page = write_report(run, evaluation, report, baselines=shallow, overwrite=self.overwrite)
         if self.json:
             show_json({**evaluation.as_dict(), "baselines": shallow})
         else:

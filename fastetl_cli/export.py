@@ -12,7 +12,7 @@ from export.compare import Variant, compare
 from export.config import ExportConfig
 from export.package import export
 from fastetl.dataset import Dataset, load_labelled
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Out, RunPath, bar, out, show_json, show_table
 from fastetl_cli.verify import show_checks
 from model.run import Run, open_run
@@ -26,8 +26,7 @@ def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
     try:
         sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
     except (OSError, ValueError, KeyError) as error:
-        text = message("cannot read", file=path, found=error, do="evaluate again")
-        raise FastetlError(text) from error
+        raise FastetlError("cannot read", file=path, found=error, do="evaluate again") from error
     return list(sets)
 
 

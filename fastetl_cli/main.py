@@ -5,7 +5,11 @@ Only the module of the command given is imported, so that `fastetl build` does n
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -66,28 +70,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _run(name, rest)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: ends as Ctrl-C does."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+def as_options(text: str) -> str:
+    """Parameters that a library message names in backticks, as the options of the command line."""
+    return re.sub(r"`([a-z][a-z_]*)`", lambda found: "--" + found[1].replace("_", "-"), text)
+
+
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl.errors import FastetlError
+    from fastetl_cli.base import note
 
     try:
+        signal.signal(signal.SIGTERM, _terminate)
         import tyro
 
         module = importlib.import_module(f"fastetl_cli.{name}")
         kind = getattr(module, name.capitalize())
         config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-        command = tyro.cli(kind, args=arguments, prog=f"fastetl {name}", config=config)
+        told = io.StringIO()
+        try:
+            # tyro prints a configuration's own errors in a box: here they are one line, as any other.
+            with contextlib.redirect_stderr(told):
+                command = tyro.cli(kind, args=arguments, prog=f"fastetl {name}", config=config)
+        except SystemExit as ended:
+            fault = ended.__context__
+            while fault is not None and not isinstance(fault, FastetlError):
+                fault = fault.__context__
+            if fault is not None:
+                raise fault from None
+            sys.stderr.write(told.getvalue())
+            raise
         return int(command.run())
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
-        return 130
+        return 143 if isinstance(stopped, _Terminated) else 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    except (FastetlError, MemoryError, OSError) as error:
+    except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
+        elif isinstance(error, FastetlError | MemoryError | OSError):
+            note(f"fastetl {name}: {as_options(' '.join(str(error).split())) or type(error).__name__}")
         else:
-            sys.stderr.write(f"fastetl {name}: {' '.join(str(error).split()) or type(error).__name__}\n")
+            kind = f"{type(error).__name__}: {error}"
+            note(f"fastetl {name}: a fault in fastetl: {kind}. Run it with --debug and report what it prints")
         return 2
 
 

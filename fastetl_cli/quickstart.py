@@ -14,7 +14,7 @@ import numpy as np
 from export.checks import Check
 from export.names import COREML, ONNX
 from export.package import export
-from fastetl.atomic import refuse_existing
+from fastetl.atomic import Kind, check_output
 from fastetl.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import inspect
@@ -26,6 +26,8 @@ from model.config import TrainConfig
 from model.evaluation import Evaluation, evaluate
 from model.report import write_report
 from model.training import TrainResult
+
+KIND = Kind("a folder of quickstart", (), ("etl", "dataset", "sheet.png", "run", "run.unfinished", "package"))
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Quickstart(Command):
 
     def run(self) -> int:
         """Walk the way, then print what came out."""
-        refuse_existing(self.folder, self.overwrite)
+        check_output(self.folder, KIND, self.overwrite, [self.etl] if self.etl else [])
         clock = _Clock()
         walked = self._walk(clock)
         if self.json:

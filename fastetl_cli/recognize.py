@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.recognizer import open_recognizer
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl.preprocessing import resize
 from fastetl_cli.base import Command, Out, Paths, show_json, show_table
 
@@ -26,7 +26,7 @@ def read_picture(path: Path, side: int) -> NDArray[np.uint8]:
         with Image.open(path) as opened:
             layered = opened.convert("RGBA")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise FastetlError(message("cannot read the picture", file=path, found=error, do="check it")) from error
+        raise FastetlError("cannot read the picture", file=path, found=error, do="check it") from error
     paper = Image.new("RGBA", layered.size, "white")
     grey = np.asarray(Image.alpha_composite(paper, layered).convert("L"))
     height, width = grey.shape
@@ -43,7 +43,7 @@ def _pictures(paths: tuple[Path, ...]) -> list[Path]:
     for path in paths:
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
         if not inside:
-            raise FastetlError(message("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES))))
+            raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
         found += inside
     return found
 

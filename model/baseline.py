@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from fastetl.dataset import Dataset
 from fastetl.preprocessing import normalize
+from model.errors import ModelError
 
 __all__ = ["BaselineResult", "baselines"]
 
@@ -41,6 +42,10 @@ def baselines(
 
     Raises FastetlError if the writers are not known or too few.
     """
+    if not 0 <= seed < 2**32:
+        raise ModelError(
+            "seed is out of range", expected="0 to 2**32 - 1", found=seed, do="check `seed`", also=ValueError
+        )
     results: list[BaselineResult] = []
     splits: tuple[By, By] = ("group", "sample")
     stored = dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)

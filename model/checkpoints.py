@@ -6,21 +6,22 @@ training needs to go on. A checkpoint appears under its name when it is whole.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 import tensorstore
 from jax.tree_util import keystr, tree_leaves_with_path
 
-from fastetl.errors import message
-from model.devices import replicated
+from model.devices import replicate, replicated
 from model.errors import ModelError
 
-__all__ = ["Checkpoints", "Which", "restore_weights"]
+__all__ = ["Checkpoints", "Which", "digest", "restore_weights"]
 
 Which = Literal["best", "last"]
 Tree = dict[str, Any]
@@ -56,6 +57,16 @@ def _read_through(item: Path) -> None:
         store.read(key).result()
 
 
+def digest(tree: Tree) -> str:
+    """Hash of names, dtypes, shapes and values of all arrays of a tree: 128 bits, as hex digits."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for path, leaf in tree_leaves_with_path(tree):
+        array = np.ascontiguousarray(leaf)
+        hashed.update(f"{keystr(path)} {array.dtype} {array.shape}".encode())
+        hashed.update(array.data)
+    return hashed.hexdigest()
+
+
 def _shapes(tree: Tree) -> dict[str, tuple[int, ...]]:
     return {keystr(path, simple=True, separator="."): leaf.shape for path, leaf in tree_leaves_with_path(tree)}
 
@@ -64,7 +75,7 @@ def _restored(manager: ocp.CheckpointManager, directory: Path, trees: dict[str, 
     """The items of the newest checkpoint, each in the shape of its tree."""
     step = manager.latest_step()
     if step is None:
-        raise ModelError(message("no checkpoint", file=directory, expected="one", do="train again"))
+        raise ModelError("no checkpoint", file=directory, expected="one", do="train again")
     wanted = {name: ocp.args.StandardRestore(_abstract(tree)) for name, tree in trees.items()}
     try:
         for name in trees:
@@ -79,7 +90,7 @@ def _restored(manager: ocp.CheckpointManager, directory: Path, trees: dict[str, 
     except Exception as error:  # orbax and tensorstore raise what they like for a damaged checkpoint
         reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
         raise ModelError(
-            message("cannot read the checkpoint", file=directory / str(step), found=reason, do="train again")
+            "cannot read the checkpoint", file=directory / str(step), found=reason, do="train again"
         ) from error
 
 
@@ -101,12 +112,13 @@ class Checkpoints:
         """Begin to write all that training needs."""
         # Written in the background, so from a copy: the next step reuses the state's memory.
         rest = jax.tree.map(jnp.copy, state)
+        rest["digest"] = _as_array(digest(rest))
         weights = rest.pop("average")
         args = {"weights": ocp.args.StandardSave(weights), "state": ocp.args.StandardSave(rest)}
         self._managers["last"].save(step, args=ocp.args.Composite(**args))
 
-    def save_best(self, step: int, weights: Tree) -> None:
-        """Write the best weights so far, and wait for it."""
+    def save_best(self, step: int, weights: Tree) -> str:
+        """Write the best weights so far, and wait for it; returns their digest."""
         manager = self._managers["best"]
         # Where processes wait for each other, two managers at work use the same names of barriers.
         self._managers["last"].wait_until_finished()
@@ -114,26 +126,49 @@ class Checkpoints:
         if step not in manager.all_steps():
             manager.save(step, args=ocp.args.Composite(weights=ocp.args.StandardSave(weights)))
             manager.wait_until_finished()
+        return digest(weights)
 
     def restore_last(self, state: Tree) -> Tree | None:
         """The state to go on from, in the shape of `state`; None if nothing was saved yet."""
         if self._managers["last"].latest_step() is None:
             return None
-        rest = dict(state)
+        rest = {**state, "digest": jax.eval_shape(lambda: jnp.zeros(16, jnp.uint8))}
         wanted = {"weights": rest.pop("average"), "state": rest}
         restored = _restored(self._managers["last"], self._directories["last"], wanted)
-        return {**restored["state"], "average": restored["weights"]}
+        whole = {**restored["state"], "average": restored["weights"]}
+        stored = bytes(np.asarray(whole.pop("digest"))).hex()
+        _require_digest(self._directories["last"], whole, stored)
+        return whole
 
 
-def restore_weights(directory: Path, which: Which, weights: Tree) -> Tree:
-    """The best or the last weights, in the shape of `weights`.
+def _as_array(digits: str) -> jax.Array:
+    return replicate(jnp.asarray(np.frombuffer(bytes.fromhex(digits), np.uint8)))
 
-    Raises ModelError if they are missing, damaged or of another shape.
+
+def _require_digest(directory: Path, tree: Tree, expected: str) -> None:
+    found = digest(tree)
+    if found != expected:
+        raise ModelError(
+            "the checkpoint is not what was written",
+            file=directory,
+            expected=f"digest {expected}",
+            found=found,
+            do="copy it again from a good copy, or train again",
+        )
+
+
+def restore_weights(directory: Path, which: Which, weights: Tree, expected: str = "") -> Tree:
+    """The best or the last weights, in the shape of `weights`; `expected` is their digest, if it is known.
+
+    Raises ModelError if they are missing, damaged, of another shape or not those of the digest.
     """
     if not (directory / which).is_dir():
-        raise ModelError(message("no checkpoints", file=directory / which, expected="a directory", do="train again"))
+        raise ModelError("no checkpoints", file=directory / which, expected="a directory", do="train again")
     manager = _manager(directory / which, read_only=True)
     try:
-        return _restored(manager, directory / which, {"weights": weights})["weights"]
+        restored = _restored(manager, directory / which, {"weights": weights})["weights"]
     finally:
         manager.close()
+    if expected:
+        _require_digest(directory / which, restored, expected)
+    return restored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,30 @@ from model.errors import ModelError
 __all__ = ["TrainConfig"]
 
 _RENAMED = {"average": "ema_decay", "spread": "scale"}  # what runs of format 1 call them
+
+_BELOW_1 = math.nextafter(1, 0)
+_SMALLEST = math.nextafter(0, 1)
+_SEED = (0, 2**32 - 1)
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "epochs": (1, 100_000),
+    "batch_size": (1, 1_000_000),
+    "learning_rate": (_SMALLEST, 100),
+    "muon_learning_rate": (_SMALLEST, 100),
+    "warmup": (0, _BELOW_1),
+    "weight_decay": (0, 100),
+    "label_smoothing": (0, _BELOW_1),
+    "scribbles": (0, _BELOW_1),
+    "ema_decay": (0, _BELOW_1),
+    "patience": (0, 100_000),
+    "valid": (_SMALLEST, _BELOW_1),
+    "test": (0, _BELOW_1),
+    "writers": (0, 2**31),
+    "scale": (0.01, 1),
+    "checkpoint_steps": (1, 10**9),
+    "split_seed": _SEED,
+    "seed": _SEED,
+}
+"""Least and greatest value of each number; what is not finite is outside of all."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +91,24 @@ class TrainConfig:
     """Chooses the first weights, the order of the pictures, the augmentation and the dropout."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "checkpoint_steps"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name} must be at least 1; found {getattr(self, name)}. Check the options")
-        for name in ("warmup", "label_smoothing", "scribbles", "ema_decay"):
-            if not 0 <= getattr(self, name) < 1:
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
                 raise ModelError(
-                    f"{name} must be at least 0 and below 1; found {getattr(self, name)}. Check the options"
+                    f"{name} is out of range",
+                    expected=f"{least:g} to {most:g}",
+                    found=value,
+                    do=f"check `{name}`",
+                    also=ValueError,
                 )
-        for name in ("learning_rate", "muon_learning_rate", "valid"):
-            if not getattr(self, name) > 0:
-                raise ModelError(f"{name} must be over 0; found {getattr(self, name)}. Check the options")
-        if not self.weight_decay >= 0:
-            raise ModelError(f"weight_decay must be at least 0; found {self.weight_decay}. Check the options")
+        if self.valid + self.test >= 1:
+            raise ModelError(
+                "valid and test leave nothing to train on",
+                expected="a sum below 1",
+                found=f"{self.valid:g} + {self.test:g}",
+                do="check `valid` and `test`",
+                also=ValueError,
+            )
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""

@@ -15,6 +15,11 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
     if not history:
         return ("No epoch is complete yet.",)
     first, last = history[0], history[-1]
+    if not math.isfinite(last.loss) or not math.isfinite(last.valid_loss):
+        return (
+            f"Training failed: in epoch {last.epoch} the loss was {last.loss} in training and {last.valid_loss} in"
+            " validation. Try a lower learning rate.",
+        )
     chance = math.log(classes)
     if last.loss > 0.95 * chance:
         return (

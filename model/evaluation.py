@@ -150,7 +150,7 @@ def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
     if dataset.charset.characters != run.charset.characters:
         raise ModelError(
             f"{dataset.name}: charset {dataset.charset.name} ({len(dataset.charset)}); expected the run's,"
-            f" {run.charset.name} ({len(run.charset)}). Build it with the same --charset"
+            f" {run.charset.name} ({len(run.charset)}). Build it with the same `charset`"
         )
     part, indices = _part(run, dataset)
     labels, writers = dataset.labels[indices].astype(np.int64), dataset.groups[indices]

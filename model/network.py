@@ -185,7 +185,7 @@ NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABL
 def named_network(name: str) -> NetworkConfig:
     """Raises ModelError, listing the names, for one that is not in the table."""
     if name not in NETWORKS:
-        raise ModelError(f"no network {name!r}; expected one of {', '.join(NETWORKS)}. Check --network")
+        raise ModelError(f"no network {name!r}; expected one of {', '.join(NETWORKS)}. Check `network`")
     return NETWORKS[name]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fastetl.atomic import new_directory
+from fastetl.atomic import Kind, new_directory
 from model import figures
 from model.baseline import BaselineResult
 from model.diagnosis import diagnose
@@ -19,6 +19,7 @@ from model.run import Run
 
 __all__ = ["write_report"]
 
+KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json", "*.png"))
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
 body { max-width: 64rem; margin: auto; padding: 1rem }
@@ -44,7 +45,7 @@ def write_report(
     for k, result in enumerate(evaluation.sets):
         pictures |= {f"{kind}_{k}": picture for kind, picture in _pictures(run, result)}
     described = {**evaluation.as_dict(), "baselines": [asdict(b) for b in baselines]}
-    with new_directory(out, overwrite) as made:
+    with new_directory(out, KIND, overwrite, [run.path]) as made:
         for name, picture in pictures.items():
             (made / f"{name}.png").write_bytes(picture)
         (made / "index.html").write_text(_page(run, evaluation, baselines, pictures), encoding="utf-8")

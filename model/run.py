@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +26,10 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.atomic import new_file
+from fastetl.atomic import Kind, replace_file
 from fastetl.charset import Charset
 from fastetl.dataset import Dataset, Split
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing
 from model.checkpoints import Which, restore_weights
 from model.config import TrainConfig
@@ -39,9 +40,11 @@ from model.network import Network, NetworkConfig
 from model.predict import predict
 from model.step import load_weights, make_eval, weights_of
 
-__all__ = ["FORMAT", "Run", "TrainedOn", "fingerprint", "open_run", "unfinished"]
+__all__ = ["FORMAT", "KIND", "UNFINISHED", "Run", "TrainedOn", "fingerprint", "open_run", "unfinished"]
 
 FORMAT = 2
+KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report", "lock"))
+UNFINISHED = Kind("an interrupted run", (), KIND.entries)
 READS = (1, 2)
 _RENAMED = {"waiting": "data_wait"}  # what format 1 calls it
 
@@ -89,6 +92,8 @@ class Run:
     threshold: float = 0.0
     """An answer of less confidence is taken for "not a character"; one in 200 validation characters is below it."""
     finished: bool = False
+    best: str = ""
+    """Digest of the best weights; empty in runs of format 1, which did not store it."""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -100,7 +105,8 @@ class Run:
     def network(self, which: Which = "best") -> Network:
         """The network with its best or last averaged weights. Raises ModelError if they cannot be read."""
         blank = nnx.eval_shape(self.untrained)
-        return load_weights(blank, restore_weights(self.path / "checkpoints", which, weights_of(blank)))
+        expected = self.best if which == "best" else ""
+        return load_weights(blank, restore_weights(self.path / "checkpoints", which, weights_of(blank), expected))
 
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:
@@ -131,6 +137,7 @@ class Run:
         return {
             "format": FORMAT,
             "finished": self.finished,
+            "best": self.best,
             "command": self.command,
             "config": self.config.as_dict(),
             "network": self.network_config.as_dict(),
@@ -147,7 +154,7 @@ class Run:
         """Write run.json, once however many processes there are."""
         if not is_first():
             return
-        with new_file(self.path / "run.json", overwrite=True) as made:
+        with replace_file(self.path / "run.json") as made:
             made.write_text(json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -156,6 +163,10 @@ def current_versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         **{n: version(n) for n in ("fastetl", "jax", "flax", "optax", "numpy")},
+        # What the last digits of the weights depend on beside these: XLA divides sums among the processors.
+        "devices": f"{jax.device_count()} {jax.devices()[0].platform}",
+        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "machine": platform.machine(),
     }
 
 
@@ -176,6 +187,7 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
         temperature=float(values["temperature"]),
         threshold=float(values["threshold"]),
         finished=bool(values["finished"]),
+        best=str(values.get("best", "")),
         command=values["command"],
         versions=values["versions"],
     )
@@ -190,32 +202,31 @@ def open_run(path: str | Path) -> Run:
     if not path.is_dir():
         begun = unfinished(path).is_dir()
         raise ModelError(
-            message(
-                "training was interrupted" if begun else "no run here",
-                file=path,
-                expected="the directory of a run",
-                found=f"{unfinished(path)}, which is not finished" if begun else None,
-                do="go on with --resume" if begun else "train one",
-            )
+            "training was interrupted" if begun else "no run here",
+            file=path,
+            expected="the directory of a run",
+            found=f"{unfinished(path)}, which is not finished" if begun else None,
+            do="go on with `resume`" if begun else "train one",
+            also=FileNotFoundError,
         )
     file = path / "run.json"
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         if values["format"] not in READS:
             raise ModelError(
-                message(
-                    "run of another format",
-                    file=file,
-                    expected=" or ".join(map(str, READS)),
-                    found=values["format"],
-                    do="train again",
-                )
+                "run of another format",
+                file=file,
+                expected=" or ".join(map(str, READS)),
+                found=values["format"],
+                do="train again",
             )
         return _parsed(path, values)
     except ModelError:
         raise
     except FileNotFoundError as error:
-        raise ModelError(message("not a run", file=path, expected="run.json", found="none", do="train one")) from error
+        raise ModelError(
+            "not a run", file=path, expected="run.json", found="none", do="train one", also=FileNotFoundError
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, FastetlError) as error:
         found = f"{type(error).__name__} {error}"
-        raise ModelError(message("cannot read", file=file, expected="a run", found=found, do="train again")) from error
+        raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import errno
+import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,12 +20,13 @@ from flax import nnx
 from numpy.typing import NDArray
 from tensorboardX import SummaryWriter
 
-from fastetl.atomic import new_directory, refuse_existing
+from fastetl.atomic import check_output, new_directory
 from fastetl.batches import Batches, Source
 from fastetl.dataset import Dataset, Split
-from fastetl.errors import message
+from fastetl.errors import FastetlError
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import Checkpoints
+from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.diagnosis import diagnose
@@ -31,7 +34,7 @@ from model.errors import ModelError
 from model.history import Epoch, best_epoch
 from model.network import named_network
 from model.predict import predict
-from model.run import Run, TrainedOn, current_versions, fingerprint, open_run, unfinished
+from model.run import KIND, Run, TrainedOn, current_versions, fingerprint, open_run
 from model.scribbles import scribbles
 from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
 
@@ -108,44 +111,48 @@ def train(
     """
     path = Path(path)
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
-    begun = unfinished(path)
-    if resume:
-        if not begun.is_dir():
-            state = "it is finished" if path.exists() else "none was begun"
-            raise ModelError(message("no interrupted run to resume", file=path, found=state, do="leave out --resume"))
-        refuse_existing(path, overwrite)
-        run, splits = _begun_run(open_run(begun), mixture, config)
-    else:
-        refuse_existing(path, overwrite)
-        if begun.exists() and not overwrite:
-            raise ModelError(
-                message("an interrupted run is here", file=begun, do="go on with --resume, or give --overwrite")
-            )
-        run, splits = _new_run(begun, mixture, config or TrainConfig(), command)
-    loaded = _loaded(mixture, splits, run.config)
-    shard(np.zeros(run.config.batch_size, np.uint8))
-    barrier("looked at what is there")
-    try:
-        if not resume and is_first():
-            shutil.rmtree(begun, ignore_errors=True)
-            begun.mkdir(parents=True)
-            run.save()
-        barrier("the run is begun")
-        run, parameters = _fit(run, loaded, on_progress)
-        barrier("the run is trained")
-        if is_first():
-            with new_directory(path, overwrite) as made:
-                made.rmdir()
-                begun.rename(made)
-        barrier("the run is in its place")
-    except BrokenPipeError:  # of whoever reports the progress
-        raise
-    except OSError as error:
-        raise ModelError(
-            message("cannot write the run", file=begun, found=error, do="free space or mend rights")
-        ) from error
+    with claimed(path, resume, overwrite) as begun:
+        check_output(path, KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
+        if resume:
+            run, splits = _begun_run(open_run(begun), mixture, config)
+        else:
+            run, splits = _new_run(begun, mixture, config or TrainConfig(), command)
+        loaded = _loaded(mixture, splits, run.config)
+        shard(np.zeros(run.config.batch_size, np.uint8))
+        barrier("looked at what is there")
+        try:
+            if not resume and is_first():
+                emptied(begun)
+                run.save()
+            barrier("the run is begun")
+            run, parameters = _fit(run, loaded, on_progress)
+            barrier("the run is trained")
+            if is_first():
+                with new_directory(path, KIND, overwrite) as made:
+                    made.rmdir()
+                    begun.rename(made)
+            barrier("the run is in its place")
+        except (BrokenPipeError, FastetlError):  # the first is of whoever reports the progress
+            raise
+        except Exception as error:  # orbax and tensorstore wrap the system's errors in their own
+            fault = _system_error(error)
+            if fault is None:
+                raise
+            raise ModelError("cannot write the run", file=begun, found=fault, do="free space or mend rights") from error
     run = open_run(path)
     return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
+
+
+def _system_error(error: BaseException | None) -> str | None:
+    """What the system said, if an error or one of its causes comes from writing to disk; None otherwise."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error.strerror or str(error)
+        for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+            if os.strerror(code) in str(error):
+                return os.strerror(code)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _split(dataset: Dataset, config: TrainConfig) -> Split:
@@ -188,7 +195,7 @@ def _new_run(
         if dataset.charset.characters != first.charset.characters or dataset.preprocessing != first.preprocessing:
             raise ModelError(
                 f"{dataset.name}: its characters or its preprocessing differ from {first.name}'s."
-                " Build both with the same --charset and --size"
+                " Build both with the same `charset` and `size`"
             )
     splits = [_split(dataset, config) for dataset, _ in mixture]
     run = Run(
@@ -211,13 +218,11 @@ def _begun_run(
     if config is not None and config != run.config:
         given, had = config.as_dict(), run.config.as_dict()
         odd = ", ".join(f"{k} {had[k]}" for k in had if had[k] != given[k])
-        raise ModelError(
-            message("the run was begun otherwise", file=run.path, expected=odd, do="resume without options")
-        )
+        raise ModelError("the run was begun otherwise", file=run.path, expected=odd, do="resume without options")
     splits = [_split(dataset, run.config) for dataset, _ in mixture]
     if _described(mixture, splits) != run.data:
         names = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
-        raise ModelError(message("the run was begun on other data", file=run.path, expected=names, do="give the same"))
+        raise ModelError("the run was begun on other data", file=run.path, expected=names, do="give the same")
     return run, splits
 
 
@@ -255,7 +260,8 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
                 _log(events, entry, float(rates(entry.step - 1)))
                 # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
                 if best_epoch(run.history) is entry:
-                    checkpoints.save_best(entry.step, state["average"])
+                    best = checkpoints.save_best(entry.step, state["average"])
+                    run = dataclasses.replace(run, best=best)
                 run.save()
                 state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
                 checkpoints.save_last(entry.step, state)
@@ -317,8 +323,10 @@ class _Loop:
             before = loss
             done, count = done + 1, count + 1
             if done % self.config.checkpoint_steps == 0 and done % per_epoch:
+                _require_finite(done, float(loss))
                 checkpoints.save_last(done, state)
         summed = float(state["loss"])
+        _require_finite(done, summed)
         seconds = time.perf_counter() - begin
         entry = Epoch(
             epoch=epoch + 1,
@@ -334,9 +342,20 @@ class _Loop:
         return state, entry
 
     def _known(self, step: int, loss: float, events: Any, history: tuple[Epoch, ...]) -> None:
+        _require_finite(step, loss)
         if step % EVENTS_EVERY == 0:
             events.add_scalar("batch/loss", loss, step)
         self.report(step, loss, history)
+
+
+def _require_finite(step: int, loss: float) -> None:
+    """Stop before what is not a number reaches a checkpoint."""
+    if not math.isfinite(loss):
+        raise ModelError(
+            f"the loss is {loss} at step {step}: training diverged",
+            expected="a finite loss",
+            do="train again with a lower `learning_rate`; the last good checkpoint is kept",
+        )
 
 
 def _validated(entry: Epoch, evaluate: Eval, weights: Tree, data: _Data, config: TrainConfig) -> Epoch:

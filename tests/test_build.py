@@ -118,7 +118,7 @@ def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path:
     model = etl_file("ETL8G_33", make_records(1))
     assert build([folder], tmp_path / "a").groups == 2
     assert build([folder], tmp_path / "b", BuildConfig(model_pattern=True)).groups == 3
-    with pytest.raises(FastetlError, match="--model-pattern"):
+    with pytest.raises(FastetlError, match="model_pattern"):
         build([model], tmp_path / "c")
 
 
@@ -134,7 +134,7 @@ def test_an_existing_output_is_refused_and_a_failed_one_leaves_it(etl_file: Writ
     source, out = etl_file(), tmp_path / "out"
     build([source], out)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
-    with pytest.raises(FastetlError, match="exists already.*--overwrite"):
+    with pytest.raises(FastetlError, match="exists already.*overwrite"):
         build([source], out)
 
     def stop(done: int, total: int) -> None:

@@ -48,7 +48,10 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["inspect", "{tmp}/nowhere"], "no such file"),
         (["build", "{tmp}/empty", "{tmp}/out"], "no ETL files here"),
-        (["build", "{tmp}/empty", "{tmp}/out", "--size", "3"], "8–512"),
+        (
+            ["build", "{tmp}/empty", "{tmp}/out", "--size", "3"],
+            "size is out of range; expected 8 to 126; found 3. Check --size",
+        ),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),
@@ -121,7 +124,9 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (package / "labels.json").write_text(text.replace("あ", "ア"), encoding="utf-8")
     assert main(["verify", str(package)]) == 1
     assert "labels" in capsys.readouterr().err
-    assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json"]) == 0
+    assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json"]) == 2
+    assert "give --overwrite" in capsys.readouterr().err
+    assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json", "--overwrite"]) == 0
     assert json.loads(capsys.readouterr().out)["sets"][0]["part"] == "test"
 
 

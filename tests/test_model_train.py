@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from flax import nnx
 
 from fastetl.charset import Charset
 from fastetl.errors import FastetlError
+from fastetl.locks import try_lock
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
@@ -95,7 +98,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    with pytest.raises(ModelError, match=r"training was interrupted.*--resume"):
+    with pytest.raises(ModelError, match=r"training was interrupted.*`resume`"):
         open_run(other)
     assert not open_run(unfinished(other)).finished
     with pytest.raises(ModelError, match="an interrupted run is here"):
@@ -171,14 +174,55 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
         run_training(path, CONFIG)
     with pytest.raises(FastetlError, match="no interrupted run to resume"):
         run_training(path, CONFIG, "resume")
+    with pytest.raises(FastetlError, match="overwrite replaces only what fastetl wrote; expected a run"):
+        train(tiny(), path, CONFIG, overwrite=True)
+    assert [p.name for p in path.iterdir()] == ["precious"]
+    (path / "precious").unlink()
+    path.rmdir()
+    shutil.copytree(finished_run()[0], path)
+    before = (path / "run.json").read_text()
     failing = dataclasses.replace(CONFIG, network="none")
     with pytest.raises(ModelError, match="no network 'none'"):
         train(tiny(), path, failing, overwrite=True)
-    assert (path / "precious").exists()
-    result = train(tiny(), path, CONFIG, overwrite=True)
+    assert (path / "run.json").read_text() == before
+    result = train(tiny(), path, dataclasses.replace(CONFIG, seed=7), overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
-    assert not (path / "precious").exists()
+    assert open_run(path).config.seed == 7
     assert result.run.path == path
+
+
+def test_one_training_at_a_time(tmp_path: Path) -> None:
+    """A run that another process trains is left alone; one that never began is begun anew."""
+    path = tmp_path / "run"
+    begun = unfinished(path)
+    begun.mkdir()
+    lock = try_lock(begun / "lock")
+    assert lock is not None
+    with pytest.raises(ModelError, match="another process is training this run"):
+        train(tiny(), path, CONFIG)
+    with pytest.raises(ModelError, match="found nothing was trained yet. Leave out `resume`"):
+        train(tiny(), path, CONFIG, resume=True)
+    lock.release()
+    train(tiny(), path, CONFIG)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert not (path / "lock").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    wild = dataclasses.replace(CONFIG, learning_rate=100.0, weight_decay=100.0, warmup=0.0)
+    with pytest.raises(ModelError, match=r"the loss is (nan|inf) at step \d+: training diverged"):
+        train(tiny(), tmp_path / "run", wild)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.unfinished"]
+
+
+def test_a_changed_weight_is_found(tmp_path: Path) -> None:
+    """The digest in run.json is that of the weights: a checkpoint with others is refused."""
+    path = Path(shutil.copytree(finished_run()[0], tmp_path / "run"))
+    values = json.loads((path / "run.json").read_text())
+    values["best"] = values["best"][::-1]
+    (path / "run.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="the checkpoint is not what was written; expected digest"):
+        open_run(path).network()
 
 
 def test_a_mixture_takes_from_every_dataset_and_writers_can_be_few(tmp_path: Path) -> None:

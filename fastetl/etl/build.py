@@ -9,25 +9,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import new_directory, new_file, refuse_existing
+from fastetl.atomic import Kind, check_output, new_directory, new_file
 from fastetl.charset import jis_to_char
-from fastetl.dataset import write_dataset
-from fastetl.errors import FastetlError, message
+from fastetl.dataset import KIND, write_dataset
+from fastetl.errors import FastetlError
 from fastetl.etl.files import EtlFile, find_files, require_one_set
 from fastetl.etl.layouts import Layout
 from fastetl.etl.reading import BLOCK, new_buffer, read_records
 from fastetl.etl.selection import Plan, Selection, select, select_by_order
-from fastetl.preprocessing import Preprocessing
+from fastetl.preprocessing import LARGEST_SIDE, Preprocessing
 
 __all__ = ["BuildConfig", "BuildResult", "build"]
 
+Format = Literal["dataset", "npz"]
 Progress = Callable[[int, int], None]
+NPZ = Kind("an .npz file", b"PK\x03\x04")
 
 _KEPT = ("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation")
 _SAMPLED = 1 << 16  # bytes at either end of a file that its fingerprint covers
@@ -44,9 +47,28 @@ class BuildConfig:
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
     """Take the model-pattern file (printed-style samples, not a writer) too."""
-    format: Literal["dataset", "npz"] = "dataset"
+    format: Format = "dataset"
     """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
     classes × groups × 127 × 128)."""
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.size <= LARGEST_SIDE:
+            # Larger pictures could not be augmented, and so not be trained on.
+            raise FastetlError(
+                "size is out of range",
+                expected=f"8 to {LARGEST_SIDE}",
+                found=self.size,
+                do="check `size`",
+                also=ValueError,
+            )
+        if self.format not in get_args(Format):
+            raise FastetlError(
+                "unknown format",
+                expected=" or ".join(get_args(Format)),
+                found=repr(self.format),
+                do="check `format`",
+                also=ValueError,
+            )
 
 
 @dataclass(frozen=True)
@@ -146,7 +168,7 @@ def _write_all(file: io.FileIO, data: memoryview) -> None:
 
 
 def _write_dataset(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None) -> None:
-    with new_directory(out, overwrite) as made:
+    with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as made:
         headers = _write_pictures(plan, config.size, made, progress)
         labels = np.concatenate([p.labels for p in plan.parts])
         about = {
@@ -178,16 +200,14 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
     if not filled.all():
         k, w = np.argwhere(~filled)[0].tolist()
         raise FastetlError(
-            message(
-                "the npz format needs every character from every group",
-                file=out,
-                expected=f"{plan.charset.characters[k]!r} of group {writers[w]}",
-                found="no such record",
-                do="use --format dataset, or a smaller --charset",
-            )
+            "the npz format needs every character from every group",
+            file=out,
+            expected=f"{plan.charset.characters[k]!r} of group {writers[w]}",
+            found="no such record",
+            do="use `format` dataset, or a smaller `charset`",
         )
     # np.savez appends .npz to a path, but not to an open file.
-    with new_file(out, overwrite) as made, made.open("wb") as file:
+    with new_file(out, NPZ, overwrite, [p.file.path for p in plan.parts]) as made, made.open("wb") as file:
         np.savez(file, levels)
 
 
@@ -199,8 +219,8 @@ def _write(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress
 
 
 def build(
-    sources: Sequence[str | Path],
-    out: str | Path,
+    sources: str | PathLike[str] | Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
     config: BuildConfig = BuildConfig(),
     *,
     overwrite: bool = False,
@@ -214,15 +234,12 @@ def build(
     """
     begun = time.perf_counter()
     out = Path(out)
-    refuse_existing(out, overwrite)
-    if not 8 <= config.size <= 512:
-        raise FastetlError(
-            message("a size that makes no sense", expected="8–512", found=config.size, do="check --size")
-        )
+    sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
+    check_output(out, NPZ if config.format == "npz" else KIND, overwrite, list(map(Path, sources)))
     files = [f for f in find_files(map(Path, sources)) if config.model_pattern or not f.is_model_pattern]
     if not files:
         raise FastetlError(
-            "only the model-pattern file is here, which no writer wrote. Give --model-pattern to take it"
+            "only the model-pattern file is here, which no writer wrote. Give `model_pattern` to take it"
         )
     require_one_set(files)
     for file in files:
@@ -237,12 +254,10 @@ def build(
         plan = select(files, config.charset)
         if not plan.parts:
             raise FastetlError(
-                message(
-                    "no record has a character of the charset",
-                    file=", ".join(map(str, sources)),
-                    expected=plan.charset.name,
-                    do="choose another --charset",
-                )
+                "no record has a character of the charset",
+                file=", ".join(map(str, sources)),
+                expected=plan.charset.name,
+                do="choose another `charset`",
             )
         _write(plan, out, config, overwrite, progress)
     return _result(plan, out, time.perf_counter() - begun)

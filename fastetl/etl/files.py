@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.charset import jis_to_char
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl.etl.layouts import ETL8G, LAYOUTS, Layout
 
 __all__ = ["EtlFile", "find_files", "recognize"]
@@ -46,7 +46,7 @@ class EtlFile:
             with self.path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise FastetlError(message("cannot map the file", file=self.path, found=error, do="check it")) from error
+            raise FastetlError("cannot map the file", file=self.path, found=error, do="check it") from error
         return np.frombuffer(mapped, np.uint8)
 
     @property
@@ -63,15 +63,13 @@ class EtlFile:
         """Raise FastetlError if the file ends inside a record."""
         if self.tail:
             raise FastetlError(
-                message(
-                    "the file ends inside a record",
-                    file=self.path,
-                    record=self.count,
-                    offset=self.count * self.layout.record_bytes,
-                    expected=f"{self.layout.record_bytes} bytes",
-                    found=f"{self.tail}",
-                    do="download or copy it again",
-                )
+                "the file ends inside a record",
+                file=self.path,
+                record=self.count,
+                offset=self.count * self.layout.record_bytes,
+                expected=f"{self.layout.record_bytes} bytes",
+                found=f"{self.tail}",
+                do="download or copy it again",
             )
 
 
@@ -81,13 +79,11 @@ def _refuse(path: Path, size: int, head: bytes) -> FastetlError:
     if likely:
         found += f" (the size would fit {' or '.join(likely)}, which this version does not read)"
     return FastetlError(
-        message(
-            "not a file of a known set",
-            file=path,
-            expected=f"records of {' or '.join(layout.name for layout in LAYOUTS)} ({ETL8G.record_bytes} bytes each)",
-            found=found,
-            do="give the unpacked files, such as ETL8G_01",
-        )
+        "not a file of a known set",
+        file=path,
+        expected=f"records of {' or '.join(layout.name for layout in LAYOUTS)} ({ETL8G.record_bytes} bytes each)",
+        found=found,
+        do="give the unpacked files, such as ETL8G_01",
     )
 
 
@@ -139,12 +135,10 @@ def recognize(path: Path) -> EtlFile:
         size = path.stat().st_size
         head = _read(path, _PROBE * ETL8G.record_bytes)
     except OSError as error:
-        raise FastetlError(message("cannot read the file", file=path, found=error.strerror, do="check it")) from error
+        raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
     if size < ETL8G.record_bytes:
         if not size:
-            raise FastetlError(
-                message("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
-            )
+            raise FastetlError("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
         raise _refuse(path, size, head)
     number = int(match.group(2)) if match else None
     count, tail = divmod(size, ETL8G.record_bytes)
@@ -178,15 +172,15 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
         elif path.exists():
             found.append(recognize(path))
         else:
-            raise FastetlError(message("there is no such file or folder", file=path, do="check the path"))
+            raise FastetlError(
+                "there is no such file or folder", file=path, do="check the path", also=FileNotFoundError
+            )
     if not found:
         raise FastetlError(
-            message(
-                "no ETL files here",
-                file=", ".join(map(str, paths)),
-                expected="files such as ETL8G_01",
-                do="unpack ETL8G.zip, or make some with `fastetl synth`",
-            )
+            "no ETL files here",
+            file=", ".join(map(str, paths)),
+            expected="files such as ETL8G_01",
+            do="unpack ETL8G.zip, or make some with `fastetl synth`",
         )
     unique = {file.path.resolve(): file for file in found}
     return sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
@@ -198,12 +192,10 @@ def require_one_set(files: list[EtlFile]) -> Layout:
     for file in files:
         if file.layout is not layout:
             raise FastetlError(
-                message(
-                    "files of two sets",
-                    file=file.path,
-                    expected=layout.name,
-                    found=file.layout.name,
-                    do="build each set alone",
-                )
+                "files of two sets",
+                file=file.path,
+                expected=layout.name,
+                found=file.layout.name,
+                do="build each set alone",
             )
     return layout

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 from fastetl.etl.files import EtlFile
 from fastetl.etl.layouts import Layout
 
@@ -62,8 +62,7 @@ def read_records(
         finally:
             os.close(source)
     except OSError as error:
-        text = message("cannot read the file", file=file.path, found=error.strerror, do="check it")
-        raise FastetlError(text) from error
+        raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
 
 
 def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
@@ -73,14 +72,12 @@ def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
         more = os.preadv(source, (run[got:],), offset + got)
         if not more:
             raise FastetlError(
-                message(
-                    "the file ended while it was read",
-                    file=file.path,
-                    record=(offset + got) // file.layout.record_bytes,
-                    offset=offset + got,
-                    expected=f"{len(run) - got} more bytes",
-                    found="its end",
-                    do="leave it in peace, and try again",
-                )
+                "the file ended while it was read",
+                file=file.path,
+                record=(offset + got) // file.layout.record_bytes,
+                offset=offset + got,
+                expected=f"{len(run) - got} more bytes",
+                found="its end",
+                do="leave it in peace, and try again",
             )
         got += more

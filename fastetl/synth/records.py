@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import new_directory
+from fastetl.atomic import Kind, new_directory
 from fastetl.charset import char_to_jis
 from fastetl.errors import FastetlError
 from fastetl.etl.layouts import ETL8G
@@ -21,6 +21,7 @@ from fastetl.synth.writing import choose_glyphs, write
 
 __all__ = ["ATTRIBUTION", "SynthConfig", "synthesize", "write_data_set", "write_model_pattern"]
 
+KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = ETL8G.files - 1  # the last number is the model pattern's
 
 ATTRIBUTION = """\
@@ -88,8 +89,8 @@ def write_model_pattern() -> NDArray[Any]:
 
 
 def synthesize(
-    out: Path,
-    config: SynthConfig,
+    out: str | Path,
+    config: SynthConfig = SynthConfig(),
     *,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -103,7 +104,7 @@ def synthesize(
     numbers = [*range(1, config.files + 1), *([ETL8G.files] if config.model_pattern else [])]
     total = sum(ETL8G.data_sets(n) for n in numbers)
     done = 0
-    with new_directory(out, overwrite) as folder:
+    with new_directory(Path(out), KIND, overwrite) as folder:
         for number in numbers:
             with (folder / f"{ETL8G.name}_{number:02d}").open("wb") as file:
                 for k in range(ETL8G.data_sets(number)):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, message
+from fastetl.errors import FastetlError
 
 __all__ = ["Stroke", "load_strokes", "resample"]
 
@@ -74,7 +74,7 @@ def _folder() -> Path:
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
     raise FastetlError(
-        message("KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install kanjivg")
+        "KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install kanjivg"
     )
 
 
@@ -88,7 +88,7 @@ def load_strokes(character: str, spacing: float) -> tuple[Stroke, ...]:
     try:
         paths = _PATH.findall(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise FastetlError(message(f"no strokes of {character!r}", file=file, found=error)) from error
+        raise FastetlError(f"no strokes of {character!r}", file=file, found=error) from error
     if not paths:
-        raise FastetlError(message(f"no strokes of {character!r}", file=file, do="pip install kanjivg again"))
+        raise FastetlError(f"no strokes of {character!r}", file=file, do="pip install kanjivg again")
     return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in paths)
