@@ -184,7 +184,7 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     described = {
         "side": graph.side,
         "preprocessing": graph.preprocessing.as_dict(),
-        "charset": {"name": graph.charset.name, "characters": "".join(graph.charset.characters)},
+        "charset": graph.charset.as_dict(),
         "temperature": graph.temperature,
         "threshold": graph.threshold,
         "blank": dataclasses.asdict(graph.blank),
@@ -209,7 +209,7 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
                 fields[part] = array
             made: Any = kind
             layers.append(made(**fields))
-        charset = Charset(described["charset"]["name"], tuple(described["charset"]["characters"]))
+        charset = Charset.from_dict(described["charset"])
         return Graph(
             side=int(described["side"]),
             preprocessing=Preprocessing.from_dict(described["preprocessing"]),

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
 def export(
     run: Run,
-    out: Path,
+    out: str | PathLike[str],
     config: ExportConfig | None = None,
     *,
     sets: Sequence[Mapping[str, Any]] = (),
@@ -56,6 +57,7 @@ def export(
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A
     failed check is no error: the caller sees it in the answer, and in `verification.json`.
     """
+    out = Path(out)
     check_output(out, KIND, overwrite, [run.path])
     config = config or ExportConfig()
     network = run.network("best")

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ __all__ = ["hashes", "labels_text", "verification_text", "verify"]
 
 
 def verify(
-    out: Path, graph: Graph | None = None, progress: Callable[[int, int], None] | None = None
+    out: str | PathLike[str], graph: Graph | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Check, ...]:
     """Check the package directory `out`; nothing in it is changed.
 
@@ -40,6 +41,7 @@ def verify(
 
     A damaged file is a failed check. Raises ExportError only if `out` is not a directory.
     """
+    out = Path(out)
     if not out.is_dir():
         raise ExportError("no package here", file=out, expected="a directory", do="export a run")
     checks = list(gather("files", lambda: _files(out)))

@@ -93,6 +93,8 @@ def _checked(
             raise FastetlError(
                 f"augment: {name} must be int64 ({len(indices)},), contiguous; found {array.dtype} {array.shape}"
             )
+    if not out.flags.writeable:
+        raise FastetlError("augment: out is read-only", expected="an array to write into", do="give a copy of it")
     if out.dtype != np.uint8 or out.shape != (len(indices), side, side) or not out.flags.c_contiguous:
         raise FastetlError(
             f"augment: out must be uint8 ({len(indices)}, {side}, {side}); found {out.dtype} {out.shape}"

@@ -63,7 +63,7 @@ class Batches:
     """
 
     data_wait: float
-    """Seconds that the consumer of the newest epoch has data_wait for batches so far."""
+    """Seconds that the consumer of the newest epoch has waited for batches so far."""
 
     def __init__(
         self,
@@ -92,6 +92,8 @@ class Batches:
         total = sum(len(source.indices) for source in self.sources)
         if not 1 <= batch_size <= total:
             raise FastetlError(f"batches: batch size {batch_size} does not fit {total} training pictures")
+        if not 0 <= seed < 2**64:
+            raise FastetlError("seed is out of range", expected="0 to 2**64 - 1", found=seed, do="check `seed`")
         if prefetch < 0:
             raise FastetlError(f"batches: prefetch must be at least 0; found {prefetch}")
         # Shares are cut at whole pictures so that they sum to the epoch's length.

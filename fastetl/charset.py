@@ -6,15 +6,19 @@ tuple, and nothing else in the project lists characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
+from fastetl.untrusted import read_bytes
 
 __all__ = [
     "DIGITS",
@@ -37,6 +41,7 @@ _ABSENT = "ぁぃぅぇぉゎゐゑ"  # in row 4 of JIS X 0208, but not collecte
 _SMALL_KATAKANA = "ァィゥェォッャュョ"
 _RARE = "ヮヰヱヴヵヶ"  # of row 5
 _PAIRS = str.maketrans("ヘベペ", "へべぺ")
+_FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
 _ROW_3 = 0x23  # holds digits and Latin letters, at their ASCII places
 
 
@@ -80,13 +85,32 @@ class Charset:
         if not self.characters:
             raise FastetlError(f"charset {self.name!r} is empty. Give at least two characters")
         if len(set(self.characters)) != len(self.characters):
-            twice = sorted({c for c in self.characters if self.characters.count(c) > 1})
+            twice = sorted(c for c, count in Counter(self.characters).items() if count > 1)
             raise FastetlError(f"charset {self.name!r} lists {''.join(twice)!r} more than once. List each once")
         if any(len(c) != 1 for c in self.characters):
             raise FastetlError(f"charset {self.name!r}: every entry must be a single character")
+        unseen = [c for c in self.characters if unicodedata.category(c) in ("Cc", "Cf", "Cs")]
+        if unseen:
+            raise FastetlError(f"charset {self.name!r} has U+{ord(unseen[0]):04X}, which nobody writes. Remove it")
 
     def __len__(self) -> int:
         return len(self.characters)
+
+    def __repr__(self) -> str:
+        shown = "".join(self.characters[:12]) + ("…" if len(self) > 12 else "")
+        return f"Charset({self.name!r}, {len(self):,} characters: {shown})"
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {"name": self.name, "characters": "".join(self.characters)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Charset:
+        """From what `as_dict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
+        name, characters = values["name"], values["characters"]
+        if not (isinstance(name, str) and isinstance(characters, str)):
+            raise TypeError("a charset is a name and its characters")
+        return cls(name, tuple(characters))
 
     @cached_property
     def codes(self) -> NDArray[np.uint16]:
@@ -166,8 +190,8 @@ def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
             do="check `charset`",
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, _FILE_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise FastetlError(
             "cannot read the charset", file=path, expected="UTF-8 text", found=error, do="save it as UTF-8"
         ) from error

@@ -9,10 +9,11 @@ dataset.json  format version, charset, preprocessing, sources with sizes and fin
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from fastetl.atomic import Kind
 from fastetl.charset import Charset
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, resize
+from fastetl.untrusted import array_file, read_json, read_npz
 
 __all__ = ["FORMAT", "KIND", "Dataset", "Split", "load_labelled", "open_dataset"]
 
@@ -29,7 +31,7 @@ _OLDER = {1: "writer"}  # format 1 called the group so
 KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """Sample indices of three parts, each int64, sorted, disjoint."""
 
@@ -37,10 +39,31 @@ class Split:
     valid: NDArray[np.int64]
     test: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
 
-@dataclass(frozen=True)
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Split):
+            return NotImplemented
+        pairs = ((self.train, other.train), (self.valid, other.valid), (self.test, other.test))
+        return all(np.array_equal(a, b) for a, b in pairs)
+
+    __hash__ = None  # type: ignore[assignment]  # as its arrays
+
+
+Number = int | np.integer[Any]
+Sample = tuple[NDArray[np.uint8], int]
+"""A picture, uint8 (size, size), and its class."""
+_WIDEST = 256  # bytes of one value of a header field
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Pictures of single characters with their classes and groups.
+
+    A sequence of (picture, class) pairs, as `torch.utils.data.DataLoader` and grain want it; with a slice, a mask or
+    an array of indices, the Dataset of those samples. Two are equal if their pictures, labels, groups, records,
+    characters and preprocessing are. Pickled, a dataset on disk takes its path along instead of its pictures.
 
     images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,). groups: int32 (N,), −1 where
     unknown: a writer where the files tell writers, a data set where they do not; a split keeps a group together.
@@ -59,6 +82,58 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @overload
+    def __getitem__(self, index: Number) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice | NDArray[Any] | Sequence[int]) -> Dataset: ...
+    def __getitem__(self, index: Number | slice | NDArray[Any] | Sequence[int]) -> Sample | Dataset:
+        if isinstance(index, int | np.integer):
+            # A copy: the mapped pictures are read-only, which torch.from_numpy does not take.
+            return np.array(self.images[index]), int(self.labels[index])
+        return self.subset(np.arange(len(self))[index])
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        side, groups = self.images.shape[-1], np.unique(self.groups)
+        known = f"{len(groups):,} groups" if len(groups) and groups[0] >= 0 else "groups unknown"
+        return (
+            f"Dataset({self.name!r}: {len(self):,} pictures {side} × {side}, "
+            f"charset {self.charset.name} ({len(self.charset):,}), {known})"
+        )
+
+    def _repr_html_(self) -> str:
+        from fastetl.sheet import html
+
+        return html(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Dataset):
+            return NotImplemented
+        if (self.charset.characters, self.preprocessing) != (other.charset.characters, other.preprocessing):
+            return False
+        if self.records.keys() != other.records.keys():
+            return False
+        names = list(self.records)
+        mine: list[NDArray[Any]] = [self.labels, self.groups, self.images, *map(self.records.__getitem__, names)]
+        others: list[NDArray[Any]] = [other.labels, other.groups, other.images, *map(other.records.__getitem__, names)]
+        return all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # as its arrays
+
+    def __getstate__(self) -> dict[str, Any]:
+        whole = isinstance(self.images, np.memmap) and len(self.images) == self.about.get("count")
+        return {**self.__dict__, **({"images": None} if whole and self.path is not None else {})}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["images"] is None:
+            images = array_file(state["path"] / "images.npy")[0]
+            if len(images) != len(state["labels"]):
+                raise FastetlError("another dataset is here now", file=state["path"], do="pickle it again")
+            state = {**state, "images": images}
+        self.__dict__.update(state)
 
     def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
         """The samples at `indices`, in that order; pictures are copied into memory."""
@@ -86,9 +161,22 @@ class Dataset:
         Raises FastetlError for another `by`, fractions that do not fit, or too few groups.
         """
         if by not in ("group", "sample"):
-            raise FastetlError("split: wrong by", expected="group or sample", found=repr(by), do="correct it")
+            # Anything else would be a typing error, and must not fall back on the split that mixes groups.
+            raise FastetlError(
+                "unknown split", expected="'group' or 'sample'", found=repr(by), do="check `by`", also=ValueError
+            )
         if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
-            raise FastetlError(f"split: valid {valid} and test {test} must be at least 0 and sum to less than 1")
+            raise FastetlError(
+                "the parts of a split do not fit",
+                expected="fractions of at least 0 that sum to less than 1",
+                found=f"valid {valid}, test {test}",
+                do="check `valid` and `test`",
+                also=ValueError,
+            )
+        if seed < 0:
+            raise FastetlError(
+                "seed is out of range", expected="0 or more", found=seed, do="check `seed`", also=ValueError
+            )
         if by == "group":
             if len(self.groups) and int(self.groups.min()) < 0:
                 raise FastetlError(f"{self.name}: the groups are not known. Split by sample")
@@ -108,11 +196,9 @@ class Dataset:
         return Split(train_, valid_, test_)
 
 
-def _array(path: Path, dtype: str, ndim: int, mapped: bool) -> NDArray[Any]:
-    try:
-        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FastetlError("cannot read the array", file=path, found=error, do="build it again") from error
+def _array(path: Path, dtype: str, ndim: int) -> NDArray[Any]:
+    """Mapped read-only."""
+    array, _ = array_file(path)
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
         raise FastetlError(
             "not the array of a dataset",
@@ -121,10 +207,38 @@ def _array(path: Path, dtype: str, ndim: int, mapped: bool) -> NDArray[Any]:
             found=f"{array.dtype} with {array.ndim}",
             do="build it again",
         )
-    return np.asarray(array) if not mapped else array
+    return array
 
 
-def open_dataset(path: str | Path) -> Dataset:
+def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
+    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > _WIDEST:
+            raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count:,} samples")
+        return True
+
+    return read_npz(path, accept)
+
+
+def _groups(path: Path, stored: NDArray[Any] | None) -> NDArray[np.int32]:
+    fault = None
+    if stored is None:
+        fault = "none"
+    elif stored.dtype.kind not in "iu":
+        fault = str(stored.dtype)
+    elif len(stored) and not (int(stored.min()) >= -1 and int(stored.max()) < 2**31):
+        fault = f"{stored.min()} to {stored.max()}"
+    if stored is None or fault is not None:
+        raise FastetlError(
+            "the groups are damaged",
+            file=path,
+            expected="whole numbers from -1 to 2³¹ - 1",
+            found=fault,
+            do="build it again",
+        )
+    return stored.astype(np.int32)
+
+
+def open_dataset(path: str | PathLike[str]) -> Dataset:
     """Open a dataset directory; pictures stay on disk, mapped.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
@@ -132,36 +246,31 @@ def open_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     if not path.is_dir():
         raise FastetlError("no dataset here", file=path, expected="a directory", do="build one", also=FileNotFoundError)
+    about = read_json(path / "dataset.json")
+    version = about.get("format")
+    if version != FORMAT and version not in tuple(_OLDER):
+        raise FastetlError("dataset of another format", file=path, expected=FORMAT, found=version, do="rebuild it")
     try:
-        about = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
-        if about["format"] != FORMAT and about["format"] not in _OLDER:
-            raise FastetlError(
-                "dataset of another format", file=path, expected=FORMAT, found=about["format"], do="rebuild it"
-            )
-        charset = Charset(about["charset"]["name"], tuple(about["charset"]["characters"]))
+        charset = Charset.from_dict(about["charset"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
         count = int(about["count"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise FastetlError(
             "cannot read", file=path / "dataset.json", found=error or type(error).__name__, do="build it again"
         ) from error
-    images = _array(path / "images.npy", "u1", 3, True)
-    labels = _array(path / "labels.npy", "u2", 1, False)
-    try:
-        with (path / "records.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            records = {k: stored[k] for k in stored.files}
-    except Exception as error:  # zipfile raises what it likes for a damaged archive
-        raise FastetlError("cannot read", file=path / "records.npz", found=error, do="build it again") from error
-    group = _OLDER.get(about["format"], "group")
-    if group in records:
-        records["group"] = records.pop(group).astype(np.int32)
+    images = _array(path / "images.npy", "u1", 3)
+    labels = np.array(_array(path / "labels.npy", "u2", 1))
+    records = _records(path / "records.npz", count)
+    records["group"] = groups = _groups(path / "records.npz", records.pop(_OLDER.get(version, "group"), None))
     expected = (count, preprocessing.size, preprocessing.size)
     if images.shape != expected:
         raise FastetlError(
             "wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again"
         )
-    if {len(labels), *map(len, records.values())} != {count} or "group" not in records:
-        raise FastetlError("arrays of different lengths", file=path, expected=count, do="build it again")
+    if len(labels) != count:
+        raise FastetlError(
+            "wrong length", file=path / "labels.npy", expected=count, found=len(labels), do="build it again"
+        )
     if count and int(labels.max()) >= len(charset):
         raise FastetlError(
             "a label outside the charset",
@@ -171,7 +280,7 @@ def open_dataset(path: str | Path) -> Dataset:
             found=int(labels.max()),
             do="build it again",
         )
-    return Dataset(path.name, images, labels, records["group"], charset, preprocessing, records, about, path)
+    return Dataset(path.name, images, labels, groups, charset, preprocessing, records, about, path)
 
 
 def write_dataset(
@@ -188,7 +297,7 @@ def write_dataset(
     described = {
         "format": FORMAT,
         "count": len(labels),
-        "charset": {"name": charset.name, "characters": "".join(charset.characters)},
+        "charset": charset.as_dict(),
         "preprocessing": preprocessing.as_dict(),
         **about,
     }
@@ -196,7 +305,7 @@ def write_dataset(
     (made / "dataset.json").write_text(text + "\n", encoding="utf-8")
 
 
-def load_labelled(path: str | Path, charset: Charset, preprocessing: Preprocessing) -> Dataset:
+def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
     """Any handwriting: an `.npz` with `images` (uint8, N × H × W, ink high) and `labels` (N characters).
 
     Pictures are resized as `preprocessing` says. A dataset directory is opened as it is, if its characters are
@@ -216,13 +325,11 @@ def load_labelled(path: str | Path, charset: Charset, preprocessing: Preprocessi
                 do="build it with the same `charset`",
             )
         return replace(data, images=resize(data.images, preprocessing.size), preprocessing=preprocessing)
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            images, labels = stored["images"], stored["labels"]
-    except Exception as error:  # zipfile raises what it likes for a damaged archive
-        raise FastetlError(
-            "cannot read", file=path, expected="an .npz with images and labels", found=error, do="mend it"
-        ) from error
+    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels"))
+    if len(stored) < 2:
+        found = "no labels" if "images" in stored else "no images"
+        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=found, do="add them")
+    images, labels = stored["images"], stored["labels"]
     if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1] or labels.dtype.kind != "U":
         raise FastetlError(
             "not labelled pictures",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ LARGEST_SIDE = 126
 """Side in pixels of the largest pictures that can be augmented: the kernels count places in 1/256 pixel in 16 bits."""
 
 Framing = Literal["adaptive", "moments", "none"]
+Polarity = Literal["border", "mean"]
+_RANGES = {"size": (8, 512), "invert_above": (0, 1), "floor": (0, 0.9), "scale": (0.01, 1), "frame": (8, 512)}
+"""Least and greatest value of each number; what is not finite is outside of all."""
 
 BORDER = 2
 """Rows and columns on each side whose mean tells paper from ink."""
@@ -71,7 +74,7 @@ class Preprocessing:
     """Side in pixels of the stored pictures and of the network's input."""
     filter: Literal["triangle"] = "triangle"
     """Resize filter: the triangle that Pillow calls BILINEAR, antialiased."""
-    polarity: Literal["border", "mean"] = "border"
+    polarity: Polarity = "border"
     """What tells black ink on white: the mean of the two outermost rows and columns, or of the whole picture, which
     thick strokes cropped to the ink deceive."""
     invert_above: float = 0.5
@@ -86,6 +89,32 @@ class Preprocessing:
     """With framing: the ink's spread afterwards, as a fraction of the frame's side."""
     frame: int = 40
     """Side in pixels of the frame, with framing."""
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("filter", ("triangle",)),
+            ("polarity", get_args(Polarity)),
+            ("framing", get_args(Framing)),
+        ):
+            if getattr(self, name) not in known:
+                raise FastetlError(
+                    f"preprocessing: unknown {name}",
+                    expected=" or ".join(known),
+                    found=repr(getattr(self, name)),
+                    do=f"check `{name}`",
+                    also=ValueError,
+                )
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            whole = name in ("size", "frame")
+            if not isinstance(value, int if whole else int | float) or not least <= value <= most:
+                raise FastetlError(
+                    f"preprocessing: {name} is out of range",
+                    expected=f"{'a whole number ' if whole else ''}{least:g} to {most:g}",
+                    found=repr(value),
+                    do=f"check `{name}`",
+                    also=ValueError,
+                )
 
     @property
     def side(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from fastetl.atomic import Kind, check_output, new_file
 from fastetl.dataset import Dataset
 from fastetl.errors import FastetlError
 
-__all__ = ["contact_sheet", "write_sheet"]
+__all__ = ["contact_sheet", "html", "write_sheet"]
 
 PNG = Kind("a PNG picture", b"\x89PNG")
 _LINE = 48  # brightness of the line between pictures
@@ -28,6 +31,16 @@ def contact_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
         y, x = divmod(k, columns)
         sheet[y * side + 1 : (y + 1) * side, x * side + 1 : (x + 1) * side] = image
     return sheet
+
+
+def html(data: Dataset) -> str:
+    """A line and the first pictures, for a notebook."""
+    shown = contact_sheet(data.images[:48], 16) if len(data) else np.zeros((1, 1), np.uint8)
+    made = io.BytesIO()
+    Image.fromarray(shown).save(made, format="PNG")
+    picture = base64.b64encode(made.getvalue()).decode()
+    title = escape(repr(data))
+    return f'<div>{title}<br><img alt="{title}" src="data:image/png;base64,{picture}"></div>'
 
 
 def write_sheet(

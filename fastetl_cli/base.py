@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ __all__ = [
     "RunPath",
     "Source",
     "bar",
+    "clean",
+    "command_line",
     "note",
     "say",
     "show_json",
@@ -46,9 +50,36 @@ def __getattr__(name: str) -> Console:
         raise AttributeError(name)
     from rich.console import Console
 
-    made = Console(stderr=name == "notes", highlight=False)
+    class Plain(Console):
+        """Prints texts as they are: no markup, nothing that steers the terminal."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            shown = (clean(str(o)) if isinstance(o, str | Path) else o for o in objects)
+            super().print(*shown, **options)
+
+    made = Plain(stderr=name == "notes", highlight=False, markup=False, emoji=False)
     globals()[name] = made
     return made
+
+
+# Control characters but tab and newline, invisible and direction marks, halves of surrogate pairs.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def clean(text: str) -> str:
+    """What users and files supply, made fit for a terminal: what cannot be seen is spelt as an escape.
+
+    File names, charsets and labels could otherwise move the cursor, set the clipboard or end the program with an
+    encoding error. In JSON the escapes mean the same characters.
+    """
+    return _UNSEEN.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found[0])), text)
+
+
+def _units(character: str) -> tuple[int, ...]:
+    code = ord(character)
+    return (code,) if code < 0x10000 else (0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code - 0x10000 & 0x3FF))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +94,11 @@ class Command:
     def run(self) -> int:
         """Do the work; the return value is the exit code."""
         raise TypeError(f"{type(self).__name__} does nothing")
+
+
+def command_line() -> str:
+    """The command as it was given, to be stored with what it makes."""
+    return shlex.join(["fastetl", *sys.argv[1:]])
 
 
 def plain(value: Any) -> Any:
@@ -80,31 +116,34 @@ def plain(value: Any) -> Any:
 
 def show_json(value: Any) -> None:
     """Print one JSON document to standard output."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")
+    sys.stdout.write(clean(json.dumps(plain(value), ensure_ascii=False, indent=1)) + "\n")
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; numbers are right-aligned."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_edge=False)
-    texts = [[str(cell) for cell in row] for row in rows]
+    table = Table(
+        title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False, show_edge=False
+    )
+    texts = [[clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
     for k, name in enumerate(columns):
         numeric = bool(texts) and all(row[k][:1].isdigit() or row[k][:1] in "-–" for row in texts if row[k])
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in texts:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     __getattr__("out").print(table)
 
 
 def say(text: str) -> None:
     """Print one line of the result."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(clean(text) + "\n")
 
 
 def note(text: str) -> None:
     """Print one line beside the result."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(clean(text) + "\n")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastetl.etl.build import BuildConfig, build
-from fastetl_cli.base import Command, Out, Source, bar, note, say, show_json
+from fastetl_cli.base import Command, Out, Source, bar, command_line, note, say, show_json
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Build(Command):
     def run(self) -> int:
         """Write the dataset and say what went in."""
         with bar("build") as progress:
-            result = build([self.src], self.out, self.config, overwrite=self.overwrite, progress=progress)
+            result = build(
+                [self.src], self.out, self.config, overwrite=self.overwrite, progress=progress, command=command_line()
+            )
         if self.json:
             show_json(result)
             return 0

@@ -12,7 +12,11 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
+
+warnings.filterwarnings("ignore", ".* hides fastetl's package")  # `main` says it, and ends
+from fastetl._lazy import shadowed  # noqa: E402
 
 __all__ = ["COMMANDS", "main"]
 
@@ -49,14 +53,17 @@ def _usage() -> str:
 
 
 def _version() -> str:
-    from importlib.metadata import version
+    from fastetl import __version__
 
-    return f"fastetl {version('fastetl')}"
+    return f"fastetl {__version__}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets escapes instead of an error
+            stream.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_usage() + "\n")
         return 0 if arguments else 2
@@ -66,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         sys.stderr.write(f"fastetl: no command {name!r}; expected one of {', '.join(COMMANDS)}\n")
+        return 2
+    hidden = shadowed("model", "export")
+    if hidden is not None:
+        sys.stderr.write(f"fastetl: {hidden}\n")
         return 2
     return _run(name, rest)
 

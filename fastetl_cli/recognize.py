@@ -6,36 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from export.recognizer import open_recognizer
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import resize
-from fastetl_cli.base import Command, Out, Paths, show_json, show_table
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-
-
-def read_picture(path: Path, side: int) -> NDArray[np.uint8]:
-    """uint8 (side, side): any picture in grey, on paper where it is transparent, made square with its edge's colour.
-
-    Raises FastetlError if it cannot be read.
-    """
-    try:
-        with Image.open(path) as opened:
-            layered = opened.convert("RGBA")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise FastetlError("cannot read the picture", file=path, found=error, do="check it") from error
-    paper = Image.new("RGBA", layered.size, "white")
-    grey = np.asarray(Image.alpha_composite(paper, layered).convert("L"))
-    height, width = grey.shape
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    longest = max(height, width)
-    square = np.full((longest, longest), np.uint8(np.median(edge)))
-    top, left = (longest - height) // 2, (longest - width) // 2
-    square[top : top + height, left : left + width] = grey
-    return np.asarray(resize(square[None], side)[0])
+from fastetl.pictures import SUFFIXES, read_picture
+from fastetl_cli.base import Command, Out, Paths, note, show_json, show_table
 
 
 def _pictures(paths: tuple[Path, ...]) -> list[Path]:
@@ -58,22 +33,30 @@ class Recognize(Command):
     """Pictures, or folders of them."""
 
     def run(self) -> int:
-        """Print one row a picture."""
+        """Print one row a picture. A picture that cannot be read is named, the others are answered, and it exits 1."""
         recognizer = open_recognizer(self.out)
         paths = _pictures(self.images)
         if not paths:
             raise FastetlError("no picture given. Name a picture or a folder of pictures")
-        answers = recognizer.read(np.stack([read_picture(path, recognizer.side) for path in paths]))
-        if self.json:
-            described = [
-                {"image": path, "answers": [{"label": a.label, "probability": a.probability} for a in five]}
-                for path, five in zip(paths, answers, strict=True)
-            ]
-            show_json(described)
-            return 0
-        rows = [
-            [path.name, *(f"{a.label} {a.probability:.1%}" for a in five)]
-            for path, five in zip(paths, answers, strict=True)
+        pictures, read, faults = [], [], []
+        for path in paths:
+            try:
+                pictures.append(read_picture(path, recognizer.side))
+                read.append(path)
+            except FastetlError as error:
+                if len(paths) == 1:
+                    raise
+                faults.append({"image": path, "error": str(error)})
+        answers = recognizer.read(np.stack(pictures)) if pictures else []
+        described = [
+            {"image": path, "answers": [{"label": a.label, "probability": a.probability} for a in five]}
+            for path, five in zip(read, answers, strict=True)
         ]
-        show_table(f"{len(rows)} pictures", ["picture", "1", "2", "3", "4", "5"], rows)
-        return 0
+        if self.json:
+            show_json([*described, *faults])
+        else:
+            rows = [[path.name, *map(repr, five)] for path, five in zip(read, answers, strict=True)]
+            show_table(f"{len(rows)} pictures", ["picture", "1", "2", "3", "4", "5"], rows)
+        for fault in faults:
+            note(f"fastetl recognize: {fault['error']}")
+        return 1 if faults else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from rich.progress import Progress as RichProgress
 
 from fastetl.dataset import Dataset, open_dataset
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, DatasetPath, RunPath, notes, out, show_json
+from fastetl_cli.base import Command, DatasetPath, RunPath, command_line, notes, out, show_json
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.history import Epoch
@@ -53,7 +52,7 @@ def train_with_bar(
         TextColumn("loss {task.fields[loss]:.3f}"),
         TimeRemainingColumn(),
     )
-    command = " ".join(["fastetl", *sys.argv[1:]])
+    command = command_line()
     with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal or not is_first()) as bar:
         task = bar.add_task("train", total=None, loss=0.0)
         told = 0

@@ -6,6 +6,7 @@ import dataclasses
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +108,7 @@ class SetResult:
         return {k: v for k, v in dataclasses.asdict(shown).items() if k not in left_out}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """A run's results on every set."""
 
@@ -119,19 +120,38 @@ class Evaluation:
     """Share of random scribbles taken for "not a character"."""
     sets: tuple[SetResult, ...]
 
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers, over the samples of all sets."""
+        return sum(s.accuracy * s.samples for s in self.sets) / sum(s.samples for s in self.sets)
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{s.name} {s.accuracy:.2%} of {s.samples:,}" for s in self.sets)
+        return f"Evaluation({self.run!r}: {listed})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(s.name)}</td><td>{s.part}</td><td>{s.samples:,}</td><td>{s.accuracy:.2%}</td>"
+            f"<td>{s.interval[0]:.1%}–{s.interval[1]:.1%}</td><td>{s.top5:.2%}</td><td>{s.rejected:.2%}</td></tr>"
+            for s in self.sets
+        )
+        heads = ("set", "part", "samples", "accuracy", "95 % interval", "top 5", "rejected")
+        return f"<table><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr>{rows}</table>"
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         shown = dataclasses.asdict(dataclasses.replace(self, sets=()))
         return {**shown, "sets": [s.as_dict() for s in self.sets]}
 
 
-def evaluate(run: Run, datasets: Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
+def evaluate(run: Run, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
     """Read every set and compare with its labels.
 
     Of a dataset that the run was trained on, only the test writers are read (the validation writers, if none were
     kept for the test). Raises ModelError for an empty set, or one with other characters or another picture size.
     """
-    sets = tuple(_evaluate_one(run, d, most_mistakes) for d in datasets)
+    listed = [datasets] if isinstance(datasets, Dataset) else datasets
+    sets = tuple(_evaluate_one(run, d, most_mistakes) for d in listed)
     nonsense = np.exp(log_softmax(run.predict(scribbles(SCRIBBLES, run.preprocessing.size)) / run.temperature).max(1))
     rejected = float((nonsense < run.threshold).mean())
     return Evaluation(str(run.path), run.temperature, run.threshold, rejected, sets)

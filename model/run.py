@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ from fastetl.charset import Charset
 from fastetl.dataset import Dataset, Split
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing
+from fastetl.untrusted import read_json
 from model.checkpoints import Which, restore_weights
 from model.config import TrainConfig
 from model.devices import is_first, replicate
 from model.errors import ModelError
-from model.history import Epoch
+from model.history import Epoch, best_epoch
 from model.network import Network, NetworkConfig
 from model.predict import predict
 from model.step import load_weights, make_eval, weights_of
@@ -76,7 +78,7 @@ class TrainedOn:
     test: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A trained network with all that is known of its training."""
 
@@ -96,6 +98,15 @@ class Run:
     """Digest of the best weights; empty in runs of format 1, which did not store it."""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        best = f", validation accuracy {best_epoch(self.history).valid_accuracy:.2%}" if self.history else ""
+        state = "" if self.finished else ", not finished"
+        sets = ", ".join(d.name for d in self.data)
+        return (
+            f"Run({str(self.path)!r}: {self.network_config.name}, charset {self.charset.name} "
+            f"({len(self.charset):,}), trained on {sets}, {len(self.history)} epochs{best}{state})"
+        )
 
     def untrained(self) -> Network:
         """The network with the first weights that the configuration's seed draws."""
@@ -141,7 +152,7 @@ class Run:
             "command": self.command,
             "config": self.config.as_dict(),
             "network": self.network_config.as_dict(),
-            "charset": {"name": self.charset.name, "characters": "".join(self.charset.characters)},
+            "charset": self.charset.as_dict(),
             "preprocessing": self.preprocessing.as_dict(),
             "data": [dataclasses.asdict(d) for d in self.data],
             "temperature": self.temperature,
@@ -180,7 +191,7 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
         path=path,
         config=TrainConfig.from_dict(values["config"]),
         network_config=NetworkConfig.from_dict(values["network"]),
-        charset=Charset(values["charset"]["name"], tuple(values["charset"]["characters"])),
+        charset=Charset.from_dict(values["charset"]),
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
         data=tuple(map(_trained_on, values["data"])),
         history=tuple(Epoch(**{_RENAMED.get(k, k): v for k, v in e.items()}) for e in values["history"]),
@@ -193,7 +204,7 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
     )
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | PathLike[str]) -> Run:
     """Open a run directory; weights are read when they are first asked for.
 
     Raises ModelError naming the file for anything missing, damaged or of another format version.
@@ -211,7 +222,11 @@ def open_run(path: str | Path) -> Run:
         )
     file = path / "run.json"
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        if not file.exists():
+            raise ModelError(
+                "not a run", file=path, expected="run.json", found="none", do="train one", also=FileNotFoundError
+            )
+        values = read_json(file)
         if values["format"] not in READS:
             raise ModelError(
                 "run of another format",
@@ -223,10 +238,7 @@ def open_run(path: str | Path) -> Run:
         return _parsed(path, values)
     except ModelError:
         raise
-    except FileNotFoundError as error:
-        raise ModelError(
-            "not a run", file=path, expected="run.json", found="none", do="train one", also=FileNotFoundError
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, FastetlError) as error:
-        found = f"{type(error).__name__} {error}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:
+        nested = error.found if isinstance(error, FastetlError) else None
+        found = nested or f"{type(error).__name__} {error}"
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,14 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fastetl.charset import HIRAGANA
-from fastetl.dataset import load_labelled, open_dataset
+from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import ETL8G
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.resize import resize_records
-from fastetl.preprocessing import Preprocessing
 from fastetl.sheet import write_sheet
 from tests.conftest import KANJI, make_records
 
@@ -187,72 +185,6 @@ def test_unreadable_file(etl_file: Write, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["etl"]
 
 
-def cut(path: Path, keep: int) -> None:
-    path.write_bytes(path.read_bytes()[:keep])
-
-
-def edit(out: Path, **values: Any) -> None:
-    path = out / "dataset.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values))
-
-
-DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "images cut": (lambda out: cut(out / "images.npy", -5), "images.npy"),
-    "labels gone": (lambda out: (out / "labels.npy").unlink(), "labels.npy"),
-    "labels of floats": (lambda out: np.save(out / "labels.npy", np.zeros(142)), "float64"),
-    "labels too high": (lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)), "below 71"),
-    "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "different lengths"),
-    "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
-    "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
-    "other format": (lambda out: edit(out, format=99), "another format"),
-    "charset doubled": (lambda out: edit(out, charset={"name": "x", "characters": "ああ"}), "more than once"),
-    "preprocessing odd": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
-}
-
-
-@pytest.mark.parametrize("kind", DAMAGES)
-def test_a_damaged_dataset_is_named(etl_file: Write, tmp_path: Path, kind: str) -> None:
-    build([etl_file()], tmp_path / "out", BuildConfig(size=16))
-    damage, expected = DAMAGES[kind]
-    damage(tmp_path / "out")
-    with pytest.raises(FastetlError, match=expected) as caught:
-        open_dataset(tmp_path / "out")
-    assert "\n" not in str(caught.value)
-
-
-def test_split_by_group_shares_no_group(etl_file: Write, tmp_path: Path) -> None:
-    build([etl_file(records=make_records(10))], tmp_path / "out", BuildConfig(size=8))
-    data = open_dataset(tmp_path / "out")
-    split = data.split(valid=0.1, test=0.3, seed=3)
-    parts = [set(data.groups[part].tolist()) for part in (split.train, split.valid, split.test)]
-    assert [len(p) for p in parts] == [6, 1, 3]
-    assert len(set.union(*parts)) == 10
-    again = data.split(valid=0.1, test=0.3, seed=4)
-    assert set(data.groups[again.test].tolist()) != parts[2]
-    mixed = data.split(by="sample", valid=0.1, test=0.3)
-    assert len(set(data.groups[mixed.test].tolist())) == 10
-    with pytest.raises(FastetlError, match="too few"):
-        data.subset(np.flatnonzero(data.groups < 2)).split()
-
-
-def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
-    path = tmp_path / "mine.npz"
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (3, 50, 40), np.uint8), np.array(["あ", "ん", "あ"])
-    np.savez(path, images=images, labels=labels)
-    data = load_labelled(path, HIRAGANA, Preprocessing(size=20))
-    assert data.images.shape == (3, 20, 20)
-    assert data.labels.tolist() == [0, 70, 0]
-    reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
-    assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
-    np.savez(path, images=images, labels=np.array(["あ", "亜", "あ"]))
-    with pytest.raises(FastetlError, match="record 1: .*found '亜'"):
-        load_labelled(path, HIRAGANA, Preprocessing())
-    np.savez(path, images=images.astype(float), labels=labels)
-    with pytest.raises(FastetlError, match="images float64"):
-        load_labelled(path, HIRAGANA, Preprocessing())
-
-
 def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> None:
     build([etl_file()], tmp_path / "out", BuildConfig(size=16))
     write_sheet(open_dataset(tmp_path / "out"), tmp_path / "sheet.png", rows=5, columns=4)
@@ -267,19 +199,3 @@ def test_layout_views_the_mapped_bytes_without_copying(etl_file: Write) -> None:
     file = recognize(etl_file())
     assert np.shares_memory(file.records, file.raw)
     assert file.records.dtype == ETL8G.dtype
-
-
-def test_a_dataset_of_format_1_opens(etl_file: Write, tmp_path: Path) -> None:
-    """Its column of groups was called `writer`."""
-    out = tmp_path / "out"
-    build([etl_file()], out, BuildConfig(size=16))
-    new = open_dataset(out)
-    edit(out, format=1)
-    with np.load(out / "records.npz") as stored:
-        records = {"writer" if k == "group" else k: stored[k] for k in stored.files}
-    np.savez(out / "records.npz", allow_pickle=False, **records)
-    old = open_dataset(out)
-    assert (old.groups == new.groups).all()
-    assert "writer" not in old.records
-    with pytest.raises(FastetlError, match="expected group or sample; found 'writers'"):
-        old.split(by="writers")  # type: ignore[arg-type]

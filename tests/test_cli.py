@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl.errors import FastetlError
 from fastetl_cli.main import COMMANDS, main
-from fastetl_cli.recognize import read_picture
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,7 +57,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["baseline", "{tmp}/empty"], "dataset.json"),
         (["export", "{tmp}/nowhere", "{tmp}/out"], "no run here"),
         (["verify", "{tmp}/nowhere"], "no package here"),
-        (["recognize", "{tmp}/empty", "{tmp}/a.png"], "cannot open the model"),
+        (["recognize", "{tmp}/empty", "{tmp}/a.png"], "kana.onnx: cannot read the file; found No such file"),
         (["synth", "{tmp}/out", "--files", "40"], "1 to 32"),
         (["synth", "{tmp}/empty"], "exists already"),
         (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
@@ -119,6 +117,12 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert sum(a["probability"] for a in answers[0]["answers"]) <= 1.001
     assert answers[1]["answers"][0]["label"] == "no character"
 
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    assert main(["recognize", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
+    told = capsys.readouterr()
+    assert "1 pictures" in told.out
+    assert "bad.png: cannot read the picture" in told.err
+
     assert main(["verify", str(package), "--against", str(folder / "run")]) == 0
     text = (package / "labels.json").read_text(encoding="utf-8")
     (package / "labels.json").write_text(text.replace("あ", "ア"), encoding="utf-8")
@@ -128,15 +132,3 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "give --overwrite" in capsys.readouterr().err
     assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json", "--overwrite"]) == 0
     assert json.loads(capsys.readouterr().out)["sets"][0]["part"] == "test"
-
-
-def test_pictures_of_any_kind_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "clear.png"
-    drawn = np.zeros((40, 20, 4), np.uint8)
-    drawn[10:30, 8:12] = (0, 0, 0, 255)  # black ink on transparent paper
-    Image.fromarray(drawn).save(path)
-    read = read_picture(path, 64)
-    assert (read.shape, int(read[0, 0]), int(read[32, 32])) == ((64, 64), 255, 0)
-    path.write_bytes(b"no picture")
-    with pytest.raises(FastetlError, match="cannot read the picture"):
-        read_picture(path, 64)

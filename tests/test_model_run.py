@@ -76,7 +76,7 @@ def test_what_is_no_run_is_named(tmp_path: Path, copied: Path) -> None:
     with pytest.raises(ModelError, match=r"not a run; expected run.json"):
         open_run(tmp_path)
     (copied / "run.json").write_text('{"format": 1, "fin')
-    with pytest.raises(ModelError, match=r"run.json: cannot read; expected a run; found JSONDecodeError"):
+    with pytest.raises(ModelError, match=r"run.json: cannot read; expected a run; found Unterminated string"):
         open_run(copied)
 
 

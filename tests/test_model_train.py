@@ -209,7 +209,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
-    wild = dataclasses.replace(CONFIG, learning_rate=100.0, weight_decay=100.0, warmup=0.0)
+    wild = dataclasses.replace(CONFIG, optimizer="adamw", learning_rate=100.0, weight_decay=100.0, warmup=0.0)
     with pytest.raises(ModelError, match=r"the loss is (nan|inf) at step \d+: training diverged"):
         train(tiny(), tmp_path / "run", wild)
     assert [p.name for p in tmp_path.iterdir()] == ["run.unfinished"]

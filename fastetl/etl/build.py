@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -167,7 +166,9 @@ def _write_all(file: io.FileIO, data: memoryview) -> None:
         data = data[file.write(data) :]
 
 
-def _write_dataset(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None) -> None:
+def _write_dataset(
+    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
+) -> None:
     with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as made:
         headers = _write_pictures(plan, config.size, made, progress)
         labels = np.concatenate([p.labels for p in plan.parts])
@@ -175,7 +176,7 @@ def _write_dataset(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, 
             "set": plan.parts[0].file.layout.name,
             "groups": plan.groups,
             "sources": [_source(p.file) for p in plan.parts],
-            "command": " ".join(["fastetl", *sys.argv[1:]]),
+            "command": command,
         }
         records = _columns(plan.parts, headers)
         write_dataset(made, labels, records, plan.charset, Preprocessing(size=config.size), about)
@@ -211,11 +212,13 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
         np.savez(file, levels)
 
 
-def _write(plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None) -> None:
+def _write(
+    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
+) -> None:
     if config.format == "npz":
         _write_npz(plan, out, overwrite, progress)
     else:
-        _write_dataset(plan, out, config, overwrite, progress)
+        _write_dataset(plan, out, config, overwrite, progress, command)
 
 
 def build(
@@ -225,10 +228,11 @@ def build(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
+    command: str = "",
 ) -> BuildResult:
     """Write the dataset of `sources` (ETL files or folders of them) to `out`; see `fastetl.dataset` for its files.
 
-    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records.
+    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records. `command` is stored.
 
     Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
     """
@@ -247,7 +251,7 @@ def build(
     plan = select_by_order(files, config.charset)
     if plan is not None:
         try:
-            _write(plan, out, config, overwrite, progress)
+            _write(plan, out, config, overwrite, progress, command)
         except _DisorderError:
             plan = None
     if plan is None:
@@ -259,7 +263,7 @@ def build(
                 expected=plan.charset.name,
                 do="choose another `charset`",
             )
-        _write(plan, out, config, overwrite, progress)
+        _write(plan, out, config, overwrite, progress, command)
     return _result(plan, out, time.perf_counter() - begun)
 
 

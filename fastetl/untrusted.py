@@ -1,0 +1,185 @@
+"""Reading files that may be anything: only regular files, never more than their true contents can need.
+
+A FIFO or a device would block or never end; deep JSON overflows the interpreter's stack; an array's header may name
+any shape, and a small archive may unpack to gigabytes. Each of these is one FastetlError here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+import zipfile
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.errors import FastetlError
+
+__all__ = ["array_file", "open_regular", "read_bytes", "read_json", "read_npz", "require_regular"]
+
+JSON_BYTES = 1 << 26
+"""Most bytes of a JSON file: a run with a hundred thousand epochs stays below."""
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+Header = tuple[tuple[int, ...], np.dtype[Any]]
+Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
+"""Whether an array of this name, shape and dtype may be read."""
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")
+
+
+def _not_regular(path: str | PathLike[str], mode: int) -> FastetlError:
+    builtin = IsADirectoryError if stat.S_ISDIR(mode) else None
+    return FastetlError(
+        "not a file to read", file=path, expected="a regular file", found=_kind(mode), do="give a file", also=builtin
+    )
+
+
+def require_regular(path: str | PathLike[str]) -> int:
+    """The size of a regular file in bytes, or of what a link leads to. Raises FastetlError for anything else."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise _not_regular(path, found.st_mode)
+    return found.st_size
+
+
+def _unreadable(path: str | PathLike[str], error: Exception) -> FastetlError:
+    also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
+    found = getattr(error, "strerror", None) or error
+    return FastetlError("cannot read the file", file=path, found=found, do="check it", also=also)
+
+
+def open_regular(path: str | PathLike[str]) -> BinaryIO:
+    """Open a file for reading, as bytes and buffered. Raises FastetlError unless it is a regular file."""
+    # Without waiting: opening a FIFO that nobody writes to would block for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise _not_regular(path, mode)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bytes(path: str | PathLike[str], most: int) -> bytes:
+    """The contents of a regular file. Raises FastetlError if they are more than `most` bytes, or cannot be read."""
+    with open_regular(path) as file:
+        try:
+            read = file.read(most + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if len(read) > most:
+        raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="check it")
+    return read
+
+
+def read_json(path: str | PathLike[str]) -> dict[str, Any]:
+    """The object in a JSON file. Raises FastetlError if there is none, or it is nested too deeply."""
+    try:
+        found = json.loads(read_bytes(path, JSON_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        told = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise FastetlError("cannot read", file=path, expected="JSON", found=told, do="make it again") from error
+    if not isinstance(found, dict):
+        kind = type(found).__name__
+        raise FastetlError("cannot read", file=path, expected="a JSON object", found=kind, do="make it again")
+    return found
+
+
+def _header(file: IO[bytes]) -> Header:
+    """Shape and dtype from the head of an `.npy` stream. Raises ValueError for anything but a plain C-ordered array."""
+    read = _HEADERS.get(np.lib.format.read_magic(file))
+    if read is None:
+        raise ValueError("an unknown version of the .npy format")
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject or fortran or any(not 0 <= side < 2**48 for side in shape):
+        raise ValueError(f"shape {shape}, {dtype}")
+    return shape, dtype
+
+
+def array_file(path: str | PathLike[str]) -> tuple[NDArray[Any], int]:
+    """The array of an `.npy` file, mapped read-only, and the byte at which its values begin.
+
+    Raises FastetlError if the header is damaged or names another size than the file has.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            shape, dtype = _header(file)
+            begin = file.tell()
+            expected = begin + math.prod(shape) * dtype.itemsize
+            if size != expected:
+                raise FastetlError(
+                    "the array is not whole",
+                    file=path,
+                    expected=f"{expected:,} bytes for {shape}",
+                    found=f"{size:,}",
+                    do="make it again",
+                )
+            if not math.prod(shape):
+                return np.empty(shape, dtype), begin
+            return np.memmap(file, dtype, "r", begin, shape), begin
+        except (ValueError, OSError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+            raise FastetlError(
+                "cannot read the array", file=path, found=str(error) or type(error).__name__, do="make it again"
+            ) from error
+
+
+def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` that `accept` (name, shape, dtype) allows; the others are not unpacked.
+
+    Each array takes the memory that its header says and no more, and only if the archive holds exactly as much.
+    Raises FastetlError for a damaged archive.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    with open_regular(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                for member in archive.infolist():
+                    name = member.filename.removesuffix(".npy")
+                    if name in found:
+                        raise ValueError(f"{name} is in it twice")
+                    with archive.open(member) as stored:
+                        shape, dtype = _header(stored)
+                        if not accept(name, shape, dtype):
+                            continue
+                        size = math.prod(shape) * dtype.itemsize
+                        if member.file_size - stored.tell() != size:
+                            raise ValueError(f"{name} has {member.file_size - stored.tell():,} bytes, not {size:,}")
+                        values = bytearray(size)
+                        view = memoryview(values)
+                        while view:
+                            read = stored.readinto(view)  # type: ignore[attr-defined,unused-ignore]
+                            if not read:
+                                raise ValueError(f"{name} ends early")
+                            view = view[read:]
+                        stored.read(1)  # the checksum is compared at the end
+                    found[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)
+        except Exception as error:  # zipfile raises what it likes for a damaged archive
+            told = str(error) or type(error).__name__
+            raise FastetlError("cannot read", file=path, expected="an .npz", found=told, do="make it again") from error
+    return found

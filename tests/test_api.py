@@ -1,0 +1,64 @@
+"""The public names, and the Python of the README."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fastetl.synth import SynthConfig, synthesize
+from model.config import TrainConfig
+
+README = Path(__file__).parent.parent / "README.md"
+PACKAGES = ("fastetl", "model", "export")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_there(package: str) -> None:
+    module = importlib.import_module(package)
+    assert {name: getattr(module, name) for name in module.__all__}.keys() <= set(dir(module))
+    assert all(getattr(module, name).__doc__ for name in module.__all__ if name != "__version__")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        module.nothing  # noqa: B018
+
+
+def test_importing_brings_nothing_heavy() -> None:
+    heavy = {"numba", "numpy", "jax", "PIL", "coremltools", "onnx"}
+    code = f"import sys, fastetl, model, export; print(sorted({heavy} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == "[]\n"
+
+
+def test_a_file_that_hides_a_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("")
+    (tmp_path / "script.py").write_text("import fastetl")
+    script = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
+    assert f"{tmp_path / 'model.py'} hides fastetl's package 'model'. Rename that file" in script.stderr
+    command = [sys.executable, "-m", "fastetl_cli.main", "sheet", "a", "b"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "hides fastetl's package" in done.stderr
+
+
+def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Word for word, on two files of synthetic writers, with less training."""
+    synthesize(tmp_path / "ETL8G", SynthConfig(files=2))
+    Image.new("L", (40, 40), 255).save(tmp_path / "picture.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(TrainConfig.__init__, "__defaults__", quick())
+    [code] = re.findall(r"```python\n(import fastetl.*?)```", README.read_text(encoding="utf-8"), re.S)
+    exec(compile(code, "README.md", "exec"), {})
+    accuracy, answers = capsys.readouterr().out.splitlines()[-2:]
+    assert 0 <= float(accuracy) <= 1
+    assert answers.startswith("[no character ")
+
+
+def quick() -> tuple[object, ...]:
+    given = {"network": "small", "epochs": 1}
+    fields = TrainConfig.__dataclass_fields__.values()
+    return tuple(given.get(field.name, field.default) for field in fields)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastetl.charset import HIRAGANA
+from fastetl.dataset import Dataset, load_labelled, open_dataset
+from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, build
+from fastetl.preprocessing import Preprocessing
+from tests.conftest import make_records
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def data(etl_file: Write, tmp_path: Path) -> Dataset:
+    build(etl_file(), tmp_path / "out", BuildConfig(size=16))
+    return open_dataset(tmp_path / "out")
+
+
+def cut(path: Path, keep: int) -> None:
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def header(path: Path, shape: str) -> None:
+    """Another shape in the head of an .npy file, which stays as long as it is."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00\x76\x00" + text.encode() + path.read_bytes()[128:])
+
+
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def column(out: Path, **columns: Any) -> None:
+    with np.load(out / "records.npz") as stored:
+        records = {k: stored[k] for k in stored.files} | columns
+    np.savez(out / "records.npz", allow_pickle=False, **{k: v for k, v in records.items() if v is not None})
+
+
+def edit(out: Path, **values: Any) -> None:
+    path = out / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "images cut": (lambda out: cut(out / "images.npy", -5), "images.npy"),
+    "labels gone": (lambda out: (out / "labels.npy").unlink(), "labels.npy"),
+    "labels of floats": (lambda out: np.save(out / "labels.npy", np.zeros(142)), "float64"),
+    "labels too high": (lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)), "below 71"),
+    "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "wrong length"),
+    "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "not whole"),
+    "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
+    "images of negative size": (lambda out: header(out / "images.npy", "(-142, 16, 16)"), "cannot read the array"),
+    "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),
+    "deep JSON": (lambda out: (out / "dataset.json").write_text("[" * 100_000), "nested too deeply"),
+    "a list for JSON": (lambda out: (out / "dataset.json").write_text("[]"), "found list"),
+    "groups of floats": (lambda out: column(out, group=np.full(142, np.nan)), "found float64"),
+    "groups too high": (lambda out: column(out, group=np.full(142, 2**31)), "found 2147483648"),
+    "groups of two axes": (lambda out: column(out, group=np.zeros((142, 2), np.int32)), "one value for each"),
+    "no groups": (lambda out: column(out, group=None), "groups are damaged"),
+    "a column too many": (lambda out: column(out, bomb=np.zeros(10**7, np.uint8)), "one value for each"),
+    "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
+    "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
+    "other format": (lambda out: edit(out, format=99), "another format"),
+    "charset doubled": (lambda out: edit(out, charset={"name": "x", "characters": "ああ"}), "more than once"),
+    "preprocessing odd": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
+    "framing odd": (lambda out: edit(out, preprocessing={"framing": "bogus"}), "unknown framing"),
+    "filter odd": (lambda out: edit(out, preprocessing={"filter": "bicubic"}), "unknown filter"),
+    "scale not finite": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "scale is out of range"),
+    "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "a charset is"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_dataset_is_named(etl_file: Write, tmp_path: Path, kind: str) -> None:
+    build([etl_file()], tmp_path / "out", BuildConfig(size=16))
+    damage, expected = DAMAGES[kind]
+    damage(tmp_path / "out")
+    with pytest.raises(FastetlError, match=expected) as caught:
+        open_dataset(tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_split_by_group_shares_no_group(etl_file: Write, tmp_path: Path) -> None:
+    build([etl_file(records=make_records(10))], tmp_path / "out", BuildConfig(size=8))
+    data = open_dataset(tmp_path / "out")
+    split = data.split(valid=0.1, test=0.3, seed=3)
+    parts = [set(data.groups[part].tolist()) for part in (split.train, split.valid, split.test)]
+    assert [len(p) for p in parts] == [6, 1, 3]
+    assert len(set.union(*parts)) == 10
+    again = data.split(valid=0.1, test=0.3, seed=4)
+    assert set(data.groups[again.test].tolist()) != parts[2]
+    mixed = data.split(by="sample", valid=0.1, test=0.3)
+    assert len(set(data.groups[mixed.test].tolist())) == 10
+    with pytest.raises(FastetlError, match="too few"):
+        data.subset(np.flatnonzero(data.groups < 2)).split()
+
+
+def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (3, 50, 40), np.uint8), np.array(["あ", "ん", "あ"])
+    np.savez(path, images=images, labels=labels)
+    data = load_labelled(path, HIRAGANA, Preprocessing(size=20))
+    assert data.images.shape == (3, 20, 20)
+    assert data.labels.tolist() == [0, 70, 0]
+    reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
+    assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
+    np.savez(path, images=images, labels=np.array(["あ", "亜", "あ"]))
+    with pytest.raises(FastetlError, match="record 1: .*found '亜'"):
+        load_labelled(path, HIRAGANA, Preprocessing())
+    np.savez(path, images=images.astype(float), labels=labels)
+    with pytest.raises(FastetlError, match="images float64"):
+        load_labelled(path, HIRAGANA, Preprocessing())
+
+
+def test_a_dataset_of_format_1_opens(etl_file: Write, tmp_path: Path) -> None:
+    """Its column of groups was called `writer`."""
+    out = tmp_path / "out"
+    build([etl_file()], out, BuildConfig(size=16))
+    new = open_dataset(out)
+    edit(out, format=1)
+    with np.load(out / "records.npz") as stored:
+        records = {"writer" if k == "group" else k: stored[k] for k in stored.files}
+    np.savez(out / "records.npz", allow_pickle=False, **records)
+    old = open_dataset(out)
+    assert (old.groups == new.groups).all()
+    assert "writer" not in old.records
+    with pytest.raises(FastetlError, match="expected 'group' or 'sample'; found 'writers'"):
+        old.split(by="writers")  # type: ignore[arg-type]
+
+
+def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
+    picture, label = data[-1]
+    assert (picture.shape, label) == ((16, 16), int(data.labels[-1]))
+    assert picture.dtype == np.uint8
+    picture[:] = 0  # a copy of the caller's own
+    assert data.images[-1].any()
+    assert sum(1 for _ in data) == len(data) == 142
+    with pytest.raises(IndexError):
+        data[142]
+    assert data[10:20] == data.subset(np.arange(10, 20)) == data[[*range(10, 20)]]
+    assert len(data[data.labels == 3]) == 2
+
+
+def test_a_dataset_is_told_in_one_line(data: Dataset) -> None:
+    assert repr(data) == "Dataset('out': 142 pictures 16 × 16, charset hiragana (71), 2 groups)"
+    assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
+    html = data._repr_html_()
+    assert html.startswith("<div>Dataset(&#x27;out&#x27;")
+    assert "data:image/png;base64," in html
+
+
+def test_equal_datasets_are_equal(data: Dataset, tmp_path: Path) -> None:
+    assert data == open_dataset(tmp_path / "out")
+    assert data != data[1:]
+    assert data.split(seed=1, valid=0) == data.split(seed=1, valid=0)
+    assert data != 1
+
+
+def test_a_pickled_dataset_leaves_its_pictures_on_disk(data: Dataset, tmp_path: Path) -> None:
+    stored = pickle.dumps(data)
+    assert len(stored) < data.images.nbytes
+    again = pickle.loads(stored)
+    assert again == data
+    assert isinstance(again.images, np.memmap)
+    part = data[3:9]
+    assert pickle.loads(pickle.dumps(part)) == part  # its pictures are not the file's: they go along
+    (tmp_path / "out" / "images.npy").unlink()
+    with pytest.raises(FastetlError, match="images.npy"):
+        pickle.loads(stored)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"seed": -1}, "seed is out of range"),
+        ({"valid": -0.1}, "parts of a split"),
+        ({"valid": float("nan")}, "parts of a split"),
+        ({"valid": 0.5, "test": 0.5}, "parts of a split"),
+    ],
+)
+def test_a_split_that_cannot_be_is_named(data: Dataset, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(FastetlError, match=told):
+        data.split(**options)
+
+
+def test_members_that_are_not_needed_are_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    labels = np.array(["あ"])
+    np.savez_compressed(path, images=np.ones((1, 9, 9), np.uint8), labels=labels, bomb=np.zeros(10**8, np.uint8))
+    import tracemalloc
+
+    tracemalloc.start()
+    assert len(load_labelled(path, HIRAGANA, Preprocessing())) == 1
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
