@@ -42,9 +42,10 @@ crosscheck: setup
 
 # Needs uv; writes no registry host.
 lock:
-	uv pip compile --universal --generate-hashes --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --extra arrow --extra pad --extra ray --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
 	uv pip compile --universal --generate-hashes --group crosscheck --python-version 3.11 --quiet -c requirements.lock -o requirements-crosscheck.lock
+	uv pip compile --universal --generate-hashes --group campaign --python-version 3.11 --quiet -c requirements.lock -o requirements-campaign.lock
 
 clean:
 	rm -rf .venv quickstart .mypy_cache .ruff_cache .pytest_cache
