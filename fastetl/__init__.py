@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastetl.errors import FastetlError
     from fastetl.etl.build import BuildConfig, BuildResult, build
     from fastetl.etl.inspection import FileReport, inspect
+    from fastetl.ink import Drawing, Stroke, rasterize
     from fastetl.pictures import read_picture
     from fastetl.preprocessing import Preprocessing
     from fastetl.sheet import write_sheet
@@ -30,11 +31,13 @@ __all__ = [
     "BuildResult",
     "Charset",
     "Dataset",
+    "Drawing",
     "FastetlError",
     "FileReport",
     "Preprocessing",
     "Source",
     "Split",
+    "Stroke",
     "SynthConfig",
     "__version__",
     "augment",
@@ -42,6 +45,7 @@ __all__ = [
     "inspect",
     "load_labelled",
     "open_dataset",
+    "rasterize",
     "read_picture",
     "synthesize",
     "write_sheet",
@@ -58,17 +62,20 @@ __getattr__, __dir__ = lazy(
         "BuildResult": "fastetl.etl.build",
         "Charset": "fastetl.charset",
         "Dataset": "fastetl.dataset",
+        "Drawing": "fastetl.ink",
         "FastetlError": "fastetl.errors",
         "FileReport": "fastetl.etl.inspection",
         "Preprocessing": "fastetl.preprocessing",
         "Source": "fastetl.batches",
         "Split": "fastetl.dataset",
+        "Stroke": "fastetl.ink",
         "SynthConfig": "fastetl.synth",
         "augment": "fastetl.augmentation",
         "build": "fastetl.etl.build",
         "inspect": "fastetl.etl.inspection",
         "load_labelled": "fastetl.dataset",
         "open_dataset": "fastetl.dataset",
+        "rasterize": "fastetl.ink",
         "read_picture": "fastetl.pictures",
         "synthesize": "fastetl.synth",
         "write_sheet": "fastetl.sheet",

@@ -1,0 +1,200 @@
+"""Drawings from a screen, and the one rasterizer that makes a picture of them: the same in Python, JavaScript, Swift.
+
+The picture has S × S pixels (S = 128), 0–255, ink high. All arithmetic is in float64:
+
+1. k = S / max(width, height). A point (x, y) of the canvas, y downwards, comes to (x·k + (S − width·k) / 2,
+   y·k + (S − height·k) / 2): the canvas is scaled to fit and centred. The centre of the pixel in row i and column j,
+   both from 0, is (j + 0.5, i + 0.5).
+2. The pen's radius at a point is pen · S / 2 · (0.5 + pressure), with pressure 0.5 where none is known.
+3. Each two points a, b that follow one another in a stroke make a segment; a stroke of one point makes the segment
+   from that point to itself; an empty stroke makes none.
+4. Coverage of a pixel with centre p by a segment: d = b − a, L = d·d, t = ((p − a)·d) / L clamped to 0–1, and
+   c = ra + t·(rb − ra) + 0.5 − |(p − a) − t·d| clamped to 0–1, where |v| is √(vx·vx + vy·vy). Where L = 0, t = 0
+   and the radius is the larger of ra and rb.
+5. Coverage of a pixel is the largest by any segment; the pixel is ⌊255·c + 0.5⌋.
+
+Since coverage is a maximum, strokes may be drawn in any order, and a new segment never needs the old ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.errors import FastetlError
+from fastetl.kernels._jit import ENABLED
+from fastetl.kernels.ink import cover
+
+__all__ = ["MOST_POINTS", "MOST_STROKES", "PEN", "REACH", "SIDE", "Drawing", "Stroke", "rasterize", "rasterize_plainly"]
+
+SIDE = 128
+"""Side of the picture in pixels, unless another is asked for."""
+PEN = 0.05
+"""Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
+MOST_STROKES = 1_000
+MOST_POINTS = 20_000
+"""Of all strokes of a drawing together."""
+REACH = 16.0
+"""How far outside of the canvas a point may be, in longer sides of the canvas: a captured pointer leaves it."""
+_SIDES = (1e-3, 1e6)
+_MILLISECONDS = 1e9
+
+Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line of the pen: x to the right and y down, in the canvas' units, one value for each point.
+
+    pressure: 0–1, or None where it is not known. time: milliseconds from any begin, or None.
+    """
+
+    x: Numbers
+    y: Numbers
+    pressure: Numbers | None = None
+    time: Numbers | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; what is not known is left out."""
+        columns = {"x": self.x, "y": self.y, "pressure": self.pressure, "time": self.time}
+        return {name: list(values) for name, values in columns.items() if values is not None}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Stroke:
+        """From what `as_dict` gave; unknown keys are ignored. Raises FastetlError for anything else."""
+        if not isinstance(values, Mapping):
+            raise _wrong("a stroke", "an object", type(values).__name__)
+        x, y = _numbers(values, "x"), _numbers(values, "y")
+        pressure, time = (_numbers(values, name) if name in values else None for name in ("pressure", "time"))
+        return cls(x, y, pressure, time)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Strokes on a canvas. Raises FastetlError for numbers out of range, or columns of different lengths.
+
+    width, height: of the canvas, in any unit. pen: width of the pen at medium pressure, as a fraction of the longer
+    side of the canvas, so that it does not depend on the canvas' size.
+    """
+
+    width: float
+    height: float
+    strokes: tuple[Stroke, ...]
+    pen: float = PEN
+
+    def __post_init__(self) -> None:
+        _require("width", self.width, *_SIDES)
+        _require("height", self.height, *_SIDES)
+        _require("pen", self.pen, 1e-3, 0.5)
+        points = sum(map(len, self.strokes))
+        if len(self.strokes) > MOST_STROKES or points > MOST_POINTS:
+            expected = f"at most {MOST_STROKES:,} strokes and {MOST_POINTS:,} points"
+            raise _wrong("strokes", expected, f"{len(self.strokes):,} and {points:,}")
+        reach = REACH * max(self.width, self.height)
+        for stroke in self.strokes:
+            _column("x", stroke.x, len(stroke), -reach, reach)
+            _column("y", stroke.y, len(stroke), -reach, reach)
+            if stroke.pressure is not None:
+                _column("pressure", stroke.pressure, len(stroke), 0, 1)
+            if stroke.time is not None:
+                _column("time", stroke.time, len(stroke), -_MILLISECONDS, _MILLISECONDS)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        strokes = [stroke.as_dict() for stroke in self.strokes]
+        return {"width": self.width, "height": self.height, "pen": self.pen, "strokes": strokes}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Drawing:
+        """From what `as_dict` gave; unknown keys are ignored. Raises FastetlError for anything else."""
+        strokes = values.get("strokes")
+        if not isinstance(strokes, list):
+            raise _wrong("strokes", "a list", type(strokes).__name__)
+        width, height, pen = (_number(name, values.get(name, PEN)) for name in ("width", "height", "pen"))
+        return cls(width, height, tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1])), pen)
+
+
+def _wrong(name: str, expected: str, found: object) -> FastetlError:
+    return FastetlError(f"drawing: {name}", expected=expected, found=found, do="check the drawing", also=ValueError)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+        raise _wrong(name, "a number", repr(value)[:40])
+    return value
+
+
+def _numbers(values: Mapping[str, Any], name: str) -> Numbers:
+    column = values.get(name)
+    if not isinstance(column, list):
+        raise _wrong(name, "a list of numbers", type(column).__name__)
+    return tuple(_number(name, value) for value in column[: MOST_POINTS + 1])
+
+
+def _require(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise _wrong(name, f"{least:g} to {most:g}", value)
+
+
+def _column(name: str, values: Sequence[float], count: int, least: float, most: float) -> None:
+    if len(values) != count:
+        raise _wrong(name, f"{count:,} values, as x has", f"{len(values):,}")
+    if count:
+        # A comparison with NaN is false, wherever it stands.
+        odd = next((value for value in values if not least <= value <= most), None)
+        if odd is not None:
+            _require(name, odd, least, most)
+
+
+def _segments(drawing: Drawing, side: int) -> NDArray[np.float64]:
+    """float64 (M, 6), as the kernel takes them: steps 1–3."""
+    scale = side / max(drawing.width, drawing.height)
+    right, down = (side - drawing.width * scale) / 2, (side - drawing.height * scale) / 2
+    made = [np.empty((0, 6))]
+    for stroke in drawing.strokes:
+        if not len(stroke):
+            continue
+        x = np.array(stroke.x, np.float64) * scale + right
+        y = np.array(stroke.y, np.float64) * scale + down
+        pressure = np.full(len(stroke), 0.5) if stroke.pressure is None else np.array(stroke.pressure, np.float64)
+        radius = drawing.pen * side / 2 * (0.5 + pressure)
+        a, b = (slice(0, 1), slice(0, 1)) if len(stroke) == 1 else (slice(0, -1), slice(1, None))
+        made.append(np.stack([x[a], y[a], x[b], y[b], radius[a], radius[b]], 1))
+    return np.concatenate(made)
+
+
+def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """The readable twin of the kernel."""
+    y, x = np.indices(out.shape) + 0.5
+    for ax, ay, bx, by, ra, rb in segments:
+        dx, dy = bx - ax, by - ay
+        px, py = x - ax, y - ay
+        length = dx * dx + dy * dy
+        t = np.clip((px * dx + py * dy) / length, 0, 1) if length > 0 else np.zeros_like(x)
+        radius = ra + t * (rb - ra) if length > 0 else max(ra, rb)
+        ex, ey = px - t * dx, py - t * dy
+        np.maximum(out, np.clip(radius + 0.5 - np.sqrt(ex * ex + ey * ey), 0, 1), out=out)
+
+
+def _picture(drawing: Drawing, side: int, fill: Callable[[NDArray[Any], NDArray[Any]], None]) -> NDArray[np.uint8]:
+    covered = np.zeros((side, side))
+    fill(_segments(drawing, side), covered)
+    return np.floor(255 * covered + 0.5).astype(np.uint8)
+
+
+def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
+    """uint8 (side, side), 0–255, ink high: the picture of a drawing, as the head of this module says."""
+    return _picture(drawing, side, cover if ENABLED else _cover_plainly)
+
+
+def rasterize_plainly(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
+    """The readable twin of `rasterize`: the same picture, about a hundred times slower."""
+    return _picture(drawing, side, _cover_plainly)

@@ -1,0 +1,84 @@
+"""Drawings, and the rasterizer that Python, JavaScript and Swift share."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastetl.errors import FastetlError
+from fastetl.ink import MOST_POINTS, Drawing, Stroke, rasterize, rasterize_plainly
+from tests.golden_drawings import FILE, drawings, golden, picture
+
+
+def test_the_golden_file_is_what_its_command_writes() -> None:
+    assert json.loads(FILE.read_text(encoding="utf-8")) == json.loads(json.dumps(golden())), (
+        "write it again: python -m tests.golden_drawings"
+    )
+
+
+@pytest.mark.parametrize("entry", json.loads(FILE.read_text(encoding="utf-8")), ids=lambda entry: entry["name"])
+def test_golden_drawings(entry: dict[str, Any]) -> None:
+    drawing = Drawing.from_dict(entry)
+    assert drawing == drawings()[entry["name"]]
+    drawn = rasterize(drawing).astype(int)
+    assert np.abs(drawn - picture(entry["runs"])).max() <= 1
+    assert drawn.any() == (entry["name"] not in ("nothing", "an empty stroke"))
+
+
+coordinates = st.floats(-100, 400)
+strokes = st.lists(
+    st.lists(st.tuples(coordinates, coordinates, st.floats(0, 1)), min_size=1, max_size=6), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(strokes, st.floats(50, 500), st.floats(0.001, 0.5))
+def test_the_kernel_is_its_twin_and_only_shape_counts(
+    lines: list[list[tuple[float, float, float]]], height: float, pen: float
+) -> None:
+    made = tuple(Stroke(*zip(*line, strict=True)) for line in lines)
+    drawing = Drawing(300, height, made, pen)
+    fast, plain = rasterize(drawing, 48).astype(int), rasterize_plainly(drawing, 48)
+    assert np.abs(fast - plain).max() <= 1
+    larger = tuple(Stroke(tuple(4 * x for x in s.x), tuple(4 * y for y in s.y), s.pressure) for s in made)
+    assert np.abs(rasterize(Drawing(1200, 4 * height, larger, pen), 48) - fast).max() <= 1
+    assert (rasterize(Drawing(300, height, made[::-1], pen), 48) == fast).all()
+
+
+def test_a_dot_is_a_disc_of_the_pens_width() -> None:
+    drawn = rasterize(Drawing(300, 300, (Stroke((150,), (150,)),), pen=0.25))
+    assert drawn.sum() / 255 == pytest.approx(math.pi * 16**2, rel=0.005)
+    assert (drawn == drawn.T).all()
+    assert (drawn == drawn[::-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"width": 0}, "width; expected 0.001 to 1e+06; found 0"),
+        ({"width": math.nan}, "width; expected a number; found nan"),
+        ({"height": "300"}, "height; expected a number; found '300'"),
+        ({"pen": 0.6}, "pen; expected 0.001 to 0.5"),
+        ({"pen": True}, "pen; expected a number; found True"),
+        ({"strokes": None}, "strokes; expected a list; found NoneType"),
+        ({"strokes": [[1, 2]]}, "a stroke; expected an object; found list"),
+        ({"strokes": [{"x": [1]}]}, "y; expected a list of numbers; found NoneType"),
+        ({"strokes": [{"x": [1], "y": [1, 2]}]}, "y; expected 1 values, as x has; found 2"),
+        ({"strokes": [{"x": [1], "y": [math.inf]}]}, "y; expected a number; found inf"),
+        ({"strokes": [{"x": [1], "y": [5000]}]}, "y; expected -4800 to 4800; found 5000"),
+        ({"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure; expected 0 to 1; found 1.1"),
+        ({"strokes": [{"x": [0] * (MOST_POINTS + 1), "y": [0] * (MOST_POINTS + 1)}]}, "at most 1,000 strokes and 20,0"),
+        ({"strokes": [{"x": [], "y": []}] * 1001}, "found 1,001 and 0"),
+    ],
+)
+def test_what_is_no_drawing_is_told(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(FastetlError) as caught:
+        Drawing.from_dict({"width": 300, "height": 300, "strokes": [], **change})
+    assert told in str(caught.value)
+    assert isinstance(caught.value, ValueError)
