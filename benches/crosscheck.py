@@ -173,7 +173,7 @@ def rows(
             yield _row(road, precision, path, images, flax)
 
 
-def refusal(network: m.Network, folder: Path) -> str:
+def rejection(network: m.Network, folder: Path) -> str:
     """What the other road says of the network's pooling as it stands; empty if nothing."""
     try:
         write_other(network, folder / "as it stands.mlpackage", "float32")
@@ -252,7 +252,7 @@ def main() -> int:
     largest = float(np.abs(flax).max())
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(network, charset, images, flax, Path(folder)))
-        text = page(name, found, largest, len(images), refusal(network, Path(folder)))
+        text = page(name, found, largest, len(images), rejection(network, Path(folder)))
     if options.out is None:
         sys.stdout.write(text)
     else:

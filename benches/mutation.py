@@ -38,7 +38,7 @@ _OPTIONS = (
     ExportConfig("picture", "iOS16", storage="int8"),
     ExportConfig("picture", "iOS17", storage="palette6"),
     ExportConfig("picture", "iOS18", precision="float32"),
-    ExportConfig("picture", "iOS26", front="float16"),
+    ExportConfig("picture", "iOS26", preprocessing="float16"),
 )
 
 

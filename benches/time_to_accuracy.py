@@ -2,9 +2,9 @@
 
     python -m benches.time_to_accuracy DATASET... [--target 0.985] [--epochs N] [--runs flax:default torch:pairs …]
 
-The same batches, augmentation, front, learning rates, averaging and layers in both; PyTorch (not among this project's
-dependencies: install it beside them) computes channels last, in float32 or with `torch-bfloat16` under autocast. The
-clock stands still while the validation writers are read.
+The same batches, augmentation, preprocessing, learning rates, averaging and layers in both; PyTorch (not among this
+project's dependencies: install it beside them) computes channels last, in float32 or with `torch-bfloat16` under
+autocast. The clock stands still while the validation writers are read.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def in_flax(config: TrainConfig, spec: Preprocessing, classes: int, steps: int) 
             before.block_until_ready()  # one step ahead, as in training
 
     def read(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
-        return np.asarray(predict(lambda part: evaluate(state["average"], part), pictures).argmax(1))
+        return np.asarray(predict(lambda part: evaluate(state["ema"], part), pictures).argmax(1))
 
     return step, read
 
@@ -96,7 +96,7 @@ def in_torch(config: TrainConfig, spec: Preprocessing, classes: int, steps: int,
     import torch
 
     torch.manual_seed(config.seed)
-    front = jax.jit(lambda pictures: normalize(pictures, spec)[0])
+    preprocess = jax.jit(lambda pictures: normalize(pictures, spec)[0])
     network = _torch_layers(m.named_network(config.network), spec.side, classes).to(memory_format=torch.channels_last)
     for parameter in network.parameters():
         if parameter.ndim > 1:
@@ -111,7 +111,7 @@ def in_torch(config: TrainConfig, spec: Preprocessing, classes: int, steps: int,
     done = 0
 
     def framed(pictures: NDArray[np.uint8]) -> Any:
-        x = torch.from_numpy(np.array(front(pictures)))[:, None]
+        x = torch.from_numpy(np.array(preprocess(pictures)))[:, None]
         return x.contiguous(memory_format=torch.channels_last)
 
     def step(pictures: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:

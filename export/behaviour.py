@@ -81,7 +81,7 @@ def behaviour_checks(package: Package, reference: Reference) -> Iterator[Check]:
     yield _tight(reference, results["float32"]["logits"], scale)
     native = results["float16" if "float16" in results else "float32"]
     yield from _answers(native, package, reference, (share + _ARITHMETIC["float16"]) * scale)
-    yield from _front(native, reference)
+    yield from _preprocessing(native, reference)
     yield from _input(package.ops, reference)
 
 
@@ -112,9 +112,9 @@ def _answers(found: dict[str, NDArray[Any]], package: Package, reference: Refere
     yield equal("no character", f"{missed} wrong", "0 wrong", f"{count} of {len(told)} pictures hold none")
 
 
-def _front(found: dict[str, NDArray[Any]], reference: Reference) -> Iterator[Check]:
+def _preprocessing(found: dict[str, NDArray[Any]], reference: Reference) -> Iterator[Check]:
     """The pictures on their way to the first layer, against fastetl's own preprocessing."""
-    exact = reference.config.front == "float32"
+    exact = reference.config.preprocessing == "float32"
     small = resize(reference.images, reference.graph.preprocessing.size)
     if "resized" in found:
         off = np.abs(found["resized"][:, 0] - small)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.behaviour import max_abs_diff
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.evaluator import run as run_program
@@ -24,7 +25,7 @@ __all__ = ["VARIANTS", "Variant", "compare"]
 VARIANTS: tuple[tuple[str, ExportConfig], ...] = (
     ("Core ML float32", ExportConfig("picture", precision="float32")),
     ("Core ML float16", ExportConfig("picture")),
-    ("Core ML float16, front too", ExportConfig("picture", front="float16")),
+    ("Core ML float16, preprocessing too", ExportConfig("picture", preprocessing="float16")),
     ("Core ML int8", ExportConfig("picture", "iOS16", storage="int8")),
     ("Core ML palette of 64", ExportConfig("picture", "iOS16", storage="palette6")),
     ("Core ML palette of 16", ExportConfig("picture", "iOS16", storage="palette4")),
@@ -70,11 +71,11 @@ def compare(
         if progress is not None:
             progress(k, len(VARIANTS))
         size, answers = _saved(run, name, config, images)
-        apart = max(float(np.abs(a - b).max()) for a, b in zip(answers, flax, strict=True))
+        parity = max(max_abs_diff(a, b) for a, b in zip(answers, flax, strict=True))
         same = np.concatenate([a.argmax(1) == b.argmax(1) for a, b in zip(answers, flax, strict=True)]).mean()
         rights = tuple(_accuracy(logits, truth) for logits, truth in zip(answers, labels, strict=True))
         target = config.target if name.startswith("Core ML") else ""
-        found.append(Variant(name, target, size, apart, float(same), rights))
+        found.append(Variant(name, target, size, parity, float(same), rights))
     if progress is not None:
         progress(len(VARIANTS), len(VARIANTS))
     return tuple(found)

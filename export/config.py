@@ -29,7 +29,7 @@ class ExportConfig:
     """Core ML weights and arithmetic; float16 is what the Neural Engine computes in."""
     storage: Storage = "plain"
     """Core ML weights as they are, in 8 bits by output channel, or as a palette of 64 or 16 values by layer."""
-    front: Precision = "float32"
+    preprocessing: Precision = "float32"
     """Arithmetic before the first layer; in float16 the framed picture is off by up to 0.02 of 1."""
 
     onnx: Literal["float32", "int8"] = "float32"

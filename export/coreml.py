@@ -36,7 +36,7 @@ _SHARED = 64  # elements
 
 def program(graph: Graph, config: ExportConfig) -> tuple[Op, ...]:
     """The operations that the package of `graph` holds."""
-    return lower(graph, config.precision, config.storage, config.front)
+    return lower(graph, config.precision, config.storage, config.preprocessing)
 
 
 def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
@@ -51,7 +51,7 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
         "deployment_target": config.target,
         "precision": config.precision,
         "storage": config.storage,
-        "front": config.front,
+        "preprocessing_precision": config.preprocessing,
         **graph.about,
     }
 
@@ -59,7 +59,7 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
 def write_coreml(graph: Graph, path: Path, config: ExportConfig) -> None:
     """Write the package directory `path`, which must not exist: the same graph and config give the same bytes.
 
-    Raises ExportError if coremltools refuses the program.
+    Raises ExportError if coremltools rejects the program.
     """
     ct = coremltools()
     ops = program(graph, config)

@@ -1,7 +1,7 @@
 """The layer graph: a trained network as a short, runtime-neutral list of layers with folded weights.
 
-Pictures enter as (N, 1, side, side), 0–255; layers work on (N, C, H, W). The front (resize, polarity, contrast,
-framing) is not a list of layers but the frozen `Preprocessing` itself, so that nothing can say it differently.
+Pictures enter as (N, 1, side, side), 0–255; layers work on (N, C, H, W). Preprocessing (resize, polarity,
+contrast, framing) is not a list of layers but the frozen `Preprocessing` itself: there is no second description of it.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Blank:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A network with its front, ready to be written for any runtime."""
+    """A network with its preprocessing, ready to be written for any runtime."""
 
     side: int
     """Side in pixels of the picture it takes: `CANVAS`, or `preprocessing.size`."""

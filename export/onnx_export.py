@@ -45,7 +45,7 @@ _REDUCE = {"reduce_mean": "ReduceMean", "reduce_max": "ReduceMax"}
 
 def onnx_properties(graph: Graph) -> dict[str, str]:
     """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
-    of_coreml = ("deployment_target", "precision", "storage", "front")
+    of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision")
     said = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
     return {
         "labels": "\n".join(graph.labels),
@@ -113,7 +113,7 @@ def onnx_logits(model: bytes, images: NDArray[np.uint8], file: Path | None = Non
         parts = [session.run(names, {"image": images[k : k + 256, None]}) for k in range(0, len(images), 256)]
     except Exception as error:  # onnxruntime's errors share no public base
         found = str(error).splitlines()[0]
-        raise ExportError("onnxruntime refuses the model", file=file, found=found, do="export it again") from error
+        raise ExportError("onnxruntime rejects the model", file=file, found=found, do="export it again") from error
     return {name: np.concatenate(found) for name, found in zip(names, zip(*parts, strict=True), strict=True)}
 
 

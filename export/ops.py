@@ -83,7 +83,7 @@ def _axes(inputs: _Inputs) -> tuple[int, ...]:
     return tuple(int(k) for k in np.atleast_1d(inputs["axes"]))
 
 
-def _refuse(condition: bool, what: str) -> None:
+def _reject(condition: bool, what: str) -> None:
     if condition:
         raise ExportError(f"the package asks for {what}, which this evaluator does not compute")
 
@@ -99,16 +99,16 @@ def _pair(value: _Array) -> tuple[int, int]:
 
 
 def _conv(i: _Inputs, sums: _Sums) -> _Array:
-    _refuse(int(i["groups"]) != 1, f"a convolution in {int(i['groups'])} groups")
-    _refuse(any(int(d) != 1 for d in i["dilations"]), "a dilated convolution")
+    _reject(int(i["groups"]) != 1, f"a convolution in {int(i['groups'])} groups")
+    _reject(any(int(d) != 1 for d in i["dilations"]), "a dilated convolution")
     x, weight = i["x"], i["weight"].astype(np.float32)
     out, _, height, width = weight.shape
     if i["pad_type"] == "custom":
         top, bottom, left, right = (int(n) for n in i["pad"])
         x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     else:
-        _refuse(i["pad_type"] != "valid", f"the padding {i['pad_type']!r}")
-    _refuse(x.shape[1] != weight.shape[1], f"a convolution of {weight.shape[1]} channels on {x.shape[1]}")
+        _reject(i["pad_type"] != "valid", f"the padding {i['pad_type']!r}")
+    _reject(x.shape[1] != weight.shape[1], f"a convolution of {weight.shape[1]} channels on {x.shape[1]}")
     view = _windows(x, (height, width), _pair(i["strides"]))
     n, _, h, w = view.shape[:4]
     columns = view.transpose(0, 2, 3, 1, 4, 5).reshape(n, h * w, -1)
@@ -118,7 +118,7 @@ def _conv(i: _Inputs, sums: _Sums) -> _Array:
 
 
 def _pool(i: _Inputs) -> _Array:
-    _refuse(i["pad_type"] != "valid" or bool(i["ceil_mode"]), "a padded pooling")
+    _reject(i["pad_type"] != "valid" or bool(i["ceil_mode"]), "a padded pooling")
     return _windows(i["x"], _pair(i["kernel_sizes"]), _pair(i["strides"]))
 
 
@@ -134,19 +134,19 @@ def _softmax(i: _Inputs, sums: _Sums) -> _Array:
 
 
 def _concat(i: _Inputs, sums: _Sums) -> _Array:
-    _refuse(bool(i["interleave"]), "an interleaved concat")
+    _reject(bool(i["interleave"]), "an interleaved concat")
     return np.concatenate(i["values"], int(i["axis"]))
 
 
 def _cast(i: _Inputs, sums: _Sums) -> _Array:
     kinds = {"fp16": np.float32, "fp32": np.float32}  # rounding to float16 is the declared type's, for all alike
-    _refuse(i["dtype"] not in kinds, f"a cast to {i['dtype']}")
+    _reject(i["dtype"] not in kinds, f"a cast to {i['dtype']}")
     return np.asarray(i["x"], kinds[i["dtype"]])
 
 
 def _reshape(i: _Inputs, sums: _Sums) -> _Array:
     x, shape = i["x"], [int(n) for n in i["shape"]]
-    _refuse(-1 in shape[1:], f"a reshape to {shape}, which leaves more than the first axis open")
+    _reject(-1 in shape[1:], f"a reshape to {shape}, which leaves more than the first axis open")
     batched = shape[0] == 1 and x.size == len(x) * math.prod(shape[1:])
     return np.asarray(x.reshape(len(x) if batched else shape[0], *shape[1:]))
 

@@ -68,7 +68,7 @@ class Op:
 class _Program:
     precision: Precision
     storage: Storage
-    front: Precision
+    preprocessing: Precision
     ops: list[Op] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
 
@@ -198,8 +198,8 @@ def _along(
     """Centre and variance of the ink along one axis, and (position − centre)²; positions run from -1 to 1."""
     share = p.two("real_div", f"share_{at}", profile, ink)
     centre = p.over("reduce_mean", f"centre_{at}", p.two("mul", f"lever_{at}", share, position), (axis,))
-    apart = p.two("sub", f"apart_{at}", position, centre)
-    square = p.two("mul", f"square_{at}", apart, apart)
+    away = p.two("sub", f"from_centre_{at}", position, centre)
+    square = p.two("mul", f"square_{at}", away, away)
     inertia = p.two("mul", f"inertia_{at}", share, square)
     return centre, p.over("reduce_mean", f"variance_{at}", inertia, (axis,)), square
 
@@ -257,7 +257,7 @@ def _frame(p: _Program, x: str, found: _Moments, spec: Preprocessing, asked: boo
 
     See fastetl.preprocessing, whose order of operations this keeps.
     """
-    deviation = p.one("sqrt", "spread", found.summed)
+    deviation = p.one("sqrt", "deviation", found.summed)
     to_frame = p.two("mul", "scale_to_frame", deviation, 1 / (2 * spec.scale))
     scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
     support = p.two("maximum", "support", p.two("mul", "target_pitch", scale, 2 / spec.frame), 2 / spec.size)
@@ -269,13 +269,13 @@ def _frame(p: _Program, x: str, found: _Moments, spec: Preprocessing, asked: boo
     return framed, p.cast(place, p.real, "place_number")
 
 
-def _front(p: _Program, graph: Graph) -> tuple[str, str, str]:
+def _preprocess(p: _Program, graph: Graph) -> tuple[str, str, str]:
     """The network's input (1, 1, side, side), what framing took away (1, PLACE), and whether it is blank (1, 1, 1, 1).
 
     The second is empty where nothing is framed or no layer asks for it.
     """
     spec, blank = graph.preprocessing, graph.blank
-    x = p.cast("image", "fp16" if p.front == "float16" else "fp32", "pixels")
+    x = p.cast("image", "fp16" if p.preprocessing == "float16" else "fp32", "pixels")
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
         x = p.one("floor", "resized", p.two("add", "resized_and_half", exact, HALF))
@@ -331,15 +331,15 @@ def _layer(p: _Program, x: str, layer: Layer, place: str) -> str:
 
 
 def lower(
-    graph: Graph, precision: Precision = "float32", storage: Storage = "plain", front: Precision = "float32"
+    graph: Graph, precision: Precision = "float32", storage: Storage = "plain", preprocessing: Precision = "float32"
 ) -> tuple[Op, ...]:
     """The whole graph as operations: from `image` (float32, (1, 1, side, side), 0-255) to `logits` and `probabilities`.
 
-    Both outputs are float32 (1, classes + 1), the last for "no character". `front` is the precision of all
+    Both outputs are float32 (1, classes + 1), the last for "no character". `preprocessing` is the precision of all
     that comes before the first layer.
     """
-    p = _Program(precision, storage, front)
-    x, place, blank = _front(p, graph)
+    p = _Program(precision, storage, preprocessing)
+    x, place, blank = _preprocess(p, graph)
     for layer in graph.layers:
         x = _layer(p, x, layer, place)
     known = p.cast(x, "fp32", "character_logits")

@@ -109,8 +109,8 @@ def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
     for _ in range(rng.integers(1, 5)):
         a, b, c = rng.uniform(0.12, 0.88, (3, 2))
         points = a * (1 - t) ** 2 + 2 * b * t * (1 - t) + c * t**2
-        apart = np.hypot(grid[None, :, None] - points[:, 0], grid[:, None, None] - points[:, 1]).min(2)
-        picture = np.maximum(picture, np.clip((width - apart) * side + 0.5, 0, 1))
+        distance = np.hypot(grid[None, :, None] - points[:, 0], grid[:, None, None] - points[:, 1]).min(2)
+        picture = np.maximum(picture, np.clip((width - distance) * side + 0.5, 0, 1))
     return picture * rng.uniform(140, 255)
 
 

@@ -179,7 +179,7 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
 def new_directory(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
     """A temporary sibling directory, which gets the name `path` when the block ends well, and is removed otherwise.
 
-    Raises FastetlError for what `check_output` refuses, and if it cannot be written.
+    Raises FastetlError for what `check_output` rejects, and if it cannot be written.
     """
     check_output(path, kind, overwrite, inputs)
     with _sibling(path, True) as made:

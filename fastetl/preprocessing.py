@@ -7,7 +7,7 @@ numpy as the readable twin that the others are tested against).
 1. resize: canvas of any size → `size` × `size`, Pillow's triangle filter, uint8, rounded half up
 2. polarity: x / 255, or (255 − x) / 255 where the border's mean is over `invert_above` (black ink on white)
 3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
-4. framing: put the ink's centre of gravity in the middle and its spread (root of the summed variances) at
+4. framing: put the ink's centre of gravity in the middle and its deviation (root of the summed variances) at
    `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks
 
 What framing takes away, place and size, is kept as three numbers: a network may see them beside the picture.
@@ -55,7 +55,7 @@ PLACE = 3
 """Numbers that framing takes away: the centre's y and x, from −1 to 1 over the picture, and the frame's side in
 sides of the picture."""
 SMALLEST_SCALE = 0.25
-"""Least side of the frame, in sides of the picture: a single dot has no spread, and may not be blown up to fill it."""
+"""Least side of the frame, in sides of the picture: a single dot has no size, and may not be blown up to fill it."""
 TURNS = 4
 """Adaptive moments: how often the Gaussian is put where the ink under it is."""
 START = 0.3
@@ -86,7 +86,7 @@ class Preprocessing:
     the edge count little (adaptive moments: Bernstein and Jarvis, 2002); `moments` by those of all ink; `none` takes
     the picture as it is."""
     scale: float = 0.28
-    """With framing: the ink's spread afterwards, as a fraction of the frame's side."""
+    """With framing: the ink's deviation afterwards, as a fraction of the frame's side."""
     frame: int = 40
     """Side in pixels of the frame, with framing."""
 

@@ -70,7 +70,7 @@ def measure(sources: Sequence[str | Path], sizes: Sequence[int] = (32, 64), roun
 
     The kernels work on records in memory; the builds read warm files and write to the system's temporary folder.
 
-    Raises FastetlError for what `fastetl.etl.build.build` refuses.
+    Raises FastetlError for what `fastetl.etl.build.build` rejects.
     """
     files = [file for file in find_files(map(Path, sources)) if not file.is_model_pattern]
     files = files or find_files(map(Path, sources))

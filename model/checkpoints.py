@@ -113,7 +113,7 @@ class Checkpoints:
         # Written in the background, so from a copy: the next step reuses the state's memory.
         rest = jax.tree.map(jnp.copy, state)
         rest["digest"] = _as_array(digest(rest))
-        weights = rest.pop("average")
+        weights = rest.pop("ema")
         args = {"weights": ocp.args.StandardSave(weights), "state": ocp.args.StandardSave(rest)}
         self._managers["last"].save(step, args=ocp.args.Composite(**args))
 
@@ -133,9 +133,9 @@ class Checkpoints:
         if self._managers["last"].latest_step() is None:
             return None
         rest = {**state, "digest": jax.eval_shape(lambda: jnp.zeros(16, jnp.uint8))}
-        wanted = {"weights": rest.pop("average"), "state": rest}
+        wanted = {"weights": rest.pop("ema"), "state": rest}
         restored = _restored(self._managers["last"], self._directories["last"], wanted)
-        whole = {**restored["state"], "average": restored["weights"]}
+        whole = {**restored["state"], "ema": restored["weights"]}
         stored = bytes(np.asarray(whole.pop("digest"))).hex()
         _require_digest(self._directories["last"], whole, stored)
         return whole

@@ -1,8 +1,8 @@
 """The network: a frame of handwriting in, logits out; a plain list of layers, so that an exporter can walk it.
 
 `NETWORKS` is the one table of architectures. A network is a tuple of layer descriptions (`Conv`, `Norm`, …)
-without weights; `Network` gives them weights, puts the preprocessing in front and the last dense layer behind, and
-`Network.layers()` hands both back in order, as numpy arrays.
+without weights; `Network` gives them weights, puts the preprocessing before them and the last dense layer after, and
+`Network.layers()` gives both in order, as numpy arrays.
 """
 
 from __future__ import annotations

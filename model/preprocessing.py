@@ -1,7 +1,7 @@
 """The first layers of the network: polarity, contrast and framing, steps 2–4 of the preprocessing, in JAX.
 
 The same arithmetic as `fastetl.preprocessing.normalize_and_place`, the readable twin. Always float32 with
-full-precision products: a spread measured in half precision moves the frame by whole pixels.
+full-precision products: a deviation measured in half precision moves the frame by whole pixels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One training step as a pure function of the training state, compiled once.
 
 The state is a plain tree of arrays, so that donation, checkpoints and sharding see nothing but arrays:
-`weights` (params, stats) as trained; `average`, their running average, which is evaluated; `optimizer`; `step`;
+`weights` (params, stats) as trained; `ema`, their exponential moving average, which is evaluated; `optimizer`; `step`;
 `loss`, `correct` and `characters` (pictures that are no scribbles), summed since the epoch began.
 """
 
@@ -93,7 +93,7 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
         weights = weights_of(make_network())
         return {
             "weights": weights,
-            "average": jax.tree.map(jnp.copy, weights),
+            "ema": jax.tree.map(jnp.copy, weights),
             "optimizer": _optimizer(config, steps).init(weights["params"]),
             "step": jnp.zeros((), jnp.int32),
             "loss": jnp.zeros((), jnp.float32),
@@ -145,7 +145,7 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
         decay = jnp.minimum(config.ema_decay, count / (count + 10))
         following = {
             "weights": weights,
-            "average": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["average"], weights),
+            "ema": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["ema"], weights),
             "optimizer": optimizer_state,
             "step": count,
             "loss": state["loss"] + loss,

@@ -255,12 +255,12 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
                 if _stopped(run.history, config.patience):
                     break
                 state, entry = loop.epoch(state, epoch, checkpoints, events, run.history)
-                entry = _validated(entry, evaluate, state["average"], data, config)
+                entry = _validated(entry, evaluate, state["ema"], data, config)
                 run = dataclasses.replace(run, history=(*run.history, entry))
                 _log(events, entry, float(rates(entry.step - 1)))
                 # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
                 if best_epoch(run.history) is entry:
-                    best = checkpoints.save_best(entry.step, state["average"])
+                    best = checkpoints.save_best(entry.step, state["ema"])
                     run = dataclasses.replace(run, best=best)
                 run.save()
                 state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}

@@ -35,7 +35,7 @@ CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=
 
 
 def tiny(writers: int = 8, each: int = 2, seed: int = 0) -> Dataset:
-    """Eight "characters", each a few fixed blocks of ink, in the dim and noisy hand of each writer."""
+    """Eight "characters", each a few fixed blocks of ink, dim and noisy, differently for each writer."""
     blocks = np.random.default_rng(0).random((8, 5, 5)) > 0.6
     shapes = np.pad(np.kron(blocks, np.ones((1, 4, 4))), ((0, 0), (6, 6), (6, 6)))
     labels = np.tile(np.repeat(np.arange(8), each), writers).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""The floors of the house: imports run one way, the ground floor is light, files stay short."""
+"""Imports run one way, `fastetl` is light, files stay short."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOORS = ("fastetl", "model", "export", "fastetl_cli")
+PACKAGES = ("fastetl", "model", "export", "fastetl_cli")
 FORBIDDEN = {
     "fastetl": {"jax", "flax", "optax", "orbax", "coremltools", "onnx", "onnxruntime", "sklearn", "tyro", "rich"},
     "model": {"coremltools", "onnx", "onnxruntime", "tyro", "rich"},
@@ -31,13 +31,13 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("floor", FLOORS)
-def test_imports_run_one_way(floor: str) -> None:
-    above = set(FLOORS[FLOORS.index(floor) + 1 :])
-    files = sorted((ROOT / floor).rglob("*.py"))
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_run_one_way(package: str) -> None:
+    above = set(PACKAGES[PACKAGES.index(package) + 1 :])
+    files = sorted((ROOT / package).rglob("*.py"))
     assert files
     for path in files:
-        wrong = imported(path) & (above | FORBIDDEN[floor] | {"relative"})
+        wrong = imported(path) & (above | FORBIDDEN[package] | {"relative"})
         assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
 
 
@@ -47,7 +47,7 @@ def test_one_module_alone_imports_numba() -> None:
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    long = [p for folder in (*FLOORS, "tests", "benches") for p in (ROOT / folder).rglob("*.py")]
+    long = [p for folder in (*PACKAGES, "tests", "benches") for p in (ROOT / folder).rglob("*.py")]
     assert {p.name: n for p in long if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400} == {}
 
 

@@ -139,7 +139,7 @@ def test_an_empty_batch_is_empty() -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("rotation", -1), ("rotation", 181), ("zoom", 2), ("thickness", 1.5), ("contrast", math.nan)]
 )
-def test_a_range_outside_its_limits_is_refused(field: str, value: float) -> None:
+def test_a_range_outside_its_limits_is_rejected(field: str, value: float) -> None:
     with pytest.raises(FastetlError, match=f"augmentation: {field} must be from 0 to"):
         replace(OFF, **{field: value})
 
@@ -163,7 +163,7 @@ def test_a_range_outside_its_limits_is_refused(field: str, value: float) -> None
         (some(2), np.array([-1]), np.zeros((1, SIDE, SIDE), np.uint8), "from 0 to 1; found -1"),
     ],
 )
-def test_wrong_arrays_are_refused(
+def test_wrong_arrays_are_rejected(
     images: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], words: str
 ) -> None:
     with pytest.raises(FastetlError, match=words):
@@ -171,6 +171,6 @@ def test_wrong_arrays_are_refused(
 
 
 @pytest.mark.parametrize(("seed", "epoch"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**32)])
-def test_a_seed_or_epoch_out_of_range_is_refused(seed: int, epoch: int) -> None:
+def test_a_seed_or_epoch_out_of_range_is_rejected(seed: int, epoch: int) -> None:
     with pytest.raises(FastetlError, match="seed must be from 0"):
         made(some(2), np.array([0]), OFF, seed, epoch)

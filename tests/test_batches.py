@@ -173,7 +173,7 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
     assert not threads()
 
 
-def test_waiting_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def slow(*args: object, **options: object) -> object:
         time.sleep(0.02)
@@ -199,7 +199,7 @@ def test_waiting_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         ([source(4), Source(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))], 1, "differ in size"),
     ],
 )
-def test_wrong_batches_are_refused(sources: list[Source], batch_size: int, words: str) -> None:
+def test_wrong_batches_are_rejected(sources: list[Source], batch_size: int, words: str) -> None:
     with pytest.raises(FastetlError, match=words):
         Batches(sources, batch_size=batch_size, seed=0, augmentation=None)
 
@@ -215,7 +215,7 @@ def test_wrong_batches_are_refused(sources: list[Source], batch_size: int, words
         (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(2), 0, "weight must be over 0"),
     ],
 )
-def test_wrong_sources_are_refused(
+def test_wrong_sources_are_rejected(
     images: NDArray[np.uint8], labels: NDArray[np.int64], indices: NDArray[np.int64], weight: float, words: str
 ) -> None:
     with pytest.raises(FastetlError, match=words):
@@ -223,7 +223,7 @@ def test_wrong_sources_are_refused(
 
 
 @pytest.mark.parametrize(("epoch", "start"), [(-1, 0), (0, -1), (0, 6)])
-def test_a_step_outside_the_epoch_is_refused(epoch: int, start: int) -> None:
+def test_a_step_outside_the_epoch_is_rejected(epoch: int, start: int) -> None:
     batches = Batches([source(20)], batch_size=4, seed=0, augmentation=None)
     with pytest.raises(FastetlError, match="an epoch has 5 steps"):
         batches.epoch(epoch, start)

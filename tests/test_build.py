@@ -128,7 +128,7 @@ def test_missing_characters_and_unknown_codes_are_told(etl_file: Write, tmp_path
     assert (result.missing, result.unknown_codes, result.classes) == ("ん", 1, 70)
 
 
-def test_an_existing_output_is_refused_and_a_failed_one_leaves_it(etl_file: Write, tmp_path: Path) -> None:
+def test_an_existing_output_is_rejected_and_a_failed_one_leaves_it(etl_file: Write, tmp_path: Path) -> None:
     source, out = etl_file(), tmp_path / "out"
     build([source], out)
     before = {p.name: p.read_bytes() for p in out.iterdir()}

@@ -51,15 +51,16 @@ def test_temperature_divides_the_logits() -> None:
         Preprocessing(framing="none"),
     ],
 )
-@pytest.mark.parametrize("front", ["float32", "float16"])
-def test_front_is_the_readable_twin(spec: Preprocessing, front: Precision) -> None:
+@pytest.mark.parametrize("preprocessing", ["float32", "float16"])
+def test_preprocessing_is_the_readable_twin(spec: Preprocessing, preprocessing: Precision) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
     name = "contrasted" if spec.framing == "none" else "framed"
-    ops = lower(graph, "float16", front=front)
+    ops = lower(graph, "float16", preprocessing=preprocessing)
     found = run(ops, images, (name,), "float16")[name][:, 0]
-    apart = np.abs(found - normalize(images, spec)).max((1, 2))
-    assert apart[[kind in ("strokes", "inverted") for kind in kinds]].max() < (1e-5 if front == "float32" else 0.03)
+    off = np.abs(found - normalize(images, spec)).max((1, 2))
+    real = [kind in ("strokes", "inverted") for kind in kinds]
+    assert off[real].max() < (1e-5 if preprocessing == "float32" else 0.03)
 
 
 @pytest.mark.parametrize("size", [32, 48, 64])
@@ -69,10 +70,10 @@ def test_canvas_is_resized_as_in_training(size: int) -> None:
     images, kinds = pictures(128, 1)
     found = run(lower(graph), images, ("resized",))["resized"][:, 0]
     # Where the weights are no binary fractions (at the edges, or everywhere), a sum may fall on either side of a half.
-    apart = np.abs(found - resize(images, spec.size))
-    assert apart.max() <= 1
-    assert apart.mean() < 0.001
-    assert 128 % size or not apart[:, 1:-1, 1:-1].any()
+    off = np.abs(found - resize(images, spec.size))
+    assert off.max() <= 1
+    assert off.mean() < 0.001
+    assert 128 % size or not off[:, 1:-1, 1:-1].any()
     real = [kind in ("strokes", "inverted") for kind in kinds]
     framed = run(lower(graph), images[real], ("framed",))["framed"][:, 0]
     assert np.abs(framed - normalize(resize(images[real], spec.size), spec)).max() < 1e-4
@@ -183,14 +184,14 @@ def test_graph_must_end_in_a_class_for_each_character() -> None:
         graph_of(random_network(), charset=Charset("one", ("あ",)))
 
 
-def test_norm_without_convolution_is_refused() -> None:
+def test_norm_without_convolution_is_rejected() -> None:
     odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.GlobalMean()))
     with pytest.raises(ExportError, match="does not follow"):
         graph_of(random_network(odd))
 
 
 @pytest.mark.parametrize(("target", "storage"), [("iOS15", "int8"), ("iOS18", "palette6")])
-def test_config_refuses_what_cannot_be_written(target: str, storage: str) -> None:
+def test_config_rejects_what_cannot_be_written(target: str, storage: str) -> None:
     with pytest.raises(ExportError, match=target):
         ExportConfig(target=target, storage=storage)  # type: ignore[arg-type]
 
@@ -204,7 +205,7 @@ def test_reference_holds_what_flax_says() -> None:
     assert {label for label, blank in zip(reference.labels, reference.blank, strict=True) if blank} == {"no character"}
 
 
-def test_network_that_answers_with_no_numbers_is_refused() -> None:
+def test_network_that_answers_with_no_numbers_is_rejected() -> None:
     network = random_network()
     block = network.blocks[-1]
     assert isinstance(block, nnx.Linear)

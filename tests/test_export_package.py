@@ -69,7 +69,7 @@ def test_same_network_gives_same_bytes(canvas: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "storage", "precision", "front"),
+    ("target", "storage", "precision", "preprocessing"),
     [
         ("iOS15", "plain", "float32", "float32"),
         ("iOS16", "int8", "float16", "float16"),
@@ -79,9 +79,9 @@ def test_same_network_gives_same_bytes(canvas: Path, tmp_path: Path) -> None:
     ],
 )
 def test_options_give_sound_packages(
-    target: Target, storage: Storage, precision: Any, front: Any, tmp_path: Path
+    target: Target, storage: Storage, precision: Any, preprocessing: Any, tmp_path: Path
 ) -> None:
-    config = ExportConfig("picture", target, precision, storage, front)
+    config = ExportConfig("picture", target, precision, storage, preprocessing)
     assert failures(make_package(tmp_path / "out", config)) == []
     package = read_package(tmp_path / "out" / COREML)
     assert package.spec.specificationVersion == SPECIFICATION[target]

@@ -53,7 +53,7 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
         (bytes(2052 * 5), "ETL1, 6 or 7"),
     ],
 )
-def test_what_is_no_etl_file_is_refused_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "ETL8G_01"
     path.write_bytes(content)
     for attempt in (lambda: recognize(path), lambda: find_files([tmp_path])):

@@ -126,7 +126,7 @@ def test_nothing_outside_the_mapping_is_read() -> None:
     assert (done.stdout.strip(), done.stderr) == ("unharmed", "")
 
 
-def test_pictures_outside_the_buffer_are_refused() -> None:
+def test_pictures_outside_the_buffer_are_rejected() -> None:
     raw = np.zeros(PICTURE + 10, np.uint8)
     for start in (-1, 11):
         with pytest.raises(ValueError, match="outside raw"):

@@ -83,7 +83,7 @@ def test_top_five_and_unknown_writers() -> None:
     assert result.accuracy == 0.25
 
 
-def test_what_is_below_the_threshold_is_refused() -> None:
+def test_what_is_below_the_threshold_is_rejected() -> None:
     run, data = small_set("abcd", [0, 1, 2, 3], [0, 0, 0, 0])
     run = answering(dataclasses.replace(run, threshold=0.6), [0, 1, 2, 3], [5, 5, 5, 0.5])
     evaluation = evaluate(run, [data])
@@ -103,12 +103,12 @@ def test_scribbles_are_drawn_alike_each_time_and_differ() -> None:
 
 def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     run = open_run(finished_run()[0])
-    own, strangers = evaluate(run, [tiny(), tiny(seed=2)]).sets
+    own, unseen = evaluate(run, [tiny(), tiny(seed=2)]).sets
     assert (own.part, own.samples) == ("test", 16)
     assert own.writers is not None
     assert own.writers.worst_writer == run.data[0].test[0]
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(run.data[0].test)
-    assert (strangers.part, strangers.samples) == ("all", 128)
+    assert (unseen.part, unseen.samples) == ("all", 128)
 
 
 def test_sets_that_do_not_fit_are_named() -> None:
@@ -121,7 +121,7 @@ def test_sets_that_do_not_fit_are_named() -> None:
 
 def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
-    evaluation = evaluate(run, [tiny(), dataclasses.replace(tiny(seed=2), name="<b>strangers")])
+    evaluation = evaluate(run, [tiny(), dataclasses.replace(tiny(seed=2), name="<b>unseen")])
     page = write_report(run, evaluation, tmp_path / "report", baselines=baselines(tiny()))
     text = page.read_text(encoding="utf-8")
     assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,)", text)

@@ -71,10 +71,10 @@ def test_front_equals_its_twin(
 def test_front_works_in_float32_whatever_comes_in() -> None:
     given_ = pictures(4)
     given_[0] = 0
-    front = jax.jit(normalize, static_argnums=1)
-    half, place = front(jnp.asarray(given_, jnp.bfloat16), SPEC)
+    preprocess = jax.jit(normalize, static_argnums=1)
+    half, place = preprocess(jnp.asarray(given_, jnp.bfloat16), SPEC)
     assert half.dtype == place.dtype == jnp.float32
-    np.testing.assert_allclose(half, front(jnp.asarray(given_), SPEC)[0], atol=1e-6)  # 0–255 are whole in bfloat16
+    np.testing.assert_allclose(half, preprocess(jnp.asarray(given_), SPEC)[0], atol=1e-6)  # 0–255 are whole in bfloat16
     assert not half[0].any()  # blank stays blank
 
 

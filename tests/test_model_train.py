@@ -158,7 +158,7 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
     for answers in (labels, np.full(32, 8, np.int32)):
         for _ in range(30):
             state, _ = step(state, jnp.asarray(pictures), jnp.asarray(answers))
-        sure.append(float(jax.nn.softmax(read(state["average"], jnp.asarray(pictures))).max(1).mean()))
+        sure.append(float(jax.nn.softmax(read(state["ema"], jnp.asarray(pictures))).max(1).mean()))
     assert sure[1] < 0.6 * sure[0]
     assert int(state["characters"]) == 30 * 32
     run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25)).run
@@ -216,7 +216,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
 
 
 def test_a_changed_weight_is_found(tmp_path: Path) -> None:
-    """The digest in run.json is that of the weights: a checkpoint with others is refused."""
+    """The digest in run.json is that of the weights: a checkpoint with others is rejected."""
     path = Path(shutil.copytree(finished_run()[0], tmp_path / "run"))
     values = json.loads((path / "run.json").read_text())
     values["best"] = values["best"][::-1]

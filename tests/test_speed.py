@@ -32,7 +32,7 @@ def test_every_kind_of_work_is_measured(etl_file: Write) -> None:
         assert (results[1].against or 0) > 1
 
 
-def test_a_cut_file_is_refused(etl_file: Write) -> None:
+def test_a_cut_file_is_rejected(etl_file: Write) -> None:
     with pytest.raises(FastetlError, match="ends inside a record"):
         measure([etl_file(tail=b"x")])
 

@@ -18,8 +18,8 @@ SMALL = dataclasses.replace(CONFIG, epochs=1)
 def labelled(tmp_path: Path) -> Path:
     data = tiny(seed=3)
     names = np.array([HIRAGANA.characters[k] for k in data.labels])
-    np.savez(tmp_path / "hands.npz", images=data.images, labels=names)
-    return tmp_path / "hands.npz"
+    np.savez(tmp_path / "labelled.npz", images=data.images, labels=names)
+    return tmp_path / "labelled.npz"
 
 
 def test_variants_are_trained_once_and_told(tmp_path: Path, labelled: Path) -> None:

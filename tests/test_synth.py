@@ -94,9 +94,9 @@ def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None
 
 
 def test_writers_differ_more_than_one_writer_from_himself() -> None:
-    hands = [draw_style(np.random.default_rng([0, w])) for w in range(200)]
-    pens = np.array([h.pen for h in hands])
-    sizes = np.array([h.size for h in hands])
+    styles = [draw_style(np.random.default_rng([0, w])) for w in range(200)]
+    pens = np.array([style.pen for style in styles])
+    sizes = np.array([style.size for style in styles])
     assert np.quantile(pens, 0.1) < 2.2
     assert np.quantile(pens, 0.9) > 4.5
     assert sizes.min() < 0.45
@@ -124,9 +124,9 @@ def pieces_of_paper(ink: Ink, place: int) -> int:
     return int(ndimage.label(levels({"image": drawn})[0] == 0)[1])
 
 
-def closed_pieces(character: str, hands: int) -> NDArray[np.int64]:
+def closed_pieces(character: str, writers: int) -> NDArray[np.int64]:
     closed = []
-    for w in range(hands):
+    for w in range(writers):
         rng = np.random.default_rng([9, w])
         style = draw_style(rng)
         closed.append(pieces_of_paper(write(choose_glyphs(style, rng), style, rng), ORDER.index(character)) - 1)
@@ -171,7 +171,7 @@ def test_an_existing_folder_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("config", [{"files": 0}, {"files": 33}, {"seed": -1}])
-def test_options_out_of_range_are_refused(config: dict[str, Any]) -> None:
+def test_options_out_of_range_are_rejected(config: dict[str, Any]) -> None:
     with pytest.raises(FastetlError, match="expected"):
         SynthConfig(**config)
 

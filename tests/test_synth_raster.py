@@ -53,7 +53,7 @@ def test_kernel_and_twin_agree(seed: int) -> None:
         float(rng.uniform(0, 0.3)),
     )
     difference = np.abs(levels(kernel(ink)) - levels(draw_plainly(ink)))
-    # float32 against float64 may fall on the two sides of a rounding limit, never further apart.
+    # float32 against float64 may fall on the two sides of a rounding limit, never further off.
     assert difference.max() <= 1
     assert difference.sum() <= 10
 
@@ -75,8 +75,8 @@ def test_ink_is_combined_by_maximum_and_paper_is_zero() -> None:
 
 def test_only_the_shifted_part_of_a_neighbour_shows() -> None:
     segments = [[40, 60, 80, 60, 3, 3, 1]]
-    apart = inked(segments, neighbours=np.array([0]), shifts=np.array([[100.0, 0]], np.float32))
-    drawn = levels(kernel(apart))[0]
+    distant = inked(segments, neighbours=np.array([0]), shifts=np.array([[100.0, 0]], np.float32))
+    drawn = levels(kernel(distant))[0]
     # The neighbour lies from 140 on: nothing of it is in the frame; moved by 60 its first 28 pixels are.
     assert not drawn[:, 90:].any()
     near = levels(kernel(inked(segments, neighbours=np.array([0]), shifts=np.array([[60.0, 0]], np.float32))))[0]

@@ -141,7 +141,7 @@ def _columns(parts: Sequence[Selection], headers: NDArray[Any]) -> dict[str, NDA
 
 def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None) -> NDArray[Any]:
     """Write images.npy and return the headers of its records."""
-    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to refuse bad files
+    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to reject bad files
 
     layout = plan.parts[0].file.layout
     total = sum(len(p.index) for p in plan.parts)

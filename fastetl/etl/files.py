@@ -73,7 +73,7 @@ class EtlFile:
             )
 
 
-def _refuse(path: Path, size: int, head: bytes) -> FastetlError:
+def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
     likely = [name for length, name in _OTHER_RECORDS.items() if size and size % length == 0]
     found = f"{size:,} bytes beginning {head[:8].hex(' ') or 'with nothing'}"
     if likely:
@@ -139,14 +139,14 @@ def recognize(path: Path) -> EtlFile:
     if size < ETL8G.record_bytes:
         if not size:
             raise FastetlError("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
-        raise _refuse(path, size, head)
+        raise _not_etl(path, size, head)
     number = int(match.group(2)) if match else None
     count, tail = divmod(size, ETL8G.record_bytes)
     trial = EtlFile(path, ETL8G, count, tail, number)
     records = np.frombuffer(head[: len(head) // ETL8G.record_bytes * ETL8G.record_bytes], ETL8G.dtype)
     layout = _choose(trial, records, match.group(1).upper() if match else None)
     if layout is None:
-        raise _refuse(path, size, head)
+        raise _not_etl(path, size, head)
     return trial if layout is ETL8G else EtlFile(path, layout, count, tail, number)
 
 

@@ -36,7 +36,7 @@ class Layout:
 
     `data_set` is the number of records in which one writer writes every character once. A genuine distribution has
     `files` files with `data_sets_per_file` data sets each, but for file `model_file`, which holds one, in the
-    textbook's hand; None where there is no such file.
+    textbook's form; None where there is no such file.
     """
 
     name: str

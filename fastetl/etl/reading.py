@@ -78,6 +78,6 @@ def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
                 offset=offset + got,
                 expected=f"{len(run) - got} more bytes",
                 found="its end",
-                do="leave it in peace, and try again",
+                do="another process is changing it: wait and retry",
             )
         got += more

@@ -1,7 +1,7 @@
 """The other ways in which people write a hiragana, as edits of KanjiVG's one way.
 
 KanjiVG draws textbook forms: every hook (はね) is there, every stroke is separate. `HABITS` lists, character by
-character, what hands do instead; each habit is taken up by its share of writers, more by those to whom the habit's
+character, what people do instead; each habit is taken up by its share of writers, more by those to whom the habit's
 bent (joining strokes, leaving off hooks) comes naturally. What is common knowledge about handwriting is here;
 no handwriting was traced.
 """

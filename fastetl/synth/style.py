@@ -75,7 +75,7 @@ class WriterStyle:
 
 
 def draw_style(rng: np.random.Generator) -> WriterStyle:
-    """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large hands."""
+    """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large writing."""
 
     def around(centre: float, spread: float, low: float = -np.inf, high: float = np.inf) -> float:
         return float(np.clip(rng.normal(centre, spread), low, high))
