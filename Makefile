@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup quickstart test lint types bench peers crosscheck lock clean
+.PHONY: setup quickstart test lint types bench peers crosscheck cli-docs lock clean
 
 setup: .venv/.done
 
@@ -17,6 +17,10 @@ quickstart: setup
 
 test: setup lint types
 	$(BIN)/python -m pytest
+
+# docs/cli.md, after a change of options; a test compares.
+cli-docs: setup
+	$(BIN)/python -m benches.cli_pages
 
 lint: setup
 	$(BIN)/ruff check

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benches.cli_pages import PAGE, page
 from fastetl_cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,10 @@ def test_every_command_explains_itself_and_stands_in_the_readme(name: str, capsy
     assert " ".join(summary.split()[:6]) in " ".join(text.split())
     assert f"| `fastetl {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert name in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_options_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python -m benches.cli_pages"
 
 
 def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
