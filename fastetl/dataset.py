@@ -241,6 +241,9 @@ def _groups(path: Path, stored: NDArray[Any] | None) -> NDArray[np.int32]:
 def open_dataset(path: str | PathLike[str]) -> Dataset:
     """Open a dataset directory; pictures stay on disk, mapped.
 
+    fastetl replaces a dataset whole and so never changes what is mapped; a program that cuts `images.npy` short
+    while it is open ends this one with a bus error.
+
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
     path = Path(path)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fastetl.etl.build import BuildConfig, build
 from fastetl_cli.base import Command, Out, Source, bar, command_line, note, say, show_json
 
+_TOLD = 20
+
 
 @dataclass(frozen=True)
 class Build(Command):
@@ -37,4 +39,8 @@ class Build(Command):
             note(f"No sample of: {result.missing}")
         if result.unknown_codes:
             note(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
+        for notice in result.noticed[:_TOLD]:
+            note(f"Noticed: {notice}")
+        if len(result.noticed) > _TOLD:
+            note(f"Noticed: {len(result.noticed) - _TOLD} more (see `fastetl inspect`)")
         return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastetl.errors import FastetlError
 from fastetl.etl.inspection import FileReport, inspect
-from fastetl_cli.base import Command, Paths, bar, out, show_json, show_table
+from fastetl_cli.base import Command, Paths, bar, note, out, say, show_json, show_table
 
 
 def _row(report: FileReport) -> list[object]:
@@ -18,8 +18,8 @@ def _row(report: FileReport) -> list[object]:
         f"{report.records:,}",
         f"{report.writers} ({report.first_writer}–{last})",
         f"{report.characters} ({report.hiragana} + {report.kanji})",
-        "genuine" if report.genuine else "not known",
-        "; ".join(report.odd) or "nothing",
+        ("genuine" if report.genuine else "not known") + (", model pattern" if report.model_pattern else ""),
+        "; ".join(notice.what for notice in report.odd) or "nothing",
     ]
 
 
@@ -29,6 +29,9 @@ class Inspect(Command):
 
     paths: Paths
     """ETL files or folders of them."""
+    strict: bool = False
+    """End with 1 if anything is odd: records out of order, lost, added or unknown, data sets that are not complete,
+    blank pictures, a short tail, another name."""
 
     def run(self) -> int:
         """Print one row a file."""
@@ -38,10 +41,19 @@ class Inspect(Command):
             reports = inspect(self.paths, progress=progress)
         if self.json:
             show_json(reports)
-            return 0
+            return self._code(reports)
         columns = ["file", "set", "records", "writers", "characters (hiragana + kanji)", "fingerprint", "odd"]
         show_table(f"{len(reports)} files", columns, map(_row, reports))
         out.print(
             f"{sum(r.records for r in reports):,} records, {sum(bool(r.odd) for r in reports)} files with something odd"
         )
-        return 0
+        for report in reports:
+            for notice in report.odd:
+                say(str(notice))
+        return self._code(reports)
+
+    def _code(self, reports: list[FileReport]) -> int:
+        odd = sum(bool(report.odd) for report in reports)
+        if self.strict and odd:
+            note(f"fastetl inspect: {odd} of {len(reports)} files with something odd")
+        return int(self.strict and odd > 0)

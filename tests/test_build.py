@@ -16,7 +16,6 @@ from fastetl.charset import HIRAGANA
 from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.layouts import ETL8G
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.resize import resize_records
@@ -191,11 +190,3 @@ def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> N
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (4 * 17 + 1, 5 * 17 + 1)
         assert len(np.unique(np.asarray(sheet))) > 20
-
-
-def test_layout_views_the_mapped_bytes_without_copying(etl_file: Write) -> None:
-    from fastetl.etl.files import recognize
-
-    file = recognize(etl_file())
-    assert np.shares_memory(file.records, file.raw)
-    assert file.records.dtype == ETL8G.dtype

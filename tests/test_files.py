@@ -13,6 +13,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.groups import data_sets, number_groups
 from fastetl.etl.layouts import ETL8G, ETL9G
+from fastetl.etl.reading import read_headers
 from tests.conftest import make_records
 
 Write = Callable[..., Path]
@@ -103,13 +104,13 @@ def test_genuine_files_have_genuine_writer_numbers(etl_file: Write) -> None:
     for name in ("ETL8G_03", "ETL8G_32"):
         etl_file(name)
     files = find_files([etl_file("ETL8G_01").parent])
-    numbered = number_groups(files, [data_sets(f.records["code"]) for f in files])
+    numbered = number_groups(files, [data_sets(read_headers(f)["code"]) for f in files])
     assert [w[0] for w in numbered] == [0, 10, 155]
 
 
 def test_other_names_are_counted_through(etl_file: Write) -> None:
     files = [recognize(etl_file(name)) for name in ("b", "a_99")]
-    numbered = number_groups(files, [data_sets(f.records["code"]) for f in files])
+    numbered = number_groups(files, [data_sets(read_headers(f)["code"]) for f in files])
     assert [(int(w[0]), int(w[-1])) for w in numbered] == [(0, 1), (2, 3)]
 
 

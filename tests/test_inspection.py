@@ -26,11 +26,11 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
     records["image"][[11, 200]] = 0
     records = records[np.insert(np.arange(270), 5, 4)]
     (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
-    odd = "\n".join(report.odd)
+    odd = "\n".join(map(str, report.odd))
+    assert report.model_pattern
     assert "short tail: 5 bytes after record 270" in odd
-    assert "model pattern" in odd
-    assert "unknown codes: 1 (records 8)" in odd
-    assert "doubled (writer, character): 1 (records 5)" in odd
+    assert "unknown codes: 1 (record 8)" in odd
+    assert "doubled (group, character): 1 (record 5)" in odd
     assert "blank pictures: 2 (records 12, 201)" in odd
 
 
@@ -39,7 +39,7 @@ def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch
     monkeypatch.setitem(fingerprints.KNOWN, fingerprints.fingerprint(path), "ETL8G_07")
     (report,) = inspect([path])
     assert report.genuine == "ETL8G_07"
-    assert report.odd == ("renamed: the fingerprint is that of ETL8G_07",)
+    assert [notice.what for notice in report.odd] == ["renamed: the fingerprint is that of ETL8G_07"]
 
 
 def test_fingerprint_is_that_of_git(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fastetl.etl import build as building
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import EtlFile, recognize
 from fastetl.etl.layouts import ETL8G
-from fastetl.etl.reading import BLOCK, new_buffer, read_records
+from fastetl.etl.reading import BLOCK, new_buffer, read_blocks, read_headers, read_records
 from fastetl.etl.selection import Plan, select, select_by_order
 from fastetl.kernels._vector import tiers
 from tests.conftest import Records, make_records
@@ -93,7 +93,7 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
 
 def holds(plan: Plan) -> bool:
     """Whether every record read has the code that the plan expects, which `build` checks."""
-    return all((p.file.records["code"][p.index] == p.codes).all() for p in plan.parts)
+    return all((read_headers(p.file)["code"][p.index] == p.codes).all() for p in plan.parts)
 
 
 def test_a_sound_file_takes_the_short_way_and_an_odd_one_the_long(
@@ -125,6 +125,9 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
             assert (block == records[index[here]]).all()
             seen[here] = True
         assert seen.all()
+    assert (read_headers(file)["code"] == records["code"]).all()
+    assert read_headers(file, 7)["age"].tolist() == records["age"][:7].tolist()
+    assert b"".join(map(bytes, read_blocks(file, buffer))) == records.tobytes()
 
 
 def test_a_file_that_ends_while_it_is_read(etl_file: Write) -> None:
@@ -132,6 +135,10 @@ def test_a_file_that_ends_while_it_is_read(etl_file: Write) -> None:
     os.truncate(file.path, 8199 * 100 + 50)
     with pytest.raises(FastetlError, match=r"record 100, byte 819950: the file ended while"):
         list(read_records(file, np.array([3, 99, 100]), new_buffer(file.layout)))
+    with pytest.raises(FastetlError, match="the file ended while"):
+        read_headers(file)
+    with pytest.raises(FastetlError, match="the file ended while"):
+        list(read_blocks(file, new_buffer(file.layout)))
     file.path.unlink()
     with pytest.raises(FastetlError, match="cannot read the file"):
         list(read_records(file, np.array([3]), new_buffer(file.layout)))

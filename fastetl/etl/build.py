@@ -6,8 +6,8 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,10 +20,11 @@ from fastetl.charset import jis_to_char
 from fastetl.dataset import KIND, write_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.files import EtlFile, find_files, require_one_set
-from fastetl.etl.layouts import Layout
+from fastetl.etl.notices import Notice, shown
 from fastetl.etl.reading import BLOCK, new_buffer, read_records
 from fastetl.etl.selection import Plan, Selection, select, select_by_order
 from fastetl.preprocessing import LARGEST_SIDE, Preprocessing
+from fastetl.untrusted import open_regular
 
 __all__ = ["BuildConfig", "BuildResult", "build"]
 
@@ -49,6 +50,9 @@ class BuildConfig:
     format: Format = "dataset"
     """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
     classes × groups × 127 × 128)."""
+    strict: bool = False
+    """Read every header, and make an error of what would only be told: records out of order, lost, added or unknown,
+    data sets that are not complete, characters without a sample."""
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= LARGEST_SIDE:
@@ -72,7 +76,7 @@ class BuildConfig:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What was written. `missing` lists characters of the charset without a sample."""
+    """What was written. `missing` lists characters of the charset without a sample; `noticed` is what is odd."""
 
     out: str
     images: int
@@ -82,10 +86,23 @@ class BuildResult:
     unknown_codes: int
     seconds: float
     images_per_second: float
+    noticed: tuple[Notice, ...]
 
 
 class _DisorderError(Exception):
-    """A record does not have the code that the learnt order has there."""
+    """A record does not have the code that is expected there."""
+
+    def __init__(self, part: Selection, here: slice, codes: NDArray[np.uint16]) -> None:
+        super().__init__()
+        at = int(np.flatnonzero(codes != part.codes[here])[0])
+        self.notice = Notice(
+            "a record does not follow the order of the first data set",
+            str(part.file.path),
+            int(part.index[here.start + at]),
+            shown(int(part.codes[here.start + at])),
+            shown(int(codes[at])),
+            "read every header of every file instead",
+        )
 
 
 def _blocks(
@@ -96,7 +113,7 @@ def _blocks(
     for part in parts:
         for here, records in read_records(part.file, part.index, buffer):
             if (records["code"] != part.codes[here]).any():
-                raise _DisorderError
+                raise _DisorderError(part, here, records["code"])
             yield slice(done + here.start, done + here.stop), records
         done += len(part.index)
         if progress is not None:
@@ -105,7 +122,7 @@ def _blocks(
 
 def _source(file: EtlFile) -> dict[str, Any]:
     """What tells a file again cheaply: hashing all of 1.3 GB would take longer than the build itself."""
-    with file.path.open("rb", buffering=0) as opened:
+    with open_regular(file.path) as opened:
         sampled = hashlib.sha1(opened.read(_SAMPLED), usedforsecurity=False)
         size = opened.seek(0, os.SEEK_END)
         opened.seek(max(0, size - _SAMPLED))
@@ -117,14 +134,6 @@ def _source(file: EtlFile) -> dict[str, Any]:
         "records": file.count,
         "sha1_first_and_last_64k": sampled.hexdigest(),
     }
-
-
-def _header_dtype(layout: Layout) -> np.dtype[np.void]:
-    """The fields before the picture, without the picture."""
-    fields: Mapping[str, Any] = layout.dtype.fields or {}
-    names = [name for name in layout.dtype.names or () if fields[name][1] < layout.image_offset]
-    formats, offsets = [fields[n][0] for n in names], [fields[n][1] for n in names]
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": layout.image_offset})
 
 
 def _columns(parts: Sequence[Selection], headers: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -147,7 +156,7 @@ def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None
     total = sum(len(p.index) for p in plan.parts)
     raw, buffer = new_buffer(layout), np.empty((BLOCK, size, size), np.uint8)
     starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
-    headers = np.empty(total, _header_dtype(layout))
+    headers = np.empty(total, layout.header)
     header_bytes = headers.view(np.uint8).reshape(total, -1)
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
     with (made / "images.npy").open("wb", buffering=0) as file:
@@ -176,6 +185,7 @@ def _write_dataset(
             "set": plan.parts[0].file.layout.name,
             "groups": plan.groups,
             "sources": [_source(p.file) for p in plan.parts],
+            "noticed": list(map(str, plan.noticed)),
             "command": command,
         }
         records = _columns(plan.parts, headers)
@@ -248,35 +258,73 @@ def build(
     require_one_set(files)
     for file in files:
         file.require_whole()
-    plan = select_by_order(files, config.charset)
+    noticed: tuple[Notice, ...] = ()
+    plan = None if config.strict else select_by_order(files, config.charset)
     if plan is not None:
         try:
             _write(plan, out, config, overwrite, progress, command)
-        except _DisorderError:
-            plan = None
+        except _DisorderError as disorder:
+            plan, noticed = None, (disorder.notice,)
     if plan is None:
-        plan = select(files, config.charset)
-        if not plan.parts:
+        plan = _every_header(files, config, noticed)
+        try:
+            _write(plan, out, config, overwrite, progress, command)
+        except _DisorderError as changed:
+            found = changed.notice
             raise FastetlError(
-                "no record has a character of the charset",
-                file=", ".join(map(str, sources)),
-                expected=plan.charset.name,
-                do="choose another `charset`",
-            )
-        _write(plan, out, config, overwrite, progress, command)
+                "the file changed while it was read",
+                file=found.file,
+                record=found.record,
+                expected=found.expected,
+                found=found.found,
+                do="another process is changing it: wait and retry",
+            ) from None
     return _result(plan, out, time.perf_counter() - begun)
 
 
+def _every_header(files: list[EtlFile], config: BuildConfig, noticed: tuple[Notice, ...]) -> Plan:
+    """The plan by every header. noticed: what led to it.
+
+    Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
+    """
+    plan = select(files, config.charset)
+    plan = replace(plan, noticed=noticed + plan.noticed)
+    if not plan.parts:
+        raise FastetlError(
+            "no record has a character of the charset",
+            file=", ".join(str(file.path) for file in files[:3]) + (", …" if len(files) > 3 else ""),
+            expected=plan.charset.name,
+            do="choose another `charset`",
+        )
+    if config.strict:
+        if plan.noticed:
+            raise plan.noticed[0].error()
+        if _missing(plan):
+            raise FastetlError(
+                "characters without a sample",
+                expected=plan.charset.name,
+                found=f"none of {_missing(plan)}",
+                do="choose another `charset`, or leave out `strict`",
+            )
+    return plan
+
+
+def _missing(plan: Plan) -> str:
+    """The characters of the charset without a sample."""
+    present = set(np.concatenate([p.labels for p in plan.parts]).tolist())
+    return "".join(c for k, c in enumerate(plan.charset.characters) if k not in present)
+
+
 def _result(plan: Plan, out: Path, seconds: float) -> BuildResult:
-    labels = np.concatenate([p.labels for p in plan.parts])
-    present = np.bincount(labels, minlength=len(plan.charset)) > 0
+    count, missing = sum(len(p.index) for p in plan.parts), _missing(plan)
     return BuildResult(
         out=str(out),
-        images=len(labels),
-        classes=int(present.sum()),
+        images=count,
+        classes=len(plan.charset) - len(missing),
         groups=plan.groups,
-        missing="".join(c for c, here in zip(plan.charset.characters, present.tolist(), strict=True) if not here),
+        missing=missing,
         unknown_codes=sum(jis_to_char(code) is None for code in plan.seen),
         seconds=seconds,
-        images_per_second=len(labels) / seconds,
+        images_per_second=count / seconds,
+        noticed=plan.noticed,
     )

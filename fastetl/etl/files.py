@@ -1,4 +1,4 @@
-"""Which files are ETL files, of which set, and a mapped view of their records.
+"""Which files are ETL files, and of which set.
 
 A file is recognized by its size and its content; its name decides only where both leave a choice (short files
 of ETL8G and ETL9G, whose records have the same length), and gives the file its number.
@@ -6,11 +6,10 @@ of ETL8G and ETL9G, whose records have the same length), and gives the file its 
 
 from __future__ import annotations
 
-import mmap
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from numpy.typing import NDArray
 from fastetl.charset import jis_to_char
 from fastetl.errors import FastetlError
 from fastetl.etl.layouts import ETL8G, LAYOUTS, Layout
+from fastetl.etl.reading import read_headers
+from fastetl.untrusted import open_regular, require_regular
 
 __all__ = ["EtlFile", "find_files", "recognize"]
 
@@ -38,21 +39,6 @@ class EtlFile:
     count: int
     tail: int
     number: int | None
-
-    @cached_property
-    def raw(self) -> NDArray[np.uint8]:
-        """uint8 (bytes,): the file, mapped read-only."""
-        try:
-            with self.path.open("rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            raise FastetlError("cannot map the file", file=self.path, found=error, do="check it") from error
-        return np.frombuffer(mapped, np.uint8)
-
-    @property
-    def records(self) -> NDArray[Any]:
-        """Structured (count,) view of the mapped records, fields as in the layout."""
-        return self.raw[: self.count * self.layout.record_bytes].view(self.layout.dtype)
 
     @property
     def is_model_pattern(self) -> bool:
@@ -104,13 +90,13 @@ def _choose(file: EtlFile, head: NDArray[Any], named: str | None) -> Layout | No
     if not _plausible(head):
         return None
     candidates = [layout for layout in LAYOUTS if layout.record_bytes == ETL8G.record_bytes]
-    # A character that comes again after 956 records settles it, and most files are such: no need to map those.
+    # A character that comes again after 956 records settles it, and most files are such: no need to read more.
     code = head["code"][:1].tobytes()
     for layout in candidates[:1]:
         if _read(file.path, 2, layout.data_set * layout.record_bytes + 2) == code:
             return layout
     most = max(layout.data_set for layout in candidates) + 1
-    codes = file.records["code"][:most]
+    codes = read_headers(file, most)["code"]
     again = np.flatnonzero(codes[1:] == codes[0]) + 1
     for layout in candidates:
         if again.size and again[0] == layout.data_set:
@@ -123,16 +109,28 @@ def _choose(file: EtlFile, head: NDArray[Any], named: str | None) -> Layout | No
 
 
 def _read(path: Path, count: int, offset: int = 0) -> bytes:
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         file.seek(offset)
         return file.read(count)
+
+
+def _found_in(folder: Path) -> Iterator[Path]:
+    """Everything below a folder but folders and hidden files, in one order on every disk."""
+
+    def stop(error: OSError) -> None:
+        # To pass over what cannot be listed would lose its files without a word.
+        raise FastetlError("cannot list the folder", file=error.filename, found=error.strerror, do="mend its rights")
+
+    for place, folders, names in os.walk(folder, onerror=stop):
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
 def recognize(path: Path) -> EtlFile:
     """The set and size of one file. Raises FastetlError if it is unreadable, empty or not of a known set."""
     match = _NAME.match(path.stem if path.suffix else path.name)
     try:
-        size = path.stat().st_size
+        size = require_regular(path)
         head = _read(path, _PROBE * ETL8G.record_bytes)
     except OSError as error:
         raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
@@ -162,8 +160,8 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
     paths = list(paths)
     for path in paths:
         if path.is_dir():
-            for inner in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")):
-                if _NAME.match(inner.name) or inner.stat().st_size % ETL8G.record_bytes == 0:
+            for inner in _found_in(path):
+                if _NAME.match(inner.name) or (inner.is_file() and inner.stat().st_size % ETL8G.record_bytes == 0):
                     try:
                         found.append(recognize(inner))
                     except FastetlError:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-__all__ = ["KNOWN", "fingerprint"]
+from fastetl.untrusted import open_regular, require_regular
+
+__all__ = ["KNOWN", "fingerprint", "new_fingerprint"]
 
 KNOWN: dict[str, str] = {
     "d5ff5859a5c16918ec6168eef73c90a687ccb6aa": "ETL8G_01",
@@ -45,10 +47,15 @@ KNOWN: dict[str, str] = {
 """Fingerprint → name of the genuine file."""
 
 
+def new_fingerprint(size: int) -> hashlib._Hash:
+    """SHA-1 over `blob <size>\\0`, to be updated with the bytes of a file of `size` bytes."""
+    return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+
+
 def fingerprint(path: Path) -> str:
-    """SHA-1 over `blob <size>\\0` and the bytes, read a megabyte at a time."""
-    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    with path.open("rb", buffering=0) as file:
+    """The fingerprint of a file, read a megabyte at a time."""
+    digest = new_fingerprint(require_regular(path))
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import jis_to_char
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.fingerprints import KNOWN, fingerprint
-from fastetl.etl.groups import data_sets, number_groups
+from fastetl.etl.fingerprints import KNOWN, new_fingerprint
+from fastetl.etl.groups import align, number_groups
+from fastetl.etl.notices import Notice, listed, notices_of_order
+from fastetl.etl.reading import new_buffer, read_blocks
 
 __all__ = ["FileReport", "inspect"]
-
-_BLOCK = 256  # records looked at together when searching for blank pictures
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file. `genuine` is the name that the fingerprint is known under, or None for an unknown file."""
+    """One file. `genuine` is the name that the fingerprint is known under, or None for an unknown file.
+
+    odd: what a user should know, nothing for a sound file. model_pattern: printed-style samples that no writer wrote,
+    which a build leaves out.
+    """
 
     file: str
     set: str
@@ -34,72 +38,95 @@ class FileReport:
     kanji: int
     fingerprint: str
     genuine: str | None
-    odd: tuple[str, ...]
+    model_pattern: bool
+    odd: tuple[Notice, ...]
 
 
-def _listed(indices: NDArray[np.intp]) -> str:
-    shown = ", ".join(map(str, indices[:5].tolist()))
-    return shown + (", …" if len(indices) > 5 else "")
+@dataclass(frozen=True)
+class _Contents:
+    """What one pass over a file gives. codes: uint16 (count,). blank: bool (count,), pictures without ink."""
+
+    fingerprint: str
+    codes: NDArray[np.uint16]
+    blank: NDArray[np.bool_]
 
 
-def _blank(file: EtlFile) -> NDArray[np.intp]:
-    pictures = file.records["image"]
-    inked = [pictures[at : at + _BLOCK].reshape(-1, pictures[0].size).any(1) for at in range(0, file.count, _BLOCK)]
-    return np.flatnonzero(~np.concatenate(inked))
+def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Contents:
+    size = file.layout.record_bytes
+    digest = new_fingerprint(file.count * size + file.tail)
+    codes, blank = np.empty(file.count, np.uint16), np.empty(file.count, bool)
+    at = 0
+    for part in read_blocks(file, buffer):
+        digest.update(part)
+        whole = len(part) // size
+        records = buffer[: whole * size].view(file.layout.dtype)
+        codes[at : at + whole] = records["code"]
+        blank[at : at + whole] = ~records["image"].reshape(whole, -1).any(1)
+        at += whole
+    return _Contents(digest.hexdigest(), codes, blank)
 
 
-def _oddities(file: EtlFile, codes: NDArray[np.uint16], writers: NDArray[np.int32], genuine: str | None) -> list[str]:
-    odd = []
+def _unsound(file: EtlFile, contents: _Contents, genuine: str | None) -> list[Notice]:
+    """What is odd in a file besides the order of its records."""
+    path, odd = str(file.path), []
     if file.tail:
-        odd.append(f"short tail: {file.tail} bytes after record {file.count - 1}")
-    if file.is_model_pattern:
-        odd.append("model pattern: printed-style samples, not a writer; left out of a build")
-    unknown = np.flatnonzero([jis_to_char(c) is None for c in codes.tolist()])
-    if len(unknown):
-        odd.append(f"unknown codes: {len(unknown)} (records {_listed(unknown)})")
-    pair = writers.astype(np.int64) << 16 | codes
-    _, first = np.unique(pair, return_index=True)
-    doubled = np.setdiff1d(np.arange(len(pair)), first)
-    if len(doubled):
-        odd.append(f"doubled (writer, character): {len(doubled)} (records {_listed(doubled)})")
-    blank = _blank(file)
+        what = f"short tail: {file.tail} bytes after record {file.count - 1}"
+        odd.append(Notice(what, path, file.count, f"{file.layout.record_bytes} bytes", f"{file.tail}", "not built"))
+    blank = np.flatnonzero(contents.blank)
     if len(blank):
-        odd.append(f"blank pictures: {len(blank)} (records {_listed(blank)})")
+        what = f"blank pictures: {listed(blank)}"
+        odd.append(Notice(what, path, int(blank[0]), "ink", "none", "built as they are"))
     if genuine is not None and genuine != file.path.name:
-        odd.append(f"renamed: the fingerprint is that of {genuine}")
+        what = f"renamed: the fingerprint is that of {genuine}"
+        odd.append(Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has"))
     return odd
 
 
-def inspect(paths: Sequence[str | Path], *, progress: Callable[[int, int], None] | None = None) -> list[FileReport]:
+def inspect(
+    paths: str | PathLike[str] | Sequence[str | PathLike[str]],
+    *,
+    strict: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
-    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file.
+    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file; with `strict` for the first
+    thing that is odd.
     """
-    files = find_files(map(Path, paths))
-    codes = [file.records["code"].astype(np.uint16) for file in files]
-    writers = number_groups(files, [data_sets(c) for c in codes])
-    reports = []
-    for k, (file, code, writer) in enumerate(zip(files, codes, writers, strict=True)):
-        print_ = fingerprint(file.path)
-        genuine = KNOWN.get(print_)
-        distinct = np.unique(code)
-        row = distinct >> 8
-        reports.append(
-            FileReport(
-                file=str(file.path),
-                set=file.layout.name,
-                bytes=len(file.raw),
-                records=file.count,
-                writers=len(np.unique(writer)),
-                first_writer=int(writer[0]),
-                characters=len(distinct),
-                hiragana=int((row == 0x24).sum()),
-                kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
-                fingerprint=print_,
-                genuine=genuine,
-                odd=tuple(_oddities(file, code, writer, genuine)),
-            )
-        )
+    files = find_files(map(Path, [paths] if isinstance(paths, str | PathLike) else paths))
+    buffers = {file.layout.name: new_buffer(file.layout) for file in files}
+    contents = []
+    for k, file in enumerate(files):
+        contents.append(_look(file, buffers[file.layout.name]))
         if progress is not None:
             progress(k + 1, len(files))
+    codes = [found.codes for found in contents]
+    alignments = [align(code) for code in codes]
+    groups = number_groups(files, [aligned.groups for aligned in alignments])
+    ordered = notices_of_order(files, codes, alignments, groups)
+    reports = [_report(*row) for row in zip(files, contents, groups, ordered, strict=True)]
+    if strict:
+        for notice in (notice for report in reports for notice in report.odd):
+            raise notice.error()
     return reports
+
+
+def _report(file: EtlFile, contents: _Contents, groups: NDArray[np.int32], ordered: list[Notice]) -> FileReport:
+    genuine = KNOWN.get(contents.fingerprint)
+    distinct = np.unique(contents.codes)
+    row = distinct >> 8
+    return FileReport(
+        file=str(file.path),
+        set=file.layout.name,
+        bytes=file.count * file.layout.record_bytes + file.tail,
+        records=file.count,
+        writers=len(np.unique(groups)),
+        first_writer=int(groups[0]),
+        characters=len(distinct),
+        hiragana=int((row == 0x24).sum()),
+        kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
+        fingerprint=contents.fingerprint,
+        genuine=genuine,
+        model_pattern=file.is_model_pattern,
+        odd=(*_unsound(file, contents, genuine), *ordered),
+    )

@@ -6,7 +6,9 @@ code fits in by adding a `Layout`; nothing else asks which set a file is of.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +59,14 @@ class Layout:
         fields = self.dtype.fields
         assert fields is not None  # a structured dtype always has fields
         return int(fields["image"][1])
+
+    @property
+    def header(self) -> np.dtype[np.void]:
+        """The fields before the picture, without the picture."""
+        fields: Mapping[str, Any] = self.dtype.fields or {}
+        names = [name for name in self.dtype.names or () if fields[name][1] < self.image_offset]
+        formats, offsets = [fields[n][0] for n in names], [fields[n][1] for n in names]
+        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.image_offset})
 
     def data_sets(self, number: int) -> int:
         """Data sets in genuine file `number` (from 1)."""

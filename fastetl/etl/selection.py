@@ -4,7 +4,7 @@ In a sound file every writer writes the same characters in the same order. That 
 data set; then only the headers of wanted records are read, each one's code is checked when it is, and the first
 that is not as expected (or a file of another length) leads back to reading every header. The result is the same,
 with one exception that no sound file has: a second sample of a wanted character, by the same writer, in the place
-of an unwanted one is not seen.
+of an unwanted one is not seen, unless every header is asked for (docs/decisions/0007-what-build-checks.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from fastetl.charset import Charset, named_or_file
 from fastetl.etl.files import EtlFile
-from fastetl.etl.groups import data_sets, number_groups
+from fastetl.etl.groups import align, number_groups
+from fastetl.etl.notices import Notice, notices_of_order
+from fastetl.etl.reading import read_headers
 
 __all__ = ["Plan", "Selection", "learn_order", "select", "select_by_order"]
 
@@ -40,11 +42,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to take of all files; `seen` are the codes that the headers looked at hold."""
+    """What to take of all files. seen: the codes that the headers looked at hold. noticed: what is odd in them."""
 
     charset: Charset
     parts: tuple[Selection, ...]
     seen: tuple[int, ...]
+    noticed: tuple[Notice, ...] = ()
 
     @property
     def groups(self) -> int:
@@ -56,7 +59,7 @@ class Plan:
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     """The codes of one data set, uint16, if the first file begins with one and all files can be made of such."""
     layout = files[0].layout
-    head = files[0].records["code"][: layout.data_set + 1].astype(np.uint16)
+    head = read_headers(files[0], layout.data_set + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
     if len(order) < _SHORTEST or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
@@ -88,13 +91,16 @@ def select(files: list[EtlFile], name: str) -> Plan:
 
     Raises FastetlError for an unknown charset.
     """
-    codes = [file.records["code"].astype(np.uint16) for file in files]
+    codes = [read_headers(file)["code"].astype(np.uint16) for file in files]
     seen = np.unique(np.concatenate(codes)).tolist()
     charset = named_or_file(name, seen)
+    alignments = [align(code) for code in codes]
+    groups = number_groups(files, [aligned.groups for aligned in alignments])
+    noticed = notices_of_order(files, codes, alignments, groups)
     parts = []
-    for file, code, writer in zip(files, codes, number_groups(files, [data_sets(c) for c in codes]), strict=True):
+    for file, code, writer in zip(files, codes, groups, strict=True):
         classes = charset.class_of_code[code]
         index = np.flatnonzero(classes >= 0)
         if len(index):
             parts.append(Selection(file, index, code[index], classes[index].astype(np.uint16), writer[index]))
-    return Plan(charset, tuple(parts), tuple(seen))
+    return Plan(charset, tuple(parts), tuple(seen), tuple(notice for found in noticed for notice in found))
