@@ -40,6 +40,8 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
     folder = etl_file("ETL8G_02").parent
     etl_file("ETL8G_01")
     (folder / "ETL8INFO").write_text("notes")
+    (folder / ".etl.new-abcd").mkdir()
+    (folder / ".etl.new-abcd" / "ETL8G_03").write_bytes((folder / "ETL8G_01").read_bytes())
     (folder / "zeros.bin").write_bytes(bytes(8199))
     assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
     assert [f.number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]

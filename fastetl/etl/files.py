@@ -115,14 +115,17 @@ def _read(path: Path, count: int, offset: int = 0) -> bytes:
 
 
 def _found_in(folder: Path) -> Iterator[Path]:
-    """Everything below a folder but folders and hidden files, in one order on every disk."""
+    """Every file below a folder, in one order on every disk, but hidden ones and those in hidden folders.
+
+    An interrupted `synth` leaves a hidden folder with half of the files.
+    """
 
     def stop(error: OSError) -> None:
         # To pass over what cannot be listed would lose its files without a word.
         raise FastetlError("cannot list the folder", file=error.filename, found=error.strerror, do="mend its rights")
 
     for place, folders, names in os.walk(folder, onerror=stop):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
