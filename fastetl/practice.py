@@ -1,0 +1,113 @@
+"""What practice in pad and phone asks: each kana with its sound, a word where the sound is not enough, its strokes.
+
+`python -m fastetl.practice FILE.json` writes it as JSON:
+
+source, license    of the strokes
+box                side of the square in which strokes lie, y downwards
+kana               a list in the order of the tables, each with
+    character
+    script         hiragana or katakana
+    sound          Hepburn, as one would type it: "nu", "small tsu"
+    word           a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), or ""
+    row, column    place in the table of its script, from 0, or null for what has none
+    strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastetl.charset import KANA
+from fastetl.synth.strokes import load_strokes
+
+__all__ = ["BOX", "LICENSE", "SOURCE", "Kana", "kana", "practice"]
+
+BOX = 1000
+SOURCE = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"
+LICENSE = "CC BY-SA 3.0"
+_SPACING = 0.05  # of the box, between two points of a stroke
+
+_ROWS = """
+あ a い i う u え e お o
+か ka き ki く ku け ke こ ko
+さ sa し shi す su せ se そ so
+た ta ち chi つ tsu て te と to
+な na に ni ぬ nu ね ne の no
+は ha ひ hi ふ fu へ he ほ ho
+ま ma み mi む mu め me も mo
+や ya - - ゆ yu - - よ yo
+ら ra り ri る ru れ re ろ ro
+わ wa - - - - - - を wo
+ん n - - - - - - ー long-vowel
+が ga ぎ gi ぐ gu げ ge ご go
+ざ za じ ji ず zu ぜ ze ぞ zo
+だ da ぢ ji づ zu で de ど do
+ば ba び bi ぶ bu べ be ぼ bo
+ぱ pa ぴ pi ぷ pu ぺ pe ぽ po
+ぁ small-a ぃ small-i ぅ small-u ぇ small-e ぉ small-o
+ゃ small-ya っ small-tsu ゅ small-yu ゔ vu ょ small-yo
+"""
+_WORDS = """
+つき っ:きって を:ほんを じ:じかん ぢ:はなぢ ず:みず づ:つづき お:おちゃ ゃ:おちゃ や:やま ゅ:きゅうり ゆ:ゆき
+ょ:きょう よ:よる ぁ:ふぁ ぃ:ふぃ ぅ:とぅ ぇ:ふぇ ぉ:ふぉ あ:あめ い:いぬ う:うみ え:えき
+ツ:ツナ ッ:コップ ヲ:ヲタク ジ:ラジオ ヂ:チヂミ ズ:サイズ ヅ:カナヅチ オ:オレンジ ャ:キャベツ ヤ:タイヤ ュ:ニュース ユ:ユーロ
+ョ:ショー ヨ:ヨガ ァ:ソファ ィ:パーティー ゥ:トゥ ェ:カフェ ォ:フォーク ア:アイス イ:インク ウ:ウール エ:エアコン ー:コーヒー
+"""
+_TO_KATAKANA = ord("ア") - ord("あ")
+
+
+@dataclass(frozen=True)
+class Kana:
+    """One character of the tables; the module says what the fields hold."""
+
+    character: str
+    script: str
+    sound: str
+    word: str
+    row: int | None
+    column: int | None
+
+
+@cache
+def kana() -> tuple[Kana, ...]:
+    """Every character of charset `KANA`: hiragana, then katakana, in the order of their tables."""
+    words = {text[0]: text.partition(":")[2] or text for text in _WORDS.split()}
+    made = []
+    for script, shift in (("hiragana", 0), ("katakana", _TO_KATAKANA)):
+        for row, line in enumerate(_ROWS.split("\n")[1:-1]):
+            cells = line.split()
+            for column, (character, sound) in enumerate(zip(cells[::2], cells[1::2], strict=True)):
+                if sound == "long-vowel":
+                    character = character if script == "katakana" else "-"
+                elif character != "-":
+                    character = chr(ord(character) + shift)
+                if character not in KANA.class_of:
+                    continue
+                sound = sound.replace("-", " ")
+                made.append(Kana(character, script, sound, words.get(character, ""), row, column))
+    return tuple(made)
+
+
+def practice() -> dict[str, Any]:
+    """The contents of the file. Raises FastetlError if the package kanjivg is missing."""
+    listed = []
+    for one in kana():
+        strokes = [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in load_strokes(one.character, _SPACING)]
+        listed.append({**one.__dict__, "strokes": strokes})
+    return {"source": SOURCE, "license": LICENSE, "box": BOX, "kana": listed}
+
+
+def main() -> None:
+    """Write the file named on the command line."""
+    Path(sys.argv[1]).write_text(json.dumps(practice(), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

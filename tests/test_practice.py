@@ -1,0 +1,38 @@
+"""What practice asks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastetl import practice as practice_module
+from fastetl.charset import KANA
+from fastetl.practice import BOX, kana, main, practice
+
+
+def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
+    listed = kana()
+    assert sorted(k.character for k in listed) == sorted(KANA.characters)
+    prompts = {(k.script, k.sound, k.word) for k in listed}
+    assert len(prompts) == len(listed)
+    assert len({(k.script, k.row, k.column) for k in listed}) == len(listed)
+    by_sound = {k.character: k.sound for k in listed}
+    assert [by_sound[c] for c in "しチヌっーヴ"] == ["shi", "chi", "nu", "small tsu", "long vowel", "vu"]
+    assert all(k.character in k.word for k in listed if k.word)
+
+
+def test_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(practice_module.sys, "argv", ["", str(tmp_path / "kana.json")])
+    main()
+    read = json.loads((tmp_path / "kana.json").read_text(encoding="utf-8"))
+    assert read == practice()
+    assert "KanjiVG" in read["source"]
+    counts = {k["character"]: len(k["strokes"]) for k in read["kana"]}
+    assert [counts[c] for c in "あぬほシー"] == [3, 2, 4, 3, 1]
+    every = np.concatenate([stroke for k in read["kana"] for stroke in k["strokes"]])
+    assert every.min() > 0
+    assert every.max() < BOX
+    assert all(len(stroke) % 2 == 0 for k in read["kana"] for stroke in k["strokes"])

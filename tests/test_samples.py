@@ -1,0 +1,130 @@
+"""Sample files of pad and phone, and the dataset that is made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastetl.charset import HIRAGANA, KANA
+from fastetl.dataset import load_labelled, open_dataset
+from fastetl.errors import FastetlError
+from fastetl.ink import Drawing, Stroke, rasterize
+from fastetl.preprocessing import Preprocessing, resize
+from fastetl.samples import MOST_BYTES, Sample, png, read_samples, samples_to_dataset
+from fastetl_cli.main import main
+
+LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))
+
+
+def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> Sample:
+    return Sample(f"id-{k}", LINE, label, answer, "2026-11-24T20:01:02Z", "pen", "pad 1", png(rasterize(LINE)))
+
+
+def write(path: Path, *lines: str | bytes) -> Path:
+    path.write_bytes(b"".join((x if isinstance(x, bytes) else x.encode()) + b"\n" for x in lines))
+    return path
+
+
+def test_a_sample_comes_back_from_its_line() -> None:
+    assert Sample.from_line(sample().as_line()) == sample()
+    bare = dataclasses.replace(sample(label=""), app="", picture="", device="unknown")
+    assert Sample.from_line(bare.as_line()) == bare
+    assert "picture" not in bare.as_line()
+    sample().require_picture()
+    bare.require_picture()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("format", 2, "expected an object of format 1; found 2"),
+        ("id", "../x", "id; expected 1 to 64 of"),
+        ("id", None, "id; expected a text; found none"),
+        ("label", "ぬめ", "label; expected one character"),
+        ("label", "\n", "label; expected one character"),
+        ("answer", "x" * 17, "answer; expected at most 16"),
+        ("time", "yesterday", "time; expected a time such as"),
+        ("device", "nose", "device; expected mouse, touch, pen, unknown"),
+        ("app", "a\x1b[2J", "app; expected at most 64"),
+        ("picture", "x" * 70000, "picture; expected at most"),
+        ("width", -1, "width; expected 0.001"),
+        ("strokes", 3, "strokes; expected a list; found int"),
+    ],
+)
+def test_a_line_that_is_no_sample_is_told(key: str, value: object, told: str) -> None:
+    values = {**json.loads(sample().as_line()), key: value}
+    with pytest.raises(FastetlError) as caught:
+        Sample.from_line(json.dumps(values))
+    assert told in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None:
+    line = bytearray(sample().as_line().encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        Sample.from_line(bytes(line)).require_picture()
+    except FastetlError as error:
+        assert "\n" not in str(error).strip()  # noqa: PT017
+
+
+def test_pictures_must_be_those_of_the_strokes() -> None:
+    other = png(255 - rasterize(LINE))
+    for picture, told in (
+        (other, "255 of 255 apart"),
+        ("AAAA", "a grey PNG"),
+        (png(rasterize(LINE, 64)), "(64, 64)"),
+    ):
+        with pytest.raises(FastetlError, match="picture") as caught:
+            dataclasses.replace(sample(), picture=picture).require_picture()
+        assert told in str(caught.value)
+
+
+def test_faults_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
+    deep = b"[" * 100_000
+    long = b'{"format":1,"x":"' + b"y" * (2 * MOST_BYTES) + b'"}'
+    file = write(tmp_path / "a.jsonl", sample(1).as_line(), b"\xff\xfe", deep, long, b"", sample(2).as_line(), b"{}")
+    read, faults = read_samples(file)
+    assert [(line, s.id) for line, s in read] == [(0, "id-1"), (5, "id-2")]
+    assert [fault.record for fault in faults] == [1, 2, 3, 6]
+    assert all(str(fault).startswith(str(file)) for fault in faults)
+
+
+def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    write(folder / "2026-11-23.jsonl", *(sample(k, "ぬ" if k % 2 else "め").as_line() for k in range(30)))
+    again = sample(3, "あ", "あ")  # the same id, corrected again
+    write(folder / "2026-11-24.jsonl", again.as_line(), sample(50, "").as_line(), sample(51, "山").as_line(), b"{}")
+    assert main(["samples", str(folder), str(tmp_path / "out"), "--charset", "hiragana", "--size", "32"]) == 1
+    told = capsys.readouterr()
+    assert "30 samples of 3 characters; 16 had been read right" in told.out
+    assert "2026-11-24.jsonl: record 3: not a sample" in told.err
+    assert "no character 1, 山 1" in told.err
+
+    data = open_dataset(tmp_path / "out")
+    assert (data.images == resize(rasterize(LINE)[None], 32)[0]).all()
+    assert "".join(HIRAGANA.characters[k] for k in (*data.labels[:4], data.labels[-1])) == "めぬめめあ"
+    assert data.groups.tolist() == [0] * 20 + [1] * 9 + [2]
+    assert set(data.records["device"]) == {"pen"}
+    assert load_labelled(tmp_path / "out", HIRAGANA, Preprocessing(size=64)).images.shape == (30, 64, 64)
+    assert len(np.unique(data.split(valid=0.3, test=0.3).train)) > 0
+
+
+def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:
+    with pytest.raises(FastetlError, match="no samples here"):
+        samples_to_dataset(tmp_path, tmp_path / "out")
+    file = write(tmp_path / "a.jsonl", sample(1, "山").as_line())
+    with pytest.raises(FastetlError, match=f"labels of charset {KANA.name}; found labels '山'"):
+        samples_to_dataset(file, tmp_path / "out")
+    with pytest.raises(FastetlError, match="cannot read the file"):
+        samples_to_dataset(tmp_path / "none.jsonl", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
