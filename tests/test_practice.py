@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastetl import practice as practice_module
 from fastetl.charset import KANA
 from fastetl.practice import BOX, kana, main, practice
 
@@ -25,7 +25,7 @@ def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
 
 
 def test_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(practice_module.sys, "argv", ["", str(tmp_path / "kana.json")])
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "kana.json")])
     main()
     read = json.loads((tmp_path / "kana.json").read_text(encoding="utf-8"))
     assert read == practice()

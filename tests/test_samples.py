@@ -107,7 +107,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["samples", str(folder), str(tmp_path / "out"), "--charset", "hiragana", "--size", "32"]) == 1
     told = capsys.readouterr()
     assert "30 samples of 3 characters; 16 had been read right" in told.out
-    assert "2026-11-24.jsonl: record 3: not a sample" in told.err
+    assert "2026-11-24.jsonl, record 3: not a sample" in told.err
     assert "no character 1, 山 1" in told.err
 
     data = open_dataset(tmp_path / "out")
