@@ -11,18 +11,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import Kind
+from fastetl.addresses import is_url, read_file
+from fastetl.atomic import Kind, new_file
 from fastetl.charset import Charset
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, resize
-from fastetl.untrusted import array_file, read_json, read_npz
+from fastetl.untrusted import JSON_BYTES, array_file, parse_json, read_json, read_npz
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fastetl.arrow import Stored
 
 __all__ = ["FORMAT", "KIND", "Dataset", "Split", "load_labelled", "open_dataset"]
 
@@ -145,6 +151,21 @@ class Dataset:
             records={k: v[indices] for k, v in self.records.items()},
         )
 
+    def to_arrow(self, stored: Stored = "raw") -> pa.Table:
+        """As an Arrow table in memory (`fastetl.arrow`), with pictures as bytes or as PNG files."""
+        from fastetl.arrow import table
+
+        return table(np.asarray(self.images), self.labels, self.records, self.charset, stored)
+
+    def to_parquet(
+        self, path: str | PathLike[str], stored: Literal["raw", "png"] = "png", *, overwrite: bool = False
+    ) -> None:
+        """As one Parquet file, which pandas and `datasets.load_dataset("parquet", data_files=path)` open."""
+        from fastetl.arrow import PARQUET, write_parquet
+
+        with new_file(Path(path), PARQUET, overwrite, [] if self.path is None else [self.path]) as made:
+            write_parquet(self.to_arrow(stored), made)
+
     def split(
         self,
         *,
@@ -238,18 +259,31 @@ def _groups(path: Path, stored: NDArray[Any] | None) -> NDArray[np.int32]:
     return stored.astype(np.int32)
 
 
+def _shards(folder: str, about: Mapping[str, Any]) -> Dataset:
+    from fastetl.shards import open_shards  # brings pyarrow
+
+    return open_shards(folder, about)
+
+
 def open_dataset(path: str | PathLike[str]) -> Dataset:
-    """Open a dataset directory; pictures stay on disk, mapped.
+    """Open a dataset directory, or an address for fsspec, such as s3://bucket/folder, of a dataset of shards.
+
+    Pictures stay where they are: those of a directory are mapped, those of shards are read when they are asked for
+    (`fastetl.shards`). While a mapped dataset is open, its files must not be cut short.
 
     fastetl replaces a dataset whole and so never changes what is mapped; a program that cuts `images.npy` short
     while it is open ends this one with a bus error.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
+    if is_url(path):
+        return _shards(fspath(path), parse_json(read_file(fspath(path), "dataset.json", JSON_BYTES), path))
     path = Path(path)
     if not path.is_dir():
         raise FastetlError("no dataset here", file=path, expected="a directory", do="build one", also=FileNotFoundError)
     about = read_json(path / "dataset.json")
+    if "shards" in about:
+        return _shards(str(path), about)
     version = about.get("format")
     if version != FORMAT and version not in tuple(_OLDER):
         raise FastetlError("dataset of another format", file=path, expected=FORMAT, found=version, do="rebuild it")

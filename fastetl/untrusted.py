@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 
-__all__ = ["array_file", "open_regular", "read_bytes", "read_json", "read_npz", "require_regular"]
+__all__ = ["array_file", "open_regular", "parse_json", "read_bytes", "read_json", "read_npz", "require_regular"]
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file: a run with a hundred thousand epochs stays below."""
@@ -99,8 +99,13 @@ def read_bytes(path: str | PathLike[str], most: int) -> bytes:
 
 def read_json(path: str | PathLike[str]) -> dict[str, Any]:
     """The object in a JSON file. Raises FastetlError if there is none, or it is nested too deeply."""
+    return parse_json(read_bytes(path, JSON_BYTES), path)
+
+
+def parse_json(data: bytes, path: str | PathLike[str]) -> dict[str, Any]:
+    """The object in the bytes of the JSON file `path`. Raises FastetlError if there is none, or nested too deeply."""
     try:
-        found = json.loads(read_bytes(path, JSON_BYTES).decode("utf-8"))
+        found = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         told = "nested too deeply" if isinstance(error, RecursionError) else error
         raise FastetlError("cannot read", file=path, expected="JSON", found=told, do="make it again") from error

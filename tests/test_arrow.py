@@ -1,0 +1,72 @@
+"""Datasets where their users are: Arrow, Parquet, pandas, `datasets`, and sample-by-sample loaders."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastetl.errors import FastetlError
+from tests.test_shards import made
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+from fastetl.arrow import pictures_of  # noqa: E402
+from fastetl.shards import write_shards  # noqa: E402
+
+PAGE = Path(__file__).parent.parent / "docs" / "other-libraries.md"
+
+
+def test_a_table_holds_every_column() -> None:
+    data = made()
+    table = data.to_arrow()
+    assert (pictures_of(table["image"], 8) == data.images).all()
+    assert (pictures_of(table.slice(13, 20)["image"], 8) == data.images[13:33]).all()
+    assert table["label"].to_pylist() == data.labels.tolist()
+    assert table["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
+    assert table["source"].to_pylist() == data.records["source"].tolist()
+
+
+def test_another_way_to_store_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown way to store pictures; expected raw or png; found 'jpeg'"):
+        made().to_arrow("jpeg")  # type: ignore[arg-type]
+
+
+def test_parquet_keeps_the_pictures(tmp_path: Path) -> None:
+    data = made()
+    data.to_parquet(tmp_path / "made.parquet")
+    stored = pq.read_table(tmp_path / "made.parquet")
+    picture = np.asarray(Image.open(io.BytesIO(stored["image"][7].as_py()["bytes"])))
+    assert (picture == data.images[7]).all()
+    with pytest.raises(FastetlError, match="the output exists already"):
+        data.to_parquet(tmp_path / "made.parquet")
+
+
+@pytest.mark.parametrize("library", ["torch", "grain", "datasets", "pandas"])
+def test_the_page_runs(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(library)
+    section = re.split("^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    code = next(
+        block for part in section for block in re.findall("```python\n(.*?)```", part, re.DOTALL) if library in block
+    )
+    data = made(groups=30)
+    write_shards(data, tmp_path / "hiragana")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    found: dict[str, Any] = {}
+    exec(code, found)
+    if library in ("torch", "grain"):
+        assert found["pictures"].shape == (128, 8, 8)
+        assert len(found["classes"]) == 128
+    elif library == "datasets":
+        assert (np.asarray(found["picture"]) == data.images[0]).all()
+        assert found["character"] == data.charset.characters[data.labels[0]]
+        assert found["loaded"].features["label"].names == list(data.charset.characters)
+    else:
+        assert found["counts"].sum() == len(data)

@@ -1,0 +1,137 @@
+"""Datasets of shards: the same rows, the same batches, read a few shards at a time; damage is one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastetl.charset import HIRAGANA
+from fastetl.dataset import Dataset, open_dataset
+from fastetl.errors import FastetlError
+from fastetl.preprocessing import Preprocessing
+
+pytest.importorskip("pyarrow")
+
+from fastetl.shards import ShardedImages, group_ranges, write_shards
+
+SIDE = 8
+
+
+def made(groups: int = 6, each: int = 10) -> Dataset:
+    rng = np.random.default_rng(0)
+    count = groups * each
+    return Dataset(
+        "made",
+        rng.integers(0, 256, (count, SIDE, SIDE), np.uint8),
+        rng.integers(0, len(HIRAGANA), count).astype(np.uint16),
+        np.repeat(np.arange(groups, dtype=np.int32), each),
+        HIRAGANA,
+        Preprocessing(size=SIDE),
+        {"record": np.arange(count, dtype=np.int32), "source": np.full(count, "ETL8G_01")},
+    )
+
+
+def opened(folder: Path, cache_bytes: int = 1 << 28) -> ShardedImages:
+    images: object = open_dataset(folder).images
+    assert isinstance(images, ShardedImages)
+    return ShardedImages(images.folder, images.shards, SIDE, cache_bytes)
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    write_shards(made(), tmp_path / "shards", rows=20)
+    return tmp_path / "shards"
+
+
+def test_rows_are_the_same(shards: Path) -> None:
+    data, first = open_dataset(shards), made()
+    assert len(opened(shards).shards) == 3
+    assert (np.asarray(data.images) == first.images).all()
+    assert (data.images[17:43] == first.images[17:43]).all()
+    assert (data.images[np.array([59, 0, 20, 20])] == first.images[[59, 0, 20, 20]]).all()
+    assert (data[-1][0] == first.images[-1]).all()
+    assert (data.labels == first.labels).all()
+    assert (data.groups == first.groups).all()
+    assert data.records["source"].tolist() == first.records["source"].tolist()
+    assert data.split(seed=3) == first.split(seed=3)
+    assert (data.subset(np.arange(7)).images == first.images[:7]).all()
+
+
+def test_an_address_opens_like_a_folder(shards: Path) -> None:
+    there, here = open_dataset(f"file://{shards}"), open_dataset(shards)
+    assert (np.asarray(there.images) == np.asarray(here.images)).all()
+    assert there.path is None
+    with pytest.raises(FileNotFoundError, match=r"nowhere/dataset\.json: cannot read the file"):
+        open_dataset(f"file://{shards}/nowhere")
+
+
+def test_the_same_rows_give_the_same_bytes(shards: Path, tmp_path: Path) -> None:
+    write_shards(open_dataset(shards), tmp_path / "again", rows=20)
+    for file in shards.iterdir():
+        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_memory_holds_a_few_shards(shards: Path) -> None:
+    images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
+    for start in range(0, 60, 10):
+        images.take(np.arange(start, start + 10))
+        assert sum(kept.nbytes for kept in images._kept.values()) <= images.cache_bytes
+
+
+def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
+    images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
+    indices = np.arange(5, 60)
+    order = images.shuffled(indices, np.random.default_rng(1))
+    assert sorted(order.tolist()) == indices.tolist()
+    assert (order == images.shuffled(indices, np.random.default_rng(1))).all()
+    assert (order != images.shuffled(indices, np.random.default_rng(2))).any()
+    # Half of the cache holds one shard: its pictures stand together, mixed.
+    changes = (np.diff(order // 20) != 0).sum()
+    assert changes == 2
+    assert (np.diff(order) != 1).sum() > 30
+
+
+def test_pickles_and_comes_back(shards: Path) -> None:
+    data = open_dataset(shards)
+    sent = pickle.dumps(data)
+    assert (np.asarray(pickle.loads(sent).images) == np.asarray(data.images)).all()
+
+
+@pytest.mark.parametrize("most", [1, 7, 20, 60, 1000])
+def test_ranges_keep_groups_together(most: int) -> None:
+    groups = np.repeat(np.arange(5, dtype=np.int32), [3, 10, 1, 20, 7])
+    ranges = group_ranges(groups, most)
+    assert [k for part in ranges for k in range(part.start, part.stop)] == list(range(len(groups)))
+    for part in ranges:
+        assert part.stop - part.start <= most
+        cut = part.stop < len(groups) and groups[part.stop] == groups[part.stop - 1]
+        assert not cut or len(set(groups[part].tolist())) == 1
+
+
+def test_damage_is_one_line(shards: Path) -> None:
+    file = shards / "shard-00001.parquet"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(
+        FastetlError, match=r"shard-00001\.parquet: the shard is damaged; expected sha256 .* another hash"
+    ):
+        open_dataset(shards)
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=r"shard-00001\.parquet"):
+        open_dataset(shards)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("count", 5), ("shards", [{"file": "../x"}]), ("shards", 3), ("charset", {"name": "x"}), ("preprocessing", 1)],
+)
+def test_a_damaged_description_is_one_line(shards: Path, key: str, value: object) -> None:
+    about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
+    (shards / "dataset.json").write_text(json.dumps({**about, key: value}), encoding="utf-8")
+    with pytest.raises(FastetlError, match=r"dataset\.json: cannot read"):
+        open_dataset(shards)
