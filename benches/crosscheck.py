@@ -34,7 +34,6 @@ from flax import nnx
 from jax.interpreters import mlir
 from numpy.typing import NDArray
 
-from export.behaviour import max_abs_diff
 from export.config import SPECIFICATION, ExportConfig, Precision, Target
 from export.coreml import write_coreml
 from export.errors import ExportError
@@ -45,6 +44,7 @@ from export.package import flax_logits
 from export.program import Op
 from export.reference import pictures
 from export.runtimes import coremltools
+from export.verification.checks import max_abs_diff
 from fastetl.charset import HIRAGANA, Charset
 from fastetl.preprocessing import Preprocessing
 from model import network as m

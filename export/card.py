@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from export.checks import Check
 from export.config import ExportConfig
 from export.graph import Graph
+from export.verification.checks import Check
 from model.history import best_epoch
 from model.run import Run
 

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.behaviour import max_abs_diff
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.evaluator import run as run_program
 from export.mlpackage import read_package
 from export.onnx_export import onnx_logits, write_onnx
 from export.package import graph_from_run
+from export.verification.checks import max_abs_diff
 from fastetl.dataset import Dataset
 from model.run import Run
 
-__all__ = ["VARIANTS", "Variant", "compare"]
+__all__ = ["WAYS", "Variant", "Way", "compare"]
 
-VARIANTS: tuple[tuple[str, ExportConfig], ...] = (
-    ("Core ML float32", ExportConfig("picture", precision="float32")),
-    ("Core ML float16", ExportConfig("picture")),
-    ("Core ML float16, preprocessing too", ExportConfig("picture", preprocessing="float16")),
-    ("Core ML int8", ExportConfig("picture", "iOS16", storage="int8")),
-    ("Core ML palette of 64", ExportConfig("picture", "iOS16", storage="palette6")),
-    ("Core ML palette of 16", ExportConfig("picture", "iOS16", storage="palette4")),
-    ("ONNX float32", ExportConfig("picture")),
-    ("ONNX int8", ExportConfig("picture", onnx="int8")),
+
+@dataclass(frozen=True)
+class Way:
+    """One way of storing a network."""
+
+    name: str
+    runtime: Literal["coreml", "onnx"]
+    config: ExportConfig
+
+
+WAYS: tuple[Way, ...] = (
+    Way("Core ML float32", "coreml", ExportConfig("picture", precision="float32")),
+    Way("Core ML float16", "coreml", ExportConfig("picture")),
+    Way("Core ML float16, preprocessing too", "coreml", ExportConfig("picture", preprocessing="float16")),
+    Way("Core ML int8", "coreml", ExportConfig("picture", "iOS16", storage="int8")),
+    Way("Core ML palette of 64", "coreml", ExportConfig("picture", "iOS16", storage="palette6")),
+    Way("Core ML palette of 16", "coreml", ExportConfig("picture", "iOS16", storage="palette4")),
+    Way("ONNX float32", "onnx", ExportConfig("picture")),
+    Way("ONNX int8", "onnx", ExportConfig("picture", onnx="int8")),
 )
 
 
@@ -67,17 +78,17 @@ def compare(
     flax = [run.predict(i) / np.float32(run.temperature) for i in images]
     rights = tuple(_accuracy(logits, truth) for logits, truth in zip(flax, labels, strict=True))
     found = [Variant("Flax", "", 0, 0.0, 1.0, rights)]
-    for k, (name, config) in enumerate(VARIANTS):
+    for k, way in enumerate(WAYS):
         if progress is not None:
-            progress(k, len(VARIANTS))
-        size, answers = _saved(run, name, config, images)
+            progress(k, len(WAYS))
+        size, answers = _saved(run, way, images)
         parity = max(max_abs_diff(a, b) for a, b in zip(answers, flax, strict=True))
         same = np.concatenate([a.argmax(1) == b.argmax(1) for a, b in zip(answers, flax, strict=True)]).mean()
         rights = tuple(_accuracy(logits, truth) for logits, truth in zip(answers, labels, strict=True))
-        target = config.target if name.startswith("Core ML") else ""
-        found.append(Variant(name, target, size, parity, float(same), rights))
+        target = way.config.target if way.runtime == "coreml" else ""
+        found.append(Variant(way.name, target, size, parity, float(same), rights))
     if progress is not None:
-        progress(len(VARIANTS), len(VARIANTS))
+        progress(len(WAYS), len(WAYS))
     return tuple(found)
 
 
@@ -85,24 +96,30 @@ def _accuracy(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
     return float((logits.argmax(1) == truth).mean())
 
 
-def _saved(
-    run: Run, name: str, config: ExportConfig, images: Sequence[NDArray[np.uint8]]
-) -> tuple[int, list[NDArray[np.float32]]]:
+def _saved(run: Run, way: Way, images: Sequence[NDArray[np.uint8]]) -> tuple[int, list[NDArray[np.float32]]]:
     """Bytes of the canvas variant, and the logits that the variant for pictures gives, as it lies on disk."""
+    write, answers = _RUNTIMES[way.runtime]
     network = run.network("best")
     with tempfile.TemporaryDirectory() as folder:
-        for side, choice in (("canvas", ExportConfig(**{**vars(config), "input": "canvas"})), ("picture", config)):
-            graph, path = graph_from_run(run, choice, network), Path(folder) / side
-            if name.startswith("ONNX"):
-                write_onnx(graph, path, choice)
-            else:
-                write_coreml(graph, path, choice)
-        size = sum(file.stat().st_size for file in _files(Path(folder) / "canvas"))
-        if name.startswith("ONNX"):
-            model = (Path(folder) / "picture").read_bytes()
-            return size, [onnx_logits(model, i)["logits"][:, :-1] for i in images]
-        ops = read_package(Path(folder) / "picture").ops
-        return size, [run_program(ops, i, ("logits",), "float16")["logits"][:, :-1] for i in images]
+        canvas, picture = Path(folder) / "canvas", Path(folder) / "picture"
+        for path, config in ((canvas, replace(way.config, input="canvas")), (picture, way.config)):
+            write(graph_from_run(run, config, network), path, config)
+        size = sum(file.stat().st_size for file in _files(canvas))
+        return size, [logits[:, :-1] for logits in answers(picture, images)]
+
+
+def _coreml_logits(path: Path, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    ops = read_package(path).ops
+    return [run_program(ops, i, ("logits",), "float16")["logits"] for i in images]
+
+
+def _onnx_logits(path: Path, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    model = path.read_bytes()
+    return [onnx_logits(model, i)["logits"] for i in images]
+
+
+_RUNTIMES = {"coreml": (write_coreml, _coreml_logits), "onnx": (write_onnx, _onnx_logits)}
+"""How each is written, and how what was written answers."""
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import tempfile
 import warnings
 from pathlib import Path
@@ -15,21 +14,12 @@ import numpy as np
 from export.config import ExportConfig, Target
 from export.errors import ExportError
 from export.graph import Graph
+from export.metadata import AUTHOR, DESCRIPTION, LICENSE, metadata
 from export.mlpackage import write_package
 from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools
 
-__all__ = ["AUTHOR", "DESCRIPTION", "LICENSE", "metadata", "program", "write_coreml"]
-
-AUTHOR = "Made with fastetl"
-LICENSE = "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md"
-DESCRIPTION = {
-    "model": "Reads one handwritten character. Any paper and ink: polarity, contrast and framing are in the model.",
-    "image": "One character, greyscale {side} x {side}, white ink on black or black on white.",
-    "classLabel": 'The most likely character, or "no character".',
-    "classLabel_probs": 'The probability of each character, and of "no character".',
-}
-
+__all__ = ["program", "write_coreml"]
 
 _SHARED = 64  # elements
 
@@ -37,23 +27,6 @@ _SHARED = 64  # elements
 def program(graph: Graph, config: ExportConfig) -> tuple[Op, ...]:
     """The operations that the package of `graph` holds."""
     return lower(graph, config.precision, config.storage, config.preprocessing)
-
-
-def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
-    """What the package says of itself beside author, licence and descriptions; all strings."""
-    return {
-        "charset": "".join(graph.charset.characters),
-        "charset_name": graph.charset.name,
-        "no_character_label": graph.labels[-1],
-        "preprocessing": json.dumps(graph.preprocessing.as_dict(), sort_keys=True),
-        "temperature": repr(graph.temperature),
-        "threshold": repr(graph.threshold),
-        "deployment_target": config.target,
-        "precision": config.precision,
-        "storage": config.storage,
-        "preprocessing_precision": config.preprocessing,
-        **graph.about,
-    }
 
 
 def write_coreml(graph: Graph, path: Path, config: ExportConfig) -> None:

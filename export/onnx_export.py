@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from export.config import ExportConfig
-from export.coreml import AUTHOR, DESCRIPTION, LICENSE, metadata
 from export.errors import ExportError
 from export.graph import Graph
+from export.metadata import onnx_properties
 from export.program import Op, Ref, Value, lower
 from export.weights import expanded
 
-__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_program", "onnx_properties", "write_onnx"]
+__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_program", "write_onnx"]
 
 OPSET = 17
 """Read by onnxruntime 1.12 (2022) and newer."""
@@ -41,19 +41,6 @@ _ELEMENTWISE = {
     "sub": "Sub",
 }
 _REDUCE = {"reduce_mean": "ReduceMean", "reduce_max": "ReduceMax"}
-
-
-def onnx_properties(graph: Graph) -> dict[str, str]:
-    """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
-    of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision")
-    said = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
-    return {
-        "labels": "\n".join(graph.labels),
-        "author": AUTHOR,
-        "license": LICENSE,
-        "description": DESCRIPTION["model"],
-        **said,
-    }
 
 
 def onnx_model(graph: Graph, ops: tuple[Op, ...] | None = None) -> onnx.ModelProto:

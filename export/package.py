@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 
 from export import check_on_mac
 from export.card import model_card
-from export.checks import Check
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.errors import ExportError
 from export.from_run import graph_from_network
 from export.graph import CANVAS, Graph
+from export.metadata import labels_text
 from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.onnx_export import write_onnx
 from export.reference import Logits, make_reference, write_reference
-from export.verification import labels_text, verification_text, verify
+from export.verification.checks import Check
+from export.verification.package_checks import verification_text, verify
 from fastetl.atomic import Kind, check_output, new_directory
 from model.network import Network
 from model.run import Run

@@ -35,7 +35,7 @@ __all__ = [
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,9 @@ def read_reference(path: Path) -> Reference:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         if int(arrays["format"]) != _FORMAT:
-            raise ExportError(f"format {arrays['format']}, not {_FORMAT}")
+            raise ExportError(
+                "a package of another version", expected=f"format {_FORMAT}", found=f"format {arrays['format']}"
+            )
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
         config = ExportConfig(**json.loads(str(arrays["config"])))
         images, logits = arrays["images"], arrays["logits"]

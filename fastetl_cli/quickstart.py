@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from export.checks import Check
 from export.names import COREML, ONNX
 from export.package import export
+from export.verification.checks import Check
 from fastetl.atomic import Kind, check_output
 from fastetl.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build

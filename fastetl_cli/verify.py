@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.checks import Check
 from export.names import REFERENCE
 from export.verification import verify
+from export.verification.checks import Check
 from fastetl_cli.base import Command, Out, bar, notes, show_json, show_table
 
 

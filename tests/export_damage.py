@@ -18,7 +18,7 @@ import onnx
 from onnx import numpy_helper
 
 from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
-from export.verification import hashes
+from export.verification.package_checks import hashes
 from tests.export_editing import (
     MANIFEST_FILE,
     MODEL_FILE,

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from export.checks import Check
 from export.config import ExportConfig
 from export.from_run import graph_from_network
 from export.graph import CANVAS, Graph
 from export.package import flax_logits, write_package_directory
+from export.verification.checks import Check
 from fastetl.charset import HIRAGANA, Charset
 from fastetl.preprocessing import Preprocessing
 from model import network as m

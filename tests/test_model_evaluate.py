@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fastetl.charset import Charset
 from fastetl.dataset import Dataset
@@ -29,9 +31,23 @@ def answering(run: Run, answers: list[int], sure: list[float] | None = None) -> 
     logits = np.zeros((len(answers), len(run.charset)), np.float32)
     logits[np.arange(len(answers)), answers] = height
     nothing = np.zeros((SCRIBBLES, len(run.charset)), np.float32)
-    copy = dataclasses.replace(run)
-    object.__setattr__(copy, "predict", lambda pictures: logits if len(pictures) == len(logits) else nothing)
-    return copy
+    return scripted(run, lambda pictures: logits if len(pictures) == len(logits) else nothing)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scripted(Run):
+    """A run whose answers the test gives."""
+
+    answers: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None = None
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert self.answers is not None
+        return self.answers(pictures)
+
+
+def scripted(run: Run, answers: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Run:
+    values = {field.name: getattr(run, field.name) for field in dataclasses.fields(Run)}
+    return Scripted(**values, answers=answers)
 
 
 def small_set(characters: str, labels: list[int], writers: list[int]) -> tuple[Run, Dataset]:
@@ -75,8 +91,8 @@ def test_top_five_and_unknown_writers() -> None:
     run, data = small_set("abcdefg", [0, 0, 0, 0], [-1, -1, -1, -1])
     logits = np.zeros((4, 7), np.float32)
     logits[:, 1:] = [[-1] * 6, [1, 1, 1, 1, -1, -1], [1, 1, 1, 1, 1, -1], [1] * 6]
-    run = answering(run, [0] * 4)
-    object.__setattr__(run, "predict", lambda pictures: logits if len(pictures) == 4 else np.zeros((len(pictures), 7)))
+    nothing = np.zeros((SCRIBBLES, 7), np.float32)
+    run = scripted(run, lambda pictures: logits if len(pictures) == 4 else nothing)
     (result,) = evaluate(run, [data]).sets
     assert result.writers is None
     assert result.top5 == 0.5

@@ -16,19 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from export import behaviour, onnx_checks
-from export.checks import Check, equal, gather, within
 from export.config import SPECIFICATION
-from export.coreml import AUTHOR, DESCRIPTION, LICENSE, metadata, program
+from export.coreml import program
 from export.errors import ExportError
 from export.evaluator import evaluate
 from export.graph import Graph
+from export.metadata import AUTHOR, DESCRIPTION, LICENSE, labels_text, metadata
 from export.mlpackage import Package, read_package
 from export.names import COREML, FILES, LABELS, ONNX, REFERENCE, VERIFICATION
 from export.reference import Reference, read_reference
-from export.structure import structure_checks
+from export.verification import behaviour, onnx_model
+from export.verification.checks import Check, equal, gather, label_check, max_abs_diff, within
+from export.verification.structure import structure_checks
 
-__all__ = ["hashes", "labels_text", "verification_text", "verify"]
+__all__ = ["hashes", "verification_text", "verify"]
 
 
 def verify(
@@ -65,7 +66,7 @@ def verify(
             ("Core ML metadata", lambda: _metadata(package, reference)),
             ("Core ML answers", lambda: behaviour.behaviour_checks(package, reference)),
         ]
-    sections.append(("ONNX", lambda: onnx_checks.onnx_checks(out / ONNX, reference)))
+    sections.append(("ONNX", lambda: onnx_model.onnx_checks(out / ONNX, reference)))
     for k, (name, section) in enumerate(sections):
         if progress is not None:
             progress(k, len(sections))
@@ -83,19 +84,6 @@ def hashes(out: Path) -> dict[str, str]:
         raise ExportError(
             "cannot read", file=error.filename, found=error.strerror or error, do="export it again"
         ) from error
-
-
-def labels_text(graph: Graph) -> str:
-    """The text of `labels.json`: the label of each class in order, which of them is no character, and the
-    probability under which an answer should not be trusted.
-    """
-    listed = {
-        "labels": list(graph.labels),
-        "no_character": len(graph.charset),
-        "threshold": graph.threshold,
-        "charset": graph.charset.name,
-    }
-    return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
 
 
 def verification_text(out: Path, checks: tuple[Check, ...]) -> str:
@@ -122,9 +110,7 @@ def _files(out: Path) -> Iterator[Check]:
 def _reference(reference: Reference, graph: Graph | None) -> Iterator[Check]:
     """The stored graph must give the stored answers, and be the run's."""
     answers = evaluate(reference.graph, reference.images)[:, :-1]
-    yield within(
-        "layer graph against Flax", behaviour.max_abs_diff(answers, reference.logits), 1e-3, "stored logits, float32"
-    )
+    yield within("layer graph against Flax", max_abs_diff(answers, reference.logits), 1e-3, "stored logits, float32")
     if graph is not None:
         mine, stored = graph.weights, reference.graph.weights
         same = mine.keys() == stored.keys() and all(np.array_equal(mine[k], stored[k]) for k in mine)
@@ -148,7 +134,7 @@ def _labels(out: Path, graph: Graph) -> Iterator[Check]:
 def _interface(package: Package, reference: Reference) -> Iterator[Check]:
     """What an app meets: input, outputs, labels."""
     graph, described = reference.graph, package.spec.description
-    yield behaviour.label_check("labels of the package", package.classes, graph.labels)
+    yield label_check("labels of the package", package.classes, graph.labels)
     yield equal("input", _features(described.input), "image: imageType")
     image = described.input[0].type.imageType if described.input else None
     size = f"{image.width} × {image.height}, program {package.side}" if image is not None else "none"

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.checks import Check, equal, within
 from export.coreml import program
 from export.evaluator import run
 from export.mlpackage import Package
@@ -16,10 +15,11 @@ from export.onnx_export import onnx_logits, onnx_model
 from export.ops import Arithmetic
 from export.program import Op
 from export.reference import Reference, resized
+from export.verification.checks import Check, equal, max_abs_diff, within
 from export.weights import Storage
 from fastetl.preprocessing import normalize, resize
 
-__all__ = ["behaviour_checks", "label_check", "max_abs_diff"]
+__all__ = ["behaviour_checks"]
 
 _LARGEST = float(np.finfo(np.float16).max)
 
@@ -31,23 +31,6 @@ _ARITHMETIC: dict[Arithmetic, float] = {"float32": 0.0, "float16": 0.02, "float1
 """And by what arithmetic takes from the activations."""
 
 _SLOW = 2  # pictures that are computed with float16 sums, term by term
-
-
-def max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Parity: the largest difference; infinite where anything is not a number or shapes differ."""
-    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("inf")
-    return float(np.abs(a - b).max())
-
-
-def label_check(name: str, found: tuple[str, ...], expected: tuple[str, ...]) -> Check:
-    """Labels, character by character."""
-    places = [k for k, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b]
-    where = f"class {places[0]} is {found[places[0]]!r}, not {expected[places[0]]!r}" if places else ""
-    detail = "sorted otherwise" if where and sorted(found) == sorted(expected) else ""
-    detail = "; ".join(filter(None, (where, detail)))
-    figure = f"{len(found)} labels, {len(places)} differ"
-    return Check(name, found == expected, figure, f"{len(expected)} labels, 0 differ", detail)
 
 
 def behaviour_checks(package: Package, reference: Reference) -> Iterator[Check]:

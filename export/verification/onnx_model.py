@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from export.behaviour import label_check, max_abs_diff
-from export.checks import Check, equal, within
 from export.errors import ExportError
 from export.evaluator import run
-from export.onnx_export import OPSET, onnx_logits, onnx_model, onnx_program, onnx_properties
+from export.metadata import onnx_properties
+from export.onnx_export import OPSET, onnx_logits, onnx_model, onnx_program
 from export.reference import Reference
+from export.verification.checks import Check, equal, label_check, max_abs_diff, within
 
 __all__ = ["onnx_checks"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.checks import Check, equal
 from export.program import Op, Value
+from export.verification.checks import Check, equal
 
 __all__ = ["structure_checks"]
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from export.errors import ExportError
 
-__all__ = ["Check", "equal", "gather", "within"]
+__all__ = ["Check", "equal", "gather", "label_check", "max_abs_diff", "within"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,23 @@ def within(name: str, figure: float, bound: float, detail: str = "") -> Check:
 def equal(name: str, found: object, expected: object, detail: str = "") -> Check:
     """Something that must be exactly so."""
     return Check(name, bool(found == expected), _short(found), _short(expected), detail)
+
+
+def max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Parity: the largest difference; infinite where anything is not a number or shapes differ."""
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("inf")
+    return float(np.abs(a - b).max())
+
+
+def label_check(name: str, found: tuple[str, ...], expected: tuple[str, ...]) -> Check:
+    """Labels, character by character."""
+    places = [k for k, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b]
+    where = f"class {places[0]} is {found[places[0]]!r}, not {expected[places[0]]!r}" if places else ""
+    detail = "sorted otherwise" if where and sorted(found) == sorted(expected) else ""
+    detail = "; ".join(filter(None, (where, detail)))
+    figure = f"{len(found)} labels, {len(places)} differ"
+    return Check(name, found == expected, figure, f"{len(expected)} labels, 0 differ", detail)
 
 
 def _short(value: object) -> str:

@@ -1,0 +1,62 @@
+"""What a package says of itself: labels, origin and terms, for Core ML's metadata, ONNX's and `labels.json`."""
+
+from __future__ import annotations
+
+import json
+
+from export.config import ExportConfig
+from export.graph import Graph
+
+__all__ = ["AUTHOR", "DESCRIPTION", "LICENSE", "labels_text", "metadata", "onnx_properties"]
+
+AUTHOR = "Made with fastetl"
+LICENSE = "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md"
+DESCRIPTION = {
+    "model": "Reads one handwritten character. Any paper and ink: polarity, contrast and framing are in the model.",
+    "image": "One character, greyscale {side} x {side}, white ink on black or black on white.",
+    "classLabel": 'The most likely character, or "no character".',
+    "classLabel_probs": 'The probability of each character, and of "no character".',
+}
+
+
+def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
+    """What the package says of itself beside author, licence and descriptions; all strings."""
+    return {
+        "charset": "".join(graph.charset.characters),
+        "charset_name": graph.charset.name,
+        "no_character_label": graph.labels[-1],
+        "preprocessing": json.dumps(graph.preprocessing.as_dict(), sort_keys=True),
+        "temperature": repr(graph.temperature),
+        "threshold": repr(graph.threshold),
+        "deployment_target": config.target,
+        "precision": config.precision,
+        "storage": config.storage,
+        "preprocessing_precision": config.preprocessing,
+        **graph.about,
+    }
+
+
+def onnx_properties(graph: Graph) -> dict[str, str]:
+    """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
+    of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision")
+    said = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
+    return {
+        "labels": "\n".join(graph.labels),
+        "author": AUTHOR,
+        "license": LICENSE,
+        "description": DESCRIPTION["model"],
+        **said,
+    }
+
+
+def labels_text(graph: Graph) -> str:
+    """The text of `labels.json`: the label of each class in order, which of them is no character, and the
+    probability under which an answer should not be trusted.
+    """
+    listed = {
+        "labels": list(graph.labels),
+        "no_character": len(graph.charset),
+        "threshold": graph.threshold,
+        "charset": graph.charset.name,
+    }
+    return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
