@@ -1,6 +1,6 @@
 """How long training takes to read a share of the validation writers, in Flax and in PyTorch.
 
-    python -m benches.time_to_accuracy DATASET... [--target 0.985] [--epochs N] [--runs flax:default torch:pairs …]
+    python -m benches.time_to_accuracy DATASET... [--target 0.985] [--epochs N] [--runs flax:default torch:vgg6 …]
 
 The same batches, augmentation, preprocessing, learning rates, averaging and layers in both; PyTorch (not among this
 project's dependencies: install it beside them) computes channels last, in float32 or with `torch-bfloat16` under
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--target", type=float, default=0.985, help="share of the validation writers' characters")
     parser.add_argument("--epochs", type=int, default=8, help="length of the schedule")
     parser.add_argument("--every", type=int, default=50, help="steps between two looks at the validation writers")
-    runs = ["flax:default", "torch:pairs", "torch-bfloat16:pairs", "torch-bfloat16:default"]
+    runs = ["flax:default", "torch:vgg6", "torch-bfloat16:vgg6", "torch-bfloat16:default"]
     parser.add_argument("--runs", nargs="+", default=runs, help="framework:network; flax, torch or torch-bfloat16")
     given = parser.parse_args()
     for name in given.runs:
