@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benches import limits, tutorial
 from benches.conftest import Input
 from benches.race import Contender, race
-from fastetl.kernels._vector import tiers
+from fastetl.kernels._vector import forms
 from fastetl.kernels.decode import decode
 from fastetl.kernels.filter import triangle
 from fastetl.kernels.resize import resize_records
@@ -51,20 +51,21 @@ def test_decode(benchmark: Any, etl: Input) -> None:
     raw, starts = etl.raw(3 if etl.full else 1)
     count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
     out = aligned(count * PIXELS)
-    pixels = out.view(np.uint16).reshape(count, LENGTH)
+    pixels = out.reshape(count, 127, 128)
     expected = 17 * np.stack(tutorial.decode(some(raw, slow)))
-    decode(raw, starts, 17, pixels)
+    decode(raw, starts, pixels, scale=True)
     np.testing.assert_array_equal(out[: slow * PIXELS].reshape(expected.shape), expected)
     np.testing.assert_array_equal(numpy_levels(raw, starts[:slow], 17), expected)
     records = some(raw, slow)
-    forms = [
-        Contender(f"{t} form", "form", count, partial(decode, raw, starts, 17, pixels, tier=t)) for t in tiers()[1:]
+    others = [
+        Contender(f"{f} form", "form", count, partial(decode, raw, starts, pixels, scale=True, form=f))
+        for f in forms()[1:]
     ]
     race(
         benchmark,
         "decode",
         [
-            Contender("fastetl", "ours", count, lambda: decode(raw, starts, 17, pixels)),
+            Contender("fastetl", "ours", count, lambda: decode(raw, starts, pixels, scale=True)),
             Contender("struct + Pillow", "baseline", slow, lambda: tutorial.decode(records)),
             Contender("numpy", "peer", slow, lambda: numpy_levels(raw, starts[:slow], 17)),
             Contender(
@@ -73,7 +74,7 @@ def test_decode(benchmark: Any, etl: Input) -> None:
                 count,
                 lambda: limits.traffic(raw, 60, 8199, count, LENGTH // 64, out.ctypes.data),
             ),
-            *forms,
+            *others,
         ],
     )
 
@@ -134,9 +135,9 @@ def test_decode_and_resize(benchmark: Any, etl: Input, size: int) -> None:
         peers.append(contender)
         if all(map(_is_here, needs)):
             assert np.abs(contender.run() - expected).mean() <= tolerance, name
-    forms = [
-        Contender(f"{t} form", "form", count, partial(resize_records, raw, starts, 127, 128, out, tier=t))
-        for t in tiers()[1:]
+    others = [
+        Contender(f"{f} form", "form", count, partial(resize_records, raw, starts, 127, 128, out, form=f))
+        for f in forms()[1:]
     ]
     race(
         benchmark,
@@ -146,7 +147,7 @@ def test_decode_and_resize(benchmark: Any, etl: Input, size: int) -> None:
             Contender("struct + Pillow", "baseline", slow, lambda: tutorial.resize(records, size)),
             *peers,
             Contender("reading the bytes", "limit", count, lambda: limits.read(raw)),
-            *forms,
+            *others,
         ],
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.kernels._vector import tiers
+from fastetl.kernels._vector import PLAIN, best
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
 from fastetl.kernels.pen_vector import contrast_vector, has_table_lookup, thickness_vector
@@ -142,7 +142,7 @@ def augment(
     amounts = np.empty(count, np.int16)
     which = np.empty(count, np.int64)
     parameters(draws, _ranges(config), side, STEPS, NODE_STEPS, TABLES, affines, nodes, amounts, which)
-    vector = bool(tiers()) and side % ROW == 0
+    vector = best() != PLAIN and side % ROW == 0
     if vector:
         warp_vector(images, indices, affines, nodes, out)
     else:

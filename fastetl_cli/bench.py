@@ -29,5 +29,5 @@ class Bench(Command):
             for r in results
         ]
         show_table("Warm, one thread", ["work", "pictures", "pictures/s", "against struct + Pillow"], rows)
-        note(f"Vector form of the kernels: {best() or 'plain loops'}")
+        note(f"Vector form of the kernels: {best()}")
         return 0

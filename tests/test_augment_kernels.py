@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastetl.augmentation import contrast_tables
-from fastetl.kernels._vector import tiers
+from fastetl.kernels._vector import PLAIN, best
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import ELASTIC, parameters
 from fastetl.kernels.pen_vector import contrast_vector, has_table_lookup, thickness_vector
@@ -114,7 +114,7 @@ def test_warp_by_vectors_gives_the_same_pixels(side: int) -> None:
     indices = np.arange(12) % 4
     affines, nodes = drawn(side, 12, side)
     affines[8:] *= np.array([0, 3, -20, 1e6], np.float32)[:, None, None]
-    for some in (nodes, nodes[:0]) if tiers() else ():
+    for some in (nodes, nodes[:0]) if best() != PLAIN else ():
         plain, vector = np.empty((2, 12, side, side), np.uint8)
         warp(images, indices, affines, some, row_terms(side), column_terms(side), plain)
         warp_vector(images, indices, affines, some, vector)
@@ -151,7 +151,7 @@ def test_pens_by_vectors_give_the_same_pixels(side: int) -> None:
     amounts = np.array([256, -256, 0, 77, -130, 1], np.int16)
     plain, vector = images.copy(), images.copy()
     thickness(amounts, plain)
-    if tiers():
+    if best() != PLAIN:
         thickness_vector(amounts, vector)
         np.testing.assert_array_equal(vector, plain)
     tables, which = contrast_tables(1.0), np.array([0, 64, 32, 3, 50, 9])

@@ -17,7 +17,7 @@ from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.kernels._jit import ENABLED
-from fastetl.kernels.decode import decode, decode_twin
+from fastetl.kernels.decode import decode_twin
 from fastetl.kernels.resize import resize_records
 from fastetl.sheet import write_sheet
 from tests.conftest import KANJI, make_records
@@ -64,16 +64,6 @@ def test_resize_is_the_exact_filter_rounded_half_up(seed: int, size: int, ink: i
     numerator = 34 * (rows @ levels @ columns.T)
     denominator = rows.sum(1)[:, None] * columns.sum(1)[None, :]
     assert (out[0] == (numerator + denominator) // (2 * denominator)).all()
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), factor=st.sampled_from([1, 17]))
-def test_decode_equals_its_twin(seed: int, factor: int) -> None:
-    raw = np.random.default_rng(seed).integers(0, 256, 3 * 200, np.uint8)
-    starts = np.array([400, 0, 111])
-    out = np.empty((3, 64), np.uint16)
-    decode(raw, starts, np.uint16(factor), out)
-    assert (out.view(np.uint8).reshape(3, 8, 16) == factor * decode_twin(raw, starts, 8, 16)).all()
 
 
 def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from fastetl.etl.files import EtlFile, recognize
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import BLOCK, new_buffer, read_blocks, read_headers, read_records
 from fastetl.etl.selection import Plan, select, select_by_order
-from fastetl.kernels._vector import tiers
+from fastetl.kernels._vector import PLAIN, best
 from tests.conftest import Records, make_records
 
 Write = Callable[..., Path]
@@ -65,7 +65,9 @@ def has_a_second_sample(plan: Plan) -> bool:
 
 
 @settings(
-    max_examples=150 if tiers() else 30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30 if best() == PLAIN else 150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @example(first=[], second=[(swap, 1, 908)], sets=(1, 2))
 @given(first=CHANGES, second=CHANGES, sets=st.tuples(st.integers(1, 3), st.integers(1, 3)))

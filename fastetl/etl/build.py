@@ -199,14 +199,14 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
     layout = plan.parts[0].file.layout
     levels = np.zeros((len(plan.charset), len(writers), layout.height, layout.width), np.uint8)
     filled = np.zeros((len(plan.charset), len(writers)), bool)
-    raw, buffer = new_buffer(layout), np.empty((BLOCK, layout.height * layout.width // 2), np.uint16)
+    raw, buffer = new_buffer(layout), np.empty((BLOCK, layout.height, layout.width), np.uint8)
     starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
     labels = np.concatenate([p.labels for p in plan.parts])
     columns = np.searchsorted(writers, np.concatenate([p.groups for p in plan.parts]))
     for here, records in _blocks(plan.parts, raw, progress):
         block = buffer[: len(records)]
-        decode(raw, starts[: len(records)], 1, block)
-        levels[labels[here], columns[here]] = block.view(np.uint8).reshape(-1, layout.height, layout.width)
+        decode(raw, starts[: len(records)], block)
+        levels[labels[here], columns[here]] = block
         filled[labels[here], columns[here]] = True
     if not filled.all():
         k, w = np.argwhere(~filled)[0].tolist()

@@ -19,28 +19,34 @@ from llvmlite import ir
 
 __all__ = [
     "F32",
+    "F64",
+    "FORMS",
     "I8",
     "I16",
     "I32",
     "I64",
-    "TIERS",
+    "PLAIN",
     "Code",
     "Kernel",
     "best",
     "compile_kernel",
+    "forms",
     "ir",
-    "tiers",
 ]
 
-I8, I16, I32, I64, F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+I8, I16, I32, I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+F32, F64 = ir.FloatType(), ir.DoubleType()
 POINTER = ir.PointerType()
 
-TIERS: dict[str, frozenset[str]] = {
+FORMS: dict[str, frozenset[str]] = {
     "vnni": frozenset({"avx512bw", "avx512vnni", "fma"}),
     "avx2": frozenset({"avx2", "fma"}),
     "portable": frozenset(),
 }
 """Forms of the dot products, best first, and the processor's features that each needs."""
+
+PLAIN = "plain"
+"""The form that numba compiles from plain loops, or that runs as Python with NUMBA_DISABLE_JIT=1."""
 
 Kernel = Callable[..., None]
 Value = Any  # llvmlite's values carry no types that mypy sees
@@ -48,17 +54,17 @@ Builder = Any
 
 
 @cache
-def tiers() -> tuple[str, ...]:
-    """The forms that this processor runs, best first; none with NUMBA_DISABLE_JIT=1, which asks for plain Python."""
+def forms() -> tuple[str, ...]:
+    """The forms that this processor runs, best first; only "plain" with NUMBA_DISABLE_JIT=1."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-        return ()
+        return (PLAIN,)
     features = {name for name, here in llvm.get_host_cpu_features().items() if here}
-    return tuple(tier for tier, needed in TIERS.items() if needed <= features)
+    return (*(form for form, needed in FORMS.items() if needed <= features), PLAIN)
 
 
-def best() -> str | None:
-    """The form to use, or None where kernels are to run as plain loops."""
-    return next(iter(tiers()), None)
+def best() -> str:
+    """The form to use."""
+    return forms()[0]
 
 
 @cache
@@ -72,7 +78,7 @@ def _target() -> Any:
 _engines: list[Any] = []  # an engine owns the code that its kernels run
 
 
-def compile_kernel(name: str, arguments: str, body: Callable[..., None], tier: str) -> Kernel:
+def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: str) -> Kernel:
     """Compile one function; `body(code, *arguments)` writes it.
 
     arguments: one letter each, p for the address of an array, i for a 64-bit integer. The kernel releases the
@@ -81,7 +87,7 @@ def compile_kernel(name: str, arguments: str, body: Callable[..., None], tier: s
     kinds = {"p": (POINTER, ctypes.c_void_p), "i": (I64, ctypes.c_int64)}
     module = ir.Module(name)
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [kinds[a][0] for a in arguments]), name)
-    code = Code(ir.IRBuilder(function.append_basic_block()), tier)
+    code = Code(ir.IRBuilder(function.append_basic_block()), form)
     body(code, *function.args)
     code.b.ret_void()
     parsed = llvm.parse_assembly(str(module))
@@ -98,7 +104,7 @@ class Code:
     """The function being written: llvmlite's builder `b` and short names for what the kernels use."""
 
     b: Builder
-    tier: str
+    form: str
 
     def splat(self, kind: Value, count: int, value: float) -> Value:
         """A constant vector of equal lanes."""
@@ -172,8 +178,8 @@ class Code:
         return self.b.call(found, arguments)
 
     def fma(self, x: Value, y: Value, z: Value) -> Value:
-        """x · y + z with a single rounding, float32."""
-        return self.call(f"llvm.fma.v{x.type.count}f32", x.type, x, y, z)
+        """x · y + z with a single rounding, float32 or float64."""
+        return self.call(f"llvm.fma.v{x.type.count}{'f32' if x.type.element == F32 else 'f64'}", x.type, x, y, z)
 
     def prefetch(self, pointer: Value, offset: Value | int) -> None:
         """Ask for the cache line there; any address may be given."""
@@ -194,10 +200,10 @@ class Code:
         x is read as unsigned; weights are 0–127. `small`: two neighbouring products stay below 32,768, so that
         AVX2's saturating product may be used; otherwise they must stay below 65,536.
         """
-        if self.tier == "vnni":
+        if self.form == "vnni":
             x, weights = self.cast(x, I32), self.cast(weights, I32)
             return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, weights)
-        if self.tier == "avx2" and small:
+        if self.form == "avx2" and small:
             pairs = self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, weights)
             return self.dot2(total, pairs, self.splat(I16, 32, 1))
         x, weights = self.cast(x, I16), self.cast(weights, I16)
@@ -207,10 +213,10 @@ class Code:
 
     def dot2(self, total: Value, x: Value, weights: Value) -> Value:
         """total + the sums of two neighbouring products. total: 16 × i32; x, weights: 32 × i16, 0–32,767."""
-        if self.tier == "vnni":
+        if self.form == "vnni":
             x, weights = self.cast(x, I32), self.cast(weights, I32)
             return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, weights)
-        if self.tier == "avx2":
+        if self.form == "avx2":
             return self.b.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, weights))
         x, weights = self.cast(x, I32), self.cast(weights, I32)
         low = self.b.mul(self.mask(x, 0xFFFF), self.mask(weights, 0xFFFF))

@@ -1,4 +1,4 @@
-"""4-bit packed pictures → one byte a pixel: the choice of the kernel, and its readable twin."""
+"""Packed pictures → one byte a pixel."""
 
 from __future__ import annotations
 
@@ -7,47 +7,63 @@ from numpy.typing import NDArray
 
 from fastetl.kernels import _vector
 from fastetl.kernels._addresses import addresses, check
+from fastetl.kernels._packed import PIXELS, TOP, packed_bytes
 
 __all__ = ["STREAM_FROM", "decode", "decode_twin"]
 
 STREAM_FROM = 16 << 20
 """Bytes from which pictures are written past the caches: less would still be there when it is read."""
-_BLOCK = 64
+_BEHIND = 64
 
 
 def decode(
     raw: NDArray[np.uint8],
     starts: NDArray[np.int64],
-    factor: int | np.uint16,
-    out: NDArray[np.uint16],
+    out: NDArray[np.uint8],
     *,
-    tier: str | None = None,
+    bits: int = 4,
+    scale: bool = False,
+    form: str | None = None,
 ) -> None:
-    """Unpack pictures, high nibble first, and multiply each level.
+    """Unpack the pictures that begin at `starts`.
 
-    raw: uint8 (bytes,), a mapped file. starts: int64 (N,), byte offset of each picture. factor: 1 for levels
-    0–15, 17 for pixels 0–255. out: uint16 (N, height × width / 2), a view of the uint8 pictures. tier: a form of
-    the vector kernel other than the processor's best (see `_vector.TIERS`).
+    raw: uint8 (bytes,), records of any stride. starts: int64 (N,), byte offset of each picture. out: uint8
+    (N, height, width), contiguous. bits: 1, 4 or 6 of a stored pixel, the first in the highest bits, rows without a
+    gap. scale: False leaves levels, 0 to 2^bits − 1; True makes pixels of them, floor(255 · level / highest + 0.5).
+    form: "plain", or a form of the vector kernel other than the processor's best (see `_vector.forms`).
 
-    Raises ValueError if a picture lies outside `raw`, or an array is not contiguous.
+    Raises ValueError if a picture lies outside `raw`, an array is not contiguous, or `bits` is another number.
     """
-    length = out.shape[1]
+    pixels = out[0].size if len(out) else 0
+    length = packed_bytes(pixels, bits)
     span = check(raw, starts, length, out)
-    tier = tier or _vector.best()
-    if tier is None or length % _BLOCK:
+    if not len(starts):
+        return
+    from fastetl.kernels.decode_vector import decode_kernel, fits
+
+    form = form or _vector.best()
+    if form == _vector.PLAIN or not fits(pixels, bits):
         from fastetl.kernels.decode_plain import decode_plain
 
-        decode_plain(raw, starts, np.uint16(factor), out)
-    elif len(starts):
-        from fastetl.kernels.decode_vector import decode_kernel
-
-        found, _ = addresses(raw, starts, span, length, 0, 0)
-        target = out.ctypes.data
-        streaming = out.nbytes >= STREAM_FROM and target % 64 == 0
-        decode_kernel(streaming, tier)(found.ctypes.data, len(found), length // _BLOCK, int(factor), target)
+        decode_plain(raw, starts, bits, _values(bits, scale), out.reshape(len(out), pixels))
+        return
+    found, _padded = addresses(raw, starts, span, length, 0, _BEHIND)
+    target = out.ctypes.data
+    streaming = out.nbytes >= STREAM_FROM and target % 64 == 0 and pixels % PIXELS[bits] == 0
+    decode_kernel(pixels, bits, scale, streaming, form)(found.ctypes.data, len(found), target)
 
 
-def decode_twin(raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
-    """The readable twin: uint8 (N, height, width), levels 0–15."""
-    packed = np.stack([raw[s : s + height * width // 2] for s in starts.tolist()])
-    return np.stack([packed >> 4, packed & 15], axis=-1).reshape(len(starts), height, width)
+def _values(bits: int, scale: bool) -> NDArray[np.uint8]:
+    """What stands for each level."""
+    levels, top = np.arange(2**bits), TOP[bits]
+    return np.asarray((2 * 255 * levels + top) // (2 * top) if scale else levels, np.uint8)
+
+
+def decode_twin(
+    raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int, bits: int = 4, scale: bool = False
+) -> NDArray[np.uint8]:
+    """The readable twin: uint8 (N, height, width), levels or pixels."""
+    count, length = height * width, packed_bytes(height * width, bits)
+    stream = np.stack([np.unpackbits(raw[s : s + length]) for s in starts.tolist()])[:, : count * bits]
+    levels = stream.reshape(len(starts), height, width, bits) @ (1 << np.arange(bits)[::-1])
+    return np.asarray(np.floor(levels * (255 / TOP[bits]) + 0.5) if scale else levels, np.uint8)

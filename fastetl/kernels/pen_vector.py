@@ -10,7 +10,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels._vector import I8, I16, I64, Code, Kernel, compile_kernel, tiers
+from fastetl.kernels._vector import I8, I16, I64, PLAIN, Code, Kernel, best, compile_kernel
 
 __all__ = ["contrast_vector", "has_table_lookup", "thickness_vector"]
 
@@ -68,7 +68,7 @@ def thickness_vector(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> N
 @cache
 def has_table_lookup() -> bool:
     """Whether the processor looks 64 bytes up at once."""
-    return bool(tiers()) and llvm.get_host_cpu_features().get("avx512vbmi", False)
+    return best() != PLAIN and llvm.get_host_cpu_features().get("avx512vbmi", False)
 
 
 @cache

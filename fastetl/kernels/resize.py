@@ -1,4 +1,4 @@
-"""4-bit packed pictures → resized pixels in one pass; the full-size picture never exists. The choice of the kernel."""
+"""Packed pictures → resized pixels in one pass; the full-size picture never exists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels import _vector
 from fastetl.kernels._addresses import addresses, check
+from fastetl.kernels._packed import TOP, packed_bytes
 from fastetl.kernels.filter import taps, triangle
 
 __all__ = ["resize_records", "resize_twin"]
@@ -19,35 +20,45 @@ def resize_records(
     width: int,
     out: NDArray[np.uint8],
     *,
-    tier: str | None = None,
+    bits: int = 4,
+    form: str | None = None,
 ) -> None:
     """Decode and resize the packed pictures that begin at `starts`.
 
-    raw: uint8 (bytes,), a mapped file. starts: int64 (N,). height, width: of the stored pictures. out: uint8
-    (N, size, size), pixels 0–255, ink high. tier: a form of the vector kernel other than the processor's best.
+    raw: uint8 (bytes,), records of any stride. starts: int64 (N,), byte offset of each picture. height, width: of the
+    stored pictures. out: uint8 (N, size, size), contiguous, pixels 0–255, ink high: floor(255 · v + 0.5) of the
+    triangle-filtered picture v, where 1 is the highest level. bits: 1, 4 or 6 of a stored pixel, the first in the
+    highest bits, rows without a gap. form: "plain", or a form of the vector kernel other than the processor's best
+    (see `_vector.forms`).
 
-    Raises ValueError if a picture lies outside `raw`, or an array is not contiguous.
+    Raises ValueError if a picture lies outside `raw`, an array is not contiguous, or `bits` is another number.
     """
-    length, size = height * width // 2, out.shape[1]
+    length, size = packed_bytes(height * width, bits), out.shape[1]
     span = check(raw, starts, length, out)
-    tier = tier or _vector.best()
-    # 32 and 64 out of the pictures of ETL8G and ETL9G have kernels of their own.
-    if tier is None or size not in (32, 64) or (height, width, out.shape[2]) != (127, 128, size):
+    if not len(starts):
+        return
+    from fastetl.kernels.resize_vector import BEHIND, Geometry, fits, resize_kernel, tables
+
+    geometry = Geometry(height, width, bits, size)
+    form = form or _vector.best()
+    if form == _vector.PLAIN or out.shape[2] != size or not fits(geometry):
         from fastetl.kernels.resize_plain import resize_plain
 
-        resize_plain(raw, starts, *taps(height, size), *taps(width, out.shape[2]), width, out)
-    elif len(starts):
-        from fastetl.kernels.resize_vector import BEFORE, BEHIND, resize_kernel, tables
+        resize_plain(raw, starts, bits, *taps(height, size), *taps(width, out.shape[2]), width, out)
+        return
+    found, _padded = addresses(raw, starts, span, length, 0, geometry.row_bytes + BEHIND)
+    rows = tables(geometry)
+    scratch = np.empty(geometry.scratch, np.uint8)
+    arrays = (rows.offsets, rows.weights, rows.factors, scratch, out)
+    resize_kernel(geometry, form)(found.ctypes.data, len(found), *(array.ctypes.data for array in arrays))
 
-        found, _padded = addresses(raw, starts, span, length, BEFORE, BEHIND)
-        weights, factors = tables(size)
-        kernel = resize_kernel(size, tier)
-        kernel(found.ctypes.data, len(found), weights.ctypes.data, factors.ctypes.data, out.ctypes.data)
 
+def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:
+    """The readable twin, in integers throughout. levels: (N, height, width), 0 to 2^bits − 1.
 
-def resize_twin(levels: NDArray[np.integer], size: int) -> NDArray[np.uint8]:
-    """The readable twin, in integers throughout. levels: (N, height, width), 0–15 → uint8 (N, size, size)."""
+    Returns uint8 (N, size, size).
+    """
     rows, columns = triangle(levels.shape[1], size), triangle(levels.shape[2], size)
-    sums = 2 * 17 * (rows @ levels.astype(np.int64) @ columns.T)
-    denominator = rows.sum(1)[:, None] * columns.sum(1)[None, :]
+    sums = 2 * 255 * (rows @ levels.astype(np.int64) @ columns.T)
+    denominator = TOP[bits] * rows.sum(1)[:, None] * columns.sum(1)[None, :]
     return np.asarray((sums + denominator) // (2 * denominator), np.uint8)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
+from fastetl.kernels.decode_plain import unpack_plain
 
 __all__ = ["resize_plain"]
 
@@ -14,6 +15,7 @@ __all__ = ["resize_plain"]
 def resize_plain(
     raw: NDArray[np.uint8],
     starts: NDArray[np.int64],
+    bits: int,
     row_first: NDArray[np.int64],
     row_weights: NDArray[np.int32],
     row_scale: NDArray[np.float64],
@@ -26,24 +28,20 @@ def resize_plain(
     """raw: uint8 (bytes,); starts: int64 (N,); taps of both axes; width in pixels; out: uint8 (N, H', W')."""
     levels = np.empty(width, np.int32)
     sums = np.zeros((out.shape[1], width), np.int32)
-    half = width // 2
     n_rows = out.shape[1]
     n_columns = out.shape[2]
     row_taps = row_weights.shape[1]
     column_taps = column_weights.shape[1]
     height = row_first[n_rows - 1] + row_taps
-    # 17 × level is the pixel; the last factor lifts exact halves over the edge, so that they round up.
-    scale = 17.0 * (1.0 + 2.0**-40)
+    # The last factor lifts exact halves over the edge, so that they round up.
+    scale = 255.0 / ((1 << bits) - 1) * (1.0 + 2.0**-45)
     for n in range(starts.shape[0]):
         for y in range(n_rows):
             for i in range(width):
                 sums[y, i] = 0
         first = 0
         for j in range(height):
-            source = raw[starts[n] + half * j : starts[n] + half * (j + 1)]
-            for i in range(half):
-                levels[2 * i] = source[i] >> 4
-                levels[2 * i + 1] = source[i] & 15
+            unpack_plain(raw, starts[n], j * width, bits, levels)
             while first < n_rows and row_first[first] + row_taps <= j:
                 first += 1
             for y in range(first, n_rows):
