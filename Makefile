@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup quickstart test lint types bench peers crosscheck cli-docs lock clean
+.PHONY: setup quickstart test lint types bench peers crosscheck cli-docs ios-test ios-model ios-resources lock clean
 
 setup: .venv/.done
 
@@ -43,6 +43,23 @@ peers: setup
 crosscheck: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-crosscheck.lock
 	$(BIN)/python -m benches.crosscheck
+
+# What Linux can check of the app; needs Swift 6, on the path, where its installers put it, or as SWIFT=….
+ios-test: setup
+	$(BIN)/python -m pytest tests/test_ios.py tests/test_ios_project.py
+
+# The model for the app, to a folder that git ignores: the bundled one, or any package: make ios-model PACKAGE=…
+PACKAGE ?= export/pretrained
+ios-model: ios-resources
+	test -d "$(PACKAGE)/Kana.mlpackage"
+	mkdir -p ios/App/Model
+	rm -rf ios/App/Model/Kana.mlpackage
+	cp -R "$(PACKAGE)/Kana.mlpackage" ios/App/Model/
+
+# What practice asks, with KanjiVG's strokes (CC BY-SA 3.0), to a folder that git ignores.
+ios-resources: setup
+	mkdir -p ios/App/Resources
+	$(BIN)/python -m fastetl.practice ios/App/Resources/practice.json
 
 # Needs uv; writes no registry host.
 lock:

@@ -1,0 +1,104 @@
+/// The strokes while they are drawn, with undo and redo. Clearing is undone as a stroke is.
+public struct DrawingEditor: Equatable, Sendable {
+    /// The finished strokes.
+    public private(set) var strokes: [Stroke] = []
+    /// The stroke under the pen, nil while the pen is up.
+    public private(set) var current: Stroke?
+    private var past: [[Stroke]] = []
+    private var future: [[Stroke]] = []
+
+    public init() {}
+
+    /// The finished strokes and the one under the pen.
+    public var all: [Stroke] { current.map { strokes + [$0] } ?? strokes }
+    public var isDrawing: Bool { current != nil }
+    public var isEmpty: Bool { strokes.isEmpty && current == nil }
+    public var canUndo: Bool { current != nil || !past.isEmpty }
+    public var canRedo: Bool { current == nil && !future.isEmpty }
+
+    private var points: Int { strokes.reduce(current?.count ?? 0) { $0 + $1.count } }
+
+    /// Put the pen down. A stroke that was not ended is ended.
+    public mutating func begin(_ point: Point) {
+        end()
+        guard strokes.count < Drawing.mostStrokes, points < Drawing.mostPoints else { return }
+        current = Stroke([point])
+    }
+
+    /// Move the pen; nothing while it is up. A point equal to the last, and points beyond `Drawing.mostPoints`, are
+    /// left out.
+    public mutating func extend(_ point: Point) {
+        guard current != nil, points < Drawing.mostPoints else { return }
+        if current?.x.last == point.x && current?.y.last == point.y { return }
+        current?.append(point)
+    }
+
+    /// Lift the pen. True if there was a stroke to end.
+    @discardableResult
+    public mutating func end() -> Bool {
+        guard let ended = current else { return false }
+        current = nil
+        change(to: strokes + [ended])
+        return true
+    }
+
+    /// Forget the stroke under the pen (the system took the touch away).
+    public mutating func cancel() { current = nil }
+
+    /// Take back the stroke under the pen, or else the last change. True if there was one.
+    @discardableResult
+    public mutating func undo() -> Bool {
+        if current != nil {
+            current = nil
+            return true
+        }
+        guard let before = past.popLast() else { return false }
+        future.append(strokes)
+        strokes = before
+        return true
+    }
+
+    /// Take back the last undo. True if there was one.
+    @discardableResult
+    public mutating func redo() -> Bool {
+        guard current == nil, let after = future.popLast() else { return false }
+        past.append(strokes)
+        strokes = after
+        return true
+    }
+
+    /// Remove all strokes. True if there were any.
+    @discardableResult
+    public mutating func clear() -> Bool {
+        guard !isEmpty else { return false }
+        end()
+        change(to: [])
+        return true
+    }
+
+    /// A new character: no strokes, nothing to undo.
+    public mutating func reset() { self = DrawingEditor() }
+
+    /// All strokes on a canvas of this size. Throws `DrawingError` for a canvas without size.
+    public func drawing(width: Double, height: Double, pen: Double = Drawing.pen) throws -> Drawing {
+        try Drawing(width: width, height: height, strokes: all, pen: pen)
+    }
+
+    /// Bring everything, undone strokes too, from one size of the canvas to another: scaled to fit and centred.
+    public mutating func scale(fromWidth: Double, height: Double, toWidth: Double, height newHeight: Double) {
+        let k = min(toWidth / fromWidth, newHeight / height)
+        let right = (toWidth - fromWidth * k) / 2
+        let down = (newHeight - height * k) / 2
+        let moved = { (strokes: [Stroke]) in strokes.map { $0.mapped({ $0 * k + right }, { $0 * k + down }) } }
+        strokes = moved(strokes)
+        current = current.map { moved([$0])[0] }
+        past = past.map(moved)
+        future = future.map(moved)
+    }
+
+    private mutating func change(to new: [Stroke]) {
+        past.append(strokes)
+        future = []
+        strokes = new
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+
+/// What is remembered of one character.
+public struct Card: Equatable, Sendable, Codable {
+    /// 1–5.
+    public var box: Int
+    /// The day on which it is asked again, as `Deck.day` counts.
+    public var due: Int
+    public var right: Int
+    public var missed: Int
+}
+
+/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972): what is right moves on a box, what is
+/// missed goes back to the first.
+public struct Deck: Equatable, Sendable, Codable {
+    /// Days after which a character of each box is due.
+    public static let days = [0, 1, 3, 7, 21]
+
+    public private(set) var cards: [String: Card] = [:]
+
+    public init() {}
+
+    /// Days since 1970 in the calendar's time zone: a new day begins at midnight where the user is.
+    public static func day(of date: Date, in calendar: Calendar) -> Int {
+        Int(
+            ((date.timeIntervalSince1970 + Double(calendar.timeZone.secondsFromGMT(for: date))) / 86_400).rounded(.down)
+        )
+    }
+
+    public mutating func record(_ character: String, right: Bool, today: Int) {
+        var card = cards[character] ?? Card(box: 1, due: today, right: 0, missed: 0)
+        card.box = right ? min(card.box + 1, Self.days.count) : 1
+        card.due = today + Self.days[card.box - 1]
+        card.right += right ? 1 : 0
+        card.missed += right ? 0 : 1
+        cards[character] = card
+    }
+
+    /// The character to ask next, of `characters` in the order in which they are learnt: the one that is due longest,
+    /// then one that was never asked. Not `last`, unless there is no other. Nil where nothing is due and none is new.
+    public func next(of characters: [String], today: Int, after last: String? = nil) -> String? {
+        let due = characters.enumerated()
+            .compactMap { place, character in cards[character].map { ($0.due, place, character) } }
+            .filter { $0.0 <= today }
+            .sorted { ($0.0, $0.1) < ($1.0, $1.1) }
+            .map(\.2)
+        let waiting = due + characters.filter { cards[$0] == nil }
+        return waiting.first { $0 != last } ?? waiting.first
+    }
+
+    /// How many of `characters` are due today, those that were never asked not counted.
+    public func dueCount(of characters: [String], today: Int) -> Int {
+        characters.filter { cards[$0].map { $0.due <= today } ?? false }.count
+    }
+}

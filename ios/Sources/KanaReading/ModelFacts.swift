@@ -1,0 +1,76 @@
+import Foundation
+
+/// What a package says of itself: its labels and when its answer is none. The app has no such number of its own.
+public struct ModelFacts: Equatable, Sendable {
+    /// One for each class in order; the last is `noCharacter`.
+    public let labels: [String]
+    /// The label that stands for no character: a blank, nearly blank or filled picture.
+    public let noCharacter: String
+    /// The probability under which an answer should not be trusted, 0–1.
+    public let threshold: Double
+
+    /// The characters that the model can read, in order.
+    public var characters: [String] { labels.filter { $0 != noCharacter } }
+
+    /// Throws `ModelFactsError` for doubled labels, a missing "no character", or a threshold outside of 0–1.
+    public init(labels: [String], noCharacter: String, threshold: Double) throws {
+        guard labels.count >= 2, Set(labels).count == labels.count else {
+            throw ModelFactsError("labels", expected: "two or more different labels", found: "\(labels.count)")
+        }
+        guard labels.last == noCharacter else {
+            throw ModelFactsError("labels", expected: "\(noCharacter) as the last", found: labels.last ?? "none")
+        }
+        guard (0...1).contains(threshold) else {
+            throw ModelFactsError("threshold", expected: "0 to 1", found: "\(threshold)")
+        }
+        self.labels = labels
+        self.noCharacter = noCharacter
+        self.threshold = threshold
+    }
+
+    /// From the metadata that the package itself carries (`MLModelMetadataKey.creatorDefinedKey`).
+    public init(metadata: [String: String]) throws {
+        func text(_ key: String) throws -> String {
+            guard let found = metadata[key] else {
+                throw ModelFactsError(
+                    "metadata", expected: "the key \(key)", found: metadata.keys.sorted().joined(separator: ", "))
+            }
+            return found
+        }
+        let noCharacter = try text("no_character_label")
+        let written = try text("threshold")
+        guard let threshold = Double(written) else {
+            throw ModelFactsError("threshold", expected: "a number", found: written)
+        }
+        // One label is one code point: が is U+304C, never か with a mark.
+        let characters = try text("charset").unicodeScalars.map { String($0) }
+        try self.init(labels: characters + [noCharacter], noCharacter: noCharacter, threshold: threshold)
+    }
+
+    /// From the text of the package's `labels.json`.
+    public init(labelsJSON: Data) throws {
+        struct File: Decodable {
+            let labels: [String]
+            let noCharacter: Int
+            let threshold: Double
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let file = try decoder.decode(File.self, from: labelsJSON)
+        guard file.labels.indices.contains(file.noCharacter) else {
+            throw ModelFactsError(
+                "no_character", expected: "an index into \(file.labels.count) labels", found: "\(file.noCharacter)")
+        }
+        try self.init(
+            labels: file.labels, noCharacter: file.labels[file.noCharacter], threshold: file.threshold)
+    }
+}
+
+/// A package that does not say what it should.
+public struct ModelFactsError: Error, Equatable, CustomStringConvertible {
+    public let description: String
+
+    init(_ what: String, expected: String, found: String) {
+        description = "model: \(what): expected \(expected), found \(found); export the package again"
+    }
+}

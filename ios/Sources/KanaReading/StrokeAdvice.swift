@@ -1,0 +1,90 @@
+import KanaInk
+
+/// Advice on the number, order and direction of strokes. It never decides whether a character is right.
+public enum StrokeAdvice: Equatable, Sendable {
+    /// Another number of strokes than usual.
+    case count(drawn: Int, usual: Int)
+    /// The drawn stroke of this number (from 1) is usually written as the other.
+    case order(drawn: Int, usual: Int)
+    /// The stroke of this number (from 1) is usually drawn from its other end.
+    case direction(stroke: Int)
+
+    /// What could be said of a drawing; empty where it is written as usual.
+    ///
+    /// Each drawn stroke is given one of the template's so that the sum of the distances between their begins, middles
+    /// and ends is least, whichever end they are drawn from. Both are first brought to the same box.
+    public static func advice(on drawing: Drawing, usual template: [[Point]]) -> [StrokeAdvice] {
+        let drawn = drawing.strokes.filter { $0.count > 0 }.map { stroke in
+            zip(stroke.x, stroke.y).map { Point(x: $0, y: $1) }
+        }
+        let usual = template.filter { !$0.isEmpty }
+        guard drawn.count == usual.count else { return [.count(drawn: drawn.count, usual: usual.count)] }
+        // 8! orders are the most that are tried; no kana has more than six strokes.
+        guard !drawn.isEmpty, drawn.count <= 8 else { return [] }
+        let mine = boxed(drawn).map(ends)
+        let theirs = boxed(usual).map(ends)
+        let costs = mine.map { a in theirs.map { min(distance(a, $0), distance(a, $0.reversed())) } }
+        let order = cheapest(costs)
+        var found: [StrokeAdvice] = []
+        for (k, usualPlace) in order.enumerated() where usualPlace != k {
+            found.append(.order(drawn: k + 1, usual: usualPlace + 1))
+        }
+        for (k, usualPlace) in order.enumerated() {
+            let straight = distance(mine[k], theirs[usualPlace])
+            let reversed = distance(mine[k], theirs[usualPlace].reversed())
+            // A closed stroke or a dot has no clear direction.
+            if reversed < straight - 0.15 { found.append(.direction(stroke: k + 1)) }
+        }
+        return found
+    }
+
+    /// The order with the least sum of costs; of equal ones the first.
+    static func cheapest(_ costs: [[Double]]) -> [Int] {
+        var best = Array(costs.indices)
+        var least = Double.infinity
+        func go(_ chosen: [Int], _ sum: Double) {
+            if sum >= least { return }
+            if chosen.count == costs.count {
+                best = chosen
+                least = sum
+                return
+            }
+            for k in costs.indices where !chosen.contains(k) { go(chosen + [k], sum + costs[chosen.count][k]) }
+        }
+        go([], 0)
+        return best
+    }
+
+    /// Begin, middle of the way, end.
+    private static func ends(_ stroke: [Point]) -> [Point] {
+        var lengths = [0.0]
+        for (a, b) in zip(stroke, stroke.dropFirst()) {
+            lengths.append(
+                lengths[lengths.count - 1] + ((b.x - a.x) * (b.x - a.x) + (b.y - a.y) * (b.y - a.y)).squareRoot())
+        }
+        let half = lengths[lengths.count - 1] / 2
+        let middle = lengths.firstIndex { $0 >= half } ?? 0
+        return [stroke[0], stroke[middle], stroke[stroke.count - 1]]
+    }
+
+    private static func distance(_ a: [Point], _ b: [Point]) -> Double {
+        zip(a, b).reduce(0) { sum, pair in
+            let dx = pair.0.x - pair.1.x
+            let dy = pair.0.y - pair.1.y
+            return sum + (dx * dx + dy * dy).squareRoot()
+        }
+    }
+
+    /// Centred, with the longer side of all points' box at 1.
+    private static func boxed(_ strokes: [[Point]]) -> [[Point]] {
+        let x = strokes.flatMap { $0.map(\.x) }
+        let y = strokes.flatMap { $0.map(\.y) }
+        guard let left = x.min(), let right = x.max(), let top = y.min(), let bottom = y.max() else { return strokes }
+        let longest = max(right - left, bottom - top, 1e-9)
+        return strokes.map { stroke in
+            stroke.map {
+                Point(x: ($0.x - (left + right) / 2) / longest, y: ($0.y - (top + bottom) / 2) / longest)
+            }
+        }
+    }
+}

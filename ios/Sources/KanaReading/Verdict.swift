@@ -1,0 +1,107 @@
+/// A label and its probability, 0–1.
+public struct Answer: Equatable, Sendable, Identifiable, Codable {
+    public let label: String
+    public let probability: Double
+
+    public var id: String { label }
+
+    public init(label: String, probability: Double) {
+        self.label = label
+        self.probability = probability
+    }
+}
+
+/// What the app says of a picture.
+public enum Verdict: Equatable, Sendable {
+    /// No character: nothing drawn yet, a speck, a filled canvas.
+    case nothing
+    /// The likeliest is under the package's threshold; the candidates, likeliest first.
+    case unsure([Answer])
+    /// The candidates, likeliest first; the first is the answer.
+    case read([Answer])
+
+    /// How many candidates are shown.
+    public static let most = 5
+
+    public var candidates: [Answer] {
+        switch self {
+        case .nothing: return []
+        case .unsure(let answers), .read(let answers): return answers
+        }
+    }
+
+    /// The character that was read, nil where none was.
+    public var character: String? {
+        guard case .read(let answers) = self else { return nil }
+        return answers.first?.label
+    }
+
+    /// From the probabilities that the model gives (`classLabel_probs`).
+    ///
+    /// Where "no character" is the likeliest of all labels there is none. Else only the characters of `script` compete,
+    /// with "no character": their probabilities are scaled to sum to one. A hiragana and a katakana of the same shape
+    /// (へ, ヘ) are one candidate with both their probabilities.
+    ///
+    /// Throws `VerdictError` where labels or probabilities are not what the package promises.
+    public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .kana) throws {
+        guard Set(probabilities.keys) == Set(facts.labels) else {
+            throw VerdictError.otherLabels(
+                missing: facts.labels.filter { probabilities[$0] == nil },
+                unknown: probabilities.keys.filter { !facts.labels.contains($0) }.sorted())
+        }
+        guard probabilities.values.allSatisfy({ (0...1.001).contains($0) }) else { throw VerdictError.noProbability }
+        let none = probabilities[facts.noCharacter] ?? 0
+        if probabilities.allSatisfy({ $0.value <= none }) {
+            self = .nothing
+            return
+        }
+        var answers: [Answer] = []
+        var merged: Set<String> = []
+        for label in facts.characters where script.holds(label) && !merged.contains(label) {
+            var probability = probabilities[label] ?? 0
+            if let twin = Script.sameShape[label], script.holds(twin), let other = probabilities[twin] {
+                probability += other
+                merged.insert(twin)
+            }
+            answers.append(Answer(label: label, probability: probability))
+        }
+        let sum = answers.reduce(none) { $0 + $1.probability }
+        guard sum > 0, !answers.isEmpty else {
+            self = .nothing
+            return
+        }
+        // The order of the labels decides between equals, so that the same picture gives the same buttons.
+        let order = answers.enumerated().sorted {
+            ($0.element.probability, $1.offset) > ($1.element.probability, $0.offset)
+        }
+        let best = order.prefix(Self.most).map {
+            Answer(label: $0.element.label, probability: $0.element.probability / sum)
+        }
+        self = best[0].probability < facts.threshold ? .unsure(best) : .read(best)
+    }
+}
+
+/// An answer that is not what the package promises.
+public enum VerdictError: Error, Equatable {
+    case otherLabels(missing: [String], unknown: [String])
+    /// A number that is not between 0 and 1, or not finite.
+    case noProbability
+}
+
+/// A probability in a word. The package's probabilities are calibrated: of the answers given with 0.9, about nine in
+/// ten are right. Whether an answer is given at all is the package's threshold alone.
+public enum Confidence: String, CaseIterable, Sendable {
+    case almostCertain
+    case likely
+    case possible
+    case unlikely
+
+    public init(_ probability: Double) {
+        switch probability {
+        case 0.95...: self = .almostCertain
+        case 0.5...: self = .likely
+        case 0.1...: self = .possible
+        default: self = .unlikely
+        }
+    }
+}

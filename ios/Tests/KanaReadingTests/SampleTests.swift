@@ -1,0 +1,95 @@
+import Foundation
+import KanaInk
+import Testing
+
+@testable import KanaReading
+
+private func sample(_ id: String, _ label: String = "ぬ") throws -> Sample {
+    let drawing = try Drawing(width: 300, height: 300, strokes: [Stroke([Point(x: 10, y: 20, time: 5)])])
+    return Sample(
+        id: id, drawing: drawing, label: label, answer: "め", date: Date(timeIntervalSince1970: 0), device: .touch,
+        app: "Kana 1.0")
+}
+
+private func temporary(_ name: String) -> URL {
+    FileManager.default.temporaryDirectory.appendingPathComponent("kana-\(UUID().uuidString)/\(name)")
+}
+
+@Suite struct SampleTests {
+    @Test func aLineIsWhatPythonReads() throws {
+        let line = String(decoding: try SampleStore.line(sample("A-1")), as: UTF8.self)
+        #expect(
+            line
+                == #"{"answer":"め","app":"Kana 1.0","device":"touch","format":1,"height":300,"id":"A-1","label":"ぬ","pen":0.05,"strokes":[{"time":[5],"x":[10],"y":[20]}],"time":"1970-01-01T00:00:00Z","width":300}"#
+        )
+    }
+
+    @Test func keptDeletedAndGone() throws {
+        let store = SampleStore(file: temporary("samples.jsonl"))
+        #expect(try store.samples().isEmpty)
+        for id in ["a", "b", "c"] { try store.keep(sample(id)) }
+        #expect(try store.samples().map(\.id) == ["a", "b", "c"])
+        #expect(try store.samples()[0] == sample("a"))
+        try store.delete(["b"])
+        #expect(try store.samples().map(\.id) == ["a", "c"])
+        try store.deleteAll()
+        #expect(!FileManager.default.fileExists(atPath: store.file.path))
+        try store.deleteAll()
+    }
+
+    @Test func aLineOfAnotherVersionStaysInTheFile() throws {
+        let store = SampleStore(file: temporary("samples.jsonl"))
+        try store.keep(sample("a"))
+        let other = #"{"format":2,"id":"x"}"#
+        try Data(String(contentsOf: store.file, encoding: .utf8).appending(other + "\n").utf8).write(to: store.file)
+        try store.keep(sample("b"))
+        try store.delete(["a"])
+        #expect(try store.samples().map(\.id) == ["b"])
+        #expect(try String(contentsOf: store.file, encoding: .utf8).contains(other))
+    }
+
+    @Test func aRunningNumberIsAValidName() throws {
+        let id = try Sample(drawing: Drawing(width: 1, height: 1, strokes: []), label: "", answer: "", date: Date()).id
+        #expect(id.count == 36 && id.allSatisfy { $0 == "-" || $0.isHexDigit })
+    }
+}
+
+@Suite struct SettingsTests {
+    @Test func nothingIsKeptUntilAsked() { #expect(!Settings().keepsSamples) }
+
+    @Test func anOlderFileTakesDefaults() throws {
+        let older = try JSONDecoder().decode(Settings.self, from: Data(#"{"isLeftHanded":true}"#.utf8))
+        var expected = Settings()
+        expected.isLeftHanded = true
+        #expect(older == expected)
+    }
+
+    @Test func savedAndLoaded() throws {
+        let file = JSONFile<Settings>(file: temporary("settings.json"))
+        #expect(file.load() == nil)
+        var settings = Settings()
+        settings.script = .katakana
+        settings.mode = .trace
+        try file.save(settings)
+        #expect(file.load() == settings)
+        try Data("{".utf8).write(to: file.file)
+        #expect(file.load() == nil)
+    }
+}
+
+@Suite struct WordingTests {
+    @Test func whatIsTold() throws {
+        let answer = Answer(label: "ぬ", probability: 0.97)
+        #expect(answer.wording == .phrase(.readAs, [.verbatim("ぬ"), .phrase(.almostCertain, [])]))
+        #expect(Verdict.read([answer]).wording(isEmpty: false) == answer.wording)
+        #expect(Verdict.unsure([answer]).wording(isEmpty: false) == .phrase(.cannotRead, []))
+        #expect(Verdict.nothing.wording(isEmpty: true) == .phrase(.nothingDrawn, []))
+        #expect(Verdict.nothing.wording(isEmpty: false) == .phrase(.noCharacter, []))
+        var task = PracticeTask(kana: Kana(character: "ぬ", script: .hiragana, sound: "nu"), mode: .sound)
+        #expect(task.told == nil)
+        task.attempt(.read([Answer(label: "め", probability: 1)]))
+        task.attempt(.read([Answer(label: "め", probability: 1)]))
+        #expect(task.told == .phrase(.missed, "め", "ぬ"))
+        #expect(StrokeAdvice.count(drawn: 3, usual: 2).wording == .phrase(.adviceCount, "3", "2"))
+    }
+}

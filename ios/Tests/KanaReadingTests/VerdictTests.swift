@@ -1,0 +1,117 @@
+import Foundation
+import Testing
+
+@testable import KanaReading
+
+private func facts(_ labels: [String] = ["あ", "っ", "つ", "へ", "ヘ", "ア"], threshold: Double = 0.5) throws -> ModelFacts {
+    try ModelFacts(labels: labels + ["no character"], noCharacter: "no character", threshold: threshold)
+}
+
+private func spread(_ given: [String: Double], over facts: ModelFacts) -> [String: Double] {
+    Dictionary(uniqueKeysWithValues: facts.labels.map { ($0, given[$0] ?? 0) })
+}
+
+@Suite struct FactsTests {
+    @Test func metadataOfThePackage() throws {
+        let found = try ModelFacts(metadata: [
+            "charset": "あがっ", "no_character_label": "no character", "threshold": "0.5403", "precision": "float16",
+        ])
+        #expect(found.labels == ["あ", "が", "っ", "no character"])
+        #expect(found.threshold == 0.5403)
+    }
+
+    @Test func labelsFile() throws {
+        let text = #"{"labels": ["あ", "い", "no character"], "no_character": 2, "threshold": 0.54, "charset": "x"}"#
+        let found = try ModelFacts(labelsJSON: Data(text.utf8))
+        #expect(found.characters == ["あ", "い"] && found.noCharacter == "no character" && found.threshold == 0.54)
+    }
+
+    @Test func whatIsMissingOrOddIsTold() {
+        let whole = ["charset": "あい", "no_character_label": "no character", "threshold": "0.5"]
+        for (key, value) in [
+            ("charset", nil), ("threshold", nil), ("no_character_label", nil), ("threshold", "high"),
+            ("threshold", "nan"), ("threshold", "1.5"), ("charset", "ああ"), ("charset", ""),
+        ] as [(String, String?)] {
+            var metadata = whole
+            metadata[key] = value
+            #expect(throws: ModelFactsError.self, "\(key) \(value ?? "missing")") { try ModelFacts(metadata: metadata) }
+        }
+        #expect(throws: ModelFactsError.self) {
+            try ModelFacts(labelsJSON: Data(#"{"labels": ["あ", "い"], "no_character": 5, "threshold": 0.5}"#.utf8))
+        }
+    }
+}
+
+@Suite struct VerdictTests {
+    @Test func theThresholdIsThePackages() throws {
+        for threshold in [0.3, 0.9] {
+            let facts = try facts(threshold: threshold)
+            let verdict = try Verdict(probabilities: spread(["あ": 0.6, "つ": 0.4], over: facts), facts: facts)
+            #expect(verdict.character == (threshold < 0.6 ? "あ" : nil))
+            #expect(verdict.candidates.map(\.label).prefix(2) == ["あ", "つ"])
+            #expect(verdict.candidates.count == Verdict.most)
+        }
+    }
+
+    @Test func noCharacterIsNothing() throws {
+        let facts = try facts()
+        #expect(try Verdict(probabilities: spread(["no character": 1], over: facts), facts: facts) == .nothing)
+    }
+
+    @Test func onlyTheScriptCompetes() throws {
+        let facts = try facts()
+        let given = spread(["ア": 0.7, "あ": 0.2, "no character": 0.1], over: facts)
+        #expect(try Verdict(probabilities: given, facts: facts).character == "ア")
+        let hiragana = try Verdict(probabilities: given, facts: facts, script: .hiragana)
+        #expect(hiragana.character == "あ")
+        #expect(abs(hiragana.candidates[0].probability - 2.0 / 3) < 1e-12)
+        #expect(!hiragana.candidates.contains { $0.label == "ア" })
+        let only = try Verdict(probabilities: spread(["あ": 1], over: facts), facts: facts, script: .katakana)
+        #expect(only == .nothing)
+    }
+
+    @Test func oneShapeIsOneCandidate() throws {
+        let facts = try facts()
+        let given = spread(["へ": 0.4, "ヘ": 0.45, "あ": 0.15], over: facts)
+        let verdict = try Verdict(probabilities: given, facts: facts)
+        #expect(verdict.character == "へ" && abs(verdict.candidates[0].probability - 0.85) < 1e-12)
+        #expect(!verdict.candidates.contains { $0.label == "ヘ" })
+        #expect(try Verdict(probabilities: given, facts: facts, script: .katakana).character == "ヘ")
+    }
+
+    @Test func equalsKeepTheOrderOfTheLabels() throws {
+        let facts = try facts(threshold: 0.1)
+        let given = spread(["つ": 0.5, "っ": 0.5], over: facts)
+        for _ in 0..<20 {
+            #expect(try Verdict(probabilities: given, facts: facts).candidates.prefix(2).map(\.label) == ["っ", "つ"])
+        }
+    }
+
+    @Test func otherLabelsAndOddNumbersAreErrors() throws {
+        let facts = try facts()
+        var given = spread(["あ": 1], over: facts)
+        given["い"] = given.removeValue(forKey: "つ")
+        #expect(throws: VerdictError.otherLabels(missing: ["つ"], unknown: ["い"])) {
+            try Verdict(probabilities: given, facts: facts)
+        }
+        for odd in [Double.nan, -0.1, 2, .infinity] {
+            #expect(throws: VerdictError.noProbability) {
+                try Verdict(probabilities: spread(["あ": odd], over: facts), facts: facts)
+            }
+        }
+    }
+
+    @Test func confidenceInWords() {
+        #expect(
+            [1, 0.95, 0.9, 0.5, 0.49, 0.1, 0.05, 0].map { Confidence($0) } == [
+                .almostCertain, .almostCertain, .likely, .likely, .possible, .possible, .unlikely, .unlikely,
+            ])
+    }
+
+    @Test func sizeAlone() {
+        #expect(Script.differInSizeAlone("っ", "つ") && Script.differInSizeAlone("ヨ", "ョ"))
+        #expect(!Script.differInSizeAlone("つ", "つ") && !Script.differInSizeAlone("つ", "し"))
+        #expect(!Script.differInSizeAlone("ツ", "つ"))
+        #expect(Script.large.count == 22)
+    }
+}

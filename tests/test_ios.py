@@ -1,0 +1,113 @@
+"""The app on Linux: Swift builds, passes its tests and its lint, and draws as Python does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastetl.ink import Drawing, Stroke, rasterize
+from fastetl.pictures import read_picture
+from fastetl.practice import BOX, practice
+from fastetl.samples import Sample
+from tests import golden_drawings
+
+ROOT = Path(__file__).parent.parent
+IOS = ROOT / "ios"
+SOURCES = ("Package.swift", "Sources", "Tests", "App", "Stubs")
+PLACES = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
+
+
+def _swift() -> str | None:
+    path = os.pathsep.join([os.environ.get("PATH", ""), *(str(Path(place).expanduser()) for place in PLACES)])
+    return shutil.which(os.environ.get("SWIFT", "swift"), path=path)
+
+
+SWIFT = _swift()
+pytestmark = pytest.mark.skipif(SWIFT is None, reason="Swift 6 is not installed: the app was not checked")
+
+
+def run(*words: str | Path, feed: str = "") -> str:
+    """Run a tool of the Swift toolchain in the app's folder; fails with what it said."""
+    assert SWIFT is not None
+    tool = Path(SWIFT).parent / words[0]
+    done = subprocess.run(
+        [tool, *words[1:]], cwd=IOS, input=feed, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """Everything built once, for debugging; the folder of what was built."""
+    said = run("swift", "build", "--build-tests")
+    assert "warning:" not in said, said
+    return Path(run("swift", "build", "--show-bin-path").strip())
+
+
+def draw(built: Path, drawings: list[Drawing], out: Path, kind: str = "pgm") -> NDArray[np.uint8]:
+    """uint8 (N, 128, 128): the drawings as `kana-raster` makes pictures of them, all in one process."""
+    out.mkdir()
+    feed = "".join(json.dumps(drawing.as_dict()) + "\n" for drawing in drawings)
+    subprocess.run([built / "kana-raster", out, kind], input=feed, text=True, check=True, timeout=120)
+    files = sorted(out.iterdir())
+    assert [file.name for file in files] == [f"{k:04d}.{kind}" for k in range(len(drawings))]
+    if kind == "png":
+        return np.stack([read_picture(file) for file in files])
+    return np.stack([np.frombuffer(file.read_bytes()[-(128**2) :], np.uint8).reshape(128, 128) for file in files])
+
+
+def kana_drawings() -> dict[str, Drawing]:
+    """Every kana of the practice file, in KanjiVG's strokes."""
+    table = {}
+    for entry in practice()["kana"]:
+        strokes = tuple(Stroke(tuple(flat[::2]), tuple(flat[1::2])) for flat in entry["strokes"])
+        table[entry["character"]] = Drawing(BOX, BOX, strokes)
+    return table
+
+
+def test_swift_passes_its_own_tests(built: Path) -> None:
+    said = run("swift", "test", "--skip-build")
+    counted = re.search(r"Test run with (\d+) tests .*passed", said)
+    assert counted is not None, said
+    assert int(counted[1]) >= 60, said
+
+
+def test_swift_is_formatted() -> None:
+    run("swift", "format", "lint", "--strict", "--recursive", *(name for name in SOURCES if (IOS / name).exists()))
+
+
+def test_swift_draws_as_python_does(built: Path, tmp_path: Path) -> None:
+    drawings = [*golden_drawings.drawings().values(), *kana_drawings().values()]
+    python = np.stack([rasterize(drawing) for drawing in drawings]).astype(int)
+    for kind in ("pgm", "png"):
+        swift = draw(built, drawings, tmp_path / kind, kind)
+        apart = np.abs(swift - python).max((1, 2))
+        assert apart.max() <= 1, f"{kind}: {apart}"
+
+
+def test_a_line_that_is_no_drawing_is_one_line(built: Path, tmp_path: Path) -> None:
+    for line in ("{", '{"width": 0, "height": 1, "strokes": []}', '{"width": 1, "height": 1, "strokes": 3}'):
+        done = subprocess.run(
+            [built / "kana-raster", tmp_path], input=line + "\n", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("kana-raster: line 1: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_fastetl_reads_the_lines_that_the_app_keeps() -> None:
+    """The line is the one that Swift's test compares with, character by character."""
+    text = (IOS / "Tests/KanaReadingTests/SampleTests.swift").read_text(encoding="utf-8")
+    (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
+    sample = Sample.from_line(line)
+    assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")
+    assert sample.drawing.strokes[0].x == (10,)
