@@ -83,15 +83,15 @@ class Charset:
 
     def __post_init__(self) -> None:
         if not self.characters:
-            raise FastetlError(f"charset {self.name!r} is empty. Give at least two characters")
+            raise FastetlError(f"charset {self.name!r} is empty", expected="characters", do="list some")
         if len(set(self.characters)) != len(self.characters):
             twice = sorted(c for c, count in Counter(self.characters).items() if count > 1)
-            raise FastetlError(f"charset {self.name!r} lists {''.join(twice)!r} more than once. List each once")
+            raise FastetlError(f"charset {self.name!r} lists {''.join(twice)!r} more than once", do="list each once")
         if any(len(c) != 1 for c in self.characters):
-            raise FastetlError(f"charset {self.name!r}: every entry must be a single character")
+            raise FastetlError(f"charset {self.name!r}: every entry must be a single character", do="split the others")
         unseen = [c for c in self.characters if unicodedata.category(c) in ("Cc", "Cf", "Cs")]
         if unseen:
-            raise FastetlError(f"charset {self.name!r} has U+{ord(unseen[0]):04X}, which nobody writes. Remove it")
+            raise FastetlError(f"charset {self.name!r} has U+{ord(unseen[0]):04X}, which nobody writes", do="remove it")
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -180,7 +180,7 @@ def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
         codes = sorted({c for c in found if name == "all" or is_kanji(c)})
         characters = tuple(c for c in map(jis_to_char, codes) if c is not None)
         if not characters:
-            raise FastetlError(f"charset {name!r}: the data hold no such characters. Choose another `charset`")
+            raise FastetlError(f"charset {name!r}: the data hold no such characters", do="choose another `charset`")
         return Charset(name, characters)
     path = Path(name)
     if not path.is_file():

@@ -200,7 +200,7 @@ class Dataset:
             )
         if by == "group":
             if len(self.groups) and int(self.groups.min()) < 0:
-                raise FastetlError(f"{self.name}: the groups are not known. Split by sample")
+                raise FastetlError(f"{self.name}: the groups are not known", do="split by sample")
             groups, group = np.unique(self.groups, return_inverse=True)
             count = len(groups)
         else:
@@ -208,7 +208,9 @@ class Dataset:
             count = len(self)
         n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
         if n_valid + n_test >= count:
-            raise FastetlError(f"{self.name}: {count} {by}s are too few for valid {valid} and test {test}. Add {by}s")
+            raise FastetlError(
+                f"{self.name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s"
+            )
         order = np.random.default_rng([seed, count]).permutation(count)
         part = np.zeros(count, np.int8)
         part[order[:n_test]] = 2

@@ -150,7 +150,7 @@ class Preprocessing:
             values.setdefault("polarity", "mean")
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
-            raise FastetlError(f"preprocessing: keys {odd} are unknown. Use the version that wrote them")
+            raise FastetlError("preprocessing: unknown keys", found=odd, do="use the version that wrote them")
         return cls(**values)
 
 

@@ -63,7 +63,7 @@ class Evaluate(Command):
         """Print the table and write the report."""
         run = open_run(self.run_path)
         if not self.sets:
-            raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
+            raise FastetlError("evaluate: no set given", do="name datasets or .npz files of labelled pictures")
         report = self.report or self.run_path / "report"
         check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]

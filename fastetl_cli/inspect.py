@@ -36,7 +36,7 @@ class Inspect(Command):
     def run(self) -> int:
         """Print one row a file."""
         if not self.paths:
-            raise FastetlError("inspect: no path given. Name ETL files or folders of them")
+            raise FastetlError("inspect: no path given", do="name ETL files or folders of them")
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         if self.json:

@@ -37,7 +37,7 @@ class Recognize(Command):
         recognizer = open_recognizer(self.out)
         paths = _pictures(self.images)
         if not paths:
-            raise FastetlError("no picture given. Name a picture or a folder of pictures")
+            raise FastetlError("no picture given", do="name a picture or a folder of pictures")
         pictures, read, faults = [], [], []
         for path in paths:
             try:

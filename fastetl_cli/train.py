@@ -25,7 +25,9 @@ def _weighted(text: str) -> tuple[Dataset, float]:
     try:
         return open_dataset(path), float(weight)
     except ValueError as error:
-        raise FastetlError(f"--also {text}: expected DATASET or DATASET=WEIGHT. Check the weight") from error
+        raise FastetlError(
+            f"`also` {text} has no weight that is a number", expected="DATASET or DATASET=WEIGHT", do="check `also`"
+        ) from error
 
 
 def _line(entry: Epoch, epochs: int) -> str:

@@ -130,11 +130,11 @@ class TrainConfig:
             values.setdefault("optimizer", "adamw")
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
-            raise ModelError(f"training configuration: keys {odd} are unknown. Use the version that trained it")
+            raise ModelError("training configuration: unknown keys", found=odd, do="use the version that trained it")
         try:
             augmentation = Augmentation(**values.get("augmentation", {}))
         except TypeError as error:
             raise ModelError(
-                f"training configuration: augmentation: {error}. Use the version that trained it"
+                "training configuration: unknown augmentation", found=error, do="use the version that trained it"
             ) from error
         return cls(**{**values, "augmentation": augmentation})

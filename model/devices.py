@@ -28,12 +28,16 @@ def join(coordinator: str, processes: int, process: int) -> None:
     coordinator: host and port of process 0, where it listens. Raises ModelError if they do not find each other.
     """
     if not 0 <= process < processes:
-        raise ModelError(f"there is no process {process} of {processes}. Count from 0")
+        raise ModelError(
+            f"there is no process {process} of {processes}", expected=f"0 to {processes - 1}", do="check `process`"
+        )
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except (RuntimeError, ValueError) as error:
         found = str(error).splitlines()[0]
-        raise ModelError(f"cannot join {coordinator} as process {process} of {processes}: {found}") from error
+        raise ModelError(
+            f"cannot join {coordinator} as process {process} of {processes}", found=found, do="check `coordinator`"
+        ) from error
 
 
 def is_first() -> bool:
@@ -66,7 +70,11 @@ def shard(array: NDArray[Any]) -> jax.Array:
     """An array with the batch as first axis, each device getting its share. Raises ModelError if it does not divide."""
     count = jax.device_count()
     if len(array) % count:
-        raise ModelError(f"a batch of {len(array)} cannot be shared by {count} devices. Choose a multiple of {count}")
+        raise ModelError(
+            f"a batch of {len(array)} cannot be shared by {count} devices",
+            expected=f"a multiple of {count}",
+            do="check `batch_size`",
+        )
     return _put(array, _placement("batch"))
 
 

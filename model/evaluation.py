@@ -166,7 +166,9 @@ def _part(run: Run, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], 
 
 def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
     if not len(dataset):
-        raise ModelError(f"{dataset.name}: nothing to evaluate; expected at least one picture. Choose another set")
+        raise ModelError(
+            f"{dataset.name}: nothing to evaluate", expected="at least one picture", do="choose another set"
+        )
     if dataset.charset.characters != run.charset.characters:
         raise ModelError(
             f"{dataset.name}: charset {dataset.charset.name} ({len(dataset.charset)}); expected the run's,"

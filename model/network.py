@@ -134,7 +134,9 @@ class NetworkConfig:
             layers = [_SPECS[v["layer"]](**{k: x for k, x in v.items() if k != "layer"}) for v in values["layers"]]
             return cls(values["name"], tuple(layers))
         except (KeyError, TypeError) as error:
-            raise ModelError(f"network: unknown layer or key: {error}. Use the version that trained it") from error
+            raise ModelError(
+                "network: unknown layer or key", found=error, do="use the version that trained it"
+            ) from error
 
 
 def _convs(*features: int) -> tuple[LayerSpec, ...]:
@@ -185,7 +187,9 @@ NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABL
 def named_network(name: str) -> NetworkConfig:
     """Raises ModelError, listing the names, for one that is not in the table."""
     if name not in NETWORKS:
-        raise ModelError(f"no network {name!r}; expected one of {', '.join(NETWORKS)}. Check `network`")
+        raise ModelError(
+            f"no network {name!r}", expected=f"one of {', '.join(NETWORKS)}", do="check `network`", also=ValueError
+        )
     return NETWORKS[name]
 
 
@@ -261,7 +265,7 @@ def _max_pool(x: jax.Array, n: int) -> jax.Array:
 def _check_order(spec: LayerSpec, flat: bool, at: str) -> None:
     """Raises ModelError for a layer of pictures behind Flatten or GlobalMean, or one of features before them."""
     if isinstance(spec, Dense | Place) != flat and not isinstance(spec, Norm | Relu | Dropout):
-        raise ModelError(f"{at}: no place for {spec}. Put Flatten or GlobalMean before Dense and Place")
+        raise ModelError(f"{at}: no place for {spec}", do="put Flatten or GlobalMean before Dense and Place")
 
 
 def _blocks(
@@ -301,6 +305,6 @@ def _blocks(
             case Place():
                 features += preprocessing.place
         if side < 1:
-            raise ModelError(f"network {name!r}, layer {k}: nothing is left of the frame after {spec}. Pool less")
+            raise ModelError(f"network {name!r}, layer {k}: nothing is left of the frame after {spec}", do="pool less")
         blocks.append(block)
     return blocks

@@ -130,8 +130,11 @@ class Run:
         side = self.preprocessing.size
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
             raise ModelError(
-                f"{self.path}: pictures must be uint8 (N, {side}, {side}); found {pictures.dtype} {pictures.shape}."
-                " Resize them as the preprocessing says"
+                f"pictures must be uint8 (N, {side}, {side})",
+                file=self.path,
+                found=f"{pictures.dtype} {pictures.shape}",
+                do="resize them as the preprocessing says",
+                also=ValueError,
             )
         return predict(self._logits, pictures)
 

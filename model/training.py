@@ -162,7 +162,9 @@ def _split(dataset: Dataset, config: TrainConfig) -> Split:
         return split
     writers = np.unique(dataset.groups[split.train])
     if config.writers > len(writers):
-        raise ModelError(f"{dataset.name}: {len(writers)} training writers; expected {config.writers}. Ask for fewer")
+        raise ModelError(
+            f"{dataset.name}: {len(writers)} training writers", expected=config.writers, do="check `writers`"
+        )
     chosen = np.random.default_rng([config.split_seed, len(writers)]).permutation(writers)[: config.writers]
     return dataclasses.replace(split, train=split.train[np.isin(dataset.groups[split.train], chosen)])
 
@@ -189,7 +191,7 @@ def _new_run(
     path: Path, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig, command: str
 ) -> tuple[Run, list[Split]]:
     if not mixture:
-        raise ModelError("train: no dataset. Give at least one")
+        raise ModelError("train: no dataset", do="give at least one")
     first = mixture[0][0]
     for dataset, _ in mixture[1:]:
         if dataset.charset.characters != first.charset.characters or dataset.preprocessing != first.preprocessing:

@@ -49,9 +49,17 @@ class SynthConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.files <= MOST:
-            raise FastetlError(f"files is {self.files}; expected 1 to {MOST}. Give fewer, or another seed for more")
+            raise FastetlError(
+                "files is out of range",
+                expected=f"1 to {MOST}",
+                found=self.files,
+                do="check `files`; another `seed` gives more writers",
+                also=ValueError,
+            )
         if self.seed < 0:
-            raise FastetlError(f"seed is {self.seed}; expected 0 or more. Give another")
+            raise FastetlError(
+                "seed is out of range", expected="0 or more", found=self.seed, do="check `seed`", also=ValueError
+            )
 
 
 def _records(style: WriterStyle, writer: int, rng: np.random.Generator) -> NDArray[Any]:
