@@ -13,7 +13,6 @@ from scipy import ndimage
 from fastetl.augmentation import Augmentation
 from fastetl.kernels.parameters import AFFINE, parameters
 from fastetl.kernels.philox import uniforms
-from fastetl.kernels.warp import NODE_STEPS, STEPS
 
 __all__ = [
     "FLAT",
@@ -52,8 +51,8 @@ def own_maps(indices: NDArray[np.int64], side: int, config: Augmentation = FLAT)
     warps = (np.deg2rad(config.rotation), config.zoom, config.aspect, config.shear, config.shift)
     affines, none = np.empty((len(indices), 2, 3), np.float32), np.empty((0, 4, 2, 4), np.float32)
     ranges, rest = np.array([*warps, 0, 0, 0, 0]), (np.empty(len(indices), np.int16), np.empty(len(indices), np.int64))
-    parameters(draws, ranges, side, STEPS, NODE_STEPS, 1, affines, none, *rest)
-    by_x, by_y, start = np.moveaxis(affines[:, ::-1].astype(float) / STEPS, 2, 0)
+    parameters(draws, ranges, side, 1, affines, none, *rest)
+    by_x, by_y, start = np.moveaxis(affines[:, ::-1].astype(float), 2, 0)
     return np.stack([by_y, by_x, start - 1 - (by_x + by_y) * (side - 1) / 2], 2)
 
 

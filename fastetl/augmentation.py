@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.kernels._vector import PLAIN, best
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
-from fastetl.kernels.pen_vector import contrast_vector, has_table_lookup, thickness_vector
 from fastetl.kernels.philox import uniforms
 from fastetl.kernels.thickness import FULL, thickness
-from fastetl.kernels.warp import LARGEST_SIDE, NODE_STEPS, STEPS, column_terms, row_terms, warp
-from fastetl.kernels.warp_vector import ROW, warp_vector
+from fastetl.kernels.warp import terms, warp
+from fastetl.preprocessing import LARGEST_SIDE
 
 __all__ = ["Augmentation", "augment"]
 
@@ -119,7 +117,7 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Fill out[b] with images[indices[b]], varied, and return `out`.
 
-    images uint8 (N, S, S), ink high, S up to 126 (fastest at 32, 64 and 96), may be memory-mapped. indices int64
+    images uint8 (N, S, S), ink high, S up to 126, may be memory-mapped. indices int64
     (B,). out uint8 (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the
     numbers that the random values derive from; the indices themselves unless given (several sources, or a sample met
     twice in an epoch, need numbers of their own). Paper (0) comes in where the picture ends. Releases the interpreter
@@ -141,19 +139,15 @@ def augment(
     nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
     amounts = np.empty(count, np.int16)
     which = np.empty(count, np.int64)
-    parameters(draws, _ranges(config), side, STEPS, NODE_STEPS, TABLES, affines, nodes, amounts, which)
-    vector = best() != PLAIN and side % ROW == 0
-    if vector:
-        warp_vector(images, indices, affines, nodes, out)
-    else:
-        # One compiled form for arrays and read-only maps alike.
-        source = np.asarray(images).view()
-        source.flags.writeable = False
-        warp(source, indices, affines, nodes, row_terms(side), column_terms(side), out)
+    parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
+    # One compiled form for arrays and read-only maps alike.
+    source = np.asarray(images).view()
+    source.flags.writeable = False
+    warp(source, indices, affines, nodes, terms(side), out)
     if config.thickness:
-        (thickness_vector if vector else thickness)(amounts, out)
+        thickness(amounts, out)
     if config.contrast:
-        (contrast_vector if vector and has_table_lookup() else contrast)(contrast_tables(config.contrast), which, out)
+        contrast(contrast_tables(config.contrast), which, out)
     return out
 
 

@@ -24,8 +24,6 @@ def parameters(
     draws: NDArray[np.float32],
     ranges: NDArray[np.float64],
     side: int,
-    steps: float,
-    node_steps: float,
     tables: int,
     affines: NDArray[np.float32],
     nodes: NDArray[np.float32],
@@ -37,12 +35,11 @@ def parameters(
     What they mean is said by the kernels that take them: warp, thickness and contrast.
 
     draws float32 (B, AFFINE or ELASTIC) in −1 … 1. ranges float64 (9,): rotation in radians, zoom, aspect, shear,
-    shift, elastic, share of pens changed, most thickening, most thinning (both in 1/256). steps, node_steps: to a
-    pixel, in the units of the warp (arguments, because a cached kernel keeps another module's constants after that
-    module has changed). tables: how many contrast tables there are.
+    shift, elastic, share of pens changed, most thickening, most thinning (both in 1/256). tables: how many contrast
+    tables there are.
     """
     centre = (side - 1) / 2 + 1  # of the picture within its border of one pixel
-    amplitude = np.float32(ranges[5] * side * node_steps)
+    amplitude = np.float32(ranges[5] * side)
     for b in range(draws.shape[0]):
         # The inverse of: scale, then shear, then rotate, then shift, all about the centre.
         angle = ranges[0] * draws[b, 0]
@@ -52,10 +49,10 @@ def parameters(
         xx, xy = by_x * (cosine + shear * sine), by_x * (sine - shear * cosine)
         yx, yy = -by_y * sine, by_y * cosine
         to_x, to_y = ranges[4] * side * draws[b, 4], ranges[4] * side * draws[b, 5]
-        affines[b, 0, 0], affines[b, 0, 1] = np.float32(steps * xx), np.float32(steps * xy)
-        affines[b, 1, 0], affines[b, 1, 1] = np.float32(steps * yx), np.float32(steps * yy)
-        affines[b, 0, 2] = np.float32(steps * (centre - xx * to_x - xy * to_y))
-        affines[b, 1, 2] = np.float32(steps * (centre - yx * to_x - yy * to_y))
+        affines[b, 0, 0], affines[b, 0, 1] = np.float32(xx), np.float32(xy)
+        affines[b, 1, 0], affines[b, 1, 1] = np.float32(yx), np.float32(yy)
+        affines[b, 0, 2] = np.float32(centre - xx * to_x - xy * to_y)
+        affines[b, 1, 2] = np.float32(centre - yx * to_x - yy * to_y)
         for k in range(draws.shape[1] - AFFINE):
             nodes[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE + k] * amplitude
         amounts[b] = 0

@@ -26,19 +26,24 @@ def pad(images: NDArray[np.uint8], b: int, padded: NDArray[np.uint8]) -> None:
 @jit
 def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
     """extreme[i] = maximum of the 3 × 3 pixels whose first is padded[i]."""
+    # Views, since an index with an offset may be negative, and that check keeps the loop from becoming vectors.
+    left, middle, right = padded[: row.size], padded[1 : row.size + 1], padded[2 : row.size + 2]
     for i in range(row.size):
-        row[i] = max(padded[i], padded[i + 1], padded[i + 2])
+        row[i] = max(left[i], middle[i], right[i])
+    upper, own, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
     for i in range(extreme.size):
-        extreme[i] = max(row[i], row[i + stride], row[i + 2 * stride])
+        extreme[i] = max(upper[i], own[i], lower[i])
 
 
 @jit
 def smallest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
     """extreme[i] = minimum of the 3 × 3 pixels whose first is padded[i]."""
+    left, middle, right = padded[: row.size], padded[1 : row.size + 1], padded[2 : row.size + 2]
     for i in range(row.size):
-        row[i] = min(padded[i], padded[i + 1], padded[i + 2])
+        row[i] = min(left[i], middle[i], right[i])
+    upper, own, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
     for i in range(extreme.size):
-        extreme[i] = min(row[i], row[i + stride], row[i + 2 * stride])
+        extreme[i] = min(upper[i], own[i], lower[i])
 
 
 @jit
@@ -64,7 +69,7 @@ def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
             smallest(padded, row, extreme, stride)
         share = abs(amount)
         for y in range(side):
-            at = y * stride
+            target, changed = images[b, y], extreme[y * stride : y * stride + side]
             for x in range(side):
-                mixed = np.int32(images[b, y, x]) * (FULL - share) + np.int32(extreme[at + x]) * share
-                images[b, y, x] = np.uint8((mixed + FULL // 2) >> 8)
+                mixed = np.int32(target[x]) * (FULL - share) + np.int32(changed[x]) * share
+                target[x] = np.uint8((mixed + FULL // 2) >> 8)

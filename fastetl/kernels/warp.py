@@ -1,11 +1,10 @@
 """One resampling pass for rotation, zoom, aspect, shear, shift and elastic warp together.
 
-Where an output pixel comes from is counted in 1/256 pixel with 16-bit integers: what its column adds, plus what its
-row adds, plus a smooth displacement. The displacement is the polynomial of third degree in row and column that
-passes through 4 × 4 given values; its four column terms change from row to row, so each costs one product.
+Where an output pixel comes from is what its column adds, plus what its row adds, plus a smooth displacement: the
+polynomial of third degree in row and column that passes through 4 × 4 given values.
 
-Then gather and interpolation. The 2 × 2 neighbourhood of every source pixel is packed into one word, so that one
-load serves an output pixel.
+Four flat loops, each of which becomes vector instructions but for the third, which is a load a pixel: places, which
+neighbourhood, its four pixels out of one word, interpolation.
 """
 
 from __future__ import annotations
@@ -17,128 +16,113 @@ from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
 
-__all__ = ["CUTS", "LARGEST_SIDE", "NODE_STEPS", "STEPS", "column_terms", "row_terms", "warp"]
-
-STEPS = 256
-"""Positions between two neighbouring source pixels that are told apart."""
-
-UNIT = 30720
-"""What stands for 1 among `column_terms`, which reach 1.06, in 16 bits."""
-
-NODE_STEPS = STEPS * 65536 / UNIT
-"""Displacements come finer, so that the high half of a 16-bit product with a column's term is in steps."""
-
-CUTS = 2
-"""Half of what four products lose on being cut, on average."""
-
-LARGEST_SIDE = 126
-"""A picture with its border must be counted in 16 bits."""
+__all__ = ["terms", "warp"]
 
 _NODES = (-1.0, -1 / 3, 1 / 3, 1.0)
-
-_BYTES = np.uint32(0x00FF00FF)
+_F = np.float32
+_ZERO, _HALF = _F(0), _F(0.5)
 _BYTE = np.uint32(0xFF)
-_WORD = np.uint32(0xFFFF)
-_FULL = np.uint32(STEPS)
-_8 = np.uint32(8)
-_16 = np.uint32(16)
-_HALF = np.uint32(1 << 15)
-_TOP = 32767
+_8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
 
 
-def _through_nodes(side: int) -> NDArray[np.float64]:
-    """float64 (side, 4): Lagrange's polynomials of four places spread from edge to edge, at each pixel's centre."""
+@cache
+def terms(side: int) -> NDArray[np.float32]:
+    """float32 (4, side): how much each row of nodes counts in a row of pixels, and each column in a column.
+
+    Lagrange's polynomials of four places spread from edge to edge, at each pixel's centre.
+    """
     at = (2 * np.arange(side) + 1) / side - 1
-    terms = [np.prod([(at - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
-    return np.stack(terms, 1)
-
-
-@cache
-def row_terms(side: int) -> NDArray[np.float32]:
-    """float32 (side, 4): how much each row of nodes counts in a row of pixels."""
-    return np.ascontiguousarray(_through_nodes(side), np.float32)
-
-
-@cache
-def column_terms(side: int) -> NDArray[np.int16]:
-    """int16 (4, side): how much each column of nodes counts in a column of pixels, UNIT for 1."""
-    return np.ascontiguousarray(np.rint(UNIT * _through_nodes(side).T), np.int16)
+    through = [np.prod([(at - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
+    return np.ascontiguousarray(through, np.float32)
 
 
 @jit
-def pack(images: NDArray[np.uint8], n: int, padded: NDArray[np.uint8], quads: NDArray[np.uint32]) -> None:
+def pack(image: NDArray[np.uint8], padded: NDArray[np.uint8], quads: NDArray[np.uint32]) -> None:
     """Set quads[i] to the four neighbours padded[i], [i + 1], [i + stride], [i + stride + 1], lowest byte first."""
-    side = images.shape[1]
+    side, count = image.shape[0], quads.size
     stride = side + 2
     for y in range(side):
         at = (y + 1) * stride + 1
+        row, target = image[y], padded[at : at + side]
         for x in range(side):
-            padded[at + x] = images[n, y, x]
-    for i in range(stride * stride):
-        upper = np.uint32(padded[i]) | np.uint32(padded[i + 1]) << _8
-        lower = np.uint32(padded[i + stride]) | np.uint32(padded[i + stride + 1]) << _8
-        quads[i] = upper | lower << _16
+            target[x] = row[x]
+    # Views, since an index with an offset may be negative, and that check keeps the loop from becoming vectors.
+    upper, lower = padded[:count], padded[stride : stride + count]
+    upper_right, lower_right = padded[1 : count + 1], padded[stride + 1 : stride + 1 + count]
+    for i in range(count):
+        quads[i] = (
+            np.uint32(upper[i])
+            | np.uint32(upper_right[i]) << _8
+            | np.uint32(lower[i]) << _16
+            | np.uint32(lower_right[i]) << _24
+        )
 
 
 @jit
-def saturated(value: int) -> int:
-    """The nearest number of 16 bits."""
-    return max(-_TOP - 1, min(_TOP, value))
-
-
-@jit
-def steps(a: np.float32, b: np.float32) -> int:
-    """A sum of float32 cut to a number of 16 bits."""
-    return int(max(np.float32(-_TOP), min(np.float32(_TOP), a + b)))
+def column(through: NDArray[np.float32], y: int, nodes: NDArray[np.float32], axis: int, j: int) -> np.float32:
+    """The displacement that a column of nodes has in row y."""
+    total = through[0, y] * nodes[0, axis, j]
+    for i in range(1, 4):
+        total += through[i, y] * nodes[i, axis, j]
+    return _F(total)
 
 
 @jit
 def locate(
-    affines: NDArray[np.float32],
+    affine: NDArray[np.float32],
     nodes: NDArray[np.float32],
-    b: int,
-    by_row: NDArray[np.float32],
-    by_column: NDArray[np.int16],
-    places: NDArray[np.int32],
+    through: NDArray[np.float32],
+    at: NDArray[np.float32],
+    places: NDArray[np.float32],
 ) -> None:
-    """Set places[axis, y, x] to the position in the padded picture, in steps, that output pixel (y, x) shows."""
-    side = by_row.shape[0]
-    centre = np.float32(side - 1) / np.float32(2)
-    terms = np.zeros(4, np.int64)
+    """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows."""
+    side = at.size
+    # Beyond the border of paper everything is paper: the nearest border pixel stands for it.
+    last = _F(side + 1)
     for axis in range(2):
-        across, down, start = affines[b, axis, 0], affines[b, axis, 1], affines[b, axis, 2]
+        across, down, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
         for y in range(side):
-            base = steps(down * (np.float32(y) - centre), start)
+            base = down * at[y] + start
+            target = places[axis, y]
             if nodes.shape[0]:
-                for j in range(4):
-                    total = by_row[y, 0] * nodes[b, 0, axis, j]
-                    for i in range(1, 4):
-                        total = total + by_row[y, i] * nodes[b, i, axis, j]
-                    terms[j] = int(total)
-            for x in range(side):
-                place = saturated(base + steps(across * (np.float32(x) - centre), np.float32(0)))
-                if nodes.shape[0]:
-                    moved = CUTS
-                    for j in range(4):
-                        moved += (terms[j] * int(by_column[j, x])) >> 16
-                    place = saturated(place + moved)
-                # Beyond the border of paper everything is paper: the nearest border pixel stands for it.
-                places[axis, y, x] = max(0, min((side + 1) * STEPS, place))
+                m0, m1 = column(through, y, nodes, axis, 0), column(through, y, nodes, axis, 1)
+                m2, m3 = column(through, y, nodes, axis, 2), column(through, y, nodes, axis, 3)
+                for x in range(side):
+                    by = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
+                    target[x] = min(max(across * at[x] + base + by, _ZERO), last)
+            else:
+                for x in range(side):
+                    target[x] = min(max(across * at[x] + base, _ZERO), last)
 
 
 @jit
-def interpolate(places: NDArray[np.int32], quads: NDArray[np.uint32], out: NDArray[np.uint8], b: int) -> None:
-    """Set out[b] to the picture's pixels at `places`, bilinear, rounded half up."""
-    side = out.shape[1]
-    for y in range(side):
-        for x in range(side):
-            px, py = np.uint32(places[0, y, x]), np.uint32(places[1, y, x])
-            quad = quads[(py >> _8) * np.uint32(side + 2) + (px >> _8)]
-            fx, fy = px & _BYTE, py & _BYTE
-            # Two 16-bit sums side by side, upper and lower row; each is at most 255 × 256.
-            pair = np.uint32((quad & _BYTES) * (_FULL - fx) + (quad >> _8 & _BYTES) * fx)
-            value = np.uint32((pair & _WORD) * (_FULL - fy) + (pair >> _16) * fy)
-            out[b, y, x] = np.uint8((value + _HALF) >> _16)
+def gather(
+    px: NDArray[np.float32],
+    py: NDArray[np.float32],
+    stride: int,
+    index: NDArray[np.uint32],
+    quads: NDArray[np.uint32],
+    found: NDArray[np.uint32],
+) -> None:
+    """Set found[i] to the neighbourhood of place i."""
+    for i in range(index.size):
+        index[i] = np.uint32(np.int32(py[i]) * np.int32(stride) + np.int32(px[i]))
+    for i in range(index.size):
+        found[i] = quads[index[i]]
+
+
+@jit
+def interpolate(
+    px: NDArray[np.float32], py: NDArray[np.float32], found: NDArray[np.uint32], out: NDArray[np.uint8]
+) -> None:
+    """Set out[i] to the picture at place i, bilinear, rounded half up."""
+    for i in range(out.size):
+        quad = found[i]
+        fx, fy = px[i] - _F(np.int32(px[i])), py[i] - _F(np.int32(py[i]))
+        a, b = _F(np.int32(quad & _BYTE)), _F(np.int32(quad >> _8 & _BYTE))
+        c, d = _F(np.int32(quad >> _16 & _BYTE)), _F(np.int32(quad >> _24))
+        upper, lower = a + (b - a) * fx, c + (d - c) * fx
+        out[i] = np.uint8(np.int32(upper + (lower - upper) * fy + _HALF))
 
 
 @jit
@@ -147,25 +131,30 @@ def warp(
     indices: NDArray[np.int64],
     affines: NDArray[np.float32],
     nodes: NDArray[np.float32],
-    by_row: NDArray[np.float32],
-    by_column: NDArray[np.int16],
+    through: NDArray[np.float32],
     out: NDArray[np.uint8],
 ) -> None:
     """out[b] = images[indices[b]] seen through a map; what lies outside the picture is paper (0).
 
-    images uint8 (N, S, S), S at most 126. indices int64 (B,). affines float32 (B, 2, 3): source x and y of an output
-    pixel, in 1/256 pixel from the first pixel of the border that stands around the picture: what a column adds, what
-    a row adds, both counted from the centre, and where the centre comes from. nodes float32 (B, 4, 2, 4) or, without
-    elastic warp, (0, 4, 2, 4): displacements [node row, x or y, node column], NODE_STEPS to a pixel, at most
-    S / 4 pixels.
-    by_row, by_column: `row_terms` and `column_terms` of S. out uint8 (B, S, S).
+    images uint8 (N, S, S). indices int64 (B,). affines float32 (B, 2, 3): source x and y of an output pixel, in
+    pixels from the first pixel of the border that stands around the picture: what a column adds, what a row adds,
+    both counted from the centre, and where the centre comes from. nodes float32 (B, 4, 2, 4) or, without elastic
+    warp, (0, 4, 2, 4): displacements in pixels [node row, x or y, node column]. through: `terms` of S.
+    out uint8 (B, S, S).
     """
     side = images.shape[1]
-    stride = side + 2
+    stride, count = side + 2, side * side
     padded = np.zeros(stride * (stride + 1) + 1, np.uint8)
     quads = np.empty(stride * stride, np.uint32)
-    places = np.empty((2, side, side), np.int32)
+    places = np.empty((2, side, side), np.float32)
+    px, py = places[0].reshape(count), places[1].reshape(count)
+    index, found = np.empty(count, np.uint32), np.empty(count, np.uint32)
+    at = np.empty(side, np.float32)
+    for x in range(side):
+        at[x] = _F(x) - _F(side - 1) / _F(2)
+    elastic = nodes.shape[0] > 0
     for b in range(indices.size):
-        pack(images, indices[b], padded, quads)
-        locate(affines, nodes, b, by_row, by_column, places)
-        interpolate(places, quads, out, b)
+        pack(images[indices[b]], padded, quads)
+        locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), through, at, places)
+        gather(px, py, stride, index, quads, found)
+        interpolate(px, py, found, out[b].reshape(count))
