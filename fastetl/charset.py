@@ -42,33 +42,33 @@ _SMALL_KATAKANA = "ァィゥェォッャュョ"
 _RARE = "ヮヰヱヴヵヶ"  # of row 5
 _PAIRS = str.maketrans("ヘベペ", "へべぺ")
 _FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
-_ROW_3 = 0x23  # holds digits and Latin letters, at their ASCII places
+# Full-width forms, the yen sign and the minus sign, which JIS X 0208 has instead of a hyphen.
+_TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-")}
+_FULL_WIDTH = {code: full for full, code in _TYPED.items()} | {ord("-"): 0x2212}
 
 
 @cache
 def jis_to_char(code: int) -> str | None:
     """The character of a JIS X 0208 code (two bytes, 0x2121–0x7e7e), or None where the table has a hole.
 
-    The code plus 0x8080 is EUC-JP. Digits and Latin letters (row 3) are ASCII's, as people type them.
+    The code plus 0x8080 is EUC-JP. What ASCII has is ASCII's, as people type it, and not full-width; the yen sign
+    is ¥ (U+00A5), never a backslash.
     """
     high, low = code >> 8, code & 0xFF
     if not (0x21 <= high <= 0x7E and 0x21 <= low <= 0x7E):
         return None
-    if high == _ROW_3 and chr(low).isalnum():
-        return chr(low)
     try:
-        return bytes((high | 0x80, low | 0x80)).decode("euc_jp")
+        found = bytes((high | 0x80, low | 0x80)).decode("euc_jp")
     except UnicodeDecodeError:
         return None
+    return found.translate(_TYPED)
 
 
 @cache
 def char_to_jis(character: str) -> int | None:
-    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208; ASCII's digits and letters are."""
-    if character.isascii() and character.isalnum():
-        return _ROW_3 << 8 | ord(character)
+    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208; what ASCII has may be either form."""
     try:
-        raw = character.encode("euc_jp")
+        raw = character.translate(_FULL_WIDTH).encode("euc_jp")
     except UnicodeEncodeError:
         return None
     return ((raw[0] & 0x7F) << 8 | (raw[1] & 0x7F)) if len(raw) == 2 and raw[0] != 0x8E else None

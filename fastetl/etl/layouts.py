@@ -1,83 +1,300 @@
-"""Record layouts as data: what a file of each ETL set looks like, byte by byte.
+"""Record layouts as data: what a file of each ETL set looks like, bit by bit, and how its files are arranged.
 
-Source: AIST's public format pages for ETL8G and ETL9G. A set that stores 4-bit pictures with a JIS X 0208
-code fits in by adding a `Layout`; nothing else asks which set a file is of.
+A record is a header of fields, each at a bit offset, and a picture of packed levels; all numbers are big-endian. Fields
+of bytes and fields of the 36-bit words that ETL2 to ETL5 are made of are read by the same few lines. Nothing else asks
+which set a file is of: recognition, codes, groups, reading, building and `synth` go by what a `Layout` says.
+
+Source: AIST's format pages M, K, C, B and G and its file listings; what AIST leaves open is marked in `facts.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["ETL8G", "ETL9G", "LAYOUTS", "Layout"]
+__all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "Field", "Layout"]
 
-_HEADER: list[tuple[str, str]] = [
-    ("sheet", ">u2"),
-    ("code", ">u2"),  # JIS X 0208
-    ("reading", "S8"),  # misleading: never select by it
-    ("number", ">u4"),
-    ("evaluation", "u1"),
-    ("group_evaluation", "u1"),
-    ("sex", "u1"),
-    ("age", "u1"),
-    ("industry", ">u2"),
-    ("occupation", ">u2"),
-    ("collected", ">u2"),  # YYMM
-    ("scanned", ">u2"),  # YYMM
-    ("x", "u1"),
-    ("y", "u1"),
-]
+Text = Literal["ascii", "t56"]
+Codes = Literal["kana", "hiragana", "etl6", "co59", "jis"]
+Group = Literal["sheet", "person", "style", "place", "data set"]
+FAMILY = 1_000_000
+"""Groups are numbered from the family's number times this."""
+_UNIT = 6  # bits of a T56 character
+
+
+@dataclass(frozen=True)
+class Field:
+    """`bits` bits from bit `at` of the record: a number, or characters of eight bits (ASCII) or six (T56)."""
+
+    name: str
+    at: int
+    bits: int
+    text: Text | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the column that is read: the smallest unsigned number, or bytes."""
+        if self.text is not None:
+            return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _UNIT)}")
+        return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)}")
+
+    @property
+    def stored(self) -> np.dtype[Any] | None:
+        """The dtype that views the field in place, or None where it does not begin and end with a byte."""
+        if self.at % 8 or self.text == "t56" or (self.text is None and self.bits not in (8, 16, 32)):
+            return None
+        return self.dtype if self.text else self.dtype.newbyteorder(">")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One set: its record, its picture and how its files are divided among writers.
+    """One set: its record, its picture and how its files are divided among groups.
 
-    `data_set` is the number of records in which one writer writes every character once. A genuine distribution has
-    `files` files with `data_sets_per_file` data sets each, but for file `model_file`, which holds one, in the
-    textbook's form; None where there is no such file.
+    kind: AIST's letter for the type of record. height, width, bits: of the picture; levels are packed in rows, the
+    first in the highest bits, ink high. codes: the table from the code in a record to a character. group: what tells
+    groups apart; family: sets of one family are the same writing, and share groups. data_set: records in which one
+    writer (of ETL2: one style) has every character. A genuine distribution has `files` files. Where a file is a
+    sequence of data sets, `data_sets_per_file` of them; where the group is the place in a class, a class has as many
+    records. File `model_file` holds (ETL8G), or ends in (ETL8B2, ETL9B), model patterns, which no writer wrote.
+    dummy: record 0 of every file is empty. name: a pattern of file names, whose numbers tell which file it is.
     """
 
     name: str
-    dtype: np.dtype[np.void]
+    kind: Literal["M", "K", "C", "B", "G"]
+    record_bytes: int
+    fields: tuple[Field, ...]
+    image_offset: int
     height: int
     width: int
+    bits: Literal[1, 4, 6]
+    codes: Codes
+    group: Group
+    family: int
     data_set: int
-    data_sets_per_file: int
     files: int
-    model_file: int | None
+    file_name: str
+    data_sets_per_file: int = 0
+    model_file: int | None = None
+    dummy: bool = False
 
     @property
-    def record_bytes(self) -> int:
-        return self.dtype.itemsize
+    def image_bytes(self) -> int:
+        return self.height * self.width * self.bits // 8
 
     @property
-    def image_offset(self) -> int:
-        fields = self.dtype.fields
-        assert fields is not None  # a structured dtype always has fields
-        return int(fields["image"][1])
+    def top(self) -> int:
+        """The highest level."""
+        return (1 << self.bits) - 1
 
     @property
+    def group_base(self) -> int:
+        """The number that the set's groups begin at; ETL8's have always begun at 0."""
+        return 0 if self.family == 8 else FAMILY * self.family
+
+    @cached_property
+    def dtype(self) -> np.dtype[np.void]:
+        """A record, structured: fields of whole bytes, `image` (rows of packed bytes), and all other bytes as gaps."""
+        rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
+        found = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
+        return self._structured({**found, self.image_offset: ("image", rows)}, self.record_bytes)
+
+    @cached_property
     def header(self) -> np.dtype[np.void]:
-        """The fields before the picture, without the picture."""
-        fields: Mapping[str, Any] = self.dtype.fields or {}
-        names = [name for name in self.dtype.names or () if fields[name][1] < self.image_offset]
-        formats, offsets = [fields[n][0] for n in names], [fields[n][1] for n in names]
-        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.image_offset})
+        """What stands before the picture, structured in the same way."""
+        found = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
+        return self._structured(found, self.image_offset)
+
+    @staticmethod
+    def _structured(found: Mapping[int, tuple[str, Any]], size: int) -> np.dtype[np.void]:
+        fields: list[tuple[str, Any]] = []
+        end = 0
+        for at, (name, kind) in [*sorted(found.items()), (size, ("", np.dtype("V0")))]:
+            if at > end:
+                fields.append((f"bytes {end} to {at - 1}", np.dtype(f"V{at - end}")))
+            if name:
+                fields.append((name, kind))
+            end = at + kind.itemsize
+        return np.dtype(fields)
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
+
+    def column(self, records: NDArray[Any], name: str) -> NDArray[Any]:
+        """One field of structured records or headers (N,): native numbers, or bytes without T56's own code."""
+        field = self.by_name[name]
+        if field.stored is not None:
+            return np.ascontiguousarray(records[name].astype(field.dtype))
+        raw = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+        if field.text is None:
+            return _bits(raw, field.at, field.bits).astype(field.dtype)
+        from fastetl.etl.codes import T56  # only text of six bits needs it
+
+        units = [_bits(raw, at, _UNIT).astype(np.uint8) for at in range(field.at, field.at + field.bits, _UNIT)]
+        return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
+
+    def put(self, records: NDArray[Any], name: str, values: Any) -> None:
+        """The reverse of `column`: write `values`, one or (N,), into structured records."""
+        field = self.by_name[name]
+        if field.stored is not None:
+            records[name] = values
+            return
+        raw = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+        if field.text is None:
+            _put_bits(raw, field.at, field.bits, np.broadcast_to(np.asarray(values, np.uint64), len(records)))
+            return
+        from fastetl.etl.codes import to_t56
+
+        count = field.bits // _UNIT
+        given = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
+        units = to_t56(np.char.ljust(given, count))
+        for k in range(count):
+            _put_bits(raw, field.at + _UNIT * k, _UNIT, units[:, k].astype(np.uint64))
 
     def data_sets(self, number: int) -> int:
-        """Data sets in genuine file `number` (from 1)."""
-        return 1 if number == self.model_file else self.data_sets_per_file
+        """Data sets in genuine file `number` (from 1), the model pattern among them."""
+        if self.model_file == number:
+            return 1 if self.kind == "G" else self.data_sets_per_file + 1
+        return self.data_sets_per_file
+
+    def number(self, file_name: str) -> int | None:
+        """Which file of the set this is by its name, in any case and with any suffix, or None."""
+        match = self._pattern.match(file_name)
+        if match is None:
+            return None
+        parts = [part.upper() for part in match.groups()]
+        # ETL7 has two files of large writing (L) and two of small (S).
+        sizes = {"L": 0, "S": 2}
+        return sum(sizes[part] if part in sizes else int(part) for part in parts) if parts else 1
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"^{self.file_name}(?:\.[A-Z0-9]{{1,4}})?$", re.IGNORECASE)
 
 
-def _dtype(undefined: int, tail: int) -> np.dtype[np.void]:
-    fields = [*_HEADER, ("undefined", f"V{undefined}"), ("image", "u1", (127, 64)), ("tail", f"V{tail}")]
-    return np.dtype(fields)
+def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:
+    """uint64 (N,): the number in `bits` bits (at most 57) from bit `at` of each row."""
+    first, last = at // 8, (at + bits - 1) // 8
+    value = np.zeros(len(raw), np.uint64)
+    for k in range(first, last + 1):
+        value = value << np.uint64(8) | raw[:, k]
+    return (value >> np.uint64(8 * last + 7 - (at + bits - 1))) & np.uint64((1 << bits) - 1)
 
 
-ETL8G = Layout("ETL8G", _dtype(30, 11), 127, 128, 956, 5, 33, 33)
-ETL9G = Layout("ETL9G", _dtype(34, 7), 127, 128, 3036, 4, 50, None)
-LAYOUTS = (ETL8G, ETL9G)
+def _put_bits(raw: NDArray[np.uint8], at: int, bits: int, values: NDArray[np.uint64]) -> None:
+    first, last = at // 8, (at + bits - 1) // 8
+    shift = 8 * last + 7 - (at + bits - 1)
+    for k in range(first, last + 1):
+        down = 8 * (last - k)
+        # What of the field lies in this byte, and which bits of it they are.
+        mask = (((1 << bits) - 1) << shift >> down) & 0xFF
+        part = ((values & np.uint64((1 << bits) - 1)) << np.uint64(shift) >> np.uint64(down)) & np.uint64(mask)
+        raw[:, k] = raw[:, k] & np.uint8(mask ^ 0xFF) | part.astype(np.uint8)
+
+
+def _bytes(*fields: tuple[str, int, int] | tuple[str, int, int, Text]) -> tuple[Field, ...]:
+    """Fields by byte offset and bytes."""
+    return tuple(Field(name, 8 * at, 8 * size, *text) for name, at, size, *text in fields)
+
+
+def _words(names: Mapping[int, str]) -> Iterable[Field]:
+    """Fields of a whole 36-bit word, by the word's number."""
+    return (Field(name, 36 * word, 36) for word, name in names.items())
+
+
+_M = _bytes(
+    ("data_number", 0, 2),
+    ("letters", 2, 2, "ascii"),
+    ("sheet", 4, 2),
+    ("code", 6, 1),  # JIS X 0201
+    ("ebcdic", 7, 1),
+    ("evaluation", 8, 1),
+    ("group_evaluation", 9, 1),
+    ("sex", 10, 1),
+    ("age", 11, 1),
+    ("number", 12, 4),
+    ("industry", 16, 2),
+    ("occupation", 18, 2),
+    ("collected", 20, 2),  # YYMM
+    ("scanned", 22, 2),
+    ("y", 24, 1),
+    ("x", 25, 1),
+    ("lowest", 26, 1),
+    ("highest", 27, 1),
+)
+_K = (
+    Field("number", 0, 36),
+    Field("style", 36, 6, "t56"),
+    Field("contents", 72, 36, "t56"),
+    Field("typeface", 108, 36, "t56"),
+    Field("code", 168, 12),  # CO-59
+)
+_C = (
+    *_words({0: "number", 1: "sheet"}),
+    Field("code", 72, 8),  # JIS X 0201, in the left 8 bits of its word
+    Field("ebcdic", 108, 8),
+    Field("letters", 144, 24, "t56"),
+    *_words({5: "evaluation", 6: "group_evaluation", 7: "y", 8: "x", 9: "sex", 10: "age", 11: "industry"}),
+    *_words({12: "occupation", 13: "collected", 14: "scanned"}),  # YYMMDD
+    *_words({15: "width", 16: "height", 17: "levels", 18: "magnification", 19: "old_number"}),
+)
+_B = _bytes(("sheet", 0, 2), ("code", 2, 2), ("reading", 4, 4, "ascii"))  # JIS X 0208; the reading is cut
+_G = _bytes(
+    ("sheet", 0, 2),
+    ("code", 2, 2),  # JIS X 0208
+    ("reading", 4, 8, "ascii"),  # misleading: never select by it
+    ("number", 12, 4),
+    ("evaluation", 16, 1),
+    ("group_evaluation", 17, 1),
+    ("sex", 18, 1),
+    ("age", 19, 1),
+    ("industry", 20, 2),
+    ("occupation", 22, 2),
+    ("collected", 24, 2),  # YYMM
+    ("scanned", 26, 2),
+    ("x", 28, 1),
+    ("y", 29, 1),
+)
+
+
+def _m(name: str, codes: Codes, group: Group, data_set: int, files: int, file_name: str) -> Layout:
+    family = int(name[3:])
+    return Layout(name, "M", 2052, _M, 32, 63, 64, 4, codes, group, family, data_set, files, file_name)
+
+
+def _c(name: str, codes: Codes, group: Group, data_set: int, files: int, file_name: str) -> Layout:
+    family = int(name[3:])
+    return Layout(name, "C", 2952, _C, 216, 76, 72, 4, codes, group, family, data_set, files, file_name)
+
+
+def _b(name: str, size: int, group: Group, data_sets: tuple[int, int], files: tuple[int, str]) -> Layout:
+    many, each = data_sets
+    return Layout(name, "B", size, _B, 8, 63, 64, 1, "jis", group, int(name[3]), many, *files, each, files[0], True)
+
+
+def _g(name: str, image: int, data_sets: tuple[int, int], model: int | None, files: tuple[int, str]) -> Layout:
+    many, each = data_sets
+    return Layout(
+        *(name, "G", 8199, _G, image, 127, 128, 4, "jis", "data set", int(name[3]), many, *files), each, model
+    )
+
+
+ETL1 = _m("ETL1", "kana", "sheet", 99, 13, r"ETL1C?_?(\d+)")
+ETL2 = Layout("ETL2", "K", 2745, _K, 45, 60, 60, 6, "co59", "style", 2, 2184, 5, r"ETL2C?_(\d+)")
+ETL3 = _c("ETL3", "kana", "sheet", 48, 2, r"ETL3C?_?(\d+)")
+ETL4 = _c("ETL4", "hiragana", "sheet", 51, 1, r"ETL4C?")
+ETL5 = _c("ETL5", "kana", "person", 51, 1, r"ETL5C?")
+ETL6 = _m("ETL6", "etl6", "sheet", 115, 12, r"ETL6C?_?(\d+)")
+ETL7 = _m("ETL7", "hiragana", "person", 48, 4, r"ETL7([LS])C?_?(\d+)")
+ETL8B2 = _b("ETL8B2", 512, "place", (956, 160), (3, r"ETL8B2?C?_?(\d+)"))
+ETL8G = _g("ETL8G", 60, (956, 5), 33, (33, r"ETL8G_?(\d+)"))
+ETL9B = _b("ETL9B", 576, "data set", (3036, 40), (5, r"ETL9B_?(\d+)"))
+ETL9G = _g("ETL9G", 64, (3036, 4), None, (50, r"ETL9G_?(\d+)"))
+LAYOUTS = (ETL1, ETL2, ETL3, ETL4, ETL5, ETL6, ETL7, ETL8B2, ETL8G, ETL9B, ETL9G)
+BY_NAME = {layout.name: layout for layout in LAYOUTS}

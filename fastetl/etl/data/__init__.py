@@ -1,0 +1,1 @@
+"""Tables of the ETL sets: facts, each with its source."""
