@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.files import EtlFile
-from fastetl.etl.reading import BLOCK, new_buffer, read_records
+from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.kernels._vector import I8, I64, Code, Kernel, compile_kernel
 
 __all__ = ["copy_files", "read", "traffic"]
@@ -68,7 +68,8 @@ def read(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def copy_files(parts: list[tuple[EtlFile, NDArray[np.int64]]], size: int, out: Path) -> Callable[[], None]:
     """Read the wanted records and write as many bytes as their pictures have, without looking at either."""
-    buffer, pictures = new_buffer(parts[0][0].layout), bytes(size * size * BLOCK)
+    layout = parts[0][0].layout
+    buffer, pictures = new_buffer(layout), bytes(size * size * block(layout))
 
     def run() -> None:
         with out.open("wb", buffering=0) as file:

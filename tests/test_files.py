@@ -51,9 +51,9 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
     ("content", "expected"),
     [
         (b"", "the file is empty"),
-        (b"x" * 100, "expected records of ETL8G"),
+        (b"x" * 100, "expected records of ETL1 to ETL9G"),
         (np.random.default_rng(0).bytes(8199 * 3), "not a file of a known set"),
-        (bytes(2052 * 5), "ETL1, 6 or 7"),
+        (bytes(2052 * 5), "would fit ETL1, ETL6, ETL7"),
     ],
 )
 def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:

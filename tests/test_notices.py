@@ -142,9 +142,9 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_one_line(
     source = etl_file(records=records)
 
     def cutting(function: Callable[..., object]) -> Callable[..., object]:
-        def cut(*arguments: object) -> object:
+        def cut(*arguments: object, **options: object) -> object:
             os.truncate(source, 8199 * 100)
-            return function(*arguments)
+            return function(*arguments, **options)
 
         return cut
 

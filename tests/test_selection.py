@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from fastetl.charset import HIRAGANA
 from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl import build as building
+from fastetl.etl import selection
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import EtlFile, recognize
 from fastetl.etl.layouts import ETL8G
-from fastetl.etl.reading import BLOCK, new_buffer, read_blocks, read_headers, read_records
-from fastetl.etl.selection import Plan, select, select_by_order
+from fastetl.etl.reading import block, new_buffer, read_blocks, read_headers, read_records
+from fastetl.etl.selection import Plan, select
 from fastetl.kernels._vector import PLAIN, best
 from tests.conftest import Records, make_records
 
@@ -82,8 +82,8 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
         path = tmp_path / f"ETL8G_{number + 1:02d}"
         files.append(EtlFile(path, ETL8G, len(records), 0, number + 1))
     wanted = str(tmp_path / "wanted.txt")
-    long, short = select(files, wanted), select_by_order(files, wanted)
-    if short is None or not holds(short) or has_a_second_sample(long):
+    long, short = select(files, wanted), select(files, wanted, by_order=True)
+    if not holds(short) or has_a_second_sample(long):
         return
     assert [p.file for p in short.parts] == [p.file for p in long.parts]
     for a, b in zip(short.parts, long.parts, strict=True):
@@ -104,7 +104,7 @@ def test_a_sound_file_takes_the_short_way_and_an_odd_one_the_long(
     sound = make_records(3)
     source = etl_file(records=sound)
     with monkeypatch.context() as patched:
-        patched.setattr(building, "select", lambda *_: pytest.fail("every header was read"))
+        patched.setattr(selection, "contents_of", lambda *_: pytest.fail("every header was read"))
         build([source], tmp_path / "short", BuildConfig(size=8))
     order = np.arange(len(sound))
     order[[150, 151]] = 151, 150  # two hiragana of the second writer change places
@@ -122,9 +122,9 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
     buffer = new_buffer(file.layout)
     for index in (np.arange(len(records)), np.arange(0, 270, 3), np.array([5]), np.array([0, 1, 2, 100, 269])):
         seen = np.zeros(len(index), bool)
-        for here, block in read_records(file, index, buffer):
-            assert here.stop - here.start == len(block) <= BLOCK
-            assert (block == records[index[here]]).all()
+        for here, some in read_records(file, index, buffer):
+            assert here.stop - here.start == len(some) <= block(file.layout)
+            assert (some == records[index[here]]).all()
             seen[here] = True
         assert seen.all()
     assert (read_headers(file)["code"] == records["code"]).all()

@@ -19,10 +19,11 @@ from fastetl.atomic import Kind, check_output, new_directory, new_file
 from fastetl.charset import jis_to_char
 from fastetl.dataset import KIND, write_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.files import EtlFile, find_files, require_one_set
+from fastetl.etl.codes import character_codes
+from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.notices import Notice, shown
-from fastetl.etl.reading import BLOCK, new_buffer, read_records
-from fastetl.etl.selection import Plan, Selection, select, select_by_order
+from fastetl.etl.reading import block, new_buffer, read_records
+from fastetl.etl.selection import Plan, Selection, select
 from fastetl.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.untrusted import open_regular
 
@@ -76,7 +77,11 @@ class BuildConfig:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What was written. `missing` lists characters of the charset without a sample; `noticed` is what is odd."""
+    """What was written.
+
+    missing: characters of the charset without a sample. unknown_codes: codes that stand for no character. without:
+    records that have none by the rules of their set, as ▲ of ETL2; both are left out. noticed: what is odd.
+    """
 
     out: str
     images: int
@@ -84,6 +89,7 @@ class BuildResult:
     groups: int
     missing: str
     unknown_codes: int
+    without: int
     seconds: float
     images_per_second: float
     noticed: tuple[Notice, ...]
@@ -105,19 +111,14 @@ class _DisorderError(Exception):
         )
 
 
-def _blocks(
-    parts: Sequence[Selection], buffer: NDArray[np.uint8], progress: Progress | None
-) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """The wanted records, read into `buffer`: their places among all pictures, and structured records."""
-    total, done = sum(len(p.index) for p in parts), 0
-    for part in parts:
-        for here, records in read_records(part.file, part.index, buffer):
-            if (records["code"] != part.codes[here]).any():
-                raise _DisorderError(part, here, records["code"])
-            yield slice(done + here.start, done + here.stop), records
-        done += len(part.index)
-        if progress is not None:
-            progress(done, total)
+def _blocks(part: Selection, buffer: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """The wanted records of a file, read into `buffer`: which of `part` they are, and structured records."""
+    layout = part.file.layout
+    for here, records in read_records(part.file, part.index, buffer):
+        codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
+        if (codes != part.codes[here]).any():
+            raise _DisorderError(part, here, codes)
+        yield here, records
 
 
 def _source(file: EtlFile) -> dict[str, Any]:
@@ -136,37 +137,59 @@ def _source(file: EtlFile) -> dict[str, Any]:
     }
 
 
-def _columns(parts: Sequence[Selection], headers: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The records' columns; a field that a set does not have is −1 there, or an empty text."""
+    sizes = [len(p.index) for p in parts]
     out = {
-        "source": np.repeat([p.file.path.name for p in parts], [len(p.index) for p in parts]),
+        "source": np.repeat([p.file.path.name for p in parts], sizes),
+        "set": np.repeat([p.file.layout.name for p in parts], sizes),
         "record": np.concatenate([p.index for p in parts]).astype(np.int32),
         "group": np.concatenate([p.groups for p in parts]),
         "code": np.concatenate([p.codes for p in parts]),
     }
     for name in _KEPT:
-        out[name] = headers[name].astype(headers.dtype[name].newbyteorder("="))
+        has = [name in p.file.layout.by_name for p in parts]
+        if not any(has):
+            continue
+        columns = [
+            p.file.layout.column(h, name) if there else None for p, h, there in zip(parts, headers, has, strict=True)
+        ]
+        kind = np.result_type(*(column.dtype for column in columns if column is not None))
+        if kind.kind == "u" and not all(has):
+            kind = np.dtype(np.int64)
+        absent: Any = b"" if kind.kind == "S" else -1
+        filled = [np.full(n, absent, kind) if c is None else c for n, c in zip(sizes, columns, strict=True)]
+        out[name] = np.concatenate(filled).astype(kind)
     return out
 
 
-def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None) -> NDArray[Any]:
-    """Write images.npy and return the headers of its records."""
+def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None) -> list[NDArray[Any]]:
+    """Write images.npy and return the headers of each part's records."""
     from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to reject bad files
 
-    layout = plan.parts[0].file.layout
-    total = sum(len(p.index) for p in plan.parts)
-    raw, buffer = new_buffer(layout), np.empty((BLOCK, size, size), np.uint8)
-    starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
-    headers = np.empty(total, layout.header)
-    header_bytes = headers.view(np.uint8).reshape(total, -1)
+    parts, total = plan.parts, sum(len(p.index) for p in plan.parts)
+    buffers = {p.file.layout: (new_buffer(p.file.layout), np.arange(block(p.file.layout))) for p in parts}
+    pictures = np.empty((max(len(numbers) for _, numbers in buffers.values()), size, size), np.uint8)
+    headers, done = [], 0
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
     with (made / "images.npy").open("wb", buffering=0) as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
-        for here, records in _blocks(plan.parts, raw, progress):
-            pictures = buffer[: len(records)]
-            resize_records(raw, starts[: len(records)], layout.height, layout.width, pictures)
-            header_bytes[here] = records.view(np.uint8).reshape(len(records), -1)[:, : layout.image_offset]
-            _write_all(file, pictures.data.cast("B"))
+        for part in parts:
+            layout = part.file.layout
+            raw, numbers = buffers[layout]
+            starts = numbers * layout.record_bytes + layout.image_offset
+            kept = np.empty(len(part.index), layout.header)
+            kept_bytes = kept.view(np.uint8).reshape(len(kept), -1)
+            for here, records in _blocks(part, raw):
+                out = pictures[: len(records)]
+                resize_records(raw, starts[: len(out)], layout.height, layout.width, out, bits=layout.bits)
+                kept_bytes[here] = records.view(np.uint8).reshape(len(out), -1)[:, : layout.image_offset]
+                _write_all(file, out.data.cast("B"))
+            headers.append(kept)
+            done += len(kept)
+            if progress is not None:
+                progress(done, total)
     return headers
 
 
@@ -182,7 +205,7 @@ def _write_dataset(
         headers = _write_pictures(plan, config.size, made, progress)
         labels = np.concatenate([p.labels for p in plan.parts])
         about = {
-            "set": plan.parts[0].file.layout.name,
+            "sets": list(dict.fromkeys(p.file.layout.name for p in plan.parts)),
             "groups": plan.groups,
             "sources": [_source(p.file) for p in plan.parts],
             "noticed": list(map(str, plan.noticed)),
@@ -195,19 +218,30 @@ def _write_dataset(
 def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> None:
     from fastetl.kernels.decode import decode
 
-    writers = np.unique(np.concatenate([p.groups for p in plan.parts]))
     layout = plan.parts[0].file.layout
+    for part in plan.parts:
+        if part.file.layout.kind != "G" or part.file.layout is not layout:
+            raise FastetlError(
+                "the npz format holds one sample of each character from each group",
+                file=part.file.path,
+                expected="files of ETL8G, or of ETL9G",
+                found=part.file.layout.name,
+                do="use `format` dataset",
+            )
+    writers = np.unique(np.concatenate([p.groups for p in plan.parts]))
     levels = np.zeros((len(plan.charset), len(writers), layout.height, layout.width), np.uint8)
     filled = np.zeros((len(plan.charset), len(writers)), bool)
-    raw, buffer = new_buffer(layout), np.empty((BLOCK, layout.height, layout.width), np.uint8)
-    starts = np.arange(BLOCK) * layout.record_bytes + layout.image_offset
-    labels = np.concatenate([p.labels for p in plan.parts])
-    columns = np.searchsorted(writers, np.concatenate([p.groups for p in plan.parts]))
-    for here, records in _blocks(plan.parts, raw, progress):
-        block = buffer[: len(records)]
-        decode(raw, starts[: len(records)], block)
-        levels[labels[here], columns[here]] = block
-        filled[labels[here], columns[here]] = True
+    raw, buffer = new_buffer(layout), np.empty((block(layout), layout.height, layout.width), np.uint8)
+    starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
+    for k, part in enumerate(plan.parts):
+        columns = np.searchsorted(writers, part.groups)
+        for here, records in _blocks(part, raw):
+            pictures = buffer[: len(records)]
+            decode(raw, starts[: len(records)], pictures)
+            levels[part.labels[here], columns[here]] = pictures
+            filled[part.labels[here], columns[here]] = True
+        if progress is not None:
+            progress(k + 1, len(plan.parts))
     if not filled.all():
         k, w = np.argwhere(~filled)[0].tolist()
         raise FastetlError(
@@ -255,18 +289,13 @@ def build(
         raise FastetlError(
             "only the model-pattern file is here, which no writer wrote. Give `model_pattern` to take it"
         )
-    require_one_set(files)
     for file in files:
         file.require_whole()
-    noticed: tuple[Notice, ...] = ()
-    plan = None if config.strict else select_by_order(files, config.charset)
-    if plan is not None:
-        try:
-            _write(plan, out, config, overwrite, progress, command)
-        except _DisorderError as disorder:
-            plan, noticed = None, (disorder.notice,)
-    if plan is None:
-        plan = _every_header(files, config, noticed)
+    plan = _plan(files, config, by_order=not config.strict)
+    try:
+        _write(plan, out, config, overwrite, progress, command)
+    except _DisorderError as disorder:
+        plan = _plan(files, config, by_order=False, noticed=(disorder.notice,))
         try:
             _write(plan, out, config, overwrite, progress, command)
         except _DisorderError as changed:
@@ -282,12 +311,12 @@ def build(
     return _result(plan, out, time.perf_counter() - begun)
 
 
-def _every_header(files: list[EtlFile], config: BuildConfig, noticed: tuple[Notice, ...]) -> Plan:
-    """The plan by every header. noticed: what led to it.
+def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...] = ()) -> Plan:
+    """The plan by the order learnt, or by every header. noticed: what led to it.
 
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
     """
-    plan = select(files, config.charset)
+    plan = select(files, config.charset, model_pattern=config.model_pattern, by_order=by_order)
     plan = replace(plan, noticed=noticed + plan.noticed)
     if not plan.parts:
         raise FastetlError(
@@ -323,7 +352,8 @@ def _result(plan: Plan, out: Path, seconds: float) -> BuildResult:
         classes=len(plan.charset) - len(missing),
         groups=plan.groups,
         missing=missing,
-        unknown_codes=sum(jis_to_char(code) is None for code in plan.seen),
+        unknown_codes=sum(code > 0 and jis_to_char(code) is None for code in plan.seen),
+        without=plan.without,
         seconds=seconds,
         images_per_second=count / seconds,
         noticed=plan.noticed,

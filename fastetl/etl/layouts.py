@@ -164,7 +164,7 @@ class Layout:
         return self.data_sets_per_file
 
     def number(self, file_name: str) -> int | None:
-        """Which file of the set this is by its name, in any case and with any suffix, or None."""
+        """Which file of the set this is by its name without a suffix, in any case, or None."""
         match = self._pattern.match(file_name)
         if match is None:
             return None
@@ -175,7 +175,7 @@ class Layout:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"^{self.file_name}(?:\.[A-Z0-9]{{1,4}})?$", re.IGNORECASE)
+        return re.compile(rf"^{self.file_name}$", re.IGNORECASE)
 
 
 def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:

@@ -9,18 +9,20 @@ of an unwanted one is not seen, unless every header is asked for (docs/decisions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.charset import Charset, named_or_file
+from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile
-from fastetl.etl.groups import align, number_groups
-from fastetl.etl.notices import Notice, notices_of_order
+from fastetl.etl.groups import number_groups
+from fastetl.etl.notices import Notice
 from fastetl.etl.reading import read_headers
 
-__all__ = ["Plan", "Selection", "learn_order", "select", "select_by_order"]
+__all__ = ["Plan", "Selection", "learn_order", "select"]
 
 _SHORTEST = 8  # in shorter data sets a fall in the order does not tell a new writer
 
@@ -42,23 +44,34 @@ class Selection:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to take of all files. seen: the codes that the headers looked at hold. noticed: what is odd in them."""
+    """What to take of all files.
+
+    seen: the codes that the headers looked at hold, 0 for none. noticed: what is odd in them. without: records that
+    are samples but have no character, as ▲ of ETL2.
+    """
 
     charset: Charset
     parts: tuple[Selection, ...]
     seen: tuple[int, ...]
     noticed: tuple[Notice, ...] = ()
+    without: int = 0
 
     @property
     def groups(self) -> int:
         """How many groups the selected records are of."""
         # np.unique would do, but it loads numpy.ma, which a command that is done in half a second feels.
-        return int((np.bincount(np.concatenate([p.groups for p in self.parts])) > 0).sum())
+        groups = np.sort(np.concatenate([p.groups for p in self.parts]))
+        return 1 + int(np.count_nonzero(np.diff(groups)))
 
 
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
-    """The codes of one data set, uint16, if the first file begins with one and all files can be made of such."""
+    """The codes of one data set, uint16, if the first file begins with one and all files can be made of such.
+
+    files: of one set; only ETL8G's and ETL9G's are sequences of data sets and nothing else.
+    """
     layout = files[0].layout
+    if layout.kind != "G":
+        return None
     head = read_headers(files[0], layout.data_set + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
@@ -67,12 +80,8 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     return order
 
 
-def select_by_order(files: list[EtlFile], name: str) -> Plan | None:
-    """The plan by the learnt order, or None where the order does not tell what the charset takes."""
-    order = learn_order(files)
-    if order is None:
-        return None
-    charset = named_or_file(name, order.tolist())
+def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset) -> list[Selection] | None:
+    """The wanted records of one set, or None where the order does not tell what the charset takes."""
     if not set(charset.codes.tolist()) <= set(order.tolist()):
         return None
     places = np.flatnonzero(charset.class_of_code[order] >= 0)
@@ -83,24 +92,57 @@ def select_by_order(files: list[EtlFile], name: str) -> Plan | None:
         codes = np.tile(order[places], len(writers))
         labels = charset.class_of_code[codes].astype(np.uint16)
         parts.append(Selection(file, index, codes, labels, np.repeat(writers, len(places))))
-    return Plan(charset, tuple(parts), tuple(sorted(order.tolist())))
+    return parts
 
 
-def select(files: list[EtlFile], name: str) -> Plan:
-    """The plan by every header of every file.
-
-    Raises FastetlError for an unknown charset.
-    """
-    codes = [read_headers(file)["code"].astype(np.uint16) for file in files]
-    seen = np.unique(np.concatenate(codes)).tolist()
-    charset = named_or_file(name, seen)
-    alignments = [align(code) for code in codes]
-    groups = number_groups(files, [aligned.groups for aligned in alignments])
-    noticed = notices_of_order(files, codes, alignments, groups)
+def _by_headers(contents: Sequence[Contents], charset: Charset, model_pattern: bool) -> list[Selection]:
     parts = []
-    for file, code, writer in zip(files, codes, groups, strict=True):
-        classes = charset.class_of_code[code]
-        index = np.flatnonzero(classes >= 0)
-        if len(index):
-            parts.append(Selection(file, index, code[index], classes[index].astype(np.uint16), writer[index]))
-    return Plan(charset, tuple(parts), tuple(seen), tuple(notice for found in noticed for notice in found))
+    for found in contents:
+        classes = charset.class_of_code[found.codes]
+        index = np.flatnonzero((classes >= 0) & found.taken(model_pattern))
+        codes, labels = found.codes[index], classes[index].astype(np.uint16)
+        parts.append(Selection(found.file, index, codes, labels, found.groups[index]))
+    return parts
+
+
+def _same_writing(files: Sequence[EtlFile]) -> list[Notice]:
+    """Sets of the same writing share groups by the numbers of their files: without those, a split may mix them."""
+    found = []
+    for layout in {file.layout.name: file.layout for file in files}.values():
+        mine = [file for file in files if file.layout is layout]
+        shared = layout.data_sets_per_file and any(
+            f.layout.family == layout.family and f.layout is not layout for f in files
+        )
+        if shared and layout.group == "data set" and any(file.number is None for file in mine):
+            what = "the same writing as in another set here, in files whose names do not tell which they are"
+            file = next(file for file in mine if file.number is None)
+            found.append(Notice(what, str(file.path), None, layout.file_name, file.path.name, "groups are counted"))
+    return found
+
+
+def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
+    """The plan for files sorted by set. by_order: learn the order of sets that have one, instead of every header.
+
+    Raises FastetlError for an unknown charset, or a file that cannot be read.
+    """
+    files = [file for file in files if file.count]
+    groups = by_layout(files)
+    orders = [learn_order(group) if by_order else None for group in groups]
+    contents = [contents_of(group) if order is None else None for group, order in zip(groups, orders, strict=True)]
+    while True:
+        seen = {int(code) for order in orders if order is not None for code in order}
+        seen |= {int(code) for found in contents if found for one in found for code in np.unique(one.codes)}
+        charset = named_or_file(name, seen)
+        parts: list[list[Selection] | None] = []
+        for k, (group, order) in enumerate(zip(groups, orders, strict=True)):
+            made = None if order is None else _by_order(group, order, charset)
+            if made is None and contents[k] is None:
+                orders[k], contents[k] = None, contents_of(group)
+                break
+            parts.append(made or _by_headers(contents[k] or [], charset, model_pattern))
+        else:
+            break
+    noticed = [notice for found in contents if found for one in found for notice in one.noticed]
+    whole = tuple(part for group in parts for part in group or [] if len(part.index))
+    without = sum(int(((one.codes == 0) & (one.groups >= 0)).sum()) for found in contents if found for one in found)
+    return Plan(charset, whole, tuple(sorted(seen)), (*noticed, *_same_writing(files)), without)

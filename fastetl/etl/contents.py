@@ -1,0 +1,152 @@
+"""What the headers of files say: the character and the group of each record, and which records are no samples.
+
+Groups are what a split keeps together, by what the files tell of writers (docs/decisions/0018-groups-across-sets.md):
+the sheet, the person's data, the style of print, the data set. Sets that are the same writing share their groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.etl.codes import character_codes
+from fastetl.etl.files import EtlFile
+from fastetl.etl.groups import Alignment, align, number_groups
+from fastetl.etl.layouts import FAMILY, Layout
+from fastetl.etl.notices import Notice, notices_of_classes, notices_of_order
+from fastetl.etl.reading import read_headers
+
+__all__ = ["Contents", "by_layout", "contents_of"]
+
+PERSON = ("sex", "age", "industry", "occupation", "collected")
+"""What a person's sheets have in common."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The headers of one file.
+
+    codes: uint16 (count,), JIS X 0208, 0 for a record without a character. groups: int32 (count,), −1 for a record
+    that is no sample. models: bool (count,), model patterns, which no writer wrote.
+    """
+
+    file: EtlFile
+    codes: NDArray[np.uint16]
+    groups: NDArray[np.int32]
+    models: NDArray[np.bool_]
+    noticed: tuple[Notice, ...]
+
+    def taken(self, model_pattern: bool) -> NDArray[np.bool_]:
+        """bool (count,): the records that a dataset may have."""
+        wanted = (self.groups >= 0) & (self.codes > 0)
+        return wanted if model_pattern else wanted & ~self.models
+
+
+def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
+    """The files of each set, in the order in which they are."""
+    return [list(group) for _, group in groupby(files, key=lambda file: file.layout.name)]
+
+
+def _count_within(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """int64 (N,): how many records before have the same code."""
+    order = np.argsort(codes, kind="stable")
+    same = codes[order]
+    begins = np.append(True, same[1:] != same[:-1])
+    starts = np.maximum.accumulate(np.where(begins, np.arange(len(codes)), 0))
+    out = np.empty(len(codes), np.int64)
+    out[order] = np.arange(len(codes)) - starts
+    return out
+
+
+def _persons(layout: Layout, headers: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
+    """Each file's records numbered by person, over all files of the set: large and small writing are one person's."""
+    rows = [np.stack([layout.column(h, name).astype(np.int64) for name in PERSON], 1) for h in headers]
+    _, person = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
+    return np.split(person.reshape(-1).astype(np.int64), np.cumsum([len(h) for h in headers])[:-1])
+
+
+def _last_set_is_model(file: EtlFile, sets: int) -> bool:
+    """Whether the last data set of a file is model patterns.
+
+    A genuine file has as many data sets as are known; one with fewer is a small one made for tests, or cut short.
+    """
+    return file.number == file.layout.model_file and sets != file.layout.data_sets_per_file
+
+
+def _trailing_models(codes: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """ETL8B2: behind the last class every character comes once more, in the same order."""
+    models = np.zeros(len(codes), bool)
+    falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
+    if len(falls):
+        rest = codes[falls[-1] :]
+        models[falls[-1] :] = len(rest) > 1 and bool((rest[1:] > rest[:-1]).all())
+    return models
+
+
+def _of_data_sets(files: list[EtlFile], raw: list[NDArray[np.uint16]]) -> list[Contents]:
+    """ETL8G, ETL9G, ETL9B: the order tells the data sets."""
+    codes = [code[file.first :] for file, code in zip(files, raw, strict=True)]
+    alignments: list[Alignment] = [align(code) for code in codes]
+    within = [aligned.groups for aligned in alignments]
+    groups = number_groups(files, within)
+    noticed = notices_of_order(files, codes, alignments, groups)
+    found = []
+    for file, code, data_set, group, odd in zip(files, raw, within, groups, noticed, strict=True):
+        none = np.full(file.first, -1, np.int32)
+        models = np.full(len(code), file.is_model_pattern)
+        sets = int(data_set.max()) + 1 if len(data_set) else 0
+        if file.layout.kind == "B" and _last_set_is_model(file, sets):
+            models[file.first :] = data_set == sets - 1
+        found.append(Contents(file, code, np.concatenate([none, group]), models, tuple(odd)))
+    return found
+
+
+def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np.uint16]]) -> list[NDArray[np.int64]]:
+    """Group of each record without the set's base."""
+    if layout.group == "person":
+        return _persons(layout, headers)
+    if layout.group == "place":
+        # The n-th record of a class is the n-th data set's; model patterns come next.
+        return [
+            np.where(_trailing_models(code[1:]), layout.data_sets_per_file, _count_within(code[1:])) for code in codes
+        ]
+    if layout.group == "style":
+        return [layout.column(h, "style").view(np.uint8).astype(np.int64) - ord("A") for h in headers]
+    # A number that no sheet has comes of damage.
+    return [np.minimum(layout.column(h, "sheet").astype(np.int64), FAMILY - 1) for h in headers]
+
+
+def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[NDArray[np.uint16]]) -> list[Contents]:
+    layout = files[0].layout
+    numbers = _numbers(layout, headers, codes)
+    found = []
+    for file, header, code, number in zip(files, headers, codes, numbers, strict=True):
+        groups = np.full(len(code), -1, np.int32)
+        groups[file.first :] = (number + layout.group_base).astype(np.int32)
+        models = np.zeros(len(code), bool)
+        if layout.model_file is not None:
+            models[file.first :] = _trailing_models(code[file.first :])
+        noticed = notices_of_classes(file, header, code, groups, models)
+        found.append(Contents(file, code, groups, models, tuple(noticed)))
+    return found
+
+
+def contents_of(files: Sequence[EtlFile]) -> list[Contents]:
+    """What the headers of all files say, in the order of `files`, which must be sorted by set.
+
+    Raises FastetlError if a file cannot be read.
+    """
+    found: list[Contents] = []
+    for group in by_layout(files):
+        headers = [read_headers(file) for file in group]
+        layout = group[0].layout
+        if layout.group == "data set":
+            found += _of_data_sets(group, [layout.column(h, "code") for h in headers])
+        else:
+            found += _of_others(group, headers, [character_codes(layout, h) for h in headers])
+    return found

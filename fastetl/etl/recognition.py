@@ -1,0 +1,160 @@
+"""Which set a file is of, by its size and by what its headers say.
+
+First the type of record: headers of records of the right length make sense, those of another length hardly ever do.
+Then the set among those that have such records: by the number of records where it is a genuine file's, by the classes
+that records all over the file have, and by the file's name where both leave a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.charset import jis_to_char
+from fastetl.etl.classes import files_of_classes
+from fastetl.etl.codes import table
+from fastetl.etl.data.fingerprints import FINGERPRINTS
+from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
+
+__all__ = ["PROBE", "named", "tell"]
+
+Read = Callable[[int, int], bytes]
+"""(offset, count) → that many bytes of the file, or fewer at its end."""
+
+PROBE = 16
+"""Records at the beginning whose headers must make sense."""
+_SAMPLE = 64  # records all over the file whose classes tell the set
+_MOST = 0.75  # of them may not be damaged
+
+
+def named(name: str) -> Layout | None:
+    """The set that a file name belongs to."""
+    return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
+
+
+def _ascii(letters: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """bool (N,): whether texts are printable."""
+    raw = np.ascontiguousarray(letters).view(np.uint8).reshape(len(letters), -1)
+    return np.asarray((((raw >= 32) & (raw < 127)) | (raw == 0)).all(1))
+
+
+def _one_of(values: NDArray[np.bytes_], allowed: Iterable[bytes]) -> NDArray[np.bool_]:
+    return np.isin(values, np.array(list(allowed)))
+
+
+def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
+    """Whether headers look like those of the layout's type of record."""
+    if layout.dummy:
+        # Any text has codes of JIS X 0208: only the empty record (or the name) tells these files.
+        if heads[:1].tobytes().strip(b"\0") and named(name) is not layout:
+            return False
+        heads = heads[1:]
+    if not len(heads):
+        return False
+    code = layout.column(heads, "code")
+    if layout.kind == "M":
+        known = (table("kana") > 0) | (table("hiragana") > 0)
+        letters = heads["letters"]
+        right = (known[code] | (letters != b"")) & _ascii(letters) & (letters != b"") & (heads["sex"] <= 2)
+    elif layout.kind == "K":
+        right = _one_of(layout.column(heads, "typeface"), (b"MINCHO", b"GOTHIC"))
+        right &= _one_of(layout.column(heads, "style"), (b"A", b"B", b"C", b"D"))
+    elif layout.kind == "C":
+        first = layout.column(heads, "letters").astype("S1")
+        right = _one_of(first, (b"N", b"A", b"S", b"H", b"K")) & (layout.column(heads, "sex") <= 2)
+    else:
+        right = np.array([jis_to_char(c) is not None for c in code.tolist()]) & _ascii(heads["reading"])
+        if layout.kind == "G":
+            right &= heads["sex"] <= 2
+    return bool(right.mean() >= _MOST)
+
+
+@cache
+def _genuine() -> dict[tuple[int, int], str]:
+    """(record length, records) → the set that alone has such files."""
+    found: dict[tuple[int, int], set[str]] = {}
+    for name, print_ in FINGERPRINTS.items():
+        layout = named(name)
+        if layout is not None:
+            found.setdefault((layout.record_bytes, print_.records), set()).add(layout.name)
+    return {key: names.pop() for key, names in found.items() if len(names) == 1}
+
+
+def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
+    size = layout.header.itemsize
+    parts = [read(k * layout.record_bytes, size) for k in index]
+    return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header)
+
+
+def _share(layout: Layout, sample: NDArray[Any], codes: set[int], letters: set[bytes]) -> float:
+    """The share of records whose class is one of those."""
+    right = np.isin(layout.column(sample, "code"), list(codes))
+    if layout.codes == "etl6":  # the codes of its symbols are not known
+        right = _one_of(layout.column(sample, "letters"), {name.rstrip(b" ") for name in letters} | letters)
+    return float(right.mean())
+
+
+def _by_classes(candidates: list[Layout], read: Read, count: int, name: str) -> Layout:
+    """Of sets with one type of record: the named one if it has such classes, or the one with fewest classes a file."""
+    index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
+    fits: list[tuple[int, Layout]] = []
+    for layout in candidates:
+        sample = _headers(layout, read, index)
+        if layout.kind == "C":
+            first = layout.column(sample, "letters").astype("S1")
+            own = {"ETL4": (b"H",), "ETL5": (b"K",)}.get(layout.name, (b"N", b"A", b"S"))
+            if _one_of(first, own).mean() > 0.5:
+                return layout
+            continue
+        for listed in files_of_classes(layout.name):
+            codes, letters = {entry.code for entry in listed}, {entry.letters.encode() for entry in listed}
+            if _share(layout, sample, codes, letters) >= _MOST:
+                fits.append((len(listed), layout))
+    said = [layout for _, layout in fits if layout is named(name)]
+    return (said or [min(fits, key=lambda fit: fit[0])[1] if fits else named(name) or candidates[0]])[0]
+
+
+def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
+    """ETL8G or ETL9G? One data set has 956 or 3,036 records: see where the first code comes again."""
+    step = ETL8G.record_bytes
+    code = read(2, 2)
+    # A character that comes again after 956 records settles it, and most files are such: no need to read more.
+    if read(ETL8G.data_set * step + 2, 2) == code:
+        return ETL8G
+    most = min(ETL9G.data_set + 1, count)
+    again = next((k for k in range(1, most) if read(k * step + 2, 2) == code), None)
+    if again == ETL9G.data_set:
+        return ETL9G
+    said = named(name)
+    if said in (ETL8G, ETL9G):
+        return said
+    # A single data set of 956 codes cannot be one of 3,036.
+    return ETL8G if most <= ETL8G.data_set or again is not None else None
+
+
+def tell(read: Read, size: int, name: str) -> Layout | None:
+    """The set of a file of `size` bytes, or None. name: without a suffix; it is asked only where nothing else tells."""
+    head = read(0, PROBE * max(layout.record_bytes for layout in LAYOUTS))
+    candidates: list[Layout] = []
+    # Records of which there is a whole number, then long ones: the first that fits is right.
+    for layout in sorted(LAYOUTS, key=lambda k: (size % k.record_bytes != 0, -k.record_bytes)):
+        length, count = layout.record_bytes, min(len(head) // layout.record_bytes, PROBE)
+        if candidates and length != candidates[0].record_bytes:
+            break
+        raw = [np.frombuffer(head, np.uint8, layout.image_offset, k * length) for k in range(count)]
+        if count and _plausible(layout, np.stack(raw).view(layout.header).reshape(-1), name):
+            candidates.append(layout)
+    if not candidates:
+        return None
+    length, kind = candidates[0].record_bytes, candidates[0].kind
+    genuine = _genuine().get((length, size // length)) if size % length == 0 else None
+    for layout in candidates:
+        if layout.name == genuine:
+            return layout
+    if kind == "G":
+        return _by_data_set(read, size // length, name)
+    return candidates[0] if len(candidates) == 1 else _by_classes(candidates, read, size // length, name)
