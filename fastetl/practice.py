@@ -32,7 +32,7 @@ __all__ = ["BOX", "LICENSE", "SOURCE", "Kana", "kana", "practice"]
 BOX = 1000
 SOURCE = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"
 LICENSE = "CC BY-SA 3.0"
-_SPACING = 0.05  # of the box, between two points of a stroke
+_SPACING = 0.03  # of the box, between two points of a stroke
 
 _ROWS = """
 あ a い i う u え e お o

@@ -105,6 +105,11 @@ class Sample:
         except (ValueError, RecursionError) as error:
             told = "nested too deeply" if isinstance(error, RecursionError) else error
             raise FastetlError("not a sample", expected="JSON", found=told, do="delete the line") from error
+        return cls.from_values(values)
+
+    @classmethod
+    def from_values(cls, values: Any) -> Sample:
+        """From what JSON holds. Raises FastetlError for anything that is no sample of this format."""
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             found = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
             raise FastetlError(

@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "run → Core ML and ONNX, verified",
     "verify": "check an exported package again, on any machine",
     "recognize": "the five likeliest characters of a picture or a folder of pictures",
+    "pad": "a page to draw on: the network answers while you draw",
     "samples": "corrections from pad and phone → dataset",
 }
 

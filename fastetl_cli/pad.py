@@ -1,0 +1,136 @@
+"""fastetl pad."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from export.recognizer import open_recognizer
+from fastetl.errors import FastetlError
+from fastetl_cli.base import Command, note, say, show_json
+
+if TYPE_CHECKING:
+    from fastetl_cli.web.about import Package
+    from fastetl_cli.web.store import Store
+
+
+@dataclass(frozen=True)
+class Pad(Command):
+    """A page to draw on: the network answers while you draw. Served on this machine, to this machine alone.
+
+    With --static it writes the page as a folder for any web host instead, and serves nothing.
+    """
+
+    package: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PACKAGE")]
+    """A package directory."""
+    samples: Path | None = None
+    """Keep corrections ("I meant ぬ") in this folder; without it nothing is kept."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Any other than this machine's own asks for a token, which is in the printed address."""
+    port: int = 8128
+    """Port to listen on; 0 takes any that is free."""
+    no_browser: bool = False
+    """Print the address, and open no browser."""
+    static: Path | None = None
+    """Write the page as a folder here; the network is then computed in the browser. Needs --runtime."""
+    runtime: Path | None = None
+    """With --static: the folder of onnxruntime-web, as unpacked from its npm package."""
+    overwrite: bool = False
+    """With --static: replace the folder if it exists."""
+
+    def run(self) -> int:
+        """Serve until interrupted, or write the folder."""
+        try:
+            import starlette  # noqa: F401
+            import uvicorn  # noqa: F401
+        except ImportError as error:
+            raise FastetlError(
+                "the pad needs starlette and uvicorn", found=error, do="run: pip install 'fastetl[pad]'"
+            ) from error
+        from fastetl_cli.web.about import Package
+
+        package = Package.of(open_recognizer(self.package))
+        if self.static is not None:
+            return self._write(package, self.static)
+        if self.runtime is not None:
+            raise FastetlError("runtime is for the static folder", do="give `static` too")
+        from fastetl_cli.web.store import Store
+
+        store = None if self.samples is None else Store.open(self.samples)
+        try:
+            return self._serve(package, store)
+        finally:
+            if store is not None:
+                store.close()
+
+    def _write(self, package: Package, out: Path) -> int:
+        from fastetl_cli.web.static import write_static
+
+        if self.runtime is None:
+            raise FastetlError(
+                "the static page needs onnxruntime-web",
+                expected="the folder of its npm package",
+                do="give `runtime`",
+            )
+        files = write_static(package, out, self.runtime, overwrite=self.overwrite)
+        if self.json:
+            show_json({"out": out, "files": files})
+        else:
+            say(f"{out}: {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, for any web host (over HTTPS)")
+        return 0
+
+    def _serve(self, package: Package, store: Store | None) -> int:
+        import uvicorn
+
+        from fastetl_cli.web.safety import Guard, is_loopback
+        from fastetl_cli.web.server import make_app
+
+        listening = listen(self.host, self.port)
+        port = listening.getsockname()[1]
+        token = "" if is_loopback(self.host) else secrets.token_urlsafe(16)
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        address = f"http://{shown}:{port}/" + (f"#token={token}" if token else "")
+        if self.json:
+            show_json({"address": address, "samples": self.samples})
+        else:
+            say(f"Draw at {address}    (Ctrl-C ends)")
+            kept = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
+            say(f"Corrections: {kept}")
+        if not is_loopback(self.host):
+            note("Others on this network can reach the pad: give the address to nobody who should not draw.")
+        if not self.no_browser:
+            webbrowser.open(address)
+        config = uvicorn.Config(
+            make_app(package, Guard(self.host, port, token), store),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws="none",
+            timeout_keep_alive=5,
+            limit_concurrency=256,
+            backlog=128,
+        )
+        uvicorn.Server(config).run([listening])
+        return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a port in use is told in one line, and port 0 is known before it is printed."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except (OSError, OverflowError, UnicodeError) as error:
+        found = getattr(error, "strerror", None) or error
+        raise FastetlError(
+            f"cannot listen on {host}, port {port}", found=found, do="check `host` and `port`"
+        ) from error
+    return made

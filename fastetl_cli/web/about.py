@@ -1,0 +1,93 @@
+"""What the page is told of the package, and the files that it is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from export.errors import ExportError
+from export.names import LABELS
+from export.recognizer import Recognizer
+from fastetl import __version__
+from fastetl.preprocessing import Preprocessing
+from fastetl.untrusted import read_json
+
+__all__ = ["TYPES", "Package", "page_files"]
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".onnx": "application/octet-stream",
+}
+
+
+@cache
+def page_files() -> Mapping[str, bytes]:
+    """The page's own files by name."""
+    folder = files("fastetl_cli.web") / "page"
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+
+
+@dataclass(frozen=True)
+class Package:
+    """An exported package, as the page needs it.
+
+    labels: of each class in order, from `labels.json`. no_character: the class that means none. threshold: the
+    probability under which an answer is not to be trusted.
+    """
+
+    recognizer: Recognizer
+    labels: tuple[str, ...]
+    no_character: int
+    threshold: float
+    charset: str
+    preprocessing: Preprocessing
+
+    @classmethod
+    def of(cls, recognizer: Recognizer) -> Package:
+        """Raises ExportError if `labels.json` is missing, damaged, or not that of the model."""
+        path = recognizer.path / LABELS
+        said = read_json(path)
+        labels, none, threshold = (said.get(name) for name in ("labels", "no_character", "threshold"))
+        if not (
+            (isinstance(labels, list) and tuple(labels) == recognizer.labels)
+            and (type(none) is int and 0 <= none < len(recognizer.labels))
+            and (isinstance(threshold, int | float) and 0 <= threshold <= 1)
+        ):
+            raise ExportError(
+                "not the labels of the model beside it",
+                file=path,
+                expected=f"{len(recognizer.labels)} labels, one of them no character, and a threshold",
+                do="export again",
+            )
+        metadata = recognizer.session.get_modelmeta().custom_metadata_map
+        try:
+            preprocessing = Preprocessing.from_dict(json.loads(metadata["preprocessing"]))
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            raise ExportError(
+                "cannot read the model's preprocessing", file=recognizer.path, found=error, do="export again"
+            ) from error
+        charset = str(said.get("charset", ""))
+        return cls(recognizer, recognizer.labels, none, float(threshold), charset, preprocessing)
+
+    def about(self, *, engine: str, samples: bool) -> dict[str, Any]:
+        """What `about.json` says. engine: server or browser, where the network is computed. samples: whether
+        corrections are kept by the server.
+        """
+        return {
+            "version": __version__,
+            "engine": engine,
+            "samples": samples,
+            "side": self.recognizer.side,
+            "preprocessing": self.preprocessing.as_dict(),
+        }

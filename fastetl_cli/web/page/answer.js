@@ -1,0 +1,81 @@
+// What is shown of an answer: the character, a sentence, five candidates with bars.
+
+import { percent, t } from "./text.js";
+import { confidence, otherSize, twin } from "./verdict.js";
+
+const MOST = 5;
+const element = (id) => document.getElementById(id);
+
+export const shownLabel = (answer) => (answer.none ? t("noCharacter") : answer.label);
+
+/** The sentence for a list of answers. */
+export function sentence(list, threshold) {
+  const kind = confidence(list, threshold);
+  if (kind === "none") return t("saidNone");
+  const key = { unsure: "saidUnsure", probably: "saidProbably", likely: "saidLikely", sure: "saidSure" }[kind];
+  // Where nothing is sure, the likeliest character is named, even if "no character" comes second.
+  return t(key, shownLabel(list[0]));
+}
+
+/** A word on what the picture alone cannot tell, or "". `known`: labels of the network. */
+export function hint(list, known) {
+  const [first, second] = list;
+  if (first.none) return "";
+  if (twin(first.label) && known.has(twin(first.label))) return t("alike", first.label, twin(first.label));
+  const other = otherSize(first.label);
+  if (other && second?.label === other && second.probability > 0.1) return t("size", first.label, other);
+  return "";
+}
+
+/** The list of five, made once; later answers only change it, so that a button under the finger stays. */
+export class Answer {
+  constructor(chosen) {
+    this.rows = Array.from({ length: MOST }, (_, k) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      button.type = "button";
+      const [glyph, bar, share] = ["glyph", "bar", "share"].map((name) => {
+        const part = document.createElement("span");
+        part.className = name;
+        button.append(part);
+        return part;
+      });
+      const fill = document.createElement("span");
+      bar.append(fill);
+      button.addEventListener("click", () => this.list && chosen(this.list[k]));
+      item.append(button);
+      element("candidates").append(item);
+      return { item, button, glyph, fill, share };
+    });
+    this.list = null;
+  }
+
+  /** `keeping`: whether a candidate can be chosen as what was meant. null shows that there is nothing to answer. */
+  show(list, threshold, known, keeping) {
+    this.list = list;
+    element("answer").classList.toggle("blank", !list);
+    element("hero").textContent = list ? (list[0].none ? "–" : list[0].label) : "";
+    element("hero").classList.toggle("faint", Boolean(list) && ["none", "unsure"].includes(confidence(list, threshold)));
+    element("said").textContent = list ? sentence(list, threshold) : "";
+    element("hint").textContent = list ? hint(list, known) : "";
+    this.rows.forEach((row, k) => {
+      const answer = list?.[k];
+      row.item.hidden = Boolean(list) && !answer;
+      row.glyph.textContent = answer ? shownLabel(answer) : "";
+      row.glyph.classList.toggle("words", Boolean(answer?.none));
+      row.fill.style.width = answer ? `${Math.max(answer.probability * 100, 0.5)}%` : "0";
+      row.share.textContent = answer ? percent(answer.probability) : "";
+      row.button.disabled = !answer || !keeping;
+      const label = answer ? `${shownLabel(answer)}, ${percent(answer.probability)}` : "";
+      if (!answer) row.button.setAttribute("aria-label", "–");
+      else row.button.setAttribute("aria-label", keeping ? `${t("meantOne", shownLabel(answer))}, ${label}` : label);
+    });
+  }
+
+  /** For a screen reader: the sentence, and the next two. */
+  spoken(threshold) {
+    if (!this.list) return "";
+    const others = this.list.slice(1, 3).map((a) => `${shownLabel(a)} ${percent(a.probability)}`);
+    return `${sentence(this.list, threshold)} ${others.join(", ")}`;
+  }
+}

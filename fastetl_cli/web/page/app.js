@@ -1,0 +1,292 @@
+// The page: draw and be read, practise, look at the tables and at the samples.
+
+import { Answer, shownLabel } from "./answer.js";
+import { Board } from "./board.js";
+import { Cards } from "./cards.js";
+import { BrowserSamples, ServerSamples } from "./corrections.js";
+import { BrowserEngine, ServerEngine } from "./engine.js";
+import { Gallery } from "./gallery.js";
+import { Lesson } from "./lesson.js";
+import { fetchJson } from "./server.js";
+import { startSettings } from "./settings.js";
+import { Sight } from "./sight.js";
+import { StrokeOrder } from "./strokes.js";
+import { showPicker, showTables, sumOf } from "./tables.js";
+import { t } from "./text.js";
+import { answers } from "./verdict.js";
+
+const element = (id) => document.getElementById(id);
+const PRACTISED = "fastetl-pad-practice";
+const KEEP_HERE = "fastetl-pad-keep";
+/** Milliseconds from a point to the painted answer, for measurements. */
+const latencies = (globalThis.fastetlPadLatencies = []);
+
+function stored(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+function toast(text) {
+  element("toast").textContent = text;
+  element("toast").hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => (element("toast").hidden = true), 5000);
+}
+
+function failed(error) {
+  toast(error instanceof TypeError && !navigator.onLine ? t("gone") : error.name === "TypeError" ? t("gone") : t("failed", error.message));
+}
+
+function ask(text) {
+  const dialog = element("ask");
+  element("ask-text").textContent = text;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}
+
+/** Asks for the newest picture, one at a time: what is drawn meanwhile is asked next. */
+class Live {
+  constructor(board, engine, answered) {
+    Object.assign(this, { board, engine, answered });
+    this.wanted = false;
+    this.busy = false;
+    this.sheet = 0; // changes with every edit, so that an answer to what is gone is dropped
+  }
+
+  edited() {
+    this.sheet++;
+  }
+
+  async request(time) {
+    this.wanted = true;
+    this.time = time;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.wanted) {
+      this.wanted = false;
+      const { sheet } = this, pointTime = this.time;
+      if (this.board.empty) continue;
+      const picture = this.board.ink.picture();
+      try {
+        const found = await this.engine.probabilities(picture);
+        if (sheet === this.sheet) this.answered(found, picture, pointTime, !this.wanted);
+      } catch (error) {
+        failed(error);
+      }
+    }
+    this.busy = false;
+  }
+}
+
+function painted(time) {
+  // After the next frame is drawn: what the user waits for.
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => latencies.push(performance.now() - time);
+    port2.postMessage(null);
+  });
+}
+
+async function start() {
+  const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
+  const known = new Set(labels.labels);
+  const scripts = Object.fromEntries(
+    ["hiragana", "katakana"].map((s) => [s, new Set(kana.filter((k) => k.script === s && known.has(k.character)).map((k) => k.character))]),
+  );
+  const engine = about.engine === "browser" ? new BrowserEngine(about.side) : new ServerEngine(about.side);
+  const samples = about.engine === "browser" ? new BrowserSamples(`pad ${about.version}`) : new ServerSamples();
+  const cards = new Cards(kana.map((one) => one.character), stored(PRACTISED));
+  let view = "draw", compete = null, last = null;
+
+  const board = new Board(about.side, (kind, time) => changed(kind, time));
+  const order = new StrokeOrder(board, box);
+  const sight = new Sight(board, engine, about.preprocessing, labels);
+  const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
+  const answer = new Answer((one) => keep(one.none ? "" : one.label));
+  const live = new Live(board, engine, answered);
+  const read = async () => (last?.picture && !live.busy ? last.found : engine.probabilities(board.ink.picture()));
+  const kept = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
+  const lesson = new Lesson({ kana, labels, cards, board, order, read, kept });
+  const gallery = new Gallery(samples, labels, ask, failed);
+
+  function changed(kind, time) {
+    const { drawing } = board;
+    element("undo").disabled = !drawing.done.length;
+    element("redo").disabled = !drawing.undone.length;
+    element("clear").disabled = board.empty;
+    board.frame.classList.toggle("drawn", !board.empty);
+    if (kind === "edit") {
+      live.edited();
+      last = null;
+    }
+    if (view === "practice") lesson.changed();
+    if (board.empty) {
+      show(null, null);
+      if (kind === "edit" && view === "draw") speak("");
+      return;
+    }
+    changed.ended = kind !== "points";
+    live.request(time);
+  }
+
+  function answered(found, picture, time, newest) {
+    last = { found, picture };
+    if (view !== "draw") return;
+    show(found, picture);
+    painted(time);
+    if (newest && changed.ended) speak(answer.spoken(labels.threshold));
+  }
+
+  function show(found, picture) {
+    const list = found && answers(found, labels, compete && scripts[compete]);
+    answer.show(list, labels.threshold, known, keeping());
+    sight.show(picture, list);
+  }
+
+  function speak(text) {
+    element("spoken").textContent = text;
+  }
+
+  async function keep(label) {
+    if (board.empty || !keeping() || !last) return;
+    // What was read is the answer to the whole picture, not that to an earlier point.
+    const found = await engine.probabilities(board.ink.picture());
+    const [first] = answers(found, labels, compete && scripts[compete]);
+    const sample = { ...board.drawing.values(), label, answer: first.label, device: board.device };
+    try {
+      await samples.keep(sample);
+      toast(t("kept", shownLabel({ none: label === "", label })));
+      board.renew();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function explainKeeping() {
+    element("meant-help").textContent = keeping() ? t("meantHelp") : about.engine === "browser" ? "" : t("meantOff");
+    element("another").hidden = !keeping();
+    element("keep-here").hidden = about.engine !== "browser";
+    element("keep-here-box").checked = keeping();
+    document.querySelector("[data-go=samples]").hidden = !about.samples && about.engine !== "browser";
+  }
+
+  function go(name) {
+    view = name;
+    document.body.dataset.view = name;
+    for (const button of document.querySelectorAll("[data-go]")) {
+      if (button.dataset.go === name) button.setAttribute("aria-current", "page");
+      else button.removeAttribute("aria-current");
+    }
+    const drawing = name === "draw" || name === "practice";
+    document.querySelector(".board").hidden = !drawing;
+    element("answer").hidden = name !== "draw";
+    for (const id of ["practice", "table", "samples"]) element(id).hidden = name !== id;
+    element("prompt").hidden = name !== "practice";
+    order.hide();
+    sight.forget();
+    if (drawing) board.renew();
+    if (name === "practice") lesson.open();
+    if (name === "table") tables();
+    if (name === "samples") gallery.open();
+  }
+
+  function tables() {
+    showTables(element("tables"), kana, known, cards, (character) => {
+      go("practice");
+      lesson.ask(character);
+    });
+    element("table-sum").textContent = sumOf(kana, known, cards);
+  }
+
+  for (const button of document.querySelectorAll("[data-go]")) button.addEventListener("click", () => go(button.dataset.go));
+  for (const name of ["undo", "redo", "clear"]) element(name).addEventListener("click", () => board[name]());
+  element("why").addEventListener("click", () => sight.explain().catch(failed));
+  element("another").addEventListener("click", () => !board.empty && element("picker").showModal());
+  element("keep-here-box").addEventListener("change", ({ target }) => {
+    localStorage.setItem(KEEP_HERE, JSON.stringify(target.checked));
+    explainKeeping();
+    show(last?.found ?? null, last?.picture ?? null);
+  });
+  element("forget").addEventListener("click", async () => {
+    if (!(await ask(t("forgetAsk")))) return;
+    cards.cards.clear();
+    kept();
+    tables();
+  });
+  element("compete").hidden = !scripts.hiragana.size || !scripts.katakana.size;
+  for (const button of document.querySelectorAll("[data-compete]")) {
+    button.addEventListener("click", () => {
+      compete = button.dataset.compete || null;
+      for (const one of document.querySelectorAll("[data-compete]")) one.setAttribute("aria-pressed", String(one === button));
+      show(last?.found ?? null, last?.picture ?? null);
+    });
+  }
+
+  const commands = {
+    u: () => board.undo(),
+    r: () => board.redo(),
+    c: () => board.clear(),
+    Delete: () => board.clear(),
+    Backspace: () => board.clear(),
+    w: () => view === "draw" && sight.explain().catch(failed),
+    "?": () => element("keys").showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input:not([type=checkbox]), select, dialog");
+    if (typing || event.altKey || document.querySelector("dialog[open]")) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (event.ctrlKey || event.metaKey) {
+      if (key !== "z" && key !== "y") return;
+      event.preventDefault();
+      if (key === "y" || event.shiftKey) board.redo();
+      else board.undo();
+      return;
+    }
+    const onButton = event.target.closest?.("button, a");
+    if (key === "Enter" && !onButton && view === "practice") {
+      event.preventDefault();
+      if (lesson.state === "done") lesson.ask();
+      else lesson.check();
+    } else if (view === "draw" && keeping() && answer.list && /^[1-5]$/.test(key)) {
+      const one = answer.list[Number(key) - 1];
+      if (one) keep(one.none ? "" : one.label);
+    } else if (key in commands && (view === "draw" || view === "practice" || key === "?")) {
+      event.preventDefault();
+      commands[key]();
+    }
+  });
+
+  // The ring around the canvas is for those who came by keyboard.
+  document.addEventListener("keydown", () => (document.body.dataset.input = "keyboard"), true);
+  document.addEventListener("pointerdown", () => (document.body.dataset.input = "pointer"), true);
+
+  startSettings(() => {
+    explainKeeping();
+    showPicker(element("picker-grid"), labels, kana, (label) => {
+      element("picker").close();
+      keep(label);
+    });
+    board.repaint();
+    show(last?.found ?? null, last?.picture ?? null);
+    if (view === "practice") lesson.render();
+    if (view === "table") tables();
+    if (view === "samples") gallery.open();
+  });
+  document.body.dataset.ready = "true";
+  if (about.engine === "browser" && "serviceWorker" in navigator) {
+    const had = Boolean(navigator.serviceWorker.controller);
+    await navigator.serviceWorker.register("service-worker.js");
+    await navigator.serviceWorker.ready;
+    document.body.dataset.offline = "true";
+    if (!had) toast(t("offline"));
+  }
+}
+
+start().catch((error) => {
+  element("said").textContent = error.message;
+  failed(error);
+});

@@ -1,0 +1,250 @@
+// The canvas: pointer and keyboard in, strokes out, the same ink on the screen as in the picture.
+
+import { Drawing } from "./drawing.js";
+import { Ink, segments } from "./ink.js";
+
+const STEP = 0.025; // of the side, for the arrow keys
+
+export class Board {
+  /** `changed(kind, time)`: kind is points, stroke (one ended) or edit (undo, redo, clear); time of the last point. */
+  constructor(side, changed) {
+    this.side = side;
+    this.changed = changed;
+    this.drawing = new Drawing();
+    this.ink = new Ink(side);
+    this.device = "unknown";
+    this.active = null;
+    this.cursor = null;
+    this.begun = 0;
+    this.frame = document.getElementById("sheet-frame");
+    this.canvas = document.getElementById("sheet");
+    this.guide = document.getElementById("guide");
+    this.overlay = document.getElementById("overlay");
+    this.listen();
+    new ResizeObserver(() => this.fit()).observe(this.frame);
+    this.fit();
+  }
+
+  listen() {
+    const on = (name, handle) => this.canvas.addEventListener(name, handle, { passive: false });
+    on("pointerdown", (event) => this.down(event));
+    // Coalesced points come with pointermove; a browser that sends them raw need not wait for its next frame.
+    on("pointermove", (event) => this.move(event));
+    on("pointerup", (event) => this.up(event));
+    on("pointercancel", (event) => this.cancel(event));
+    on("lostpointercapture", (event) => this.up(event));
+    on("contextmenu", (event) => event.preventDefault());
+    on("touchstart", (event) => event.preventDefault());
+    on("keydown", (event) => this.key(event));
+    on("blur", () => this.lift());
+  }
+
+  get empty() {
+    return this.drawing.empty;
+  }
+
+  fit() {
+    const size = this.frame.clientWidth;
+    const pixels = Math.round(size * Math.max(1, Math.min(devicePixelRatio || 1, 4)));
+    if (!size || pixels === this.pixels) return;
+    this.pixels = pixels;
+    for (const canvas of [this.canvas, this.guide, this.overlay]) canvas.width = canvas.height = pixels;
+    this.paintGuide();
+    this.paint();
+    this.onfit?.();
+  }
+
+  colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  paintGuide() {
+    const context = this.guide.getContext("2d");
+    const n = this.pixels, line = Math.max(1, Math.round(n / 480));
+    context.clearRect(0, 0, n, n);
+    context.strokeStyle = this.colour("--guide");
+    context.lineWidth = line;
+    context.setLineDash([n / 60, n / 60]);
+    context.beginPath();
+    context.moveTo(n / 2, n * 0.04);
+    context.lineTo(n / 2, n * 0.96);
+    context.moveTo(n * 0.04, n / 2);
+    context.lineTo(n * 0.96, n / 2);
+    context.stroke();
+  }
+
+  /** Everything anew: after undo, redo, clear, another size or another theme. */
+  paint() {
+    this.ink.clear();
+    this.canvas.getContext("2d").clearRect(0, 0, this.pixels, this.pixels);
+    for (const stroke of this.drawing.strokes) this.add(stroke, 0);
+    this.paintCursor();
+  }
+
+  repaint() {
+    this.paintGuide();
+    this.paint();
+    this.onfit?.();
+  }
+
+  /** The segments of a stroke from point `first` on, into the picture and onto the screen. */
+  add(stroke, first) {
+    for (const segment of segments(this.drawing, stroke, this.side, first)) this.ink.add(segment);
+    const context = this.canvas.getContext("2d");
+    context.strokeStyle = this.colour("--ink-drawn");
+    context.lineCap = context.lineJoin = "round";
+    for (const [ax, ay, bx, by, ra, rb] of segments(this.drawing, stroke, this.pixels, first)) {
+      context.lineWidth = ra + rb;
+      context.beginPath();
+      context.moveTo(ax, ay);
+      context.lineTo(bx, by);
+      context.stroke();
+    }
+  }
+
+  place(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  }
+
+  down(event) {
+    if (this.active || event.button !== 0) return;
+    event.preventDefault();
+    this.lift();
+    this.canvas.focus({ preventScroll: true });
+    const stroke = this.drawing.begin(event.pointerType === "pen");
+    if (!stroke) return;
+    try {
+      this.canvas.setPointerCapture(event.pointerId);
+    } catch {
+      // A pointer that is gone already: its stroke ends with the next event.
+    }
+    this.device = ["mouse", "touch", "pen"].includes(event.pointerType) ? event.pointerType : "unknown";
+    if (this.drawing.strokes.length === 1) this.begun = event.timeStamp;
+    this.active = { stroke, id: event.pointerId };
+    this.take([event]);
+  }
+
+  move(event) {
+    if (!this.active || event.pointerId !== this.active.id) return;
+    event.preventDefault();
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    this.take(coalesced.length ? coalesced : [event]);
+  }
+
+  take(events) {
+    const { stroke } = this.active;
+    const first = Math.max(stroke.x.length - 1, 0);
+    let any = false;
+    for (const event of events) {
+      const [x, y] = this.place(event);
+      any = this.drawing.extend(stroke, x, y, event.pressure, event.timeStamp - this.begun) || any;
+    }
+    if (!any) return;
+    this.add(stroke, first);
+    this.changed("points", events.at(-1).timeStamp);
+  }
+
+  up(event) {
+    if (!this.active || event.pointerId !== this.active.id) return;
+    this.active = null;
+    this.changed("stroke", event.timeStamp);
+  }
+
+  cancel(event) {
+    if (!this.active || event.pointerId !== this.active.id) return;
+    this.drawing.abandon(this.active.stroke);
+    this.active = null;
+    this.edited(true);
+  }
+
+  edited(done) {
+    if (!done) return;
+    this.active = null;
+    this.paint();
+    this.changed("edit", performance.now());
+  }
+
+  undo() {
+    this.edited(!this.active && this.drawing.undo());
+  }
+
+  redo() {
+    this.edited(!this.active && this.drawing.redo());
+  }
+
+  clear() {
+    this.lift();
+    this.edited(!this.active && this.drawing.clear());
+  }
+
+  /** A new sheet: nothing to undo. */
+  renew() {
+    this.drawing = new Drawing();
+    this.device = "unknown";
+    this.active = null;
+    this.edited(true);
+  }
+
+  // The pen of the keyboard: a mark that the arrow keys move, and that draws while it is down.
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (event.key === " ") {
+      event.preventDefault();
+      this.cursor ??= { x: 0.5, y: 0.5, stroke: null };
+      if (this.cursor.stroke) this.lift();
+      else this.put(event.timeStamp);
+    } else if (event.key in moves) {
+      event.preventDefault();
+      const [dx, dy] = moves[event.key];
+      this.cursor ??= { x: 0.5, y: 0.5, stroke: null };
+      const within = (value) => Math.min(Math.max(value, 0), 1);
+      this.cursor.x = within(this.cursor.x + dx * STEP);
+      this.cursor.y = within(this.cursor.y + dy * STEP);
+      if (this.cursor.stroke) this.trace(event.timeStamp);
+      this.paintCursor();
+    }
+  }
+
+  put(time) {
+    const stroke = this.drawing.begin(false);
+    if (!stroke) return;
+    if (this.drawing.strokes.length === 1) this.begun = time;
+    this.device = "unknown";
+    this.cursor.stroke = stroke;
+    this.trace(time);
+    this.paintCursor();
+  }
+
+  trace(time) {
+    const { x, y, stroke } = this.cursor;
+    const first = Math.max(stroke.x.length - 1, 0);
+    if (!this.drawing.extend(stroke, x, y, 0.5, time - this.begun)) return;
+    this.add(stroke, first);
+    this.changed("points", time);
+  }
+
+  lift() {
+    if (!this.cursor?.stroke) return;
+    this.cursor.stroke = null;
+    this.paintCursor();
+    this.changed("stroke", performance.now());
+  }
+
+  paintCursor() {
+    const mark = this.cursor;
+    this.frame.classList.toggle("keyed", Boolean(mark));
+    if (!mark) return;
+    let dot = document.getElementById("pen");
+    if (!dot) {
+      dot = document.createElement("span");
+      dot.id = "pen";
+      this.frame.append(dot);
+    }
+    dot.style.left = `${mark.x * 100}%`;
+    dot.style.top = `${mark.y * 100}%`;
+    dot.classList.toggle("down", Boolean(mark.stroke));
+  }
+}

@@ -1,0 +1,22 @@
+// The exported model in this browser. Only a static folder holds the two files that this needs.
+
+import * as ort from "./ort.wasm.bundle.min.mjs";
+
+ort.env.wasm.numThreads = 1; // more need headers that few web hosts send
+ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
+
+const session = ort.InferenceSession.create(new URL("kana.onnx", import.meta.url).href, {
+  executionProviders: ["wasm"],
+});
+
+self.onmessage = async ({ data: { number, pictures, side } }) => {
+  try {
+    const count = pictures.length / side ** 2;
+    const image = new ort.Tensor("uint8", pictures, [count, 1, side, side]);
+    const { probabilities } = await (await session).run({ image }, ["probabilities"]);
+    const found = Float32Array.from(probabilities.data);
+    self.postMessage({ number, found }, [found.buffer]);
+  } catch (error) {
+    self.postMessage({ number, error: String(error?.message ?? error) });
+  }
+};

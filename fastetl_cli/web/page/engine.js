@@ -1,0 +1,64 @@
+// Who computes the network: the server of `fastetl pad`, or a worker of this browser.
+
+import { authorized } from "./server.js";
+
+/** The server: pictures as bytes there, probabilities as float32 back. */
+export class ServerEngine {
+  constructor(side) {
+    this.most = 64;
+    this.side = side;
+  }
+
+  /** Uint8Array of count × side × side → Float32Array of count × labels. */
+  async probabilities(pictures) {
+    const headers = { "content-type": "application/octet-stream" };
+    const response = await authorized("read", { method: "POST", headers, body: pictures });
+    return new Float32Array(await response.arrayBuffer());
+  }
+}
+
+/** onnxruntime-web in a worker, so that drawing never waits for it. */
+export class BrowserEngine {
+  constructor(side) {
+    this.most = 16;
+    this.side = side;
+    this.waiting = new Map();
+    this.number = 0;
+    this.worker = new Worker("engine-worker.js", { type: "module" });
+    this.worker.onmessage = ({ data }) => this.settle(data.number, data);
+    this.worker.onerror = (event) => {
+      for (const number of [...this.waiting.keys()]) this.settle(number, { error: event.message || "the worker failed" });
+    };
+  }
+
+  settle(number, { found, error }) {
+    const [resolve, reject] = this.waiting.get(number) ?? [];
+    this.waiting.delete(number);
+    if (error) reject?.(new Error(error));
+    else resolve?.(found);
+  }
+
+  probabilities(pictures) {
+    const number = ++this.number;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(number, [resolve, reject]);
+      this.worker.postMessage({ number, pictures, side: this.side });
+    });
+  }
+}
+
+/** Any number of pictures, asked in pieces that the engine takes. `go` false stops between them. */
+export async function askAll(engine, pictures, go = () => true) {
+  const one = engine.side ** 2;
+  const parts = [];
+  for (let at = 0; at < pictures.length && go(); at += engine.most * one) {
+    parts.push(await engine.probabilities(pictures.slice(at, at + engine.most * one)));
+  }
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

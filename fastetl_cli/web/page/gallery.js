@@ -1,0 +1,68 @@
+// The samples that are kept: to look through, and to delete.
+
+import { pictureOf } from "./corrections.js";
+import { t } from "./text.js";
+
+const element = (id) => document.getElementById(id);
+
+export class Gallery {
+  /** `ask(text)`: a promise of true if the user agrees. `failed(error)`: tells what went wrong. */
+  constructor(samples, labels, ask, failed) {
+    Object.assign(this, { samples, labels, ask, failed });
+    element("files").addEventListener("change", () => this.open());
+    element("save").addEventListener("click", () => this.samples.save());
+  }
+
+  async open() {
+    try {
+      const files = await this.samples.files();
+      const select = element("files"), before = select.value;
+      select.replaceChildren(...files.map(({ name }) => new Option(name)));
+      if (files.some(({ name }) => name === before)) select.value = before;
+      select.closest("label").hidden = !files.length;
+      element("save").hidden = !this.samples.save || !files.length;
+      if (files.length) this.show(await this.samples.shown(select.value));
+      else this.show(null);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  show(file) {
+    const lines = file ? [t("samplesCount", file.count)] : [t("samplesNone")];
+    if (file?.damaged) lines.push(t("samplesDamaged", file.damaged));
+    if (file && file.samples.length < file.count) lines.push(t("samplesShown", file.samples.length));
+    element("samples-count").textContent = lines.join(" · ");
+    element("sample-list").replaceChildren(...(file?.samples ?? []).map((sample) => this.item(file.name, sample)));
+  }
+
+  named(label) {
+    return label === "" || label === this.labels.labels[this.labels.no_character] ? t("noCharacter") : label;
+  }
+
+  item(name, sample) {
+    const item = document.createElement("li");
+    const [label, answer] = [this.named(sample.label), this.named(sample.answer)];
+    const text = document.createElement("p");
+    text.textContent = label === answer ? label : t("sampleMeant", label, answer);
+    const time = document.createElement("time");
+    time.dateTime = sample.time;
+    time.textContent = new Date(sample.time).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    const remove = document.createElement("button");
+    remove.type = "button";
+    remove.textContent = t("remove");
+    remove.setAttribute("aria-label", `${t("remove")}: ${label}`);
+    remove.addEventListener("click", async () => {
+      if (!(await this.ask(t("removeAsk", label)))) return;
+      try {
+        await this.samples.remove(name, sample.id);
+        await this.open();
+        element("samples-count").append(` · ${t("removed")}`);
+      } catch (error) {
+        this.failed(error);
+      }
+    });
+    item.append(pictureOf(sample), text, time, remove);
+    return item;
+  }
+}

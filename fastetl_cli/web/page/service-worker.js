@@ -1,0 +1,23 @@
+// Keeps the whole page in this browser, so that it works offline after one visit. Only a static folder uses it.
+
+const NAME = "fastetl-pad-" + "VERSION";
+const FILES = ["FILES"];
+
+self.addEventListener("install", (event) => {
+  // Past the browser's own cache: the files of one version belong together.
+  const fresh = FILES.map((file) => new Request(file, { cache: "reload" }));
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(fresh)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  const old = (names) => names.filter((name) => name.startsWith("fastetl-pad-") && name !== NAME);
+  const clean = caches.keys().then((names) => Promise.all(old(names).map((name) => caches.delete(name))));
+  event.waitUntil(clean.then(() => self.clients.claim()));
+});
+
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || url.origin !== location.origin) return;
+  const answer = async () => (await (await caches.open(NAME)).match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+  event.respondWith(answer());
+});

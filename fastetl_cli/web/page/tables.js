@@ -1,0 +1,80 @@
+// The tables of kana: what is practised, in which box it is, and how often it was right. Also the picker's grid.
+
+import { t } from "./text.js";
+
+/** Two tables of buttons; `chosen(character)` is called for one that the network knows. */
+export function showTables(root, kana, known, cards, chosen) {
+  root.replaceChildren();
+  for (const script of ["hiragana", "katakana"]) {
+    const members = kana.filter((one) => one.script === script);
+    if (!members.some((one) => known.has(one.character))) continue;
+    const table = document.createElement("table");
+    table.createCaption().textContent = t(script);
+    const body = table.createTBody();
+    const last = Math.max(...members.map((one) => one.row));
+    for (let row = 0; row <= last; row++) {
+      const line = body.insertRow();
+      for (let column = 0; column < 5; column++) {
+        const one = members.find((k) => k.row === row && k.column === column);
+        const cell = line.insertCell();
+        if (one) cell.append(cellOf(one, known, cards, chosen));
+      }
+    }
+    root.append(table);
+  }
+}
+
+function cellOf(one, known, cards, chosen) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.disabled = !known.has(one.character);
+  const card = cards.get(one.character);
+  const glyph = document.createElement("span");
+  glyph.className = "glyph";
+  glyph.lang = "ja";
+  glyph.textContent = one.character;
+  const counts = document.createElement("small");
+  counts.textContent = card.asked ? `${card.right}/${card.asked}` : one.sound;
+  const dots = document.createElement("span");
+  dots.className = "dots";
+  for (let k = 0; k < 5; k++) {
+    const dot = document.createElement("i");
+    dot.classList.toggle("full", Boolean(card.asked) && k <= card.box);
+    dots.append(dot);
+  }
+  button.append(glyph, counts, dots);
+  button.classList.toggle("practised", Boolean(card.asked));
+  const box = t("box", card.box + 1);
+  const label = card.asked
+    ? t("tableCell", one.character, one.sound, card.right, card.asked, box)
+    : t(button.disabled ? "tableUnknown" : "tableNew", one.character, one.sound);
+  button.setAttribute("aria-label", label);
+  button.title = label;
+  button.addEventListener("click", () => chosen(one.character));
+  return button;
+}
+
+/** The sum below the tables. */
+export function sumOf(kana, known, cards) {
+  const all = kana.filter((one) => known.has(one.character)).map((one) => cards.get(one.character));
+  const total = (key) => all.reduce((a, card) => a + card[key], 0);
+  return t("tableSum", all.filter((card) => card.asked).length, all.length, total("right"), total("asked"));
+}
+
+/** Every label of the network as a button, "no character" first; kana in the order of their tables. */
+export function showPicker(root, labels, kana, chosen) {
+  const none = labels.labels[labels.no_character];
+  const order = new Map(kana.map((one, k) => [one.character, k]));
+  const listed = labels.labels.filter((label) => label !== none);
+  listed.sort((a, b) => (order.get(a) ?? 1e4) - (order.get(b) ?? 1e4));
+  const buttons = [none, ...listed].map((label) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label === none ? t("noCharacter") : label;
+    button.classList.toggle("words", label === none);
+    button.lang = label === none ? document.documentElement.lang : "ja";
+    button.addEventListener("click", () => chosen(label === none ? "" : label));
+    return button;
+  });
+  root.replaceChildren(...buttons);
+}

@@ -1,0 +1,213 @@
+"""The server of `fastetl pad`: the page's files, answers of the network, and the folder of samples."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from export.names import LABELS
+from fastetl import __version__
+from fastetl.errors import FastetlError
+from fastetl.practice import practice
+from fastetl.samples import MOST_BYTES
+from fastetl_cli.web.about import TYPES, Package, page_files
+from fastetl_cli.web.reading import BusyError, Reader
+from fastetl_cli.web.safety import HEADERS, Guard, Limits, Rates
+from fastetl_cli.web.store import FullError, Store
+
+__all__ = ["make_app"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _fault(status: int, text: str) -> Response:
+    """One line, whatever was sent."""
+    return PlainTextResponse(" ".join(text.split())[:300] + "\n", status)
+
+
+class _Guarded:
+    """Turns away what does not come from the page, and adds the headers that every answer has."""
+
+    def __init__(self, app: App, guard: Guard, limits: Limits) -> None:
+        self._app, self._guard, self._rates = app, guard, Rates(limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        public = scope["path"] == "/" or scope["path"].removeprefix("/") in page_files()
+        fault = self._guard.fault(Headers(scope=scope), not public)
+        if fault is None and not self._rates.take((scope.get("client") or ("", 0))[0]):
+            fault = 429, "too many requests: wait a second"
+        if fault is not None:
+            await _fault(*fault)(scope, receive, with_headers)
+            return
+        with suppress(ClientDisconnect):
+            await self._app(scope, receive, with_headers)
+
+
+async def _body(request: Request, most: int, seconds: float) -> bytes:
+    """The body, if it is at most `most` bytes and comes in time."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:12]) > most:
+        raise HTTPException(413, f"at most {most:,} bytes")
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise HTTPException(413, f"at most {most:,} bytes")
+                parts.append(part)
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body did not come within {seconds:g} seconds") from error
+    return b"".join(parts)
+
+
+def _require_type(request: Request, kind: str) -> None:
+    # A form of another site can send neither of the two types without asking first.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+        raise HTTPException(415, f"expected content of type {kind}")
+
+
+class _Pages:
+    """The handlers."""
+
+    def __init__(self, package: Package, reader: Reader, store: Store | None, limits: Limits) -> None:
+        self.package, self.reader, self.store, self.limits = package, reader, store, limits
+        self.side = package.recognizer.side
+        self.about = package.about(engine="server", samples=store is not None)
+        self.labels = (package.recognizer.path / LABELS).read_bytes()
+
+    async def page(self, request: Request) -> Response:
+        name = request.url.path.removeprefix("/") or "index.html"
+        found = page_files().get(name)
+        if found is None:
+            raise HTTPException(404, "no such page")
+        return Response(found, headers={"content-type": TYPES["." + name.rpartition(".")[2]]})
+
+    async def said(self, request: Request) -> Response:
+        return JSONResponse(self.about)
+
+    async def listed_labels(self, request: Request) -> Response:
+        return Response(self.labels, media_type="application/json")
+
+    async def kana(self, request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(practice))
+
+    async def read(self, request: Request) -> Response:
+        """N × side × side bytes of pictures → N × labels probabilities, float32, little-endian."""
+        _require_type(request, "application/octet-stream")
+        one = self.side**2
+        body = await _body(request, self.limits.pictures * one, self.limits.seconds)
+        if not body or len(body) % one:
+            raise HTTPException(400, f"expected 1 to {self.limits.pictures} pictures of {one:,} bytes")
+        pictures = np.frombuffer(body, np.uint8).reshape(-1, self.side, self.side)
+        try:
+            found = await self.reader.ask(pictures)
+        except BusyError as error:
+            raise HTTPException(429, "too many pictures wait: ask again in a second") from error
+        return Response(found.astype("<f4").tobytes(), media_type="application/octet-stream")
+
+    def _kept(self) -> Store:
+        if self.store is None:
+            raise HTTPException(404, "no samples are kept: start fastetl pad with --samples DIR")
+        return self.store
+
+    async def keep(self, request: Request) -> Response:
+        store = self._kept()
+        _require_type(request, "application/json")
+        body = await _body(request, MOST_BYTES // 2, self.limits.seconds)
+        try:
+            values = json.loads(body)
+            if not isinstance(values, dict):
+                raise HTTPException(400, "expected a JSON object")
+            sample = await run_in_threadpool(store.add, values, f"pad {__version__}")
+        except (ValueError, RecursionError, FastetlError) as error:
+            raise HTTPException(400, str(error) or "nested too deeply") from error
+        except FullError as error:
+            raise HTTPException(409, "the folder of samples is full: empty it, or name another") from error
+        except OSError as error:
+            raise HTTPException(409, f"the sample cannot be written: {error.strerror or error}") from error
+        return JSONResponse({"id": sample.id, "file": f"{sample.time[:10]}.jsonl"}, 201)
+
+    async def listed(self, request: Request) -> Response:
+        return JSONResponse({"files": await run_in_threadpool(self._kept().listed)})
+
+    async def shown(self, request: Request) -> Response:
+        try:
+            found = await run_in_threadpool(self._kept().shown, request.path_params["name"])
+        except (FastetlError, OSError) as error:
+            raise HTTPException(409, str(error)) from error
+        if found is None:
+            raise HTTPException(404, "no such file")
+        return JSONResponse(found)
+
+    async def remove(self, request: Request) -> Response:
+        names = request.path_params
+        try:
+            gone = await run_in_threadpool(self._kept().remove, names["name"], names["identity"])
+        except (FastetlError, OSError) as error:
+            raise HTTPException(409, str(error)) from error
+        if not gone:
+            raise HTTPException(404, "no such sample")
+        return Response(status_code=204)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    response = _fault(error.status_code, error.detail)
+    response.headers.update(error.headers or {})
+    if error.status_code in (408, 413):
+        response.headers["connection"] = "close"  # the rest of the body is not read
+    return response
+
+
+def make_app(package: Package, guard: Guard, store: Store | None = None, limits: Limits = Limits()) -> App:
+    """The application, for uvicorn or a test client. Corrections are kept in `store`, without one they are not."""
+    reader = Reader(package.recognizer)
+    pages = _Pages(package, reader, store, limits)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        reader.close()
+
+    routes = [
+        Route("/about.json", pages.said, methods=["GET"]),
+        Route("/labels.json", pages.listed_labels, methods=["GET"]),
+        Route("/kana.json", pages.kana, methods=["GET"]),
+        Route("/read", pages.read, methods=["POST"]),
+        Route("/samples", pages.listed, methods=["GET"]),
+        Route("/samples", pages.keep, methods=["POST"]),
+        Route("/samples/{name}", pages.shown, methods=["GET"]),
+        Route("/samples/{name}/{identity}", pages.remove, methods=["DELETE"]),
+        Route("/{path:path}", pages.page, methods=["GET"]),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _told})
+    return _Guarded(app, guard, limits)

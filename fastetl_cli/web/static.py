@@ -1,0 +1,67 @@
+"""The page as a folder that any web host can serve: the network is computed in the browser, offline after one visit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from export.names import LABELS, ONNX
+from fastetl.atomic import Kind, new_directory
+from fastetl.errors import FastetlError
+from fastetl.practice import practice
+from fastetl.untrusted import read_bytes
+from fastetl_cli.web.about import TYPES, Package, page_files
+from fastetl_cli.web.safety import POLICY
+
+__all__ = ["RUNTIME", "write_static"]
+
+RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+"""What the browser needs of onnxruntime-web's npm package (its folder `dist`)."""
+_MOST = 1 << 28
+_MARK = b"<!-- policy -->"
+KIND = Kind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*{t}" for t in TYPES))
+
+
+def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool = False) -> dict[str, int]:
+    """Write the folder `out` and return its files with their sizes in bytes.
+
+    runtime: the folder that holds `RUNTIME`, as the user unpacked it; it is copied, never downloaded.
+
+    Raises FastetlError if the runtime is not there, or `out` exists.
+    """
+    found = {}
+    for name in RUNTIME:
+        file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
+        if not file.exists():
+            raise FastetlError(
+                "onnxruntime-web is not whole here",
+                file=runtime,
+                expected=" and ".join(RUNTIME),
+                found=f"no {name}",
+                do="unpack its npm package, and give `runtime` its folder dist",
+                also=FileNotFoundError,
+            )
+        found[name] = read_bytes(file, _MOST)
+    path = package.recognizer.path
+    found |= {name: read_bytes(path / name, _MOST) for name in (ONNX, LABELS)}
+    found |= page_files()
+    # Compiling WebAssembly has a word of its own in the policy; workers are their own script's, not the page's.
+    policy = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
+    found["index.html"] = found["index.html"].replace(_MARK, meta)
+    found["about.json"] = _json(package.about(engine="browser", samples=False))
+    found["kana.json"] = _json(practice())
+    names = sorted(set(found) - {"service-worker.js"})
+    version = hashlib.sha256(b"".join(hashlib.sha256(found[name]).digest() for name in names)).hexdigest()[:16]
+    worker = found["service-worker.js"].decode()
+    worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
+    found["service-worker.js"] = worker.encode()
+    with new_directory(out, KIND, overwrite, [path, runtime]) as made:
+        for name, data in found.items():
+            (made / name).write_bytes(data)
+    return {name: len(data) for name, data in sorted(found.items())}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,128 @@
+"""The folder of samples: one file a day, to which corrections are appended. Nothing outside of it is written."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastetl.atomic import replace_file
+from fastetl.errors import FastetlError
+from fastetl.ink import rasterize
+from fastetl.locks import Lock, try_lock
+from fastetl.samples import Sample, png, read_samples
+
+__all__ = ["FullError", "Store"]
+
+MOST_FOLDER = 1 << 30
+"""Bytes of all sample files together, above which nothing more is kept."""
+SHOWN = 500
+"""Samples of one file that are listed, the newest."""
+_LOCK = ".pad.lock"
+
+
+class FullError(Exception):
+    """The folder holds as much as it may."""
+
+
+@dataclass
+class Store:
+    """Samples in a folder. Its methods may be called from several threads."""
+
+    folder: Path
+    _lock: Lock
+    _turn: threading.Lock
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Make the folder if it is missing. Raises FastetlError if it is none, or another pad keeps samples there."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = try_lock(folder / _LOCK)
+        except OSError as error:
+            raise FastetlError(
+                "cannot keep samples here", file=folder, found=error.strerror or error, do="name another folder"
+            ) from error
+        if lock is None:
+            raise FastetlError("another pad keeps samples here", file=folder, do="end it, or name another folder")
+        return cls(folder, lock, threading.Lock())
+
+    def close(self) -> None:
+        """Let another pad use the folder."""
+        self._lock.release()
+
+    def _files(self) -> list[Path]:
+        return sorted(p for p in self.folder.glob("*.jsonl") if p.is_file() and not p.is_symlink())
+
+    def add(self, values: dict[str, Any], app: str) -> Sample:
+        """Keep one sample: what the page sends, with an id and the time of this machine, and the picture.
+
+        Raises FastetlError for what is no sample, FullError, OSError if it cannot be written.
+        """
+        now = datetime.now(UTC)
+        given = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
+        given.pop("picture", None)
+        sample = Sample.from_values(given)
+        sample = replace(sample, picture=png(rasterize(sample.drawing)))
+        line = sample.as_line().encode() + b"\n"
+        with self._turn:
+            if sum(p.stat().st_size for p in self._files()) + len(line) > MOST_FOLDER:
+                raise FullError
+            _append(self.folder / f"{now:%Y-%m-%d}.jsonl", line)
+        return sample
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Name and number of bytes of each file, the newest first."""
+        return [{"name": p.name, "bytes": p.stat().st_size} for p in reversed(self._files())]
+
+    def shown(self, name: str) -> dict[str, Any] | None:
+        """The newest samples of a file without their strokes, how many it has, how many lines are damaged."""
+        with self._turn:
+            path = self._named(name)
+            if path is None:
+                return None
+            read, faults = read_samples(path)
+        keys = ("id", "label", "answer", "time", "device", "picture")
+        newest = [sample for _, sample in reversed(read[-SHOWN:])]
+        samples = [{key: getattr(s, key) for key in keys} for s in newest]
+        for entry, sample in zip(samples, newest, strict=True):
+            entry["picture"] = entry["picture"] or png(rasterize(sample.drawing))
+        return {"name": name, "count": len(read), "damaged": len(faults), "samples": samples}
+
+    def remove(self, name: str, identity: str) -> bool:
+        """Delete a sample; every other line stays as it is, byte for byte. False if it is not there."""
+        with self._turn:
+            path = self._named(name)
+            if path is None:
+                return False
+            gone = {line for line, sample in read_samples(path)[0] if sample.id == identity}
+            if not gone:
+                return False
+            kept = [x for k, x in enumerate(path.read_bytes().split(b"\n")) if k not in gone]
+            with replace_file(path) as made:
+                made.write_bytes(b"\n".join(kept))
+            return True
+
+    def _named(self, name: str) -> Path | None:
+        return next((p for p in self._files() if p.name == name), None)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """In one write, to a file of our own and not through a link; after a line that was cut short, on a new one."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        if end and os.pread(descriptor, 1, end - 1) != b"\n":
+            line = b"\n" + line
+        written = os.write(descriptor, line)
+        if written != len(line):
+            os.ftruncate(descriptor, end)
+            raise OSError("the disk is full")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""A package with a random network, quickly made, and the server of the pad on it in a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from export.config import ExportConfig
+from export.metadata import labels_text
+from export.names import LABELS, ONNX
+from export.onnx_export import write_onnx
+from export.recognizer import open_recognizer
+from fastetl.charset import KANA, Charset
+from fastetl_cli.web.about import Package
+from fastetl_cli.web.safety import Guard, Limits
+from fastetl_cli.web.server import make_app
+from fastetl_cli.web.store import Store
+from tests.export_data import graph_of, random_network
+
+FREE = Limits(requests=1e9, burst=1e9)
+
+
+def random_package(out: Path, charset: Charset = KANA) -> Package:
+    """What the pad needs of a package: the model and its labels."""
+    out.mkdir(parents=True)
+    graph = graph_of(random_network(classes=len(charset)), charset=charset)
+    write_onnx(graph, out / ONNX, ExportConfig())
+    (out / LABELS).write_text(labels_text(graph), encoding="utf-8")
+    return Package.of(open_recognizer(out))
+
+
+@contextmanager
+def serving(package: Package, samples: Path | None = None, *, token: str = "", limits: Limits = FREE) -> Iterator[str]:
+    """The address of a server that ends with the block."""
+    from fastetl_cli.pad import listen
+
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    store = None if samples is None else Store.open(samples)
+    app = make_app(package, Guard("127.0.0.1", port, token), store, limits)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, ws="none", http="h11"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+        if store is not None:
+            store.close()

@@ -1,0 +1,233 @@
+"""The pad's server: what it answers, what it turns away, what it keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the extra pad is not installed")
+
+import httpx
+
+from fastetl.errors import FastetlError
+from fastetl.ink import Drawing, Stroke, rasterize
+from fastetl.samples import read_samples
+from fastetl_cli.main import main
+from fastetl_cli.web.about import Package, page_files
+from fastetl_cli.web.safety import Guard, Limits, is_loopback
+from fastetl_cli.web.store import Store
+from tests.pad_data import random_package, serving
+
+LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
+SAMPLE = {**LINE.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}
+BYTES = {"content-type": "application/octet-stream"}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return random_package(tmp_path_factory.mktemp("pad") / "package")
+
+
+@pytest.fixture(scope="module")
+def client(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with (
+        serving(package, tmp_path_factory.mktemp("pad") / "samples") as address,
+        httpx.Client(base_url=address) as made,
+    ):
+        yield made
+
+
+def test_the_page_is_served_and_nothing_else(client: httpx.Client) -> None:
+    assert "<canvas" in client.get("/").text
+    for name, data in page_files().items():
+        answer = client.get(f"/{name}")
+        assert (answer.status_code, answer.content) == (200, data), name
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    for path in ("/server.py", "/../pad.py", "/%2e%2e/pad.py", "/page/app.js", "/kana.onnx", "/samples/%2e%2e"):
+        assert client.get(path).status_code == 404, path
+
+
+def test_what_the_page_is_told(client: httpx.Client, package: Package) -> None:
+    about = client.get("/about.json").json()
+    assert (about["engine"], about["samples"], about["side"]) == ("server", True, 128)
+    assert about["preprocessing"] == package.preprocessing.as_dict()
+    assert client.get("/labels.json").json()["labels"] == list(package.labels)
+    assert len(client.get("/kana.json").json()["kana"]) == 162
+
+
+def test_answers_are_the_networks(client: httpx.Client, package: Package) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 128, 128)).astype(np.uint8)
+    answer = client.post("/read", content=pictures.tobytes(), headers=BYTES)
+    found = np.frombuffer(answer.content, "<f4").reshape(5, -1)
+    assert np.abs(found - package.recognizer.probabilities(pictures)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "told"),
+    [
+        ("POST", "/read", {"content": b"", "headers": BYTES}, 400, "expected 1 to 64 pictures"),
+        ("POST", "/read", {"content": b"x" * 16383, "headers": BYTES}, 400, "expected 1 to 64 pictures"),
+        ("POST", "/read", {"content": b"x" * (65 * 16384), "headers": BYTES}, 413, "at most 1,048,576 bytes"),
+        ("POST", "/read", {"content": b"x" * 16384}, 415, "expected content of type application/octet-stream"),
+        ("GET", "/read", {}, 404, "no such page"),
+        ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
+        ("POST", "/samples", {"json": [1]}, 400, "expected a JSON object"),
+        ("POST", "/samples", {"json": {**SAMPLE, "pen": 9}}, 400, "pen; expected 0.001 to 0.5"),
+        ("POST", "/samples", {"json": {**SAMPLE, "label": "ぬめ"}}, 400, "label; expected one character"),
+        ("POST", "/samples", {"json": {**SAMPLE, "x": "y" * (1 << 20)}}, 413, "at most 1,048,576 bytes"),
+        ("POST", "/samples", {"data": SAMPLE}, 415, "application/json"),
+        ("GET", "/samples/nothing.jsonl", {}, 404, "no such file"),
+        ("GET", "/samples/..%2f..%2fetc%2fpasswd", {}, 404, "no such"),
+        ("DELETE", "/samples/nothing.jsonl/x", {}, 404, "no such sample"),
+        ("DELETE", "/", {}, 405, "Method Not Allowed"),
+        ("GET", "/", {"headers": {"host": "evil.example"}}, 421, "this host is not served"),
+        ("GET", "/", {"headers": {"host": "127.0.0.1:1"}}, 421, "this host is not served"),
+        ("GET", "/", {"headers": {"host": ""}}, 421, "this host is not served"),
+        ("POST", "/read", {"content": b"x", "headers": {"origin": "http://evil.example"}}, 403, "other pages"),
+        ("POST", "/read", {"content": b"x", "headers": {"origin": "null"}}, 403, "other pages"),
+        ("GET", "/about.json", {"headers": {"sec-fetch-site": "cross-site"}}, 403, "other pages"),
+    ],
+)
+def test_what_is_turned_away_is_told_in_one_line(
+    client: httpx.Client, method: str, path: str, options: dict[str, Any], status: int, told: str
+) -> None:
+    answer = client.request(method, path, **options)
+    assert answer.status_code == status
+    assert told in answer.text
+    assert answer.text.count("\n") <= 1
+
+
+def test_samples_are_kept_listed_and_deleted(package: Package, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    with serving(package, folder) as address, httpx.Client(base_url=address) as client:
+        ids = [client.post("/samples", json={**SAMPLE, "id": "x", "time": "never"}).json()["id"] for _ in range(3)]
+        [file] = client.get("/samples").json()["files"]
+        shown = client.get(f"/samples/{file['name']}").json()
+        assert [s["id"] for s in shown["samples"]] == ids[::-1]
+        assert shown["samples"][0]["picture"]
+        assert client.delete(f"/samples/{file['name']}/{ids[1]}").status_code == 204
+        assert client.delete(f"/samples/{file['name']}/{ids[1]}").status_code == 404
+        client.post("/samples", json={**SAMPLE, "label": ""})
+    assert sorted(p.suffix for p in folder.iterdir()) == [".jsonl", ".lock"]
+    read, faults = read_samples(folder / file["name"])
+    assert faults == []
+    assert [s.id for _, s in read][:2] == [ids[0], ids[2]]
+    assert [s.label for _, s in read] == ["ぬ", "ぬ", ""]
+    for _, sample in read:
+        assert (rasterize(sample.drawing) == rasterize(LINE)).all()
+        sample.require_picture()
+
+
+def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "kept", tmp_path / "outside.jsonl"
+    outside.write_text("before\n")
+    store = Store.open(folder)
+    with pytest.raises(FastetlError, match="another pad keeps samples here"):
+        Store.open(folder)
+    first = store.add(SAMPLE, "pad 1")
+    file = folder / f"{first.time[:10]}.jsonl"
+    with file.open("a") as torn:
+        torn.write('{"format":1,"id"')  # cut short, as by a full disk
+    store.add(SAMPLE, "pad 1")
+    assert [len(part) for part in read_samples(file)] == [2, 1]
+    assert store.remove(file.name, first.id)
+    assert [len(part) for part in read_samples(file)] == [1, 1]
+    file.unlink()
+    file.symlink_to(outside)
+    with pytest.raises(OSError, match="symbolic links"):
+        store.add(SAMPLE, "pad 1")
+    assert store.shown(file.name) is None
+    assert outside.read_text() == "before\n"
+    store.close()
+    Store.open(folder).close()
+
+
+def test_without_a_folder_nothing_is_kept(package: Package) -> None:
+    with serving(package) as address, httpx.Client(base_url=address) as client:
+        assert client.get("/about.json").json()["samples"] is False
+        answer = client.post("/samples", json=SAMPLE)
+        assert (answer.status_code, "start fastetl pad with --samples" in answer.text) == (404, True)
+
+
+def test_a_token_guards_all_but_the_pages_own_files(package: Package) -> None:
+    with serving(package, token="secret") as address, httpx.Client(base_url=address) as client:
+        assert client.get("/app.js").status_code == 200
+        assert client.get("/about.json").status_code == 401
+        for given in (b"Bearer other", "Bearer sécret".encode(), b"secret"):
+            assert client.get("/about.json", headers={b"authorization": given}).status_code == 401
+        assert client.get("/about.json", headers={"authorization": "Bearer secret"}).status_code == 200
+
+
+def test_rates_are_bounded(package: Package) -> None:
+    limits = Limits(requests=0.01, burst=3)
+    with serving(package, limits=limits) as address, httpx.Client(base_url=address) as client:
+        assert [client.get("/about.json").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("listening", "host", "known"),
+    [
+        ("127.0.0.1", "127.0.0.1:8128", True),
+        ("127.0.0.1", "localhost:8128", True),
+        ("127.0.0.1", "[::1]:8128", True),
+        ("127.0.0.1", "localhost", True),  # port 80 is left out
+        ("127.0.0.1", "192.168.1.2:8128", False),
+        ("127.0.0.1", "pad.example:8128", False),
+        ("0.0.0.0", "192.168.1.2:8128", True),
+        ("0.0.0.0", "pad.example:8128", False),  # DNS rebinding
+        ("pad.local", "pad.local:8128", True),
+        ("::", "[fe80::1]:8128", True),
+        ("127.0.0.1", "127.0.0.1:8128:8128", False),
+    ],
+)
+def test_hosts(listening: str, host: str, known: bool) -> None:
+    port = 80 if host == "localhost" else 8128
+    assert (Guard(listening, port).fault({"host": host}, False) is None) == known
+
+
+def test_loopback() -> None:
+    assert [is_loopback(h) for h in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.2", "pad.local")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_the_static_folder(package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runtime, out = tmp_path / "runtime", tmp_path / "out"
+    command = ["pad", str(package.recognizer.path), "--static", str(out)]
+    assert main(command) == 2
+    assert "give --runtime" in " ".join(capsys.readouterr().err.split()).lower()
+    assert main([*command, "--runtime", str(runtime)]) == 2
+    assert "no ort.wasm.bundle.min.mjs" in " ".join(capsys.readouterr().err.split())
+    (runtime / "dist").mkdir(parents=True)
+    for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
+        (runtime / "dist" / name).write_bytes(b"runtime")
+    assert main([*command, "--runtime", str(runtime), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert set(files) == {p.name for p in out.iterdir()}
+    assert set(page_files()) < set(files)
+    assert "wasm-unsafe-eval" in (out / "index.html").read_text(encoding="utf-8")
+    worker = (out / "service-worker.js").read_text(encoding="utf-8")
+    assert all(f'"{name}"' in worker for name in files if name != "service-worker.js")
+    assert "VERSION" not in worker
+    assert main([*command, "--runtime", str(runtime)]) == 2
+    assert main([*command, "--runtime", str(runtime), "--overwrite"]) == 0
+
+
+def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -> None:
+    other = random_package(tmp_path / "other")
+    labels = other.recognizer.path / "labels.json"
+    for text in ("{}", labels.read_text(encoding="utf-8").replace("あ", "ア"), '{"labels": 3}', "["):
+        labels.write_text(text, encoding="utf-8")
+        with pytest.raises(FastetlError, match=r"labels\.json"):
+            Package.of(other.recognizer)
