@@ -182,6 +182,9 @@ class _Writer:
         shape = self.constant(f"{op.name}_shape", np.array([-1, *_integers(op.inputs["shape"])[1:]], np.int64))
         self.node("Reshape", [self.input(op, "x"), shape], op.name)
 
+    def transpose(self, op: Op) -> None:
+        self.node("Transpose", [self.input(op, "x")], op.name, perm=_integers(op.inputs["perm"]))
+
     def softmax(self, op: Op) -> None:
         self.node("Softmax", [self.input(op, "x")], op.name, axis=_integers(op.inputs["axis"])[0])
 
@@ -197,6 +200,7 @@ _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
     "max_pool": _Writer.max_pool,
     "reshape": _Writer.reshape,
     "softmax": _Writer.softmax,
+    "transpose": _Writer.transpose,
 }
 
 

@@ -22,7 +22,7 @@ https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.de
 | constexpr_affine_dequantize, constexpr_lut_to_dense | `iOS16.constexpr_ops.*` | see export.weights |
 | classify | `iOS15.classify.classify` | label of the largest probability, the first if several |
 
-Our exports hold no select, tile or transpose: those are what stablehlo-coreml makes of the same network, and
+Our exports hold no select and no tile: those are what stablehlo-coreml makes of the same network, and
 benches/crosscheck.py computes that too.
 """
 

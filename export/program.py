@@ -102,7 +102,13 @@ class _Program:
         options = {"axes": self.constant(axes, "int32"), "keep_dims": self.constant(keep, "bool")}
         return self.add(kind, name, self.types[x], x=Ref(x), **options)
 
-    def matmul(self, name: str, x: str | NDArray[Any], y: str | NDArray[Any], transpose_y: bool) -> str:
+    def mean(self, name: str, x: str) -> str:
+        """Of the whole picture; in half precision rows first, since a sum over all pixels could leave its range."""
+        if self.types[x] == "fp32":
+            return self.over("reduce_mean", name, x, (2, 3))
+        return self.over("reduce_mean", name, self.over("reduce_mean", f"{name}_rows", x, (3,)), (2,))
+
+    def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool) -> str:
         real = self.types[x if isinstance(x, str) else str(y)]
         a, b = (Ref(v) if isinstance(v, str) else self.constant(v, real) for v in (x, y))
         no, flag = self.constant(False, "bool"), self.constant(transpose_y, "bool")
@@ -156,7 +162,9 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
     # At the edges the filter is cut off, and what is left of it must sum to 1 again.
     edge = np.ones(size)
     edge[[0, -1]] = weights[0, 0] / taps[n // 2]
-    return p.two("mul", "resized_exactly", p.two("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1)), edge)
+    return p.two(
+        "mul", "resized_exactly", p.two("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1)), edge.reshape(1, 1, 1, -1)
+    )
 
 
 def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
@@ -164,14 +172,12 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
     if spec.polarity == "border":
         edge = np.zeros(spec.size)
         edge[:BORDER] = edge[-BORDER:] = 1
-        columns = p.two("mul", "edge_columns", x, edge)
+        columns = p.two("mul", "edge_columns", x, edge.reshape(1, 1, 1, -1))
         rows = p.two("mul", "edge_rows", p.two("sub", "between_edges", x, columns), edge.reshape(1, 1, -1, 1))
         paper = p.two("add", "edge", columns, rows)
     # Between two possible means, so that no rounding can decide.
     threshold = (spec.darkest_paper + 0.5) / spec.size**2
-    # Two steps of at most a few hundred terms: one over all pixels could leave float16's range.
-    mean = p.over("reduce_mean", "brightness", p.over("reduce_mean", "brightness_rows", paper, (3,)), (2,))
-    dark_on_light = p.two("greater", "dark_on_light", mean, threshold, "bool")
+    dark_on_light = p.two("greater", "dark_on_light", p.mean("brightness", paper), threshold, "bool")
     white = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
     return p.one("abs", "ink", p.two("sub", "above_paper", x, white))
 
@@ -184,88 +190,103 @@ def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
 
 @dataclass(frozen=True)
 class _Moments:
-    """Names of operations: centre and summed variance of the ink, and of each axis (position − centre)²."""
+    """Names of operations, both axes in one tensor, y in channel 0 and x in channel 1."""
 
-    cy: str
-    cx: str
-    summed: str
-    squares: tuple[str, str]
-
-
-def _along(
-    p: _Program, profile: str, ink: str, position: NDArray[np.float64], axis: int, at: str
-) -> tuple[str, str, str]:
-    """Centre and variance of the ink along one axis, and (position − centre)²; positions run from -1 to 1."""
-    share = p.two("real_div", f"share_{at}", profile, ink)
-    centre = p.over("reduce_mean", f"centre_{at}", p.two("mul", f"lever_{at}", share, position), (axis,))
-    away = p.two("sub", f"from_centre_{at}", position, centre)
-    square = p.two("mul", f"square_{at}", away, away)
-    inertia = p.two("mul", f"inertia_{at}", share, square)
-    return centre, p.over("reduce_mean", f"variance_{at}", inertia, (axis,)), square
+    centre: str
+    """(1, 2, 1, 1), from -1 to 1."""
+    variance: str
+    """(1, 1, 1, 1), the mean of the two axes' variances."""
+    squares: str
+    """(1, 2, 1, size), (position - centre)² of each row and each column."""
 
 
-def _moments(p: _Program, rows: str, columns: str, ink: str, spec: Preprocessing, turn: str = "") -> _Moments:
-    ink = p.two("maximum", f"ink_or_little{turn}", ink, 1e-4)
-    at = _positions(spec.size)
-    cy, vy, down = _along(p, rows, ink, at.reshape(1, 1, -1, 1), 2, f"y{turn}")
-    cx, vx, across = _along(p, columns, ink, at.reshape(1, 1, 1, -1), 3, f"x{turn}")
-    return _Moments(cy, cx, p.two("add", f"variance{turn}", vy, vx), (down, across))
+def _both(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same values for either axis: (1, 2, …)."""
+    return np.stack([array, array])[None]
 
 
-def _adaptive_moments(p: _Program, x: str, spec: Preprocessing) -> _Moments:
+def _channels(p: _Program, name: str, x: str, picked: list[list[float]]) -> str:
+    """Exchange or pick channels: a 1 × 1 convolution of ones and zeros, which is exact."""
+    weight = p.constant(np.array(picked)[:, :, None, None], p.types[x])
+    return p.conv(name, x, weight, np.zeros(len(picked)), 1, (0, 0, 0, 0))
+
+
+def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, turn: str) -> _Moments:
+    """Centre and variance of the ink under a window; matrix products, since a product and a sum are one operation.
+
+    both: (1, 2, size, size), the picture transposed, so that a product with the window of x leaves rows, and the
+    picture. crossing: the window (1, 2, 1, size) with its channels exchanged.
+    """
+    profile = p.matmul(f"profile{turn}", crossing, both, False)
+    seen = profile if isinstance(window, float) else p.two("mul", f"seen{turn}", profile, window)
+    position = _positions(size)
+    ink = p.matmul(f"seen_ink{turn}", seen, _both(np.ones((size, 1))), False)
+    share = p.two("real_div", f"share{turn}", seen, p.two("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2))
+    centre = p.matmul(f"centre{turn}", share, _both(position[:, None]), False)
+    away = p.two("sub", f"from_centre{turn}", _both(position[None]), centre)
+    squares = p.two("mul", f"squares{turn}", away, away)
+    variances = p.matmul(f"variances{turn}", share, squares, True)
+    return _Moments(centre, p.over("reduce_mean", f"variance{turn}", variances, (1,)), squares)
+
+
+def _adaptive_moments(p: _Program, both: str, size: int) -> _Moments:
     """See fastetl.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
-    first = np.exp(_positions(spec.size) ** 2 / (-2 * WINDOW * START))
-    down: _Term = first.reshape(1, 1, -1, 1)
-    across: _Term = first.reshape(1, 1, 1, -1)
+    first = _both(np.exp(_positions(size)[None] ** 2 / (-2 * WINDOW * START)))
+    window: _Term = first
+    crossing: _Term = first
     found: _Moments | None = None
     for k in range(1, TURNS + 1):
         turn = f"_{k}"
         if found is not None:
-            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (2 * WINDOW), found.summed)
-            down, across = (
-                p.one("exp", f"window_{at}{turn}", p.two("mul", f"exponent_{at}{turn}", square, sharpness))
-                for at, square in zip("yx", found.squares, strict=True)
-            )
-        seen = p.two("mul", f"seen{turn}", p.two("mul", f"seen_rows{turn}", x, down), across)
-        rows, columns = (p.over("reduce_mean", f"{n}{turn}", seen, (a,)) for n, a in (("rows", 3), ("columns", 2)))
-        ink = p.over("reduce_mean", f"amount{turn}", rows, (2,))
-        found = _moments(p, rows, columns, ink, spec, turn)
-        least = p.two("maximum", f"least_variance{turn}", found.summed, SUMMED[0])
-        found = dataclasses.replace(found, summed=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1]))
+            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * WINDOW), found.variance)
+            exponent = p.two("mul", f"exponent{turn}", found.squares, sharpness)
+            window = p.one("exp", f"window{turn}", exponent)
+            crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
+        found = _moments(p, both, crossing, window, size, turn)
+        least = p.two("maximum", f"least_variance{turn}", found.variance, SUMMED[0] / 2)
+        found = dataclasses.replace(found, variance=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1] / 2))
     assert found is not None  # TURNS is at least 1
-    whole = p.two("mul", "whole_variance", found.summed, 2 * WINDOW / (2 * WINDOW - 1))
-    return dataclasses.replace(found, summed=whole)
+    return found
 
 
-def _sampling(p: _Program, centre: str, scale: str, support: str, spec: Preprocessing, at: str) -> str:
-    """The resampling matrix (1, 1, frame, size) of one axis."""
+def _sampling(p: _Program, centre: str, scale: str, support: str, spec: Preprocessing) -> tuple[str, str]:
+    """The resampling matrices (1, 1, frame, size) of y and x."""
     position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
-    source = p.two("add", f"source_{at}", p.two("mul", f"reach_{at}", scale, target), centre)
-    distance = p.one("abs", f"distance_{at}", p.two("sub", f"offset_{at}", position, source))
-    share = p.two("real_div", f"supports_{at}", distance, support)
-    height = p.one("relu", f"triangle_{at}", p.two("sub", f"hill_{at}", 1.0, share))
-    density = p.two("real_div", f"density_{at}", 2 / spec.size, support)
-    return p.two("mul", f"weights_{at}", height, density)
+    source = p.two("add", "source", p.two("mul", "reach", scale, target), centre)
+    distance = p.one("abs", "distance", p.two("sub", "offset", position, source))
+    share = p.two("real_div", "supports", distance, support)
+    height = p.one("relu", "triangle", p.two("sub", "hill", 1.0, share))
+    weights = p.two("mul", "weights", height, p.two("real_div", "density", 2 / spec.size, support))
+    return _channels(p, "weights_y", weights, [[1, 0]]), _channels(p, "weights_x", weights, [[0, 1]])
 
 
 def _positions(count: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
-def _frame(p: _Program, x: str, found: _Moments, spec: Preprocessing, asked: bool) -> tuple[str, str]:
+def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, str]:
     """The framed picture, and, if asked for, what framing took away (1, PLACE).
 
-    See fastetl.preprocessing, whose order of operations this keeps.
+    See fastetl.preprocessing.
     """
-    deviation = p.one("sqrt", "deviation", found.summed)
-    to_frame = p.two("mul", "scale_to_frame", deviation, 1 / (2 * spec.scale))
+    # In half precision four turns would add up their errors to whole pixels.
+    x = p.cast(x, "fp32", "contrasted_number")
+    both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=p.constant((0, 1, 3, 2), "int32")), x))
+    if spec.framing == "adaptive":
+        found = _adaptive_moments(p, both, spec.size)
+        summed = 4 * WINDOW / (2 * WINDOW - 1)  # what the window took away comes back
+    else:
+        found = _moments(p, both, _both(np.ones((1, spec.size))), 1.0, spec.size, "")
+        summed = 2.0  # of two axes, from their mean
+    deviation = p.one("sqrt", "deviation", found.variance)
+    to_frame = p.two("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
     support = p.two("maximum", "support", p.two("mul", "target_pitch", scale, 2 / spec.frame), 2 / spec.size)
-    down, across = (_sampling(p, c, scale, support, spec, at) for c, at in ((found.cy, "y"), (found.cx, "x")))
+    down, across = _sampling(p, found.centre, scale, support, spec)
     framed = p.matmul("framed", p.matmul("framed_rows", down, x, False), across, True)
     if not asked:
         return framed, ""
-    place = p.flatten("place", p.concat("places", (found.cy, found.cx, scale)), PLACE)
+    place = p.flatten("place", p.concat("places", (found.centre, scale)), PLACE)
     return framed, p.cast(place, p.real, "place_number")
 
 
@@ -282,21 +303,14 @@ def _preprocess(p: _Program, graph: Graph) -> tuple[str, str, str]:
     x = _polarity(p, x, spec)
     top = p.over("reduce_max", "top", x, (2, 3))
     x = _contrast(p, x, top, spec.floor)
-    rows, columns = p.over("reduce_mean", "rows", x, (3,)), p.over("reduce_mean", "columns", x, (2,))
-    ink = p.over("reduce_mean", "amount", rows, (2,))
+    ink = p.mean("amount", x)
     faint = p.two("less", "faint", top, blank.faintest, "bool")
     little = p.two("less", "little", ink, blank.least, "bool")
     much = p.two("greater", "much", ink, blank.most, "bool")
     none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
     place = ""
     if spec.framing != "none":
-        if spec.framing == "adaptive":
-            # In half precision four turns would add up their errors to whole pixels.
-            x = p.cast(x, "fp32", "contrasted_number")
-            found = _adaptive_moments(p, x, spec)
-        else:
-            found = _moments(p, rows, columns, ink, spec)
-        x, place = _frame(p, x, found, spec, any(isinstance(layer, Place) for layer in graph.layers))
+        x, place = _frame(p, x, spec, any(isinstance(layer, Place) for layer in graph.layers))
     return p.cast(x, p.real, "frame_number"), place, none
 
 

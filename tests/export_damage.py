@@ -97,7 +97,7 @@ def declared(block: Any) -> None:
 
 def reversed_operations(block: Any) -> None:
     held = [type(op).FromString(op.SerializeToString()) for op in block.operations]
-    k = next(i for i, op in enumerate(held) if op.type == "conv")
+    k = next(i for i, op in enumerate(held) if op.outputs[0].name.startswith("conv_"))
     held.insert(0, held.pop(k))
     del block.operations[:]
     block.operations.extend(held)
@@ -160,7 +160,7 @@ def onnx_weight(model: onnx.ModelProto) -> None:
 
 
 def onnx_pads(model: onnx.ModelProto) -> None:
-    node = next(n for n in model.graph.node if n.op_type == "Conv")
+    node = next(n for n in model.graph.node if n.name.startswith("conv_"))
     pads = next(a for a in node.attribute if a.name == "pads")
     swap(pads.ints, 0, 2)
     pads.ints[0], pads.ints[2] = 0, 2
@@ -265,7 +265,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("float16 where float32 is meant", _G, "types", graph_edit(leak)),
     Damage("declared shape wrong", _G, "Core ML answers", graph_edit(declared)),
     Damage("flattened to another length", _G, "wiring and attributes", numbers("flatten_11", "shape", [1, 31])),
-    Damage("mean over columns for rows", _G, "wiring and attributes", numbers("rows", "axes", [2])),
+    Damage("mean over another axis", _G, "wiring and attributes", numbers("variance_1", "axes", [2])),
     Damage("scale of the frame", _G, "framed picture against fastetl's", numbers("scale_to_frame", "y", [1.2])),
     Damage("threshold of faintness", _G, "no character", numbers("faint", "y", [250.0])),
     Damage("no character turned round", _G, "no character", numbers("no_character", "y", [-1000.0])),

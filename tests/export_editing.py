@@ -43,7 +43,9 @@ def operation(block: Any, name: str) -> Any:
 
 
 def first(block: Any, kind: str) -> Any:
-    return next(op for op in block.operations if op.type == kind)
+    """The first operation of a kind; of convolutions, the network's first."""
+    wanted = "conv_" if kind == "conv" else ""
+    return next(op for op in block.operations if op.type == kind and op.outputs[0].name.startswith(wanted))
 
 
 def constant(block: Any, op: Any, key: str) -> Any:
@@ -100,8 +102,8 @@ def weights(name: str, edit: Callable[[Array], Array | None], key: str = "weight
     def apply(out: Path, other: Path) -> None:
         with specification(out) as spec:
             block = block_of(spec)
-            op = next(o for o in block.operations if o.type == name) if name in ("conv", "linear") else None
-            value = constant(block, op or operation(block, name), key)
+            op = first(block, name) if name in ("conv", "linear") else operation(block, name)
+            value = constant(block, op, key)
             shape = [d.constant.size for d in value.type.tensorType.dimensions]
             if value.WhichOneof("value") == "immediateValue":  # a few numbers are not put in the weight file
                 small = np.frombuffer(value.immediateValue.tensor.bytes.values, np.float16).copy()
