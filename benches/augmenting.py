@@ -47,7 +47,7 @@ def pictures(side: int, count: int) -> Pictures:
 def own_maps(indices: NDArray[np.int64], side: int, config: Augmentation = FLAT) -> Maps:
     """What `augment` draws for these samples at seed 0, epoch 0."""
     draws = np.empty((len(indices), AFFINE), np.float32)
-    uniforms(indices, np.zeros(3, np.uint64), draws)
+    uniforms(indices, np.zeros(3, np.uint64), 0, draws)
     warps = (np.deg2rad(config.rotation), config.zoom, config.aspect, config.shear, config.shift)
     affines, none = np.empty((len(indices), 2, 3), np.float32), np.empty((0, 4, 2, 4), np.float32)
     ranges, rest = np.array([*warps, 0, 0, 0, 0]), (np.empty(len(indices), np.int16), np.empty(len(indices), np.int64))

@@ -16,7 +16,11 @@ from fastetl.kernels._jit import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured
 TURNS = 20  # batches in a turn of the fast ones
-FULL = Augmentation()
+CONFIGS = {
+    "affine": by.FLAT,
+    "everything": Augmentation(),
+    "everything, fragments, crops": Augmentation(fragments=0.5, crop=0.1),
+}
 
 
 def loop(one: Any, images: by.Pictures, indices: NDArray[np.int64], maps: by.Maps, out: by.Pictures) -> by.Pictures:
@@ -43,13 +47,13 @@ def test_opencv_is_what_albumentations_does() -> None:
 
 
 @pytest.mark.parametrize("side", [32, 64])
-@pytest.mark.parametrize("work", ["affine", "everything"])
+@pytest.mark.parametrize("work", CONFIGS)
 def test_augment(benchmark: Any, work: str, side: int) -> None:
-    """`everything` is affine, elastic warp, pen and contrast, still against scipy's affine loop alone."""
+    """`everything` is affine, elastic warp, pen and contrast, all still against scipy's affine loop alone."""
     images = by.pictures(side, COUNT)
     indices = np.random.default_rng(1).permutation(COUNT)[:BATCH]
     maps, out = by.own_maps(indices, side), np.zeros((BATCH, side, side), np.uint8)
-    config = by.FLAT if work == "affine" else FULL
+    config = CONFIGS[work]
     expected = own(images, indices, np.empty_like(out), by.FLAT).astype(int)
     assert np.abs(expected - loop(by.scipy_one, images, indices, maps, out)).max() <= 6
     peers = []

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import contrast
+from fastetl.kernels.fragments import DEPTHS, FRAMED, SIDES, crop_maps, fragments
 from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
-from fastetl.kernels.philox import uniforms
+from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, thickness
 from fastetl.kernels.warp import terms, warp
 from fastetl.preprocessing import LARGEST_SIDE
@@ -26,7 +27,7 @@ __all__ = ["Augmentation", "augment"]
 TABLES = 65
 """Steps between the palest and the darkest contrast."""
 
-_LIMITS = {
+LIMITS: dict[str, float] = {
     "rotation": 180.0,
     "zoom": 1.0,
     "aspect": 1.0,
@@ -35,6 +36,8 @@ _LIMITS = {
     "elastic": 0.25,
     "thickness": 1.0,
     "contrast": 2.0,
+    "fragments": 1.0,
+    "crop": 1.0,
 }
 
 
@@ -58,10 +61,15 @@ class Augmentation:
     """Share of pictures whose pen becomes thicker or thinner, half of them each (0–1)."""
     contrast: float = 0.3
     """Ink to the power of e^−contrast to e^contrast, log-uniform (0–2)."""
+    fragments: float = 0.0
+    """Share of pictures that get pieces of other training pictures at their edges, as real scans have: at the left in
+    77 of 100, right 11, top 15, bottom 6. 0.5 leaves half of them without any (0–1)."""
+    crop: float = 0.0
+    """Share of pictures cut to their ink, with hardly any paper around it; they get no fragments (0–1)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, limit = getattr(self, field.name), _LIMITS[field.name]
+            value, limit = getattr(self, field.name), LIMITS[field.name]
             if not 0 <= value <= limit:
                 raise FastetlError(f"augmentation: {field.name} must be from 0 to {limit:g}; found {value}")
 
@@ -105,6 +113,16 @@ def _checked(
         raise FastetlError(f"augment: samples must be at least 0; found {samples.min()}")
 
 
+def _checked_pool(pool: NDArray[np.int64] | None, count: int) -> NDArray[np.int64]:
+    if pool is None:
+        return np.arange(count)
+    if pool.dtype != np.int64 or pool.ndim != 1 or not len(pool) or not pool.flags.c_contiguous:
+        raise FastetlError(f"augment: pool must be int64 (M,), contiguous; found {pool.dtype} {pool.shape}")
+    if int(pool.min()) < 0 or int(pool.max()) >= count or len(pool) >= 2**31:
+        raise FastetlError(f"augment: pool must be from 0 to {count - 1}; found {pool.min()} to {pool.max()}")
+    return pool
+
+
 def augment(
     images: NDArray[np.uint8],
     indices: NDArray[np.int64],
@@ -114,16 +132,18 @@ def augment(
     seed: int,
     epoch: int,
     samples: NDArray[np.int64] | None = None,
+    pool: NDArray[np.int64] | None = None,
 ) -> NDArray[np.uint8]:
     """Fill out[b] with images[indices[b]], varied, and return `out`.
 
-    images uint8 (N, S, S), ink high, S up to 126, may be memory-mapped. indices int64
-    (B,). out uint8 (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the
-    numbers that the random values derive from; the indices themselves unless given (several sources, or a sample met
-    twice in an epoch, need numbers of their own). Paper (0) comes in where the picture ends. Releases the interpreter
-    lock while it works.
+    images uint8 (N, S, S), ink high, S up to 126, may be memory-mapped. indices int64 (B,). out uint8 (B, S, S),
+    contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the random values
+    derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch, need numbers
+    of their own). pool int64 (M,): the pictures whose pieces may come in as fragments, the training pictures; all of
+    `images` unless given. Paper (0) comes in where the picture ends. Releases the interpreter lock while it works.
 
-    One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then the pen, then contrast.
+    One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then fragments, the pen,
+    contrast and, in a second resampling, crops.
     Raises FastetlError for arrays of another shape or dtype, or an index outside.
     """
     samples = indices if samples is None else samples
@@ -134,7 +154,8 @@ def augment(
     if not count:
         return out
     draws = np.empty((count, ELASTIC if config.elastic else AFFINE), np.float32)
-    uniforms(samples, np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64), draws)
+    key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
+    uniforms(samples, key, 0, draws)
     affines = np.empty((count, 2, 3), np.float32)
     nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
     amounts = np.empty(count, np.int16)
@@ -144,11 +165,30 @@ def augment(
     source = np.asarray(images).view()
     source.flags.writeable = False
     warp(source, indices, affines, nodes, terms(side), out)
+    framed = np.empty((count, FRAMED), np.float32)
+    if config.fragments or config.crop:
+        uniforms(samples, key, ELASTIC // PER_BLOCK, framed)
+    if config.fragments:
+        pool = _checked_pool(pool, len(images))
+        fragments(source, pool, framed, config.crop, config.fragments, SIDES, DEPTHS, out)
     if config.thickness:
         thickness(amounts, out)
     if config.contrast:
         contrast(contrast_tables(config.contrast), which, out)
+    if config.crop:
+        _crop(out, framed, config.crop)
     return out
+
+
+def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> None:
+    count, side = out.shape[:2]
+    chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
+    found = crop_maps(out, framed, share, chosen, affines)
+    cut = np.empty((found, side, side), np.uint8)
+    source = out.view()
+    source.flags.writeable = False
+    warp(source, chosen[:found], affines[:found], np.empty((0, 4, 2, 4), np.float32), terms(side), cut)
+    out[chosen[:found]] = cut
 
 
 @lru_cache(maxsize=8)

@@ -101,6 +101,7 @@ class Batches:
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
         self._counts = np.diff(edges)
         self._steps = total // batch_size
+        self._pools = [np.ascontiguousarray(source.indices, np.int64) for source in self.sources]
 
     def __len__(self) -> int:
         """Steps of an epoch."""
@@ -148,13 +149,22 @@ class Batches:
         images, labels = made
         which, index, sample = row
         bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
-        for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
+        for source, pool, lo, hi in zip(self.sources, self._pools, bounds[:-1], bounds[1:], strict=True):
             chosen, out = index[lo:hi], images[lo:hi]
             if self.augmentation is None:
                 out[:] = source.images[chosen]
             else:
                 config, numbers = self.augmentation, sample[lo:hi]
-                augment(source.images, chosen, out, config=config, seed=self.seed, epoch=epoch, samples=numbers)
+                augment(
+                    source.images,
+                    chosen,
+                    out,
+                    config=config,
+                    seed=self.seed,
+                    epoch=epoch,
+                    samples=numbers,
+                    pool=pool,
+                )
             labels[lo:hi] = source.labels[chosen]
 
     def _made_here(self, epoch: int, start: int) -> Iterator[Batch]:

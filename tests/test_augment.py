@@ -41,7 +41,7 @@ def test_all_off_leaves_the_pictures() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Augmentation)])
 def test_each_field_alone_changes_pictures_and_blank_paper_stays(name: str) -> None:
-    config = replace(OFF, **{name: getattr(Augmentation(), name)})
+    config = replace(OFF, **{name: getattr(Augmentation(), name) or 0.5})
     images, indices = some(8), np.arange(8)
     assert (made(images, indices, config) != images).any((1, 2)).mean() >= 0.25
     assert not made(np.zeros_like(images), indices, config).any()
@@ -90,7 +90,7 @@ def test_values_are_uniform_and_independent() -> None:
 
     def drawn(seed: int, epoch: int) -> NDArray[np.float32]:
         out = np.empty((len(samples), ELASTIC), np.float32)
-        uniforms(samples, np.array([seed, 0, epoch], np.uint64), out)
+        uniforms(samples, np.array([seed, 0, epoch], np.uint64), 0, out)
         return out
 
     sets = [drawn(0, 0), drawn(0, 1), drawn(1, 0)]

@@ -71,7 +71,7 @@ def test_uniforms_are_the_halves_of_the_words() -> None:
     samples = np.array([5, 2**40 + 3], np.int64)
     key = np.array([7, 1, 9], np.uint64)
     out = np.empty((2, 24), np.float32)
-    uniforms(samples, key, out)
+    uniforms(samples, key, 0, out)
     for row, sample in zip(out, samples.tolist(), strict=True):
         words = [
             int(w)

@@ -40,16 +40,17 @@ def philox(
 
 
 @jit
-def uniforms(samples: NDArray[np.int64], key: NDArray[np.uint64], out: NDArray[np.float32]) -> None:
+def uniforms(samples: NDArray[np.int64], key: NDArray[np.uint64], first: int, out: NDArray[np.float32]) -> None:
     """Fill float32 (B, 8 × blocks) with values evenly spread over the open interval −1 … 1, 65,536 steps.
 
-    samples int64 (B,), at least 0. key uint64 (3,), each below 2**32: seed's low and high word, epoch.
+    samples int64 (B,), at least 0. key uint64 (3,), each below 2**32: seed's low and high word, epoch. first: the
+    block of a sample's values to begin with.
     """
     k0, k1, epoch = key[0], key[1], key[2]
     for b in range(samples.size):
         sample = np.uint64(samples[b])
         for block in range(out.shape[1] // PER_BLOCK):
-            words = philox(sample & _LOW, sample >> _WORD, epoch, np.uint64(block), k0, k1)
+            words = philox(sample & _LOW, sample >> _WORD, epoch, np.uint64(first + block), k0, k1)
             for w in range(4):
                 low, high = words[w] & _HALF_MASK, words[w] >> _HALF
                 at = block * PER_BLOCK + 2 * w
