@@ -45,6 +45,37 @@ def run(*words: str | Path, feed: str = "") -> str:
     return done.stdout + done.stderr
 
 
+STUBS = ("CoreVideo", "CoreML", "Combine", "UIKit", "SwiftUI", "AVFoundation")
+DAMAGES = {
+    "the buffer leaves its actor": (
+        "KanaCoreML/KanaModel.swift",
+        "    public func facts() throws",
+        "    nonisolated func leaked() -> Any? { loaded?.buffer }\n    public func facts() throws",
+        "can not be referenced from a nonisolated context",
+    ),
+    "a status is not looked at": (
+        "KanaCoreML/KanaModel.swift",
+        "        var status = CVPixelBufferLockBaseAddress(buffer, [])",
+        "        CVPixelBufferLockBaseAddress(buffer, [])\n        var status = kCVReturnSuccess",
+        "is unused",
+    ),
+    "a case is forgotten": (
+        "KanaUI/PracticeScreen.swift",
+        "case .right, .missed, .nothing, nil: break",
+        "case .right, .missed, .nothing: break",
+        "switch must be exhaustive",
+    ),
+    "a phrase that is not": ("KanaUI/DrawScreen.swift", "Phrase.popUpTitle", "Phrase.popupTitle", "has no member"),
+    "the model is asked on the main actor": (
+        "KanaUI/AppModel.swift",
+        "try await model.facts()",
+        "try model.facts()",
+        "cannot be called from outside of the actor",
+    ),
+}
+"""Of files that need Apple's frameworks: file, text, what takes its place, what the compiler says."""
+
+
 @pytest.fixture(scope="module")
 def built() -> Path:
     """Everything built once, for debugging; the folder of what was built."""
@@ -92,6 +123,45 @@ def test_swift_draws_as_python_does(built: Path, tmp_path: Path) -> None:
         swift = draw(built, drawings, tmp_path / kind, kind)
         apart = np.abs(swift - python).max((1, 2))
         assert apart.max() <= 1, f"{kind}: {apart}"
+
+
+@pytest.fixture(scope="module")
+def modules(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hand-written interfaces of what the app uses of Apple's frameworks, as modules."""
+    out = tmp_path_factory.mktemp("modules")
+    for name in STUBS:
+        run("swiftc", *_options(name, out), "-emit-module-path", out / f"{name}.swiftmodule", f"Stubs/{name}.swift")
+    return out
+
+
+def _options(module: str, *searched: Path) -> list[str | Path]:
+    found = [word for folder in searched for word in ("-I", folder)]
+    return ["-swift-version", "6", "-parse-as-library", "-typecheck", "-module-name", module, *found]
+
+
+def type_check(built: Path, modules: Path, module: str, files: list[Path]) -> None:
+    """Type-check the files of a module, and keep its interface for those that import it; warnings are errors."""
+    options = [*_options(module, modules, built / "Modules"), "-warnings-as-errors"]
+    run("swiftc", *options, "-emit-module-path", modules / f"{module}.swiftmodule", *files)
+
+
+def test_what_needs_apples_frameworks_has_right_types(built: Path, modules: Path) -> None:
+    for module in ("KanaCoreML", "KanaUI"):
+        type_check(built, modules, module, sorted((IOS / "Sources" / module).glob("*.swift")))
+    type_check(built, modules, "Kana", sorted((IOS / "App").glob("*.swift")))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_wrong_type_is_found(built: Path, modules: Path, tmp_path: Path, damage: str) -> None:
+    name, old, new, said = DAMAGES[damage]
+    path = IOS / "Sources" / name
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    damaged = tmp_path / path.name
+    damaged.write_text(text.replace(old, new), encoding="utf-8")
+    others = [file for file in sorted(path.parent.glob("*.swift")) if file != path]
+    with pytest.raises(AssertionError, match=said):
+        run("swiftc", *_options(path.parent.name, modules, built / "Modules"), "-warnings-as-errors", damaged, *others)
 
 
 def test_a_line_that_is_no_drawing_is_one_line(built: Path, tmp_path: Path) -> None:

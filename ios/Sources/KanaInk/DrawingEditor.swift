@@ -19,7 +19,7 @@ public struct DrawingEditor: Equatable, Sendable {
     private var points: Int { strokes.reduce(current?.count ?? 0) { $0 + $1.count } }
 
     /// Put the pen down. A stroke that was not ended is ended.
-    public mutating func begin(_ point: Point) {
+    public mutating func begin(_ point: InkPoint) {
         end()
         guard strokes.count < Drawing.mostStrokes, points < Drawing.mostPoints else { return }
         current = Stroke([point])
@@ -27,7 +27,7 @@ public struct DrawingEditor: Equatable, Sendable {
 
     /// Move the pen; nothing while it is up. A point equal to the last, and points beyond `Drawing.mostPoints`, are
     /// left out.
-    public mutating func extend(_ point: Point) {
+    public mutating func extend(_ point: InkPoint) {
         guard current != nil, points < Drawing.mostPoints else { return }
         if current?.x.last == point.x && current?.y.last == point.y { return }
         current?.append(point)

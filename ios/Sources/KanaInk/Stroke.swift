@@ -1,5 +1,5 @@
 /// One point of the pen: x to the right and y down, in the canvas' units.
-public struct Point: Equatable, Sendable {
+public struct InkPoint: Equatable, Sendable {
     public var x: Double
     public var y: Double
     /// 0–1, or nil where it is not known (a finger).
@@ -24,7 +24,7 @@ public struct Stroke: Equatable, Sendable, Codable {
     /// For each point milliseconds from any begin, or nil where it is not known for all.
     public private(set) var time: [Double]?
 
-    public init(_ points: [Point] = []) {
+    public init(_ points: [InkPoint] = []) {
         x = points.map(\.x)
         y = points.map(\.y)
         let pressures = points.compactMap(\.pressure)
@@ -36,7 +36,7 @@ public struct Stroke: Equatable, Sendable, Codable {
     public var count: Int { x.count }
 
     /// Add a point. A column that the point does not know is dropped for the whole stroke.
-    public mutating func append(_ point: Point) {
+    public mutating func append(_ point: InkPoint) {
         if x.isEmpty {
             pressure = point.pressure.map { _ in [] }
             time = point.time.map { _ in [] }

@@ -16,7 +16,7 @@ public final class LiveReader {
     public private(set) var verdict: Verdict?
     /// Why there is no verdict, in words for a developer; nil where there is no trouble.
     public private(set) var failure: String?
-    /// Called after each change of the above.
+    /// Called after each change of the above but for points that a stroke grows by.
     public var changed: @MainActor () -> Void = {}
     /// Which characters compete.
     public var script: Script = .kana { didSet { if script != oldValue { inkChanged() } } }
@@ -50,10 +50,9 @@ public final class LiveReader {
             editor.scale(fromWidth: canvas.width, height: canvas.height, toWidth: width, height: height)
         }
         canvas = (width, height)
-        changed()
     }
 
-    public func begin(_ point: Point) {
+    public func begin(_ point: InkPoint) {
         editor.begin(point)
         // Where no more points fit, the ink stays as it is and is read again.
         guard editor.isDrawing else { return inkChanged() }
@@ -63,9 +62,8 @@ public final class LiveReader {
         changed()
     }
 
-    public func extend(_ points: [Point]) {
+    public func extend(_ points: [InkPoint]) {
         for point in points { editor.extend(point) }
-        changed()
     }
 
     public func end() { if editor.end() { inkChanged() } }

@@ -49,6 +49,8 @@ public struct PracticeTask: Equatable, Sendable {
     }
 
     public var character: String { kana.character }
+    /// What is said aloud: the word, or the character.
+    public var spoken: String { kana.word.isEmpty ? character : kana.word }
     public var isFinished: Bool { outcome?.isFinal ?? false }
     /// The answer may be seen: it was shown from the beginning, or the task is finished.
     public var showsCharacter: Bool { mode != .sound || isFinished }

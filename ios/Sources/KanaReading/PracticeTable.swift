@@ -10,11 +10,11 @@ public struct Kana: Equatable, Sendable, Identifiable {
     /// A word that holds the character, where its sound or its form is another's too; else "".
     public let word: String
     /// Its strokes in their order, each a line of points in a box of side 1, y downwards. From KanjiVG.
-    public let strokes: [[Point]]
+    public let strokes: [[InkPoint]]
 
     public var id: String { character }
 
-    public init(character: String, script: Script, sound: String, word: String = "", strokes: [[Point]] = []) {
+    public init(character: String, script: Script, sound: String, word: String = "", strokes: [[InkPoint]] = []) {
         self.character = character
         self.script = script
         self.sound = sound
@@ -71,7 +71,7 @@ public struct PracticeTable: Equatable, Sendable {
             let strokes = try entry.strokes.map { flat in
                 guard flat.count.isMultiple(of: 2), flat.count >= 2 else { throw PracticeTableError.damaged }
                 return stride(from: 0, to: flat.count, by: 2).map {
-                    Point(x: flat[$0] / file.box, y: flat[$0 + 1] / file.box)
+                    InkPoint(x: flat[$0] / file.box, y: flat[$0 + 1] / file.box)
                 }
             }
             return Kana(

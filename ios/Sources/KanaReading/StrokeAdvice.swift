@@ -13,9 +13,9 @@ public enum StrokeAdvice: Equatable, Sendable {
     ///
     /// Each drawn stroke is given one of the template's so that the sum of the distances between their begins, middles
     /// and ends is least, whichever end they are drawn from. Both are first brought to the same box.
-    public static func advice(on drawing: Drawing, usual template: [[Point]]) -> [StrokeAdvice] {
+    public static func advice(on drawing: Drawing, usual template: [[InkPoint]]) -> [StrokeAdvice] {
         let drawn = drawing.strokes.filter { $0.count > 0 }.map { stroke in
-            zip(stroke.x, stroke.y).map { Point(x: $0, y: $1) }
+            zip(stroke.x, stroke.y).map { InkPoint(x: $0, y: $1) }
         }
         let usual = template.filter { !$0.isEmpty }
         guard drawn.count == usual.count else { return [.count(drawn: drawn.count, usual: usual.count)] }
@@ -56,7 +56,7 @@ public enum StrokeAdvice: Equatable, Sendable {
     }
 
     /// Begin, middle of the way, end.
-    private static func ends(_ stroke: [Point]) -> [Point] {
+    private static func ends(_ stroke: [InkPoint]) -> [InkPoint] {
         var lengths = [0.0]
         for (a, b) in zip(stroke, stroke.dropFirst()) {
             lengths.append(
@@ -67,7 +67,7 @@ public enum StrokeAdvice: Equatable, Sendable {
         return [stroke[0], stroke[middle], stroke[stroke.count - 1]]
     }
 
-    private static func distance(_ a: [Point], _ b: [Point]) -> Double {
+    private static func distance(_ a: [InkPoint], _ b: [InkPoint]) -> Double {
         zip(a, b).reduce(0) { sum, pair in
             let dx = pair.0.x - pair.1.x
             let dy = pair.0.y - pair.1.y
@@ -76,14 +76,14 @@ public enum StrokeAdvice: Equatable, Sendable {
     }
 
     /// Centred, with the longer side of all points' box at 1.
-    private static func boxed(_ strokes: [[Point]]) -> [[Point]] {
+    private static func boxed(_ strokes: [[InkPoint]]) -> [[InkPoint]] {
         let x = strokes.flatMap { $0.map(\.x) }
         let y = strokes.flatMap { $0.map(\.y) }
         guard let left = x.min(), let right = x.max(), let top = y.min(), let bottom = y.max() else { return strokes }
         let longest = max(right - left, bottom - top, 1e-9)
         return strokes.map { stroke in
             stroke.map {
-                Point(x: ($0.x - (left + right) / 2) / longest, y: ($0.y - (top + bottom) / 2) / longest)
+                InkPoint(x: ($0.x - (left + right) / 2) / longest, y: ($0.y - (top + bottom) / 2) / longest)
             }
         }
     }

@@ -39,9 +39,9 @@ private struct Golden: Decodable {
 
     @Test func anotherSizeOfTheCanvasGivesTheSamePicture() throws {
         let small = try Drawing(
-            width: 1, height: 1, strokes: [Stroke([Point(x: 0.25, y: 0.5), Point(x: 0.75, y: 0.5)])])
+            width: 1, height: 1, strokes: [Stroke([InkPoint(x: 0.25, y: 0.5), InkPoint(x: 0.75, y: 0.5)])])
         let large = try Drawing(
-            width: 1024, height: 1024, strokes: [Stroke([Point(x: 256, y: 512), Point(x: 768, y: 512)])])
+            width: 1024, height: 1024, strokes: [Stroke([InkPoint(x: 256, y: 512), InkPoint(x: 768, y: 512)])])
         #expect(Rasterizer.picture(of: small) == Rasterizer.picture(of: large))
         #expect(!Rasterizer.picture(of: small).isBlank)
     }

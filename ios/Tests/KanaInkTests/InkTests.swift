@@ -3,14 +3,14 @@ import Testing
 
 @testable import KanaInk
 
-private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map { Point(x: $0.0, y: $0.1) }) }
+private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map { InkPoint(x: $0.0, y: $0.1) }) }
 
 @Suite struct EditorTests {
     private func drawn(_ count: Int) -> DrawingEditor {
         var editor = DrawingEditor()
         for k in 0..<count {
-            editor.begin(Point(x: Double(k), y: 0))
-            editor.extend(Point(x: Double(k), y: 5))
+            editor.begin(InkPoint(x: Double(k), y: 0))
+            editor.extend(InkPoint(x: Double(k), y: 5))
             editor.end()
         }
         return editor
@@ -29,7 +29,7 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
     @Test func aNewStrokeForgetsWhatWasUndone() {
         var editor = drawn(2)
         editor.undo()
-        editor.begin(Point(x: 9, y: 9))
+        editor.begin(InkPoint(x: 9, y: 9))
         editor.end()
         #expect(!editor.canRedo && editor.strokes.count == 2)
     }
@@ -42,7 +42,7 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
 
     @Test func undoDuringAStrokeTakesThatStroke() {
         var editor = drawn(1)
-        editor.begin(Point(x: 1, y: 1))
+        editor.begin(InkPoint(x: 1, y: 1))
         #expect(editor.isDrawing && editor.all.count == 2)
         #expect(editor.undo() && editor.strokes.count == 1 && !editor.isDrawing)
         #expect(editor.end() == false)
@@ -50,23 +50,23 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
 
     @Test func aTapIsOnePointAndCancelLeavesNone() {
         var editor = DrawingEditor()
-        editor.begin(Point(x: 3, y: 4))
-        editor.extend(Point(x: 3, y: 4))
+        editor.begin(InkPoint(x: 3, y: 4))
+        editor.extend(InkPoint(x: 3, y: 4))
         editor.end()
         #expect(editor.strokes == [stroke((3, 4))])
-        editor.begin(Point(x: 1, y: 1))
+        editor.begin(InkPoint(x: 1, y: 1))
         editor.cancel()
         #expect(editor.strokes.count == 1)
-        editor.extend(Point(x: 2, y: 2))
+        editor.extend(InkPoint(x: 2, y: 2))
         #expect(editor.strokes.count == 1)
     }
 
     @Test func noMoreThanTheMostPointsAreKept() throws {
         var editor = DrawingEditor()
-        editor.begin(Point(x: 0, y: 0))
-        for k in 0..<(Drawing.mostPoints + 50) { editor.extend(Point(x: Double(k % 2) + 1, y: 0)) }
+        editor.begin(InkPoint(x: 0, y: 0))
+        for k in 0..<(Drawing.mostPoints + 50) { editor.extend(InkPoint(x: Double(k % 2) + 1, y: 0)) }
         editor.end()
-        editor.begin(Point(x: 0, y: 0))
+        editor.begin(InkPoint(x: 0, y: 0))
         #expect(!editor.isDrawing)
         _ = try editor.drawing(width: 10, height: 10)
     }
@@ -95,7 +95,7 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
 
     @Test func aViewWithoutSizeIsNoCrash() {
         var editor = DrawingEditor()
-        editor.begin(Point(x: 0, y: 0))
+        editor.begin(InkPoint(x: 0, y: 0))
         #expect(throws: DrawingError.self) { try editor.drawing(width: 0, height: 0) }
     }
 
@@ -105,18 +105,18 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
     }
 
     @Test func pressureIsKeptOnlyWhereAllPointsHaveIt() {
-        var known = Stroke([Point(x: 0, y: 0, pressure: 0.25, time: 1)])
-        known.append(Point(x: 1, y: 1, pressure: 0.5, time: 2))
+        var known = Stroke([InkPoint(x: 0, y: 0, pressure: 0.25, time: 1)])
+        known.append(InkPoint(x: 1, y: 1, pressure: 0.5, time: 2))
         #expect(known.pressure == [0.25, 0.5] && known.time == [1, 2])
-        known.append(Point(x: 2, y: 2, time: 3))
+        known.append(InkPoint(x: 2, y: 2, time: 3))
         #expect(known.pressure == nil && known.time == [1, 2, 3])
-        known.append(Point(x: 3, y: 3, pressure: 1))
+        known.append(InkPoint(x: 3, y: 3, pressure: 1))
         #expect(known.pressure == nil && known.time == nil && known.count == 4)
     }
 
     @Test func jsonGoesThereAndBack() throws {
         let drawing = try Drawing(
-            width: 10, height: 20, strokes: [Stroke([Point(x: 1, y: 2, pressure: 0.5, time: 0)]), stroke((3, 4))])
+            width: 10, height: 20, strokes: [Stroke([InkPoint(x: 1, y: 2, pressure: 0.5, time: 0)]), stroke((3, 4))])
         let again = try JSONDecoder().decode(Drawing.self, from: JSONEncoder().encode(drawing))
         #expect(again == drawing)
     }

@@ -51,8 +51,8 @@ private actor Model: CharacterReading {
 }
 
 @MainActor private func draw(_ reader: LiveReader) {
-    reader.begin(Point(x: 50, y: 50))
-    reader.extend([Point(x: 250, y: 60)])
+    reader.begin(InkPoint(x: 50, y: 50))
+    reader.extend([InkPoint(x: 250, y: 60)])
     reader.end()
 }
 
@@ -102,7 +102,7 @@ private actor Model: CharacterReading {
         draw(reader)
         let first = reader.reading
         while await model.asked == 0 { await Task.yield() }
-        reader.begin(Point(x: 1, y: 1))
+        reader.begin(InkPoint(x: 1, y: 1))
         await model.letGo()
         await first?.value
         #expect(reader.verdict == nil)
@@ -155,11 +155,11 @@ private actor Model: CharacterReading {
     @Test func theFullCanvasStillReads() async {
         let model = Model()
         let reader = made(model, Clock())
-        reader.begin(Point(x: 0, y: 0))
-        reader.extend((0..<Drawing.mostPoints).map { Point(x: Double($0 % 2) + 1, y: 0) })
+        reader.begin(InkPoint(x: 0, y: 0))
+        reader.extend((0..<Drawing.mostPoints).map { InkPoint(x: Double($0 % 2) + 1, y: 0) })
         reader.end()
         await reader.reading?.value
-        reader.begin(Point(x: 5, y: 5))
+        reader.begin(InkPoint(x: 5, y: 5))
         reader.end()
         await reader.reading?.value
         #expect(reader.verdict?.character == "あ")

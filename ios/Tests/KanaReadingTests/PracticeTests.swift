@@ -101,10 +101,10 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
 
 @Suite struct StrokeAdviceTests {
     private func drawing(_ strokes: [[(Double, Double)]]) throws -> Drawing {
-        try Drawing(width: 200, height: 200, strokes: strokes.map { Stroke($0.map { Point(x: $0.0, y: $0.1) }) })
+        try Drawing(width: 200, height: 200, strokes: strokes.map { Stroke($0.map { InkPoint(x: $0.0, y: $0.1) }) })
     }
     private let two = [
-        [Point(x: 0.1, y: 0.3), Point(x: 0.9, y: 0.3)], [Point(x: 0.1, y: 0.7), Point(x: 0.9, y: 0.7)],
+        [InkPoint(x: 0.1, y: 0.3), InkPoint(x: 0.9, y: 0.3)], [InkPoint(x: 0.1, y: 0.7), InkPoint(x: 0.9, y: 0.7)],
     ]
 
     @Test func asUsual() throws {
@@ -140,7 +140,7 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
     @Test func theFileIsRead() throws {
         let table = try PracticeTable(json: Data(text.utf8))
         #expect(table.characters(of: .hiragana) == ["っ"] && table.characters(of: .kana) == ["っ", "ア"])
-        #expect(table.kana("っ")?.strokes == [[Point(x: 0.1, y: 0.2), Point(x: 0.3, y: 0.4)]])
+        #expect(table.kana("っ")?.strokes == [[InkPoint(x: 0.1, y: 0.2), InkPoint(x: 0.3, y: 0.4)]])
         #expect(table.kana("っ")?.gap == "き◯て" && table.kana("ア")?.gap == nil && table.kana("x") == nil)
         #expect(table.attribution == "S, L")
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import KanaReading
 
 private func sample(_ id: String, _ label: String = "ぬ") throws -> Sample {
-    let drawing = try Drawing(width: 300, height: 300, strokes: [Stroke([Point(x: 10, y: 20, time: 5)])])
+    let drawing = try Drawing(width: 300, height: 300, strokes: [Stroke([InkPoint(x: 10, y: 20, time: 5)])])
     return Sample(
         id: id, drawing: drawing, label: label, answer: "め", date: Date(timeIntervalSince1970: 0), device: .touch,
         app: "Kana 1.0")
@@ -55,19 +55,19 @@ private func temporary(_ name: String) -> URL {
 }
 
 @Suite struct SettingsTests {
-    @Test func nothingIsKeptUntilAsked() { #expect(!Settings().keepsSamples) }
+    @Test func nothingIsKeptUntilAsked() { #expect(!AppSettings().keepsSamples) }
 
     @Test func anOlderFileTakesDefaults() throws {
-        let older = try JSONDecoder().decode(Settings.self, from: Data(#"{"isLeftHanded":true}"#.utf8))
-        var expected = Settings()
+        let older = try JSONDecoder().decode(AppSettings.self, from: Data(#"{"isLeftHanded":true}"#.utf8))
+        var expected = AppSettings()
         expected.isLeftHanded = true
         #expect(older == expected)
     }
 
     @Test func savedAndLoaded() throws {
-        let file = JSONFile<Settings>(file: temporary("settings.json"))
+        let file = JSONFile<AppSettings>(file: temporary("settings.json"))
         #expect(file.load() == nil)
-        var settings = Settings()
+        var settings = AppSettings()
         settings.script = .katakana
         settings.mode = .trace
         try file.save(settings)

@@ -1,5 +1,5 @@
 /// What the user chose. A file of an older version lacks keys: they take their defaults.
-public struct Settings: Equatable, Sendable, Codable {
+public struct AppSettings: Equatable, Sendable, Codable {
     /// Which characters compete for the answer when drawing freely, and are practised.
     public var script: Script = .hiragana
     /// How characters are asked in practice.

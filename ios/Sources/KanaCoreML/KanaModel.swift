@@ -1,0 +1,130 @@
+#if canImport(CoreML)
+import CoreML
+import CoreVideo
+import Foundation
+import KanaInk
+import KanaReading
+
+/// The Core ML model and its one pixel buffer. Neither ever leaves this actor: pictures come in, numbers go out.
+///
+/// The model is loaded at the first question, off the main actor, from a compiled package (`.mlmodelc`).
+public actor KanaModel: CharacterReading {
+    private struct Loaded {
+        let model: MLModel
+        let facts: ModelFacts
+        let input: String
+        let probabilities: String
+        let buffer: CVPixelBuffer
+    }
+
+    private let url: URL?
+    private let units: MLComputeUnits
+    private var loaded: Loaded?
+
+    /// `url`: the compiled package, nil where the app has none.
+    ///
+    /// `.cpuOnly`: the network is small, the operations of its preprocessing are float32, which the Neural Engine
+    /// does not compute, so that any other choice moves data between processors in every reading. Whether another
+    /// is faster on a device, the app's own "Check this device" tells; nobody has measured it yet.
+    public init(url: URL?, units: MLComputeUnits = .cpuOnly) {
+        self.url = url
+        self.units = units
+    }
+
+    public func facts() throws -> ModelFacts { try ready().facts }
+
+    public func probabilities(of picture: Picture) throws -> [String: Double] {
+        let ready = try ready()
+        try Self.fill(ready.buffer, with: picture)
+        let image = MLFeatureValue(pixelBuffer: ready.buffer)
+        let output = try ready.model.prediction(
+            from: MLDictionaryFeatureProvider(dictionary: [ready.input: image]))
+        guard let found = output.featureValue(for: ready.probabilities)?.dictionaryValue else {
+            throw KanaModelError.unexpected("an output \(ready.probabilities) with probabilities")
+        }
+        var named: [String: Double] = [:]
+        for (label, probability) in found {
+            guard let label = label as? String else {
+                throw KanaModelError.unexpected("labels that are texts")
+            }
+            named[label] = probability.doubleValue
+        }
+        return named
+    }
+
+    private func ready() throws -> Loaded {
+        if let loaded { return loaded }
+        guard let url else { throw KanaModelError.missing }
+        let configuration = MLModelConfiguration()
+        configuration.computeUnits = units
+        let model = try MLModel(contentsOf: url, configuration: configuration)
+        let described = model.modelDescription
+        guard let (input, image) = described.inputDescriptionsByName.first,
+            described.inputDescriptionsByName.count == 1, let constraint = image.imageConstraint
+        else { throw KanaModelError.unexpected("one input that is an image") }
+        let side = Rasterizer.side
+        guard constraint.pixelsWide == side, constraint.pixelsHigh == side,
+            constraint.pixelFormatType == kCVPixelFormatType_OneComponent8
+        else { throw KanaModelError.unexpected("a grey image of \(side) × \(side), one byte a pixel") }
+        guard let probabilities = described.predictedProbabilitiesName else {
+            throw KanaModelError.unexpected("a classifier with probabilities")
+        }
+        guard let said = described.metadata[.creatorDefinedKey] as? [String: String] else {
+            throw KanaModelError.unexpected("metadata written by fastetl")
+        }
+        let made = Loaded(
+            model: model, facts: try ModelFacts(metadata: said), input: input, probabilities: probabilities,
+            buffer: try Self.buffer(side: side))
+        loaded = made
+        return made
+    }
+
+    private static func buffer(side: Int) throws -> CVPixelBuffer {
+        var made: CVPixelBuffer?
+        let status = CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_OneComponent8, nil, &made)
+        guard status == kCVReturnSuccess, let buffer = made else {
+            throw KanaModelError.status("CVPixelBufferCreate", status)
+        }
+        return buffer
+    }
+
+    private static func fill(_ buffer: CVPixelBuffer, with picture: Picture) throws {
+        var status = CVPixelBufferLockBaseAddress(buffer, [])
+        guard status == kCVReturnSuccess else {
+            throw KanaModelError.status("CVPixelBufferLockBaseAddress", status)
+        }
+        let copied = Result {
+            guard let base = CVPixelBufferGetBaseAddress(buffer) else {
+                throw KanaModelError.unexpected("a buffer in memory")
+            }
+            let stride = CVPixelBufferGetBytesPerRow(buffer)
+            let memory = UnsafeMutableRawBufferPointer(
+                start: base, count: stride * CVPixelBufferGetHeight(buffer))
+            try picture.copyRows(to: memory, bytesPerRow: stride)
+        }
+        status = CVPixelBufferUnlockBaseAddress(buffer, [])
+        try copied.get()
+        guard status == kCVReturnSuccess else {
+            throw KanaModelError.status("CVPixelBufferUnlockBaseAddress", status)
+        }
+    }
+}
+
+/// Why the model gives no answer.
+public enum KanaModelError: Error, Equatable, CustomStringConvertible {
+    /// The app was built without a model.
+    case missing
+    /// A function of Core Video answered with this code.
+    case status(String, CVReturn)
+    /// The package is not what was expected.
+    case unexpected(String)
+
+    public var description: String {
+        switch self {
+        case .missing: return "no model in this app"
+        case .status(let function, let code): return "\(function): status \(code)"
+        case .unexpected(let expected): return "expected \(expected)"
+        }
+    }
+}
+#endif

@@ -1,0 +1,279 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
+// What the app uses of SwiftUI, for type-checking on Linux; never shipped. Signatures and isolation as we believe
+// Apple's to be; modifiers that the app does not use are not here.
+@_exported import Combine
+@_exported import UIKit
+
+@MainActor @preconcurrency public protocol View {
+    associatedtype Body: View
+    @ViewBuilder @MainActor @preconcurrency var body: Body { get }
+}
+
+extension Never: View { public var body: Never { fatalError("a stub") } }
+
+/// Every view of this file that has no body.
+public protocol Primitive: View where Body == Never {}
+extension Primitive { public var body: Never { fatalError("a stub") } }
+
+@resultBuilder public struct ViewBuilder {
+    public static func buildBlock() -> EmptyView { EmptyView() }
+    public static func buildBlock<Content: View>(_ content: Content) -> Content { content }
+    public static func buildBlock<each Content: View>(_ content: repeat each Content) -> TupleView<
+        (repeat each Content)
+    > {
+        TupleView()
+    }
+    public static func buildExpression<Content: View>(_ content: Content) -> Content { content }
+    public static func buildIf<Content: View>(_ content: Content?) -> Content? { content }
+    public static func buildEither<A: View, B: View>(first: A) -> ConditionalContent<A, B> { ConditionalContent() }
+    public static func buildEither<A: View, B: View>(second: B) -> ConditionalContent<A, B> { ConditionalContent() }
+}
+
+extension Optional: View where Wrapped: View { public var body: Never { fatalError("a stub") } }
+extension Optional: Primitive where Wrapped: View {}
+
+public struct EmptyView: Primitive { nonisolated public init() {} }
+public struct TupleView<T>: Primitive { nonisolated init() {} }
+public struct ConditionalContent<A, B>: Primitive { nonisolated init() {} }
+
+// Scenes
+@MainActor @preconcurrency public protocol Scene {
+    associatedtype Body: Scene
+    @MainActor @preconcurrency var body: Body { get }
+}
+extension Never: Scene {}
+@MainActor @preconcurrency public protocol App {
+    associatedtype Body: Scene
+    @MainActor @preconcurrency var body: Body { get }
+    @MainActor @preconcurrency init()
+}
+extension App { @MainActor public static func main() {} }
+public struct WindowGroup<Content: View>: Scene {
+    public init(@ViewBuilder content: () -> Content) {}
+    public var body: Never { fatalError("a stub") }
+}
+
+// State
+@propertyWrapper @dynamicMemberLookup public struct Binding<Value> {
+    public init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {}
+    public var wrappedValue: Value {
+        get { fatalError("a stub") }
+        nonmutating set {}
+    }
+    public var projectedValue: Binding<Value> { self }
+    public subscript<T>(dynamicMember path: WritableKeyPath<Value, T>) -> Binding<T> { fatalError("a stub") }
+}
+@propertyWrapper public struct State<Value> {
+    public init(wrappedValue: Value) {}
+    public var wrappedValue: Value {
+        get { fatalError("a stub") }
+        nonmutating set {}
+    }
+    public var projectedValue: Binding<Value> { fatalError("a stub") }
+}
+extension State where Value: ExpressibleByNilLiteral { public init() {} }
+@MainActor @preconcurrency @propertyWrapper public struct StateObject<Object: ObservableObject> {
+    nonisolated public init(wrappedValue: @autoclosure @escaping () -> Object) {}
+    public var wrappedValue: Object { fatalError("a stub") }
+    public var projectedValue: ObservedObject<Object>.Wrapper { fatalError("a stub") }
+}
+@MainActor @preconcurrency @propertyWrapper public struct ObservedObject<Object: ObservableObject> {
+    @MainActor @preconcurrency @dynamicMemberLookup public struct Wrapper {
+        public subscript<T>(dynamicMember path: ReferenceWritableKeyPath<Object, T>) -> Binding<T> {
+            fatalError("a stub")
+        }
+    }
+    public init(wrappedValue: Object) { self.wrappedValue = wrappedValue }
+    public var wrappedValue: Object
+    public var projectedValue: Wrapper { fatalError("a stub") }
+}
+
+// Views
+public struct Text: Primitive {
+    nonisolated public init(verbatim: String) {}
+    nonisolated public init<S: StringProtocol>(_ content: S) {}
+    public func font(_ font: Font?) -> Text { self }
+    public func foregroundColor(_ color: Color?) -> Text { self }
+}
+public struct Image: Primitive { nonisolated public init(systemName: String) {} }
+public struct Spacer: Primitive { nonisolated public init() {} }
+public struct ProgressView: Primitive { nonisolated public init() {} }
+public struct Label<Title: View, Icon: View>: Primitive {
+    nonisolated public init(@ViewBuilder title: () -> Title, @ViewBuilder icon: () -> Icon) {}
+}
+public struct ButtonRole: Equatable, Sendable {
+    public static let destructive = ButtonRole()
+}
+public struct Button<Content: View>: Primitive {
+    public init(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Content) {}
+    public init(role: ButtonRole?, action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Content) {}
+}
+public struct VerticalAlignment: Sendable { public static let center = VerticalAlignment() }
+public struct HorizontalAlignment: Sendable { public static let center = HorizontalAlignment() }
+public struct HStack<Content: View>: Primitive {
+    public init(
+        alignment: VerticalAlignment = .center, spacing: CGFloat? = nil, @ViewBuilder content: () -> Content
+    ) {}
+}
+public struct VStack<Content: View>: Primitive {
+    public init(
+        alignment: HorizontalAlignment = .center, spacing: CGFloat? = nil, @ViewBuilder content: () -> Content
+    ) {}
+}
+public struct ForEach<Data: RandomAccessCollection, ID: Hashable, Content>: Primitive where Content: View {
+    public func onDelete(perform action: ((IndexSet) -> Void)?) -> some View { EmptyView() }
+}
+extension ForEach where ID == Data.Element.ID, Data.Element: Identifiable {
+    public init(_ data: Data, @ViewBuilder content: @escaping (Data.Element) -> Content) {}
+}
+extension ForEach {
+    public init(_ data: Data, id: KeyPath<Data.Element, ID>, @ViewBuilder content: @escaping (Data.Element) -> Content)
+    {}
+}
+public struct Axis: Sendable {
+    public struct Set: OptionSet, Sendable {
+        public let rawValue: Int8
+        public init(rawValue: Int8) { self.rawValue = rawValue }
+        public static let horizontal = Set(rawValue: 1)
+        public static let vertical = Set(rawValue: 2)
+    }
+}
+public struct ScrollView<Content: View>: Primitive {
+    public init(_ axes: Axis.Set = .vertical, @ViewBuilder content: () -> Content) {}
+}
+public struct List<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct Form<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct Section<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct GridItem: Sendable {
+    public enum Size: Sendable { case adaptive(minimum: CGFloat, maximum: CGFloat = .infinity) }
+    public init(_ size: Size) {}
+}
+public struct LazyVGrid<Content: View>: Primitive {
+    public init(columns: [GridItem], @ViewBuilder content: () -> Content) {}
+}
+public struct NavigationView<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct NavigationLink<Content: View, Destination: View>: Primitive {
+    public init(destination: Destination, @ViewBuilder label: () -> Content) {}
+}
+public struct TabView<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct Toggle<Content: View>: Primitive {
+    public init(isOn: Binding<Bool>, @ViewBuilder label: () -> Content) {}
+}
+public struct Picker<Content: View, Selection: Hashable, Title: View>: Primitive {
+    public init(selection: Binding<Selection>, label: Title, @ViewBuilder content: () -> Content) {}
+}
+
+// Drawing
+public struct Color: Primitive, Sendable {
+    public static let red = Color()
+    public static let primary = Color()
+    public static let secondary = Color()
+}
+public struct Font: Sendable {
+    public static let title = Font()
+    public static let title2 = Font()
+    public static let title3 = Font()
+    public static let caption = Font()
+    public static let footnote = Font()
+}
+public struct Rectangle: Primitive {
+    nonisolated public init() {}
+    public func stroke(_ color: Color) -> some View { EmptyView() }
+}
+public struct Path: Sendable {
+    public init() {}
+    public mutating func move(to point: CGPoint) {}
+    public mutating func addLine(to point: CGPoint) {}
+}
+public struct StrokeStyle: Sendable {
+    public init(lineWidth: CGFloat = 1, lineCap: CGLineCap = .butt, lineJoin: CGLineJoin = .miter) {}
+}
+public struct GraphicsContext {
+    public struct Shading {
+        public static func color(_ color: Color) -> Shading { Shading() }
+    }
+    public func stroke(_ path: Path, with shading: Shading, style: StrokeStyle) {}
+}
+public struct Canvas<Symbols: View>: Primitive {}
+extension Canvas where Symbols == EmptyView {
+    public init(renderer: @escaping (inout GraphicsContext, CGSize) -> Void) {}
+}
+
+// UIKit inside of SwiftUI
+public struct UIViewRepresentableContext<Representable> {}
+@MainActor @preconcurrency public protocol UIViewRepresentable: View where Body == Never {
+    associatedtype UIViewType: UIView
+    typealias Context = UIViewRepresentableContext<Self>
+    @MainActor @preconcurrency func makeUIView(context: Context) -> UIViewType
+    @MainActor @preconcurrency func updateUIView(_ uiView: UIViewType, context: Context)
+}
+extension UIViewRepresentable { public var body: Never { fatalError("a stub") } }
+public struct UIViewControllerRepresentableContext<Representable> {}
+@MainActor @preconcurrency public protocol UIViewControllerRepresentable: View where Body == Never {
+    associatedtype UIViewControllerType: UIViewController
+    typealias Context = UIViewControllerRepresentableContext<Self>
+    @MainActor @preconcurrency func makeUIViewController(context: Context) -> UIViewControllerType
+    @MainActor @preconcurrency func updateUIViewController(_ controller: UIViewControllerType, context: Context)
+}
+extension UIViewControllerRepresentable { public var body: Never { fatalError("a stub") } }
+
+// Modifiers
+public enum ContentMode: Sendable { case fit, fill }
+public enum Visibility: Sendable { case automatic, visible, hidden }
+public struct AccessibilityTraits: Sendable { public static let updatesFrequently = AccessibilityTraits() }
+public struct AccessibilityChildBehavior: Sendable {
+    public static let contain = AccessibilityChildBehavior()
+    public static let combine = AccessibilityChildBehavior()
+}
+public protocol PrimitiveButtonStyle {}
+public struct BorderedButtonStyle: PrimitiveButtonStyle {}
+public struct BorderedProminentButtonStyle: PrimitiveButtonStyle {}
+extension PrimitiveButtonStyle where Self == BorderedButtonStyle { public static var bordered: Self { Self() } }
+extension PrimitiveButtonStyle where Self == BorderedProminentButtonStyle {
+    public static var borderedProminent: Self { Self() }
+}
+public protocol NavigationViewStyle {}
+public struct StackNavigationViewStyle: NavigationViewStyle {}
+extension NavigationViewStyle where Self == StackNavigationViewStyle { public static var stack: Self { Self() } }
+public struct ToolbarItemPlacement: Sendable {
+    public static let primaryAction = ToolbarItemPlacement()
+    public static let cancellationAction = ToolbarItemPlacement()
+}
+public struct ToolbarItem<Content: View>: ToolbarContent {
+    public init(placement: ToolbarItemPlacement, @ViewBuilder content: () -> Content) {}
+}
+@MainActor @preconcurrency public protocol ToolbarContent {}
+@resultBuilder public struct ToolbarContentBuilder {
+    public static func buildBlock<Content: ToolbarContent>(_ content: Content) -> Content { content }
+}
+
+extension View {
+    public func font(_ font: Font?) -> some View { self }
+    public func padding() -> some View { self }
+    public func disabled(_ disabled: Bool) -> some View { self }
+    public func frame(width: CGFloat? = nil, height: CGFloat? = nil) -> some View { self }
+    public func frame(minWidth: CGFloat? = nil, minHeight: CGFloat? = nil) -> some View { self }
+    public func aspectRatio(_ ratio: CGFloat?, contentMode: ContentMode) -> some View { self }
+    public func overlay<Content: View>(_ overlay: Content) -> some View { self }
+    public func buttonStyle<S: PrimitiveButtonStyle>(_ style: S) -> some View { self }
+    public func navigationTitle(_ title: Text) -> some View { self }
+    public func navigationViewStyle<S: NavigationViewStyle>(_ style: S) -> some View { self }
+    public func tabItem<Content: View>(@ViewBuilder _ label: () -> Content) -> some View { self }
+    public func toolbar<Content: ToolbarContent>(@ToolbarContentBuilder content: () -> Content) -> some View { self }
+    public func onAppear(perform action: (() -> Void)? = nil) -> some View { self }
+    public func task(_ action: @escaping @isolated(any) @Sendable () async -> Void) -> some View { self }
+    public func sheet<Content: View>(
+        isPresented: Binding<Bool>, onDismiss: (() -> Void)? = nil, @ViewBuilder content: @escaping () -> Content
+    ) -> some View { self }
+    public func alert<A: View, M: View>(
+        _ title: Text, isPresented: Binding<Bool>, @ViewBuilder actions: () -> A, @ViewBuilder message: () -> M
+    ) -> some View { self }
+    public func confirmationDialog<A: View>(
+        _ title: Text, isPresented: Binding<Bool>, titleVisibility: Visibility = .automatic,
+        @ViewBuilder actions: () -> A
+    ) -> some View { self }
+    public func accessibilityLabel(_ label: Text) -> some View { self }
+    public func accessibilityHidden(_ hidden: Bool) -> some View { self }
+    public func accessibilityAddTraits(_ traits: AccessibilityTraits) -> some View { self }
+    public func accessibilityElement(children: AccessibilityChildBehavior) -> some View { self }
+}

@@ -1,0 +1,141 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
+// What the app uses of UIKit and Core Graphics, for type-checking on Linux; never shipped. Signatures and isolation as
+// we believe Apple's to be.
+@_exported import Foundation
+
+open class CGColor {}
+public enum CGLineCap: Int32, Sendable { case butt, round, square }
+public enum CGLineJoin: Int32, Sendable { case miter, round, bevel }
+
+open class CGContext {
+    public func setFillColor(_ color: CGColor) {}
+    public func setStrokeColor(_ color: CGColor) {}
+    public func fill(_ rect: CGRect) {}
+    public func setLineCap(_ cap: CGLineCap) {}
+    public func setLineJoin(_ join: CGLineJoin) {}
+    public func setLineWidth(_ width: CGFloat) {}
+    public func setLineDash(phase: CGFloat, lengths: [CGFloat]) {}
+    public func saveGState() {}
+    public func restoreGState() {}
+    public func move(to point: CGPoint) {}
+    public func addLine(to point: CGPoint) {}
+    public func strokePath() {}
+}
+
+public func UIGraphicsGetCurrentContext() -> CGContext? { fatalError("a stub") }
+
+open class UIColor: NSObject {
+    public var cgColor: CGColor { fatalError("a stub") }
+    public class var label: UIColor { fatalError("a stub") }
+    public class var separator: UIColor { fatalError("a stub") }
+    public class var systemGray: UIColor { fatalError("a stub") }
+    public class var systemGray3: UIColor { fatalError("a stub") }
+    public class var secondarySystemBackground: UIColor { fatalError("a stub") }
+}
+
+open class UIFont: NSObject {
+    public struct TextStyle: Hashable, Sendable {
+        public static let caption1 = TextStyle()
+    }
+    public class func preferredFont(forTextStyle style: TextStyle) -> UIFont { fatalError("a stub") }
+}
+
+extension NSAttributedString.Key {
+    public static let font = NSAttributedString.Key(rawValue: "NSFont")
+    public static let foregroundColor = NSAttributedString.Key(rawValue: "NSColor")
+}
+
+extension NSAttributedString {
+    public func draw(at point: CGPoint) {}
+}
+
+@MainActor open class UIResponder: NSObject {
+    open var canBecomeFirstResponder: Bool { false }
+    @discardableResult open func becomeFirstResponder() -> Bool { false }
+    open func touchesBegan(_ touches: Set<UITouch>, with event: UIEvent?) {}
+    open func touchesMoved(_ touches: Set<UITouch>, with event: UIEvent?) {}
+    open func touchesEnded(_ touches: Set<UITouch>, with event: UIEvent?) {}
+    open func touchesCancelled(_ touches: Set<UITouch>, with event: UIEvent?) {}
+    open func motionEnded(_ motion: UIEvent.EventSubtype, with event: UIEvent?) {}
+}
+
+@MainActor open class UIEvent: NSObject {
+    public enum EventSubtype: Int, Sendable { case none, motionShake }
+    open func coalescedTouches(for touch: UITouch) -> [UITouch]? { nil }
+}
+
+@MainActor open class UITouch: NSObject {
+    public enum TouchType: Int, Sendable { case direct, indirect, pencil, indirectPointer }
+    public var type: TouchType { .direct }
+    public var timestamp: TimeInterval { 0 }
+    public var force: CGFloat { 0 }
+    public var maximumPossibleForce: CGFloat { 0 }
+    public func preciseLocation(in view: UIView?) -> CGPoint { .zero }
+}
+
+@MainActor open class UIWindow: UIView {}
+
+public struct UIAccessibilityTraits: OptionSet, Sendable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public static let allowsDirectInteraction = UIAccessibilityTraits(rawValue: 1)
+}
+
+@MainActor open class UIView: UIResponder {
+    public enum ContentMode: Int, Sendable { case scaleToFill, redraw }
+    public init(frame: CGRect) {}
+    public required init?(coder: NSCoder) { nil }
+    open var bounds: CGRect {
+        get { .zero }
+        set {}
+    }
+    open var window: UIWindow? { nil }
+    open var isMultipleTouchEnabled: Bool {
+        get { false }
+        set {}
+    }
+    open var contentMode: ContentMode {
+        get { .redraw }
+        set {}
+    }
+    open var isAccessibilityElement: Bool {
+        get { false }
+        set {}
+    }
+    open var accessibilityTraits: UIAccessibilityTraits {
+        get { [] }
+        set {}
+    }
+    open var accessibilityLabel: String? {
+        get { nil }
+        set {}
+    }
+    open var accessibilityHint: String? {
+        get { nil }
+        set {}
+    }
+    open var accessibilityValue: String? {
+        get { nil }
+        set {}
+    }
+    open func draw(_ rect: CGRect) {}
+    open func setNeedsDisplay() {}
+    open func layoutSubviews() {}
+    open func didMoveToWindow() {}
+}
+
+@MainActor open class UIViewController: UIResponder {}
+
+open class UIActivity: NSObject {}
+
+@MainActor open class UIActivityViewController: UIViewController {
+    public init(activityItems: [Any], applicationActivities: [UIActivity]?) {}
+}
+
+public enum UIAccessibility {
+    public struct Notification: Hashable, Sendable {
+        public static let announcement = Notification()
+    }
+    @MainActor public static var isShakeToUndoEnabled: Bool { fatalError("a stub") }
+    @MainActor public static func post(notification: Notification, argument: Any?) {}
+}

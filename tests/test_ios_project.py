@@ -1,0 +1,176 @@
+"""What Xcode reads of the app: project, string catalogue, privacy manifest. Parsed here, so that Linux sees a slip."""
+
+from __future__ import annotations
+
+import json
+import plistlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+IOS = Path(__file__).parent.parent / "ios"
+APP = IOS / "App"
+SHIPPED = [*(IOS / "Sources").rglob("*.swift"), *APP.rglob("*.swift")]
+_TOKEN = re.compile(r'\s+|//[^\n]*|/\*.*?\*/|([{}()=;,])|"((?:[^"\\]|\\.)*)"|([\w./$@<>-]+)', re.DOTALL)
+# Apple, "Describing use of required reason API": names that need a reason in the privacy manifest.
+REASONS = {
+    "NSPrivacyAccessedAPICategorySystemBootTime": r"systemUptime|mach_absolute_time",
+    "NSPrivacyAccessedAPICategoryUserDefaults": r"UserDefaults|AppStorage|SceneStorage",
+    "NSPrivacyAccessedAPICategoryFileTimestamp": r"creationDate|modificationDate|\bstat\(|contentModificationDateKey",
+    "NSPrivacyAccessedAPICategoryDiskSpace": r"volumeAvailable|systemFreeSize|statfs",
+    "NSPrivacyAccessedAPICategoryActiveKeyboards": r"activeInputModes",
+}
+
+
+def _project(text: str) -> Any:
+    """A property list in the old style: dictionaries, lists, strings. Raises ValueError for anything else."""
+    tokens: list[str] = []
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise ValueError(f"byte {at}: {text[at : at + 20]!r}")
+        sign, quoted, plain = found.groups()
+        if sign or plain or quoted is not None:
+            tokens.append(sign or plain or f'"{quoted}')
+        at = found.end()
+
+    def value() -> Any:
+        token = tokens.pop(0)
+        if token == "{":
+            made: dict[str, Any] = {}
+            while tokens[0] != "}":
+                key = tokens.pop(0).lstrip('"')
+                assert tokens.pop(0) == "=", key
+                assert key not in made, key
+                made[key] = value()
+                assert tokens.pop(0) == ";", key
+            tokens.pop(0)
+            return made
+        if token == "(":
+            listed = []
+            while tokens[0] != ")":
+                listed.append(value())
+                if tokens[0] == ",":
+                    tokens.pop(0)
+            tokens.pop(0)
+            return listed
+        assert token not in set("})=;,"), token
+        return token.lstrip('"')
+
+    whole = value()
+    assert not tokens, tokens[:3]
+    return whole
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    read: dict[str, Any] = _project((IOS / "Kana.xcodeproj/project.pbxproj").read_text(encoding="utf-8"))
+    return read
+
+
+def test_every_reference_of_the_project_leads_somewhere(project: dict[str, Any]) -> None:
+    objects = project["objects"]
+    text = (IOS / "Kana.xcodeproj/project.pbxproj").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b0A[0-9A-F]{22}\b", text))
+    assert named == set(objects)
+    assert project["objectVersion"] == "77"
+    assert objects[project["rootObject"]]["isa"] == "PBXProject"
+
+
+def test_the_target_takes_the_app_folder_and_the_package(project: dict[str, Any]) -> None:
+    objects = project["objects"]
+    (target,) = (o for o in objects.values() if o["isa"] == "PBXNativeTarget")
+    (group,) = (objects[key] for key in target["fileSystemSynchronizedGroups"])
+    assert group["isa"] == "PBXFileSystemSynchronizedRootGroup"
+    assert (IOS / group["path"]).is_dir()
+    for name in ("KanaApp.swift", "Localizable.xcstrings", "PrivacyInfo.xcprivacy", "Assets.xcassets/Contents.json"):
+        assert (IOS / group["path"] / name).is_file(), name
+    (product,) = (objects[key] for key in target["packageProductDependencies"])
+    manifest = (IOS / "Package.swift").read_text(encoding="utf-8")
+    assert f'.library(name: "{product["productName"]}"' in manifest
+    assert (IOS / objects[product["package"]]["relativePath"] / "Package.swift").is_file()
+
+
+def test_the_settings_are_those_that_the_code_needs(project: dict[str, Any]) -> None:
+    objects = project["objects"]
+    (root,) = (o for o in objects.values() if o["isa"] == "PBXProject")
+    (target,) = (o for o in objects.values() if o["isa"] == "PBXNativeTarget")
+    for name in ("Debug", "Release"):
+        merged: dict[str, Any] = {}
+        for owner in (root, target):
+            listed = objects[owner["buildConfigurationList"]]["buildConfigurations"]
+            (found,) = (objects[key] for key in listed if objects[key]["name"] == name)
+            merged |= found["buildSettings"]
+        assert merged["SWIFT_VERSION"] == "6.0"
+        assert merged["COREML_CODEGEN_LANGUAGE"] == "None"  # a class `Kana` that nobody uses
+        assert f".iOS(.v{merged['IPHONEOS_DEPLOYMENT_TARGET'].removesuffix('.0')})" in (
+            IOS / "Package.swift"
+        ).read_text(encoding="utf-8")
+        icon = APP / "Assets.xcassets" / f"{merged['ASSETCATALOG_COMPILER_APPICON_NAME']}.appiconset"
+        colour = merged["ASSETCATALOG_COMPILER_GLOBAL_ACCENT_COLOR_NAME"]
+        assert (APP / "Assets.xcassets" / f"{colour}.colorset/Contents.json").is_file()
+        for image in json.loads((icon / "Contents.json").read_text(encoding="utf-8"))["images"]:
+            assert (icon / image["filename"]).is_file()
+
+
+def _phrases() -> list[str]:
+    text = (IOS / "Sources/KanaReading/Phrase.swift").read_text(encoding="utf-8")
+    body = text[text.index("enum Phrase") : text.index("public indirect enum Wording")]
+    return re.findall(r'case \w+ =\s*"((?:[^"\\]|\\.)*)"', body)
+
+
+def test_every_phrase_is_translated_with_the_same_places() -> None:
+    phrases = _phrases()
+    assert len(phrases) == len(set(phrases)) > 60
+    catalogue = json.loads((APP / "Localizable.xcstrings").read_text(encoding="utf-8"))
+    assert catalogue["sourceLanguage"] == "en"
+    assert set(catalogue["strings"]) == set(phrases)
+    for phrase in phrases:
+        entry = catalogue["strings"][phrase]
+        assert entry["extractionState"] == "manual"  # else Xcode takes it for a leftover
+        units = {language: said["stringUnit"] for language, said in entry["localizations"].items()}
+        assert set(units) == {"en", "ja"}
+        assert units["en"]["value"] == phrase
+        for unit in units.values():
+            assert unit["state"] == "translated"
+            assert sorted(re.findall(r"%\d\$@", unit["value"])) == sorted(re.findall(r"%\d\$@", phrase)), phrase
+
+
+def test_no_text_of_a_screen_is_outside_of_the_catalogue() -> None:
+    literal = re.compile(r'(?:Text|Label|Button|Section|Toggle|Picker|navigationTitle|accessibility\w+|alert)\("')
+    for path in SHIPPED:
+        found = literal.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{path.name}: {found}"
+
+
+def test_every_phrase_is_used() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in SHIPPED)
+    names = re.findall(r"case (\w+) =", text[text.index("enum Phrase") : text.index("public indirect enum Wording")])
+    assert [name for name in names if len(re.findall(rf"\.{name}\b", text)) < 1] == []
+
+
+def test_the_privacy_manifest_says_what_the_code_does() -> None:
+    manifest = plistlib.loads((APP / "PrivacyInfo.xcprivacy").read_bytes())
+    assert manifest["NSPrivacyTracking"] is False
+    assert manifest["NSPrivacyTrackingDomains"] == []
+    assert manifest["NSPrivacyCollectedDataTypes"] == []
+    text = "".join(re.sub(r"//.*", "", path.read_text(encoding="utf-8")) for path in SHIPPED)
+    declared = {e["NSPrivacyAccessedAPIType"] for e in manifest["NSPrivacyAccessedAPITypes"]}
+    assert declared == {name for name, used in REASONS.items() if re.search(used, text)}
+    assert all(entry["NSPrivacyAccessedAPITypeReasons"] for entry in manifest["NSPrivacyAccessedAPITypes"])
+
+
+def test_nothing_in_the_app_can_reach_a_network() -> None:
+    for path in SHIPPED:
+        text = path.read_text(encoding="utf-8")
+        found = re.search(r"URLSession|URLRequest|NWConnection|import Network|WKWebView|CFSocket|https?://", text)
+        assert found is None, f"{path.name}: {found}"
+
+
+def test_sources_are_short() -> None:
+    for path in IOS.rglob("*.swift"):
+        if ".build" not in path.parts:
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
