@@ -11,9 +11,10 @@ import io
 import re
 import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 warnings.filterwarnings("ignore", ".* hides fastetl's package")  # `main` says it, and ends
 from fastetl._lazy import shadowed  # noqa: E402
@@ -91,6 +92,26 @@ def _terminate(*_: object) -> None:
     raise _Terminated
 
 
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does."""
+    handler, hook = signal.signal(signal.SIGTERM, _terminate), sys.unraisablehook
+
+    def again_if_lost(lost: sys.UnraisableHookArgs) -> None:
+        # Python cannot raise in the callback of a weak reference, for instance: then it comes a little later again.
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            threading.Timer(0.1, signal.raise_signal, [signal.SIGTERM]).start()
+        else:
+            hook(lost)
+
+    sys.unraisablehook = again_if_lost
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        sys.unraisablehook = hook
+
+
 def as_options(text: str) -> str:
     """Parameters that a library message names in backticks, as the options of the command line."""
     return re.sub(r"`([a-z][a-z_]*)`", lambda found: "--" + found[1].replace("_", "-"), text)
@@ -101,7 +122,6 @@ def _run(name: str, arguments: list[str]) -> int:
     from fastetl_cli.base import note
 
     try:
-        signal.signal(signal.SIGTERM, _terminate)
         import tyro
 
         module = importlib.import_module(f"fastetl_cli.{name}")
@@ -120,7 +140,8 @@ def _run(name: str, arguments: list[str]) -> int:
                 raise fault from None
             sys.stderr.write(told.getvalue())
             raise
-        return int(command.run())
+        with _ended_by_sigterm():
+            return int(command.run())
     except KeyboardInterrupt as stopped:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
         return 143 if isinstance(stopped, _Terminated) else 130

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 import jax
@@ -27,7 +30,27 @@ Which = Literal["best", "last"]
 Tree = dict[str, Any]
 _shape: Any = jax.ShapeDtypeStruct
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # orbax tells of every step of its work
+# orbax tells of every step of its work; what fails it raises too, and that is told once, by who called it.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
+
+
+def _without_late_writes() -> None:
+    """Say nothing of writes that end after another has failed, which is what was told.
+
+    tensorstore wakes orbax's event loop for each of them; the loop is closed by then, and Python prints that as an
+    exception of no one's.
+    """
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        frames = traceback.extract_tb(trace)
+        if not (isinstance(error, RuntimeError) and frames and all("asyncio" in f.filename for f in frames)):
+            before(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+_without_late_writes()
 
 
 def _manager(directory: Path, read_only: bool = False) -> ocp.CheckpointManager:

@@ -214,7 +214,7 @@ def open_run(path: str | PathLike[str]) -> Run:
     """
     path = Path(path)
     if not path.is_dir():
-        begun = unfinished(path).is_dir()
+        begun = (unfinished(path) / "run.json").is_file()
         raise ModelError(
             "training was interrupted" if begun else "no run here",
             file=path,

@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
-from tensorboardX import SummaryWriter
 
 from fastetl.atomic import check_output, new_directory
 from fastetl.batches import Batches, Source
@@ -31,6 +30,7 @@ from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.diagnosis import diagnose
 from model.errors import ModelError
+from model.events import Events
 from model.history import Epoch, best_epoch
 from model.network import named_network
 from model.predict import predict
@@ -252,7 +252,7 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
         done = int(state["step"])
         run = dataclasses.replace(run, history=run.history[: done // per_epoch])
         rates = jax.jit(learning_rate(config, steps))
-        with SummaryWriter(str(run.path / "tensorboard"), purge_step=done + 1, write_to_disk=is_first()) as events:
+        with Events(run.path / "tensorboard", purge_step=done + 1, write=is_first()) as events:
             for epoch in range(done // per_epoch, config.epochs):
                 if _stopped(run.history, config.patience):
                     break
@@ -304,7 +304,7 @@ class _Loop:
             self.on_progress(Progress(step, self.steps, self.config.epochs, loss, history))
 
     def epoch(
-        self, state: Tree, epoch: int, checkpoints: Checkpoints, events: Any, history: tuple[Epoch, ...]
+        self, state: Tree, epoch: int, checkpoints: Checkpoints, events: Events, history: tuple[Epoch, ...]
     ) -> tuple[Tree, Epoch]:
         """Run the epoch's steps that are still to be done; the entry has no validation yet."""
         per_epoch = len(self.batches)
@@ -343,7 +343,7 @@ class _Loop:
         )
         return state, entry
 
-    def _known(self, step: int, loss: float, events: Any, history: tuple[Epoch, ...]) -> None:
+    def _known(self, step: int, loss: float, events: Events, history: tuple[Epoch, ...]) -> None:
         _require_finite(step, loss)
         if step % EVENTS_EVERY == 0:
             events.add_scalar("batch/loss", loss, step)
@@ -374,7 +374,7 @@ def _stopped(history: tuple[Epoch, ...], patience: int) -> bool:
     return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
 
 
-def _log(events: Any, entry: Epoch, rate: float) -> None:
+def _log(events: Events, entry: Epoch, rate: float) -> None:
     for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
         events.add_scalar(f"epoch/{name}", getattr(entry, name), entry.step)
     events.add_scalar("epoch/learning_rate", rate, entry.step)
