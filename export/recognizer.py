@@ -105,16 +105,26 @@ class Recognizer:
 
 
 def open_recognizer(out: str | PathLike[str]) -> Recognizer:
-    """Open the ONNX model of a package directory. Raises ExportError if it is missing or damaged."""
-    import onnxruntime
+    """Open the ONNX model of a package directory.
 
+    Raises ExportError if it is missing or damaged, or holds what no export holds: it is looked through before it is
+    run, since it may come from anybody.
+    """
     path = Path(out) / ONNX
     data = read_bytes(path, _MODEL_BYTES)
+
+    from export.onnx_structure import interface_of, labels_of, parsed
+
+    model = parsed(data, path)
+    side, _ = interface_of(model)
+
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        labels = tuple(session.get_modelmeta().custom_metadata_map["labels"].split("\n"))
-        side = int(session.get_inputs()[0].shape[-1])
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
         found = str(error).partition("\n")[0]
-        raise ExportError("cannot open the model", file=path, found=found, do="export again") from error
-    return Recognizer(Path(out), side, labels, session)
+        raise ExportError("cannot open the model", file=path, found=found, do="export it again") from error
+    return Recognizer(Path(out), side, labels_of(model), session)

@@ -97,7 +97,7 @@ def declared(block: Any) -> None:
 
 def reversed_operations(block: Any) -> None:
     held = [type(op).FromString(op.SerializeToString()) for op in block.operations]
-    k = next(i for i, op in enumerate(held) if op.outputs[0].name.startswith("conv_"))
+    k = next(i for i, op in enumerate(held) if op.type == "conv" and op.outputs[0].name.startswith("conv_"))
     held.insert(0, held.pop(k))
     del block.operations[:]
     block.operations.extend(held)

@@ -1,0 +1,136 @@
+"""What an ONNX model must be like before onnxruntime may run it: a picture in, labelled probabilities out.
+
+The file may come from anybody. Everything here looks at the protobuf alone: no external file is opened, no subgraph
+entered, and no tensor is allowed that is larger than a network of ours needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from os import PathLike
+
+import onnx
+from onnx import TensorProto
+
+from export.errors import ExportError
+
+__all__ = ["BATCH", "OPERATIONS", "interface_of", "labels_of", "parsed", "structure_faults"]
+
+OPERATIONS = frozenset(
+    {
+        *("Abs", "Add", "ArgMax", "Cast", "Concat", "Conv", "DequantizeLinear", "Div", "Exp", "Floor", "Gemm"),
+        *("Greater", "Less", "MatMul", "Max", "MaxPool", "Min", "Mul", "Or", "ReduceMax", "ReduceMean", "Relu"),
+        *("Reshape", "Softmax", "Sqrt", "Sub", "Transpose"),
+    }
+)
+"""Every operation that an export holds; none of them loops, branches or makes something large of something small."""
+
+BATCH = "batch"
+_NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
+_NODES = 4096
+_ELEMENTS = 1 << 24  # of one tensor for one picture
+_LARGEST_SIDE = 512
+_ENDS = {"logits": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
+
+
+def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
+    """The model in `data`, if it may be run. Raises ExportError, naming the file and the first fault, if not."""
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's DecodeError has no public home
+        raise _fault(file, "bytes that are no ONNX model") from error
+    for fault in structure_faults(model):
+        raise _fault(file, fault)
+    return model
+
+
+def _fault(file: str | PathLike[str], found: str) -> ExportError:
+    return ExportError("not a model of fastetl's", file=file, found=found, do="export it again", also=ValueError)
+
+
+def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
+    """The labels in the metadata, one a line; empty if there are none."""
+    held = [p.value for p in model.metadata_props if p.key == "labels"]
+    return tuple(held[0].split("\n")) if len(held) == 1 else ()
+
+
+def interface_of(model: onnx.ModelProto) -> tuple[int, int]:
+    """Side of the pictures and number of classes of a model without faults."""
+    return model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value, len(labels_of(model))
+
+
+def structure_faults(model: onnx.ModelProto) -> Iterator[str]:
+    """What forbids running it, in plain words; nothing for a model that fastetl wrote."""
+    yield from _parts(model)
+    yield from _constants(model.graph)
+    yield from _interface(model)
+    yield from _sizes(model)
+
+
+def _parts(model: onnx.ModelProto) -> Iterator[str]:
+    opsets = {o.domain: o.version for o in model.opset_import}
+    if set(opsets) != {""} or not 1 <= opsets[""] <= _NEWEST[0] or not 1 <= model.ir_version <= _NEWEST[1]:
+        yield f"opsets {opsets} in IR version {model.ir_version}"
+    if model.functions or model.training_info:
+        yield "functions or training steps of its own"
+    if not 1 <= len(model.graph.node) <= _NODES:
+        yield f"{len(model.graph.node)} operations"
+    for node in model.graph.node:
+        if node.domain or node.op_type not in OPERATIONS:
+            yield f"the operation {(node.domain + ' ' + node.op_type).strip()!r}"
+        if any(a.HasField("g") or a.graphs or a.ref_attr_name for a in node.attribute):
+            yield f"{node.name!r} with a graph inside"
+
+
+def _constants(graph: onnx.GraphProto) -> Iterator[str]:
+    held = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
+    if graph.sparse_initializer:
+        yield "sparse constants"
+    for tensor in held:
+        if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
+            yield f"constant {tensor.name!r} in another file"
+        if math.prod(tensor.dims) > _ELEMENTS or any(side < 0 for side in tensor.dims):
+            yield f"constant {tensor.name!r} of {list(tensor.dims)}"
+
+
+def _interface(model: onnx.ModelProto) -> Iterator[str]:
+    graph, labels = model.graph, labels_of(model)
+    if [i.name for i in graph.input] != ["image"]:
+        yield f"inputs {', '.join(i.name for i in graph.input) or 'missing'}; an export has image"
+        return
+    if [o.name for o in graph.output] != list(_ENDS):
+        yield f"outputs {', '.join(o.name for o in graph.output) or 'missing'}; an export has {', '.join(_ENDS)}"
+        return
+    image = graph.input[0].type.tensor_type
+    sides = [d.dim_value for d in image.shape.dim]
+    square = len(sides) == 4 and sides[0] == 0 and sides[1] == 1 and sides[2] == sides[3]
+    if image.elem_type != TensorProto.UINT8 or not square or not 8 <= sides[3] <= _LARGEST_SIDE:
+        yield f"an input of {TensorProto.DataType.Name(image.elem_type).lower()} {sides}"
+    for output in graph.output:
+        tensor = output.type.tensor_type
+        shape = [d.dim_value for d in tensor.shape.dim]
+        wanted = [0] if output.name == "label" else [0, len(labels)]
+        if tensor.elem_type != _ENDS[output.name] or shape != wanted:
+            kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+            yield f"{output.name} {kind} {shape} for {len(labels)} labels"
+    if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
+        yield f"{len(labels)} labels, {len(set(labels))} different"
+
+
+def _sizes(model: onnx.ModelProto) -> Iterator[str]:
+    """No tensor on the way may be larger than a picture of ours makes necessary."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    except Exception as error:  # InferenceError, and what else its checks raise
+        yield " ".join(str(error).split())[:200] or type(error).__name__
+        return
+    known = {v.name: v.type.tensor_type.shape for v in (*inferred.graph.value_info, *inferred.graph.output)}
+    for name in (name for node in model.graph.node for name in node.output):
+        if name not in known:
+            yield f"{name!r} of no known size"
+            continue
+        sides = [d.dim_value if d.HasField("dim_value") else -1 for d in known[name].dim]
+        constant = sides[1:] if sides and sides[0] == -1 else sides
+        if any(side < 0 for side in constant) or math.prod(constant) > _ELEMENTS:
+            yield f"{name!r} of {sides}"

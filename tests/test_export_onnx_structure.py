@@ -1,0 +1,150 @@
+"""ONNX models from anybody: what is not an export is rejected in one line, before it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.config import ExportConfig
+from export.errors import ExportError
+from export.onnx_export import onnx_model
+from export.onnx_structure import OPERATIONS, structure_faults
+from export.recognizer import open_recognizer
+from tests.export_data import CHARSET, graph_of, random_network
+
+Edit = Callable[[onnx.ModelProto], object]
+
+
+@pytest.fixture(scope="module")
+def sound() -> onnx.ModelProto:
+    return onnx_model(graph_of(random_network()))
+
+
+def written(model: onnx.ModelProto, folder: Path) -> Path:
+    (folder / "kana.onnx").write_bytes(model.SerializeToString())
+    return folder
+
+
+def test_an_export_is_opened(sound: onnx.ModelProto, tmp_path: Path) -> None:
+    recognizer = open_recognizer(written(sound, tmp_path))
+    assert (recognizer.side, recognizer.labels) == (128, (*CHARSET.characters, "no character"))
+    assert {node.op_type for node in sound.graph.node} <= OPERATIONS
+    assert list(structure_faults(onnx_model(graph_of(random_network()), None))) == []
+    assert ExportConfig().onnx == "float32"
+
+
+def fewer_labels(model: onnx.ModelProto) -> None:
+    held = next(p for p in model.metadata_props if p.key == "labels")
+    held.value = held.value.rpartition("\n")[0]
+
+
+def endless(model: onnx.ModelProto) -> None:
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["still"]), helper.make_node("Identity", ["x"], ["y"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+        ],
+    )
+    true = numpy_helper.from_array(np.array(True), "true")
+    model.graph.initializer.append(true)
+    model.graph.node.insert(1, helper.make_node("Loop", ["", "true", "image_number"], ["looped"], body=body))
+
+
+def external(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "secret.bin"
+
+
+def padded(model: onnx.ModelProto) -> None:
+    """A convolution that makes 40 GB of one picture."""
+    conv = next(n for n in model.graph.node if n.op_type == "Conv")
+    pads = next(a for a in conv.attribute if a.name == "pads")
+    del pads.ints[:]
+    pads.ints.extend([50_000] * 4)
+
+
+def huge(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].dims[:] = [1 << 20, 1 << 20]
+
+
+def wide(model: onnx.ModelProto) -> None:
+    """A picture and a row of zeros make two billion numbers."""
+    row = numpy_helper.from_array(np.zeros((1, 1 << 24), np.float32), "row")
+    column = numpy_helper.from_array(np.zeros((128, 1), np.float32), "column")
+    model.graph.initializer.extend([row, column])
+    narrow = helper.make_node("MatMul", ["image_number", "column"], ["narrow"])
+    model.graph.node.insert(1, narrow)
+    model.graph.node.insert(2, helper.make_node("MatMul", ["narrow", "row"], ["wide"]))
+
+
+def function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    model.functions.append(helper.make_function("", "Relu", ["x"], ["y"], [node], model.opset_import))
+
+
+def second_input(model: onnx.ModelProto) -> None:
+    model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, [1]))
+
+
+def set_value(get: Callable[[onnx.ModelProto], object], field: str, value: object) -> Edit:
+    return lambda model: setattr(get(model), field, value)
+
+
+HOSTILE: dict[str, tuple[Edit, str]] = {
+    "too few labels": (fewer_labels, "for 6 labels"),
+    "no labels": (lambda m: m.ClearField("metadata_props"), "for 0 labels"),
+    "another input": (set_value(lambda m: m.graph.input[0], "name", "input"), "inputs input; an export has image"),
+    "a second input": (second_input, "inputs image, other"),
+    "float input": (set_value(lambda m: m.graph.input[0].type.tensor_type, "elem_type", 1), "an input of float"),
+    "an endless loop": (endless, "the operation 'Loop'"),
+    "external data": (external, "in another file"),
+    "forty gigabytes": (padded, "Inference"),
+    "a constant of a terabyte": (huge, "of [1048576, 1048576]"),
+    "a wide product": (wide, "'wide' of [-1, 1, 128, 16777216]"),
+    "a function": (function, "functions"),
+    "outputs in another order": (lambda m: m.graph.output.reverse(), "outputs label, probabilities, logits"),
+    "another domain": (set_value(lambda m: m.graph.node[0], "domain", "ai.onnx.ml"), "the operation 'ai.onnx.ml Cast'"),
+    "an opset to come": (set_value(lambda m: m.opset_import[0], "version", 99), "opsets {'': 99}"),
+    "an IR version to come": (set_value(lambda m: m, "ir_version", 99), "in IR version 99"),
+    "no operations": (lambda m: m.graph.ClearField("node"), "0 operations"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_export_is_rejected_before_it_is_run(
+    name: str, sound: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", None)
+    edit, expected = HOSTILE[name]
+    model = onnx.ModelProto()
+    model.CopyFrom(sound)
+    edit(model)
+    with pytest.raises(ExportError) as rejected:
+        open_recognizer(written(model, tmp_path))
+    text = str(rejected.value)
+    assert expected in text
+    assert "kana.onnx: not a model of fastetl's" in text
+    assert "\n" not in text
+
+
+def test_noise_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "kana.onnx").write_bytes(np.random.default_rng(0).bytes(5000))
+    with pytest.raises(ExportError, match="not a model of fastetl's"):
+        open_recognizer(tmp_path)
