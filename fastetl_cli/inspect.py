@@ -11,14 +11,16 @@ from fastetl_cli.base import Command, Paths, bar, note, out, say, show_json, sho
 
 
 def _row(report: FileReport) -> list[object]:
-    last = report.first_writer + report.writers - 1
+    rest = report.characters - report.hiragana - report.katakana - report.kanji
+    kinds = {"hiragana": report.hiragana, "katakana": report.katakana, "kanji": report.kanji, "other": rest}
+    known = "genuine" if report.genuine else "not known"
     return [
         Path(report.file).name,
         report.set,
         f"{report.records:,}",
-        f"{report.writers} ({report.first_writer}–{last})",
-        f"{report.characters} ({report.hiragana} + {report.kanji})",
-        ("genuine" if report.genuine else "not known") + (", model pattern" if report.model_pattern else ""),
+        f"{report.groups:,} ({report.first_group}–{report.last_group})",
+        f"{report.characters:,} (" + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n) + ")",
+        known + (f", {report.models:,} model patterns" if report.models else ""),
         "; ".join(notice.what for notice in report.odd) or "nothing",
     ]
 
@@ -42,7 +44,7 @@ class Inspect(Command):
         if self.json:
             show_json(reports)
             return self._code(reports)
-        columns = ["file", "set", "records", "writers", "characters (hiragana + kanji)", "fingerprint", "odd"]
+        columns = ["file", "set", "records", "groups", "characters", "fingerprint", "odd"]
         show_table(f"{len(reports)} files", columns, map(_row, reports))
         out.print(
             f"{sum(r.records for r in reports):,} records, {sum(bool(r.odd) for r in reports)} files with something odd"

@@ -136,14 +136,15 @@ def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[ND
     return found
 
 
-def contents_of(files: Sequence[EtlFile]) -> list[Contents]:
+def contents_of(files: Sequence[EtlFile], read: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
     """What the headers of all files say, in the order of `files`, which must be sorted by set.
 
-    Raises FastetlError if a file cannot be read.
+    read: the headers of each file, if they are there already. Raises FastetlError if a file cannot be read.
     """
     found: list[Contents] = []
     for group in by_layout(files):
-        headers = [read_headers(file) for file in group]
+        done = len(found)
+        headers = [read_headers(file) for file in group] if read is None else list(read[done : done + len(group)])
         layout = group[0].layout
         if layout.group == "data set":
             found += _of_data_sets(group, [layout.column(h, "code") for h in headers])
