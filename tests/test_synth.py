@@ -13,10 +13,11 @@ from scipy import ndimage
 
 from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
 from fastetl.errors import FastetlError
+from fastetl.etl.data.orders import ETL8_KANJI
 from fastetl.etl.files import find_files
 from fastetl.etl.layouts import ETL8G
 from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, write_model_pattern
-from fastetl.synth.order import KANJI, ORDER, readings
+from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import Ink, choose_glyphs, write
@@ -53,7 +54,7 @@ def test_the_order_is_the_genuine_one_where_it_is_known() -> None:
     kana = [c for c in ORDER if c in HIRAGANA.characters]
     assert tuple(kana) == HIRAGANA.characters
     assert {c for c in ORDER if not is_kanji(char_to_jis(c) or 0)} == set(HIRAGANA_SMALL.characters)
-    assert len(KANJI) == 881
+    assert len(ETL8_KANJI) == 881
 
 
 def test_readings_mislead_as_the_genuine_ones_do() -> None:

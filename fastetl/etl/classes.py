@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from fastetl.charset import ETL9, char_to_jis
+from fastetl.charset import ETL9, char_to_jis, jis_to_char
 from fastetl.etl.data import co59
 from fastetl.etl.data.orders import ETL8B2_ORDER, ETL8G_ORDER, ETL9G_ORDER
 
@@ -150,7 +150,7 @@ def _etl2() -> list[EtlClass]:
         first = sorted(part, key=lambda unit: (turn.index(unit % 4), unit))
         for b, a in ((b, a) for b in second for a in first):
             c = co59.CHARACTERS[co59.UNITS.index(a)][co59.UNITS.index(b)]
-            found.append(EtlClass(a << 6 | b, "", None if c == co59.NONE else c))
+            found.append(EtlClass(a << 6 | b, "", None if c == co59.NONE else jis_to_char(char_to_jis(c) or 0)))
     return found
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from fastetl.atomic import Kind, new_directory
 from fastetl.charset import char_to_jis
 from fastetl.errors import FastetlError
+from fastetl.etl.data.orders import ETL8G_SHEETS
 from fastetl.etl.layouts import ETL8G
-from fastetl.synth.order import ORDER, SHEET, readings
+from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
@@ -65,14 +66,15 @@ class SynthConfig:
 def _records(style: WriterStyle, writer: int, rng: np.random.Generator) -> NDArray[Any]:
     """One data set: the header of every record filled as in a genuine file, and the pictures."""
     count = len(ORDER)
-    place = np.arange(count)
+    sheet = np.repeat(np.arange(len(ETL8G_SHEETS)), ETL8G_SHEETS)
+    place = np.concatenate([np.arange(size) for size in ETL8G_SHEETS])
     records = np.zeros(count, ETL8G.dtype)
     records["image"] = draw(write(choose_glyphs(style, rng), style, rng))
     records["code"] = [char_to_jis(c) for c in ORDER]
     records["reading"] = readings()
-    records["sheet"] = 10 * writer + place // SHEET + 1
-    records["number"] = count * writer + place + 1
-    records["x"], records["y"] = place % SHEET % 12, place % SHEET // 12
+    records["sheet"] = 10 * writer + sheet + 1
+    records["number"] = count * writer + np.arange(count) + 1
+    records["x"], records["y"] = place % 12, place // 12
     # Sloppy writing was marked: 0 is good.
     records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
     records["group_evaluation"] = int(style.sloppiness > 1.5)
@@ -82,6 +84,8 @@ def _records(style: WriterStyle, writer: int, rng: np.random.Generator) -> NDArr
     records["occupation"] = rng.integers(100, 1000)
     collected, scanned = int(rng.integers(1, 7)), int(rng.integers(7, 13))
     records["collected"], records["scanned"] = 7600 + collected, 7600 + scanned
+    if writer == 0:
+        records["scanned"][0] = 16880  # no date, as in the first genuine record
     return records
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
+from fastetl.synth.symbols import SYMBOLS
 
 __all__ = ["Stroke", "load_strokes", "resample"]
 
@@ -80,10 +81,12 @@ def _folder() -> Path:
 
 @cache
 def load_strokes(character: str, spacing: float) -> tuple[Stroke, ...]:
-    """The strokes of one character in writing order, with points `spacing` apart.
+    """The strokes of one character in writing order, with points `spacing` apart; signs are our own.
 
     Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
     """
+    if character in SYMBOLS:
+        return tuple(resample(line, spacing) for line in SYMBOLS[character])
     file = _folder() / f"{ord(character):05x}.svg"
     try:
         paths = _PATH.findall(file.read_text(encoding="utf-8"))

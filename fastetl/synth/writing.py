@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +45,11 @@ def _shares(form: Form, style: WriterStyle) -> float:
     return product
 
 
-def choose_glyphs(style: WriterStyle, rng: np.random.Generator) -> Glyph:
-    """The 956 characters in the order of the records, each in the form that this style takes up."""
-    draws = rng.random(len(ORDER))
+def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str] = ORDER) -> Glyph:
+    """The characters (ETL8G's 956 in the order of its records), each in the form that this style takes up."""
+    draws = rng.random(len(characters))
     chosen = []
-    for character, draw in zip(ORDER, draws, strict=True):
+    for character, draw in zip(characters, draws, strict=True):
         ways = forms(character)
         k = 0 if len(ways) == 1 else int(np.searchsorted(np.cumsum([_shares(w, style) for w in ways[:-1]]), draw))
         chosen.append(ways[k].glyph)
