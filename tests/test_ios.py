@@ -61,8 +61,8 @@ DAMAGES = {
     ),
     "a case is forgotten": (
         "KanaUI/PracticeScreen.swift",
+        "case .right, .missed, .given, .nothing, nil: break",
         "case .right, .missed, .nothing, nil: break",
-        "case .right, .missed, .nothing: break",
         "switch must be exhaustive",
     ),
     "a phrase that is not": ("KanaUI/DrawScreen.swift", "Phrase.popUpTitle", "Phrase.popupTitle", "has no member"),

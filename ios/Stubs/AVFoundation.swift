@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
+
 // What the app uses of AVFoundation, for type-checking on Linux; never shipped.
 @_exported import Foundation
 

@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
+
 // What the app uses of Combine, for type-checking on Linux; never shipped.
 public final class ObservableObjectPublisher {
     public func send() {}

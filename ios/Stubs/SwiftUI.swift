@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
+
 // What the app uses of SwiftUI, for type-checking on Linux; never shipped. Signatures and isolation as we believe
 // Apple's to be; modifiers that the app does not use are not here.
 @_exported import Combine

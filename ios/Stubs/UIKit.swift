@@ -1,4 +1,5 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
+
 // What the app uses of UIKit and Core Graphics, for type-checking on Linux; never shipped. Signatures and isolation as
 // we believe Apple's to be.
 @_exported import Foundation

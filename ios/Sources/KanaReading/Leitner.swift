@@ -10,8 +10,8 @@ public struct Card: Equatable, Sendable, Codable {
     public var missed: Int
 }
 
-/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972): what is right moves on a box, what is
-/// missed goes back to the first.
+/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972), as the pad has it: what is right at once
+/// moves on a box, what is right at the second attempt stays in its box, what is missed goes back to the first.
 public struct Deck: Equatable, Sendable, Codable {
     /// Days after which a character of each box is due.
     public static let days = [0, 1, 3, 7, 21]
@@ -27,25 +27,31 @@ public struct Deck: Equatable, Sendable, Codable {
         )
     }
 
-    public mutating func record(_ character: String, right: Bool, today: Int) {
+    /// `misses`: how often the character was written wrong before it was right; 2 if it never was.
+    public mutating func record(_ character: String, misses: Int, today: Int) {
         var card = cards[character] ?? Card(box: 1, due: today, right: 0, missed: 0)
-        card.box = right ? min(card.box + 1, Self.days.count) : 1
+        if misses == 0 {
+            card.box = min(card.box + 1, Self.days.count)
+        } else if misses >= PracticeTask.mostMisses {
+            card.box = 1
+        }
         card.due = today + Self.days[card.box - 1]
-        card.right += right ? 1 : 0
-        card.missed += right ? 0 : 1
+        card.right += misses == 0 ? 1 : 0
+        card.missed += misses == 0 ? 0 : 1
         cards[character] = card
     }
 
     /// The character to ask next, of `characters` in the order in which they are learnt: the one that is due longest,
-    /// then one that was never asked. Not `last`, unless there is no other. Nil where nothing is due and none is new.
-    public func next(of characters: [String], today: Int, after last: String? = nil) -> String? {
+    /// then one that was never asked. One of `recent` (the last asked, in order) only where there is no other, and of
+    /// them the one that was asked first. Nil where nothing is due and none is new.
+    public func next(of characters: [String], today: Int, recent: [String] = []) -> String? {
         let due = characters.enumerated()
             .compactMap { place, character in cards[character].map { ($0.due, place, character) } }
             .filter { $0.0 <= today }
             .sorted { ($0.0, $0.1) < ($1.0, $1.1) }
             .map(\.2)
         let waiting = due + characters.filter { cards[$0] == nil }
-        return waiting.first { $0 != last } ?? waiting.first
+        return waiting.first { !recent.contains($0) } ?? recent.first { waiting.contains($0) }
     }
 
     /// How many of `characters` are due today, those that were never asked not counted.

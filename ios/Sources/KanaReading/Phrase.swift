@@ -43,10 +43,12 @@ public enum Phrase: String, CaseIterable, Sendable {
     case writeShown = "Write %1$@"
     case listen = "Listen"
     case check = "Check"
+    case unknown = "I do not know"
     case next = "Next"
     case right = "Right: %1$@"
     case wrong = "I read %1$@. Try once more."
     case missed = "I read %1$@. The answer is %2$@; it will come back."
+    case given = "The answer is %1$@; it will come back."
     case otherSize = "I read %1$@. Write it in the other size."
     case adviceCount = "Strokes: %1$@, usually %2$@"
     case adviceOrder = "Stroke %1$@ is usually number %2$@"
@@ -170,6 +172,7 @@ extension PracticeTask {
         case .otherSize(let read): return .phrase(.otherSize, read)
         case .wrong(let read): return .phrase(.wrong, read)
         case .missed(let read): return .phrase(.missed, read, character)
+        case .given: return .phrase(.given, character)
         case .unreadable: return .phrase(.cannotRead, [])
         case .nothing: return .phrase(.nothingDrawn, [])
         }

@@ -19,6 +19,8 @@ public enum Outcome: Equatable, Sendable {
     case wrong(read: String)
     /// The second miss: the answer is shown.
     case missed(read: String)
+    /// The answer was asked for.
+    case given
     /// Nothing that can be read with confidence; no miss.
     case unreadable
     /// No ink, or a speck; no miss.
@@ -27,7 +29,7 @@ public enum Outcome: Equatable, Sendable {
     /// Whether the character is done with, and the next may come.
     public var isFinal: Bool {
         switch self {
-        case .right, .missed: return true
+        case .right, .missed, .given: return true
         case .otherSize, .wrong, .unreadable, .nothing: return false
         }
     }
@@ -69,17 +71,28 @@ public struct PracticeTask: Equatable, Sendable {
         return outcome ?? judged
     }
 
+    /// Give the answer: as if it had been missed.
+    public mutating func give() {
+        guard !isFinished else { return }
+        misses = Self.mostMisses
+        outcome = .given
+    }
+
     private func judge(_ verdict: Verdict) -> Outcome {
         switch verdict {
         case .nothing: return .nothing
-        case .unsure: return .unreadable
+        case .unsure(let answers):
+            // The character that was asked is believed with less.
+            return answers.first.map { isAsked($0.label) } ?? false ? .right : .unreadable
         case .read(let answers):
             guard let read = answers.first?.label else { return .nothing }
-            if read == character || Script.sameShape[read] == character || Script.sameShape[character] == read {
-                return .right
-            }
+            if isAsked(read) { return .right }
             return Script.differInSizeAlone(read, character) ? .otherSize(read: read) : .wrong(read: read)
         }
+    }
+
+    private func isAsked(_ read: String) -> Bool {
+        read == character || Script.sameShape[read] == character || Script.sameShape[character] == read
     }
 }
 

@@ -9,6 +9,9 @@ public struct PracticeSession: Sendable {
     public private(set) var task: PracticeTask?
     /// What could be said of the strokes of the last attempt.
     public private(set) var advice: [StrokeAdvice] = []
+    /// What was missed comes back after so many others.
+    static let rest = 2
+    private var recent: [String] = []
     private var tap = TapGuard()
 
     public init(table: PracticeTable, deck: Deck) {
@@ -20,12 +23,14 @@ public struct PracticeSession: Sendable {
     /// due first.
     public mutating func next(script: Script, mode: PracticeMode, today: Int, now: Int, anyway: Bool = false) {
         let order = table.characters(of: script)
-        var character = deck.next(of: order, today: today, after: task?.character)
+        var character = deck.next(of: order, today: today, recent: recent)
         if character == nil, anyway {
-            character = order.filter { $0 != task?.character }.min {
+            let others = order.filter { !recent.contains($0) }
+            character = (others.isEmpty ? order : others).min {
                 (deck.cards[$0]?.due ?? 0) < (deck.cards[$1]?.due ?? 0)
             }
         }
+        if let character { recent = (recent.filter { $0 != character } + [character]).suffix(Self.rest) }
         task = character.flatMap { table.kana($0) }.map { PracticeTask(kana: $0, mode: mode) }
         advice = []
         tap.appear(at: now)
@@ -39,21 +44,29 @@ public struct PracticeSession: Sendable {
     /// Whether a tap counts: not the second one of an accidental double tap on a button that was there before.
     public func allowsTap(at now: Int) -> Bool { tap.allows(at: now) }
 
-    /// Judge what was written. When the character is done with, the deck learns it: right at the first attempt moves it
-    /// on a box, any miss brings it back to the first.
+    /// Judge what was written. When the character is done with, the deck learns it.
     public mutating func attempt(_ verdict: Verdict, drawing: Drawing?, today: Int, now: Int) {
         guard var attempted = task, !attempted.isFinished else { return }
         let outcome = attempted.attempt(verdict)
-        task = attempted
-        if outcome.isFinal {
-            deck.record(attempted.character, right: outcome == .right && attempted.misses == 0, today: today)
-            tap.appear(at: now)
-        }
+        finish(attempted, today: today, now: now)
         let strokes = attempted.kana.strokes
         if outcome == .right, let drawing, !strokes.isEmpty {
             advice = StrokeAdvice.advice(on: drawing, usual: strokes)
-        } else {
-            advice = []
         }
+    }
+
+    /// "I do not know": the answer at once, as after two misses.
+    public mutating func give(today: Int, now: Int) {
+        guard var given = task, !given.isFinished else { return }
+        given.give()
+        finish(given, today: today, now: now)
+    }
+
+    private mutating func finish(_ attempted: PracticeTask, today: Int, now: Int) {
+        task = attempted
+        advice = []
+        guard attempted.isFinished else { return }
+        deck.record(attempted.character, misses: attempted.misses, today: today)
+        tap.appear(at: now)
     }
 }

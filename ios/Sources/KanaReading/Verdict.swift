@@ -38,9 +38,9 @@ public enum Verdict: Equatable, Sendable {
 
     /// From the probabilities that the model gives (`classLabel_probs`).
     ///
-    /// Where "no character" is the likeliest of all labels there is none. Else only the characters of `script` compete,
-    /// with "no character": their probabilities are scaled to sum to one. A hiragana and a katakana of the same shape
-    /// (へ, ヘ) are one candidate with both their probabilities.
+    /// Only the characters of `script` compete, with "no character": their probabilities are scaled to sum to one. A
+    /// hiragana and a katakana of the same shape (へ, ヘ) are one candidate with both their probabilities. Where "no
+    /// character" is the likeliest there is none.
     ///
     /// Throws `VerdictError` where labels or probabilities are not what the package promises.
     public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .kana) throws {
@@ -51,10 +51,6 @@ public enum Verdict: Equatable, Sendable {
         }
         guard probabilities.values.allSatisfy({ (0...1.001).contains($0) }) else { throw VerdictError.noProbability }
         let none = probabilities[facts.noCharacter] ?? 0
-        if probabilities.allSatisfy({ $0.value <= none }) {
-            self = .nothing
-            return
-        }
         var answers: [Answer] = []
         var merged: Set<String> = []
         for label in facts.characters where script.holds(label) && !merged.contains(label) {
@@ -65,11 +61,16 @@ public enum Verdict: Equatable, Sendable {
             }
             answers.append(Answer(label: label, probability: probability))
         }
-        let sum = answers.reduce(none) { $0 + $1.probability }
-        guard sum > 0, !answers.isEmpty else {
+        let likeliest = answers.map(\.probability).max() ?? 0
+        if none > 0, none >= likeliest {
             self = .nothing
             return
         }
+        guard likeliest > 0 else {  // all of it is on other scripts
+            self = .unsure([])
+            return
+        }
+        let sum = answers.reduce(none) { $0 + $1.probability }
         // The order of the labels decides between equals, so that the same picture gives the same buttons.
         let order = answers.enumerated().sorted {
             ($0.element.probability, $1.offset) > ($1.element.probability, $0.offset)

@@ -48,13 +48,23 @@ private final class PracticeModel: ObservableObject {
     func check() async {
         guard session.allowsTap(at: milliseconds()), let verdict = await ink.reader.readNow() else { return }
         session.attempt(verdict, drawing: ink.reader.drawing, today: today, now: milliseconds())
-        try? file.save(session.deck)
-        guard let task = session.task else { return }
-        if let told = task.told { announce(told.string) }
-        switch task.outcome {
+        tell()
+        switch session.task?.outcome {
         case .wrong, .otherSize, .unreadable: ink.reader.clear()
-        case .right, .missed, .nothing, nil: break
+        case .right, .missed, .given, .nothing, nil: break
         }
+    }
+
+    func give() {
+        guard session.allowsTap(at: milliseconds()) else { return }
+        session.give(today: today, now: milliseconds())
+        ink.reader.reset()
+        tell()
+    }
+
+    private func tell() {
+        try? file.save(session.deck)
+        if let told = session.task?.told { announce(told.string) }
     }
 }
 
@@ -79,8 +89,11 @@ private struct PracticeTaskScreen: View {
                 if let told = task.told { Text(told).font(.title3) }
                 ForEach(model.session.advice.map(\.wording.string), id: \.self) { Text(verbatim: $0).font(.footnote) }
                 if !task.isFinished {
-                    Button(action: { Task { await model.check() } }) { Text(Phrase.check) }
-                        .buttonStyle(.borderedProminent)
+                    HStack(spacing: 32) {
+                        Button(action: { model.give() }) { Text(Phrase.unknown) }.buttonStyle(.bordered)
+                        Button(action: { Task { await model.check() } }) { Text(Phrase.check) }
+                            .buttonStyle(.borderedProminent)
+                    }
                 }
             } else {
                 Text(Phrase.allDone)

@@ -28,6 +28,20 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
         #expect(task.attempt(read("ぬ")) == .right && task.isFinished)
     }
 
+    @Test func theAskedCharacterIsBelievedWithLess() {
+        var task = PracticeTask(kana: nu, mode: .blank)
+        #expect(task.attempt(.unsure([Answer(label: "ぬ", probability: 0.3)])) == .right)
+        var empty = PracticeTask(kana: nu, mode: .blank)
+        #expect(empty.attempt(.unsure([])) == .unreadable)
+    }
+
+    @Test func theAnswerOnRequest() {
+        var task = PracticeTask(kana: nu, mode: .sound)
+        task.give()
+        #expect(task.outcome == .given && task.misses == 2 && task.showsCharacter)
+        #expect(task.told == .phrase(.given, "ぬ"))
+    }
+
     @Test func sizeIsNoMissAndShapesCountAsOne() {
         var small = PracticeTask(
             kana: Kana(character: "っ", script: .hiragana, sound: "small tsu", word: "きって"), mode: .sound)
@@ -57,32 +71,34 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
     @Test func boxesAndDays() {
         var deck = Deck()
         for (day, due) in [(100, 101), (101, 104), (104, 111), (111, 132), (132, 153)] {
-            deck.record("ぬ", right: true, today: day)
+            deck.record("ぬ", misses: 0, today: day)
             #expect(deck.cards["ぬ"]?.due == due)
         }
         #expect(deck.cards["ぬ"]?.box == 5)
-        deck.record("ぬ", right: false, today: 153)
-        #expect(deck.cards["ぬ"] == Card(box: 1, due: 153, right: 5, missed: 1))
+        deck.record("ぬ", misses: 1, today: 153)
+        #expect(deck.cards["ぬ"] == Card(box: 5, due: 174, right: 5, missed: 1))
+        deck.record("ぬ", misses: 2, today: 153)
+        #expect(deck.cards["ぬ"] == Card(box: 1, due: 153, right: 5, missed: 2))
     }
 
     @Test func whatWasMissedComesBackButNotAtOnce() {
         var deck = Deck()
         let order = ["あ", "い", "う"]
         #expect(deck.next(of: order, today: 5) == "あ")
-        deck.record("あ", right: false, today: 5)
-        #expect(deck.next(of: order, today: 5, after: "あ") == "い")
-        deck.record("い", right: true, today: 5)
-        #expect(deck.next(of: order, today: 5, after: "い") == "あ")
-        deck.record("あ", right: true, today: 5)
-        deck.record("う", right: true, today: 5)
+        deck.record("あ", misses: 2, today: 5)
+        #expect(deck.next(of: order, today: 5, recent: ["あ"]) == "い")
+        deck.record("い", misses: 0, today: 5)
+        #expect(deck.next(of: order, today: 5, recent: ["い"]) == "あ")
+        deck.record("あ", misses: 0, today: 5)
+        deck.record("う", misses: 0, today: 5)
         #expect(deck.next(of: order, today: 5) == nil && deck.dueCount(of: order, today: 5) == 0)
         #expect(deck.next(of: order, today: 6) == "あ" && deck.dueCount(of: order, today: 6) == 3)
     }
 
     @Test func theLastOneLeftIsAskedAgain() {
         var deck = Deck()
-        deck.record("あ", right: false, today: 1)
-        #expect(deck.next(of: ["あ"], today: 1, after: "あ") == "あ")
+        deck.record("あ", misses: 2, today: 1)
+        #expect(deck.next(of: ["あ"], today: 1, recent: ["あ"]) == "あ")
     }
 
     @Test func aDayBeginsAtMidnightWhereTheUserIs() throws {
@@ -94,7 +110,7 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
 
     @Test func theDeckIsKept() throws {
         var deck = Deck()
-        deck.record("ん", right: true, today: 3)
+        deck.record("ん", misses: 0, today: 3)
         #expect(try JSONDecoder().decode(Deck.self, from: JSONEncoder().encode(deck)) == deck)
     }
 }

@@ -67,7 +67,7 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
         #expect(abs(hiragana.candidates[0].probability - 2.0 / 3) < 1e-12)
         #expect(!hiragana.candidates.contains { $0.label == "ア" })
         let only = try Verdict(probabilities: spread(["あ": 1], over: facts), facts: facts, script: .katakana)
-        #expect(only == .nothing)
+        #expect(only == .unsure([]))
     }
 
     @Test func oneShapeIsOneCandidate() throws {
