@@ -27,6 +27,7 @@ __all__ = [
     "HIRAGANA_SMALL",
     "KANA",
     "KATAKANA",
+    "LARGE_FORM",
     "LATIN",
     "NAMES",
     "Charset",
@@ -40,6 +41,10 @@ _SMALL = "っゃゅょ"
 _ABSENT = "ぁぃぅぇぉゎゐゑ"  # in row 4 of JIS X 0208, but not collected by ETL8 and ETL9
 _SMALL_KATAKANA = "ァィゥェォッャュョ"
 _RARE = "ヮヰヱヴヵヶ"  # of row 5
+LARGE_FORM = dict(
+    zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
+)
+"""The kana that each small kana is the small form of."""
 _PAIRS = str.maketrans("ヘベペ", "へべぺ")
 _FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
 # Full-width forms, the yen sign and the minus sign, which JIS X 0208 has instead of a hyphen.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastetl.errors import FastetlError
 from fastetl.etl.inspection import FileReport, inspect
+from fastetl.etl.statistics import PERCENTILES, statistics
 from fastetl_cli.base import Command, Paths, bar, note, out, say, show_json, show_table
 
 
@@ -35,10 +36,18 @@ class Inspect(Command):
     """End with 1 if anything is odd: records out of order, lost, added or unknown, data sets that are not complete,
     blank pictures, a short tail, another name."""
 
+    statistics: bool = False
+    """Measure the pictures instead: fragments of neighbouring characters at the edges, size and place of the
+    characters, pen width, levels. docs/scans.md has the same figures of real and of synthetic scans."""
+    charset: str = "hiragana"
+    """With --statistics: whose pictures to measure."""
+
     def run(self) -> int:
         """Print one row a file."""
         if not self.paths:
             raise FastetlError("inspect: no path given", do="name ETL files or folders of them")
+        if self.statistics:
+            return self._measured()
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         if self.json:
@@ -53,6 +62,16 @@ class Inspect(Command):
             for notice in report.odd:
                 say(str(notice))
         return self._code(reports)
+
+    def _measured(self) -> int:
+        figures = statistics(self.paths, charset=self.charset)
+        if self.json:
+            show_json(figures)
+            return 0
+        rows = [[f.name, f.unit, *(f"{v:.3g}" for v in (f.mean, *f.percentiles))] for f in figures]
+        columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
+        show_table("pictures", columns, [row + [""] * (len(columns) - len(row)) for row in rows])
+        return 0
 
     def _code(self, reports: list[FileReport]) -> int:
         odd = sum(bool(report.odd) for report in reports)

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
+from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.data.orders import ETL8_KANJI
 from fastetl.etl.files import find_files
-from fastetl.etl.layouts import ETL8G
+from fastetl.etl.layouts import ETL8G, ETL9G
+from fastetl.etl.statistics import picture_statistics
 from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, write_model_pattern
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
+from fastetl.synth.records import characters_of
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import Ink, choose_glyphs, write
 
@@ -118,8 +122,8 @@ def pieces_of_paper(ink: Ink, place: int) -> int:
     segments = ink.segments[ink.starts[place] : ink.starts[place + 1]]
     alone: dict[str, Any] = {
         "starts": np.array([0, len(segments)]),
-        "neighbours": np.array([-1]),
-        "shifts": ink.shifts[:1],
+        "neighbours": np.array([[-1]]),
+        "shifts": np.zeros((1, 1, 2), np.float32),
     }
     drawn = draw(dataclasses.replace(ink, segments=segments, levels=ink.levels[:1], **alone))
     return int(ndimage.label(levels({"image": drawn})[0] == 0)[1])
@@ -137,6 +141,70 @@ def closed_pieces(character: str, writers: int) -> NDArray[np.int64]:
 @pytest.mark.parametrize(("with_loop", "without"), [("ぬ", "め"), ("る", "ろ")])
 def test_loops_stay_open(with_loop: str, without: str) -> None:
     assert closed_pieces(with_loop, 12).mean() > closed_pieces(without, 12).mean() + 0.2
+
+
+def test_scans_look_like_real_ones() -> None:
+    """The figures of real scans that docs/scans.md quotes, each to within what 12 writers vary."""
+    measured = picture_statistics(
+        np.concatenate([levels(write_data_set(2, w, HIRAGANA.characters, scans=1)) for w in range(12)])
+    )
+    real = {
+        "fragment left": (0.77, 0.1),
+        "fragment anywhere": (0.8, 0.1),
+        "depth of the left fragment": (8, 2),
+        "height of the left fragment": (37, 6),
+        "gap behind the left fragment": (37, 5),
+        "character's width": (47, 4),
+        "character's height": (55, 5),
+        "centre of gravity, x": (67, 3),
+        "centre of gravity, y": (69, 4),
+        "deviation": (17.9, 3),
+        "pen width": (7.3, 0.6),
+        "median level of ink over the darkest": (0.77, 0.06),
+    }
+    for name, (value, within) in real.items():
+        middle = np.nanmean if name.startswith("fragment") else np.nanmedian
+        assert abs(float(middle(measured[name])) - value) < within, name
+
+
+def test_canvas_writers_show_no_fragments() -> None:
+    measured = picture_statistics(levels(write_data_set(2, 0, HIRAGANA.characters, scans=0)))
+    assert measured["fragment left"].sum() + measured["fragment top"].sum() < 3
+
+
+@pytest.mark.parametrize("name", ["katakana", "kana", "digits", "latin", "etl9"])
+def test_every_charset_is_written_and_read_again(name: str, tmp_path: Path) -> None:
+    if name == "etl9":
+        records = write_data_set(0, 0, characters_of(name))
+        assert records.dtype == ETL9G.dtype
+        assert len(records) == ETL9G.data_set
+        return
+    synthesize(tmp_path / "etl", SynthConfig(files=1, charset=name))
+    build(tmp_path / "etl", tmp_path / "data", BuildConfig(charset=name, size=32, strict=True))
+    data = open_dataset(tmp_path / "data")
+    assert np.unique(data.labels).tolist() == list(range(len(data.charset)))
+    assert len(np.unique(data.groups)) == 5
+    assert (np.asarray(data.images).max((1, 2)) > 0).all()
+
+
+def test_small_kana_are_small() -> None:
+    records = write_data_set(0, 0, ("つ", "っ", "ヤ", "ャ"), scans=0)
+    high = picture_statistics(levels(records))["character's height"]
+    assert high[1] < 0.9 * high[0]
+    assert high[3] < 0.9 * high[2]
+
+
+def test_a_character_without_strokes_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("あ☆", encoding="utf-8")
+    with pytest.raises(FastetlError, match="characters without strokes; .*; found ☆"):
+        synthesize(tmp_path / "etl", SynthConfig(charset=str(tmp_path / "mine.txt")))
+
+
+def test_more_files_than_the_genuine_set_leave_out_the_model_patterns_number(tmp_path: Path) -> None:
+    synthesize(tmp_path / "etl", SynthConfig(files=34, charset="digits"))
+    found = find_files([tmp_path / "etl"])
+    assert [f.number for f in found] == [*range(1, 33), 34, 35]
+    assert not any(f.is_model_pattern for f in found)
 
 
 def test_a_bent_to_joining_takes_up_joined_forms() -> None:
@@ -171,7 +239,9 @@ def test_an_existing_folder_is_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("config", [{"files": 0}, {"files": 33}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "config", [{"files": 0}, {"files": 2001}, {"seed": -1}, {"scans": 1.1}, {"scans": float("nan")}]
+)
 def test_options_out_of_range_are_rejected(config: dict[str, Any]) -> None:
     with pytest.raises(FastetlError, match="expected"):
         SynthConfig(**config)

@@ -28,8 +28,8 @@ def levels(packed: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def inked(rows: Sequence[Sequence[float]], level: float = 9.0, blur: float = 0.0, **more: NDArray[Any]) -> Ink:
     segments = np.array(rows, np.float32).reshape(-1, 7)
-    nowhere = np.zeros((1, 2), np.float32)
-    one: dict[str, Any] = {"starts": np.array([0, len(segments)]), "neighbours": np.array([-1]), "shifts": nowhere}
+    nowhere = np.zeros((1, 1, 2), np.float32)
+    one: dict[str, Any] = {"starts": np.array([0, len(segments)]), "neighbours": np.array([[-1]]), "shifts": nowhere}
     level_of_each = np.array([level], np.float32)
     return Ink(segments, **(one | more), levels=level_of_each, grain=np.ones(64, np.float32), blur=blur)
 
@@ -46,8 +46,8 @@ def test_kernel_and_twin_agree(seed: int) -> None:
     ink = Ink(
         segments.astype(np.float32),
         np.array([0, 4, 4, 9]),
-        np.array([-1, 2, 0]),
-        rng.uniform(-90, 90, (3, 2)).astype(np.float32),
+        np.array([[-1, 1], [2, -1], [0, 2]]),
+        rng.uniform(-90, 90, (3, 2, 2)).astype(np.float32),
         rng.uniform(4, 14, 3).astype(np.float32),
         np.exp(rng.normal(0, 0.1, 256)).astype(np.float32),
         float(rng.uniform(0, 0.3)),
@@ -75,11 +75,11 @@ def test_ink_is_combined_by_maximum_and_paper_is_zero() -> None:
 
 def test_only_the_shifted_part_of_a_neighbour_shows() -> None:
     segments = [[40, 60, 80, 60, 3, 3, 1]]
-    distant = inked(segments, neighbours=np.array([0]), shifts=np.array([[100.0, 0]], np.float32))
+    distant = inked(segments, neighbours=np.array([[0]]), shifts=np.array([[[100.0, 0]]], np.float32))
     drawn = levels(kernel(distant))[0]
     # The neighbour lies from 140 on: nothing of it is in the frame; moved by 60 its first 28 pixels are.
     assert not drawn[:, 90:].any()
-    near = levels(kernel(inked(segments, neighbours=np.array([0]), shifts=np.array([[60.0, 0]], np.float32))))[0]
+    near = levels(kernel(inked(segments, neighbours=np.array([[0]]), shifts=np.array([[[60.0, 0]]], np.float32))))[0]
     assert near[60, 100:].all()
 
 

@@ -93,8 +93,8 @@ def draw_characters(
     """Fill `out` with one picture for each character.
 
     segments: float32 (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1; those of character c are
-    starts[c] to starts[c + 1] (int64, C + 1). neighbours: int64 (C,), the character of which a fragment shows,
-    shifted by shifts[c] (float32, C × 2) pixels, or −1. levels: float32 (C,), level of full coverage.
+    starts[c] to starts[c + 1] (int64, at least C + 1). neighbours: int64 (C, K), the characters of which fragments
+    show, each shifted by shifts[c, k] (float32, C × K × 2) pixels, or −1. levels: float32 (C,), level of full coverage.
     grain: float32 (2ⁿ,), factors of the paper's grain. blur: 0–1/3, outer tap of the scanner's blur.
     canvas: float32 (2, height, width), scratch. out: uint8 (C, height, width / 2), high nibble first, ink high.
     """
@@ -102,8 +102,9 @@ def draw_characters(
         drawn, blurred = canvas[0], canvas[1]
         drawn[:] = _ZERO
         _draw_segments(drawn, segments, starts[c], starts[c + 1], 0.0, 0.0)
-        n = neighbours[c]
-        if n >= 0:
-            _draw_segments(drawn, segments, starts[n], starts[n + 1], shifts[c, 0], shifts[c, 1])
+        for k in range(neighbours.shape[1]):
+            n = neighbours[c, k]
+            if n >= 0:
+                _draw_segments(drawn, segments, starts[n], starts[n + 1], shifts[c, k, 0], shifts[c, k, 1])
         _blur_rows(drawn, blurred, blur)
         _pack(blurred, blur, levels[c], grain, c * 977, out[c])

@@ -1,4 +1,4 @@
-"""The other ways in which people write a hiragana, as edits of KanjiVG's one way.
+"""The other ways in which people write a kana, as edits of KanjiVG's one way.
 
 KanjiVG draws textbook forms: every hook (はね) is there, every stroke is separate. `HABITS` lists, character by
 character, what people do instead; each habit is taken up by its share of writers, more by those to whom the habit's
@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from fastetl.charset import LARGE_FORM
 from fastetl.synth.glyphs import Glyph, glyph
 from fastetl.synth.strokes import Stroke, load_strokes, resample
 
@@ -272,6 +273,35 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     "れ": (_own(0.3, trim(1, 0, 0.9)), _own(0.3, lengthen(1, end=0.08))),
     "わ": (_own(0.3, trim(1, 0, 0.88)), _own(0.25, lengthen(1, end=0.1))),
     "を": (_own(0.35, trim(2, 0.18, 1)), _own(0.35, trim(1, 0, 0.9)), _own(0.3, lengthen(2, start=0.1))),
+    "ア": (_own(0.3, lengthen(1, end=0.08)), _own(0.25, trim(0, 0, 0.9)), _joined(0.08, join(0))),
+    "ウ": (_own(0.35, lengthen(0, end=0.06)), _own(0.3, lengthen(2, end=0.08))),
+    "オ": (_plain(0.55, trim(1, 0, 0.9)), _own(0.3, lengthen(1, start=0.06))),
+    "カ": (_plain(0.55, trim(0, 0, 0.9)), _own(0.3, lengthen(1, start=0.06))),
+    "キ": (_own(0.3, both(lengthen(0, end=0.06), lengthen(1, end=0.06))), _own(0.3, lengthen(2, end=0.08))),
+    "ク": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.06))),
+    "ケ": (_own(0.3, lengthen(1, end=0.07)), _own(0.25, lengthen(2, end=0.06))),
+    "シ": (_own(0.3, lengthen(2, start=0.06)), _own(0.25, trim(2, 0, 0.9)), _joined(0.06, join(0))),
+    "ス": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.06))),
+    "セ": (_plain(0.4, trim(0, 0, 0.88)), _own(0.3, lengthen(1, end=0.06))),
+    "ソ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.05))),
+    "タ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(2, start=0.05, end=0.05))),
+    "ツ": (_own(0.3, lengthen(2, end=0.07)), _own(0.25, lengthen(1, end=0.04)), _joined(0.06, join(0))),
+    "テ": (_own(0.3, lengthen(2, end=0.07)), _own(0.3, lengthen(1, start=0.05, end=0.05))),
+    "ト": (_own(0.3, lengthen(1, end=0.08)),),
+    "ナ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, start=0.05, end=0.05))),
+    "ヌ": (_own(0.3, lengthen(0, end=0.06)), _own(0.3, lengthen(1, end=0.06))),
+    "フ": (_own(0.3, lengthen(0, end=0.07)),),
+    "ホ": (_plain(0.55, trim(1, 0, 0.9)), _own(0.3, both(move(2, -0.03, 0), move(3, 0.03, 0)))),
+    "マ": (_own(0.3, lengthen(1, end=0.07)), _own(0.25, lengthen(0, end=0.06))),
+    "メ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.06))),
+    "モ": (_own(0.35, trim(2, 0, 0.86)), _own(0.3, lengthen(2, start=0.1))),
+    "ヤ": (_plain(0.4, trim(0, 0, 0.88)), _own(0.3, lengthen(1, start=0.06))),
+    "ラ": (_own(0.3, lengthen(1, end=0.07)),),
+    "リ": (_own(0.3, lengthen(1, end=0.07)), _own(0.25, lengthen(0, end=0.06))),
+    "ル": (_own(0.3, lengthen(0, end=0.06)), _own(0.25, trim(1, 0, 0.88))),
+    "レ": (_own(0.3, trim(0, 0, 0.88)),),
+    "ワ": (_own(0.3, lengthen(1, end=0.07)),),
+    "ン": (_own(0.3, lengthen(1, start=0.06)), _own(0.25, trim(1, 0, 0.9))),
 }
 
 
@@ -289,16 +319,17 @@ def _edited(strokes: list[Stroke], taken: tuple[tuple[Habit, bool], ...]) -> lis
 
 def _forms(character: str) -> Iterator[Form]:
     parts = unicodedata.normalize("NFD", character)
-    kana = "ぁ" <= character <= "ん"
-    strokes = list(load_strokes(character, SPACING if kana else SPACING_KANJI))
+    kana = "ぁ" <= character <= "ヺ"
+    simple = kana or character.isascii()
+    strokes = list(load_strokes(character, SPACING if simple else SPACING_KANJI))
     marks = 0 if len(parts) == 1 else 2 if parts[1] == "\u3099" else 1
     body, rest = strokes[: len(strokes) - marks], strokes[len(strokes) - marks :]
-    base = {"っ": "つ", "ゃ": "や", "ゅ": "ゆ", "ょ": "よ"}.get(character, parts[0])
+    base = LARGE_FORM.get(character, parts[0])
     habits = HABITS.get(base, ())
     for choice in product((False, True), repeat=len(habits)):
         taken = tuple(zip(habits, choice, strict=True))
         yield Form(
-            taken, glyph(_edited(body, taken) + rest, marks, 0.85 if character in _NEEDS_LOOP else 0.3, detailed=kana)
+            taken, glyph(_edited(body, taken) + rest, marks, 0.85 if character in _NEEDS_LOOP else 0.3, detailed=simple)
         )
 
 

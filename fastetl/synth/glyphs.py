@@ -6,7 +6,7 @@ Everything that a style does to a character is done to such arrays at once, for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import accumulate
 
@@ -17,6 +17,7 @@ from fastetl.synth.strokes import Stroke
 
 __all__ = ["Glyph", "compose", "glyph"]
 
+_PLACES = ("points", "anchor", "chord", "corner")
 _REACH = 3  # points to either side over which corners are rounded
 _LOOSE = 0.055  # a stroke's end this near to its own line closes a loop (る)
 _BEND = 0.045  # deviation from a chord at which an angular style makes a corner
@@ -54,6 +55,12 @@ class Glyph:
     """(C, 2): upper right corner of each character without its marks."""
     count: int = 1
     """C"""
+
+    def scaled(self, factor: float, about: tuple[float, float]) -> Glyph:
+        """The same shape, smaller or larger, about a place of the box."""
+        middle = np.array(about, np.float32)
+        lengths = {name: (getattr(self, name) - middle) * np.float32(factor) + middle for name in _PLACES}
+        return replace(self, **lengths, length=self.length * np.float32(factor))
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastetl.charset import char_to_jis
+from fastetl.charset import char_to_jis, is_kanji
 from fastetl.etl.data.orders import ETL8G_ORDER as ORDER
 
 __all__ = ["ORDER", "readings"]
@@ -51,10 +51,15 @@ _MISLEADING = {
 
 
 @cache
-def readings() -> tuple[bytes, ...]:
+def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
     """The eight bytes of reading of each record, padded with blanks; they select the wrong records, as real ones do.
 
-    KanjiVG knows no readings, so that the other kanji carry their JIS code ("KAN.3026").
+    KanjiVG knows no readings, so that characters other than hiragana carry their JIS code ("KAN.3026").
     """
-    made = (_MISLEADING.get(c) or (f"{_READ[c]}.HIRA" if c in _READ else f"KAN.{char_to_jis(c):04X}") for c in ORDER)
-    return tuple(r.encode("ascii").ljust(8) for r in made)
+    return tuple(_reading(c).encode("ascii").ljust(8) for c in characters)
+
+
+def _reading(character: str) -> str:
+    code = char_to_jis(character) or 0
+    known = f"{_READ[character]}.HIRA" if character in _READ else f"{'KAN' if is_kanji(code) else 'SYM'}.{code:04X}"
+    return _MISLEADING.get(character, known)

@@ -45,10 +45,11 @@ def _cover(canvas: NDArray[np.float32], segments: NDArray[np.float32], shift: ND
 def draw_plainly(ink: Ink) -> NDArray[np.uint8]:
     """The readable twin of `draw`: the same pictures but for rounding, about twenty times slower."""
     canvas = np.zeros((len(ink.levels), HEIGHT, WIDTH), np.float32)
-    for c, n in enumerate(ink.neighbours):
+    for c, fragments in enumerate(ink.neighbours):
         _cover(canvas[c], ink.segments[ink.starts[c] : ink.starts[c + 1]], np.zeros(2, np.float32))
-        if n >= 0:
-            _cover(canvas[c], ink.segments[ink.starts[n] : ink.starts[n + 1]], ink.shifts[c])
+        for n, shift in zip(fragments, ink.shifts[c], strict=True):
+            if n >= 0:
+                _cover(canvas[c], ink.segments[ink.starts[n] : ink.starts[n + 1]], shift)
     side = np.float32(ink.blur)
     for axis in (1, 2):
         before, after = (np.moveaxis(np.zeros_like(canvas), axis, 0) for _ in range(2))

@@ -11,19 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.atomic import Kind, new_directory
-from fastetl.charset import char_to_jis
+from fastetl.charset import char_to_jis, named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.data.orders import ETL8G_SHEETS
-from fastetl.etl.layouts import ETL8G
+from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
+from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
 
-__all__ = ["ATTRIBUTION", "SynthConfig", "synthesize", "write_data_set", "write_model_pattern"]
+__all__ = ["ATTRIBUTION", "SynthConfig", "characters_of", "synthesize", "write_data_set", "write_model_pattern"]
 
 KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
-MOST = ETL8G.files - 1  # the last number is the model pattern's
+MOST = 2000
+WRITERS = ETL8G.data_sets_per_file
+SHEET = 96  # characters of one sheet
+SHEETS = 10_000  # the sheet's number has 16 bits
 
 ATTRIBUTION = """\
 These files were not written by people. fastetl's synthetic writers made them from the strokes of KanjiVG,
@@ -42,13 +46,23 @@ class SynthConfig:
     """What `synthesize` writes."""
 
     files: int = 12
-    """Number of files, 1–32; each holds five writers with 956 characters."""
+    """Number of files, 1–2,000; each holds five writers, who write every character once. A genuine ETL8G has 32."""
+    charset: str = "all"
+    """all: the 956 characters of ETL8 in their order; kanji: 881 of them; hiragana (71), hiragana-small (75), katakana
+    (71), kana (162), digits, latin, etl9 (3,036), or a text file of characters that KanjiVG has strokes for."""
+    scans: float = 0.5
+    """Share of the writers (0–1) who write on sheets that are scanned: smaller, with fragments of the neighbouring
+    characters at the edges, as real scans of the ETL sets show; the others draw on a canvas."""
     seed: int = 0
     """Another seed, other writers. File k is the same whatever else is made."""
     model_pattern: bool = False
     """Also write ETL8G_33, the textbook's style."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.scans <= 1:
+            raise FastetlError(
+                "scans is out of range", expected="0 to 1", found=self.scans, do="check `scans`", also=ValueError
+            )
         if not 1 <= self.files <= MOST:
             raise FastetlError(
                 "files is out of range",
@@ -63,16 +77,37 @@ class SynthConfig:
             )
 
 
-def _records(style: WriterStyle, writer: int, rng: np.random.Generator) -> NDArray[Any]:
+def characters_of(charset: str) -> tuple[str, ...]:
+    """The characters of one data set, in their order. Raises FastetlError for one that has no strokes."""
+    found = named_or_file(charset, [char_to_jis(c) or 0 for c in ORDER])
+    if charset == "all":
+        return ORDER
+    without = [c for c in found.characters if not has_strokes(c)]
+    if without:
+        raise FastetlError(
+            "characters without strokes",
+            expected="characters that KanjiVG holds",
+            found="".join(without[:20]) + ("…" if len(without) > 20 else ""),
+            do="leave them out of `charset`",
+        )
+    return found.characters
+
+
+def _records(
+    style: WriterStyle, writer: int, rng: np.random.Generator, characters: tuple[str, ...] = ORDER
+) -> NDArray[Any]:
     """One data set: the header of every record filled as in a genuine file, and the pictures."""
-    count = len(ORDER)
-    sheet = np.repeat(np.arange(len(ETL8G_SHEETS)), ETL8G_SHEETS)
-    place = np.concatenate([np.arange(size) for size in ETL8G_SHEETS])
-    records = np.zeros(count, ETL8G.dtype)
-    records["image"] = draw(write(choose_glyphs(style, rng), style, rng))
-    records["code"] = [char_to_jis(c) for c in ORDER]
-    records["reading"] = readings()
-    records["sheet"] = 10 * writer + sheet + 1
+    count = len(characters)
+    sizes = ETL8G_SHEETS if characters == ORDER else [min(SHEET, count - k) for k in range(0, count, SHEET)]
+    sheet = np.repeat(np.arange(len(sizes)), sizes)
+    place = np.concatenate([np.arange(size) for size in sizes])
+    # A data set of ETL9's 3,036 characters is read as ETL9G's.
+    layout = next((known for known in (ETL9G,) if known.data_set == count), ETL8G)
+    records = np.zeros(count, layout.dtype)
+    records["image"] = draw(write(choose_glyphs(style, rng, characters), style, rng))
+    records["code"] = [char_to_jis(c) or 0 for c in characters]
+    records["reading"] = readings(characters)
+    records["sheet"] = (len(sizes) * writer + sheet + 1) % SHEETS
     records["number"] = count * writer + np.arange(count) + 1
     records["x"], records["y"] = place % 12, place // 12
     # Sloppy writing was marked: 0 is good.
@@ -89,15 +124,20 @@ def _records(style: WriterStyle, writer: int, rng: np.random.Generator) -> NDArr
     return records
 
 
-def write_data_set(seed: int, writer: int) -> NDArray[Any]:
-    """The 956 records of one writer, a structured array of ETL8G's dtype; writer 5 · (k − 1) + j is in file k."""
+def write_data_set(
+    seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
+) -> NDArray[Any]:
+    """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
+
+    scans: how likely it is (0–1) that the writer's sheets are scanned.
+    """
     rng = np.random.default_rng([seed, writer])
-    return _records(draw_style(rng), writer, rng)
+    return _records(draw_style(rng, bool(rng.random() < scans)), writer, rng, characters)
 
 
-def write_model_pattern() -> NDArray[Any]:
-    """The 956 records of the textbook's style: KanjiVG's own forms, all in one size and place."""
-    return _records(WriterStyle(), ETL8G.data_sets_per_file * MOST, np.random.default_rng(0))
+def write_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
+    """The records of the textbook's style: KanjiVG's own forms, all in one size and place."""
+    return _records(WriterStyle(), WRITERS * (ETL8G.files - 1), np.random.default_rng(0), characters)
 
 
 def synthesize(
@@ -109,20 +149,25 @@ def synthesize(
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
 
-    `progress` is called with (data sets done, data sets in all).
+    Number 33 is the model pattern's, so that file 34 follows 32. `progress` is called with (data sets done, data sets
+    in all).
 
-    Raises FastetlError if `out` exists (without `overwrite`) or KanjiVG's strokes are not installed.
+    Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
+    or if KanjiVG's strokes are not installed.
     """
-    numbers = [*range(1, config.files + 1), *([ETL8G.files] if config.model_pattern else [])]
-    total = sum(ETL8G.data_sets(n) for n in numbers)
+    characters = characters_of(config.charset)
+    pattern = ETL8G.files
+    jobs = [(n + (n >= pattern), range(WRITERS * (n - 1), WRITERS * n)) for n in range(1, config.files + 1)]
+    total = WRITERS * config.files + config.model_pattern
     done = 0
     with new_directory(Path(out), KIND, overwrite) as folder:
-        for number in numbers:
+        for number, writers in [*jobs, *([(pattern, range(1))] if config.model_pattern else [])]:
             with (folder / f"{ETL8G.name}_{number:02d}").open("wb") as file:
-                for k in range(ETL8G.data_sets(number)):
-                    model = number == ETL8G.model_file
-                    writer = ETL8G.data_sets_per_file * (number - 1) + k
-                    (write_model_pattern() if model else write_data_set(config.seed, writer)).tofile(file)
+                for writer in writers:
+                    if number == pattern:
+                        write_model_pattern(characters).tofile(file)
+                    else:
+                        write_data_set(config.seed, writer, characters, config.scans).tofile(file)
                     done += 1
                     if progress is not None:
                         progress(done, total)

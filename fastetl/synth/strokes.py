@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.synth.symbols import SYMBOLS
 
-__all__ = ["Stroke", "load_strokes", "resample"]
+__all__ = ["Stroke", "has_strokes", "load_strokes", "resample"]
 
 Stroke = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
@@ -77,6 +77,11 @@ def _folder() -> Path:
     raise FastetlError(
         "KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install kanjivg"
     )
+
+
+def has_strokes(character: str) -> bool:
+    """Whether KanjiVG holds the character, or it is a sign of our own. Raises FastetlError if the package is missing."""
+    return character in SYMBOLS or (_folder() / f"{ord(character):05x}.svg").is_file()
 
 
 @cache

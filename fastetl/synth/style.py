@@ -5,7 +5,7 @@ Lengths are in units of the character's box, angles in radians, logarithms natur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,12 +70,47 @@ class WriterStyle:
     """Outer tap of the scanner's three-tap blur."""
     grain: float = 0.0
     """Spread of the ink's level from pixel to pixel, as a share."""
-    neighbours: float = 0.0
-    """Share of pictures with a fragment of another character at an edge."""
+    wander: float = 0.35
+    """How much the place differs from one character to the next, as a share of the room around the box."""
+    small: float = 0.85
+    """Size of small kana, as a factor of KanjiVG's small forms."""
+    fragments: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Share of pictures with a fragment of a neighbouring character at the left, right, upper and lower edge."""
 
 
-def draw_style(rng: np.random.Generator) -> WriterStyle:
-    """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large writing."""
+def draw_style(rng: np.random.Generator, scan: bool = False) -> WriterStyle:
+    """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large writing.
+
+    scan: on a sheet of the ETL Character Database as it was scanned: size, place, pen, level and fragments of the
+    neighbouring characters as measured on real scans (the figures stand in docs/scans.md). Otherwise as on a canvas.
+    """
+    style = _draw_canvas_style(rng)
+    return _on_a_sheet(style, rng) if scan else style
+
+
+def _on_a_sheet(style: WriterStyle, rng: np.random.Generator) -> WriterStyle:
+    """The same habits on a sheet with small cells, whose scans show what stands in the cells beside."""
+    size = float(np.clip(rng.normal(0.53, 0.07), 0.36, 0.8))
+    chances = np.array([0.76, 0.09, 0.11, 0.045])
+    # A writer who fills the cells leaves more at the edges of the neighbours' pictures than one who does not.
+    odds = chances / (1 - chances) * np.exp(6 * (size - 0.53) + rng.normal(0, 0.6))
+    return replace(
+        style,
+        size=size,
+        aspect=float(np.clip(style.aspect - 0.15, -0.55, 0.4)),
+        place=(float(rng.normal(0.02, 0.02)), float(rng.normal(0.045, 0.03))),
+        wander=0.12,
+        sloppiness=0.85 * style.sloppiness,
+        pen=float(np.exp(rng.normal(np.log(4.4), 0.12))),
+        taper=(0.5 * style.taper[0], 0.5 * style.taper[1]),
+        level=float(np.clip(rng.normal(6.5, 1.3), 4.5, 12)),
+        blur=float(rng.uniform(0.06, 0.18)),
+        grain=float(rng.uniform(0.02, 0.1)),
+        fragments=tuple((odds / (1 + odds)).tolist()),
+    )
+
+
+def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
 
     def around(centre: float, spread: float, low: float = -np.inf, high: float = np.inf) -> float:
         return float(np.clip(rng.normal(centre, spread), low, high))
@@ -88,6 +123,7 @@ def draw_style(rng: np.random.Generator) -> WriterStyle:
     sloppiness = float(np.exp(around(-0.15, 0.35, -1.0, 0.6)))
     size = around(0.66, 0.16, 0.36, 0.98)
     pen = float(np.exp(around(np.log(3.1), 0.45, np.log(1.1), np.log(8.0))))
+    marker = share(0.12, 0.065, 0.11)  # a thick pen, as a share of the box
     return WriterStyle(
         joined=around(0, 1),
         plain=around(0, 1),
@@ -111,12 +147,12 @@ def draw_style(rng: np.random.Generator) -> WriterStyle:
         tremor=share(0.5, 0.001, 0.006),
         tremor_rate=float(rng.uniform(4, 14)),
         # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
-        pen=min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness),
+        pen=max(min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness), marker * 128 * size),
         taper=(share(0.35, 0.1, 0.6), share(0.5, 0.1, 0.8)),
         pressure=share(0.6, 0.02, 0.25),
         dry=share(0.12, 0.2, 0.7),
         level=around(8.6, 1.4, 5.0, 13.0),
         blur=float(rng.uniform(0.06, 0.24)),
         grain=float(rng.uniform(0.03, 0.16)),
-        neighbours=float(rng.uniform(0.0, 0.06)),
+        small=float(rng.uniform(0.6, 1.0)),
     )

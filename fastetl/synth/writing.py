@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.charset import LARGE_FORM
+from fastetl.etl.data.orders import ETL8_KANJI
 from fastetl.synth.allographs import Form, forms
 from fastetl.synth.glyphs import Glyph, compose
 from fastetl.synth.order import ORDER
@@ -18,6 +20,12 @@ __all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write"]
 WIDTH, HEIGHT = 128, 127
 
 Array = NDArray[np.float32]
+BESIDE = 64
+"""Kanji that a writer writes besides, for fragments."""
+LOWER = (0.0, 0.22)
+"""Where small kana are scaled about: the middle of KanjiVG's small forms, low in the box."""
+DEPTHS = ((0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (0.5, 1.0, 4.0, 8.0, 13.0, 22.0, 28.0))
+"""Depth of fragments: cumulative shares, and pixels; as measured on real scans (docs/scans.md)."""
 LOOPS = 0.5  # of a glyph's `least`: above this its loops matter
 _OUTSIDE = np.array([0.05, -0.06], np.float32)  # marks in the corner keep clear of the strokes there
 
@@ -46,13 +54,17 @@ def _shares(form: Form, style: WriterStyle) -> float:
 
 
 def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str] = ORDER) -> Glyph:
-    """The characters (ETL8G's 956 in the order of its records), each in the form that this style takes up."""
-    draws = rng.random(len(characters))
+    """The characters in their order, each in the form that this style takes up; if it shows fragments, kanji behind.
+
+    On a genuine sheet kana stand among kanji, so that fragments are mostly of kanji.
+    """
+    beside = rng.choice(list(ETL8_KANJI), BESIDE).tolist() if any(style.fragments) else []
     chosen = []
-    for character, draw in zip(characters, draws, strict=True):
+    for character, draw in zip((*characters, *beside), rng.random(len(characters) + len(beside)), strict=True):
         ways = forms(character)
         k = 0 if len(ways) == 1 else int(np.searchsorted(np.cumsum([_shares(w, style) for w in ways[:-1]]), draw))
-        chosen.append(ways[k].glyph)
+        small = style.small if character in LARGE_FORM else 1.0
+        chosen.append(ways[k].glyph if small == 1 else ways[k].glyph.scaled(small, LOWER))
     return compose(chosen)
 
 
@@ -152,7 +164,7 @@ def _place_characters(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Gen
     matrix = np.stack([np.exp(aspect / 2), -slant, -rise, np.exp(-aspect / 2)], 1).reshape(-1, 2, 2)
     matrix = matrix.astype(np.float32) * size[:, None, None]
     spare = 0.3 * (1 - style.size)
-    put = np.array(style.place, np.float32) + _normal(rng, 0.35, g.count, 2).clip(-0.5, 0.5) * spare
+    put = np.array(style.place, np.float32) + _normal(rng, style.wander, g.count, 2).clip(-0.5, 0.5) * spare
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + put.astype(np.float32) * WIDTH
     return np.asarray(np.einsum("pj,pij->pi", p, matrix[character]) + centre[character], np.float32)
 
@@ -200,18 +212,38 @@ def write(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
     segments[:, 0:2], segments[:, 2:4] = p[first], p[first + 1]
     segments[:, 4], segments[:, 5], segments[:, 6] = radius[first], radius[first + 1], ink[first]
     starts = np.searchsorted(g.character[g.stroke[first]], np.arange(g.count + 1))
-    seen = rng.random(g.count) < style.neighbours
-    neighbours = np.where(seen, rng.integers(0, g.count, g.count), -1)
-    # The neighbour's box begins where its fragment is a tenth of the frame deep at most.
-    side = rng.integers(0, 4, g.count)
-    depth = (1 + style.size) / 2 - rng.uniform(0.0, 0.1, g.count)
-    shifts = np.stack([[1, -1, 0, 0], [0, 0, 1, -1]], 1)[side] * depth[:, None] * WIDTH
+    drawn = g.count - BESIDE if any(style.fragments) else g.count
+    neighbours, shifts = _fragments(p, radius, g, style, rng, drawn)
     return Ink(
         segments=segments,
         starts=starts.astype(np.int64),
-        neighbours=neighbours.astype(np.int64),
-        shifts=shifts.astype(np.float32),
-        levels=(style.level * np.exp(_normal(rng, 0.06, g.count))).astype(np.float32),
+        neighbours=neighbours,
+        shifts=shifts,
+        levels=(style.level * np.exp(_normal(rng, 0.06, drawn))).astype(np.float32),
         grain=np.exp(_normal(rng, style.grain, 4096)),
         blur=style.blur,
     )
+
+
+def _fragments(
+    p: Array, radius: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator, drawn: int
+) -> tuple[NDArray[np.int64], Array]:
+    """Which characters show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
+
+    Each keeps its place along the edge, and reaches into the frame by a depth drawn from `DEPTHS`.
+    """
+    seen = rng.random((drawn, 4)) < style.fragments
+    kanji = rng.random((drawn, 4)) < 0.9
+    least = np.where(kanji, min(drawn, g.count - 1), 0)
+    neighbours = np.where(seen, rng.integers(least, np.where(kanji, g.count, drawn)), -1)
+    begin = g.starts[np.searchsorted(g.character, np.arange(g.count))]
+    low = np.minimum.reduceat(p - radius[:, None], begin)
+    high = np.maximum.reduceat(p + radius[:, None], begin)
+    # Only the left side's depth was measured; the cell's other sides lie farther inside of the scanned window.
+    depth = np.interp(rng.random((drawn, 4)), *DEPTHS) * (1, 0.6, 0.6, 0.6)
+    shifts = _normal(rng, 2.5, drawn, 4, 2)
+    shifts[:, 0, 0] = depth[:, 0] - 0.5 - high[neighbours[:, 0], 0]
+    shifts[:, 1, 0] = WIDTH - 0.5 - depth[:, 1] - low[neighbours[:, 1], 0]
+    shifts[:, 2, 1] = depth[:, 2] - 0.5 - high[neighbours[:, 2], 1]
+    shifts[:, 3, 1] = HEIGHT - 0.5 - depth[:, 3] - low[neighbours[:, 3], 1]
+    return neighbours, shifts.astype(np.float32)
