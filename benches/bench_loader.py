@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benches import augmenting as by
-from benches.race import Contender, race
+from benches.race import Contender, race, seconds_each
+from fastetl.augmentation import Augmentation
 from fastetl.batches import Batches, Source
 from fastetl.kernels._jit import ENABLED
 
@@ -63,8 +64,7 @@ def _epoch_of(loader: Any, images: by.Pictures, labels: NDArray[Any]) -> int:
 
 def whole(batches: Iterator[Batch], images: by.Pictures) -> None:
     """Every sample once, in another order, its picture moved but with about as much ink."""
-    found = [(pictures.copy(), labels.copy()) for pictures, labels in batches]
-    pictures, labels = (np.concatenate(part) for part in zip(*found, strict=True))
+    pictures, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     assert sorted(labels.tolist()) == list(range(len(images)))
     assert (labels != np.arange(len(images))).any()
     ink, before = (np.asarray(p, float).mean((1, 2)) for p in (pictures, images[labels]))
@@ -78,9 +78,10 @@ def test_loader(benchmark: Any, side: int) -> None:
     images = by.pictures(side, COUNT)
     labels = np.arange(COUNT, dtype=np.uint16)
     source = Source(images, labels, np.arange(COUNT))
-    ours = {p: Batches([source], batch_size=BATCH, seed=0, augmentation=by.FLAT, prefetch=p) for p in (0, 1)}
+    make = partial(Batches, [source], batch_size=BATCH, seed=0, augmentation=by.FLAT)
+    ours, beside, reused = make(prefetch=0), make(prefetch=1), make(prefetch=0, reuse=True)
     peers = {"sample by sample, OpenCV": (samplewise, ("cv2",)), "grain, OpenCV": (grain_loader, ("cv2", "grain"))}
-    whole(ours[1].epoch(0), images)
+    whole(beside.epoch(0), images)
     whole(samplewise(by.scipy_one, images, labels, 0), images)
     for loader, needs in peers.values():
         if all(map(find_spec, needs)):
@@ -91,8 +92,9 @@ def test_loader(benchmark: Any, side: int) -> None:
         benchmark,
         f"shuffled, augmented batches of {BATCH}, {side} × {side}",
         [
-            Contender("fastetl", "ours", COUNT, lambda: count(ours[0].epoch(0))),
-            Contender("made in a thread beside", "form", COUNT, lambda: count(ours[1].epoch(0))),
+            Contender("fastetl", "ours", COUNT, lambda: count(ours.epoch(0))),
+            Contender("made in a thread beside", "form", COUNT, lambda: count(beside.epoch(0))),
+            Contender("in arrays used again", "form", COUNT, lambda: count(reused.epoch(0))),
             Contender(
                 "sample by sample, scipy", "baseline", COUNT, lambda: count(samplewise(by.scipy_one, images, labels, 0))
             ),
@@ -103,3 +105,26 @@ def test_loader(benchmark: Any, side: int) -> None:
             Contender("copying", "limit", COUNT, lambda: [np.take(images, k, 0, out, "clip") for k in order]),
         ],
     )
+
+
+SIZES = (28, 32, 48, 64, 96, 126)
+CONFIGS = {
+    "none": None,
+    "affine": by.FLAT,
+    "everything": Augmentation(),
+    "fragments and crops too": Augmentation(fragments=0.5, crop=0.1),
+}
+
+
+def test_batches_at_every_size(benchmark: Any) -> None:
+    """Pictures a second that one core makes, by size and augmentation."""
+    rates: dict[str, dict[int, float]] = {name: {} for name in CONFIGS}
+    for side in SIZES if benchmark.enabled else SIZES[:1]:
+        images = by.pictures(side, COUNT)
+        source = Source(images, np.zeros(COUNT, np.uint16), np.arange(COUNT))
+        for name, config in CONFIGS.items():
+            batches = Batches([source], batch_size=BATCH, seed=0, augmentation=config, prefetch=0)
+            assert count(batches.epoch(0)) == COUNT
+            rates[name][side] = 1 / seconds_each(lambda batches=batches: count(batches.epoch(1)), COUNT)  # type: ignore[misc]
+    benchmark.extra_info["batches"] = rates
+    benchmark.pedantic(lambda: None)

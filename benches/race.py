@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-__all__ = ["Contender", "installed", "race"]
+__all__ = ["Contender", "installed", "race", "seconds_each"]
 
 Kind = Literal["ours", "form", "baseline", "peer", "limit"]
 
@@ -80,6 +80,13 @@ def _times(contenders: Sequence[Contender], rounds: int) -> dict[str, list[float
     finally:
         gc.enable()
     return times
+
+
+def seconds_each(run: Callable[[], Any], images: int, rounds: int = 7) -> float:
+    """Processor time of one picture, in one pinned thread: the median over rounds."""
+    contender = Contender("", "ours", images, run)
+    with pinned():
+        return statistics.median(_times([contender], rounds)[""])
 
 
 def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender], rounds: int = 7) -> None:

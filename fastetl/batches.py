@@ -73,8 +73,13 @@ class Batches:
         seed: int,
         augmentation: Augmentation | None,
         prefetch: int = 1,
+        reuse: bool = False,
     ) -> None:
         """`prefetch` batches are kept ready by a thread; 0 makes each when it is asked for.
+
+        Each batch has arrays of its own. `reuse` fills the same few again and again, which saves the system making new
+        pages of memory: then a batch is valid until the next but one is asked for, and what must live longer, or is
+        handed to something that reads it later, must be copied.
 
         Raises FastetlError for sources of different picture sizes, or fewer samples than one batch.
         """
@@ -88,6 +93,7 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.prefetch = prefetch
+        self.reuse = reuse
         self.data_wait = 0.0
         total = sum(len(source.indices) for source in self.sources)
         if not 1 <= batch_size <= total:
@@ -110,9 +116,8 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on.
 
-        The arrays are reused: a batch is valid until the next but one is asked for. What must live longer, or is
-        handed to something that reads it later, must be copied. The thread ends with the iterator: at its end, when
-        it is closed or collected, or when an error (which the consumer gets) stops it.
+        The thread ends with the iterator: at its end, when it is closed or collected, or when an error (which the
+        consumer gets) stops it.
 
         Raises FastetlError for a negative epoch or a step outside the epoch.
         """
@@ -169,10 +174,10 @@ class Batches:
 
     def _made_here(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self._order(epoch)
-        ring = [self._buffers() for _ in range(2)]
+        ring = [self._buffers() for _ in range(2 if self.reuse else 0)]
         for step in range(start, len(self)):
             begin = time.perf_counter()
-            made = ring[step % 2]
+            made = ring[step % 2] if self.reuse else self._buffers()
             self._fill(made, epoch, *(part[step] for part in order))
             self.data_wait += time.perf_counter() - begin
             yield made
@@ -193,12 +198,13 @@ class Batches:
             except BaseException as error:  # the consumer raises it
                 ready.put(error)
 
-        # Two are the consumer's, this one and the one before.
-        for _ in range(self.prefetch + 2):
+        # With `reuse` two are the consumer's, this one and the one before.
+        kept = 2 if self.reuse else 0
+        for _ in range(self.prefetch + kept):
             free.put(self._buffers())
         thread = threading.Thread(target=work, name="batches", daemon=True)
         thread.start()
-        before: Batch | None = None
+        following: list[Batch] = []
         try:
             for _ in range(start, len(self)):
                 begin = time.perf_counter()
@@ -206,10 +212,10 @@ class Batches:
                 self.data_wait += time.perf_counter() - begin
                 if isinstance(made, BaseException):
                     raise made
+                following.append(made if self.reuse else self._buffers())
+                if len(following) > kept:
+                    free.put(following.pop(0))
                 yield made
-                if before is not None:
-                    free.put(before)
-                before = made
         finally:
             free.put(None)
             thread.join()

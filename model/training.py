@@ -317,8 +317,7 @@ class _Loop:
             pictures, labels = next(stream)
             if before is None or before.is_ready():  # otherwise the devices were busy all the while
                 waited += time.perf_counter() - asked
-            # Copies: the batch's arrays are used again while the step may still be reading.
-            state, loss = self.step(state, shard(pictures.copy()), shard(labels.copy()))
+            state, loss = self.step(state, shard(pictures), shard(labels))
             if before is not None:
                 # One step ahead and no more; this is where the host waits for the devices.
                 self._known(done, float(before), events, history)

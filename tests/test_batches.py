@@ -15,7 +15,7 @@ from fastetl.batches import Batches, Source
 from fastetl.errors import FastetlError
 
 SIDE = 6
-Copied = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
+Made = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
 
 
 def source(count: int, first: int = 0, weight: float = 1.0) -> Source:
@@ -26,11 +26,11 @@ def source(count: int, first: int = 0, weight: float = 1.0) -> Source:
     return Source(images, numbers.astype(np.uint16), np.arange(count), weight)
 
 
-def epoch_of(batches: Batches, epoch: int, start: int = 0) -> Copied:
-    return [(images.copy(), labels.copy()) for images, labels in batches.epoch(epoch, start)]
+def epoch_of(batches: Batches, epoch: int, start: int = 0) -> Made:
+    return list(batches.epoch(epoch, start))
 
 
-def same(a: Copied, b: Copied) -> bool:
+def same(a: Made, b: Made) -> bool:
     return len(a) == len(b) and all((x == u).all() and (y == v).all() for (x, y), (u, v) in zip(a, b, strict=True))
 
 
@@ -117,9 +117,17 @@ def test_each_repetition_is_augmented_anew() -> None:
     assert len(np.unique(repeated, axis=0)) == 16
 
 
-@pytest.mark.parametrize("prefetch", [0, 1, 2])
-def test_a_batch_is_valid_until_the_next_but_one_is_asked_for(prefetch: int) -> None:
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_each_batch_has_arrays_of_its_own(prefetch: int) -> None:
     batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch)
+    kept = list(batches.epoch(0))
+    assert same(kept, epoch_of(batches, 0))
+    assert len({images.ctypes.data for images, _ in kept}) == len(kept) == 50
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 2])
+def test_a_reused_batch_is_valid_until_the_next_but_one_is_asked_for(prefetch: int) -> None:
+    batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch, reuse=True)
     before = None
     buffers = set()
     for images, labels in batches.epoch(0):
