@@ -15,7 +15,9 @@ from PIL import Image
 from fastetl.charset import HIRAGANA
 from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.etl import reading
 from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.files import find_files
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode_twin
 from fastetl.kernels.resize import resize_records
@@ -180,3 +182,15 @@ def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> N
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (4 * 17 + 1, 5 * 17 + 1)
         assert len(np.unique(np.asarray(sheet))) > 20
+
+
+def test_systems_without_preadv_read_the_same(etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = etl_file()
+    build([source], tmp_path / "out", BuildConfig(size=16))
+    monkeypatch.setattr(reading, "PREADV", reading.seek_and_read)
+    build([source], tmp_path / "again", BuildConfig(size=16))
+    np.testing.assert_array_equal(open_dataset(tmp_path / "again").images, open_dataset(tmp_path / "out").images)
+    cut = reading.read_records(find_files([source])[0], np.arange(10), np.zeros(1 << 22, np.uint8))
+    source.write_bytes(source.read_bytes()[:20_000])
+    with pytest.raises(FastetlError, match="ended while it was read"):
+        next(cut)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,17 @@ def block(layout: Layout) -> int:
     return -(-BLOCK_BYTES // layout.record_bytes)
 
 
+def seek_and_read(source: int, buffers: tuple[memoryview], offset: int, /) -> int:
+    """What os.preadv does with one buffer, for systems without it (Windows); the file's place moves."""
+    os.lseek(source, offset, os.SEEK_SET)
+    data = os.read(source, len(buffers[0]))
+    buffers[0][: len(data)] = data
+    return len(data)
+
+
+PREADV: Callable[..., int] = getattr(os, "preadv", seek_and_read)
+
+
 def new_buffer(layout: Layout) -> NDArray[np.uint8]:
     """Room for a block of records, uint8; new memory is slow to touch, so one serves all files."""
     return np.zeros(block(layout) * layout.record_bytes + _SLACK, np.uint8)
@@ -57,7 +68,7 @@ def read_records(
     offsets = (index * size).tolist()
     try:
         with open_regular(file.path) as opened:
-            source, at, preadv = opened.fileno(), 0, os.preadv
+            source, at, preadv = opened.fileno(), 0, PREADV
             for first, after in itertools.pairwise(begins):
                 # Most runs are one record; every microsecond here comes ten thousand times.
                 one = after - first == 1
@@ -119,7 +130,7 @@ def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
     """Read until `run` is full."""
     got = 0
     while got < len(run):
-        more = os.preadv(source, (run[got:],), offset + got)
+        more = PREADV(source, (run[got:],), offset + got)
         if not more:
             raise FastetlError(
                 "the file ended while it was read",
