@@ -80,7 +80,7 @@ def _folder() -> Path:
 
 
 def has_strokes(character: str) -> bool:
-    """Whether KanjiVG holds the character, or it is a sign of our own. Raises FastetlError if the package is missing."""
+    """Whether KanjiVG holds the character, or it is a sign of our own. Raises FastetlError without KanjiVG."""
     return character in SYMBOLS or (_folder() / f"{ord(character):05x}.svg").is_file()
 
 
