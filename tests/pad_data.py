@@ -28,7 +28,7 @@ FREE = Limits(requests=1e9, burst=1e9)
 def random_package(out: Path, charset: Charset = KANA) -> Package:
     """What the pad needs of a package: the model and its labels."""
     out.mkdir(parents=True)
-    graph = graph_of(random_network(classes=len(charset)), charset=charset)
+    graph = graph_of(random_network(classes=len(charset)), charset=charset).with_metadata({}, 0.5)
     write_onnx(graph, out / ONNX, ExportConfig())
     (out / LABELS).write_text(labels_text(graph), encoding="utf-8")
     return Package.of(open_recognizer(out))

@@ -37,7 +37,7 @@ export class Answer {
       const [glyph, bar, share] = ["glyph", "bar", "share"].map((name) => {
         const part = document.createElement("span");
         part.className = name;
-        button.append(part);
+        button.append(part, " ");
         return part;
       });
       const fill = document.createElement("span");
@@ -66,9 +66,8 @@ export class Answer {
       row.fill.style.width = answer ? `${Math.max(answer.probability * 100, 0.5)}%` : "0";
       row.share.textContent = answer ? percent(answer.probability) : "";
       row.button.disabled = !answer || !keeping;
-      const label = answer ? `${shownLabel(answer)}, ${percent(answer.probability)}` : "";
-      if (!answer) row.button.setAttribute("aria-label", "–");
-      else row.button.setAttribute("aria-label", keeping ? `${t("meantOne", shownLabel(answer))}, ${label}` : label);
+      const label = answer ? `${shownLabel(answer)} ${percent(answer.probability)}` : "–";
+      row.button.setAttribute("aria-label", answer && keeping ? `${label} – ${t("meantThis")}` : label);
     });
   }
 

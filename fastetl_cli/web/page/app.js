@@ -18,8 +18,8 @@ import { answers } from "./verdict.js";
 const element = (id) => document.getElementById(id);
 const PRACTISED = "fastetl-pad-practice";
 const KEEP_HERE = "fastetl-pad-keep";
-/** Milliseconds from a point to the painted answer, for measurements. */
-const latencies = (globalThis.fastetlPadLatencies = []);
+/** For measurements and tests: milliseconds from a point to its painted answer, and whether nothing is being asked. */
+const measured = (globalThis.fastetlPad = { latencies: [], idle: () => true });
 
 function stored(key) {
   try {
@@ -86,7 +86,7 @@ function painted(time) {
   // After the next frame is drawn: what the user waits for.
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => latencies.push(performance.now() - time);
+    port1.onmessage = () => measured.latencies.push(performance.now() - time);
     port2.postMessage(null);
   });
 }
@@ -108,6 +108,7 @@ async function start() {
   const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
   const answer = new Answer((one) => keep(one.none ? "" : one.label));
   const live = new Live(board, engine, answered);
+  measured.idle = () => !live.busy;
   const read = async () => (last?.picture && !live.busy ? last.found : engine.probabilities(board.ink.picture()));
   const kept = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
   const lesson = new Lesson({ kana, labels, cards, board, order, read, kept });

@@ -3,7 +3,8 @@
 import * as ort from "./ort.wasm.bundle.min.mjs";
 
 ort.env.wasm.numThreads = 1; // more need headers that few web hosts send
-ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
+// The bundle holds its own loader; a path as text would make it look for that in a file.
+ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", import.meta.url).href };
 
 const session = ort.InferenceSession.create(new URL("kana.onnx", import.meta.url).href, {
   executionProviders: ["wasm"],

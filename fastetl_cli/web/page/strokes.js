@@ -24,7 +24,7 @@ export class StrokeOrder {
     const lengths = strokes.map((s) => lengthsOf(s).at(-1));
     const total = lengths.reduce((a, b) => a + b, 0) + 150 * strokes.length;
     const begin = performance.now();
-    const speed = 0.9; // box units a millisecond
+    const speed = 1.2; // box units a millisecond
     const draw = (now) => {
       if (turn !== this.turn) return;
       const reached = moving ? (now - begin) * speed : Infinity;

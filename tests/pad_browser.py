@@ -1,0 +1,103 @@
+"""A real browser for the tests of the pad's page; each is skipped, with the reason, where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = os.environ.get("FASTETL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+DRAW = """(strokes) => {
+  const sheet = document.getElementById("sheet");
+  const box = sheet.getBoundingClientRect();
+  const send = (name, x, y) => sheet.dispatchEvent(new PointerEvent(name, {
+    pointerId: 1, pointerType: "pen", pressure: 0.5, button: 0, bubbles: true, cancelable: true,
+    clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+  }));
+  for (const stroke of strokes) {
+    send("pointerdown", stroke[0], stroke[1]);
+    for (let k = 2; k < stroke.length; k += 2) send("pointermove", stroke[k], stroke[k + 1]);
+    send("pointerup", ...stroke.slice(-2));
+  }
+}"""
+"""Draws strokes [x, y, x, y, …] in 0–1 of the canvas by pointer events."""
+
+
+def require_browser() -> None:
+    pytest.importorskip("starlette", reason="the extra pad is not installed")
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make pad-test")
+    if CHROMIUM is None:
+        pytest.skip("no chromium: make pad-test, or FASTETL_CHROMIUM=…", allow_module_level=True)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Without a sandbox of its own: containers mostly cannot give it one, and it opens our own page only.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """The page in a fresh profile. Afterwards: no error, no breach of the policy, no request to anywhere else."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith((address, "data:")) else told.append(request.url))
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    context.close()
+    assert told == []
+
+
+def draw(page: Page, strokes: list[list[float]]) -> None:
+    """Draw, and wait for the answer."""
+    page.evaluate(DRAW, strokes)
+    until(page, "fastetlPad.idle()")
+
+
+def until(page: Page, code: str) -> None:
+    """Wait until an expression is true; Playwright's own waiting evaluates text, which the page's policy forbids."""
+    deadline = time.monotonic() + 20
+    while not page.evaluate(code):
+        assert time.monotonic() < deadline, code
+        page.wait_for_timeout(15)
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def plain_host(folder: Path) -> Iterator[str]:
+    """The address of any web host."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

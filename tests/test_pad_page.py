@@ -1,0 +1,434 @@
+"""The pad's page in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from fastetl.charset import KANA
+from fastetl.dataset import open_dataset
+from fastetl.ink import Drawing, Stroke, rasterize
+from fastetl.practice import practice
+from fastetl.preprocessing import Preprocessing, normalize, resize
+from fastetl.samples import read_samples
+from fastetl_cli.main import main
+from tests.golden_drawings import FILE
+from tests.pad_browser import chromium, draw, opened, plain_host, require_browser, until
+
+require_browser()
+
+from tests.pad_data import random_package, serving  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+    from fastetl_cli.web.about import Package
+
+AXE = os.environ.get("FASTETL_AXE")
+ORT_WEB = os.environ.get("FASTETL_ORT_WEB")
+LABELS = [*KANA.characters, "no character"]
+LINE = [[0.2, 0.2, 0.8, 0.8]]
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return random_package(tmp_path_factory.mktemp("pad") / "package")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture(scope="module")
+def address(package: Package, folder: Path) -> Iterator[str]:
+    with serving(package, folder) as found:
+        yield found
+
+
+def reads(page: Page, **shares: float) -> None:
+    """From now on the network answers so; a label may be `none`."""
+
+    def answer(route: Route) -> None:
+        given = {("no character" if k == "none" else k): v for k, v in shares.items()}
+        one = np.array([given.get(label, 0) for label in LABELS], "<f4")
+        count = len(route.request.post_data_buffer or b"") // 128**2
+        route.fulfill(body=np.tile(one, count).tobytes(), content_type="application/octet-stream")
+
+    page.unroute("**/read")
+    page.route("**/read", answer)
+
+
+def test_one_rasterizer(browser: Browser, address: str) -> None:
+    code = """async (all) => {
+      const { rasterize } = await import("/ink.js");
+      return all.map((drawing) => {
+        const drawn = rasterize(drawing);
+        let at = 0, apart = 0;
+        for (let k = 0; k < drawing.runs.length; k += 2) {
+          for (let n = 0; n < drawing.runs[k]; n++) {
+            apart = Math.max(apart, Math.abs(drawn[at++] - drawing.runs[k + 1]));
+          }
+        }
+        return at === drawn.length ? apart : -1;
+      });
+    }"""
+    golden = json.loads(FILE.read_text(encoding="utf-8"))
+    with opened(browser, address) as page:
+        apart = page.evaluate(code, golden)
+    assert [(d["name"], a) for d, a in zip(golden, apart, strict=True) if not 0 <= a <= 1] == []
+
+
+def test_what_is_shown_is_what_the_network_sees(browser: Browser, address: str) -> None:
+    specs = [Preprocessing(size=64), Preprocessing(framing="moments"), Preprocessing(framing="none", polarity="mean")]
+    pictures = [
+        rasterize(Drawing(1, 1, (Stroke((0.1, 0.5, 0.4), (0.2, 0.3, 0.5)),))),
+        255 - rasterize(Drawing(1, 1, (Stroke((0.3, 0.9), (0.9, 0.1)), Stroke((0.5,), (0.5,))), pen=0.1)),
+        np.zeros((128, 128), np.uint8),
+        np.random.default_rng(0).integers(0, 256, (128, 128)).astype(np.uint8),
+    ]
+    code = """async ([text, spec]) => {
+      const { framed } = await import("/seeing.js");
+      return framed(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), 128, spec).pixels.join();
+    }"""
+    with opened(browser, address) as page:
+        for spec in specs:
+            for one in pictures:
+                found = page.evaluate(code, [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
+                expected = normalize(resize(one[None], spec.size), spec)[0]
+                assert np.abs(np.array(found.split(","), float) - expected.ravel()).max() < 2e-4
+
+
+def test_leitners_boxes(browser: Browser, address: str) -> None:
+    code = """async () => {
+      const { Cards } = await import("/cards.js");
+      const cards = new Cards([..."あいうえお"], { う: [4, 900, 9, 8], え: [7, 0, 1, 1], お: "x" });
+      const all = [..."あいうえお"];
+      const asked = [];
+      for (const misses of [0, 2, 1, 0, 0, 0]) {
+        const one = cards.next(all, 100);
+        const { box, due } = cards.answered(one, misses, 100);
+        asked.push([one, box, due]);
+      }
+      const later = cards.next(all, 103);
+      return [asked, later, new Cards(all, JSON.parse(JSON.stringify(cards.values()))).get("あ"), cards.get("う")];
+    }"""
+    with opened(browser, address) as page:
+        asked, later, again, known = page.evaluate(code)
+    # New ones in order; what was missed comes back after three others; a box moves up by one a right answer.
+    assert asked[:4] == [["あ", 1, 101], ["い", 0, 100], ["え", 0, 100], ["お", 1, 101]]
+    assert asked[4:] == [["い", 1, 101], ["え", 1, 101]]
+    assert later == "あ"
+    assert (again["box"], again["asked"], again["right"]) == (1, 1, 1)
+    assert (known["box"], known["due"]) == (4, 900)
+
+
+def test_words_for_every_confidence(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        said, hint = page.locator("#said"), page.locator("#hint")
+        for shares, expected in (
+            ({"ぬ": 0.99}, "Almost certainly ぬ."),
+            ({"ぬ": 0.9, "め": 0.1}, "Very likely ぬ."),
+            ({"ぬ": 0.3, "め": 0.32, "の": 0.2, "あ": 0.18}, "Perhaps め?"),
+            ({"none": 0.9, "め": 0.1}, "This is no character that I know."),
+        ):
+            reads(page, **shares)
+            page.keyboard.press("c")
+            draw(page, LINE)
+            until(page, f"document.getElementById('said').textContent.includes({expected!r})")
+        reads(page, つ=0.6, っ=0.4)
+        draw(page, LINE)
+        assert "Only the size tells" in (hint.text_content() or "")
+        reads(page, ヘ=0.45, へ=0.5, く=0.05)
+        draw(page, LINE)
+        assert "へ and ヘ are written alike" in (hint.text_content() or "")
+        assert page.locator("#candidates li").first.inner_text().split() == ["へ", "95%"]
+        page.click("#language")
+        assert "同じ形" in (hint.text_content() or "")
+        page.click("[data-compete=katakana]")
+        assert "ヘ" in (said.text_content() or "")
+
+
+def test_undo_redo_clear_and_keys(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        data = "document.getElementById('sheet').getContext('2d').getImageData(0, 0, 999, 999).data"
+        ink = f"{data}.reduce((sum, value) => sum + value, 0)"
+        draw(page, LINE)
+        one = page.evaluate(ink)
+        draw(page, [[0.8, 0.2, 0.2, 0.8]])
+        two = page.evaluate(ink)
+        assert two > one > 0
+        seen = []
+        for key in ("u", "Control+z", "u", "r", "Control+Shift+z", "Control+y", "c", "u", "Delete"):
+            page.keyboard.press(key)
+            seen.append(page.evaluate(ink))
+        assert seen == [one, 0, 0, one, two, two, 0, two, 0]
+        assert page.locator("#said").text_content() == ""
+        assert page.locator("#clear").is_disabled()
+        page.click("#undo")
+        page.click("#redo")
+        page.click("#undo")
+        assert page.evaluate(ink) == two
+
+
+def test_drawing_by_keyboard(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        reads(page, い=0.99)
+        page.locator("#sheet").focus()
+        for key in (" ", *["ArrowDown"] * 4, " ", "ArrowRight", "ArrowRight", " ", "ArrowUp", "ArrowUp", " "):
+            page.keyboard.press(key)
+        until(page, "document.getElementById('spoken').textContent.includes('い')")
+        page.keyboard.press("?")
+        assert page.locator("#keys").is_visible()
+        page.keyboard.press("Escape")
+        assert not page.locator("#keys").is_visible()
+
+
+def test_practice(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        page.click("[data-go=practice]")
+        verdict = page.locator("#verdict")
+        assert page.locator("#prompt-sound").text_content() == "a"
+        reads(page, あ=0.9)
+        draw(page, LINE)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#next:visible")
+        assert verdict.text_content() == "Right: あ."
+        assert page.locator("#advice").text_content() == "It has 3 strokes; you drew 1. It comes back tomorrow."
+        page.click("#next")
+        assert page.locator("#prompt-sound").text_content() == "i"
+        reads(page, り=0.9)
+        draw(page, LINE)
+        page.click("#check")
+        until(page, "document.getElementById('verdict').textContent === 'I read り. Try once more.'")
+        assert page.locator("#check").is_disabled()  # the canvas is clear again
+        reads(page, none=0.9)
+        draw(page, LINE)
+        page.click("#check")
+        until(page, "document.getElementById('verdict').textContent.startsWith('I cannot read')")
+        reads(page, り=0.9)
+        draw(page, LINE)
+        page.click("#check")
+        page.wait_for_selector("#next:visible")
+        assert "This is い" in (verdict.text_content() or "")
+        page.click("#next")
+        page.click("#unknown")
+        page.wait_for_selector("#next:visible")
+        # っ for つ is told in a word.
+        page.click("[data-go=table]")
+        page.click("#tables button:has-text('small tsu') >> nth=0")
+        assert "き◯て" in (page.locator("#prompt-word").text_content() or "")
+        reads(page, つ=0.9)
+        draw(page, LINE)
+        page.click("#check")
+        until(page, "document.getElementById('verdict').textContent.includes('takes about half')")
+        # The table tells it all, and a reload does not forget.
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        page.click("[data-go=table]")
+        cells = page.locator("#tables button.practised")
+        assert [c.split("\n")[0:2] for c in cells.all_inner_texts()] == [["あ", "1/1"], ["い", "0/1"], ["う", "0/1"]]
+        assert cells.first.get_attribute("aria-label") == "あ, a: right 1 of 1, box 2 of 5"
+        page.click("#forget")
+        page.click("#ask button[value=yes]")
+        until(page, "!document.querySelector('#tables button.practised')")
+
+
+def test_corrections_become_a_dataset(browser: Browser, address: str, folder: Path, tmp_path: Path) -> None:
+    with opened(browser, address) as page:
+        reads(page, め=0.6, ぬ=0.3, none=0.1)
+        for choose in ("#candidates li:nth-child(2) button", "key 1", "picker ん", "picker no character", "key 2"):
+            draw(page, LINE)
+            if choose.startswith("key"):
+                page.keyboard.press(choose[-1])
+            elif choose.startswith("picker"):
+                page.click("#another")
+                page.click(f"#picker-grid button:text-is('{choose.removeprefix('picker ')}')")
+            else:
+                page.click(choose)
+            until(page, "!document.querySelector('.drawn') && !document.getElementById('toast').hidden")
+        page.click("[data-go=samples]")
+        page.wait_for_selector("#sample-list li:nth-child(5)")
+        assert page.locator("#sample-list li p").all_inner_texts() == [
+            "ぬ, read as め",
+            "no character, read as め",
+            "ん, read as め",
+            "め",
+            "ぬ, read as め",
+        ]
+        page.click("#sample-list li:nth-child(3) button")
+        page.click("#ask button[value='']")
+        page.click("#sample-list li:nth-child(3) button")
+        page.click("#ask button[value=yes]")
+        until(page, "document.querySelectorAll('#sample-list li').length === 4")
+    [file] = folder.glob("*.jsonl")
+    read = [sample for _, sample in read_samples(file)[0]]
+    assert [(s.label, s.answer, s.device) for s in read] == [
+        ("ぬ", "め", "pen"),
+        ("め", "め", "pen"),
+        ("", "め", "pen"),
+        ("ぬ", "め", "pen"),
+    ]
+    assert main(["samples", str(folder), str(tmp_path / "dataset"), "--size", "32"]) == 0
+    data = open_dataset(tmp_path / "dataset")
+    assert [KANA.characters[k] for k in data.labels] == ["ぬ", "め", "ぬ"]
+    line = Drawing(1, 1, (Stroke((0.2, 0.8), (0.2, 0.8), (0.5, 0.5)),))
+    assert np.abs(data.images[0].astype(int) - resize(rasterize(line)[None], 32)[0]).max() <= 2
+
+
+def test_which_ink_decided(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        draw(page, [*LINE, [0.8, 0.2, 0.2, 0.8]])
+        page.click("#why")
+        page.wait_for_selector("#why-said b.second")
+        assert page.locator("#sheet-frame.explained").count() == 1
+        overlay = "document.getElementById('overlay').getContext('2d').getImageData(0, 0, 999, 999).data.some((v) => v)"
+        assert page.evaluate(overlay)
+        draw(page, [[0.5, 0.1, 0.5, 0.9]])
+        assert not page.evaluate(overlay)
+
+
+def test_a_phone_with_touch(browser: Browser, address: str) -> None:
+    with opened(browser, address, **PHONE) as page:
+        reads(page, い=0.95)
+        box = page.locator("#sheet").bounding_box()
+        assert box is not None
+        devices = page.context.new_cdp_session(page)
+        for at in (0.3, 0.7):
+            x = box["x"] + at * box["width"]
+            for kind, y in (("touchStart", 0.2), ("touchMove", 0.5), ("touchMove", 0.8), ("touchEnd", 0)):
+                points = [] if kind == "touchEnd" else [{"x": x, "y": box["y"] + y * box["height"]}]
+                devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        until(page, "document.getElementById('said').textContent.includes('い')")
+        assert page.evaluate("scrollY") == 0
+        for view in ("draw", "practice", "table", "samples"):
+            page.tap(f"[data-go={view}]")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
+            small = """[...document.querySelectorAll("button, select")].filter((one) => {
+              const box = one.getBoundingClientRect();
+              return box.width && (box.height < 40 || box.width < 40);
+            }).map((one) => one.outerHTML)"""
+            assert page.evaluate(small) == [], view
+
+
+def test_reduced_motion_and_sizes(browser: Browser, address: str) -> None:
+    painted = """() => {
+      const { width, height } = document.getElementById("overlay");
+      const { data } = document.getElementById("overlay").getContext("2d").getImageData(0, 0, width, height);
+      return [width, data.reduce((sum, value) => sum + value, 0)];
+    }"""
+    whole = 0
+    for motion in ("reduce", "no-preference"):
+        with opened(browser, address, reduced_motion=motion, device_scale_factor=2) as page:
+            page.click("[data-go=practice]")
+            page.click("#unknown")
+            width, first = page.evaluate(painted)
+            assert width == 2 * page.evaluate("document.getElementById('sheet-frame').clientWidth")
+            if motion == "reduce":
+                whole = first
+                page.wait_for_timeout(200)
+                assert page.evaluate(painted)[1] == whole > 0
+            else:
+                assert first < whole
+                until(page, f"({painted})()[1] === {whole}")
+
+
+@pytest.mark.skipif(AXE is None, reason="FASTETL_AXE does not name axe.min.js of the npm package axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> None:
+    assert AXE is not None
+    code = Path(AXE).read_text(encoding="utf-8")
+    options: Any = {"color_scheme": scheme, "bypass_csp": False}
+    with opened(browser, address, **options) as page:
+        page.evaluate(code)
+        reads(page, ぬ=0.7, め=0.2, none=0.1)
+        found: list[Any] = []
+
+        def check(where: str) -> None:
+            page.wait_for_timeout(200)  # transitions of colours end
+            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            found.extend((where, v["id"], [n["html"][:90] for n in v["nodes"]]) for v in result["violations"])
+
+        check("empty")
+        draw(page, LINE)
+        check("drawn")
+        page.click("#why")
+        page.wait_for_selector("#why-said b")
+        check("why")
+        page.click("#another")
+        check("picker")
+        page.keyboard.press("Escape")
+        page.click("#help")
+        check("keys")
+        page.keyboard.press("Escape")
+        page.click("#language")
+        for view in ("practice", "table", "samples"):
+            page.click(f"[data-go={view}]")
+            check(view)
+        page.click("[data-go=practice]")
+        page.click("#unknown")
+        check("shown")
+    assert found == []
+
+
+@pytest.mark.skipif(ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package")
+def test_the_static_folder_works_offline_with_the_same_answers(
+    browser: Browser, package: Package, tmp_path: Path
+) -> None:
+    out = tmp_path / "static"
+    assert main(["pad", str(package.recognizer.path), "--static", str(out), "--runtime", str(ORT_WEB)]) == 0
+    pictures = np.stack(
+        [
+            rasterize(Drawing(1000, 1000, tuple(Stroke(tuple(s[::2]), tuple(s[1::2])) for s in k["strokes"])))
+            for k in practice()["kana"][::40]
+        ]
+    )
+    with plain_host(out) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        told: list[str] = []
+        page.on("console", lambda m: told.append(m.text) if m.type == "error" else None)
+        page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else told.append(r.url))
+        page.goto(address)
+        page.wait_for_selector("body[data-offline]", timeout=60_000)
+    # The host is gone, and so is the network.
+    context.set_offline(True)
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    code = """async (text) => {
+      const { BrowserEngine, askAll } = await import("./engine.js");
+      return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
+    }"""
+    answer = page.evaluate(code, base64.b64encode(pictures.tobytes()).decode())
+    found = np.array(answer.split(","), float).reshape(len(pictures), -1)
+    assert np.abs(found - package.recognizer.probabilities(pictures)).max() < 1e-3
+    draw(page, LINE)
+    assert page.locator("#said").text_content()
+    # Corrections stay in the browser, once they are asked for, and leave it as a file.
+    assert page.locator("#another").is_hidden()
+    page.check("#keep-here-box")
+    page.click("#candidates li:nth-child(1) button")
+    page.click("[data-go=samples]")
+    page.wait_for_selector("#sample-list li canvas")
+    with page.expect_download() as download:
+        page.click("#save")
+    saved = tmp_path / "kana.jsonl"
+    download.value.save_as(saved)
+    [(_, sample)] = read_samples(saved)[0]
+    assert sample.drawing.strokes[0].x == (0.2, 0.8)
+    context.close()
+    assert told == []
