@@ -19,6 +19,26 @@ _ETL = (
     "ETL Character Database, 1973-1984"
 )
 
+_LICENSE = {"data": "license: other\nlicense_name: terms-of-the-training-data", "kanjivg": "license: cc-by-sa-3.0"}
+_TERMS = {
+    "data": f"""\
+If these are sets of the ETL Character Database: the copyright is AIST's, and the data themselves must be neither
+redistributed nor published; they are to be had from AIST alone. Nothing of them is in these files. The pictures in
+`reference.npz` are random curves. Cite: *{_ETL}*.
+
+If they were made by `fastetl synth`: the strokes are KanjiVG's (© Ulrich Apel and contributors,
+https://kanjivg.tagaini.net), CC BY-SA 3.0, changed. Cite: *KanjiVG, https://kanjivg.tagaini.net*.""",
+    "kanjivg": """\
+Every picture was made by fastetl's synthetic writers from the strokes of **KanjiVG**, Copyright © 2009–2025 Ulrich Apel
+and contributors, https://kanjivg.tagaini.net. No handwriting of any person was trained on, and nothing of the ETL
+Character Database. KanjiVG is under the Creative Commons licence Attribution-ShareAlike 3.0,
+https://creativecommons.org/licenses/by-sa/3.0/ (legal code: https://creativecommons.org/licenses/by-sa/3.0/legalcode).
+
+**This package is under the same licence.** Whoever passes it on, changed or in an app, names KanjiVG and its author as
+above, says that the strokes were changed (bent, joined, moved, drawn with many pens) and a network trained on them, and
+gives the package, or what was made from it, under the same licence. fastetl's own code is under the MIT licence.""",
+}
+
 
 def model_card(
     run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]], checks: Sequence[Check]
@@ -28,11 +48,18 @@ def model_card(
     sets: results of `fastetl evaluate`, each with name, part, samples, accuracy, interval and top5; may be empty.
     checks: what `verify` found.
     """
-    parts = (_front_matter(run, sets), _use(graph, config), _data(run), _accuracy(run, sets), _checked(checks), _LIMITS)
+    parts = (
+        _front_matter(run, config, sets),
+        _use(graph, config),
+        _data(run, config),
+        _accuracy(run, sets),
+        _checked(checks),
+        _LIMITS,
+    )
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:
+def _front_matter(run: Run, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:
     results = "".join(
         f"""
   - task:
@@ -48,8 +75,7 @@ def _front_matter(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:
     index = f"model-index:\n- name: Kana\n  results:{results}\n" if sets else ""
     return f"""---
 language: ja
-license: other
-license_name: terms-of-the-training-data
+{_LICENSE[config.license]}
 library_name: coreml
 pipeline_tag: image-classification
 tags: [handwriting, ocr, {run.charset.name}, coreml, onnx]
@@ -67,9 +93,13 @@ def _use(graph: Graph, config: ExportConfig) -> str:
     return f"""## What it takes and gives
 
 One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
-finds out by the mean. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
+finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
 ({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
 Under a probability of {graph.threshold:.2f} an app should rather say that it cannot read.
+
+Where only some characters can be meant, let only those compete: take the probabilities of these and of
+"{graph.labels[-1]}", divide each by their sum, and leave out the others. In Python:
+`open_recognizer(charset="hiragana")`.
 
 - `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
   {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
@@ -88,23 +118,21 @@ print(model.predict({{"image": picture}})["classLabel"])
 Intended for reading single characters that somebody draws or writes, in learning apps and the like."""
 
 
-def _data(run: Run) -> str:
+def _data(run: Run, config: ExportConfig) -> str:
     rows = "\n".join(
         f"| {d.name} | {d.samples:,} | {len(d.train)} | {len(d.valid)} | {len(d.test)} | {d.fingerprint} |"
         for d in run.data
     )
+    versions = ", ".join(f"{name} {value}" for name, value in run.versions.items())
     return f"""## Data and terms
+
+Trained by `{run.command or "model.train"}`, seed {run.config.seed}, with {versions}.
 
 | dataset | samples | writers trained on | for validation | for the test | fingerprint |
 |---|---|---|---|---|---|
 {rows}
 
-If these are sets of the ETL Character Database: the copyright is AIST's, and the data themselves must be neither
-redistributed nor published; they are to be had from AIST alone. Nothing of them is in these files. The pictures in
-`reference.npz` are random curves. Cite: *{_ETL}*.
-
-If they were made by `fastetl synth`: the strokes are KanjiVG's (© Ulrich Apel and contributors,
-https://kanjivg.tagaini.net), CC BY-SA 3.0, changed. Cite: *KanjiVG, https://kanjivg.tagaini.net*."""
+{_TERMS[config.license]}"""
 
 
 def _accuracy(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:

@@ -34,6 +34,9 @@ class ExportConfig:
 
     onnx: Literal["float32", "int8"] = "float32"
     """ONNX weights; int8 by output channel, expanded when the model is loaded. The arithmetic is float32."""
+    license: Literal["data", "kanjivg"] = "data"
+    """`data`: the weights follow the terms of what they were trained on; `kanjivg`: CC BY-SA 3.0 with KanjiVG's
+    attribution, right for a network that was trained on synthetic writers alone."""
 
     def __post_init__(self) -> None:
         if self.storage != "plain" and self.target == "iOS15":

@@ -14,7 +14,7 @@ import numpy as np
 from export.config import ExportConfig, Target
 from export.errors import ExportError
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, LICENSE, metadata
+from export.metadata import AUTHOR, DESCRIPTION, license_text, metadata
 from export.mlpackage import write_package
 from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools
@@ -100,7 +100,7 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
 def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
     described = spec.description
     described.metadata.author = AUTHOR
-    described.metadata.license = LICENSE
+    described.metadata.license = license_text(graph)
     described.metadata.shortDescription = DESCRIPTION["model"]
     described.metadata.versionString = graph.about.get("version", "")
     for feature in (*described.input, *described.output):

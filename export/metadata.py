@@ -7,16 +7,28 @@ import json
 from export.config import ExportConfig
 from export.graph import Graph
 
-__all__ = ["AUTHOR", "DESCRIPTION", "LICENSE", "labels_text", "metadata", "onnx_properties"]
+__all__ = ["AUTHOR", "DESCRIPTION", "labels_text", "license_text", "metadata", "onnx_properties"]
 
 AUTHOR = "Made with fastetl"
-LICENSE = "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md"
+_LICENSES = {
+    "data": "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md",
+    "kanjivg": (
+        "CC BY-SA 3.0, https://creativecommons.org/licenses/by-sa/3.0/. Trained on pictures made from the strokes of"
+        " KanjiVG, Copyright (C) 2009-2025 Ulrich Apel and contributors, https://kanjivg.tagaini.net, changed by"
+        " fastetl's synthetic writers"
+    ),
+}
 DESCRIPTION = {
     "model": "Reads one handwritten character. Any paper and ink: polarity, contrast and framing are in the model.",
     "image": "One character, greyscale {side} x {side}, white ink on black or black on white.",
     "classLabel": 'The most likely character, or "no character".',
     "classLabel_probs": 'The probability of each character, and of "no character".',
 }
+
+
+def license_text(graph: Graph) -> str:
+    """The licence that the package names, by what `ExportConfig.license` was when the graph was made."""
+    return _LICENSES["kanjivg" if graph.about.get("terms") == "kanjivg" else "data"]
 
 
 def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
@@ -43,9 +55,9 @@ def onnx_properties(graph: Graph) -> dict[str, str]:
     return {
         "labels": "\n".join(graph.labels),
         "author": AUTHOR,
-        "license": LICENSE,
         "description": DESCRIPTION["model"],
         **said,
+        "license": license_text(graph),
     }
 
 

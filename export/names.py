@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["CARD", "COREML", "FILES", "LABELS", "MAC", "MODEL", "ONNX", "REFERENCE", "VERIFICATION", "WEIGHTS"]
+from os import PathLike, fspath
+from pathlib import Path
+
+__all__ = [
+    "CARD",
+    "COREML",
+    "FILES",
+    "LABELS",
+    "MAC",
+    "MODEL",
+    "ONNX",
+    "PRETRAINED",
+    "REFERENCE",
+    "VERIFICATION",
+    "WEIGHTS",
+    "package_path",
+]
+
+PRETRAINED = "pretrained"
+"""What stands for the bundled package wherever a package is named."""
 
 MODEL = "com.apple.CoreML/model.mlmodel"
 WEIGHTS = "com.apple.CoreML/weights"
@@ -24,3 +43,10 @@ FILES = (
     MAC,
 )
 """What a package directory holds, beside `VERIFICATION`."""
+
+
+def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:
+    """Where a package is: the bundled one for "pretrained", unless a folder has that name."""
+    if fspath(path) == PRETRAINED and not Path(path).is_dir():
+        return Path(__file__).with_name(PRETRAINED)
+    return Path(path)

@@ -114,6 +114,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: Network | None = Non
         "version": version("fastetl"),
         "weights_sha256": _fingerprint(graph),
         "network": run.network_config.name,
+        "terms": config.license,
         "trained_on": ", ".join(d.name for d in run.data),
         "trained_with": json.dumps(run.versions, sort_keys=True),
         "exported_with": json.dumps({name: version(name) for name in ("coremltools", "onnx", "numpy")}, sort_keys=True),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -11,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
-from export.names import ONNX
+from export.names import ONNX, PRETRAINED, package_path
+from fastetl.charset import Charset, char_to_jis, named_or_file
+from fastetl.dataset import Dataset
 from fastetl.pictures import read_picture
-from fastetl.preprocessing import resize
+from fastetl.preprocessing import Preprocessing, resize
 from fastetl.untrusted import read_bytes
 
 __all__ = ["Answer", "Recognizer", "open_recognizer"]
@@ -38,18 +42,64 @@ class Answer:
 
 @dataclass(frozen=True, repr=False)
 class Recognizer:
-    """An open model. `side`: of the pictures it takes. `labels`: the charset's characters, then "no character"."""
+    """An open model.
+
+    side: of the pictures it takes. labels: of the answers that it gives, the last one "no character". known: all labels
+    of the model, of which `labels` are some or all.
+    """
 
     path: Path
     side: int
     labels: tuple[str, ...]
+    known: tuple[str, ...]
+    charset: Charset
+    """Of `labels`."""
+    preprocessing: Preprocessing
+    """What the model does itself; its `size` is `side`, of what comes in."""
+    threshold: float
+    """Least probability of an answer to be trusted."""
     session: Any = field(compare=False)
+    temperature: float = 1.0
+    """1: the model divides by its temperature itself."""
 
     def __repr__(self) -> str:
         return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels, pictures {self.side} × {self.side})"
 
+    def restricted(self, charset: str | Charset) -> Recognizer:
+        """The same model, of whose answers only these characters and "no character" compete; see `probabilities`.
+
+        charset: a name (`fastetl.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError for an
+        unknown one, ExportError for a character that the model does not know.
+        """
+        wanted = charset if isinstance(charset, Charset) else named_or_file(charset, found=_codes(self.known[:-1]))
+        missing = [c for c in wanted.characters if c not in self.known[:-1]]
+        if missing:
+            raise ExportError(
+                "the model does not know these characters",
+                file=self.path,
+                expected=f"some of its {len(self.known) - 1:,}",
+                found="".join(missing[:20]) + ("…" if len(missing) > 20 else ""),
+                do="choose another `charset`",
+                also=ValueError,
+            )
+        return replace(self, labels=(*wanted.characters, self.known[-1]), charset=wanted)
+
+    @cached_property
+    def _columns(self) -> list[int]:
+        place = {label: k for k, label in enumerate(self.known)}
+        return [place[label] for label in self.labels]
+
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, side, side), one character each, either polarity → float32 (N, labels)."""
+        """uint8 (N, side, side), one character each, either polarity → float32 (N, labels), summing to 1.
+
+        Where not all labels compete, theirs are the model's probabilities over the sum of these.
+        """
+        logits = self.logits(pictures)[:, self._columns]
+        raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+        return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
+
+    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, side, side) → float32 (N, known), divided by the temperature; the last is "no character"'s."""
         wanted = (self.side, self.side)
         if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != wanted:
             raise ExportError(
@@ -59,11 +109,18 @@ class Recognizer:
                 do="resize them",
                 also=ValueError,
             )
-        blocks = [np.zeros((0, len(self.labels)), np.float32)] + [
-            self.session.run(["probabilities"], {"image": pictures[at : at + _BATCH, None]})[0]
+        blocks = [np.zeros((0, len(self.known)), np.float32)] + [
+            self.session.run(["logits"], {"image": pictures[at : at + _BATCH, None]})[0]
             for at in range(0, len(pictures), _BATCH)
         ]
         return np.concatenate(blocks)
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, side, side) → float32 logits (N, characters), without "no character": as a run gives them."""
+        return self.logits(pictures)[:, self._columns[:-1]]
+
+    def split(self, dataset: Dataset) -> None:
+        """A package does not know the parts of what it was trained on."""
 
     @overload
     def read(self, pictures: str | PathLike[str], most: int = 5) -> list[Answer]: ...
@@ -104,19 +161,27 @@ class Recognizer:
         return stacked
 
 
-def open_recognizer(out: str | PathLike[str]) -> Recognizer:
-    """Open the ONNX model of a package directory.
+def _codes(characters: tuple[str, ...]) -> list[int]:
+    return [code for code in map(char_to_jis, characters) if code is not None]
 
-    Raises ExportError if it is missing or damaged, or holds what no export holds: it is looked through before it is
-    run, since it may come from anybody.
+
+def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
+    """Open the ONNX model of a package directory; of the bundled one, a network of all kana, if none is given.
+
+    charset: the characters that compete, by name, as a text file of them or as a Charset; all if None.
+
+    Raises ExportError if the model is missing or damaged, or holds what no export holds: it is looked through before
+    it is run, since it may come from anybody; and if it does not know a character of `charset`.
     """
-    path = Path(out) / ONNX
+    folder = package_path(out)
+    path = folder / ONNX
     data = read_bytes(path, _MODEL_BYTES)
 
     from export.onnx_structure import interface_of, labels_of, parsed
 
     model = parsed(data, path)
     side, _ = interface_of(model)
+    labels = labels_of(model)
 
     import onnxruntime
 
@@ -124,7 +189,12 @@ def open_recognizer(out: str | PathLike[str]) -> Recognizer:
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        said = session.get_modelmeta().custom_metadata_map
+        known = Charset(said["charset_name"], labels[:-1])
+        preprocessing = replace(Preprocessing.from_dict(json.loads(said["preprocessing"])), size=side)
+        threshold = float(said["threshold"])
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
         found = str(error).partition("\n")[0]
         raise ExportError("cannot open the model", file=path, found=found, do="export it again") from error
-    return Recognizer(Path(out), side, labels_of(model), session)
+    opened = Recognizer(folder, side, labels, labels, known, preprocessing, threshold, session)
+    return opened if charset is None else opened.restricted(charset)

@@ -347,22 +347,25 @@ def write_dataset(
 def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
     """Any handwriting: an `.npz` with `images` (uint8, N × H × W, ink high) and `labels` (N characters).
 
-    Pictures are resized as `preprocessing` says. A dataset directory is opened as it is, if its characters are
-    those of `charset` and its pictures of the right size.
+    Pictures are resized as `preprocessing` says. Of a dataset directory, all characters must be in `charset`.
 
     Raises FastetlError for a missing array, a wrong dtype or shape, or a label that is not in `charset`.
     """
     path = Path(path)
     if path.is_dir():
         data = open_dataset(path)
-        if data.charset.characters != charset.characters:
+        classes = [charset.class_of.get(c, -1) for c in data.charset.characters]
+        if -1 in classes:
+            missing = "".join(c for c, k in zip(data.charset.characters, classes, strict=True) if k < 0)
             raise FastetlError(
                 "the dataset has other characters than the network",
                 file=path,
-                expected=f"{charset.name} ({len(charset)})",
-                found=f"{data.charset.name} ({len(data.charset)})",
+                expected=f"some of {charset.name} ({len(charset)})",
+                found=f"{data.charset.name} ({len(data.charset)}) with {missing[:20]}",
                 do="build it with the same `charset`",
             )
+        if data.charset.characters != charset.characters:
+            data = replace(data, labels=np.array(classes, np.uint16)[data.labels], charset=charset)
         return replace(data, images=resize(data.images, preprocessing.size), preprocessing=preprocessing)
     stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels"))
     if len(stored) < 2:

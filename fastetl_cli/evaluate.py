@@ -7,21 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export.names import ONNX, package_path
 from fastetl.atomic import check_output
+from fastetl.charset import named_or_file
 from fastetl.dataset import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
+from model.reader import Reader, Restricted
 from model.report import KIND, write_report
-from model.run import open_run
+from model.run import Run, open_run
+
+
+def open_reader(path: Path) -> Reader:
+    """A run, or the model of a package ("pretrained" is the bundled one)."""
+    if (package_path(path) / ONNX).is_file():
+        from export.recognizer import open_recognizer
+
+        return open_recognizer(path)
+    return open_run(path)
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """One row a set, then its most frequent confusions."""
-    columns = ["set", "samples", "accuracy", "95 % interval", "top 5", "calibration", "worst"]
-    show_table("accuracy", columns, map(_row, evaluation.sets))
+    merged = any(result.merged is not None for result in evaluation.sets)
+    columns = ["set", "samples", "accuracy", "95 % interval", "top 5", "calibration", "worst", *["へ=ヘ"] * merged]
+    rows = [[*_row(r), *([f"{r.merged:.2%}"] if r.merged is not None else [""] * merged)] for r in evaluation.sets]
+    show_table("accuracy", columns, rows)
+    if merged:
+        out.print("へ=ヘ: the accuracy where へ/ヘ, べ/ベ and ぺ/ペ, which are written alike, count as one shape")
     for result in evaluation.sets:
+        if result.sizes:
+            told = "  ".join(
+                f"{z.small}→{z.large} {z.small_as_large}, {z.large}→{z.small} {z.large_as_small} of {z.samples}"
+                for z in result.sizes
+            )
+            out.print(f"{result.name}: small and large: {told}")
         if result.confusions:
             listed = "  ".join(f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10])
             out.print(f"{result.name}: most often wrong (is → answer): {listed}")
@@ -49,11 +71,14 @@ class Evaluate(Command):
     """
 
     run_path: RunPath
-    """A run directory."""
+    """A run directory, or a package directory ("pretrained" is the bundled one)."""
     sets: Paths
     """Datasets, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Where to write the report (index.html, pictures, evaluation.json); RUN/report if not given."""
+    """Where to write the report (index.html, pictures, evaluation.json); if not given, RUN/report, and none for a
+    package."""
+    charset: str | None = None
+    """Only these of the run's characters compete: a name such as hiragana, or a text file of characters."""
     overwrite: bool = False
     """Replace an earlier report."""
     baseline: Path | None = None
@@ -61,21 +86,27 @@ class Evaluate(Command):
 
     def run(self) -> int:
         """Print the table and write the report."""
-        run = open_run(self.run_path)
+        run = open_reader(self.run_path)
         if not self.sets:
-            raise FastetlError("evaluate: no set given", do="name datasets or .npz files of labelled pictures")
-        report = self.report or self.run_path / "report"
-        check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])
+            raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
+        if self.charset is not None:
+            run = Restricted(run, named_or_file(self.charset, run.charset.codes.tolist()))
+        report = self.report or (self.run_path / "report" if isinstance(run, Run) else None)
+        if report is not None:
+            check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
         shallow: tuple[BaselineResult, ...] = ()
         if self.baseline is not None:
             with bar("baseline") as progress:
                 shallow = baselines(open_dataset(self.baseline), progress=progress)
-        page = write_report(run, evaluation, report, baselines=shallow, overwrite=self.overwrite)
+        page = None
+        if report is not None:
+            page = write_report(run, evaluation, report, baselines=shallow, overwrite=self.overwrite)
         if self.json:
             show_json({**evaluation.as_dict(), "baselines": shallow})
         else:
             show_evaluation(evaluation)
-            out.print(f"Report: {page}")
+            if page is not None:
+                out.print(f"Report: {page}")
         return 0

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from export.names import PRETRAINED
 from export.recognizer import open_recognizer
 from fastetl.errors import FastetlError
 from fastetl.pictures import SUFFIXES, read_picture
-from fastetl_cli.base import Command, Out, Paths, note, show_json, show_table
+from fastetl_cli.base import Command, Paths, note, show_json, show_table
 
 
 def _pictures(paths: tuple[Path, ...]) -> list[Path]:
@@ -27,14 +28,16 @@ def _pictures(paths: tuple[Path, ...]) -> list[Path]:
 class Recognize(Command):
     """The five likeliest characters of each picture: one character a picture, light on dark or dark on light."""
 
-    out: Out
-    """A package directory."""
     images: Paths
     """Pictures, or folders of them."""
+    package: Path = Path(PRETRAINED)
+    """A package directory; the bundled one, which reads all kana, if not given."""
+    charset: str | None = None
+    """Only these characters compete, and "no character": a name such as hiragana, or a text file of characters."""
 
     def run(self) -> int:
         """Print one row a picture. A picture that cannot be read is named, the others are answered, and it exits 1."""
-        recognizer = open_recognizer(self.out)
+        recognizer = open_recognizer(self.package, charset=self.charset)
         paths = _pictures(self.images)
         if not paths:
             raise FastetlError("no picture given", do="name a picture or a folder of pictures")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from fastetl.charset import Charset
 from fastetl.dataset import Dataset
 from model.calibration import Reliability, log_softmax, reliability
+from model.confusions import Confusion, SizeConfusion, confusions, merged_accuracy, size_confusions
 from model.errors import ModelError
-from model.run import Run
+from model.reader import Reader
 from model.scribbles import scribbles
 
 __all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "SetResult", "WriterResult", "evaluate"]
@@ -25,17 +25,6 @@ RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
 SCRIBBLES = 256
 """Random scribbles that should be rejected."""
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """One character read as another."""
-
-    truth: str
-    answer: str
-    count: int
-    kind: Literal["voicing", "size", "other"]
-    """`voicing`: only the dakuten or handakuten differ (は/ば/ぱ); `size`: only the size (つ/っ)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +72,8 @@ class SetResult:
     """95 % bootstrap interval of the accuracy: writers are drawn where they are known, otherwise samples."""
     top5: float
     """Share of the samples whose character is among the five likeliest."""
+    merged: float | None
+    """Accuracy where characters of one shape (へ/ヘ, べ/ベ, ぺ/ペ) count as one; None where the charset has none."""
     characters: tuple[CharacterResult, ...]
     """Those that occur, in the charset's order."""
     writers: WriterResult | None
@@ -91,6 +82,8 @@ class SetResult:
     """The most frequent first."""
     voicing_mistakes: int
     size_mistakes: int
+    sizes: tuple[SizeConfusion, ...]
+    """How well small characters are told from large ones of the same shape (っ/つ), where the charset has both."""
     rejected: float
     """Share of the samples taken for "not a character": their confidence is below the run's threshold."""
     calibration: Reliability
@@ -144,8 +137,8 @@ class Evaluation:
         return {**shown, "sets": [s.as_dict() for s in self.sets]}
 
 
-def evaluate(run: Run, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
-    """Read every set and compare with its labels.
+def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
+    """Read every set with a run, or a package's model (`export.open_recognizer`), and compare with its labels.
 
     Of a dataset that the run was trained on, only the test writers are read (the validation writers, if none were
     kept for the test). Raises ModelError for an empty set, or one with other characters or another picture size.
@@ -157,14 +150,14 @@ def evaluate(run: Run, datasets: Dataset | Sequence[Dataset], *, most_mistakes: 
     return Evaluation(str(run.path), run.temperature, run.threshold, rejected, sets)
 
 
-def _part(run: Run, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64]]:
+def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64]]:
     split = run.split(dataset)
     if split is None:
         return "all", np.arange(len(dataset))
     return ("test", split.test) if len(split.test) else ("valid", split.valid)
 
 
-def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
+def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResult:
     if not len(dataset):
         raise ModelError(
             f"{dataset.name}: nothing to evaluate", expected="at least one picture", do="choose another set"
@@ -186,7 +179,7 @@ def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
     known = bool((writers >= 0).all())
     worst = _worst(right, confidence)[:most_mistakes]
     names = run.charset.characters
-    confusions = _confusions(matrix, run.charset)
+    wrong = confusions(matrix, run.charset)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -194,11 +187,13 @@ def _evaluate_one(run: Run, dataset: Dataset, most_mistakes: int) -> SetResult:
         accuracy=float(right.mean()),
         interval=_interval(right, writers if known else np.arange(len(right))),
         top5=_top5(logits, labels),
+        merged=merged_accuracy(matrix, run.charset),
         characters=_by_character(matrix, run.charset),
         writers=_by_writer(right, writers) if known else None,
-        confusions=confusions[:30],
-        voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
-        size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
+        confusions=wrong[:30],
+        voicing_mistakes=sum(c.count for c in wrong if c.kind == "voicing"),
+        size_mistakes=sum(c.count for c in wrong if c.kind == "size"),
+        sizes=size_confusions(matrix, run.charset),
         rejected=float((confidence < run.threshold).mean()),
         calibration=reliability(confidence, right),
         mistakes=tuple(
@@ -246,23 +241,4 @@ def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int32]) -> WriterRe
     worst = int(accuracy.argmin())
     return WriterResult(
         len(names), float(accuracy.mean()), float(accuracy[worst]), int(names[worst]), tuple(deciles.tolist())
-    )
-
-
-def _kind(a: str, b: str) -> Literal["voicing", "size", "other"]:
-    if unicodedata.normalize("NFD", a)[0] == unicodedata.normalize("NFD", b)[0]:
-        return "voicing"
-    names = {unicodedata.name(c, c).replace("LETTER SMALL ", "LETTER ") for c in (a, b)}
-    return "size" if len(names) == 1 else "other"
-
-
-def _confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[Confusion, ...]:
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    rows, columns = np.nonzero(wrong)
-    order = np.argsort(-wrong[rows, columns], kind="stable")
-    names = charset.characters
-    return tuple(
-        Confusion(names[i], names[j], int(wrong[i, j]), _kind(names[i], names[j]))
-        for i, j in zip(rows[order].tolist(), columns[order].tolist(), strict=True)
     )

@@ -15,6 +15,7 @@ from model.baseline import BaselineResult
 from model.diagnosis import diagnose
 from model.evaluation import Evaluation, SetResult
 from model.history import best_epoch
+from model.reader import Reader
 from model.run import Run
 
 __all__ = ["write_report"]
@@ -35,13 +36,13 @@ figcaption { color: #555 }
 
 
 def write_report(
-    run: Run, evaluation: Evaluation, out: Path, *, baselines: Sequence[BaselineResult] = (), overwrite: bool = False
+    run: Reader, evaluation: Evaluation, out: Path, *, baselines: Sequence[BaselineResult] = (), overwrite: bool = False
 ) -> Path:
     """Write `index.html`, its pictures as PNG and `evaluation.json` into the directory `out`; returns the page.
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    pictures = {"curves": figures.png(figures.curves_figure(run.history))}
+    pictures = {"curves": figures.png(figures.curves_figure(run.history))} if isinstance(run, Run) else {}
     for k, result in enumerate(evaluation.sets):
         pictures |= {f"{kind}_{k}": picture for kind, picture in _pictures(run, result)}
     described = {**evaluation.as_dict(), "baselines": [asdict(b) for b in baselines]}
@@ -54,7 +55,7 @@ def write_report(
     return out / "index.html"
 
 
-def _pictures(run: Run, result: SetResult) -> Iterable[tuple[str, bytes]]:
+def _pictures(run: Reader, result: SetResult) -> Iterable[tuple[str, bytes]]:
     yield "confusion", figures.png(figures.confusion_figure(result, run.charset.characters))
     yield "characters", figures.png(figures.characters_figure(result.characters))
     yield "reliability", figures.png(figures.reliability_figure(result.calibration))
@@ -77,9 +78,11 @@ def _image(pictures: dict[str, bytes], name: str, caption: str) -> str:
     return f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
 
 
-def _page(run: Run, evaluation: Evaluation, baselines: Sequence[BaselineResult], pictures: dict[str, bytes]) -> str:
+def _page(run: Reader, evaluation: Evaluation, baselines: Sequence[BaselineResult], pictures: dict[str, bytes]) -> str:
     title = f"{html.escape(run.path.name)}: {len(run.charset)} characters"
-    parts = [f"<h1>{title}</h1>", _overview(evaluation), _training(run, pictures)]
+    parts = [f"<h1>{title}</h1>", _overview(evaluation)]
+    if isinstance(run, Run):
+        parts.append(_training(run, pictures))
     if baselines:
         rows = [(b.algorithm, b.pixels, f"by {b.by}", b.train, b.test, f"{b.accuracy:.2%}") for b in baselines]
         head = ("algorithm", "pixels", "split", "trained on", "read", "accuracy")
@@ -98,6 +101,7 @@ def _overview(evaluation: Evaluation) -> str:
             f"{s.name}{'' if s.part == 'all' else f', {s.part} writers'}",
             f"{s.samples:,}",
             f"{s.accuracy:.2%}",
+            "" if s.merged is None else f"{s.merged:.2%}",
             f"{s.interval[0]:.2%} – {s.interval[1]:.2%}",
             f"{s.top5:.2%}",
             f"{s.calibration.error:.2%}",
@@ -105,7 +109,16 @@ def _overview(evaluation: Evaluation) -> str:
         )
         for s in evaluation.sets
     ]
-    head = ("set", "samples", "accuracy", "95 % interval", "among top five", "calibration error", "rejected")
+    head = (
+        "set",
+        "samples",
+        "accuracy",
+        "へ and ヘ as one",
+        "95 % interval",
+        "among top five",
+        "calibration error",
+        "rejected",
+    )
     return (
         _table(head, rows)
         + f"<p>An answer of less than {evaluation.threshold:.1%} confidence is rejected as no character:"
@@ -139,11 +152,13 @@ def _set(k: int, result: SetResult, pictures: dict[str, bytes]) -> str:
         f"<p>Of the mistakes, {result.voicing_mistakes} differ in voicing alone (は/ば/ぱ) and"
         f" {result.size_mistakes} in size alone (つ/っ).</p>"
     )
+    sizes = [(f"{z.small}/{z.large}", z.samples, z.small_as_large, z.large_as_small) for z in result.sizes]
     rows = [(f"{c.truth} → {c.answer}", c.count, "" if c.kind == "other" else c.kind) for c in result.confusions]
     return (
         f"<h2>{html.escape(result.name)}</h2>"
         + writers
         + kinds
+        + (_table(("small/large", "samples", "small as large", "large as small"), sizes) if sizes else "")
         + _image(pictures, f"mistakes_{k}", "The most confident mistakes: truth in black, answer in red.")
         + (_table(("read as", "times", "kind"), rows) if rows else "<p>No mistakes.</p>")
         + _image(pictures, f"characters_{k}", "Share of each character's samples that were misread.")

@@ -62,7 +62,10 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["baseline", "{tmp}/empty"], "dataset.json"),
         (["export", "{tmp}/nowhere", "{tmp}/out"], "no run here"),
         (["verify", "{tmp}/nowhere"], "no package here"),
-        (["recognize", "{tmp}/empty", "{tmp}/a.png"], "kana.onnx: cannot read the file; found No such file"),
+        (
+            ["recognize", "{tmp}/a.png", "--package", "{tmp}/empty"],
+            "kana.onnx: cannot read the file",
+        ),
         (["synth", "{tmp}/out", "--files", "40"], "1 to 32"),
         (["synth", "{tmp}/empty"], "exists already"),
         (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
@@ -116,14 +119,14 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     pixels = np.load(folder / "dataset" / "images.npy", mmap_mode="r")[0]
     Image.fromarray(255 - pixels).save(picture)
     Image.new("L", (60, 40), 255).save(blank)
-    assert main(["recognize", str(package), str(picture), str(blank), "--json"]) == 0
+    assert main(["recognize", str(picture), str(blank), "--package", str(package), "--json"]) == 0
     answers = json.loads(capsys.readouterr().out)
     assert all(a["label"] in labels for a in answers[0]["answers"])
     assert sum(a["probability"] for a in answers[0]["answers"]) <= 1.001
     assert answers[1]["answers"][0]["label"] == "no character"
 
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    assert main(["recognize", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
+    assert main(["recognize", "--package", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
     told = capsys.readouterr()
     assert "1 pictures" in told.out
     assert "bad.png: cannot read the picture" in told.err

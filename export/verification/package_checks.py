@@ -21,7 +21,7 @@ from export.coreml import program
 from export.errors import ExportError
 from export.evaluator import evaluate
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, LICENSE, labels_text, metadata
+from export.metadata import AUTHOR, DESCRIPTION, labels_text, license_text, metadata
 from export.mlpackage import Package, read_package
 from export.names import COREML, FILES, LABELS, ONNX, REFERENCE, VERIFICATION
 from export.reference import Reference, read_reference
@@ -164,7 +164,8 @@ def _metadata(package: Package, reference: Reference) -> Iterator[Check]:
         "description": described.metadata.shortDescription,
         **{f.name: f.shortDescription for f in (*described.input, *described.output)},
     }
-    expected: dict[str, Any] = {"author": AUTHOR, "license": LICENSE, "description": DESCRIPTION["model"]}
+    terms = license_text(reference.graph)
+    expected: dict[str, Any] = {"author": AUTHOR, "license": terms, "description": DESCRIPTION["model"]}
     expected |= {k: v.format(side=reference.graph.side) for k, v in DESCRIPTION.items() if k != "model"}
     wanted = metadata(reference.graph, reference.config)
     said |= {k: described.metadata.userDefined.get(k) for k in wanted}

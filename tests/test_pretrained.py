@@ -1,0 +1,85 @@
+"""The bundled package: sound, small, under its licence, and able to read synthetic writers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import export
+from export.names import CARD, COREML, ONNX, package_path
+from fastetl.charset import HIRAGANA_SMALL, KANA, char_to_jis, one_shape
+from fastetl.kernels.decode import decode
+from fastetl.synth import write_data_set
+from fastetl_cli.main import main
+
+PACKAGE = package_path()
+
+
+def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray], list[str]]:
+    """Pictures of 127 × 128 by synthetic writers of a seed of their own, and their labels."""
+    codes = {char_to_jis(c) or 0: c for c in characters}
+    pictures, labels = [], []
+    for writer in range(writers):
+        records = write_data_set(20_261_124, writer)
+        records = records[np.isin(records["code"], list(codes))]
+        packed = np.ascontiguousarray(records["image"]).reshape(-1)
+        levels = np.empty((len(records), 127, 128), np.uint8)
+        decode(packed, np.arange(len(records)) * 127 * 64, levels)
+        pictures += list(levels * np.uint8(17))
+        labels += [codes[int(code)] for code in records["code"]]
+    return pictures, labels
+
+
+def test_it_is_sound() -> None:
+    checks = export.verify(PACKAGE)
+    assert [c for c in checks if not c.passed] == []
+
+
+def test_it_is_small_and_says_under_which_licence() -> None:
+    assert (PACKAGE / ONNX).stat().st_size < 700_000
+    assert sum(p.stat().st_size for p in (PACKAGE / COREML).rglob("*") if p.is_file()) < 500_000
+    card = (PACKAGE / CARD).read_text(encoding="utf-8")
+    assert "license: cc-by-sa-3.0" in card
+    assert "Ulrich" in card
+    assert "/home/" not in card
+
+
+def test_it_reads_synthetic_writers() -> None:
+    pictures, labels = _written(4, HIRAGANA_SMALL.characters)
+    recognizer = export.open_recognizer()
+    assert recognizer.labels == (*KANA.characters, "no character")
+    told = [five[0].label for five in recognizer.read(pictures)]
+    shape = [one_shape(a) == one_shape(b) for a, b in zip(told, labels, strict=True)]
+    assert np.mean(shape) > 0.85
+
+
+def test_a_charset_leaves_only_its_characters_to_compete() -> None:
+    pictures, labels = _written(1, HIRAGANA_SMALL.characters)
+    every, some = export.open_recognizer(), export.open_recognizer(charset="hiragana-small")
+    assert some.labels == (*HIRAGANA_SMALL.characters, "no character")
+    stacked = every._stacked(pictures)
+    wide, narrow = every.probabilities(stacked), some.probabilities(stacked)
+    columns = [every.labels.index(label) for label in some.labels]
+    np.testing.assert_allclose(narrow, wide[:, columns] / wide[:, columns].sum(1, keepdims=True), atol=1e-5)
+    right = [five[0].label == label for five, label in zip(some.read(pictures), labels, strict=True)]
+    assert np.mean(right) > 0.85
+    with pytest.raises(ValueError, match="does not know these characters"):
+        every.restricted("digits")
+
+
+def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (picture, *_), (label, *_) = _written(1, ("あ",))
+    Image.fromarray(255 - picture).save(tmp_path / "a.png")
+    assert main(["recognize", str(tmp_path / "a.png"), "--charset", "hiragana", "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert answer["answers"][0]["label"] == label
+    (tmp_path / "few.txt").write_text("めぬ", encoding="utf-8")
+    assert main(["recognize", str(tmp_path / "a.png"), "--charset", str(tmp_path / "few.txt"), "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert {a["label"] for a in answer["answers"]} == {"め", "ぬ", "no character"}
+    assert main(["recognize", str(tmp_path / "a.png"), "--charset", "digits"]) == 2
+    assert "does not know these characters" in capsys.readouterr().err
