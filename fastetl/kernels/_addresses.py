@@ -9,38 +9,36 @@ from numpy.typing import NDArray
 
 __all__ = ["addresses", "check"]
 
-Span = tuple[int, int]
 
-
-def check(raw: NDArray[np.uint8], starts: NDArray[np.int64], length: int, out: NDArray[Any]) -> Span:
-    """The first and the last start, for `addresses`.
+def check(raw: NDArray[np.uint8], starts: NDArray[np.int64], length: int, out: NDArray[Any]) -> int:
+    """The last start, for `addresses`.
 
     Raises ValueError where a kernel, which checks nothing, would read or write outside its arrays.
     """
     if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
         raise ValueError("raw and out must be contiguous, and out as long as starts")
     if not len(starts):
-        return 0, 0
+        return 0
     first, last = int(starts.min()), int(starts.max())
     if first < 0 or last + length > raw.size:
         raise ValueError("a picture lies outside raw")
-    return first, last
+    return last
 
 
 def addresses(
-    raw: NDArray[np.uint8], starts: NDArray[np.int64], span: Span, length: int, before: int, behind: int
+    raw: NDArray[np.uint8], starts: NDArray[np.int64], last: int, length: int, behind: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
-    """Addresses, int64 (N,), around which `before` + length + `behind` bytes may be read.
+    """Addresses, int64 (N,), from which `length` + `behind` bytes may be read.
 
-    raw: uint8 (bytes,); starts: int64 (N,); span: of `check`. Pictures too near an end of `raw` are copied into the
+    raw: uint8 (bytes,); starts: int64 (N,); last: of `check`. Pictures too near the end of `raw` are copied into the
     second array, which must be kept alive as long as the addresses are used.
     """
     found = starts + raw.ctypes.data
-    if span[0] >= before and span[1] + length + behind <= raw.size:
+    if last + length + behind <= raw.size:
         return found, None
-    near = np.flatnonzero((starts < before) | (starts > raw.size - length - behind))
-    padded = np.zeros((len(near), before + length + behind), np.uint8)
+    near = np.flatnonzero(starts > raw.size - length - behind)
+    padded = np.zeros((len(near), length + behind), np.uint8)
     for row, n in zip(padded, near.tolist(), strict=True):
-        row[before : before + length] = raw[starts[n] : starts[n] + length]
-    found[near] = padded.ctypes.data + before + np.arange(len(near)) * padded.shape[1]
+        row[:length] = raw[starts[n] : starts[n] + length]
+    found[near] = padded.ctypes.data + np.arange(len(near)) * padded.shape[1]
     return found, padded

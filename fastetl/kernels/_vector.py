@@ -127,10 +127,6 @@ class Code:
         """A 64-bit integer as an address."""
         return self.b.inttoptr(address, POINTER)
 
-    def replace(self, vector: Value, scalar: Value, lane: int) -> Value:
-        """`vector` with one lane changed."""
-        return self.b.insert_element(vector, scalar, ir.Constant(I32, lane))
-
     def at(self, pointer: Value, offset: Value | int) -> Value:
         """The address `offset` bytes after `pointer`."""
         offset = ir.Constant(I64, offset) if isinstance(offset, int) else offset
@@ -194,33 +190,32 @@ class Code:
             parts.append(self.call(name, result, self.shuffle(x, x, order), self.shuffle(y, y, order)))
         return self.shuffle(parts[0], parts[1], list(range(2 * result.count)))
 
-    def dot4(self, total: Value, x: Value, weights: Value, small: bool = False) -> Value:
-        """total + the sums of four neighbouring products. total: 16 × i32; x, weights: 64 bytes.
+    def dot4(self, total: Value, x: Value, y: Value) -> Value:
+        """total + the sums of four neighbouring products. total: 16 × i32; x: 64 bytes, 0–255; y: 64 bytes, 0–127.
 
-        x is read as unsigned; weights are 0–127. `small`: two neighbouring products stay below 32,768, so that
-        AVX2's saturating product may be used; otherwise they must stay below 65,536.
+        Two neighbouring products stay below 32,768.
         """
         if self.form == "vnni":
-            x, weights = self.cast(x, I32), self.cast(weights, I32)
-            return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, weights)
-        if self.form == "avx2" and small:
-            pairs = self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, weights)
+            x, y = self.cast(x, I32), self.cast(y, I32)
+            return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, y)
+        if self.form == "avx2":
+            pairs = self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
             return self.dot2(total, pairs, self.splat(I16, 32, 1))
-        x, weights = self.cast(x, I16), self.cast(weights, I16)
-        low = self.b.mul(self.mask(x, 255), self.mask(weights, 255))
-        pairs = self.cast(self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(weights, -8))), I32)
+        x, y = self.cast(x, I16), self.cast(y, I16)
+        low = self.b.mul(self.mask(x, 255), self.mask(y, 255))
+        pairs = self.cast(self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(y, -8))), I32)
         return self.b.add(total, self.b.add(self.mask(pairs, 0xFFFF), self.shift(pairs, -16)))
 
-    def dot2(self, total: Value, x: Value, weights: Value) -> Value:
-        """total + the sums of two neighbouring products. total: 16 × i32; x, weights: 32 × i16, 0–32,767."""
+    def dot2(self, total: Value, x: Value, y: Value) -> Value:
+        """total + the sums of two neighbouring products. total: 16 × i32; x, y: 32 × i16, 0–32,767."""
         if self.form == "vnni":
-            x, weights = self.cast(x, I32), self.cast(weights, I32)
-            return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, weights)
+            x, y = self.cast(x, I32), self.cast(y, I32)
+            return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, y)
         if self.form == "avx2":
-            return self.b.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, weights))
-        x, weights = self.cast(x, I32), self.cast(weights, I32)
-        low = self.b.mul(self.mask(x, 0xFFFF), self.mask(weights, 0xFFFF))
-        return self.b.add(total, self.b.add(low, self.b.mul(self.shift(x, -16), self.shift(weights, -16))))
+            return self.b.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, y))
+        x, y = self.cast(x, I32), self.cast(y, I32)
+        low = self.b.mul(self.mask(x, 0xFFFF), self.mask(y, 0xFFFF))
+        return self.b.add(total, self.b.add(low, self.b.mul(self.shift(x, -16), self.shift(y, -16))))
 
     @contextmanager
     def loop(self, count: Value | int, *carried: Value) -> Iterator[Loop]:

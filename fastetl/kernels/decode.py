@@ -36,7 +36,7 @@ def decode(
     """
     pixels = out[0].size if len(out) else 0
     length = packed_bytes(pixels, bits)
-    span = check(raw, starts, length, out)
+    last = check(raw, starts, length, out)
     if not len(starts):
         return
     from fastetl.kernels.decode_vector import decode_kernel, fits
@@ -47,7 +47,7 @@ def decode(
 
         decode_plain(raw, starts, bits, _values(bits, scale), out.reshape(len(out), pixels))
         return
-    found, _padded = addresses(raw, starts, span, length, 0, _BEHIND)
+    found, _padded = addresses(raw, starts, last, length, _BEHIND)
     target = out.ctypes.data
     streaming = out.nbytes >= STREAM_FROM and target % 64 == 0 and pixels % PIXELS[bits] == 0
     decode_kernel(pixels, bits, scale, streaming, form)(found.ctypes.data, len(found), target)

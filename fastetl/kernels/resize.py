@@ -34,7 +34,7 @@ def resize_records(
     Raises ValueError if a picture lies outside `raw`, an array is not contiguous, or `bits` is another number.
     """
     length, size = packed_bytes(height * width, bits), out.shape[1]
-    span = check(raw, starts, length, out)
+    last = check(raw, starts, length, out)
     if not len(starts):
         return
     from fastetl.kernels.resize_vector import BEHIND, Geometry, fits, resize_kernel, tables
@@ -46,7 +46,7 @@ def resize_records(
 
         resize_plain(raw, starts, bits, *taps(height, size), *taps(width, out.shape[2]), width, out)
         return
-    found, _padded = addresses(raw, starts, span, length, 0, geometry.row_bytes + BEHIND)
+    found, _padded = addresses(raw, starts, last, length, geometry.row_bytes + BEHIND)
     rows = tables(geometry)
     scratch = np.empty(geometry.scratch, np.uint8)
     arrays = (rows.offsets, rows.weights, rows.factors, scratch, out)
