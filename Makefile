@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup quickstart test lint types bench peers crosscheck cli-docs ios-test ios-model ios-resources lock clean
+.PHONY: setup quickstart test lint types bench peers crosscheck cli-docs pretrained ios-test ios-model ios-resources lock clean
 
 setup: .venv/.done
 
@@ -21,6 +21,10 @@ test: setup lint types
 # docs/cli.md, after a change of options; a test compares.
 cli-docs: setup
 	$(BIN)/python -m benches.cli_pages
+
+# The bundled network, its package and its page, from fixed seeds: about 40 minutes. Sets to measure with: SETS="a.npz b.npz"
+pretrained: setup
+	$(BIN)/python -m benches.pretrained --folder data/pretrained --sets $(SETS)
 
 lint: setup
 	$(BIN)/ruff check

@@ -7,14 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tyro
 from PIL import Image
 
 import export
+from benches import pretrained
 from export.names import CARD, COREML, ONNX, package_path
 from fastetl.charset import HIRAGANA_SMALL, KANA, char_to_jis, one_shape
 from fastetl.kernels.decode import decode
 from fastetl.synth import write_data_set
+from fastetl_cli.build import Build
+from fastetl_cli.export import Export
 from fastetl_cli.main import main
+from fastetl_cli.synth import Synth
+from fastetl_cli.train import Train
 
 PACKAGE = package_path()
 
@@ -83,3 +89,12 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     assert {a["label"] for a in answer["answers"]} == {"め", "ぬ", "no character"}
     assert main(["recognize", str(tmp_path / "a.png"), "--charset", "digits"]) == 2
     assert "does not know these characters" in capsys.readouterr().err
+
+
+def test_the_commands_on_its_page_are_what_makes_it() -> None:
+    made: list[object] = []
+    for text, kind in zip(pretrained.COMMANDS, (Synth, Build, Train, Export), strict=True):
+        words = text.split()
+        config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+        made.append(tyro.cli(kind, args=words[2:], config=config).config)
+    assert made == [pretrained.SYNTH, pretrained.BUILD, pretrained.TRAIN, pretrained.EXPORT]
