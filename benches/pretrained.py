@@ -182,7 +182,8 @@ Small and large kana of the first set: samples of both, and how many were taken 
 
 Network `{network}`; Core ML package {coreml} KB (float16, from iOS 15), ONNX {onnx} KB (int8 weights). {samples:,}
 pictures; {writers} training writers, {valid} more for validation and {test} for the test; dataset {fingerprint};
-seed {seed}. Training took {minutes} minutes with other work on the same core (AMD EPYC, Zen 4, two virtual processors of one core).
+seed {seed}. Training took {minutes} minutes with other work on the same core (AMD EPYC, Zen 4, two virtual processors
+of one core).
 Versions: {versions}. Digest of the weights: {best}.
 """
 
