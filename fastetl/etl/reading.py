@@ -82,13 +82,13 @@ def read_records(
         raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
 
 
-def read_headers(file: EtlFile, most: int | None = None) -> NDArray[Any]:
-    """What stands before the picture in each record, structured (count,), or in the first `most` records.
+def read_headers(file: EtlFile, most: int | None = None, begin: int = 0) -> NDArray[Any]:
+    """What stands before the picture in each record, structured (count,), or in at most `most` from record `begin` on.
 
     Raises FastetlError if the file cannot be read or ends too early.
     """
     layout = file.layout
-    count = file.count if most is None else min(most, file.count)
+    count = file.count - begin if most is None else min(most, file.count - begin)
     headers = np.empty(count, layout.header)
     size, step, view = layout.image_offset, layout.record_bytes, headers.view(np.uint8).data
     if step < _SHORT and count == file.count:
@@ -103,7 +103,7 @@ def read_headers(file: EtlFile, most: int | None = None) -> NDArray[Any]:
         with open_regular(file.path) as opened:
             source = opened.fileno()
             for k in range(count):
-                _fill(source, view[k * size : (k + 1) * size], k * step, file)
+                _fill(source, view[k * size : (k + 1) * size], (begin + k) * step, file)
     except OSError as error:
         raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
     return headers

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.charset import Charset, named_or_file
+from fastetl.etl.codes import table
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import number_groups
@@ -67,6 +68,9 @@ class Plan:
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     """The codes of one data set, uint16, if the first file begins with one and all files can be made of such.
 
+    The last data set of all must agree: a damaged code in the first one would otherwise make a whole character
+    unwanted, without a word. A code without a character is no order either.
+
     files: of one set; only ETL8G's and ETL9G's are sequences of data sets and nothing else.
     """
     layout = files[0].layout
@@ -76,6 +80,9 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
     if len(order) < _SHORTEST or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
+        return None
+    last = read_headers(files[-1], begin=files[-1].count - len(order))["code"]
+    if (last != order).any() or not (table(layout.codes)[order] > 0).all():
         return None
     return order
 
