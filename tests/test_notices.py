@@ -77,13 +77,31 @@ def test_a_file_of_another_order_is_told(etl_file: Write, tmp_path: Path) -> Non
     order = np.arange(270)
     order[[3, 4, 138, 139]] = 4, 3, 139, 138
     etl_file("ETL8G_01", make_records(2))
-    etl_file("ETL8G_02", make_records(2))
-    folder = etl_file("ETL8G_03", records[order]).parent
+    etl_file("ETL8G_03", make_records(2))
+    folder = etl_file("ETL8G_02", records[order]).parent
     text = told(build(folder, tmp_path / "out", SMALL).noticed)
-    assert "ETL8G_03, record 3: a record does not follow the order of the first data set" in text
+    assert "ETL8G_02, record 3: a record does not follow the order of the first data set" in text
     assert "Read every header of every file instead" in text
-    assert "ETL8G_03, record 3: another order than in the other files" in text
-    assert [bool(report.odd) for report in inspect(folder)] == [False, False, True]
+    assert "ETL8G_02, record 3: another order than in the other files" in text
+    assert [bool(report.odd) for report in inspect(folder)] == [False, True, False]
+    (folder / "ETL8G_02").rename(folder / "ETL8G_04")  # the last file
+    assert "ETL8G_04, record 3: another order" in told(build(folder, tmp_path / "last", SMALL).noticed)
+
+
+def test_a_damaged_first_data_set_makes_no_character_unwanted(etl_file: Write, tmp_path: Path) -> None:
+    """The order is learnt from it: a character that it lacks was left out of the others, too."""
+    records = make_records(3)
+    records["code"][70] = 0x2622  # a kanji becomes Β, which the charset does not want
+    result = build(etl_file(records=records), tmp_path / "out", BuildConfig("kanji", size=8))
+    assert result.images == 3 * 60 - 1
+    assert "record 70: records out of order: 1" in told(result.noticed)
+
+
+def test_a_file_with_the_name_of_another_set_is_told(etl_file: Write, tmp_path: Path) -> None:
+    source = etl_file("ETL4C")
+    text = "ETL4C: the name is that of another set; expected ETL8G; found ETL4"
+    assert text in told(build(source, tmp_path / "out", SMALL).noticed)
+    assert text in told(inspect(source)[0].odd)
 
 
 def test_lost_and_added_records_and_short_sets_are_told(etl_file: Write, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def resized(plain: Plain, records: Bytes, size: int) -> Bytes:
     def weights(n: int) -> NDArray[np.float64]:
         source, target = np.arange(n), np.arange(size)[:, None]
         reach = 2 * max(n, size)
-        return np.maximum(0.0, reach - np.abs((2 * source + 1) * size - (2 * target + 1) * n))
+        return np.asarray(np.maximum(0.0, reach - np.abs((2 * source + 1) * size - (2 * target + 1) * n)))
 
     rows, columns = weights(plain.height), weights(plain.width)
     sums = rows @ levels_of(plain, records) @ columns.T
@@ -113,7 +113,7 @@ def jis_codes(name: str, records: Bytes) -> NDArray[np.int64]:
         codes = _wide(records, 2)
         return np.where(_is_character()[codes], codes, 0)
     if name == "ETL2":
-        return _by_code("ETL2")[(records[:, 21].astype(np.int64) & 0xFF) >> 2 << 6 | _low(records)]
+        return np.asarray(_by_code("ETL2")[records[:, 21].astype(np.int64) >> 2 << 6 | _low(records)])
     if name == "ETL6":
         return _etl6(records)
     kana = ("ETL4", "ETL7") if name in ("ETL4", "ETL7") else ("ETL1", "ETL3", "ETL5")
@@ -132,5 +132,5 @@ def groups_of(name: str, records: Bytes) -> NDArray[np.int64] | None:
         word = np.zeros(len(records), np.int64)
         for k in range(4, 9):
             word = word << 8 | records[:, k]
-        return np.minimum(word & (1 << 36) - 1, 999_999)
+        return np.asarray(np.minimum(word & (1 << 36) - 1, 999_999))
     return None

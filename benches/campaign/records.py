@@ -95,7 +95,7 @@ def _judge_build(
 ) -> str | None:
     data = open_dataset(out)
     if set(data.records["set"].tolist()) != {case.layout.name}:
-        return "taken for another set"
+        return None if any("the name is" in n.what for n in result.noticed) else "taken for another set"
     wanted = np.isin(case.codes, data.charset.codes) & (case.codes > 0)
     wanted[: PLAIN[case.layout.name].empty] = False
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
@@ -112,7 +112,7 @@ def _judge_build(
 def _judge_inspect(case: _Case, reports: Sequence[FileReport]) -> str | None:
     report = reports[0]
     if report.set != case.layout.name:
-        return "taken for another set"
+        return None if any("the name is" in notice.what for notice in report.odd) else "taken for another set"
     if report.records != len(case.codes) or report.bytes != len(case.damage.data):
         return "another number of records or bytes"
     text = " ".join(notice.what for notice in report.odd)

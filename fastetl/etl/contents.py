@@ -83,8 +83,9 @@ def _trailing_models(codes: NDArray[np.uint16]) -> NDArray[np.bool_]:
     models = np.zeros(len(codes), bool)
     falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
     if len(falls):
-        rest = codes[falls[-1] :]
-        models[falls[-1] :] = len(rest) > 1 and bool((rest[1:] > rest[:-1]).all())
+        before, rest = codes[: falls[-1]], codes[falls[-1] :]
+        # Every character: two records that happen to rise, at the end of a damaged file, are no models.
+        models[falls[-1] :] = bool((rest[1:] > rest[:-1]).all() and np.isin(before, rest).all())
     return models
 
 

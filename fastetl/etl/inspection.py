@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.fingerprints import KNOWN, SUMS, Sums, new_fingerprint
-from fastetl.etl.notices import Notice, listed
+from fastetl.etl.notices import Notice, listed, misnamed
 from fastetl.etl.reading import new_buffer, read_blocks
 
 __all__ = ["FileReport", "inspect"]
@@ -141,5 +141,5 @@ def _report(read: _Read, found: Contents) -> FileReport:
         models=models,
         fingerprint=read.fingerprint,
         genuine=read.genuine,
-        odd=(*_unsound(file, read), *found.noticed),
+        odd=(*misnamed(file), *_unsound(file, read), *found.noticed),
     )

@@ -15,8 +15,9 @@ from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import Alignment
+from fastetl.etl.recognition import named
 
-__all__ = ["Notice", "doubled_records", "notices_of_classes", "notices_of_order", "shown", "unknown_codes"]
+__all__ = ["Notice", "doubled_records", "misnamed", "notices_of_classes", "notices_of_order", "shown", "unknown_codes"]
 
 _LISTED = 5  # records named in one notice
 
@@ -73,6 +74,15 @@ def unknown_codes(file: EtlFile, codes: NDArray[np.uint16]) -> list[Notice]:
             what, str(file.path), int(records[0]) + file.first, "a code of JIS X 0208", found, "left out of a dataset"
         )
     ]
+
+
+def misnamed(file: EtlFile) -> list[Notice]:
+    """A file that has the name of another set than its records are of."""
+    said = named(file.path.name) or named(file.path.stem)
+    if said is None or said is file.layout:
+        return []
+    done = "taken by its records; rename it, or look whether it is damaged"
+    return [Notice("the name is that of another set", str(file.path), None, file.layout.name, said.name, done)]
 
 
 def doubled_records(file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np.int32]) -> list[Notice]:
@@ -213,9 +223,24 @@ def notices_of_classes(
         at = int(strange[0])
         what, expected = f"unknown codes: {listed(strange)}", f"a code of {layout.name}"
         found.append(Notice(what, path, at, expected, f"0x{int(raw[at]):02X}", "left out of a dataset"))
+    if layout.group == "place":
+        found += _runs(file, raw, sample)
     if layout.group in ("style", "person"):
         return found
     return found + _each_once(file, raw, groups, sample & right)
+
+
+def _runs(file: EtlFile, raw: NDArray[np.uint16], sample: NDArray[np.bool_]) -> list[Notice]:
+    """Whether each class is in one piece, where the place in its class tells the group of a record."""
+    index = np.flatnonzero(sample)
+    begins = index[np.append(True, np.diff(raw[index].astype(np.int64)) != 0)] if len(index) else index
+    again = np.setdiff1d(np.arange(len(begins)), np.unique(raw[begins], return_index=True)[1])
+    if not len(again):
+        return []
+    at = int(begins[again[0]])
+    found, done = f"{shown(int(raw[at]))} again", "taken by their codes, with the group of their place in the class"
+    what = f"records out of order: {listed(begins[again])}"
+    return [Notice(what, str(file.path), at, "each class in one piece", found, done)]
 
 
 def _each_once(

@@ -20,7 +20,7 @@ from fastetl.etl.codes import table
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import number_groups
-from fastetl.etl.notices import Notice
+from fastetl.etl.notices import Notice, misnamed
 from fastetl.etl.reading import read_headers
 
 __all__ = ["Plan", "Selection", "learn_order", "select"]
@@ -152,4 +152,5 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     noticed = [notice for found in contents if found for one in found for notice in one.noticed]
     whole = tuple(part for group in parts for part in group or [] if len(part.index))
     without = sum(int(((one.codes == 0) & (one.groups >= 0)).sum()) for found in contents if found for one in found)
-    return Plan(charset, whole, tuple(sorted(seen)), (*noticed, *_same_writing(files)), without)
+    noticed = [*(notice for file in files for notice in misnamed(file)), *noticed, *_same_writing(files)]
+    return Plan(charset, whole, tuple(sorted(seen)), tuple(noticed), without)

@@ -1,0 +1,49 @@
+"""The campaign of `make campaign`, a small part of each of its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benches.campaign import records
+from benches.campaign.plain import PLAIN, jis_codes, resized
+from benches.campaign.records import damaged_files
+from benches.campaign.sound import NAMES, sound_records
+from benches.campaign.tally import Tally
+from fastetl.dataset import open_dataset
+from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.layouts import LAYOUTS, Layout
+
+
+def sound(tallies: list[Tally]) -> None:
+    """Fail with what was found."""
+    assert all(tally.tried >= tally.target for tally in tallies)
+    assert [example for tally in tallies for example in tally.examples] == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_path: Path) -> None:
+    raw, path = sound_records(layout, 3), tmp_path / NAMES[layout.name]
+    path.write_bytes(raw.tobytes())
+    assert build(path, tmp_path / "out", BuildConfig("all", size=16)).noticed == ()
+    data = open_dataset(tmp_path / "out")
+    record = data.records["record"].astype(np.int64)
+    assert len(data) == len(raw) - PLAIN[layout.name].empty
+    assert (resized(PLAIN[layout.name], raw[record], 16) == data.images).all()
+    assert (jis_codes(layout.name, raw[record]) == data.records["code"]).all()
+
+
+def test_damaged_files_of_every_set(tmp_path: Path) -> None:
+    sound(damaged_files(tmp_path, 60, seed=5))
+
+
+def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With other pixels, a lost sample or a silent report it must not be content."""
+    true = resized
+    monkeypatch.setattr(records, "resized", lambda *arguments: true(*arguments) ^ 1)
+    built, _, looked = damaged_files(tmp_path, 15, seed=5, sets=["ETL8G"])
+    assert built.count("wrong") > 3
+    assert "other pixels" in built.examples[0]
+    assert looked.sound
