@@ -21,12 +21,15 @@ from fastetl.errors import FastetlError
 from fastetl.untrusted import read_bytes
 
 __all__ = [
+    "CAPITALS",
     "DIGITS",
     "ETL9",
     "HIRAGANA",
+    "HIRAGANA46",
     "HIRAGANA_SMALL",
     "KANA",
     "KATAKANA",
+    "KATAKANA46",
     "LARGE_FORM",
     "LATIN",
     "NAMES",
@@ -155,13 +158,22 @@ KATAKANA = Charset("katakana", _row(0x2521, 0x2576, _SMALL_KATAKANA + _RARE))
 """The 71 katakana that answer to `HIRAGANA`."""
 KANA = Charset("kana", (*_row(0x2421, 0x2473, "ゎゐゑ"), *_row(0x2521, 0x2576, "ヮヰヱヵヶ"), "ー"))
 """What kana words are written with today: hiragana and katakana with their small ones, ヴ and ー, 162 in all."""
+_MARKED = "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽ"
+HIRAGANA46 = Charset("hiragana46", tuple(c for c in HIRAGANA.characters if c not in _MARKED))
+"""The 46 plain hiragana, あ to ん: what ETL4 and ETL7 hold of `HIRAGANA`."""
+KATAKANA46 = Charset("katakana46", tuple(chr(ord(c) + 0x60) for c in HIRAGANA46.characters))
+"""The 46 plain katakana, ア to ン: what ETL1, ETL5 and ETL6 hold of `KATAKANA`."""
 DIGITS = Charset("digits", _row(0x2330, 0x2339))
 LATIN = Charset("latin", _row(0x2341, 0x237A))
 """Capital and small letters, 52."""
+CAPITALS = Charset("capitals", _row(0x2341, 0x235A))
+"""Capital letters, 26: no set of the database has small ones."""
 ETL9 = Charset("etl9", (*HIRAGANA.characters, *_row(0x3021, 0x4F53)))
 """What ETL9 holds: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
 
-_NAMED = {c.name: c for c in (HIRAGANA, HIRAGANA_SMALL, KATAKANA, KANA, DIGITS, LATIN, ETL9)}
+_NAMED = {
+    c.name: c for c in (HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KANA, DIGITS, CAPITALS, LATIN, ETL9)
+}
 _FOUND = ("kanji", "all")
 NAMES = (*_NAMED, *_FOUND)
 

@@ -24,7 +24,7 @@ __all__ = [
     "Out",
     "Paths",
     "RunPath",
-    "Source",
+    "SourcesAndOut",
     "bar",
     "clean",
     "command_line",
@@ -34,7 +34,7 @@ __all__ = [
     "show_table",
 ]
 
-Source = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
+SourcesAndOut = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SRC [SRC …] OUT")]
 Out = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
 DatasetPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
 RunPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

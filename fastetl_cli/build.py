@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
-from fastetl_cli.base import Command, Out, Source, bar, command_line, note, say, show_json
+from fastetl_cli.base import Command, SourcesAndOut, bar, command_line, note, say, show_json
 
 _TOLD = 20
 
@@ -14,19 +15,21 @@ _TOLD = 20
 class Build(Command):
     """Records → dataset: select characters by JIS code, decode and resize in one pass."""
 
-    src: Source
-    """A file or folder of ETL8G or ETL9G."""
-    out: Out
-    """The dataset directory (or .npz file) to write."""
+    paths: SourcesAndOut
+    """Files of the ETL Character Database, or folders of them (several sets make one dataset), and last the dataset
+    directory (or .npz file) to write."""
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
 
     def run(self) -> int:
         """Write the dataset and say what went in."""
+        *sources, out = self.paths or (None,)
+        if out is None or not sources:
+            raise FastetlError("build: no output given", do="name files or folders of ETL, and last the output")
         with bar("build") as progress:
             result = build(
-                [self.src], self.out, self.config, overwrite=self.overwrite, progress=progress, command=command_line()
+                sources, out, self.config, overwrite=self.overwrite, progress=progress, command=command_line()
             )
         if self.json:
             show_json(result)
@@ -39,6 +42,8 @@ class Build(Command):
             note(f"No sample of: {result.missing}")
         if result.unknown_codes:
             note(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
+        if result.without:
+            note(f"Left out: {result.without:,} records without a character, such as ETL2's ▲ and ETL6's unknown signs")
         for notice in result.noticed[:_TOLD]:
             note(f"Noticed: {notice}")
         if len(result.noticed) > _TOLD:

@@ -42,12 +42,12 @@ class BuildConfig:
     """What to take from the files, and how."""
 
     charset: str = "hiragana"
-    """hiragana (71), hiragana-small (75), katakana (71), kana (162), digits, latin, etl9 (3,036), kanji or all (what
-    the files hold), or a text file of characters."""
+    """hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162), digits, capitals (26),
+    latin (52), etl9 (3,036), kanji or all (what the files hold), or a text file of characters."""
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
-    """Take the model-pattern file (printed-style samples, not a writer) too."""
+    """Take model patterns (printed-style samples of ETL8G, ETL8B2 and ETL9B, not a writer's) too."""
     format: Format = "dataset"
     """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
     classes × groups × 127 × 128)."""

@@ -103,6 +103,7 @@ def _of_data_sets(files: list[EtlFile], raw: list[NDArray[np.uint16]]) -> list[C
         sets = int(data_set.max()) + 1 if len(data_set) else 0
         if file.layout.kind == "B" and _last_set_is_model(file, sets):
             models[file.first :] = data_set == sets - 1
+            group[data_set == sets - 1] = file.layout.group_base + file.layout.data_sets_per_file * file.layout.files
         found.append(Contents(file, code, np.concatenate([none, group]), models, tuple(odd)))
     return found
 

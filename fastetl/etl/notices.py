@@ -217,7 +217,7 @@ def notices_of_classes(
     known[[entry.code for entry in classes(layout.name)]] = True
     right = known[raw]
     if layout.codes == "etl6":  # the codes of its symbols are not known
-        right = np.isin(headers["letters"], [entry.letters.rstrip().encode() for entry in classes(layout.name)])
+        right = np.isin(headers["letters"], [entry.letters.encode() for entry in classes(layout.name)])
     strange = np.flatnonzero(~right & (groups >= 0))
     if len(strange):
         at = int(strange[0])

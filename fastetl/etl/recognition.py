@@ -94,7 +94,7 @@ def _share(layout: Layout, sample: NDArray[Any], codes: set[int], letters: set[b
     """The share of records whose class is one of those."""
     right = np.isin(layout.column(sample, "code"), list(codes))
     if layout.codes == "etl6":  # the codes of its symbols are not known
-        right = _one_of(layout.column(sample, "letters"), {name.rstrip(b" ") for name in letters} | letters)
+        right = _one_of(layout.column(sample, "letters"), letters)
     return float(right.mean())
 
 

@@ -1,0 +1,290 @@
+"""Genuine-shaped files of every set: its records in its order, with the traps that genuine files have.
+
+Scaled down by writers, not by classes. What genuine files have besides their order: records that are missing (ETL1),
+classes that come twice (イ, ウ and エ; ETL6's `+1`), samples without a character (ETL2's ▲), empty records and model
+patterns (ETL8B2, ETL9B), two samples of a class by one writer (ETL5, ETL7), sheet numbers that begin again in every
+file and serial numbers that do not agree (ETL9G).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.charset import char_to_jis
+from fastetl.etl.classes import EtlClass, classes, ebcdic, files_of_classes
+from fastetl.etl.data.orders import ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
+from fastetl.etl.layouts import BY_NAME, Layout
+
+__all__ = ["Draw", "Rows", "rows_of", "set_files"]
+
+Draw = Callable[[Layout, Sequence[EtlClass], int], NDArray[np.uint8]]
+"""(layout, classes, writer) → packed pictures, uint8 (classes, image bytes)."""
+
+MODEL = -1
+"""In the place of a writer: the model pattern's."""
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One file: for each record its class (index into the set's) and its writer, and the header's other fields.
+
+    dummy: whether an empty record comes first.
+    """
+
+    name: str
+    entry: NDArray[np.int64]
+    writer: NDArray[np.int64]
+    columns: Columns = field(default_factory=dict)
+    dummy: bool = False
+
+
+def _rows(name: str, pairs: Sequence[tuple[int, int]], dummy: bool = False, **columns: Any) -> Rows:
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return Rows(name, both[:, 0], both[:, 1], columns, dummy)
+
+
+def _etl1(writers: int) -> Iterator[Rows]:
+    # The last writer wrote no katakana, as 34 of the 1,445 did.
+    kana_writers = max(1, writers - 1)
+    missing = {(9, "ナ"): min(1, kana_writers - 1), (12, "リ"): kana_writers - 1} if writers > 1 else {}
+    begin = number = 0
+    for k, listed in enumerate(files_of_classes("ETL1"), 1):
+        pairs, counted = [], []
+        for c, entry in enumerate(listed):
+            number = 0 if c % 4 == 0 else number
+            for writer in range(kana_writers if k > 6 else writers):
+                if missing.get((k, entry.character or "")) == writer:
+                    continue
+                number += 1
+                pairs.append((begin + c, writer))
+                counted.append(number)
+        begin += len(listed)
+        sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
+        rows = _rows(f"ETL1C_{k:02d}", pairs, data_number=np.array(counted))
+        rows.columns["sheet"] = sheets[rows.writer]
+        yield rows
+
+
+def _etl2(writers: int) -> Iterator[Rows]:
+    """Printed: the "writers" are samples. Files 1 and 2 are of style A, 3 and 4 of C, 5 of B and D."""
+    entries, number = classes("ETL2"), 0
+    half = len(entries) // 2
+    last = len(entries)
+    plans = [[("A", 0, half)], [("A", half, last)], [("C", 0, half)], [("C", half, last)]]
+    plans.append([("B", 0, half // 4), ("D", 0, half // 4)])
+    for k, plan in enumerate(plans, 1):
+        pairs, styles, numbers = [], [], []
+        for style, first, after in plan:
+            for c in range(first, after):
+                for sample in range(writers):
+                    number += 1
+                    pairs.append((c, sample))
+                    styles.append(style)
+                    numbers.append(number)
+                number += 3 if entries[c].character is None else 0  # the numbers have gaps
+        faces = ["MINCHO" if style in "AC" else "GOTHIC" for style in styles]
+        kinds = [_contents(entries[c].character) for c, _ in pairs]
+        yield _rows(f"ETL2_{k}", pairs, style=styles, typeface=faces, contents=kinds, number=np.array(numbers))
+
+
+def _contents(character: str | None) -> str:
+    row = (char_to_jis(character or "▲") or 0) >> 8
+    if row == 0x23:
+        return "SUUJI" if (character or "").isdigit() else "EIJI"
+    return {0x24: "HRKANA", 0x25: "KTKANA"}.get(row, "KANJI" if row >= 0x30 else "KIGO")
+
+
+def _by_class(name: str, entries: range, sheets: Sequence[tuple[int, int]]) -> Rows:
+    """Every class, and in it every sheet: pairs of sheet number and writer."""
+    rows = _rows(name, [(c, writer) for c in entries for _, writer in sheets])
+    rows.columns["sheet"] = np.tile([sheet for sheet, _ in sheets], len(entries))
+    return rows
+
+
+def _etl3(writers: int) -> Iterator[Rows]:
+    half, every = -(-writers // 2), range(len(classes("ETL3")))
+    for k, (first, sheet) in enumerate(((0, 4001), (half, 4101)), 1):
+        sheets = [(sheet + w, first + w) for w in range(half if k == 1 else writers - half)]
+        rows = _by_class(f"ETL3C_{k}", every, sheets)
+        rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
+        if len(rows.entry):
+            yield rows
+
+
+def _etl4(writers: int) -> Iterator[Rows]:
+    count = len(classes("ETL4"))
+    rows = _rows("ETL4C", [(c, w) for w in range(writers) for c in range(count)])
+    rows.columns["sheet"] = 5001 + rows.writer
+    rows.columns["number"] = rows.columns["sheet"] * 100 + rows.entry
+    yield rows
+
+
+def _etl5(writers: int) -> Iterator[Rows]:
+    sheets = [(6001 + 2 * w + again, w) for w in range(writers) for again in range(2)]
+    yield _by_class("ETL5C", range(len(classes("ETL5"))), sheets)
+
+
+def _etl6(writers: int) -> Iterator[Rows]:
+    begin = 0
+    for k, listed in enumerate(files_of_classes("ETL6"), 1):
+        sheets = [(1 + w, w) for w in range(writers)]
+        yield _by_class(f"ETL6C_{k:02d}", range(begin, begin + len(listed)), sheets)
+        begin += len(listed)
+
+
+def _etl7(writers: int) -> Iterator[Rows]:
+    """Large and small writing by the same people, each class twice on a sheet."""
+    first = -(-4 * writers // 7)
+    for size in "LS":
+        for k, part in enumerate((range(first), range(first, writers)), 1):
+            count = len(classes("ETL7"))
+            rows = _rows(f"ETL7{size}C_{k}", [(c, w) for w in part for c in range(count) for _ in range(2)])
+            rows.columns["sheet"] = 1 + rows.writer
+            if len(rows.entry):
+                yield rows
+
+
+def _forms(sheets: Sequence[int], order: Sequence[str]) -> dict[str, int]:
+    """The sheet of a data set, from 1, on which each character stands."""
+    numbers = np.repeat(1 + np.arange(len(sheets)), sheets).tolist()
+    return dict(zip(order, numbers, strict=True))
+
+
+def _etl8b2(writers: int) -> Iterator[Rows]:
+    entries, begin = classes("ETL8B2"), 0
+    form = _forms(ETL8G_SHEETS, [e.character or "" for e in classes("ETL8G")])
+    forms = np.array([form[e.character or ""] for e in entries])
+    for k, listed in enumerate(files_of_classes("ETL8B2"), 1):
+        pairs = [(c, w) for c in range(begin, begin + len(listed)) for w in range(writers)]
+        if k == BY_NAME["ETL8B2"].model_file:
+            pairs += [(c, MODEL) for c in range(len(entries))]
+        begin += len(listed)
+        rows = _rows(f"ETL8B2C{k}", pairs, dummy=True)
+        rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + forms[rows.entry]
+        yield rows
+
+
+def _etl8g(writers: int) -> Iterator[Rows]:
+    count = len(classes("ETL8G"))
+    for first in range(0, writers, 5):
+        part = range(first, min(first + 5, writers))
+        yield _rows(f"ETL8G_{first // 5 + 1:02d}", [(c, w) for w in part for c in range(count)])
+
+
+def _etl9b(writers: int) -> Iterator[Rows]:
+    entries, each = classes("ETL9B"), BY_NAME["ETL9B"].data_sets_per_file
+    form = _forms(ETL9G_SHEETS, ETL9G_ORDER)
+    forms = np.array([form[e.character or ""] for e in entries])
+    for k in range(1, 6):
+        part = [*range(each * (k - 1), min(each * k, writers)), *([MODEL] if k == BY_NAME["ETL9B"].model_file else [])]
+        rows = _rows(f"ETL9B_{k}", [(c, w) for w in part for c in range(len(entries))], dummy=True)
+        rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
+        if part:
+            yield rows
+
+
+def _etl9g(writers: int) -> Iterator[Rows]:
+    count, forms = len(ETL9G_ORDER), np.repeat(1 + np.arange(len(ETL9G_SHEETS)), ETL9G_SHEETS)
+    for first in range(0, writers, 4):
+        part = range(first, min(first + 4, writers))
+        rows = _rows(f"ETL9G_{first // 4 + 1:02d}", [(c, w) for w in part for c in range(count)])
+        # The sheets begin again in every file; the serial numbers count a data set or a sheet.
+        rows.columns["sheet"] = 20 * (rows.writer - first) + forms[rows.entry]
+        in_sheet = rows.entry - np.concatenate([[0], np.cumsum(ETL9G_SHEETS)])[forms[rows.entry] - 1]
+        rows.columns["number"] = 1 + (rows.entry if first % 8 else in_sheet)
+        yield rows
+
+
+_MADE: Mapping[str, Callable[[int], Iterator[Rows]]] = {
+    "ETL1": _etl1,
+    "ETL2": _etl2,
+    "ETL3": _etl3,
+    "ETL4": _etl4,
+    "ETL5": _etl5,
+    "ETL6": _etl6,
+    "ETL7": _etl7,
+    "ETL8B2": _etl8b2,
+    "ETL8G": _etl8g,
+    "ETL9B": _etl9b,
+    "ETL9G": _etl9g,
+}
+
+
+def rows_of(name: str, writers: int) -> Iterator[Rows]:
+    """What is where in each file of a set by `writers` writers (of ETL2: so many samples of each class and style)."""
+    return _MADE[name](writers)
+
+
+def _person(layout: Layout, seed: int, writer: int) -> Columns:
+    """What the header tells of a writer, and what the set has alike in all of its records."""
+    rng = np.random.default_rng([seed, layout.family, max(writer, 0), 1])
+    if layout.name == "ETL9G":
+        return {"collected": 8212, "scanned": 8310}  # nothing is told of its writers
+    day = 15 if layout.kind == "C" else None
+    months = sorted(rng.integers(1, 13, 2).tolist())
+    dates = [7400 + month if day is None else (7400 + month) * 100 + day for month in months]
+    about = {
+        "sex": rng.integers(1, 3),
+        "age": rng.integers(18, 61),
+        "industry": 3552,
+        "occupation": rng.integers(1, 100),
+        "collected": dates[0],
+        "scanned": dates[1],
+    }
+    if layout.kind == "C":
+        about |= {"width": 72, "height": 76, "levels": 16, "magnification": 100 if layout.name == "ETL5" else 133}
+    if layout.kind == "M":
+        about |= {"lowest": 0, "highest": 255}
+    return {name: value for name, value in about.items() if name in layout.by_name}
+
+
+def _fill(layout: Layout, rows: Rows, entries: Sequence[EtlClass], seed: int) -> NDArray[Any]:
+    """The records of a file without pictures, and without the empty one."""
+    records = np.zeros(len(rows.entry), layout.dtype)
+    layout.put(records, "code", np.array([e.code for e in entries])[rows.entry])
+    has = layout.by_name
+    if "letters" in has:
+        layout.put(records, "letters", np.array([e.letters.encode() for e in entries])[rows.entry])
+        layout.put(records, "ebcdic", np.array([ebcdic(e.code) for e in entries])[rows.entry])
+    if "reading" in has:
+        short = [f"KAN.{e.code:04X}".encode()[: has["reading"].bits // 8] for e in entries]
+        layout.put(records, "reading", np.array(short)[rows.entry])
+    if "number" in has and "number" not in rows.columns:
+        layout.put(records, "number", 1 + np.arange(len(records)))
+    people = {writer: _person(layout, seed, writer) for writer in np.unique(rows.writer).tolist()}
+    for name in next(iter(people.values()), {}):
+        values = {writer: int(about[name]) for writer, about in people.items()}
+        layout.put(records, name, np.vectorize(values.__getitem__, otypes=[np.int64])(rows.writer))
+    for name, values in rows.columns.items():
+        layout.put(records, name, values)
+    if "x" in has:
+        layout.put(records, "x", rows.entry % 10)
+        layout.put(records, "y", rows.entry // 10 % 10)
+    return records
+
+
+def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The files of a set one after the other: name, and structured records."""
+    layout, entries = BY_NAME[name], classes(name)
+    drawn: dict[int, NDArray[np.uint8]] = {}
+    for rows in rows_of(name, writers):
+        records = _fill(layout, rows, entries, seed)
+        images = records["image"].reshape(len(records), layout.image_bytes)
+        here = np.unique(rows.writer)
+        for writer in here.tolist():
+            if writer not in drawn:
+                drawn[writer] = draw(layout, entries, writer)
+            mine = np.flatnonzero(rows.writer == writer)
+            images[mine] = drawn[writer][rows.entry[mine]]
+        records["image"] = images.reshape(records["image"].shape)
+        if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
+            drawn = {writer: found for writer, found in drawn.items() if writer == MODEL}
+        whole = np.zeros(len(records) + rows.dummy, layout.dtype)  # np.concatenate would turn the bytes round
+        whole[int(rows.dummy) :] = records
+        yield rows.name, whole
