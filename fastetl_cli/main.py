@@ -23,7 +23,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "quickstart": "the whole way on handwriting it makes itself: synth → build → train → evaluate → export → verify",
-    "synth": "write ETL8G files in the exact format, by synthetic writers",
+    "synth": "write ETL files in their exact formats, by synthetic writers",
     "inspect": "what these files are, whether they are whole, what is odd in them",
     "build": "records → dataset",
     "bench": "how fast this machine reads your files",

@@ -10,7 +10,7 @@ from fastetl_cli.base import Command, Out, bar, out, show_json
 
 @dataclass(frozen=True)
 class Synth(Command):
-    """Write ETL8G files in the exact format, by synthetic writers (strokes: KanjiVG, CC BY-SA 3.0)."""
+    """Write files of the ETL sets in their exact formats, by synthetic writers (strokes: KanjiVG, CC BY-SA 3.0)."""
 
     out: Out
     """The folder to write."""
@@ -25,5 +25,7 @@ class Synth(Command):
         if self.json:
             show_json({"out": self.out, "config": self.config})
         else:
-            out.print(f"{self.out}: {self.config.files} files by {5 * self.config.files} synthetic writers")
+            sets, made = " + ".join(self.config.set), self.config
+            writers = 5 * made.files if made.set == ("ETL8G",) else made.writers
+            out.print(f"{self.out}: {len(list(self.out.glob('ETL*')))} files of {sets} by {writers} synthetic writers")
         return 0

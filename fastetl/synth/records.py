@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from fastetl.atomic import Kind, new_directory
 from fastetl.charset import char_to_jis, named_or_file
 from fastetl.errors import FastetlError
+from fastetl.etl.classes import EtlClass
 from fastetl.etl.data.orders import ETL8G_SHEETS
-from fastetl.etl.layouts import ETL8G, ETL9G
+from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
+from fastetl.synth.reduction import drawn
+from fastetl.synth.sets import set_files
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
@@ -37,7 +40,7 @@ Commons licence Attribution-ShareAlike 3.0, https://creativecommons.org/licenses
 If you publish these files, or pictures made from them: name KanjiVG and its author as above, say that the strokes
 were changed, and give what you publish under the same licence. Private use asks for nothing.
 
-They have the layout of ETL8G, but nothing in them comes from the ETL Character Database.
+They have the layout of ETL files, but nothing in them comes from the ETL Character Database.
 """
 
 
@@ -45,8 +48,14 @@ They have the layout of ETL8G, but nothing in them comes from the ETL Character 
 class SynthConfig:
     """What `synthesize` writes."""
 
+    set: tuple[str, ...] = ("ETL8G",)
+    """ETL1, ETL2, ETL3, ETL4, ETL5, ETL6, ETL7, ETL8B2, ETL8G, ETL9B, ETL9G: one or several. Other sets than ETL8G
+    have all of their classes, in the order and with the oddities of the genuine files."""
+    writers: int = 10
+    """Writers of each set, where `set` is given (of ETL2, which is printed: samples of each code in each style)."""
     files: int = 12
-    """Number of files, 1–2,000; each holds five writers, who write every character once. A genuine ETL8G has 32."""
+    """Number of files, 1–2,000; each holds five writers, who write every character once. A genuine ETL8G has 32.
+    Only without `set`."""
     charset: str = "all"
     """all: the 956 characters of ETL8 in their order; kanji: 881 of them; hiragana (71), hiragana-small (75), katakana
     (71), kana (162), digits, latin, etl9 (3,036), or a text file of characters that KanjiVG has strokes for."""
@@ -69,6 +78,27 @@ class SynthConfig:
                 expected=f"1 to {MOST}",
                 found=self.files,
                 do="check `files`; another `seed` gives more writers",
+                also=ValueError,
+            )
+        unknown = [name for name in self.set if name not in BY_NAME]
+        if unknown or not self.set:
+            raise FastetlError(
+                "unknown set", expected=", ".join(BY_NAME), found=", ".join(unknown), do="check `set`", also=ValueError
+            )
+        if self.set != ("ETL8G",) and self.charset != "all":
+            raise FastetlError(
+                "other sets have the classes that they have",
+                expected="charset all",
+                found=self.charset,
+                do="leave out `charset`, or `set`",
+                also=ValueError,
+            )
+        if not 1 <= self.writers <= MOST:
+            raise FastetlError(
+                "writers is out of range",
+                expected=f"1 to {MOST:,}",
+                found=self.writers,
+                do="check `writers`",
                 also=ValueError,
             )
         if self.seed < 0:
@@ -149,12 +179,15 @@ def synthesize(
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
 
-    Number 33 is the model pattern's, so that file 34 follows 32. `progress` is called with (data sets done, data sets
-    in all).
+    With `set`, the files of those sets instead, each by its genuine name. Number 33 is the model pattern's, so that
+    file 34 follows 32. `progress` is called with (data sets done, data sets in all).
 
     Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
     or if KanjiVG's strokes are not installed.
     """
+    if config.set != ("ETL8G",):
+        _synthesize_sets(Path(out), config, overwrite, progress)
+        return
     characters = characters_of(config.charset)
     pattern = ETL8G.files
     jobs = [(n + (n >= pattern), range(WRITERS * (n - 1), WRITERS * n)) for n in range(1, config.files + 1)]
@@ -171,4 +204,24 @@ def synthesize(
                     done += 1
                     if progress is not None:
                         progress(done, total)
+        (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+
+
+def _synthesize_sets(
+    out: Path, config: SynthConfig, overwrite: bool, progress: Callable[[int, int], None] | None
+) -> None:
+    pictures, done = drawn(config.seed, config.scans), 0
+    total = len(config.set) * config.writers
+
+    def counted(layout: Layout, entries: Sequence[EtlClass], writer: int) -> NDArray[np.uint8]:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(min(done, total), total)
+        return pictures(layout, entries, writer)
+
+    with new_directory(out, KIND, overwrite) as folder:
+        for name in config.set:
+            for file, records in set_files(name, config.writers, counted, config.seed):
+                records.tofile(folder / file)
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")

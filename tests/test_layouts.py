@@ -1,0 +1,206 @@
+"""Layouts, codes and classes against what AIST's pages and decoded genuine records say."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastetl.charset import jis_to_char
+from fastetl.etl.classes import classes, files_of_classes
+from fastetl.etl.codes import T56, character_codes, to_t56
+from fastetl.etl.data.fingerprints import FINGERPRINTS
+from fastetl.etl.data.orders import ETL8B2_ORDER, ETL8G_ORDER, ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
+from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
+from tests.etl_sets import field
+
+# Source: AIST's pages M, K, C, B and G.
+SIZES = {
+    "ETL1": (2052, 32, 64, 63, 4),
+    "ETL6": (2052, 32, 64, 63, 4),
+    "ETL7": (2052, 32, 64, 63, 4),
+    "ETL2": (2745, 45, 60, 60, 6),
+    "ETL3": (2952, 216, 72, 76, 4),
+    "ETL4": (2952, 216, 72, 76, 4),
+    "ETL5": (2952, 216, 72, 76, 4),
+    "ETL8B2": (512, 8, 64, 63, 1),
+    "ETL9B": (576, 8, 64, 63, 1),
+    "ETL8G": (8199, 60, 128, 127, 4),
+    "ETL9G": (8199, 64, 128, 127, 4),
+}
+
+
+def test_records_and_pictures_have_the_published_sizes() -> None:
+    found = {x.name: (x.record_bytes, x.image_offset, x.width, x.height, x.bits) for x in LAYOUTS}
+    assert found == SIZES
+    for layout in LAYOUTS:
+        assert layout.dtype.itemsize == layout.record_bytes
+        assert layout.image_offset + layout.image_bytes <= layout.record_bytes
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_columns_are_the_bits_of_the_record(layout: Layout, seed: int) -> None:
+    raw = np.random.default_rng(seed).integers(0, 256, 3 * layout.record_bytes, np.uint8)
+    records = raw.view(layout.dtype)
+    texts = [raw[k * layout.record_bytes : (k + 1) * layout.record_bytes].tobytes() for k in range(3)]
+    for known in layout.fields:
+        column = layout.column(records, known.name)
+        if known.text is None:
+            assert column.tolist() == [field(text, known.at, known.bits) for text in texts]
+        if known.text == "t56":
+            assert [int(to_t56(column[:1])[0, 0])] == [field(texts[0], known.at, 6)]
+        again = records.copy()
+        layout.put(again, known.name, np.zeros(3, np.int64) if known.text is None else b"")
+        layout.put(again, known.name, column)
+        assert (again.view(np.uint8) == raw).all()
+
+
+def c_record(words: dict[int, int], letters: str) -> bytes:
+    """A record of type C out of its 36-bit words, by arithmetic on one long integer."""
+    whole = 0
+    for word in range(48):
+        whole = whole << 36 | words.get(word, 0)
+    units = "0123456789[#@:>? ABCDEFGHI&.](<".index  # the letters of the three records below are among the first 32
+    rest = dict(zip("JKLMNOPQR", range(33, 42), strict=True))
+    for k, c in enumerate(letters):
+        unit = rest[c] if c in rest else units(c)
+        whole |= unit << (48 * 36 - 144 - 6 * (k + 1))
+    return whole.to_bytes(216, "big") + bytes(2736)
+
+
+FROM_5 = ("evaluation", "group_evaluation", "y", "x", "sex", "age", "industry", "occupation", "collected", "scanned")
+AFTER = ("width", "height", "levels", "magnification", "old_number")
+# Headers that others decoded from genuine files: file, record, words 0 and 1, codes, letters, words 5 to 19.
+GOLDEN = [
+    (
+        *("ETL3", 2001, 4001, 0x4B, 0xD2, "A  K", "K"),
+        (0, 0, 3, 0, 1, 26, 3552, 42, 740419, 740420, 72, 76, 16, 133, 400120),
+    ),
+    (
+        *("ETL4", 500100, 5001, 0xB1, 0x81, "H  A", "あ"),
+        (0, 0, 1, 0, 1, 23, 9144, 11, 741202, 741216, 72, 76, 16, 133, 0),
+    ),
+    (
+        *("ETL5", 1, 6001, 0xB1, 0x81, "K  A", "ア"),
+        (0, 0, 1, 0, 1, 26, 3552, 42, 750215, 750217, 72, 76, 16, 100, 0),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "number", "sheet", "jis", "ebcdic", "letters", "character", "rest"), GOLDEN)
+def test_genuine_headers_of_type_c(
+    name: str, number: int, sheet: int, jis: int, ebcdic: int, letters: str, character: str, rest: tuple[int, ...]
+) -> None:
+    words = {0: number, 1: sheet, 2: jis << 28, 3: ebcdic << 28, **{5 + k: value for k, value in enumerate(rest)}}
+    layout = BY_NAME[name]
+    record = np.frombuffer(c_record(words, letters), layout.dtype)
+
+    def one(column: str) -> object:
+        return layout.column(record, column).tolist()[0]
+
+    assert (one("number"), one("sheet"), one("code"), one("ebcdic")) == (number, sheet, jis, ebcdic)
+    assert one("letters") == letters.encode()
+    assert tuple(one(column) for column in (*FROM_5, *AFTER)) == rest
+    assert jis_to_char(int(character_codes(layout, record)[0])) == character
+
+
+def test_genuine_headers_of_type_g() -> None:
+    """ETL8G_01's and ETL9G's first records, as struct reads them; the first date of scanning is none."""
+    names = ("sheet", "code", "reading", "number", "evaluation", "group_evaluation", "sex", "age", "industry")
+    names += ("occupation", "collected", "scanned", "x", "y")
+    first = (1, 0x2422, b"A.HIRA  ", 1, 0, 0, 1, 24, 3552, 0, 8001, 16880, 0, 0)
+    ninth = (1, 0x3124, b"IN.HIBI ", 101, 0, 0, 0, 0, 0, 0, 8211, 8311, 4, 6)
+    import struct
+
+    for name, values, form in (("ETL8G", first, ">2H8sI4B4H2B30x8128x11x"), ("ETL9G", ninth, ">2H8sI4B4H2B34x8128x7x")):
+        layout = BY_NAME[name]
+        record = np.frombuffer(struct.pack(form, *values), layout.dtype)
+        assert tuple(layout.column(record, column).tolist()[0] for column in names) == values
+
+
+def character(name: str, code: int, letters: str = "") -> str | None:
+    layout = BY_NAME[name]
+    record = np.zeros(1, layout.dtype)
+    layout.put(record, "code", code)
+    if letters:
+        layout.put(record, "letters", letters)
+    return jis_to_char(int(character_codes(layout, record)[0]))
+
+
+def test_codes_become_characters_by_table() -> None:
+    for name in ("ETL1", "ETL3", "ETL5"):
+        assert [character(name, code) for code in (0xB1, 0xA6, 0xA8, 0xAA, 0x5C, 0x2E)] == [*"アヲヰヱ¥・"]
+    assert [character("ETL4", code) for code in (0xB1, 0xA6, 0xA8, 0xAA)] == [*"あをゐゑ"]
+    assert [character("ETL7", code) for code in (0xB1, 0xDD, 0xDE, 0xDF)] == [*"あん゛゜"]
+    # The second イ, ウ and エ are told apart by their letters alone.
+    again = {entry.code for entry in classes("ETL5") if entry.letters in ("K YI", "K WU", "K YE")}
+    assert {character("ETL5", code) for code in again} == {"イ", "ウ", "エ"}
+    assert len(classes("ETL5")) == 51
+    assert len({entry.code for entry in classes("ETL5")}) == 48
+
+
+def test_etl6_wants_letters_and_code_to_agree() -> None:
+    assert character("ETL6", ord("A"), "A ") == "A"
+    assert character("ETL6", 0xB1, " A") == "ア"
+    assert character("ETL6", 0xB1, "A ") is None
+    assert character("ETL6", ord("A"), " A") is None
+    assert character("ETL6", 0, "$Y") == "¥"
+    assert [character("ETL6", 0, name) for name in ("-6", "++", "=X", "+1", "/X")] == [None] * 5
+
+
+def test_co59() -> None:
+    codes = {entry.code: entry.character for entry in classes("ETL2")}
+    assert len(codes) == 2304
+    assert sum(c is None for c in codes.values()) == 124
+    assert len(set(codes.values()) - {None}) == 2173
+    # AIST's table begins 4,4 上; 8,4 下; 12,4 不.
+    assert [(entry.code >> 6, entry.code & 63, entry.character) for entry in classes("ETL2")[:3]] == [
+        (4, 4, "上"),
+        (8, 4, "下"),
+        (12, 4, "不"),
+    ]
+    twice = [c for c in "滅輪薄粉李微慎" if list(codes.values()).count(c) == 2]
+    assert twice == [*"滅輪薄粉李微慎"]
+    assert character("ETL2", 4 << 6 | 4) == "上"
+    assert character("ETL2", 15 << 6 | 17) is None
+
+
+def test_t56_is_aists_but_for_four_places() -> None:
+    assert bytes(T56[[0, 9, 16, 17, 48, 59]]).decode() == "09 A+,"
+    assert len(set(T56.tolist())) == 64
+
+
+def test_classes_and_orders_are_the_published_ones() -> None:
+    assert [len(listed) for listed in files_of_classes("ETL1")] == [*[8] * 12, 3]
+    assert [len(listed) for listed in files_of_classes("ETL6")] == [*[10] * 11, 5]
+    assert [entry.letters for entry in classes("ETL6")].count("+1") == 2
+    first = [listed[0].code for listed in files_of_classes("ETL8B2")]
+    assert first == [0x2422, 0x384E, 0x4253]
+    assert classes("ETL3")[20].letters == "A  K"  # record 2000 of ETL3C_1
+    assert classes("ETL4")[500 % 51].letters == "H RI"  # record 500 of ETL4C
+    assert classes("ETL5")[500 // 208].letters == "K  U"  # record 500 of ETL5C
+    assert sum(ETL8G_SHEETS) == len(ETL8G_ORDER) == len(ETL8B2_ORDER) == 956
+    assert sum(ETL9G_SHEETS) == len(ETL9G_ORDER) == 3036
+    assert set(ETL8G_ORDER) == set(ETL8B2_ORDER)
+    digests = [hashlib.sha256("".join(order).encode()).hexdigest()[:12] for order in (ETL8G_ORDER, ETL9G_ORDER)]
+    assert digests == ["81a75ef02d7d", "c90991beab0f"]  # of the lists decoded from genuine files
+
+
+def test_fingerprints_are_of_files_that_the_layouts_know() -> None:
+    assert len(FINGERPRINTS) == 129
+    records = dict.fromkeys(BY_NAME, 0)
+    for known in FINGERPRINTS.values():
+        (layout,) = [layout for layout in LAYOUTS if layout.number(known.name) is not None]
+        assert 1 <= (layout.number(known.name.lower()) or 0) <= layout.files
+        records[layout.name] += known.records
+    assert records["ETL1"] == 1445 * 48 + 1411 * 51 - 2
+    assert records["ETL6"] == 115 * 1383
+    assert (records["ETL2"], records["ETL5"], records["ETL7"]) == (52796, 51 * 208, 48 * 700)
+    assert records["ETL8B2"] == 956 * 161 + 3
+    assert records["ETL9B"] == 3036 * 201 + 5
+    assert records["ETL9G"] == 3036 * 200
