@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 
 import numpy as np
 import pytest
@@ -111,12 +112,10 @@ def test_genuine_headers_of_type_c(
 
 def test_genuine_headers_of_type_g() -> None:
     """ETL8G_01's and ETL9G's first records, as struct reads them; the first date of scanning is none."""
-    names = ("sheet", "code", "reading", "number", "evaluation", "group_evaluation", "sex", "age", "industry")
-    names += ("occupation", "collected", "scanned", "x", "y")
+    names = ["sheet", "code", "reading", "number", "evaluation", "group_evaluation", "sex", "age", "industry"]
+    names += ["occupation", "collected", "scanned", "x", "y"]
     first = (1, 0x2422, b"A.HIRA  ", 1, 0, 0, 1, 24, 3552, 0, 8001, 16880, 0, 0)
     ninth = (1, 0x3124, b"IN.HIBI ", 101, 0, 0, 0, 0, 0, 0, 8211, 8311, 4, 6)
-    import struct
-
     for name, values, form in (("ETL8G", first, ">2H8sI4B4H2B30x8128x11x"), ("ETL9G", ninth, ">2H8sI4B4H2B34x8128x7x")):
         layout = BY_NAME[name]
         record = np.frombuffer(struct.pack(form, *values), layout.dtype)
