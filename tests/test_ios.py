@@ -45,7 +45,7 @@ def run(*words: str | Path, feed: str = "") -> str:
     return done.stdout + done.stderr
 
 
-STUBS = ("CoreVideo", "CoreML", "Combine", "UIKit", "SwiftUI", "AVFoundation")
+STUBS = ("CoreGraphics", "CoreVideo", "CoreML", "Combine", "UIKit", "SwiftUI", "AVFoundation", "PencilKit", "Vision")
 DAMAGES = {
     "the buffer leaves its actor": (
         "KanaCoreML/KanaModel.swift",
@@ -149,6 +149,18 @@ def test_what_needs_apples_frameworks_has_right_types(built: Path, modules: Path
     for module in ("KanaCoreML", "KanaUI"):
         type_check(built, modules, module, sorted((IOS / "Sources" / module).glob("*.swift")))
     type_check(built, modules, "Kana", sorted((IOS / "App").glob("*.swift")))
+
+
+def test_the_snippets_of_the_docs_have_right_types(built: Path, modules: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ios.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"```swift\n(.*?)```", page, re.DOTALL)
+    assert len(snippets) >= 7
+    if not (modules / "KanaCoreML.swiftmodule").exists():
+        type_check(built, modules, "KanaCoreML", sorted((IOS / "Sources/KanaCoreML").glob("*.swift")))
+    for number, snippet in enumerate(snippets):
+        path = tmp_path / f"snippet_{number}.swift"
+        path.write_text(snippet, encoding="utf-8")
+        run("swiftc", *_options(f"Snippet{number}", modules, built / "Modules"), "-warnings-as-errors", path)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -1,7 +1,8 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
 
 // What the app uses of Core ML, for type-checking on Linux; never shipped. Signatures as we believe Apple's to be.
-import CoreVideo
+@_exported import CoreGraphics
+@_exported import CoreVideo
 @_exported import Foundation
 
 public enum MLComputeUnits: Int, Sendable { case cpuOnly, cpuAndGPU, all, cpuAndNeuralEngine }
@@ -19,7 +20,13 @@ public protocol MLFeatureProvider {
 }
 
 open class MLFeatureValue: NSObject {
+    public struct ImageOption: Hashable, Sendable {
+        public static let cropAndScale = ImageOption()
+    }
     public init(pixelBuffer: CVPixelBuffer) {}
+    public init(
+        cgImage: CGImage, pixelsWide: Int, pixelsHigh: Int, pixelFormatType: OSType, options: [ImageOption: Any]?
+    ) throws {}
     public var dictionaryValue: [AnyHashable: NSNumber] { fatalError("a stub") }
     public var stringValue: String { fatalError("a stub") }
 }

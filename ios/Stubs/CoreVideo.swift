@@ -14,6 +14,7 @@ public typealias CVImageBuffer = CVBuffer
 public typealias CVPixelBuffer = CVImageBuffer
 
 public let kCVReturnSuccess: CVReturn = 0
+public let kCVReturnInvalidArgument: CVReturn = -6661
 public let kCVPixelFormatType_OneComponent8: OSType = 0x4C30_3038
 public let kCVPixelFormatType_32BGRA: OSType = 0x4247_5241
 

@@ -1,27 +1,9 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
 
-// What the app uses of UIKit and Core Graphics, for type-checking on Linux; never shipped. Signatures and isolation as
+// What the app uses of UIKit, for type-checking on Linux; never shipped. Signatures and isolation as
 // we believe Apple's to be.
+@_exported import CoreGraphics
 @_exported import Foundation
-
-open class CGColor {}
-public enum CGLineCap: Int32, Sendable { case butt, round, square }
-public enum CGLineJoin: Int32, Sendable { case miter, round, bevel }
-
-open class CGContext {
-    public func setFillColor(_ color: CGColor) {}
-    public func setStrokeColor(_ color: CGColor) {}
-    public func fill(_ rect: CGRect) {}
-    public func setLineCap(_ cap: CGLineCap) {}
-    public func setLineJoin(_ join: CGLineJoin) {}
-    public func setLineWidth(_ width: CGFloat) {}
-    public func setLineDash(phase: CGFloat, lengths: [CGFloat]) {}
-    public func saveGState() {}
-    public func restoreGState() {}
-    public func move(to point: CGPoint) {}
-    public func addLine(to point: CGPoint) {}
-    public func strokePath() {}
-}
 
 public func UIGraphicsGetCurrentContext() -> CGContext? { fatalError("a stub") }
 
@@ -139,4 +121,41 @@ public enum UIAccessibility {
     }
     @MainActor public static var isShakeToUndoEnabled: Bool { fatalError("a stub") }
     @MainActor public static func post(notification: Notification, argument: Any?) {}
+}
+
+public enum UIUserInterfaceStyle: Int, Sendable { case unspecified, light, dark }
+
+open class UITraitCollection: NSObject {
+    public init(userInterfaceStyle: UIUserInterfaceStyle) {}
+    public func performAsCurrent(_ actions: () -> Void) {}
+}
+
+open class UIImage: NSObject {
+    public override init() {}
+    public func draw(at point: CGPoint) {}
+}
+
+open class UIGraphicsImageRendererFormat: NSObject {
+    public var scale: CGFloat {
+        get { 1 }
+        set {}
+    }
+    public var opaque: Bool {
+        get { true }
+        set {}
+    }
+}
+
+open class UIGraphicsImageRendererContext: NSObject {
+    public func fill(_ rect: CGRect) {}
+}
+
+open class UIGraphicsImageRenderer: NSObject {
+    public init(size: CGSize, format: UIGraphicsImageRendererFormat) {}
+    public func image(actions: (UIGraphicsImageRendererContext) -> Void) -> UIImage { fatalError("a stub") }
+}
+
+extension UIColor {
+    public class var white: UIColor { fatalError("a stub") }
+    public func setFill() {}
 }
