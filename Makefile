@@ -54,16 +54,17 @@ ios-test: setup
 
 # The model for the app, to a folder that git ignores: the bundled one, or any package: make ios-model PACKAGE=…
 PACKAGE ?= export/pretrained
+IOS_APP ?= ios/App
 ios-model: ios-resources
-	test -d "$(PACKAGE)/Kana.mlpackage"
-	mkdir -p ios/App/Model
-	rm -rf ios/App/Model/Kana.mlpackage
-	cp -R "$(PACKAGE)/Kana.mlpackage" ios/App/Model/
+	@test -d "$(PACKAGE)/Kana.mlpackage" || { echo "no $(PACKAGE)/Kana.mlpackage: name a package with PACKAGE=…" >&2; exit 2; }
+	mkdir -p "$(IOS_APP)/Model"
+	rm -rf "$(IOS_APP)/Model/Kana.mlpackage"
+	cp -R "$(PACKAGE)/Kana.mlpackage" "$(IOS_APP)/Model/"
 
 # What practice asks, with KanjiVG's strokes (CC BY-SA 3.0), to a folder that git ignores.
 ios-resources: setup
-	mkdir -p ios/App/Resources
-	$(BIN)/python -m fastetl.practice ios/App/Resources/practice.json
+	mkdir -p "$(IOS_APP)/Resources"
+	$(BIN)/python -m fastetl.practice "$(IOS_APP)/Resources/practice.json"
 
 # Needs uv; writes no registry host.
 lock:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import plistlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from export.mlpackage import read_package
 
 IOS = Path(__file__).parent.parent / "ios"
 APP = IOS / "App"
@@ -168,6 +172,52 @@ def test_nothing_in_the_app_can_reach_a_network() -> None:
         text = path.read_text(encoding="utf-8")
         found = re.search(r"URLSession|URLRequest|NWConnection|import Network|WKWebView|CFSocket|https?://", text)
         assert found is None, f"{path.name}: {found}"
+
+
+def _make(*words: str) -> subprocess.CompletedProcess[str]:
+    """`make` in the checkout with this Python, without the set-up."""
+    command = ["make", "-o", "setup", f"BIN={Path(sys.executable).parent}", *words]
+    return subprocess.run(command, cwd=IOS.parent, capture_output=True, text=True, check=False)
+
+
+def test_make_brings_model_and_strokes(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time over the first
+        done = _make("ios-model", f"IOS_APP={tmp_path}")
+        assert done.returncode == 0, done.stderr
+    bundled = IOS.parent / "export/pretrained/Kana.mlpackage"
+    copied = tmp_path / "Model/Kana.mlpackage"
+    files = sorted(p.relative_to(bundled) for p in bundled.rglob("*") if p.is_file())
+    assert sorted(p.relative_to(copied) for p in copied.rglob("*") if p.is_file()) == files
+    assert all((copied / file).read_bytes() == (bundled / file).read_bytes() for file in files)
+    table = json.loads((tmp_path / "Resources/practice.json").read_text(encoding="utf-8"))
+    assert len(table["kana"]) > 140
+    wrong = _make("ios-model", f"IOS_APP={tmp_path}", "PACKAGE=nowhere")
+    assert wrong.returncode == 2
+    assert "no nowhere/Kana.mlpackage" in wrong.stderr
+    assert copied.is_dir()
+
+
+def test_what_make_brings_is_ignored_by_git() -> None:
+    ignored = (IOS.parent / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"/ios/App/Model/", "/ios/App/Resources/", "/ios/.build/"} <= set(ignored)
+
+
+def test_the_bundled_package_is_what_the_actor_demands() -> None:
+    """`KanaModel` refuses any other: one grey image of 128 × 128, probabilities, metadata with these keys."""
+    package = read_package(IOS.parent / "export/pretrained/Kana.mlpackage")
+    described = package.spec.description
+    (image,) = described.input
+    shown = image.type.imageType
+    assert (shown.width, shown.height) == (128, 128)
+    assert shown.ColorSpace.Name(shown.colorSpace) == "GRAYSCALE"
+    assert described.predictedProbabilitiesName in {output.name for output in described.output}
+    said = dict(described.metadata.userDefined)
+    text = (IOS / "Sources/KanaReading/ModelFacts.swift").read_text(encoding="utf-8")
+    keys = re.findall(r'try text\("(\w+)"\)', text)
+    assert len(keys) == 3
+    assert set(keys) <= set(said)
+    assert (*said["charset"], said["no_character_label"]) == package.classes
+    assert 0 < float(said["threshold"]) < 1
 
 
 def test_sources_are_short() -> None:

@@ -13,7 +13,8 @@ public enum PracticeMode: String, CaseIterable, Codable, Sendable {
 /// What became of one attempt.
 public enum Outcome: Equatable, Sendable {
     case right
-    /// Right but for the size (つ for っ); no miss.
+    /// Right but for the size (つ for っ); no miss, and told once: the network tells sizes badly, so that a second one
+    /// is taken for right.
     case otherSize(read: String)
     /// The first miss.
     case wrong(read: String)
@@ -44,6 +45,7 @@ public struct PracticeTask: Equatable, Sendable {
     public let mode: PracticeMode
     public private(set) var misses = 0
     public private(set) var outcome: Outcome?
+    private var toldSize = false
 
     public init(kana: Kana, mode: PracticeMode) {
         self.kana = kana
@@ -63,6 +65,7 @@ public struct PracticeTask: Equatable, Sendable {
         if let outcome, outcome.isFinal { return outcome }
         let judged = judge(verdict)
         if case .wrong = judged { misses += 1 }
+        if case .otherSize = judged { toldSize = true }
         if case .wrong(let read) = judged, misses >= Self.mostMisses {
             outcome = .missed(read: read)
         } else {
@@ -87,7 +90,8 @@ public struct PracticeTask: Equatable, Sendable {
         case .read(let answers):
             guard let read = answers.first?.label else { return .nothing }
             if isAsked(read) { return .right }
-            return Script.differInSizeAlone(read, character) ? .otherSize(read: read) : .wrong(read: read)
+            guard Script.differInSizeAlone(read, character) else { return .wrong(read: read) }
+            return toldSize ? .right : .otherSize(read: read)
         }
     }
 

@@ -47,7 +47,9 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
             kana: Kana(character: "っ", script: .hiragana, sound: "small tsu", word: "きって"), mode: .sound)
         #expect(small.attempt(read("つ")) == .otherSize(read: "つ"))
         #expect(small.misses == 0 && !small.isFinished)
+        var again = small
         #expect(small.attempt(read("っ")) == .right)
+        #expect(again.attempt(read("つ")) == .right && again.misses == 0)
         var he = PracticeTask(kana: Kana(character: "ヘ", script: .katakana, sound: "he"), mode: .sound)
         #expect(he.attempt(read("へ")) == .right)
     }

@@ -26,6 +26,13 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
         #expect(found.characters == ["あ", "い"] && found.noCharacter == "no character" && found.threshold == 0.54)
     }
 
+    @Test func labelsFileOfTheBundledPackage() throws {
+        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained").standardized
+        let found = try ModelFacts(labelsJSON: Data(contentsOf: root.appendingPathComponent("labels.json")))
+        #expect(found.characters.count == 162 && found.threshold > 0)
+        #expect(found.characters.allSatisfy { Script.kana.holds($0) })
+    }
+
     @Test func whatIsMissingOrOddIsTold() {
         let whole = ["charset": "あい", "no_character_label": "no character", "threshold": "0.5"]
         for (key, value) in [
