@@ -19,6 +19,7 @@ __all__ = ["Alignment", "align", "data_sets", "number_groups"]
 _BACK = 40  # runs looked back at: so many defects may follow each other
 _MANY = 5000  # runs; from here on the file has no order worth the time
 _FEW = 5  # records that show where in the order a file begins
+_MOVED = 4  # records lost before a data set that is taken for the pattern
 _TRIED = 8  # data sets that may serve as the pattern of the others
 
 
@@ -109,14 +110,23 @@ def _learn(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     if same.any():
         # The distance at which most characters come again.
         lengths.append(int(np.bincount(np.diff(sorted_)[same]).argmax()))
+        # The characters that are not rare.
+        often = np.bincount(codes)
+        lengths.append(int((2 * often >= often.max()).sum()))
     best, fewest = codes, count + 1
     for length in dict.fromkeys(lengths):
-        for k in range(min(_TRIED, max(1, count // length))):
-            order = codes[k * length : (k + 1) * length]
+        tried = [k * length for k in range(min(_TRIED, max(1, count // length)))]
+        # From the end too: what is lost from the first of two data sets is in the second. What is lost before a data
+        # set moves its beginning.
+        ends = [count - length - begin for begin in tried if count > length + begin]
+        for begin in (max(0, place - moved) for moved in range(_MOVED) for place in [*tried, *ends]):
+            order = codes[begin : begin + length]
             order = order[np.sort(np.unique(order, return_index=True)[1])]
             broken = int(_breaks(_ranks(order, codes), len(order)).sum())
             if broken < fewest:
                 best, fewest = order, broken
+            if not fewest:
+                return best.copy()
     return best.copy()
 
 
