@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,34 +13,56 @@ from numpy.typing import NDArray
 from benches import limits, tutorial
 from benches.conftest import Input
 from benches.race import Contender, race
-from fastetl.kernels._vector import forms
+from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
+from fastetl.kernels._packed import TOP
+from fastetl.kernels._vector import PLAIN, forms
 from fastetl.kernels.decode import decode
 from fastetl.kernels.filter import triangle
 from fastetl.kernels.resize import resize_records
 
-LENGTH, SLOW = 127 * 64, 400  # packed bytes of a picture; records that the slow ones do in a turn
-PIXELS = 2 * LENGTH
+SLOW = 400  # records that the slow ones do in a turn
+SIZES = (28, 32, 48, 64, 96, 126)
+KINDS = [BY_NAME[name] for name in ("ETL1", "ETL2", "ETL3", "ETL8B2", "ETL8G")]
+"""A set of each type of record: M, K, C, B and G."""
 Bytes = NDArray[np.uint8]
 
 
-def numpy_levels(raw: Bytes, starts: NDArray[np.int64], factor: int = 1) -> Bytes:
-    """numpy's best: 16-bit shifts and masks, 64 records at a time."""
-    out = np.empty((len(starts), LENGTH), np.uint16)
-    view = np.lib.stride_tricks.as_strided(raw[starts[0] :], (len(starts), LENGTH), (8199, 1))
+def numpy_levels(layout: Layout, raw: Bytes, starts: NDArray[np.int64], factor: int = 1) -> Bytes:
+    """numpy's best, 64 records at a time: 16-bit shifts and masks, or what it has for single bits."""
+    length = layout.height * layout.width * layout.bits // 8
+    out = np.empty((len(starts), layout.height * layout.width), np.uint8)
+    view = np.lib.stride_tricks.as_strided(raw[starts[0] :], (len(starts), length), (layout.record_bytes, 1))
     for at in range(0, len(starts), 64):
-        wide = view[at : at + 64].astype(np.uint16)
-        block = out[at : at + 64]
-        np.right_shift(wide, 4, out=block)
-        np.left_shift(wide, 8, out=wide)
-        np.bitwise_or(block, wide, out=block)
-        np.bitwise_and(block, 0x0F0F, out=block)
+        packed, block = view[at : at + 64], out[at : at + 64]
+        if layout.bits == 1:
+            block[:] = np.unpackbits(packed, axis=1)
+        elif layout.bits == 6:
+            a, b, c = packed[:, 0::3], packed[:, 1::3], packed[:, 2::3]
+            block[:, 0::4], block[:, 3::4] = a >> 2, c & 63
+            block[:, 1::4], block[:, 2::4] = (a & 3) << 4 | b >> 4, (b & 15) << 2 | c >> 6
+        else:
+            wide, pairs = packed.astype(np.uint16), block.view(np.uint16)
+            np.right_shift(wide, 4, out=pairs)
+            np.left_shift(wide, 8, out=wide)
+            np.bitwise_or(pairs, wide, out=pairs)
+            np.bitwise_and(pairs, 0x0F0F, out=pairs)
         if factor > 1:
             np.multiply(block, factor, out=block)
-    return out.view(np.uint8).reshape(-1, 127, 128)
+    return out.reshape(len(starts), layout.height, layout.width)
 
 
-def some(raw: Bytes, count: int) -> list[bytes]:
-    return [raw[8199 * k : 8199 * (k + 1)].tobytes() for k in range(count)]
+def given(layout: Layout, etl: Input) -> tuple[Bytes, NDArray[np.int64]]:
+    """Records in memory and where their pictures start: the input's, or noise (no kernel looks at what it reads)."""
+    if layout is ETL8G:
+        return etl.raw(3 if etl.full else 1)
+    count = 20_000 if etl.full else 20
+    raw = np.random.default_rng(0).integers(0, 256, count * layout.record_bytes, np.uint8)
+    return raw, np.arange(count) * layout.record_bytes + layout.image_offset
+
+
+def some(layout: Layout, raw: Bytes, count: int) -> list[bytes]:
+    size = layout.record_bytes
+    return [raw[size * k : size * (k + 1)].tobytes() for k in range(count)]
 
 
 def aligned(size: int) -> Bytes:
@@ -47,112 +70,113 @@ def aligned(size: int) -> Bytes:
     return room[-room.ctypes.data % 64 :][:size]
 
 
-def test_decode(benchmark: Any, etl: Input) -> None:
-    raw, starts = etl.raw(3 if etl.full else 1)
+def other_forms(run: Any, starts: NDArray[np.int64]) -> list[Contender]:
+    """Every form but the processor's best; numba's does a tenth of the records."""
+    few = starts[: max(1, len(starts) // 10)]
+    made = [Contender(f"{f} form", "form", len(starts), partial(run, starts, f)) for f in forms()[1:-1]]
+    return [*made, Contender("numba", "form", len(few), partial(run, few, PLAIN))]
+
+
+@pytest.mark.parametrize("layout", KINDS, ids=[layout.name for layout in KINDS])
+def test_decode(benchmark: Any, etl: Input, layout: Layout) -> None:
+    raw, starts = given(layout, etl)
     count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
-    out = aligned(count * PIXELS)
-    pixels = out.reshape(count, 127, 128)
-    expected = 17 * np.stack(tutorial.decode(some(raw, slow)))
-    decode(raw, starts, pixels, scale=True)
-    np.testing.assert_array_equal(out[: slow * PIXELS].reshape(expected.shape), expected)
-    np.testing.assert_array_equal(numpy_levels(raw, starts[:slow], 17), expected)
-    records = some(raw, slow)
-    others = [
-        Contender(f"{f} form", "form", count, partial(decode, raw, starts, pixels, scale=True, form=f))
-        for f in forms()[1:]
-    ]
+    out = aligned(count * layout.height * layout.width).reshape(count, layout.height, layout.width)
+    records = some(layout, raw, slow)
+    levels = np.stack(tutorial.decode(records, layout))
+
+    def run(starts: NDArray[np.int64], form: str | None = None) -> None:
+        decode(raw, starts, out[: len(starts)], bits=layout.bits, scale=True, form=form)
+
+    run(starts)
+    np.testing.assert_array_equal(out[:slow], np.floor(levels.astype(float) * 255 / TOP[layout.bits] + 0.5))
+    np.testing.assert_array_equal(numpy_levels(layout, raw, starts[:slow]), levels)
     race(
         benchmark,
-        "decode",
+        f"decode, {layout.name}",
         [
-            Contender("fastetl", "ours", count, lambda: decode(raw, starts, pixels, scale=True)),
-            Contender("struct + Pillow", "baseline", slow, lambda: tutorial.decode(records)),
-            Contender("numpy", "peer", slow, lambda: numpy_levels(raw, starts[:slow], 17)),
-            Contender(
-                "the same traffic",
-                "limit",
-                count,
-                lambda: limits.traffic(raw, 60, 8199, count, LENGTH // 64, out.ctypes.data),
-            ),
-            *others,
+            Contender("fastetl", "ours", count, lambda: run(starts)),
+            Contender("struct + Pillow", "baseline", slow, lambda: tutorial.decode(records, layout)),
+            Contender("numpy", "peer", slow, lambda: numpy_levels(layout, raw, starts[:slow], 2)),
+            Contender("the same traffic", "limit", count, lambda: limits.traffic(raw, layout, out)),
+            *other_forms(run, starts),
         ],
     )
 
 
-def matmul(raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
+def matmul(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
     """numpy, exact: unpacking and two matrix products."""
-    rows, columns = (triangle(n, size).astype(np.float64) for n in (127, 128))
-    scale = 17 / rows.sum(1)[:, None] / columns.sum(1)
+    rows, columns = (triangle(n, size).astype(np.float64) for n in (layout.height, layout.width))
+    scale = 255 / TOP[layout.bits] / rows.sum(1)[:, None] / columns.sum(1)
     rows, columns = rows.astype(np.float32), columns.astype(np.float32)
     out = np.empty((len(starts), size, size), np.uint8)
     for at in range(0, len(starts), 64):
-        levels = numpy_levels(raw, starts[at : at + 64]).astype(np.float32)
+        levels = numpy_levels(layout, raw, starts[at : at + 64]).astype(np.float32)
         out[at : at + 64] = np.floor((rows @ (levels @ columns.T)) * scale * (1 + 2.0**-40) + 0.5)
     return out
 
 
-def opencv(raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
+def opencv(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
     """OpenCV's INTER_AREA: a box instead of a triangle, so that pixels differ a little."""
     import cv2
 
     cv2.setNumThreads(1)
-    return np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in numpy_levels(raw, starts, 17)])
+    pixels = numpy_levels(layout, raw, starts, 17)
+    return np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pixels])
 
 
-def jax_resize(raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
+def jax_resize(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
     """jax.image.resize, antialiased: the same triangle, compiled, in float32."""
     import jax
 
-    levels = numpy_levels(raw, starts, 17)
+    levels = numpy_levels(layout, raw, starts, 17)
     resized = jax.jit(jax.image.resize, static_argnums=(1, 2))(
         levels.astype(np.float32), (len(levels), size, size), "linear"
     )
     return np.asarray(resized + 0.5).astype(np.uint8)
 
 
-PEERS = {
-    "numpy + matrix product": (matmul, (), 1e-3),
+EXACT = {"numpy + matrix product": (matmul, (), 1e-3)}
+PEERS = EXACT | {
     "numpy + OpenCV": (opencv, ("cv2",), 6.0),
     "numpy + jax.image.resize": (jax_resize, ("jax",), 1e-2),
 }
 
 
-@pytest.mark.parametrize("size", [32, 64])
-def test_decode_and_resize(benchmark: Any, etl: Input, size: int) -> None:
-    raw, starts = etl.raw(3 if etl.full else 1)
+@pytest.mark.parametrize(
+    ("layout", "size"),
+    [*((ETL8G, size) for size in SIZES), *((layout, 64) for layout in KINDS if layout is not ETL8G)],
+    ids=lambda value: str(getattr(value, "name", value)),
+)
+def test_decode_and_resize(benchmark: Any, etl: Input, layout: Layout, size: int) -> None:
+    raw, starts = given(layout, etl)
     count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
     out = np.zeros((count, size, size), np.uint8)
-    records = some(raw, slow)
-    expected = np.floor(255 * np.stack(tutorial.resize(records, size)) + 0.5)
-    resize_records(raw, starts, 127, 128, out)
-    # At 64, Pillow's float32 sums fall just short of a few exact halves, which round up here.
+    records = some(layout, raw, slow)
+    expected = np.floor(255 * np.stack(tutorial.resize(records, size, layout)) + 0.5)
+
+    def run(starts: NDArray[np.int64], form: str | None = None) -> None:
+        resize_records(raw, starts, layout.height, layout.width, out[: len(starts)], bits=layout.bits, form=form)
+
+    run(starts)
+    # Pillow's float32 sums fall just short of some exact halves, which round up here.
     differing = out[:slow] != expected
-    assert differing.mean() <= {32: 0, 64: 1e-4}[size]
+    assert differing.mean() <= 0.01
     np.testing.assert_array_equal(out[:slow][differing], expected[differing] + 1)
     peers = []
-    for name, (peer, needs, tolerance) in PEERS.items():
-        contender = Contender(name, "peer", slow, partial(peer, raw, starts[:slow], size), needs)
+    for name, (peer, needs, tolerance) in (PEERS if layout is ETL8G and size in (32, 64) else EXACT).items():
+        contender = Contender(name, "peer", slow, partial(peer, layout, raw, starts[:slow], size), needs)
         peers.append(contender)
-        if all(map(_is_here, needs)):
-            assert np.abs(contender.run() - expected).mean() <= tolerance, name
-    others = [
-        Contender(f"{f} form", "form", count, partial(resize_records, raw, starts, 127, 128, out, form=f))
-        for f in forms()[1:]
-    ]
+        if all(map(find_spec, needs)):
+            assert np.abs(contender.run() - expected).mean() <= tolerance + differing.mean(), name
     race(
         benchmark,
-        f"decode + resize to {size} × {size}",
+        f"decode + resize, {layout.name} to {size} × {size}",
         [
-            Contender("fastetl", "ours", count, lambda: resize_records(raw, starts, 127, 128, out)),
-            Contender("struct + Pillow", "baseline", slow, lambda: tutorial.resize(records, size)),
+            Contender("fastetl", "ours", count, lambda: run(starts)),
+            Contender("struct + Pillow", "baseline", slow, lambda: tutorial.resize(records, size, layout)),
             *peers,
             Contender("reading the bytes", "limit", count, lambda: limits.read(raw)),
-            *others,
+            *other_forms(run, starts),
         ],
     )
-
-
-def _is_here(module: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(module) is not None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.files import EtlFile
+from fastetl.etl.layouts import Layout
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.kernels._vector import I8, I64, Code, Kernel, compile_kernel
 
@@ -18,27 +19,26 @@ __all__ = ["copy_files", "read", "traffic"]
 
 
 @cache
-def _traffic_kernel() -> Kernel:
-    """Load 64 bytes, store them twice past the caches: what decoding moves."""
+def _traffic_kernel(layout: Layout) -> Kernel:
+    """Load what 64 pixels are made of and store 64 bytes, past the caches where that is possible."""
+    pixels = layout.height * layout.width
 
-    def write(code: Code, source: Any, out: Any, count: Any, stride: Any, blocks: Any) -> None:
+    def write(code: Code, source: Any, out: Any, count: Any) -> None:
         b = code.b
         with code.loop(count) as record:
-            start = code.at(source, b.mul(record.index, stride))
-            target = code.at(out, b.mul(b.mul(record.index, blocks), code.number(128)))
-            with code.loop(blocks) as turn:
-                value = code.load(start, I8, 64, b.mul(turn.index, code.number(64)))
-                for half in range(2):
-                    at = b.add(b.mul(turn.index, code.number(128)), code.number(64 * half))
-                    code.store(value, target, at, True)
+            start = code.at(source, b.mul(record.index, code.number(layout.record_bytes)))
+            target = code.at(out, b.mul(record.index, code.number(pixels)))
+            with code.loop(pixels // 64) as turn:
+                value = code.load(start, I8, 64, b.mul(turn.index, code.number(8 * layout.bits)))
+                code.store(value, target, b.mul(turn.index, code.number(64)), pixels % 64 == 0)
         b.fence("seq_cst")
 
-    return compile_kernel("traffic", "ppiii", write, "portable")
+    return compile_kernel("traffic", "ppi", write, "portable")
 
 
-def traffic(raw: NDArray[np.uint8], start: int, stride: int, count: int, blocks: int, out: int) -> None:
-    """Read `blocks` × 64 bytes of each of `count` records and write twice as much to address `out`."""
-    _traffic_kernel()(raw.ctypes.data + start, out, count, stride, blocks)
+def traffic(raw: NDArray[np.uint8], layout: Layout, out: NDArray[np.uint8]) -> None:
+    """Read the packed pictures of all records but the last, and write `out` as decoding does."""
+    _traffic_kernel(layout)(raw.ctypes.data + layout.image_offset, out.ctypes.data, len(out) - 1)
 
 
 @cache

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from fastetl.etl.layouts import ETL8G, Layout
 
 __all__ = ["decode", "resize", "script"]
 
@@ -22,16 +24,26 @@ def read(record: bytes) -> tuple[Any, ...]:
     return (*fields, picture.convert("L"))
 
 
-def decode(records: list[bytes]) -> list[NDArray[np.uint8]]:
-    """Levels 0–15 of each record."""
-    return [np.asarray(read(record)[-1]) for record in records]
+def _picture(record: bytes, layout: Layout) -> Image.Image:
+    """The same for a record of any set: its picture as Pillow's levels."""
+    if layout is ETL8G:
+        return cast(Image.Image, read(record)[-1])
+    length = layout.height * layout.width * layout.bits // 8
+    behind = layout.record_bytes - layout.image_offset - length
+    (packed,) = struct.unpack(f">{layout.image_offset}x{length}s{behind}x", record)
+    return Image.frombytes("F", (layout.width, layout.height), packed, "bit", layout.bits).convert("L")
 
 
-def resize(records: list[bytes], size: int) -> list[NDArray[np.float32]]:
+def decode(records: list[bytes], layout: Layout = ETL8G) -> list[NDArray[np.uint8]]:
+    """Levels of each record."""
+    return [np.asarray(_picture(record, layout)) for record in records]
+
+
+def resize(records: list[bytes], size: int, layout: Layout = ETL8G) -> list[NDArray[np.float32]]:
     """Each record's picture as floats 0–1, resized by Pillow's BILINEAR."""
-    out = []
+    out, top = [], np.float32(2**layout.bits - 1)
     for record in records:
-        picture = np.asarray(read(record)[-1]).astype(np.float32) / np.float32(15)
+        picture = np.asarray(_picture(record, layout)).astype(np.float32) / top
         out.append(np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BILINEAR)))
     return out
 
