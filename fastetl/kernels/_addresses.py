@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["addresses", "check"]
+__all__ = ["addresses", "aligned", "check"]
+
+_LINE = 64
+
+
+def aligned(count: int) -> NDArray[np.uint8]:
+    """Room for `count` bytes on a boundary of cache lines: a vector that lies on two of them is read twice."""
+    room = np.empty(count + _LINE, np.uint8)
+    return room[-room.ctypes.data % _LINE :][:count]
 
 
 def check(raw: NDArray[np.uint8], starts: NDArray[np.int64], length: int, out: NDArray[Any]) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels import _vector
-from fastetl.kernels._addresses import addresses, check
+from fastetl.kernels._addresses import addresses, aligned, check
 from fastetl.kernels._packed import TOP, packed_bytes
 from fastetl.kernels.filter import taps, triangle
 
@@ -48,7 +48,7 @@ def resize_records(
         return
     found, _padded = addresses(raw, starts, last, length, geometry.row_bytes + BEHIND)
     rows = tables(geometry)
-    scratch = np.empty(geometry.scratch, np.uint8)
+    scratch = aligned(geometry.scratch)
     arrays = (rows.offsets, rows.weights, rows.factors, scratch, out)
     resize_kernel(geometry, form)(found.ctypes.data, len(found), *(array.ctypes.data for array in arrays))
 
