@@ -81,23 +81,23 @@ public struct UIAccessibilityTraits: OptionSet, Sendable {
         get { .redraw }
         set {}
     }
-    open var isAccessibilityElement: Bool {
+    public var isAccessibilityElement: Bool {
         get { false }
         set {}
     }
-    open var accessibilityTraits: UIAccessibilityTraits {
+    public var accessibilityTraits: UIAccessibilityTraits {
         get { [] }
         set {}
     }
-    open var accessibilityLabel: String? {
+    public var accessibilityLabel: String? {
         get { nil }
         set {}
     }
-    open var accessibilityHint: String? {
+    public var accessibilityHint: String? {
         get { nil }
         set {}
     }
-    open var accessibilityValue: String? {
+    public var accessibilityValue: String? {
         get { nil }
         set {}
     }

@@ -36,12 +36,10 @@ final class InkView: UIView {
     @available(*, unavailable)
     required init?(coder: NSCoder) { nil }
 
-    override var accessibilityValue: String? {
-        get {
-            guard let ink else { return nil }
-            return Phrase.strokes.string("\(ink.reader.editor.strokes.count)") + ". " + ink.status.string
-        }
-        set {}
+    /// What VoiceOver says of the canvas when it is touched.
+    func describe() {
+        guard let ink else { return }
+        accessibilityValue = Phrase.strokes.string("\(ink.reader.editor.strokes.count)") + ". " + ink.status.string
     }
 
     override var canBecomeFirstResponder: Bool { true }
@@ -203,6 +201,7 @@ struct InkCanvas: UIViewRepresentable {
         if view.ink !== ink { view.ink = ink }
         view.showsGrid = showsGrid
         view.aid = aid
+        view.describe()
         view.setNeedsDisplay()
     }
 }
