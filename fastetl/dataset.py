@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fastetl.addresses import is_url, read_file
 from fastetl.atomic import Kind, new_file
 from fastetl.charset import Charset
+from fastetl.digests import require_sealed, sealed
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, resize
 from fastetl.untrusted import JSON_BYTES, array_file, parse_json, read_json, read_npz
@@ -271,10 +272,8 @@ def open_dataset(path: str | PathLike[str]) -> Dataset:
     """Open a dataset directory, or an address for fsspec, such as s3://bucket/folder, of a dataset of shards.
 
     Pictures stay where they are: those of a directory are mapped, those of shards are read when they are asked for
-    (`fastetl.shards`). While a mapped dataset is open, its files must not be cut short.
-
-    fastetl replaces a dataset whole and so never changes what is mapped; a program that cuts `images.npy` short
-    while it is open ends this one with a bus error.
+    (`fastetl.shards`). While a mapped dataset is open, its files must not be cut short: that is a bus error. All files
+    but the pictures are checked against digests.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
@@ -319,6 +318,7 @@ def open_dataset(path: str | PathLike[str]) -> Dataset:
             found=int(labels.max()),
             do="build it again",
         )
+    require_sealed(about, path / "dataset.json", labels)
     return Dataset(path.name, images, labels, groups, charset, preprocessing, records, about, path)
 
 
@@ -340,7 +340,7 @@ def write_dataset(
         "preprocessing": preprocessing.as_dict(),
         **about,
     }
-    text = json.dumps(described, ensure_ascii=False, indent=1)
+    text = json.dumps(sealed(described, labels), ensure_ascii=False, indent=1)
     (made / "dataset.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -148,7 +148,9 @@ def array_file(path: str | PathLike[str]) -> tuple[NDArray[Any], int]:
             if not math.prod(shape):
                 return np.empty(shape, dtype), begin
             return np.memmap(file, dtype, "r", begin, shape), begin
-        except (ValueError, OSError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        except FastetlError:
+            raise
+        except Exception as error:  # numpy's parser of headers raises its own, and those of `tokenize` and `ast`
             raise FastetlError(
                 "cannot read the array", file=path, found=str(error) or type(error).__name__, do="make it again"
             ) from error

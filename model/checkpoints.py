@@ -7,6 +7,7 @@ training needs to go on. A checkpoint appears under its name when it is whole.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import sys
 import traceback
@@ -34,23 +35,34 @@ _shape: Any = jax.ShapeDtypeStruct
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
-def _without_late_writes() -> None:
-    """Say nothing of writes that end after another has failed, which is what was told.
+def _is_late(error: BaseException | None, trace: TracebackType | None, source: object = None) -> bool:
+    """Whether this comes of a read or write that ended after another had failed, which is what was told.
 
-    tensorstore wakes orbax's event loop for each of them; the loop is closed by then, and Python prints that as an
-    exception of no one's.
+    tensorstore wakes orbax's event loop for each of them; the loop is closed by then, and Python prints that, and the
+    coroutines that nothing waits for any longer.
     """
-    before = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        frames = traceback.extract_tb(trace)
-        if not (isinstance(error, RuntimeError) and frames and all("asyncio" in f.filename for f in frames)):
-            before(kind, error, trace)
-
-    sys.excepthook = hook
+    files = [frame.filename for frame in traceback.extract_tb(trace)]
+    woken = isinstance(error, RuntimeError) and bool(files) and all("asyncio" in file for file in files)
+    left = inspect.iscoroutine(source) and "orbax" in source.cr_code.co_filename
+    return woken or left
 
 
-_without_late_writes()
+def _without_late_ends() -> None:
+    """Say nothing of what `_is_late`."""
+    raised, lost = sys.excepthook, sys.unraisablehook
+
+    def raised_hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not _is_late(error, trace):
+            raised(kind, error, trace)
+
+    def lost_hook(found: sys.UnraisableHookArgs) -> None:
+        if not _is_late(found.exc_value, found.exc_traceback, found.object):
+            lost(found)
+
+    sys.excepthook, sys.unraisablehook = raised_hook, lost_hook
+
+
+_without_late_ends()
 
 
 def _manager(directory: Path, read_only: bool = False) -> ocp.CheckpointManager:

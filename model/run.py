@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from fastetl.atomic import Kind, replace_file
 from fastetl.charset import Charset
 from fastetl.dataset import Dataset, Split
+from fastetl.digests import require_sealed, sealed
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing
 from fastetl.untrusted import read_json
@@ -169,7 +170,7 @@ class Run:
         if not is_first():
             return
         with replace_file(self.path / "run.json") as made:
-            made.write_text(json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            made.write_text(json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def current_versions() -> dict[str, str]:
@@ -238,7 +239,9 @@ def open_run(path: str | PathLike[str]) -> Run:
                 found=values["format"],
                 do="train again",
             )
-        return _parsed(path, values)
+        run = _parsed(path, values)
+        require_sealed(values, file, kind=ModelError)
+        return run
     except ModelError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benches.campaign import records
+from benches.campaign.inputs import damaged_datasets, damaged_pictures, damaged_runs
 from benches.campaign.plain import PLAIN, jis_codes, resized
 from benches.campaign.records import damaged_files
 from benches.campaign.sound import NAMES, sound_records
@@ -15,6 +16,7 @@ from benches.campaign.tally import Tally
 from fastetl.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import LAYOUTS, Layout
+from tests.model_data import finished_run
 
 
 def sound(tallies: list[Tally]) -> None:
@@ -37,6 +39,15 @@ def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_pat
 
 def test_damaged_files_of_every_set(tmp_path: Path) -> None:
     sound(damaged_files(tmp_path, 60, seed=5))
+
+
+def test_damaged_pictures_and_datasets(tmp_path: Path) -> None:
+    sound(damaged_pictures(tmp_path, 200, seed=5))
+    sound(damaged_datasets(tmp_path, 200, seed=5))
+
+
+def test_damaged_runs(tmp_path: Path) -> None:
+    sound(damaged_runs(tmp_path, finished_run()[0], 30, seed=5))
 
 
 def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

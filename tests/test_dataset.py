@@ -50,7 +50,9 @@ def column(out: Path, **columns: Any) -> None:
 
 def edit(out: Path, **values: Any) -> None:
     path = out / "dataset.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values))
+    described = json.loads(path.read_text(encoding="utf-8")) | values
+    described.pop("digest")
+    path.write_text(json.dumps(described))
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -123,6 +125,21 @@ def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
     np.savez(path, images=images.astype(float), labels=labels)
     with pytest.raises(FastetlError, match="images float64"):
         load_labelled(path, HIRAGANA, Preprocessing())
+
+
+def test_a_changed_description_or_label_is_found(etl_file: Write, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build([etl_file()], out, BuildConfig(size=16))
+    labels, text = np.load(out / "labels.npy"), (out / "dataset.json").read_text(encoding="utf-8")
+    np.save(out / "labels.npy", labels ^ (np.arange(len(labels)) == 7))
+    with pytest.raises(FastetlError, match=r"dataset.json: not what was written; expected digest"):
+        open_dataset(out)
+    np.save(out / "labels.npy", labels)
+    (out / "dataset.json").write_text(text.replace('"scale": 0.', '"scale": 0.0'), encoding="utf-8")
+    with pytest.raises(FastetlError, match="not what was written"):
+        open_dataset(out)
+    (out / "dataset.json").write_text(text, encoding="utf-8")
+    assert len(open_dataset(out)) == len(labels)
 
 
 def test_a_dataset_of_format_1_opens(etl_file: Write, tmp_path: Path) -> None:

@@ -24,7 +24,16 @@ def copied(tmp_path: Path) -> Path:
 def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     values = json.loads((path / "run.json").read_text())
     edit(values)
+    values.pop("digest")
     (path / "run.json").write_text(json.dumps(values))
+
+
+def test_a_changed_digit_is_found(copied: Path) -> None:
+    text = (copied / "run.json").read_text()
+    temperature = json.loads(text)["temperature"]
+    (copied / "run.json").write_text(text.replace(f'"temperature": {temperature}', '"temperature": 1.5'))
+    with pytest.raises(ModelError, match=r"run.json: not what was written; expected digest"):
+        open_run(copied)
 
 
 def test_predict_takes_any_number_of_pictures() -> None:
