@@ -62,16 +62,16 @@ def read_records(
     size, most = file.layout.record_bytes, block(file.layout)
     records = buffer[: most * size].view(file.layout.dtype)
     view = buffer.data
-    places = [(view[k * size : (k + 1) * size],) for k in range(most)]
     breaks = (np.flatnonzero(np.diff(index) != 1) + 1).tolist()
+    places = [(view[k * size : (k + 1) * size],) for k in range(min(most, len(index)) if breaks else 0)]
     begins = sorted({*breaks, *range(0, len(index), most), len(index)})
     offsets = (index * size).tolist()
     try:
         with open_regular(file.path) as opened:
             source, at, preadv = opened.fileno(), 0, PREADV
             for first, after in itertools.pairwise(begins):
-                # Most runs are one record; every microsecond here comes ten thousand times.
-                one = after - first == 1
+                # Where there are many runs most are one record; every microsecond here comes ten thousand times.
+                one = after - first == 1 and len(places) > 0
                 run = places[first - at] if one else (view[(first - at) * size : (after - at) * size],)
                 if preadv(source, run, offsets[first]) != (after - first) * size:
                     _fill(source, run[0], offsets[first], file)

@@ -58,6 +58,7 @@ class Geometry:
         return self.pairs * len(self.groups) * 4 * LANES
 
 
+@cache
 def fits(g: Geometry) -> bool:
     """Whether the kernel's numbers hold this geometry's rows, weights and sums."""
     if g.width * g.bits % 8 or g.width > PIXELS[g.bits]:
