@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from benches.ios_reading import LARGE, kana_drawings, read_back
 from export import open_recognizer
-from fastetl.ink import Drawing, rasterize
+from fastetl import open_dataset
+from fastetl.ink import Drawing, Stroke, rasterize
 from fastetl.pictures import read_picture
-from fastetl.samples import Sample
+from fastetl.preprocessing import resize
+from fastetl.samples import Sample, samples_to_dataset
 from tests import golden_drawings
 
 ROOT = Path(__file__).parent.parent
@@ -35,12 +37,15 @@ SWIFT = _swift()
 pytestmark = pytest.mark.skipif(SWIFT is None, reason="Swift 6 is not installed: the app was not checked")
 
 
-def run(*words: str | Path, feed: str = "") -> str:
+def run(*words: str | Path) -> str:
     """Run a tool of the Swift toolchain in the app's folder; fails with what it said."""
     assert SWIFT is not None
     tool = Path(SWIFT).parent / words[0]
+    home = IOS / ".build" / "home"  # where caches go that would else lie in the user's own folder
+    home.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     done = subprocess.run(
-        [tool, *words[1:]], cwd=IOS, input=feed, capture_output=True, text=True, timeout=600, check=False
+        [tool, *words[1:]], cwd=IOS, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout + done.stderr
@@ -108,8 +113,21 @@ def test_swift_is_formatted() -> None:
     run("swift", "format", "lint", "--strict", "--recursive", *(name for name in SOURCES if (IOS / name).exists()))
 
 
+def _scrawl(seed: int) -> Drawing:
+    """Strokes at random, on any canvas, with any pen, some with pressure, some outside."""
+    rng = np.random.default_rng(seed)
+    width, height = (float(v) for v in 10 ** rng.uniform(-2, 4, 2))
+    strokes = []
+    for _ in range(int(rng.integers(1, 6))):
+        count = int(rng.integers(1, 12))
+        x, y = rng.uniform(-0.3, 1.3, (2, count)) * [[width], [height]]
+        pressure = tuple(rng.uniform(0, 1, count).tolist()) if rng.uniform() < 0.5 else None
+        strokes.append(Stroke(tuple(x.tolist()), tuple(y.tolist()), pressure))
+    return Drawing(width, height, tuple(strokes), float(rng.uniform(0.002, 0.3)))
+
+
 def test_swift_draws_as_python_does(built: Path, tmp_path: Path) -> None:
-    drawings = [*golden_drawings.drawings().values(), *kana_drawings().values()]
+    drawings = [*golden_drawings.drawings().values(), *kana_drawings().values(), *map(_scrawl, range(60))]
     python = np.stack([rasterize(drawing) for drawing in drawings]).astype(int)
     for kind in ("pgm", "png"):
         swift = draw(built, drawings, tmp_path / kind, kind)
@@ -190,10 +208,16 @@ def test_a_line_that_is_no_drawing_is_one_line(built: Path, tmp_path: Path) -> N
         assert done.stderr.count("\n") == 1
 
 
-def test_fastetl_reads_the_lines_that_the_app_keeps() -> None:
+def test_fastetl_makes_a_dataset_of_what_the_app_keeps(tmp_path: Path) -> None:
     """The line is the one that Swift's test compares with, character by character."""
     text = (IOS / "Tests/KanaReadingTests/SampleTests.swift").read_text(encoding="utf-8")
     (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
     sample = Sample.from_line(line)
     assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")
-    assert sample.drawing.strokes[0].x == (10,)
+    assert list(sample.drawing.strokes[0].x) == [10]
+    (tmp_path / "kana-samples.jsonl").write_text(line + "\n", encoding="utf-8")
+    result = samples_to_dataset(tmp_path / "kana-samples.jsonl", tmp_path / "data")
+    assert (result.images, result.right, result.faults) == (1, 0, ())
+    data = open_dataset(tmp_path / "data")
+    assert data.charset.characters[data.labels[0]] == "ぬ"
+    assert np.array_equal(data.images[0], resize(rasterize(sample.drawing)[None], data.images.shape[1])[0])

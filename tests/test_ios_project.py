@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benches.ios_reading import kana_drawings, photographs
+from export import open_recognizer
 from export.mlpackage import read_package
 
 IOS = Path(__file__).parent.parent / "ios"
@@ -218,6 +221,18 @@ def test_the_bundled_package_is_what_the_actor_demands() -> None:
     assert set(keys) <= set(said)
     assert (*said["charset"], said["no_character_label"]) == package.classes
     assert 0 < float(said["threshold"]) < 1
+
+
+def test_photographs_are_brought_to_a_square_as_the_docs_say() -> None:
+    recognizer = open_recognizer()
+    drawings = {c: kana_drawings()[c] for c in "あぬシ"}
+    made = photographs(recognizer, drawings.values())
+    assert all(pictures.shape == (3, 128, 128) for pictures in made.values())
+    for way in ("paper bars", "crop"):
+        assert [answer[0].label for answer in recognizer.read(made[way])] == list(drawings)
+    assert made["black bars"][:, 0].max() == 0
+    assert made["paper bars"][:, 0].min() == 255
+    assert np.array_equal(made["black bars"][:, 30:98], made["paper bars"][:, 30:98])
 
 
 def test_sources_are_short() -> None:

@@ -23,6 +23,8 @@ public final class AppModel: ObservableObject {
     let table: PracticeTable?
     let store: SampleStore
     let deck: JSONFile<Deck>
+    /// Of the app, as it stands in the samples.
+    private let version: String
     private let settingsFile: JSONFile<AppSettings>
 
     /// The app's model and table lie in `bundle`; what it keeps, in `folder`.
@@ -32,6 +34,7 @@ public final class AppModel: ObservableObject {
         table = bundle.url(forResource: "practice", withExtension: "json")
             .flatMap { try? Data(contentsOf: $0) }
             .flatMap { try? PracticeTable(json: $0) }
+        version = bundle.object(forInfoDictionaryKey: "CFBundleShortVersionString") as? String ?? "0"
         store = SampleStore(file: folder.appendingPathComponent("kana-samples.jsonl"))
         deck = JSONFile(file: folder.appendingPathComponent("deck.json"))
         settingsFile = JSONFile(file: folder.appendingPathComponent("settings.json"))
@@ -61,7 +64,8 @@ public final class AppModel: ObservableObject {
     func keep(_ drawing: Drawing, label: String, answer: String, device: Sample.Device) -> Bool {
         guard settings.keepsSamples else { return false }
         let sample = Sample(
-            drawing: drawing, label: label, answer: answer, date: Date(), device: device, app: "Kana 1.0")
+            drawing: drawing, label: label, answer: answer, date: Date(), device: device,
+            app: "Kana \(version)")
         do { try store.keep(sample) } catch { return false }
         reload()
         return true
