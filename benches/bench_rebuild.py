@@ -16,12 +16,13 @@ import pytest
 
 from benches import limits, tutorial
 from benches.conftest import Input
-from benches.race import Contender, race
+from benches.race import Contender, race, seconds_each
 from fastetl.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.selection import select
 
 SIZE = 32
+SIZES = (28, 32, 48, 64, 96, 126)
 
 
 @pytest.mark.parametrize("charset", ["hiragana", "all"])
@@ -73,6 +74,22 @@ def test_rebuild(benchmark: Any, etl: Input, tmp_path: Path, charset: str) -> No
         ],
         rounds=5,
     )
+
+
+def test_build_at_every_size(benchmark: Any, etl: Input, tmp_path: Path) -> None:
+    """Hiragana of all files, by the side of the pictures."""
+    rates = {}
+    for size in SIZES if etl.full else SIZES[:1]:
+        config, out = BuildConfig(size=size), tmp_path / str(size)
+        images = build([etl.folder], out, config).images
+
+        def run(config: BuildConfig = config, out: Path = out) -> None:
+            build([etl.folder], out, config, overwrite=True)
+
+        rates[size] = 1 / seconds_each(run, images, rounds=5 if etl.full else 1)
+    benchmark.extra_info["builds"] = rates
+    benchmark.pedantic(lambda: None)
+    assert all(rate > 0 for rate in rates.values())
 
 
 MEASURE = """

@@ -57,6 +57,17 @@ def show(rows: list[Row], about: dict[str, Any], extra: list[str]) -> None:
         console.print(line)
 
 
+def show_rates(name: str, rates: dict[str, dict[str, float]]) -> None:
+    """Print pictures a second, one column a size."""
+    table = Table(title=f"{name}, pictures/s", title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for size in next(iter(rates.values())):
+        table.add_column(f"{size} × {size}", justify="right")
+    for row, values in rates.items():
+        table.add_row(row, *(f"{rate:,.0f}" for rate in values.values()))
+    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
+
+
 def _style() -> Any:
     import matplotlib as mpl
 
@@ -120,6 +131,11 @@ def main(path: str) -> None:
                 extra.append(f"everything of {p['files']} files: {took}, at most {peak:.0f} MB of memory")
             draw_scaling(info["scaling"], PICTURES / "scaling.png")
     show(rows, stored["machine_info"], extra)
+    for b in benchmarks:
+        if "batches" in b["extra_info"]:
+            show_rates("shuffled batches, one core, by augmentation", b["extra_info"]["batches"])
+        if "builds" in b["extra_info"]:
+            show_rates("build of hiragana, warm files", {"": b["extra_info"]["builds"]})
     if any(r[2] for r in rows):
         draw_bars(rows, PICTURES / "speed.png")
 
