@@ -51,6 +51,15 @@ def numpy_levels(layout: Layout, raw: Bytes, starts: NDArray[np.int64], factor: 
     return out.reshape(len(starts), layout.height, layout.width)
 
 
+def bitstrings(layout: Layout, records: list[bytes]) -> list[list[int]]:
+    """As AIST's own script goes: a record is a string of bits, of which each level is read."""
+    import bitstring
+
+    form = f"{layout.height * layout.width}*uint:{layout.bits}"
+    at = layout.image_offset
+    return [bitstring.ConstBitStream(bytes=record[at:]).readlist(form) for record in records]
+
+
 def given(layout: Layout, etl: Input) -> tuple[Bytes, NDArray[np.int64]]:
     """Records in memory and where their pictures start: the input's, or noise (no kernel looks at what it reads)."""
     if layout is ETL8G:
@@ -98,6 +107,7 @@ def test_decode(benchmark: Any, etl: Input, layout: Layout) -> None:
             Contender("fastetl", "ours", count, lambda: run(starts)),
             Contender("struct + Pillow", "baseline", slow, lambda: tutorial.decode(records, layout)),
             Contender("numpy", "peer", slow, lambda: numpy_levels(layout, raw, starts[:slow], 2)),
+            Contender("bitstring", "peer", 10, lambda: bitstrings(layout, records[:10]), ("bitstring",)),
             Contender("the same traffic", "limit", count, lambda: limits.traffic(raw, layout, out)),
             *other_forms(run, starts),
         ],
