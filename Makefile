@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup quickstart test lint types bench peers crosscheck cli-docs pretrained ios-test ios-model ios-resources lock clean
+.PHONY: pad-test setup quickstart test lint types bench peers crosscheck cli-docs pretrained ios-test ios-model ios-resources lock clean
 
 setup: .venv/.done
 
@@ -32,6 +32,13 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+
+# The pad in a real browser: Debian's chromium is installed if there is none; Playwright comes with the setup.
+# FASTETL_AXE=…/axe.min.js and FASTETL_ORT_WEB=…/onnxruntime-web/dist add the accessibility rules and the static folder.
+pad-test: setup
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install --yes chromium
+	$(BIN)/python -m pytest tests/test_pad_server.py tests/test_pad_page.py
 
 # The whole table wants the peers too: make peers. A folder of genuine files: FASTETL_BENCH_ETL=… make bench
 bench: setup

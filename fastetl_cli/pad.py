@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from export.names import PRETRAINED
 from export.recognizer import open_recognizer
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, note, say, show_json
@@ -27,8 +28,8 @@ class Pad(Command):
     With --static it writes the page as a folder for any web host instead, and serves nothing.
     """
 
-    package: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PACKAGE")]
-    """A package directory."""
+    package: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PACKAGE")] = Path(PRETRAINED)
+    """A package directory; the bundled one, which reads all kana, if not given."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder; without it nothing is kept."""
     host: str = "127.0.0.1"
@@ -65,6 +66,8 @@ class Pad(Command):
         store = None if self.samples is None else Store.open(self.samples)
         try:
             return self._serve(package, store)
+        except KeyboardInterrupt:  # the way to end it
+            return 0
         finally:
             if store is not None:
                 store.close()
@@ -108,8 +111,9 @@ class Pad(Command):
             webbrowser.open(address)
         config = uvicorn.Config(
             make_app(package, Guard(self.host, port, token), store),
-            log_level="warning",
+            log_level="critical",
             access_log=False,
+            http="h11",
             server_header=False,
             date_header=False,
             ws="none",

@@ -43,7 +43,7 @@ def serving(package: Package, samples: Path | None = None, *, token: str = "", l
     port = listening.getsockname()[1]
     store = None if samples is None else Store.open(samples)
     app = make_app(package, Guard("127.0.0.1", port, token), store, limits)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, ws="none", http="h11"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none", http="h11"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -14,6 +14,7 @@ pytest.importorskip("starlette", reason="the extra pad is not installed")
 
 import httpx
 
+from benches.pad_fuzz import damaged, fuzz
 from fastetl.errors import FastetlError
 from fastetl.ink import Drawing, Stroke, rasterize
 from fastetl.samples import read_samples
@@ -231,3 +232,12 @@ def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -
         labels.write_text(text, encoding="utf-8")
         with pytest.raises(FastetlError, match=r"labels\.json"):
             Package.of(other.recognizer)
+
+
+def test_hostile_requests(package: Package, tmp_path: Path) -> None:
+    """The quick part of `python -m benches.pad_fuzz`."""
+    with serving(package, tmp_path / "samples") as address:
+        counts, wrong = fuzz(int(address.rpartition(":")[2]), 800, seed=1, patience=0.1)
+    assert wrong == []
+    assert damaged(tmp_path / "samples") == []
+    assert {"200", "201", "400", "403", "404", "405", "413", "421"} <= set(counts)

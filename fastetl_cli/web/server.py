@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
+from h11 import LocalProtocolError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,6 +24,7 @@ from fastetl import __version__
 from fastetl.errors import FastetlError
 from fastetl.practice import practice
 from fastetl.samples import MOST_BYTES
+from fastetl_cli.base import note
 from fastetl_cli.web.about import TYPES, Package, page_files
 from fastetl_cli.web.reading import BusyError, Reader
 from fastetl_cli.web.safety import HEADERS, Guard, Limits, Rates
@@ -52,22 +55,32 @@ class _Guarded:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def with_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
+        try:
+            await self._answer(scope, receive, with_headers)
+        except (ClientDisconnect, LocalProtocolError):
+            pass  # who breaks the protocol within a body has had uvicorn's answer, and takes no other
+        except Exception as error:
+            note(f"fastetl pad: a fault in fastetl: {type(error).__name__}: {error}")
+            if not begun:
+                await _fault(500, "a fault in fastetl; the terminal says which")(scope, receive, with_headers)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         public = scope["path"] == "/" or scope["path"].removeprefix("/") in page_files()
         fault = self._guard.fault(Headers(scope=scope), not public)
         if fault is None and not self._rates.take((scope.get("client") or ("", 0))[0]):
             fault = 429, "too many requests: wait a second"
-        if fault is not None:
-            await _fault(*fault)(scope, receive, with_headers)
-            return
-        with suppress(ClientDisconnect):
-            await self._app(scope, receive, with_headers)
+        await (self._app if fault is None else _fault(*fault))(scope, receive, send)
 
 
 async def _body(request: Request, most: int, seconds: float) -> bytes:
@@ -190,6 +203,8 @@ async def _told(request: Request, error: Exception) -> Response:
 
 def make_app(package: Package, guard: Guard, store: Store | None = None, limits: Limits = Limits()) -> App:
     """The application, for uvicorn or a test client. Corrections are kept in `store`, without one they are not."""
+    # Connections that break off are no news, and what is wrong in fastetl is told above.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     reader = Reader(package.recognizer)
     pages = _Pages(package, reader, store, limits)
 

@@ -145,7 +145,10 @@ async function start() {
   function show(found, picture) {
     const list = found && answers(found, labels, compete && scripts[compete]);
     answer.show(list, labels.threshold, known, keeping());
-    sight.show(picture, list);
+    // What the network sees may come a moment after what it says.
+    sight.forget();
+    clearTimeout(show.timer);
+    show.timer = setTimeout(() => sight.show(picture, list), picture ? 30 : 0);
   }
 
   function speak(text) {

@@ -87,6 +87,13 @@ export class Drawing {
     this.points = this.strokes.reduce((sum, stroke) => sum + stroke.x.length, 0);
   }
 
+  /** The longer side of the box around all points. */
+  extent() {
+    const along = (axis) => this.strokes.flatMap((stroke) => stroke[axis]);
+    const range = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity) - values.reduce((a, b) => Math.min(a, b), Infinity);
+    return this.points ? Math.max(range(along("x")), range(along("y"))) : 0;
+  }
+
   /** As fastetl.ink.Drawing reads it. */
   values() {
     const { width, height, pen, strokes } = this;

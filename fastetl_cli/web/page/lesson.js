@@ -6,6 +6,7 @@ import { answers, confidence, otherSize, twin } from "./verdict.js";
 
 const element = (id) => document.getElementById(id);
 const SMALL = /^small /;
+const HALF = 0.58; // of the square's side: what a small kana stays below
 
 export class Lesson {
   /** `read()`: probabilities of what is drawn. `order`: shows strokes. `kept()`: called when a card has changed. */
@@ -121,7 +122,10 @@ export class Lesson {
   judge(list) {
     const one = this.current, drawn = this.board.drawing.strokes.length;
     const kind = confidence(list, this.labels.threshold);
-    const same = list[0].label === one.character || twin(list[0].label) === one.character;
+    const size = otherSize(one.character) === list[0].label;
+    // Alone on a canvas, a small kana is a large one but for its size: there the size itself decides.
+    const fits = size && this.board.drawing.extent() < HALF === SMALL.test(one.sound);
+    const same = fits || list[0].label === one.character || twin(list[0].label) === one.character;
     if (kind === "none" || (kind === "unsure" && !same)) {
       this.say(t("unread"), "", "unread");
       return;
@@ -135,7 +139,6 @@ export class Lesson {
     this.misses++;
     const read = list[0].label;
     // What differs only in size is said in words: another try would look the same.
-    const size = otherSize(one.character) === read;
     const told = size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "";
     if (this.misses < 2) {
       this.say(told || t("missed", read), "", "missed");
