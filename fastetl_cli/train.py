@@ -16,6 +16,8 @@ from model.devices import is_first, join
 from model.history import Epoch
 from model.training import Progress, TrainResult, train
 
+_NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
+
 
 def _weighted(text: str) -> tuple[Dataset, float]:
     """`PATH` or `PATH=WEIGHT`."""
@@ -31,10 +33,11 @@ def _weighted(text: str) -> tuple[Dataset, float]:
 
 
 def _line(entry: Epoch, epochs: int) -> str:
+    waited = f", {entry.data_wait:.1%} waiting for pictures" if entry.data_wait >= _NOTICEABLE else ""
     return (
         f"epoch {entry.epoch:>3}/{epochs}  loss {entry.loss:.3f} / {entry.valid_loss:.3f}  "
         f"accuracy {entry.accuracy:.2%} / {entry.valid_accuracy:.2%} (training / new writers)  "
-        f"{entry.images_per_second:,.0f} pictures/s, {entry.data_wait:.1%} waiting for data"
+        f"{entry.images_per_second:,.0f} pictures/s{waited}"
     )
 
 
