@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 LARGEST_SIDE = 126
-"""Side in pixels of the largest pictures that can be augmented: the kernels count places in 1/256 pixel in 16 bits."""
+"""Side in pixels of the largest pictures: no set stores larger ones, and the kernels are tested up to here."""
 
 Framing = Literal["adaptive", "moments", "none"]
 Polarity = Literal["border", "mean"]

@@ -57,7 +57,6 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= LARGEST_SIDE:
-            # Larger pictures could not be augmented, and so not be trained on.
             raise FastetlError(
                 "size is out of range",
                 expected=f"8 to {LARGEST_SIDE}",
