@@ -136,11 +136,12 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Fill out[b] with images[indices[b]], varied, and return `out`.
 
-    images uint8 (N, S, S), ink high, S up to LARGEST_SIDE, may be memory-mapped. indices int64 (B,). out uint8 (B, S, S),
-    contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the random values
-    derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch, need numbers
-    of their own). pool int64 (M,): the pictures whose pieces may come in as fragments, the training pictures; all of
-    `images` unless given. Paper (0) comes in where the picture ends. Releases the interpreter lock while it works.
+    images uint8 (N, S, S), ink high, S up to LARGEST_SIDE, may be memory-mapped. indices int64 (B,). out uint8
+    (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the
+    random values derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch,
+    need numbers of their own). pool int64 (M,): the pictures whose pieces may come in as fragments, the training
+    pictures; all of `images` unless given. Paper (0) comes in where the picture ends. Releases the interpreter lock
+    while it works.
 
     One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then fragments, the pen,
     contrast and, in a second resampling, crops.
