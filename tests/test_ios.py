@@ -19,6 +19,7 @@ from fastetl import open_dataset
 from fastetl.charset import Charset, one_shape
 from fastetl.ink import Drawing, Stroke, rasterize
 from fastetl.pictures import read_picture
+from fastetl.practice import practice
 from fastetl.preprocessing import resize
 from fastetl.samples import Sample, samples_to_dataset
 from tests import golden_drawings
@@ -171,6 +172,14 @@ def test_swift_judges_as_python_does(built: Path, tmp_path: Path) -> None:
     answers.write_text(json.dumps({"rows": rows}), encoding="utf-8")
     said = run("swift", "test", "--skip-build", "--filter", "verdictsAreThoseOfPython", KANA_ANSWERS=str(answers))
     assert "Test run with 1 test" in said
+    assert "skipped" not in said
+
+
+def test_swift_reads_what_practice_asks(built: Path, tmp_path: Path) -> None:
+    table = tmp_path / "practice.json"
+    table.write_text(json.dumps(practice()), encoding="utf-8")
+    said = run("swift", "test", "--skip-build", "--filter", "PracticeFileTests", KANA_PRACTICE=str(table))
+    assert "Test run with 4 tests" in said
     assert "skipped" not in said
 
 

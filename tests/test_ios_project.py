@@ -235,6 +235,18 @@ def test_photographs_are_brought_to_a_square_as_the_docs_say() -> None:
     assert np.array_equal(made["black bars"][:, 30:98], made["paper bars"][:, 30:98])
 
 
+def test_nothing_that_is_known_to_be_newer_than_ios_15_is_used() -> None:
+    """The stubs know no availability; these are what one would reach for."""
+    newer = (
+        r"NavigationStack|navigationDestination|ShareLink|ViewThatFits|\bGrid\b|LabeledContent|ContentUnavailableView|"
+        r"@Observable|@Bindable|import Synchronization|ContinuousClock|Duration|sleep\(for:|\bRegex\b|scrollDismisses|"
+        r"\.appending\(path|sensoryFeedback|presentationDetents|prediction\(from:.*await|AccessibilityNotification"
+    )
+    for path in SHIPPED:
+        found = re.search(newer, path.read_text(encoding="utf-8"))
+        assert found is None, f"{path.name}: {found}"
+
+
 def test_sources_are_short() -> None:
     for path in IOS.rglob("*.swift"):
         if ".build" not in path.parts:

@@ -152,6 +152,11 @@ public struct GridItem: Sendable {
 public struct LazyVGrid<Content: View>: Primitive {
     public init(columns: [GridItem], @ViewBuilder content: () -> Content) {}
 }
+public struct Group<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct GeometryProxy { public var size: CGSize { .zero } }
+public struct GeometryReader<Content: View>: Primitive {
+    public init(@ViewBuilder content: @escaping (GeometryProxy) -> Content) {}
+}
 public struct NavigationView<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
 public struct NavigationLink<Content: View, Destination: View>: Primitive {
     public init(destination: Destination, @ViewBuilder label: () -> Content) {}
@@ -250,6 +255,7 @@ public struct ToolbarItem<Content: View>: ToolbarContent {
 
 extension View {
     public func font(_ font: Font?) -> some View { self }
+    public func layoutPriority(_ value: Double) -> some View { self }
     public func padding() -> some View { self }
     public func disabled(_ disabled: Bool) -> some View { self }
     public func frame(width: CGFloat? = nil, height: CGFloat? = nil) -> some View { self }

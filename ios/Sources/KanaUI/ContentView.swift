@@ -32,6 +32,43 @@ private struct Screen<Content: View>: View {
     }
 }
 
+/// A canvas with what is told above it and what is chosen below; on a wide screen beside it, on the side of the buttons.
+/// What does not fit scrolls, so that the largest text is not cut off; the canvas itself never does.
+struct CanvasLayout<Head: View, Board: View, Rest: View>: View {
+    let isLeftHanded: Bool
+    @ViewBuilder let head: () -> Head
+    @ViewBuilder let board: () -> Board
+    @ViewBuilder let rest: () -> Rest
+
+    var body: some View {
+        GeometryReader { space in
+            if space.size.width > space.size.height {
+                HStack(spacing: 12) {
+                    if isLeftHanded { beside }
+                    board().layoutPriority(1)
+                    if !isLeftHanded { beside }
+                }
+            } else {
+                VStack(spacing: 12) {
+                    head()
+                    board().layoutPriority(1)
+                    ScrollView(.vertical) { VStack(spacing: 12, content: rest) }
+                }
+            }
+        }
+        .padding()
+    }
+
+    private var beside: some View {
+        ScrollView(.vertical) {
+            VStack(spacing: 12) {
+                head()
+                rest()
+            }
+        }
+    }
+}
+
 /// The canvas with undo, redo and clear beside it, on the side that the user chose.
 struct CanvasRow: View {
     @ObservedObject var ink: InkModel

@@ -19,10 +19,12 @@ struct DrawScreen: View {
     }
 
     var body: some View {
-        VStack(spacing: 12) {
+        CanvasLayout(isLeftHanded: app.settings.isLeftHanded) {
             if let trouble = app.trouble { Text(trouble).foregroundColor(.red) }
             Text(ink.status).font(.title2).accessibilityAddTraits(.updatesFrequently)
+        } board: {
             CanvasRow(ink: ink, settings: app.settings)
+        } rest: {
             Candidates(answers: ink.verdict?.candidates ?? [], choose: choose)
             if !ink.isEmpty {
                 HStack {
@@ -33,7 +35,6 @@ struct DrawScreen: View {
             }
             if let kept { Text(Wording.phrase(.kept, kept)).font(.footnote) }
         }
-        .padding()
         .onAppear {
             ink.reader.script = app.settings.script
             ink.read = { _ in kept = nil }

@@ -79,29 +79,9 @@ private struct PracticeTaskScreen: View {
     }
 
     var body: some View {
-        VStack(spacing: 12) {
-            if let task = model.session.task {
-                HStack {
-                    Text(task.prompt).font(.title2)
-                    Button(action: { speaker.say(task.spoken) }) { Label(.listen, symbol: "speaker.wave.2") }
-                }
-                CanvasRow(ink: model.ink, settings: app.settings, aid: aid(task))
-                if let told = task.told { Text(told).font(.title3) }
-                ForEach(model.session.advice.map(\.wording.string), id: \.self) { Text(verbatim: $0).font(.footnote) }
-                if !task.isFinished {
-                    HStack(spacing: 32) {
-                        Button(action: { model.give() }) { Text(Phrase.unknown) }.buttonStyle(.bordered)
-                        Button(action: { Task { await model.check() } }) { Text(Phrase.check) }
-                            .buttonStyle(.borderedProminent)
-                    }
-                }
-            } else {
-                Text(Phrase.allDone)
-                Button(action: { model.next(app.settings, anyway: true) }) { Text(Phrase.practiseAnyway) }
-            }
-            Text(Wording.phrase(.due, "\(model.due(app.settings.script))")).font(.footnote)
+        Group {
+            if let task = model.session.task { asked(task) } else { done }
         }
-        .padding()
         // Far from "Check": the second tap of a double tap there cannot hit it.
         .toolbar {
             ToolbarItem(placement: .primaryAction) {
@@ -110,6 +90,41 @@ private struct PracticeTaskScreen: View {
             }
         }
         .onAppear { if model.session.task == nil { model.next(app.settings) } }
+    }
+
+    private func asked(_ task: PracticeTask) -> some View {
+        CanvasLayout(isLeftHanded: app.settings.isLeftHanded) {
+            HStack {
+                Text(task.prompt).font(.title2)
+                Button(action: { speaker.say(task.spoken) }) { Label(.listen, symbol: "speaker.wave.2") }
+            }
+        } board: {
+            CanvasRow(ink: model.ink, settings: app.settings, aid: aid(task))
+        } rest: {
+            if let told = task.told { Text(told).font(.title3) }
+            ForEach(model.session.advice.map(\.wording.string), id: \.self) { Text(verbatim: $0).font(.footnote) }
+            if !task.isFinished {
+                HStack(spacing: 32) {
+                    Button(action: { model.give() }) { Text(Phrase.unknown) }.buttonStyle(.bordered)
+                    Button(action: { Task { await model.check() } }) { Text(Phrase.check) }
+                        .buttonStyle(.borderedProminent)
+                }
+            }
+            due
+        }
+    }
+
+    private var done: some View {
+        VStack(spacing: 12) {
+            Text(Phrase.allDone)
+            Button(action: { model.next(app.settings, anyway: true) }) { Text(Phrase.practiseAnyway) }
+            due
+        }
+        .padding()
+    }
+
+    private var due: some View {
+        Text(Wording.phrase(.due, "\(model.due(app.settings.script))")).font(.footnote)
     }
 
     /// What is under the ink: nothing in practice by sound, until the task is finished.
