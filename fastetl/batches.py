@@ -25,8 +25,8 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 class Source:
     """Samples of one dataset to draw batches from.
 
-    images: uint8 (N, S, S), ink high, may be memory-mapped. labels: integers (N,). indices: int64, the samples to
-    use. weight: the share of an epoch's pictures, relative to the other sources' weights.
+    images: uint8 (N, S, S), ink high, may be memory-mapped or those of a dataset of shards. labels: integers (N,).
+    indices: int64, the samples to use. weight: the share of an epoch's pictures, relative to the others' weights.
     """
 
     images: NDArray[np.uint8]
@@ -50,6 +50,19 @@ class Source:
             raise FastetlError(f"batches: indices must be from 0 to {count - 1}")
         if not 0 < self.weight < float("inf"):
             raise FastetlError(f"batches: a weight must be over 0; found {self.weight}")
+
+    def shuffled(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """`indices` in random order; shards mix only what fits into memory at a time, see `fastetl.shards`."""
+        images: Any = self.images
+        if self.is_sharded:
+            order: NDArray[np.int64] = images.shuffled(self.indices, random)
+            return order
+        return self.indices[random.permutation(len(self.indices))]
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether `images` are those of a dataset of shards."""
+        return not isinstance(self.images, np.ndarray)
 
 
 class Batches:
@@ -132,14 +145,18 @@ class Batches:
         number = 0
         parts: list[NDArray[np.int64]] = []
         for k, (source, count) in enumerate(zip(self.sources, self._counts.tolist(), strict=True)):
-            chosen = source.indices[random.permutation(len(source.indices))]
+            chosen = source.shuffled(random)
             rounds, place = np.divmod(np.arange(count), len(chosen))
             index = chosen[place]
             # A number of its own for each time that a sample comes up: the first source's first round has its indices.
             parts.append(np.stack([np.full(count, k), index, number + rounds * len(source.images) + index]))
             number += (int(rounds[-1]) + 1 if count else 0) * len(source.images)
         used = len(self) * self.batch_size
-        order = np.concatenate(parts, 1)[:, random.permutation(int(self._counts.sum()))[:used]]
+        # Each source keeps its own order, which for shards is the one in which they can be read.
+        turn = np.argsort(random.permutation(np.repeat(np.arange(len(parts)), self._counts)), kind="stable")
+        place = np.empty_like(turn)
+        place[turn] = np.arange(len(turn))
+        order = np.concatenate(parts, 1)[:, place[:used]]
         order = np.ascontiguousarray(order).reshape(3, len(self), self.batch_size)
         if len(self.sources) > 1:
             order = np.ascontiguousarray(np.take_along_axis(order, np.argsort(order[:1], axis=2, kind="stable"), 2))
@@ -160,9 +177,13 @@ class Batches:
                 out[:] = source.images[chosen]
             else:
                 config, numbers = self.augmentation, sample[lo:hi]
+                pictures, places = source.images, chosen
+                if source.is_sharded:  # only the batch's own pictures are at hand
+                    pictures, places = pictures[chosen], np.arange(len(chosen))
+                    pool = places
                 augment(
-                    source.images,
-                    chosen,
+                    pictures,
+                    places,
                     out,
                     config=config,
                     seed=self.seed,

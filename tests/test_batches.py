@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +236,28 @@ def test_a_step_outside_the_epoch_is_rejected(epoch: int, start: int) -> None:
     batches = Batches([source(20)], batch_size=4, seed=0, augmentation=None)
     with pytest.raises(FastetlError, match="an epoch has 5 steps"):
         batches.epoch(epoch, start)
+
+
+def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from fastetl.dataset import open_dataset
+    from fastetl.shards import write_shards
+    from tests.test_shards import made
+
+    write_shards(made(groups=12), tmp_path / "shards", rows=30)
+    data, whole = open_dataset(tmp_path / "shards"), made(groups=12)
+    chosen = np.arange(10, 120)
+    of_shards = Source(data.images, data.labels, chosen)
+    batches = Batches([of_shards], batch_size=11, seed=3, augmentation=None)
+    pictures = np.concatenate([pictures for pictures, _ in batches.epoch(2)])
+    again = np.concatenate(
+        [pictures for pictures, _ in Batches([of_shards], batch_size=11, seed=3, augmentation=None).epoch(2)]
+    )
+    assert (pictures == again).all()
+    assert sorted(p.tobytes() for p in pictures) == sorted(p.tobytes() for p in whole.images[chosen])
+    # What augmentation does to a sample does not depend on where it is kept.
+    one = Batches([of_shards], batch_size=1, seed=3, augmentation=Augmentation()).epoch(0)
+    index = of_shards.shuffled(np.random.default_rng([3, 0]))[:1]
+    out = np.empty((1, 8, 8), np.uint8)
+    augment(whole.images, index, out, config=Augmentation(), seed=3, epoch=0)
+    assert (next(one)[0] == out).all()

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -19,21 +19,20 @@ from fastetl.atomic import Kind, check_output, new_directory, new_file
 from fastetl.charset import jis_to_char
 from fastetl.dataset import KIND, write_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.codes import character_codes
+from fastetl.etl.convert import DisorderError, columns_of, headers_of, picture_blocks, record_blocks
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.notices import Notice, shown
-from fastetl.etl.reading import block, new_buffer, read_records
-from fastetl.etl.selection import Plan, Selection, select
+from fastetl.etl.notices import Notice
+from fastetl.etl.reading import block, new_buffer
+from fastetl.etl.selection import Plan, select
 from fastetl.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.untrusted import open_regular
 
-__all__ = ["BuildConfig", "BuildResult", "build"]
+__all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of"]
 
 Format = Literal["dataset", "npz"]
 Progress = Callable[[int, int], None]
 NPZ = Kind("an .npz file", b"PK\x03\x04")
 
-_KEPT = ("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation")
 _SAMPLED = 1 << 16  # bytes at either end of a file that its fingerprint covers
 
 
@@ -94,32 +93,6 @@ class BuildResult:
     noticed: tuple[Notice, ...]
 
 
-class _DisorderError(Exception):
-    """A record does not have the code that is expected there."""
-
-    def __init__(self, part: Selection, here: slice, codes: NDArray[np.uint16]) -> None:
-        super().__init__()
-        at = int(np.flatnonzero(codes != part.codes[here])[0])
-        self.notice = Notice(
-            "a record does not follow the order of the first data set",
-            str(part.file.path),
-            int(part.index[here.start + at]),
-            shown(int(part.codes[here.start + at])),
-            shown(int(codes[at])),
-            "read every header of every file instead",
-        )
-
-
-def _blocks(part: Selection, buffer: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """The wanted records of a file, read into `buffer`: which of `part` they are, and structured records."""
-    layout = part.file.layout
-    for here, records in read_records(part.file, part.index, buffer):
-        codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
-        if (codes != part.codes[here]).any():
-            raise _DisorderError(part, here, codes)
-        yield here, records
-
-
 def _source(file: EtlFile) -> dict[str, Any]:
     """What tells a file again cheaply: hashing all of 1.3 GB would take longer than the build itself."""
     with open_regular(file.path) as opened:
@@ -136,55 +109,20 @@ def _source(file: EtlFile) -> dict[str, Any]:
     }
 
 
-def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The records' columns; a field that a set does not have is −1 there, or an empty text."""
-    sizes = [len(p.index) for p in parts]
-    out = {
-        "source": np.repeat([p.file.path.name for p in parts], sizes),
-        "set": np.repeat([p.file.layout.name for p in parts], sizes),
-        "record": np.concatenate([p.index for p in parts]).astype(np.int32),
-        "group": np.concatenate([p.groups for p in parts]),
-        "code": np.concatenate([p.codes for p in parts]),
-    }
-    for name in _KEPT:
-        has = [name in p.file.layout.by_name for p in parts]
-        if not any(has):
-            continue
-        columns = [
-            p.file.layout.column(h, name) if there else None for p, h, there in zip(parts, headers, has, strict=True)
-        ]
-        kind = np.result_type(*(column.dtype for column in columns if column is not None))
-        if kind.kind == "u" and not all(has):
-            kind = np.dtype(np.int64)
-        absent: Any = b"" if kind.kind == "S" else -1
-        filled = [np.full(n, absent, kind) if c is None else c for n, c in zip(sizes, columns, strict=True)]
-        out[name] = np.concatenate(filled).astype(kind)
-    return out
-
-
 def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None) -> list[NDArray[Any]]:
     """Write images.npy and return the headers of each part's records."""
-    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to reject bad files
-
     parts, total = plan.parts, sum(len(p.index) for p in plan.parts)
-    buffers = {p.file.layout: (new_buffer(p.file.layout), np.arange(block(p.file.layout))) for p in parts}
-    pictures = np.empty((max(len(numbers) for _, numbers in buffers.values()), size, size), np.uint8)
+    buffers = {p.file.layout: new_buffer(p.file.layout) for p in parts}
     headers, done = [], 0
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
     with (made / "images.npy").open("wb", buffering=0) as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
         for part in parts:
-            layout = part.file.layout
-            raw, numbers = buffers[layout]
-            starts = numbers * layout.record_bytes + layout.image_offset
-            kept = np.empty(len(part.index), layout.header)
-            kept_bytes = kept.view(np.uint8).reshape(len(kept), -1)
-            for here, records in _blocks(part, raw):
-                out = pictures[: len(records)]
-                resize_records(raw, starts[: len(out)], layout.height, layout.width, out, bits=layout.bits)
-                kept_bytes[here] = records.view(np.uint8).reshape(len(out), -1)[:, : layout.image_offset]
-                _write_all(file, out.data.cast("B"))
+            kept = np.empty(len(part.index), part.file.layout.header)
+            for here, pictures, records in picture_blocks(part, size, buffers[part.file.layout]):
+                kept[here] = headers_of(records, part.file.layout)
+                _write_all(file, pictures.data.cast("B"))
             headers.append(kept)
             done += len(kept)
             if progress is not None:
@@ -197,20 +135,25 @@ def _write_all(file: io.FileIO, data: memoryview) -> None:
         data = data[file.write(data) :]
 
 
+def about_plan(plan: Plan, command: str) -> dict[str, Any]:
+    """What a dataset says of where it comes from."""
+    return {
+        "sets": list(dict.fromkeys(p.file.layout.name for p in plan.parts)),
+        "groups": plan.groups,
+        "sources": [_source(p.file) for p in plan.parts],
+        "noticed": list(map(str, plan.noticed)),
+        "command": command,
+    }
+
+
 def _write_dataset(
     plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
 ) -> None:
     with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as made:
         headers = _write_pictures(plan, config.size, made, progress)
         labels = np.concatenate([p.labels for p in plan.parts])
-        about = {
-            "sets": list(dict.fromkeys(p.file.layout.name for p in plan.parts)),
-            "groups": plan.groups,
-            "sources": [_source(p.file) for p in plan.parts],
-            "noticed": list(map(str, plan.noticed)),
-            "command": command,
-        }
-        records = _columns(plan.parts, headers)
+        about = about_plan(plan, command)
+        records = columns_of(plan.parts, headers)
         write_dataset(made, labels, records, plan.charset, Preprocessing(size=config.size), about)
 
 
@@ -234,7 +177,7 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
     starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
     for k, part in enumerate(plan.parts):
         columns = np.searchsorted(writers, part.groups)
-        for here, records in _blocks(part, raw):
+        for here, records in record_blocks(part, raw):
             pictures = buffer[: len(records)]
             decode(raw, starts[: len(records)], pictures)
             levels[part.labels[here], columns[here]] = pictures
@@ -283,6 +226,17 @@ def build(
     out = Path(out)
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
     check_output(out, NPZ if config.format == "npz" else KIND, overwrite, list(map(Path, sources)))
+    plan = planned(sources, config, lambda plan: _write(plan, out, config, overwrite, progress, command))
+    return result_of(plan, str(out), time.perf_counter() - begun)
+
+
+def planned(
+    sources: Sequence[str | PathLike[str]], config: BuildConfig, do: Callable[[Plan], None] = lambda plan: None
+) -> Plan:
+    """The plan of a build after `do` was done with it, once more by every header if it raises DisorderError.
+
+    Raises FastetlError as `build` does.
+    """
     files = [f for f in find_files(map(Path, sources)) if config.model_pattern or not f.is_model_pattern]
     if not files:
         raise FastetlError(
@@ -292,12 +246,12 @@ def build(
         file.require_whole()
     plan = _plan(files, config, by_order=not config.strict)
     try:
-        _write(plan, out, config, overwrite, progress, command)
-    except _DisorderError as disorder:
+        do(plan)
+    except DisorderError as disorder:
         plan = _plan(files, config, by_order=False, noticed=(disorder.notice,))
         try:
-            _write(plan, out, config, overwrite, progress, command)
-        except _DisorderError as changed:
+            do(plan)
+        except DisorderError as changed:
             found = changed.notice
             raise FastetlError(
                 "the file changed while it was read",
@@ -307,7 +261,7 @@ def build(
                 found=found.found,
                 do="another process is changing it: wait and retry",
             ) from None
-    return _result(plan, out, time.perf_counter() - begun)
+    return plan
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...] = ()) -> Plan:
@@ -343,10 +297,11 @@ def _missing(plan: Plan) -> str:
     return "".join(c for k, c in enumerate(plan.charset.characters) if k not in present)
 
 
-def _result(plan: Plan, out: Path, seconds: float) -> BuildResult:
+def result_of(plan: Plan, out: str, seconds: float) -> BuildResult:
+    """What a build tells of a plan that was carried out in so many seconds."""
     count, missing = sum(len(p.index) for p in plan.parts), _missing(plan)
     return BuildResult(
-        out=str(out),
+        out=out,
         images=count,
         classes=len(plan.charset) - len(missing),
         groups=plan.groups,

@@ -1,0 +1,116 @@
+"""The records that a plan names, as pictures and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.etl.codes import character_codes
+from fastetl.etl.layouts import Layout
+from fastetl.etl.notices import Notice, shown
+from fastetl.etl.reading import block, new_buffer, read_records
+from fastetl.etl.selection import Selection
+
+__all__ = ["DisorderError", "columns_of", "convert", "headers_of", "picture_blocks", "record_blocks"]
+
+_KEPT = ("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation")
+
+
+class DisorderError(Exception):
+    """A record does not have the code that is expected there."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__(notice)
+        self.notice = notice
+
+
+def _disorder(part: Selection, here: slice, codes: NDArray[np.uint16]) -> DisorderError:
+    at = int(np.flatnonzero(codes != part.codes[here])[0])
+    notice = Notice(
+        "a record does not follow the order of the first data set",
+        str(part.file.path),
+        int(part.index[here.start + at]),
+        shown(int(part.codes[here.start + at])),
+        shown(int(codes[at])),
+        "read every header of every file instead",
+    )
+    return DisorderError(notice)
+
+
+def record_blocks(part: Selection, buffer: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """The wanted records of a file, read into `buffer`: which of `part` they are, and structured records."""
+    layout = part.file.layout
+    for here, records in read_records(part.file, part.index, buffer):
+        codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
+        if (codes != part.codes[here]).any():
+            raise _disorder(part, here, codes)
+        yield here, records
+
+
+def columns_of(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The records' columns; a field that a set does not have is −1 there, or an empty text."""
+    sizes = [len(p.index) for p in parts]
+    out = {
+        "source": np.repeat([p.file.path.name for p in parts], sizes),
+        "set": np.repeat([p.file.layout.name for p in parts], sizes),
+        "record": np.concatenate([p.index for p in parts]).astype(np.int32),
+        "group": np.concatenate([p.groups for p in parts]),
+        "code": np.concatenate([p.codes for p in parts]),
+    }
+    for name in _KEPT:
+        has = [name in p.file.layout.by_name for p in parts]
+        if not any(has):
+            continue
+        columns = [
+            p.file.layout.column(h, name) if there else None for p, h, there in zip(parts, headers, has, strict=True)
+        ]
+        kind = np.result_type(*(column.dtype for column in columns if column is not None))
+        if kind.kind == "u" and not all(has):
+            kind = np.dtype(np.int64)
+        absent: Any = b"" if kind.kind == "S" else -1
+        filled = [np.full(n, absent, kind) if c is None else c for n, c in zip(sizes, columns, strict=True)]
+        out[name] = np.concatenate(filled).astype(kind)
+    return out
+
+
+def picture_blocks(part: Selection, size: int, buffer: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[Any], Any]]:
+    """The resized pictures of a part, and their records: which of `part` they are; the next turn overwrites both."""
+    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to reject bad files
+
+    layout = part.file.layout
+    most = block(layout)
+    pictures = np.empty((most, size, size), np.uint8)
+    starts = np.arange(most) * layout.record_bytes + layout.image_offset
+    for here, records in record_blocks(part, buffer):
+        out = pictures[: len(records)]
+        resize_records(buffer, starts[: len(out)], layout.height, layout.width, out, bits=layout.bits)
+        yield here, out, records
+
+
+def headers_of(records: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """What stands before the pictures, copied."""
+    kept = np.empty(len(records), layout.header)
+    kept.view(np.uint8).reshape(len(kept), -1)[:] = records.view(np.uint8).reshape(len(kept), -1)[
+        :, : layout.image_offset
+    ]
+    return kept
+
+
+def convert(parts: Sequence[Selection], size: int) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
+    """Pictures uint8 (N, size, size) and header fields of the records of a plan, or of a piece of it, in memory.
+
+    Raises DisorderError if a record does not have the code that the plan says.
+    """
+    pictures = np.empty((sum(len(p.index) for p in parts), size, size), np.uint8)
+    headers, done = [], 0
+    for part in parts:
+        kept = np.empty(len(part.index), part.file.layout.header)
+        for here, made, records in picture_blocks(part, size, new_buffer(part.file.layout)):
+            pictures[done + here.start : done + here.stop] = made
+            kept[here] = headers_of(records, part.file.layout)
+        headers.append(kept)
+        done += len(kept)
+    return pictures, columns_of(parts, headers)
