@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from os import PathLike, fspath
 from pathlib import Path
 
 from fastetl.errors import FastetlError
 from fastetl.untrusted import read_bytes
 
-__all__ = ["is_url", "read_file"]
+__all__ = ["is_url", "read_file", "remove", "write_file"]
 
 
 def is_url(path: str | PathLike[str]) -> bool:
@@ -34,3 +35,39 @@ def read_file(folder: str, name: str, most: int) -> bytes:
     if len(read) > most:
         raise FastetlError("the file is too large", file=place, expected=f"at most {most:,} bytes", do="check it")
     return read
+
+
+def write_file(folder: str, name: str, data: bytes) -> None:
+    """Write a file of a folder; on a local disk it is there whole or not at all. Raises FastetlError if it cannot."""
+    try:
+        if not is_url(folder):
+            made = Path(folder) / f".{name}.new-{secrets.token_hex(4)}"
+            made.write_bytes(data)
+            made.replace(Path(folder) / name)
+            return
+        import fsspec
+
+        with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:
+            file.write(data)
+    except Exception as error:  # each file system of fsspec has errors of its own
+        found = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise FastetlError(
+            "cannot write the file", file=f"{folder}/{name}", found=found, do="free space or mend rights"
+        ) from error
+
+
+def remove(folder: str, name: str, *, only_look: bool = False) -> bool:
+    """Whether a file is at an address; without `only_look` it is removed, and the answer is False."""
+    try:
+        import fsspec
+
+        system, place = fsspec.core.url_to_fs(f"{folder.rstrip('/')}/{name}")
+        there = bool(system.exists(place))
+        if there and not only_look:
+            system.rm(place)
+    except Exception as error:  # each file system of fsspec has errors of its own
+        found = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise FastetlError(
+            "cannot write the output", file=f"{folder}/{name}", found=found, do="check the address"
+        ) from error
+    return there and only_look

@@ -200,7 +200,8 @@ class ShardedImages:
             read = self._table(shard, None)
             for name in read.column_names:
                 if name not in ("image", "character"):
-                    found.setdefault(name, []).append(read[name].to_numpy())
+                    values = read[name].to_numpy()
+                    found.setdefault(name, []).append(values.astype(str) if values.dtype == object else values)
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def _pictures(self, number: int) -> NDArray[np.uint8]:

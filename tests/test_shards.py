@@ -56,6 +56,7 @@ def test_rows_are_the_same(shards: Path) -> None:
     assert (data[-1][0] == first.images[-1]).all()
     assert (data.labels == first.labels).all()
     assert (data.groups == first.groups).all()
+    assert data.records["source"].dtype == first.records["source"].dtype
     assert data.records["source"].tolist() == first.records["source"].tolist()
     assert data.split(seed=3) == first.split(seed=3)
     assert (data.subset(np.arange(7)).images == first.images[:7]).all()

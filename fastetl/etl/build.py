@@ -231,9 +231,15 @@ def build(
 
 
 def planned(
-    sources: Sequence[str | PathLike[str]], config: BuildConfig, do: Callable[[Plan], None] = lambda plan: None
+    sources: Sequence[str | PathLike[str]],
+    config: BuildConfig,
+    do: Callable[[Plan], None] = lambda plan: None,
+    *,
+    by_order: bool = True,
 ) -> Plan:
     """The plan of a build after `do` was done with it, once more by every header if it raises DisorderError.
+
+    by_order: trust the order learnt at first, except with `strict`.
 
     Raises FastetlError as `build` does.
     """
@@ -244,7 +250,7 @@ def planned(
         )
     for file in files:
         file.require_whole()
-    plan = _plan(files, config, by_order=not config.strict)
+    plan = _plan(files, config, by_order=by_order and not config.strict)
     try:
         do(plan)
     except DisorderError as disorder:

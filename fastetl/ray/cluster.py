@@ -1,0 +1,80 @@
+"""The connection to a Ray cluster, and what its errors are about."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from fastetl.errors import FastetlError
+
+__all__ = ["connect", "fault_of", "in_order"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+RETRIES = 100
+"""How often a task is given to another worker when its own was lost."""
+
+
+def connect(address: str = "") -> Any:
+    """The module ray, connected to the cluster at `address`, or to one that is started on this machine.
+
+    Raises FastetlError where ray is not installed, or no cluster is there.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # devices stay visible to workers without any
+    try:
+        import ray
+    except ImportError as error:
+        raise FastetlError("ray is not installed", expected="the extra ray", do="pip install 'fastetl[ray]'") from error
+    if not ray.is_initialized():
+        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        try:
+            ray.init(address, **options) if address else ray.init("local", include_dashboard=False, **options)
+        except Exception as error:  # ConnectionError, RuntimeError, ValueError and Ray's own
+            found = str(error).partition("\n")[0]
+            raise FastetlError("cannot reach the Ray cluster", found=found, do="check `address`") from error
+    return ray
+
+
+def fault_of(error: BaseException) -> BaseException:
+    """What a worker raised, out of what Ray wraps it in: a FastetlError where one is the cause."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, FastetlError):
+            # Ray's error is of the same class, but shows the worker's trace: the plain one is its cause.
+            inner = getattr(seen, "cause", None)
+            return inner if isinstance(inner, FastetlError) else seen
+        failures = getattr(seen, "worker_failures", None)  # of Ray Train: one error for each worker's rank
+        if failures:
+            return fault_of(next(iter(failures.values())))
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return error
+
+
+def in_order(
+    ray: Any, work: Callable[[int, T], R], pieces: Sequence[T], progress: Callable[[int, int], None] | None
+) -> Iterator[R]:
+    """work(number, piece) for each piece, on the cluster's workers; the results in the order of the pieces.
+
+    Only a few more tasks than there are processors are handed out at a time. A task whose worker is lost is given to
+    another. Raises what a task raised, as it was raised there.
+    """
+    remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
+    most = max(4, 2 * int(ray.cluster_resources().get("CPU", 1)))
+    running: list[Any] = []
+    done, following = 0, 0
+    while done < len(pieces):
+        while following < len(pieces) and len(running) < most:
+            running.append(remote.remote(following, pieces[following]))
+            following += 1
+        try:
+            result: R = ray.get(running.pop(0))
+        except Exception as error:  # Ray's error of a task is also of the class that the task raised
+            for left in running:
+                ray.cancel(left, force=True)
+            raise fault_of(error) from None
+        done += 1
+        if progress is not None:
+            progress(done, len(pieces))
+        yield result

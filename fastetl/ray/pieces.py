@@ -1,0 +1,187 @@
+"""Work that one task does: a run of records, or some synthetic writers, into rows. Nothing here knows Ray.
+
+What a piece gives depends on its description alone: any worker, or a second one after the first was lost, makes the
+same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.addresses import is_url
+from fastetl.charset import Charset, named_or_file
+from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, planned
+from fastetl.etl.convert import convert
+from fastetl.etl.selection import Plan, Selection
+from fastetl.shards import group_ranges
+
+__all__ = [
+    "Piece",
+    "Rows",
+    "WrittenPiece",
+    "local_copy",
+    "pieces_of_plan",
+    "pieces_of_writers",
+    "plan_of",
+]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Pictures uint8 (N, size, size), classes uint16 (N,) and columns (N,) each; `group` is among them."""
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.uint16]
+    records: dict[str, NDArray[Any]]
+
+
+class Piece(Protocol):
+    """What a task is given."""
+
+    @property
+    def count(self) -> int:
+        """Rows that it will give."""
+
+    def rows(self) -> Rows:
+        """Make them. Raises FastetlError, or DisorderError if a record is not as the plan says."""
+
+
+def local_copy(address: str) -> Path:
+    """A file on this machine: itself, or the copy of what fsspec finds at an address, kept for the next task.
+
+    Raises FastetlError if it cannot be had.
+    """
+    if not is_url(address):
+        return Path(address)
+    try:
+        import fsspec
+
+        return Path(fsspec.open_local(f"simplecache::{address}", simplecache={"same_names": True}))
+    except Exception as error:  # each file system of fsspec has errors of its own
+        found = f"{type(error).__name__}: {error}".partition("\n")[0]
+        do = "run: pip install fsspec" if isinstance(error, ImportError) else "check the address"
+        also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
+        raise FastetlError("cannot read the file", file=address, found=found, do=do, also=also) from error
+
+
+@dataclass(frozen=True)
+class ReadPiece:
+    """Records of ETL files. addresses: where each part's file lies, if not at its own path."""
+
+    parts: tuple[Selection, ...]
+    addresses: tuple[str, ...]
+    size: int
+
+    @property
+    def count(self) -> int:
+        return sum(len(part.index) for part in self.parts)
+
+    def rows(self) -> Rows:
+        here = [
+            replace(part, file=replace(part.file, path=local_copy(address)))
+            for part, address in zip(self.parts, self.addresses, strict=True)
+        ]
+        pictures, records = convert(here, self.size)
+        return Rows(pictures, np.concatenate([part.labels for part in self.parts]), records)
+
+
+def plan_of(
+    sources: Sequence[str | PathLike[str]], config: BuildConfig, by_order: bool = True
+) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of a build, and the address of each part's file. Raises FastetlError as `fastetl.build` does.
+
+    by_order: trust the order learnt, which each piece checks as it reads; otherwise every header is read.
+    """
+    addresses = {str(local_copy(fspath(source)).absolute()): fspath(source) for source in sources if is_url(source)}
+    paths = [local_copy(fspath(source)) for source in sources]
+    plan = planned([path.absolute() for path in paths], config, by_order=by_order)
+    return plan, tuple(addresses.get(str(part.file.path), str(part.file.path)) for part in plan.parts)
+
+
+def pieces_of_plan(plan: Plan, addresses: Sequence[str], size: int, rows: int) -> list[ReadPiece]:
+    """The records of a plan in runs of at most `rows`, each with whole groups where it can."""
+    groups = np.concatenate([part.groups for part in plan.parts])
+    starts = np.cumsum([0, *(len(part.index) for part in plan.parts)]).tolist()
+    pieces = []
+    for run in group_ranges(groups, rows):
+        parts, places = [], []
+        for part, address, start in zip(plan.parts, addresses, starts[:-1], strict=True):
+            low, high = max(run.start - start, 0), min(run.stop - start, len(part.index))
+            if low < high:
+                cut = slice(low, high)
+                parts.append(Selection(part.file, part.index[cut], part.codes[cut], part.labels[cut], part.groups[cut]))
+                places.append(address)
+        pieces.append(ReadPiece(tuple(parts), tuple(places), size))
+    return pieces
+
+
+@dataclass(frozen=True)
+class WrittenPiece:
+    """Synthetic writers `first` to `last` − 1, each from (seed, number) alone."""
+
+    seed: int
+    first: int
+    last: int
+    charset: Charset
+    size: int
+    scans: float
+
+    @property
+    def count(self) -> int:
+        return (self.last - self.first) * len(self.charset)
+
+    def rows(self) -> Rows:
+        from fastetl.kernels.resize import resize_records
+        from fastetl.synth import write_data_set
+
+        characters = self.charset.characters
+        each = len(characters)
+        pictures = np.empty((self.count, self.size, self.size), np.uint8)
+        kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
+        for k, writer in enumerate(range(self.first, self.last)):
+            records = write_data_set(self.seed, writer, characters, self.scans)
+            raw = np.zeros(records.nbytes + 128, np.uint8)
+            raw[: records.nbytes] = records.view(np.uint8).ravel()
+            fields: Any = records.dtype.fields
+            starts = np.arange(each) * records.itemsize + fields["image"][1]
+            resize_records(raw, starts, 127, 128, pictures[k * each : (k + 1) * each])
+            for name, values in kept.items():
+                values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
+        writers = np.arange(self.first, self.last)
+        columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in kept.items()}
+        columns |= {
+            "group": np.repeat(writers, each).astype(np.int32),
+            "record": np.tile(np.arange(each, dtype=np.int32), len(writers)),
+        }
+        labels = np.tile(np.arange(each, dtype=np.uint16), len(writers))
+        return Rows(pictures, labels, columns)
+
+
+def pieces_of_writers(
+    writers: int, charset: str, size: int, seed: int, scans: float, rows: int
+) -> tuple[Charset, list[WrittenPiece]]:
+    """The charset, and pieces of about `rows` pictures that whole writers made.
+
+    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
+    """
+    from fastetl.synth.records import characters_of
+
+    if not 1 <= writers < 2**31:
+        raise FastetlError(
+            "writers is out of range", expected="1 or more", found=writers, do="check `writers`", also=ValueError
+        )
+    BuildConfig(size=size)  # raises for a size out of range
+    characters = characters_of(charset)
+    found = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)
+    each = max(1, rows // len(characters))
+    return found, [
+        WrittenPiece(seed, first, min(first + each, writers), found, size, scans) for first in range(0, writers, each)
+    ]

@@ -1,0 +1,112 @@
+"""Ray Data datasets of ETL files and of synthetic writers: rows are made by the workers, straight to Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ray.data import Datasource, ReadTask
+from ray.data.block import BlockMetadata
+
+from fastetl.arrow import table
+from fastetl.charset import Charset
+from fastetl.etl.build import BuildConfig
+from fastetl.ray.cluster import connect
+from fastetl.ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+__all__ = ["read_etl", "synthesize"]
+
+ROWS = 256
+"""Rows of a block: at size 64 a megabyte."""
+
+
+class _Pieces(Datasource):
+    """A read task for each piece, whose rows become one block."""
+
+    def __init__(self, name: str, pieces: Sequence[Piece], charset: Charset, size: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name, self._pieces, self._charset, self._size = name, pieces, charset, size
+
+    def get_name(self) -> str:
+        return self._name
+
+    def estimate_inmemory_data_size(self) -> int:
+        return sum(piece.count for piece in self._pieces) * self._size**2
+
+    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
+        def reading(piece: Piece) -> Callable[[], Iterable[Any]]:
+            charset = self._charset
+
+            def read() -> Iterable[Any]:
+                rows = piece.rows()
+                return [table(rows.pictures, rows.labels, rows.records, charset)]
+
+            return read
+
+        return [
+            ReadTask(
+                reading(piece),
+                BlockMetadata(
+                    num_rows=piece.count, size_bytes=piece.count * self._size**2, input_files=None, exec_stats=None
+                ),
+            )
+            for piece in self._pieces
+        ]
+
+
+def read_etl(
+    sources: str | PathLike[str] | Sequence[str | PathLike[str]],
+    charset: str = "hiragana",
+    size: int = 64,
+    *,
+    rows: int = ROWS,
+    strict: bool = False,
+    address: str = "",
+) -> Dataset:
+    """A Ray Data dataset of the records of ETL files: rows as `fastetl.arrow` says, in the order of `fastetl.build`.
+
+    sources: files or folders that every worker sees, or addresses of files for fsspec. rows: of a block, at most.
+    strict: as of `fastetl.BuildConfig`. Headers are read here, pictures by the workers.
+
+    Raises FastetlError as `fastetl.build` does; a file that is damaged or changed later ends the reading with one.
+    """
+    connect(address)
+    import ray.data
+
+    listed = [sources] if isinstance(sources, str | PathLike) else list(sources)
+    config = BuildConfig(charset=charset, size=size, strict=strict)
+    # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
+    plan, addresses = plan_of(listed, config, by_order=False)
+    pieces = pieces_of_plan(plan, addresses, size, rows)
+    made: Dataset = ray.data.read_datasource(
+        _Pieces("ETL", pieces, plan.charset, size), override_num_blocks=len(pieces)
+    )
+    return made
+
+
+def synthesize(
+    writers: int,
+    charset: str = "hiragana",
+    size: int = 64,
+    *,
+    seed: int = 0,
+    scans: float = 0.5,
+    rows: int = ROWS,
+    address: str = "",
+) -> Dataset:
+    """A Ray Data dataset of what synthetic writers write, each from (seed, number) alone; no file in between.
+
+    writers: how many, numbered from 0. scans: share of those whose sheets are scanned (`fastetl.SynthConfig`).
+
+    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
+    """
+    connect(address)
+    import ray.data
+
+    found, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
+    made: Dataset = ray.data.read_datasource(_Pieces("synth", pieces, found, size), override_num_blocks=len(pieces))
+    return made

@@ -1,0 +1,126 @@
+"""Training on a Ray cluster: one network by several workers, or many trainings of a sweep. Needs the extra `ray`.
+
+Ray Train starts the workers, watches them and starts all of them anew when one is lost; JAX's own runtime joins them
+into one set of devices, as `fastetl train --coordinator` does. (Ray's `JaxTrainer` joins workers on GPUs and TPUs
+alone, so its base, `DataParallelTrainer`, is used for all.) Datasets and runs lie where every worker sees them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastetl.dataset import open_dataset
+from fastetl.ray.cluster import connect, fault_of
+from model.config import TrainConfig
+from model.devices import is_first, join
+from model.diagnosis import diagnose
+from model.errors import ModelError
+from model.history import best_epoch
+from model.run import open_run, unfinished
+from model.training import TrainResult, train
+
+__all__ = ["train_on_ray"]
+
+MOST_FAILURES = 100
+"""How often a training is taken up again at its last checkpoint after a worker was lost."""
+
+
+def _worker(settings: dict[str, Any]) -> None:
+    """What each worker runs."""
+    import ray.train
+    from ray.train.collective import broadcast_from_rank_zero
+
+    context = ray.train.get_context()
+    world, rank = context.get_world_size(), context.get_world_rank()
+    if world > 1:
+        join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
+    data = [(open_dataset(path), weight) for path, weight in settings["data"]]
+    path = Path(settings["path"])
+    resume = (unfinished(path) / "run.json").is_file()
+    config = None if resume else TrainConfig.from_dict(settings["config"])
+    if resume or not path.exists() or settings["overwrite"]:
+        # Taken up after a loss: what is replaced then was agreed to when the training began.
+        train(data, path, config, resume=resume, overwrite=settings["overwrite"], command=settings["command"])
+    if is_first():
+        ray.train.report({"done": 1})
+    else:
+        ray.train.report({})
+
+
+def _free_address() -> str:
+    import ray.util
+
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return f"{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
+
+
+def train_on_ray(
+    data: Sequence[tuple[str | Path, float]],
+    path: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    workers: int = 1,
+    gpus: int = 0,
+    address: str = "",
+    overwrite: bool = False,
+    command: str = "",
+) -> TrainResult:
+    """Train one network by `workers` workers of a Ray cluster, and write the run to `path`, which all of them see.
+
+    data: dataset directories, or addresses for fsspec, each with its weight. gpus: of each worker. address: the
+    cluster's; without one it is started on this machine. A worker that is lost ends in a resumption from the last
+    checkpoint, with the weights that an undisturbed training by as many workers has.
+
+    Raises what `model.train` raises, and ModelError if the cluster cannot be reached or cannot hold the workers.
+    """
+    if workers < 1:
+        raise ModelError("workers is out of range", expected="1 or more", found=workers, do="check `workers`")
+    ray = connect(address)
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    path = Path(path).absolute()
+    settings = {
+        "data": [(str(place), weight) for place, weight in data],
+        "path": str(path),
+        "config": (config or TrainConfig()).as_dict(),
+        "overwrite": overwrite,
+        "command": command,
+    }
+    if path.exists() and not overwrite:
+        raise ModelError("the output exists already", file=path, do="choose another, or give `overwrite`")
+    resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
+    there = ray.cluster_resources()
+    for kind, each in resources.items():
+        if there.get(kind, 0) < each * workers:
+            raise ModelError(
+                "the cluster is too small",
+                expected=f"{each * workers} {kind} for {workers} workers",
+                found=f"{there.get(kind, 0):g}",
+                do="ask for fewer `workers`",
+            )
+    trainer = DataParallelTrainer(
+        _worker,
+        train_loop_config=settings,
+        scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=resources),
+        run_config=RunConfig(
+            name=path.name,
+            storage_path=str(path.parent / f".{path.name}.ray"),
+            failure_config=FailureConfig(MOST_FAILURES),
+        ),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:  # Ray wraps a worker's error in its own
+        fault = fault_of(error)
+        if fault is error:
+            raise
+        raise fault from None
+    run = open_run(path)
+    return TrainResult(
+        run, best_epoch(run.history), run.network().parameter_count(), diagnose(run.history, len(run.charset))
+    )
