@@ -33,7 +33,7 @@ def sealed(described: Mapping[str, Any], *arrays: NDArray[Any]) -> dict[str, Any
 
 
 def require_sealed(
-    described: Mapping[str, Any], file: Path, *arrays: NDArray[Any], kind: type[FastetlError] = FastetlError
+    described: Mapping[str, Any], file: Path | str, *arrays: NDArray[Any], kind: type[FastetlError] = FastetlError
 ) -> None:
     """Raise `kind` if a description read from `file`, or the arrays, are not what `sealed` was given.
 

@@ -27,6 +27,7 @@ from fastetl.arrow import pictures_of, require_pyarrow, table
 from fastetl.atomic import Kind, new_directory
 from fastetl.charset import Charset
 from fastetl.dataset import Dataset
+from fastetl.digests import require_sealed, sealed
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing
 
@@ -255,7 +256,7 @@ def described(about: Mapping[str, Any], shards: Sequence[Shard], charset: Charse
         **about,
         "shards": [s.as_dict() for s in shards],
     }
-    return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(sealed(values), ensure_ascii=False, indent=1) + "\n"
 
 
 def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, overwrite: bool = False) -> None:
@@ -284,6 +285,7 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
 def open_shards(folder: str, about: Mapping[str, Any]) -> Dataset:
     """The dataset whose `dataset.json` says `about`; see `fastetl.open_dataset`."""
     place = f"{folder}/{MANIFEST}"
+    require_sealed(about, place)
     try:
         shards = [Shard.from_dict(values) for values in about["shards"]]
         charset = Charset.from_dict(about["charset"])

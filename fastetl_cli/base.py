@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "DatasetPath",
+    "Engine",
     "Out",
     "Paths",
     "RunPath",
     "SourcesAndOut",
+    "as_address",
     "bar",
     "clean",
     "command_line",
@@ -38,6 +40,7 @@ SourcesAndOut = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(
 Out = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
 DatasetPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
 RunPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Engine = Literal["local", "ray"]
 Paths = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH")]
 
 
@@ -94,6 +97,11 @@ class Command:
     def run(self) -> int:
         """Do the work; the return value is the exit code."""
         raise TypeError(f"{type(self).__name__} does nothing")
+
+
+def as_address(path: Path) -> str:
+    """A path as it was given: `Path` makes one slash of the two in s3://bucket."""
+    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", str(path))
 
 
 def command_line() -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, build
-from fastetl_cli.base import Command, SourcesAndOut, bar, command_line, note, say, show_json
+from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
+from fastetl_cli.base import Command, Engine, SourcesAndOut, as_address, bar, command_line, note, say, show_json
 
 _TOLD = 20
 
@@ -21,6 +23,12 @@ class Build(Command):
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
+    engine: Engine = "local"
+    """local: this process, into a directory. ray: the workers of a Ray cluster, into Parquet shards (docs/scale.md)."""
+    address: str = ""
+    """With --engine ray: the cluster's address; without one it is started on this machine."""
+    shard_rows: int = 4096
+    """With --engine ray: pictures of a shard, about."""
 
     def run(self) -> int:
         """Write the dataset and say what went in."""
@@ -28,9 +36,21 @@ class Build(Command):
         if out is None or not sources:
             raise FastetlError("build: no output given", do="name files or folders of ETL, and last the output")
         with bar("build") as progress:
-            result = build(
-                sources, out, self.config, overwrite=self.overwrite, progress=progress, command=command_line()
-            )
+            result = self._built(sources, out, progress)
+        return self._show(result)
+
+    def _built(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
+        done: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
+        if self.engine == "local":
+            return build(sources, out, self.config, **done)
+        if self.config.format != "dataset":
+            raise FastetlError("--engine ray writes shards", expected="--format dataset", found=self.config.format)
+        from fastetl.ray import build_on_ray
+
+        places, made = [as_address(s) for s in sources], as_address(out)
+        return build_on_ray(places, made, self.config, rows=self.shard_rows, address=self.address, **done)
+
+    def _show(self, result: BuildResult) -> int:
         if self.json:
             show_json(result)
             return 0

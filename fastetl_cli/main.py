@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": "how fast this machine reads your files",
     "sheet": "a contact sheet of a dataset, to look at",
     "train": "train the network on a dataset",
+    "sweep": "many trainings with other options on a Ray cluster, the hopeless ones stopped early",
     "evaluate": "accuracy by class and by writer, confusions, calibration, pictures",
     "baseline": "k-nearest neighbours and random forest on the same split",
     "export": "run → Core ML and ONNX, verified",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fastetl.errors import FastetlError
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_cli.base import Command, Out, bar, out, show_json
+from fastetl_cli.base import Command, Engine, Out, as_address, bar, command_line, out, say, show_json
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,20 @@ class Synth(Command):
     overwrite: bool = False
     """Replace OUT if it exists."""
 
+    engine: Engine = "local"
+    """local: files of the ETL sets. ray: a dataset of Parquet shards, by 5 × --files writers, made by the workers of a
+    Ray cluster (docs/scale.md)."""
+    size: int = 64
+    """With --engine ray: side of the pictures in pixels."""
+    address: str = ""
+    """With --engine ray: the cluster's address; without one it is started on this machine."""
+    shard_rows: int = 4096
+    """With --engine ray: pictures of a shard, about."""
+
     def run(self) -> int:
         """Write the files."""
+        if self.engine == "ray":
+            return self._on_ray()
         with bar("synth") as progress:
             synthesize(self.out, self.config, overwrite=self.overwrite, progress=progress)
         if self.json:
@@ -28,4 +41,30 @@ class Synth(Command):
             sets, made = " + ".join(self.config.set), self.config
             writers = 5 * made.files if made.set == ("ETL8G",) else made.writers
             out.print(f"{self.out}: {len(list(self.out.glob('ETL*')))} files of {sets} by {writers} synthetic writers")
+        return 0
+
+    def _on_ray(self) -> int:
+        from fastetl.ray import synthesize_on_ray
+
+        made, out = self.config, as_address(self.out)
+        if made.set != ("ETL8G",) or made.model_pattern:
+            raise FastetlError("--engine ray writes the datasets of writers", do="leave out --set and --model-pattern")
+        with bar("synth") as progress:
+            count = synthesize_on_ray(
+                out,
+                5 * made.files,
+                made.charset,
+                self.size,
+                seed=made.seed,
+                scans=made.scans,
+                rows=self.shard_rows,
+                address=self.address,
+                overwrite=self.overwrite,
+                progress=progress,
+                command=command_line(),
+            )
+        if self.json:
+            show_json({"out": out, "config": made, "images": count})
+        else:
+            say(f"{out}: {count:,} pictures by {5 * made.files:,} synthetic writers")
         return 0

@@ -10,7 +10,7 @@ from rich.progress import Progress as RichProgress
 
 from fastetl.dataset import Dataset, open_dataset
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, DatasetPath, RunPath, command_line, notes, out, show_json
+from fastetl_cli.base import Command, DatasetPath, Engine, RunPath, as_address, command_line, notes, out, show_json
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.history import Epoch
@@ -19,13 +19,13 @@ from model.training import Progress, TrainResult, train
 _NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
 
 
-def _weighted(text: str) -> tuple[Dataset, float]:
+def _parted(text: str) -> tuple[str, float]:
     """`PATH` or `PATH=WEIGHT`."""
     path, _, weight = text.rpartition("=")
     if not path:
-        return open_dataset(text), 1.0
+        return text, 1.0
     try:
-        return open_dataset(path), float(weight)
+        return path, float(weight)
     except ValueError as error:
         raise FastetlError(
             f"`also` {text} has no weight that is a number", expected="DATASET or DATASET=WEIGHT", do="check `also`"
@@ -97,16 +97,46 @@ class Train(Command):
     """How many processes take part."""
     process: int = 0
     """Which of them this is, from 0."""
+    engine: Engine = "local"
+    """local: this process. ray: --workers of a Ray cluster, taken up again when one is lost (docs/scale.md)."""
+    workers: int = 1
+    """With --engine ray: workers that train one network; the batch is divided among their devices."""
+    gpus: int = 0
+    """With --engine ray: GPUs of each worker."""
+    address: str = ""
+    """With --engine ray: the cluster's address; without one it is started on this machine."""
 
     def run(self) -> int:
         """Train, and say how it went."""
+        if self.engine == "ray":
+            return self._show(self._on_ray())
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
-        data = [(open_dataset(self.dataset), 1.0), *map(_weighted, self.also)]
+        data = [(open_dataset(as_address(self.dataset)), 1.0)]
+        data += [(open_dataset(path), weight) for path, weight in map(_parted, self.also)]
         config = None if self.resume else self.config
         result = train_with_bar(data, self.run_path, config, resume=self.resume, overwrite=self.overwrite)
-        if not is_first():
-            return 0
+        return self._show(result) if is_first() else 0
+
+    def _on_ray(self) -> TrainResult:
+        from model.cluster import train_on_ray
+
+        if self.coordinator:
+            raise FastetlError("two ways to several workers", expected="--engine ray or --coordinator", found="both")
+        data = [(as_address(self.dataset), 1.0), *((as_address(Path(p)), w) for p, w in map(_parted, self.also))]
+        return train_on_ray(
+            data,
+            self.run_path,
+            self.config,
+            workers=self.workers,
+            gpus=self.gpus,
+            address=self.address,
+            resume=self.resume,
+            overwrite=self.overwrite,
+            command=command_line(),
+        )
+
+    def _show(self, result: TrainResult) -> int:
         if self.json:
             show_json(
                 {

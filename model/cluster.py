@@ -7,19 +7,23 @@ alone, so its base, `DataParallelTrainer`, is used for all.) Datasets and runs l
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fastetl.addresses import is_url
+from fastetl.atomic import check_output
 from fastetl.dataset import open_dataset
 from fastetl.ray.cluster import connect, fault_of
+from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.history import best_epoch
-from model.run import open_run, unfinished
+from model.run import KIND, open_run, unfinished
 from model.training import TrainResult, train
 
 __all__ = ["train_on_ray"]
@@ -55,7 +59,8 @@ def _free_address() -> str:
 
     with socket.socket() as free:
         free.bind(("", 0))
-        return f"{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
+        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return f"{here}:{free.getsockname()[1]}"
 
 
 def train_on_ray(
@@ -66,6 +71,7 @@ def train_on_ray(
     workers: int = 1,
     gpus: int = 0,
     address: str = "",
+    resume: bool = False,
     overwrite: bool = False,
     command: str = "",
 ) -> TrainResult:
@@ -84,15 +90,18 @@ def train_on_ray(
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     path = Path(path).absolute()
+    storage = path.parent / f".{path.name}.ray"  # what Ray Train keeps of the workers
     settings = {
-        "data": [(str(place), weight) for place, weight in data],
+        "data": [(str(place) if is_url(place) else str(Path(place).absolute()), weight) for place, weight in data],
         "path": str(path),
         "config": (config or TrainConfig()).as_dict(),
         "overwrite": overwrite,
         "command": command,
     }
-    if path.exists() and not overwrite:
-        raise ModelError("the output exists already", file=path, do="choose another, or give `overwrite`")
+    check_output(path, KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
+    with claimed(path, resume, overwrite) as begun:
+        if not resume:
+            emptied(begun)
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
     there = ray.cluster_resources()
     for kind, each in resources.items():
@@ -109,7 +118,7 @@ def train_on_ray(
         scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=resources),
         run_config=RunConfig(
             name=path.name,
-            storage_path=str(path.parent / f".{path.name}.ray"),
+            storage_path=str(storage),
             failure_config=FailureConfig(MOST_FAILURES),
         ),
     )
@@ -120,6 +129,8 @@ def train_on_ray(
         if fault is error:
             raise
         raise fault from None
+    finally:
+        shutil.rmtree(storage, ignore_errors=True)
     run = open_run(path)
     return TrainResult(
         run, best_epoch(run.history), run.network().parameter_count(), diagnose(run.history, len(run.charset))

@@ -44,6 +44,7 @@ EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
 
 
+MOST_SCRIBBLES = 1 << 16
 REJECTED = 0.005
 """Share of the validation characters whose confidence lies below the run's threshold."""
 
@@ -279,7 +280,8 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
 def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
     """The share of scribbles that the configuration asks for, labelled beyond the classes."""
     odds = config.scribbles / (1 - config.scribbles)
-    count = round(odds * sum(len(s.indices) for s in sources))
+    # Beyond so many the same scribbles come again, each time augmented anew: they are held in memory.
+    count = min(round(odds * sum(len(s.indices) for s in sources)), MOST_SCRIBBLES)
     if not count:
         return []
     drawn = scribbles(count, sources[0].images.shape[1], seed=config.seed + 1)

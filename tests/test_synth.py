@@ -240,7 +240,7 @@ def test_an_existing_folder_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [{"files": 0}, {"files": 2001}, {"seed": -1}, {"scans": 1.1}, {"scans": float("nan")}]
+    "config", [{"files": 0}, {"files": 1_000_001}, {"seed": -1}, {"scans": 1.1}, {"scans": float("nan")}]
 )
 def test_options_out_of_range_are_rejected(config: dict[str, Any]) -> None:
     with pytest.raises(FastetlError, match="expected"):

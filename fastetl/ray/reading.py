@@ -58,6 +58,18 @@ class _Pieces(Datasource):
         ]
 
 
+def _in_order(source: Datasource, blocks: int) -> Dataset:
+    """A dataset whose rows come in the order of the pieces, whichever worker is ready first.
+
+    Ray Data has this as a setting of the process, which is left as it is from here on.
+    """
+    import ray.data
+
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    made: Dataset = ray.data.read_datasource(source, override_num_blocks=blocks)
+    return made
+
+
 def read_etl(
     sources: str | PathLike[str] | Sequence[str | PathLike[str]],
     charset: str = "hiragana",
@@ -75,17 +87,12 @@ def read_etl(
     Raises FastetlError as `fastetl.build` does; a file that is damaged or changed later ends the reading with one.
     """
     connect(address)
-    import ray.data
-
     listed = [sources] if isinstance(sources, str | PathLike) else list(sources)
     config = BuildConfig(charset=charset, size=size, strict=strict)
     # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
     plan, addresses = plan_of(listed, config, by_order=False)
     pieces = pieces_of_plan(plan, addresses, size, rows)
-    made: Dataset = ray.data.read_datasource(
-        _Pieces("ETL", pieces, plan.charset, size), override_num_blocks=len(pieces)
-    )
-    return made
+    return _in_order(_Pieces("ETL", pieces, plan.charset, size), len(pieces))
 
 
 def synthesize(
@@ -105,8 +112,5 @@ def synthesize(
     Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
     """
     connect(address)
-    import ray.data
-
     found, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
-    made: Dataset = ray.data.read_datasource(_Pieces("synth", pieces, found, size), override_num_blocks=len(pieces))
-    return made
+    return _in_order(_Pieces("synth", pieces, found, size), len(pieces))

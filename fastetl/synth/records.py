@@ -27,7 +27,7 @@ from fastetl.synth.writing import choose_glyphs, write
 __all__ = ["ATTRIBUTION", "SynthConfig", "characters_of", "synthesize", "write_data_set", "write_model_pattern"]
 
 KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
-MOST = 2000
+MOST = 1_000_000
 WRITERS = ETL8G.data_sets_per_file
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
@@ -54,7 +54,7 @@ class SynthConfig:
     writers: int = 10
     """Writers of each set, where `set` is given (of ETL2, which is printed: samples of each code in each style)."""
     files: int = 12
-    """Number of files, 1–2,000; each holds five writers, who write every character once. A genuine ETL8G has 32.
+    """Number of files, 1–1,000,000; each holds five writers, who write every character once. A genuine ETL8G has 32.
     Only without `set`."""
     charset: str = "all"
     """all: the 956 characters of ETL8 in their order; kanji: 881 of them; hiragana (71), hiragana-small (75), katakana

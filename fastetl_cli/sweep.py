@@ -1,0 +1,61 @@
+"""fastetl sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fastetl_cli.base import Command, DatasetPath, Out, as_address, show_json, show_table
+from model.sweep import read_sweep, sweep
+
+File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+
+
+@dataclass(frozen=True)
+class Sweep(Command):
+    """Many trainings with other options on a Ray cluster, the hopeless ones stopped early (extra: ray)."""
+
+    file: File
+    """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/scale.md)."""
+    dataset: DatasetPath
+    """A dataset directory."""
+    out: Out
+    """The folder to write: a table, a picture, and the runs that were not stopped."""
+    cpus: float = 1
+    """Processors of each training."""
+    gpus: float = 0
+    """GPUs of each training; less than 1 shares one."""
+    address: str = ""
+    """The cluster's address; without one it is started on this machine."""
+    overwrite: bool = False
+    """Replace OUT if it exists."""
+
+    def run(self) -> int:
+        """Sweep, and print the table, the best first."""
+        found = sweep(
+            [(as_address(self.dataset), 1.0)],
+            self.out,
+            read_sweep(self.file),
+            cpus=self.cpus,
+            gpus=self.gpus,
+            address=self.address,
+            overwrite=self.overwrite,
+        )
+        if self.json:
+            show_json(found)
+            return 0
+        names = list(found[0].options) if found else []
+        rows = [
+            [
+                t.number,
+                *(f"{t.options[n]:.4g}" if isinstance(t.options[n], float) else t.options[n] for n in names),
+                len(t.history),
+                f"{t.best:.2%}",
+            ]
+            for t in found
+        ]
+        show_table(str(self.out), ["trial", *names, "epochs", "best validation accuracy"], rows)
+        return 0

@@ -1,0 +1,277 @@
+"""A sweep: many trainings with other options, the hopeless ones stopped early, on a Ray cluster. Needs the extra `ray`.
+
+The file (TOML) has three tables. `train` holds options that all trainings share; `search` holds those that vary, each
+a list of values or `{low, high, log}`; `sweep` says how many trainings there are. Names are those of
+`model.TrainConfig`; `augmentation.NAME` reaches into the augmentation:
+
+    [train]
+    epochs = 8
+    [search]
+    network = ["default", "wide"]
+    learning_rate = { low = 1e-3, high = 1e-2, log = true }
+    "augmentation.elastic" = [0.0, 0.06]
+    [sweep]
+    trials = 12
+
+Trainings are compared after each epoch by their accuracy on the validation groups (ASHA: Li et al., 2018).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastetl.addresses import is_url
+from fastetl.atomic import Kind, check_output, new_directory
+from fastetl.augmentation import Augmentation
+from fastetl.dataset import open_dataset
+from fastetl.ray.cluster import connect, fault_of
+from fastetl.untrusted import read_bytes
+from model.config import TrainConfig
+from model.errors import ModelError
+
+__all__ = ["KIND", "SweepConfig", "Trial", "read_sweep", "sweep"]
+
+KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.png", "sweep.toml", "trials"))
+_FILE_BYTES = 1 << 20
+_METRIC = "valid_accuracy"
+_MOST_TRIALS = 10_000
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """What to try. train: shared options. search: name → values, or (low, high, log).
+
+    trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on.
+    """
+
+    train: Mapping[str, Any]
+    search: Mapping[str, tuple[Any, ...] | tuple[float, float, bool]]
+    trials: int = 10
+    grace: int = 1
+    reduction: int = 3
+    seed: int = 0
+
+    def drawn(self) -> list[dict[str, Any]]:
+        """The options of each training, in order; the same for the same seed."""
+        rng = np.random.default_rng(self.seed)
+        return [{name: _draw(space, rng) for name, space in self.search.items()} for _ in range(self.trials)]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: the options that were drawn for it, and its accuracy on validation groups after each epoch."""
+
+    number: int
+    options: Mapping[str, Any]
+    history: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        return max(self.history, default=0.0)
+
+
+class _Range(tuple[float, float, bool]):
+    """low, high, log."""
+
+    __slots__ = ()
+
+
+def _draw(space: Any, rng: np.random.Generator) -> Any:
+    if not isinstance(space, _Range):
+        return space[int(rng.integers(len(space)))]
+    low, high, log = space
+    return math.exp(rng.uniform(math.log(low), math.log(high))) if log else float(rng.uniform(low, high))
+
+
+def _space(name: str, value: Any, file: Path) -> tuple[Any, ...]:
+    if isinstance(value, list) and value:
+        return tuple(value)
+    if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
+        low, high, log = value["low"], value["high"], bool(value.get("log", False))
+        numbers = all(isinstance(v, int | float) and math.isfinite(v) for v in (low, high))
+        if numbers and low < high and (low > 0 or not log):
+            return _Range((float(low), float(high), log))
+    raise ModelError(
+        f"search: {name} has nothing to choose from",
+        file=file,
+        expected="a list of values, or {low, high, log} with low below high",
+        found=value,
+        do="mend it",
+    )
+
+
+def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
+    """The training options of a file's `train` and of what was drawn. Raises ModelError for an unknown name."""
+    known = {f.name for f in dataclasses.fields(TrainConfig)}
+    augmented = {f.name for f in dataclasses.fields(Augmentation)}
+    plain: dict[str, Any] = {}
+    varied: dict[str, Any] = {}
+    for name, value in {**shared, **options}.items():
+        part = name.removeprefix("augmentation.")
+        if part != name and part in augmented:
+            varied[part] = value
+        elif name in known - {"augmentation"}:
+            plain[name] = value
+        else:
+            raise ModelError("no such option", expected="an option of train", found=name, do="check the sweep's file")
+    return TrainConfig(**plain, augmentation=Augmentation(**varied))
+
+
+def read_sweep(path: str | PathLike[str]) -> SweepConfig:
+    """Read the file of a sweep. Raises FastetlError for anything that is not as the module says."""
+    file = Path(path)
+    try:
+        values = tomllib.loads(read_bytes(file, _FILE_BYTES).decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ModelError("cannot read the sweep", file=file, expected="TOML", found=error, do="mend it") from error
+    odd = sorted(set(values) - {"train", "search", "sweep"})
+    tables = {name: values.get(name, {}) for name in ("train", "search", "sweep")}
+    if odd or not all(isinstance(table, dict) for table in tables.values()) or not tables["search"]:
+        raise ModelError(
+            "not the file of a sweep",
+            file=file,
+            expected="tables train, search, sweep",
+            found=odd or values,
+            do="mend it",
+        )
+    told = {f.name for f in dataclasses.fields(SweepConfig)} - {"train", "search"}
+    for name, value in tables["sweep"].items():
+        least = {"seed": 0, "reduction": 2}.get(name, 1)
+        if name not in told or type(value) is not int or not least <= value <= _MOST_TRIALS:
+            raise ModelError(
+                f"sweep: {name}",
+                file=file,
+                expected=f"{', '.join(sorted(told))}: whole numbers",
+                found=value,
+                do="mend it",
+            )
+    search = {name: _space(name, value, file) for name, value in tables["search"].items()}
+    made = SweepConfig(tables["train"], search, **tables["sweep"])
+    for options in made.drawn():
+        configured(made.train, options)  # raises before anything is trained
+    return made
+
+
+def _trial(options: dict[str, Any]) -> None:
+    """What each worker runs: one training, which tells its accuracy after each epoch."""
+    from ray import tune
+
+    from model.training import Progress, train
+
+    told = 0
+
+    def tell(progress: Progress) -> None:
+        nonlocal told
+        for entry in progress.history[told:]:
+            tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
+        told = len(progress.history)
+
+    given = options["given"]
+    settings = given["settings"]
+    config = configured(settings["train"], given["options"])
+    data = [(open_dataset(path), weight) for path, weight in settings["data"]]
+    path = Path(settings["out"]) / f"trial-{given['number']:04d}"
+    train(data, path, config, overwrite=True, on_progress=tell)
+
+
+def sweep(
+    data: Sequence[tuple[str | Path, float]],
+    out: str | PathLike[str],
+    config: SweepConfig,
+    *,
+    cpus: float = 1,
+    gpus: float = 0,
+    address: str = "",
+    overwrite: bool = False,
+) -> list[Trial]:
+    """Train each of the sweep's options on a Ray cluster; returns the trials, the best first.
+
+    Writes `out`: sweep.json, sweep.md (a table), sweep.png, and trials/trial-NNNN, the runs of those that were not
+    stopped. data: as of `train_on_ray`. cpus, gpus: of each training.
+
+    Raises FastetlError if `out` exists (without `overwrite`), or a training raises one.
+    """
+    out = Path(out)
+    check_output(out, KIND, overwrite)
+    connect(address)
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    epochs = max(configured(config.train, options).epochs for options in config.drawn())
+    with new_directory(out, KIND, overwrite) as made:
+        trials = (made / "trials").absolute()
+        settings = {
+            "train": dict(config.train),
+            "data": [(str(p) if is_url(p) else str(Path(p).absolute()), weight) for p, weight in data],
+            "out": str(trials),
+        }
+        drawn = [{"options": o, "settings": settings, "number": k} for k, o in enumerate(config.drawn())]
+        tuner = tune.Tuner(
+            tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
+            param_space={"given": tune.grid_search(drawn)},
+            tune_config=tune.TuneConfig(
+                metric=_METRIC,
+                mode="max",
+                scheduler=ASHAScheduler(
+                    time_attr="epoch", max_t=epochs + 1, grace_period=config.grace, reduction_factor=config.reduction
+                ),
+            ),
+            run_config=tune.RunConfig(storage_path=str(made / "ray"), name="sweep", verbose=0),
+        )
+        found = _results(tuner.fit())
+        shutil.rmtree(made / "ray", ignore_errors=True)
+        for left in trials.glob("*.unfinished"):
+            shutil.rmtree(left, ignore_errors=True)
+        _report(found, config, made)
+    return found
+
+
+def _results(grid: Any) -> list[Trial]:
+    found = []
+    for result in grid:
+        if result.error is not None:
+            raise fault_of(result.error)
+        given = result.config["given"]
+        frame = result.metrics_dataframe
+        history = () if frame is None else tuple(frame[_METRIC].tolist())
+        found.append(Trial(given["number"], given["options"], history))
+    return sorted(found, key=lambda trial: (-trial.best, trial.number))
+
+
+def _report(found: Sequence[Trial], config: SweepConfig, made: Path) -> None:
+    from matplotlib.figure import Figure
+
+    names = list(config.search)
+    rows = [
+        [str(t.number), *(_shown(t.options[n]) for n in names), str(len(t.history)), f"{t.best:.2%}"] for t in found
+    ]
+    head = ["trial", *names, "epochs", "best validation accuracy"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in rows)]
+    (made / "sweep.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in found]}
+    (made / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for rank, trial in enumerate(found):
+        label = f"{trial.number}: " + ", ".join(_shown(v) for v in trial.options.values()) if rank < 5 else None
+        axes.plot(
+            range(1, len(trial.history) + 1), trial.history, ".-", color=f"C{rank}" if label else "0.8", label=label
+        )
+    axes.set(xlabel="epoch", ylabel="accuracy on validation groups")
+    axes.legend(fontsize=7)
+    figure.savefig(made / "sweep.png", dpi=120)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,219 @@
+"""Ray: the rows of `build` whatever the number of blocks, bytes that do not depend on who makes them, one-line faults.
+
+Ray starts processes of its own: one cluster serves all tests of this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastetl.dataset import open_dataset
+from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, build
+from fastetl.synth import SynthConfig, synthesize
+from model.training import train
+from tests.model_data import CONFIG, tiny
+
+pytest.importorskip("ray")
+pytest.importorskip("pyarrow")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+SIZE = 16
+CHARSET = "digits"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes on this machine, each with a raylet of its own."""
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # the name that Ray reads
+    import ray
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    ray.init(nodes.address, logging_level=logging.ERROR, log_to_driver=False)
+    yield nodes
+    ray.shutdown()  # type: ignore[no-untyped-call,unused-ignore]
+    nodes.shutdown()  # type: ignore[no-untyped-call,unused-ignore]
+
+
+@pytest.fixture(scope="module")
+def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("ray") / "etl"
+    synthesize(out, SynthConfig(files=2, charset=CHARSET, seed=4))
+    return out
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".parquet"}
+
+
+@pytest.mark.parametrize("rows", [7, 1000])
+def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path, tmp_path: Path) -> None:
+    from fastetl.ray import read_etl
+
+    build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
+    here = open_dataset(tmp_path / "here")
+    found = read_etl(etl, CHARSET, SIZE, rows=rows).take_all()
+    assert [row["image"] for row in found] == [picture.tobytes() for picture in here.images]
+    assert [row["label"] for row in found] == here.labels.tolist()
+    for name, values in here.records.items():
+        assert [row[name] for row in found] == values.tolist(), name
+
+
+def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path) -> None:
+    from fastetl.ray import build_on_ray
+
+    config = BuildConfig(charset=CHARSET, size=SIZE)
+    local = build(etl, tmp_path / "here", config)
+    there = build_on_ray(etl, tmp_path / "there", config, rows=30)
+    same = ("images", "classes", "groups", "missing")
+    assert [getattr(there, name) for name in same] == [getattr(local, name) for name in same]
+    assert open_dataset(tmp_path / "there") == open_dataset(tmp_path / "here")
+    assert len(files_of(tmp_path / "there")) == 4
+    with pytest.raises(FileExistsError, match="the output exists already"):
+        build_on_ray(etl, tmp_path / "there", config)
+
+
+def test_an_address_is_read_and_written_like_a_folder(cluster: Any, etl: Path, tmp_path: Path) -> None:
+    from fastetl.ray import build_on_ray
+
+    config = BuildConfig(charset=CHARSET, size=SIZE)
+    sources = [f"file://{path}" for path in sorted(etl.glob("ETL8G_*"))]
+    out = f"file://{tmp_path}/there"
+    build_on_ray(sources, out, config, rows=30)
+    build(etl, tmp_path / "here", config)
+    there, here = open_dataset(out), open_dataset(tmp_path / "here")
+    assert (np.asarray(there.images) == np.asarray(here.images)).all()
+    with pytest.raises(FileExistsError, match="the output exists already"):
+        build_on_ray(sources, out, config)
+    with pytest.raises(FastetlError, match="cannot read the file"):
+        build_on_ray(f"file://{tmp_path}/nothing", tmp_path / "x", config)
+
+
+def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
+    from fastetl.ray import synthesize as made
+    from fastetl.ray import synthesize_on_ray
+
+    count = synthesize_on_ray(tmp_path / "there", 10, CHARSET, SIZE, seed=4, rows=30)
+    build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
+    there, here = open_dataset(tmp_path / "there"), open_dataset(tmp_path / "here")
+    assert count == len(there) == 100
+    assert (np.asarray(there.images) == np.asarray(here.images)).all()
+    assert (there.groups == here.groups).all()
+    rows = made(10, CHARSET, SIZE, seed=4, rows=20).take_all()
+    assert [row["image"] for row in rows] == [picture.tobytes() for picture in here.images]
+
+
+def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
+    from fastetl.ray import synthesize_on_ray
+
+    synthesize_on_ray(tmp_path / "calm", 24, CHARSET, SIZE, rows=20)
+    node = cluster.add_node(num_cpus=1)
+
+    def lose(done: int, total: int) -> None:
+        if done == 2:
+            cluster.remove_node(node, allow_graceful=False)
+
+    synthesize_on_ray(tmp_path / "lost", 24, CHARSET, SIZE, rows=20, progress=lose)
+    assert files_of(tmp_path / "lost") == files_of(tmp_path / "calm")
+
+
+def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl: Path, tmp_path: Path) -> None:
+    from fastetl.ray import build_on_ray
+
+    for file in etl.glob("ETL8G_*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    damaged = tmp_path / "ETL8G_02"
+    damaged.write_bytes(damaged.read_bytes()[:-10])
+    with pytest.raises(FastetlError, match=r"ETL8G_02, record 49, byte \d+: the file ends inside a record"):
+        build_on_ray(tmp_path, tmp_path / "out", BuildConfig(charset=CHARSET, size=SIZE))
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_workers_error_is_told_as_it_was_raised(cluster: Any) -> None:
+    import ray
+
+    from fastetl.ray.cluster import in_order
+
+    def work(number: int, piece: int) -> int:
+        if piece == 2:
+            raise FastetlError("the file ended while it was read", file="ETL8G_01", record=7)
+        return number * piece
+
+    assert list(in_order(ray, work, [5, 6, 7], None)) == [0, 6, 14]
+    with pytest.raises(FastetlError) as told:
+        list(in_order(ray, work, [1, 2, 3], None))
+    assert str(told.value) == "ETL8G_01, record 7: the file ended while it was read"
+
+
+def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
+    """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
+    from fastetl.shards import write_shards
+    from model.cluster import train_on_ray
+
+    write_shards(tiny(16), tmp_path / "data", rows=64)
+    config = dataclasses.replace(CONFIG, epochs=1)
+    there = train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "there", config)
+    here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
+    assert there.run.best == here.run.best
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
+    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
+        train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "more", config, workers=9)
+    assert not (tmp_path / "more").exists()
+
+
+def test_nothing_else_imports_ray() -> None:
+    code = "import sys, fastetl, model, export, fastetl.shards, model.training; print('ray' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
+    from fastetl.shards import write_shards
+    from model.sweep import read_sweep, sweep
+
+    write_shards(tiny(16), tmp_path / "data", rows=64)
+    (tmp_path / "sweep.toml").write_text(
+        '[train]\nnetwork = "small"\nepochs = 2\nbatch_size = 32\nvalid = 0.2\n'
+        '[search]\nlearning_rate = { low = 1e-3, high = 1e-2, log = true }\n"augmentation.elastic" = [0.0, 0.06]\n'
+        "[sweep]\ntrials = 2\n",
+        encoding="utf-8",
+    )
+    found = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", read_sweep(tmp_path / "sweep.toml"))
+    assert sorted(t.number for t in found) == [0, 1]
+    assert found[0].best >= found[1].best > 0
+    assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in found)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "sweep.md", "sweep.png", "trials"}
+    assert (tmp_path / "out" / "trials" / f"trial-{found[0].number:04d}" / "run.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[search", "cannot read the sweep"),
+        ("[other]", "not the file of a sweep"),
+        ("[search]\nepochs = []", "search: epochs has nothing to choose from"),
+        ("[search]\nepochs = {low = 3, high = 1}", "search: epochs has nothing to choose from"),
+        ("[search]\nepoch = [3]", "no such option; expected an option of train; found epoch"),
+        ("[search]\nepochs = [0]", "epochs is out of range"),
+        ("[search]\nepochs = [3]\n[sweep]\ntrials = 0", "sweep: trials"),
+    ],
+)
+def test_a_bad_sweep_is_one_line(text: str, told: str, tmp_path: Path) -> None:
+    from model.sweep import read_sweep
+
+    (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(FastetlError, match=told):
+        read_sweep(tmp_path / "sweep.toml")
