@@ -71,6 +71,16 @@ def share_of(draw: np.float32) -> float:
 
 
 @jit
+def depth_of(share: float, depths: NDArray[np.float64]) -> float:
+    """The depth at a share of all fragments; np.interp takes numba seconds to compile."""
+    k = 1
+    while depths[k, 0] < share:
+        k += 1
+    along = (share - depths[k - 1, 0]) / (depths[k, 0] - depths[k - 1, 0])
+    return float(depths[k - 1, 1] + along * (depths[k, 1] - depths[k - 1, 1]))
+
+
+@jit
 def paste(
     target: NDArray[np.uint8],
     source: NDArray[np.uint8],
@@ -112,7 +122,7 @@ def fragments(
             drawn = draws[b, 4 + 5 * k : 9 + 5 * k]
             if share_of(drawn[0]) >= sides[k]:
                 continue
-            depth = int(np.interp(share_of(drawn[1]), depths[:, 0], depths[:, 1]) * side / 128 + 0.5)
+            depth = int(depth_of(share_of(drawn[1]), depths) * side / 128 + 0.5)
             paper = own[k] if k % 2 == 0 else side - 1 - own[k]
             depth = min(max(1, depth), int(paper - GAP * side))
             high, low = np.int64(share_of(drawn[3]) * 65536), np.int64(share_of(drawn[4]) * 65536)

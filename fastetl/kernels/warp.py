@@ -59,15 +59,6 @@ def pack(image: NDArray[np.uint8], padded: NDArray[np.uint8], quads: NDArray[np.
 
 
 @jit
-def column(through: NDArray[np.float32], y: int, nodes: NDArray[np.float32], axis: int, j: int) -> np.float32:
-    """The displacement that a column of nodes has in row y."""
-    total = through[0, y] * nodes[0, axis, j]
-    for i in range(1, 4):
-        total += through[i, y] * nodes[i, axis, j]
-    return _F(total)
-
-
-@jit
 def locate(
     affine: NDArray[np.float32],
     nodes: NDArray[np.float32],
@@ -77,6 +68,7 @@ def locate(
 ) -> None:
     """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows."""
     side = at.size
+    columns = np.empty(4, np.float32)
     # Beyond the border of paper everything is paper: the nearest border pixel stands for it.
     last = _F(side + 1)
     for axis in range(2):
@@ -85,8 +77,13 @@ def locate(
             base = down * at[y] + start
             target = places[axis, y]
             if nodes.shape[0]:
-                m0, m1 = column(through, y, nodes, axis, 0), column(through, y, nodes, axis, 1)
-                m2, m3 = column(through, y, nodes, axis, 2), column(through, y, nodes, axis, 3)
+                # What each column of nodes comes to in this row.
+                for j in range(4):
+                    total = _ZERO
+                    for i in range(4):
+                        total += through[i, y] * nodes[i, axis, j]
+                    columns[j] = total
+                m0, m1, m2, m3 = columns[0], columns[1], columns[2], columns[3]
                 for x in range(side):
                     by = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
                     target[x] = min(max(across * at[x] + base + by, _ZERO), last)
