@@ -275,9 +275,8 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
             shard, stored = encode_shard(number, data.images[part], data.labels[part], records, data.charset)
             (made / shard.file).write_bytes(stored)
             shards.append(shard)
-        about = {
-            k: v for k, v in data.about.items() if k not in ("format", "count", "charset", "preprocessing", "shards")
-        }
+        own = ("format", "count", "charset", "preprocessing", "shards", "digest")
+        about = {k: v for k, v in data.about.items() if k not in own}
         text = described(about, shards, data.charset, data.preprocessing.size)
         (made / MANIFEST).write_text(text, encoding="utf-8")
 
