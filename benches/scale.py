@@ -189,16 +189,16 @@ def page(writers: list[int], rows: int) -> str:
         "## Measured",
         "",
         f"{platform.machine()}, {os.cpu_count()} virtual processors of one core, Python {platform.python_version()},"
-        f" ray {ray.__version__}; other work on the machine: compare within a row. Synthetic hiragana at {SIZE} × {SIZE},"
-        f" shards of {rows} rows, the cluster already running.",
+        f" ray {ray.__version__}; other work on the machine: compare within a row. Synthetic hiragana at {SIZE} ×"
+        f" {SIZE}, shards of {rows} rows, the cluster already running.",
         "",
-        "| pictures | shards | plain loop | Ray | Ray's share of the time | bytes a picture | peak memory of the driver |",
+        "| pictures | shards | plain loop | Ray | Ray's share of the time | bytes a picture | driver's peak memory |",
         "|---|---|---|---|---|---|---|",
     ]
     for m, s in zip(measured, share, strict=True):
         lines.append(
-            f"| {m.pictures:,} | {m.shards} | {m.local:.1f} s | {m.ray:.1f} s | {s:.0%} | {m.stored / m.pictures:,.0f} |"
-            f" {m.driver_mb:,.0f} MB |"
+            f"| {m.pictures:,} | {m.shards} | {m.local:.1f} s | {m.ray:.1f} s | {s:.0%} |"
+            f" {m.stored / m.pictures:,.0f} | {m.driver_mb:,.0f} MB |"
         )
     if blocks is not None:
         lines += [
@@ -234,8 +234,9 @@ def page(writers: list[int], rows: int) -> str:
         "",
         f"Cost is core hours times what a core hour costs. On {MACHINES[-1]:,} machines {bound} is the bound"
         + ("; larger shards would help first, then drivers for parts of the dataset." if bound == "the driver" else ".")
-        + f" What does not fit any more is opening such a dataset: its columns alone take {many['columns'] / 1e9:.0f} GB"
-        " (40 bytes a row); they would have to stay in the shards and be read with their pictures.",
+        + " What does not fit any more is opening such a dataset: its columns alone take"
+        f" {many['columns'] / 1e9:.0f} GB (40 bytes a row); they would have to stay in the shards, read with their"
+        " pictures.",
         "",
     ]
     return "\n".join(lines)
