@@ -8,6 +8,7 @@ from typing import Any
 
 from export.config import ExportConfig
 from export.graph import Graph
+from export.metadata import usage
 from export.verification.checks import Check
 from model.history import best_epoch
 from model.run import Run
@@ -50,7 +51,7 @@ def model_card(
     """
     parts = (
         _front_matter(run, config, sets),
-        _use(graph, config),
+        usage(graph, config),
         _data(run, config),
         _accuracy(run, sets),
         _checked(checks),
@@ -87,35 +88,6 @@ tags: [handwriting, ocr, {run.charset.name}, coreml, onnx]
 def _quoted(text: str) -> str:
     """JSON strings are YAML strings."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _use(graph: Graph, config: ExportConfig) -> str:
-    return f"""## What it takes and gives
-
-One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
-finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
-({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
-Under a probability of {graph.threshold:.2f} an app should rather say that it cannot read.
-
-Where only some characters can be meant, let only those compete: take the probabilities of these and of
-"{graph.labels[-1]}", divide each by their sum, and leave out the others. In Python:
-`open_recognizer(charset="hiragana")`.
-
-- `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
-  {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
-- `kana.onnx`: the same network, weights in {config.onnx}. `image` uint8 (batch, 1, {graph.side},
-  {graph.side}); `logits`, `probabilities`, `label` (an index into `labels.json`).
-
-```python
-import coremltools as ct
-from PIL import Image
-
-model = ct.models.MLModel("Kana.mlpackage")
-picture = Image.open("character.png").convert("L").resize(({graph.side}, {graph.side}), Image.Resampling.BILINEAR)
-print(model.predict({{"image": picture}})["classLabel"])
-```
-
-Intended for reading single characters that somebody draws or writes, in learning apps and the like."""
 
 
 def _data(run: Run, config: ExportConfig) -> str:

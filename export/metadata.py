@@ -7,7 +7,7 @@ import json
 from export.config import ExportConfig
 from export.graph import Graph
 
-__all__ = ["AUTHOR", "DESCRIPTION", "labels_text", "license_text", "metadata", "onnx_properties"]
+__all__ = ["AUTHOR", "DESCRIPTION", "labels_text", "license_text", "metadata", "onnx_properties", "usage"]
 
 AUTHOR = "Made with fastetl"
 _LICENSES = {
@@ -72,3 +72,33 @@ def labels_text(graph: Graph) -> str:
         "charset": graph.charset.name,
     }
     return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
+
+
+def usage(graph: Graph, config: ExportConfig) -> str:
+    """The section of the model card on what the model takes and gives, which `verify` expects there, word for word."""
+    return f"""## What it takes and gives
+
+One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
+finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
+({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
+Under a probability of {graph.threshold:.2f} an app should rather say that it cannot read.
+
+Where only some characters can be meant, let only those compete: take the probabilities of these and of
+"{graph.labels[-1]}", divide each by their sum, and leave out the others. In Python:
+`open_recognizer(charset="hiragana")`.
+
+- `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
+  {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
+- `kana.onnx`: the same network, weights in {config.onnx}. `image` uint8 (batch, 1, {graph.side},
+  {graph.side}); `logits`, `probabilities`, `label` (an index into `labels.json`).
+
+```python
+import coremltools as ct
+from PIL import Image
+
+model = ct.models.MLModel("Kana.mlpackage")
+picture = Image.open("character.png").convert("L").resize(({graph.side}, {graph.side}), Image.Resampling.BILINEAR)
+print(model.predict({{"image": picture}})["classLabel"])
+```
+
+Intended for reading single characters that somebody draws or writes, in learning apps and the like."""

@@ -11,7 +11,7 @@ import json
 import struct
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,12 @@ from export.errors import ExportError
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value
 from export.runtimes import coremltools
+from fastetl.errors import FastetlError
+from fastetl.untrusted import read_bytes
 
-__all__ = ["MODEL", "WEIGHTS", "Package", "read_package", "write_package"]
+__all__ = ["MODEL", "WEIGHTS", "Package", "manifest_text", "read_package", "read_specification", "write_package"]
 
+_MOST = 1 << 30  # bytes that are read of any file
 _WEIGHT_FILE = "@model_path/weights/weight.bin"
 
 # MIL.proto, DataType
@@ -60,6 +63,10 @@ class Package:
     """Names of the program's outputs."""
     side: tuple[int, ...]
     """Shape of the program's input `image`."""
+    weights: bytes
+    """The weight file."""
+    blobs: tuple[int, ...]
+    """Where in it the program's constants have their records."""
 
 
 def write_package(path: Path, spec: Any, weights: Path) -> None:
@@ -70,6 +77,11 @@ def write_package(path: Path, spec: Any, weights: Path) -> None:
     (data / WEIGHTS).mkdir(parents=True)
     (data / MODEL).write_bytes(model)
     (data / WEIGHTS / "weight.bin").write_bytes(weight)
+    (path / "Manifest.json").write_text(manifest_text(model, weight), encoding="utf-8")
+
+
+def manifest_text(model: bytes, weight: bytes) -> str:
+    """The text of `Manifest.json` for these two files."""
     entries = {}
     for name, text, where, content in (
         ("model.mlmodel", "CoreML Model Specification", MODEL, model),
@@ -79,17 +91,13 @@ def write_package(path: Path, spec: Any, weights: Path) -> None:
         entries[key] = {"author": "com.apple.CoreML", "description": text, "name": name, "path": where}
     root = next(key for key, entry in entries.items() if entry["path"] == MODEL)
     manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
-    (path / "Manifest.json").write_text(json.dumps(manifest, indent=4) + "\n", encoding="utf-8")
+    return json.dumps(manifest, indent=4) + "\n"
 
 
 def read_package(path: Path) -> Package:
     """Raises ExportError naming the file for anything missing or damaged."""
     model, folder = _located(path)
-    spec = coremltools().proto.Model_pb2.Model()
-    try:
-        spec.ParseFromString(_bytes(model))
-    except Exception as error:  # protobuf's DecodeError has no public home
-        raise _damaged(model, "a Core ML specification", error) from error
+    spec = read_specification(model)
     if spec.WhichOneof("Type") != "mlProgram":
         raise _damaged(model, "an ML program", spec.WhichOneof("Type"))
     weights = _bytes(folder / "weight.bin")
@@ -99,15 +107,27 @@ def read_package(path: Path) -> Package:
         raise _damaged(model, "a program of one classifier", f"{type(error).__name__}: {error}") from error
 
 
+def read_specification(model: Path) -> Any:
+    """The specification, coremltools' `Model` message. Raises ExportError if it cannot be read."""
+    spec = coremltools().proto.Model_pb2.Model()
+    try:
+        spec.ParseFromString(_bytes(model))
+    except ExportError:
+        raise
+    except Exception as error:  # protobuf's DecodeError has no public home
+        raise _damaged(model, "a Core ML specification", error) from error
+    return spec
+
+
 def _damaged(file: Path, expected: str, found: object) -> ExportError:
     return ExportError("damaged package", file=file, expected=expected, found=found, do="export it again")
 
 
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
-    except OSError as error:
-        raise _damaged(file, "a readable file", error.strerror or error) from error
+        return read_bytes(file, _MOST)
+    except FastetlError as error:
+        raise ExportError(error.what, file=file, expected=error.expected, found=error.found, do=error.do) from error
 
 
 def _located(path: Path) -> tuple[Path, Path]:
@@ -130,6 +150,7 @@ def _located(path: Path) -> tuple[Path, Path]:
 class _Reader:
     weights: bytes
     file: Path
+    blobs: list[int] = field(default_factory=list)
 
     def package(self, spec: Any) -> Package:
         function = spec.mlProgram.functions["main"]
@@ -140,8 +161,15 @@ class _Reader:
         classes: tuple[str, ...] = ()
         classified = ""
         for operation in block.operations:
+            if operation.blocks:
+                raise ValueError(f"the operation {operation.type!r} has blocks of its own")
             if operation.type == "const":
-                constants[operation.outputs[0].name] = self.value(operation.attributes["val"])
+                output = operation.outputs[0]
+                if output.name in constants:
+                    raise ValueError(f"the constant {output.name!r} is there twice")
+                if output.type != operation.attributes["val"].type:
+                    raise ValueError(f"the constant {output.name!r} is not of the type that it declares")
+                constants[output.name] = self.value(operation.attributes["val"])
                 continue
             if operation.type == "classify":
                 held = operation.inputs["classes"].arguments[0].value.immediateValue.list.values
@@ -150,11 +178,12 @@ class _Reader:
                 continue
             bound = {k: self.argument(v, constants) for k, v in operation.inputs.items()}
             bound |= {k: self.value(v) for k, v in operation.attributes.items() if k != "name"}
-            output = operation.outputs[0]
+            (output,) = operation.outputs
             dtype, shape = self.type(output.type)
             ops.append(Op(operation.type, output.name, dtype, bound, shape))
         _, shape = self.type(image.type)
-        return Package(spec, tuple(ops), classes, classified, tuple(block.outputs), shape)
+        blobs = tuple(self.blobs)
+        return Package(spec, tuple(ops), classes, classified, tuple(block.outputs), shape, self.weights, blobs)
 
     def type(self, value_type: Any) -> tuple[str, tuple[int, ...]]:
         tensor = value_type.tensorType
@@ -191,6 +220,7 @@ class _Reader:
 
     def blob(self, at: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array of the weight file: at `at` its record (mark, type, bytes, offset), elsewhere its data."""
+        self.blobs.append(at)
         expected = f"{dtype} {list(shape)} recorded at byte {at}"
         try:
             mark, kind, size, offset = struct.unpack_from("<IIQQ", self.weights, at)

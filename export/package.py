@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,9 @@ from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATIO
 from export.onnx_export import write_onnx
 from export.reference import Logits, make_reference, write_reference
 from export.verification.checks import Check
-from export.verification.package_checks import verification_text, verify
+from export.verification.files import verification_text
+from export.verification.package_checks import package_checks
+from export.versions import exporting_versions
 from fastetl.atomic import Kind, check_output, new_directory
 from model.network import Network
 from model.run import Run
@@ -98,7 +99,7 @@ def write_package_directory(
         (made / LABELS).write_text(labels_text(graph), encoding="utf-8")
         shutil.copyfile(check_on_mac.__file__, made / MAC)
         (made / CARD).write_text("", encoding="utf-8")
-        checks = verify(made, graph)
+        checks = package_checks(made, graph=graph, finished=False)
         done(4)
         (made / CARD).write_text(card(checks), encoding="utf-8")
         (made / VERIFICATION).write_text(verification_text(made, checks), encoding="utf-8")
@@ -111,13 +112,12 @@ def graph_from_run(run: Run, config: ExportConfig, network: Network | None = Non
     side = CANVAS if config.input == "canvas" else run.preprocessing.size
     graph = graph_from_network(network or run.network("best"), run.charset, side=side, temperature=run.temperature)
     about = {
-        "version": version("fastetl"),
+        **exporting_versions(),
         "weights_sha256": _fingerprint(graph),
         "network": run.network_config.name,
         "terms": config.license,
         "trained_on": ", ".join(d.name for d in run.data),
         "trained_with": json.dumps(run.versions, sort_keys=True),
-        "exported_with": json.dumps({name: version(name) for name in ("coremltools", "onnx", "numpy")}, sort_keys=True),
     }
     return graph.with_metadata(about, run.threshold)
 

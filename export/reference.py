@@ -6,6 +6,7 @@ The pictures are made here, from random curves: nobody's handwriting and no lice
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
 from export.program import HALF
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, border_sum, resize, triangle_weights
+from fastetl.untrusted import read_npz
 
 __all__ = [
     "Logits",
@@ -36,6 +38,8 @@ Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
 
 _FORMAT = 2
+_ARRAYS = ("format", "config", "images", "kinds", "logits", "expected")
+_MOST = 1 << 28  # bytes of one array
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +91,7 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.floor(weights @ images.astype(np.float64) @ weights.T + HALF).astype(np.uint8)
 
 
-def pictures(side: int, seed: int) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Test pictures uint8 (N, side, side), ink high unless inverted, and the kind of each."""
     rng = np.random.default_rng([seed, side])
     found: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
@@ -150,28 +154,53 @@ def write_reference(reference: Reference, path: Path) -> None:
 def read_reference(path: Path) -> Reference:
     """Raises ExportError naming the file if it is missing, damaged or of another format."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_npz(path, _accepted)
         if int(arrays["format"]) != _FORMAT:
             raise ExportError(
                 "a package of another version", expected=f"format {_FORMAT}", found=f"format {arrays['format']}"
             )
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
-        config = ExportConfig(**json.loads(str(arrays["config"])))
-        images, logits = arrays["images"], arrays["logits"]
-        wanted = (len(images), len(graph.charset))
-        if images.dtype != np.uint8 or images.shape[1:] != (graph.side, graph.side) or len(images) == 0:
-            raise ExportError(
-                f"pictures {images.dtype} {list(images.shape)}, not uint8 (N, {graph.side}, {graph.side})"
-            )
-        if logits.shape != wanted or logits.dtype != np.float32:
-            raise ExportError(f"logits {list(logits.shape)}, not float32 {list(wanted)}")
-        kinds = tuple(arrays["kinds"].tolist())
-        if arrays["expected"].tolist() != Reference(graph, config, images, kinds, logits).labels:
-            raise ExportError("expected labels that the stored logits do not give")
-        if len(kinds) != len(images):
-            raise ExportError(f"{len(kinds)} kinds for {len(images)} pictures")
-    except Exception as error:  # zipfile raises what it likes for a damaged archive
+        made = Reference(
+            graph,
+            ExportConfig(**json.loads(str(arrays["config"]))),
+            arrays["images"],
+            tuple(arrays["kinds"].tolist()),
+            arrays["logits"],
+        )
+        _check_arrays(made, arrays)
+    except Exception as error:  # whatever the damage is
         found = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the reference", file=path, found=found, do="export it again") from error
-    return Reference(graph, config, images, kinds, logits)
+    return made
+
+
+def _accepted(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Raises ValueError for what no reference holds."""
+    if name not in _ARRAYS and not name.startswith("graph/"):
+        raise ValueError(f"an array {name!r}")
+    if math.prod(shape) * dtype.itemsize > _MOST:
+        raise ValueError(f"{name} of {shape}")
+    return True
+
+
+def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
+    """Raises ExportError where arrays don't fit each other or the graph."""
+    graph, count = made.graph, len(made.images)
+    expected: dict[str, object] = {
+        "images": ("uint8", (count, graph.side, graph.side)),
+        "logits": ("float32", (count, len(graph.charset))),
+        "kinds": ("str", (count,)),
+        "expected": ("str", (count,)),
+    }
+    for name, wanted in expected.items():
+        array = arrays[name]
+        found = ("str" if array.dtype.kind == "U" else str(array.dtype), array.shape)
+        if found != wanted or not count:
+            raise ExportError(f"array {name}", expected=wanted, found=found)
+    stored = {k.removeprefix("graph/") for k in arrays if k.startswith("graph/")}
+    if stored != {"graph", *graph.weights}:
+        raise ExportError("arrays of the graph", expected=len(graph.weights) + 1, found=len(stored))
+    if not np.isfinite(made.logits).all():
+        raise ExportError("stored logits that are not numbers")
+    if arrays["expected"].tolist() != made.labels:
+        raise ExportError("expected labels that the stored logits do not give")

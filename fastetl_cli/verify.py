@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.names import REFERENCE, package_path
+from export.names import package_path
 from export.verification import verify
 from export.verification.checks import Check
 from fastetl_cli.base import Command, Out, bar, notes, show_json, show_table
@@ -29,20 +29,17 @@ class Verify(Command):
     out: Out
     """A package directory, or "pretrained" for the bundled one."""
     against: Path | None = None
-    """The run that it was exported from, if it is at hand: compares with that instead of the stored reference."""
+    """The run that it was exported from: its whole graph is compared, and its network is asked again."""
 
     def run(self) -> int:
         """Check and print one line a check."""
-        graph, package = None, package_path(self.out)
+        run = None
         if self.against is not None:
-            # JAX and coremltools' converter: only when there is a run to compare with.
-            from export.package import graph_from_run
-            from export.reference import read_reference
-            from model.run import open_run
+            from model.run import open_run  # JAX: only when there is a run to compare with
 
-            graph = graph_from_run(open_run(self.against), read_reference(package / REFERENCE).config)
+            run = open_run(self.against)
         with bar("verify") as progress:
-            checks = verify(package, graph, progress)
+            checks = verify(package_path(self.out), run, progress)
         if self.json:
             show_json(checks)
             return 0 if all(c.passed for c in checks) else 1

@@ -18,7 +18,7 @@ import onnx
 from onnx import numpy_helper
 
 from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
-from export.verification.package_checks import hashes
+from export.verification.files import hashes
 from fastetl.preprocessing import PLACE
 from tests.export_editing import (
     MANIFEST_FILE,
@@ -311,15 +311,15 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("weight file cut in half", _F, "Core ML package", cut(WEIGHT_FILE, 0.5)),
     Damage("weight file empty", _F, "Core ML package", cut(WEIGHT_FILE, 0)),
     Damage("weight file noise", _F, "Core ML package", noise(WEIGHT_FILE)),
-    Damage("no weight file", _F, "files", gone(WEIGHT_FILE)),
+    Damage("no weight file", _F, "contents", gone(WEIGHT_FILE)),
     Damage("specification cut", _F, "Core ML package", cut(MODEL_FILE, 0.9)),
     Damage("specification noise", _F, "Core ML package", noise(MODEL_FILE)),
     Damage("specification empty", _F, "Core ML package", cut(MODEL_FILE, 0)),
     Damage("manifest cut", _F, "Core ML package", cut(MANIFEST_FILE, 0.6)),
     Damage("manifest names no file", _F, "Core ML package", ids),
-    Damage("no model card", _F, "files", gone("MODEL_CARD.md")),
-    Damage("verification.json cut", _H, "files", cut(VERIFICATION, 0.9)),
-    Damage("model card changed", _H, "file hashes", words(CARD, "card", "cart")),
+    Damage("no model card", _F, "contents", gone("MODEL_CARD.md")),
+    Damage("verification.json cut", _H, "file hashes", cut(VERIFICATION, 0.9)),
+    Damage("model card changed", _H, "file hashes", words(CARD, "character", "charakter")),
     Damage("script for the Mac changed", _H, "file hashes", words(MAC, "0.05", "5.00")),
     Damage("one ONNX weight's sign", _O, "ONNX constants", onnx_edit(onnx_weight)),
     Damage("ONNX padding on one side", _O, "ONNX graph", onnx_edit(onnx_pads)),

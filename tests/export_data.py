@@ -12,8 +12,10 @@ from flax import nnx
 from export.config import ExportConfig
 from export.from_run import graph_from_network
 from export.graph import CANVAS, Graph
+from export.metadata import usage
 from export.package import flax_logits, write_package_directory
 from export.verification.checks import Check
+from export.versions import exporting_versions
 from fastetl.charset import HIRAGANA, Charset
 from fastetl.preprocessing import Preprocessing
 from model import network as m
@@ -53,7 +55,7 @@ def random_network(
 
 
 def graph_of(network: m.Network, *, side: int = CANVAS, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
-    return graph_from_network(network, charset, side=side, temperature=temperature, about={"version": "0"})
+    return graph_from_network(network, charset, side=side, temperature=temperature, about=exporting_versions())
 
 
 def make_package(
@@ -69,7 +71,8 @@ def make_package(
     config = config or ExportConfig()
     side = CANVAS if config.input == "canvas" else network.preprocessing.size
     graph = graph_of(network, side=side, temperature=temperature, charset=charset)
-    return write_package_directory(graph, config, flax_logits(network, temperature), lambda checks: "card", out)
+    card = usage(graph, config)
+    return write_package_directory(graph, config, flax_logits(network, temperature), lambda checks: card, out)
 
 
 def failures(checks: Sequence[Check]) -> list[str]:

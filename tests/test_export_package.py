@@ -20,8 +20,9 @@ from export.errors import ExportError
 from export.evaluator import run as run_program
 from export.mlpackage import read_package
 from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
-from export.package import export, graph_from_run
+from export.package import export
 from export.verification import verify
+from export.verification.package_checks import package_checks
 from export.weights import Storage
 from fastetl.errors import FastetlError
 from model import network as m
@@ -110,16 +111,17 @@ def test_labels_are_the_same_everywhere(canvas: Path) -> None:
 
 def test_package_of_another_network_is_told(canvas: Path, tmp_path: Path) -> None:
     mine = graph_of(random_network(), temperature=1.5)
-    assert failures(verify(canvas, mine)) == []
-    assert failures(verify(canvas, graph_of(random_network(seed=5), temperature=1.5))) == ["weights of the run"]
-    assert failures(verify(canvas, replace(mine, temperature=2.0))) == ["temperature of the run"]
+    assert failures(package_checks(canvas, graph=mine)) == []
+    other = graph_of(random_network(seed=5), temperature=1.5)
+    assert failures(package_checks(canvas, graph=other)) == ["weights of the run"]
+    assert failures(package_checks(canvas, graph=replace(mine, temperature=2.0))) == ["temperature of the run"]
 
 
 def test_verify_needs_a_directory(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no package here"):
         verify(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
-    assert failures(verify(tmp_path / "empty")) == ["files", "reference"]
+    assert failures(verify(tmp_path / "empty")) == ["reference", "contents", "file hashes", "recorded figures"]
 
 
 def test_run_is_exported_and_verified(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert failures(checks) == []
     assert steps == [(k, 5) for k in range(6)]
     out = tmp_path / "out"
-    assert failures(verify(out, graph_from_run(run, config))) == []
+    assert failures(verify(out, run)) == []
     with np.load(out / REFERENCE) as stored:
         mine = run.predict(stored["images"]) / run.temperature
         assert np.abs(mine - stored["logits"]).max() < 1e-4

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ExportError
+from fastetl.errors import FastetlError
 
 __all__ = ["Check", "equal", "gather", "label_check", "max_abs_diff", "within"]
 
@@ -61,8 +61,11 @@ def _short(value: object) -> str:
 
 
 def gather(name: str, section: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """The section's checks; an error in it becomes a failed check with the section's name."""
+    """The section's checks; an error in it, of whatever kind, becomes a failed check with the section's name."""
     try:
         yield from section()
-    except ExportError as error:
-        yield Check(name, False, "cannot be checked", "readable", str(error))
+    except FastetlError as error:
+        yield Check(name, False, "cannot be checked", "readable", " ".join(str(error).split()))
+    except Exception as error:  # damage is the subject here: no kind of it may end in a trace
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        yield Check(name, False, "cannot be checked", "readable", told[:300])

@@ -6,168 +6,112 @@ itself when it is given.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from export.config import SPECIFICATION
 from export.coreml import program
 from export.errors import ExportError
-from export.evaluator import evaluate
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, labels_text, license_text, metadata
-from export.mlpackage import Package, read_package
-from export.names import COREML, FILES, LABELS, ONNX, REFERENCE, VERIFICATION
-from export.reference import Reference, read_reference
-from export.verification import behaviour, onnx_model
-from export.verification.checks import Check, equal, gather, label_check, max_abs_diff, within
-from export.verification.structure import structure_checks
+from export.mlpackage import read_package
+from export.names import CARD, COREML, ONNX, REFERENCE
+from export.reference import Logits, read_reference
+from export.verification import apple, behaviour, files, interface, onnx_model, origin, rebuild, structure
+from export.verification.checks import Check, gather
 
-__all__ = ["hashes", "verification_text", "verify"]
+if TYPE_CHECKING:
+    from model.run import Run
+
+__all__ = ["package_checks", "verify"]
+
+Section = tuple[str, Callable[[], Iterator[Check]]]
 
 
 def verify(
-    out: str | PathLike[str], graph: Graph | None = None, progress: Callable[[int, int], None] | None = None
+    out: str | PathLike[str], against: Run | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Check, ...]:
     """Check the package directory `out`; nothing in it is changed.
 
-    graph: the layer graph of the run that it should come from, if that is at hand; without it, the graph that
-    `reference.npz` holds is taken for the truth, and checked against itself.
+    against: the run that it should come from, if that is at hand: its graph is compared whole, and its network is
+    asked again. Without it, the graph that `reference.npz` holds is taken for the truth, and checked against itself.
 
-    A damaged file is a failed check. Raises ExportError only if `out` is not a directory.
+    Any damage is a failed check. Raises ExportError only if `out` is not a directory.
     """
-    out = Path(out)
+    if against is None:
+        return package_checks(Path(out), progress=progress)
+    from export.package import flax_logits, graph_from_run
+
+    run = against
+    try:
+        config = read_reference(Path(out) / REFERENCE).config
+    except ExportError:
+        return package_checks(Path(out), progress=progress)
+    network = run.network("best")
+    graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
+    return package_checks(Path(out), graph=graph, logits=logits, progress=progress)
+
+
+def package_checks(
+    out: Path,
+    *,
+    graph: Graph | None = None,
+    logits: Logits | None = None,
+    finished: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Check, ...]:
+    """See `verify`. graph, logits: of the run. finished: whether model card and `verification.json` are there yet."""
     if not out.is_dir():
         raise ExportError("no package here", file=out, expected="a directory", do="export a run")
-    checks = list(gather("files", lambda: _files(out)))
+    checks: list[Check] = []
+    sections: list[Section] = [("files", lambda: files.content_checks(out, finished))]
+    if finished:
+        sections.append(("file hashes", lambda: files.hash_checks(out)))
     try:
         reference = read_reference(out / REFERENCE)
     except ExportError as error:
-        return (*checks, Check("reference", False, "cannot be read", "readable", str(error)))
-    sections: list[tuple[str, Callable[[], Iterator[Check]]]] = [
-        ("reference", lambda: _reference(reference, graph)),
-        ("labels.json", lambda: _labels(out, reference.graph)),
-    ]
-    try:
-        package = read_package(out / COREML)
-    except ExportError as error:
-        checks.append(Check("Core ML package", False, "cannot be read", "readable", str(error)))
+        checks.append(Check("reference", False, "cannot be read", "readable", " ".join(str(error).split())))
     else:
-        expected = program(reference.graph, reference.config)
         sections += [
-            ("Core ML program", lambda: structure_checks(package.ops, expected)),
-            ("Core ML interface", lambda: _interface(package, reference)),
-            ("Core ML metadata", lambda: _metadata(package, reference)),
-            ("Core ML answers", lambda: behaviour.behaviour_checks(package, reference)),
+            ("reference", lambda: origin.reference_checks(reference)),
+            ("run", lambda: origin.run_checks(reference, graph, logits)),
+            ("labels.json", lambda: files.label_file_checks(out, reference)),
+            *_coreml(out / COREML, reference, checks),
+            ("ONNX", lambda: onnx_model.onnx_checks(out / ONNX, reference)),
+            ("rebuilt package", lambda: rebuild.rebuild_checks(out, reference)),
         ]
-    sections.append(("ONNX", lambda: onnx_model.onnx_checks(out / ONNX, reference)))
+        if finished:
+            sections.append(("model card", lambda: origin.card_checks(out / CARD, reference)))
+    if finished:
+        sections.append(("recorded figures", lambda: files.recorded_checks(out, checks)))
     for k, (name, section) in enumerate(sections):
         if progress is not None:
             progress(k, len(sections))
-        checks += gather(name, section)
+        checks += tuple(gather(name, section))
     if progress is not None:
         progress(len(sections), len(sections))
     return tuple(checks)
 
 
-def hashes(out: Path) -> dict[str, str]:
-    """SHA-256 of each of `FILES`. Raises ExportError for one that cannot be read."""
+def _coreml(path: Path, reference: origin.Reference, checks: list[Check]) -> Iterator[Section]:
+    """The sections on the Core ML package; none but a failed check if it cannot be read."""
     try:
-        return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in FILES}
-    except OSError as error:
-        raise ExportError(
-            "cannot read", file=error.filename, found=error.strerror or error, do="export it again"
-        ) from error
+        package = read_package(path)
+    except ExportError as error:
+        checks.append(Check("Core ML package", False, "cannot be read", "readable", " ".join(str(error).split())))
+        return
+    yield "Core ML manifest", lambda: interface.manifest_checks(path, package)
+    yield (
+        "Core ML program",
+        lambda: structure.structure_checks(package.ops, program(reference.graph, reference.config)),
+    )
+    yield "Core ML interface", lambda: interface.interface_checks(package, reference)
+    yield "Core ML metadata", lambda: interface.metadata_checks(package, reference)
+    yield "Core ML weight file", lambda: interface.weight_file_checks(package)
+    yield "Core ML answers", lambda: behaviour.behaviour_checks(package, reference)
 
+    def readers() -> Iterator[Check]:
+        if all(check.passed for check in checks):  # compiled code is given nothing that ours finds wrong
+            yield from apple.apple_checks(path, package)
 
-def verification_text(out: Path, checks: tuple[Check, ...]) -> str:
-    """The text of `verification.json`."""
-    passed = all(check.passed for check in checks)
-    listed = {"passed": passed, "checks": [asdict(check) for check in checks], "files": hashes(out)}
-    return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
-
-
-def _files(out: Path) -> Iterator[Check]:
-    found = hashes(out)
-    if not (out / VERIFICATION).exists():
-        return  # while it is being made
-    try:
-        recorded = json.loads((out / VERIFICATION).read_text(encoding="utf-8"))["files"]
-        changed = [name for name in FILES if recorded.get(name) != found[name]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ExportError(
-            "cannot read", file=out / VERIFICATION, found=type(error).__name__, do="export it again"
-        ) from error
-    yield equal("file hashes", f"{len(changed)} differ", "0 differ", ", ".join(changed))
-
-
-def _reference(reference: Reference, graph: Graph | None) -> Iterator[Check]:
-    """The stored graph must give the stored answers, and be the run's."""
-    answers = evaluate(reference.graph, reference.images)[:, :-1]
-    yield within("layer graph against Flax", max_abs_diff(answers, reference.logits), 1e-3, "stored logits, float32")
-    if graph is not None:
-        mine, stored = graph.weights, reference.graph.weights
-        same = mine.keys() == stored.keys() and all(np.array_equal(mine[k], stored[k]) for k in mine)
-        yield equal("weights of the run", "the same" if same else "others", "the same")
-        yield equal(
-            "charset of the run", "".join(reference.graph.charset.characters), "".join(graph.charset.characters)
-        )
-        yield equal("preprocessing of the run", reference.graph.preprocessing, graph.preprocessing)
-        yield equal("threshold of the run", reference.graph.threshold, graph.threshold)
-        yield equal("temperature of the run", reference.graph.temperature, graph.temperature)
-
-
-def _labels(out: Path, graph: Graph) -> Iterator[Check]:
-    try:
-        text = (out / LABELS).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ExportError("cannot read", file=out / LABELS, found=error, do="export it again") from error
-    yield equal("labels.json", "the same" if text == labels_text(graph) else "others", "the same", "as the charset")
-
-
-def _interface(package: Package, reference: Reference) -> Iterator[Check]:
-    """What an app meets: input, outputs, labels."""
-    graph, described = reference.graph, package.spec.description
-    yield label_check("labels of the package", package.classes, graph.labels)
-    yield equal("input", _features(described.input), "image: imageType")
-    image = described.input[0].type.imageType if described.input else None
-    size = f"{image.width} × {image.height}, program {package.side}" if image is not None else "none"
-    yield equal("input size", size, f"{graph.side} × {graph.side}, program {(1, 1, graph.side, graph.side)}")
-    layout = image.ColorSpace.Name(image.colorSpace) if image is not None else None
-    yield equal("colour layout", layout, "GRAYSCALE")
-    yield equal("outputs", _features(described.output), "classLabel: stringType, classLabel_probs: dictionaryType")
-    predicted = [described.predictedFeatureName, described.predictedProbabilitiesName]
-    yield equal("predicted features", ", ".join(predicted), "classLabel, classLabel_probs")
-    program_outputs = ", ".join(package.outputs)
-    yield equal("program outputs", program_outputs, "classLabel, classLabel_probs")
-    yield equal("classified tensor", package.classified, "probabilities")
-    target = reference.config.target
-    found = package.spec.specificationVersion
-    yield equal("specification version", found, SPECIFICATION[target], f"deployment target {target}")
-
-
-def _features(described: Sequence[Any]) -> str:
-    return ", ".join(f"{feature.name}: {feature.type.WhichOneof('Type')}" for feature in described)
-
-
-def _metadata(package: Package, reference: Reference) -> Iterator[Check]:
-    described = package.spec.description
-    said: dict[str, Any] = {
-        "author": described.metadata.author,
-        "license": described.metadata.license,
-        "description": described.metadata.shortDescription,
-        **{f.name: f.shortDescription for f in (*described.input, *described.output)},
-    }
-    terms = license_text(reference.graph)
-    expected: dict[str, Any] = {"author": AUTHOR, "license": terms, "description": DESCRIPTION["model"]}
-    expected |= {k: v.format(side=reference.graph.side) for k, v in DESCRIPTION.items() if k != "model"}
-    wanted = metadata(reference.graph, reference.config)
-    said |= {k: described.metadata.userDefined.get(k) for k in wanted}
-    wrong = [k for k, v in (expected | wanted).items() if said.get(k) != v]
-    yield equal("metadata", f"{len(wrong)} differ", "0 differ", ", ".join(wrong))
+    yield "Apple's readers", readers
