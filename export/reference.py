@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from export.config import ExportConfig
 from export.errors import ExportError
+from export.evaluator import run
 from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
-from export.program import HALF
+from export.program import HALF, lower
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.untrusted import read_npz
@@ -28,6 +29,7 @@ __all__ = [
     "Reference",
     "is_blank",
     "make_reference",
+    "package_answers",
     "pictures",
     "read_reference",
     "resized",
@@ -37,8 +39,8 @@ __all__ = [
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
 
-_FORMAT = 2
-_ARRAYS = ("format", "config", "images", "kinds", "logits", "expected")
+_FORMAT = 3
+_ARRAYS = ("format", "config", "images", "kinds", "logits", "answers", "expected")
 _MOST = 1 << 28  # bytes of one array
 
 
@@ -54,6 +56,8 @@ class Reference:
     """What each picture is: strokes, faint, inverted, random, blank, adversarial."""
     logits: NDArray[np.float32]
     """float32 (N, classes): the trained network's, divided by the temperature."""
+    answers: NDArray[np.float32]
+    """float32 (N, classes + 1): probabilities that the package itself should answer with, stored as it is."""
 
     @property
     def blank(self) -> NDArray[np.bool_]:
@@ -80,7 +84,14 @@ def is_blank(images: NDArray[np.uint8], spec: Preprocessing, rule: Blank) -> NDA
 def make_reference(graph: Graph, config: ExportConfig, logits: Logits, seed: int = 0) -> Reference:
     """Ask the trained network about the test pictures."""
     images, kinds = pictures(graph.side, seed)
-    return Reference(graph, config, images, kinds, logits(resized(images, graph.preprocessing.size)))
+    trained = logits(resized(images, graph.preprocessing.size))
+    return Reference(graph, config, images, kinds, trained, package_answers(graph, config, images))
+
+
+def package_answers(graph: Graph, config: ExportConfig, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 (N, classes + 1): the probabilities of the program that `config` stores, in its own precision."""
+    ops = lower(graph, config.precision, config.storage, config.preprocessing)
+    return np.asarray(run(ops, images, ("probabilities",), config.precision)["probabilities"], np.float32)
 
 
 def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -146,6 +157,7 @@ def write_reference(reference: Reference, path: Path) -> None:
         images=reference.images,
         kinds=np.array(reference.kinds),
         logits=reference.logits,
+        answers=reference.answers,
         expected=np.array(reference.labels),
         **arrays,
     )
@@ -166,6 +178,7 @@ def read_reference(path: Path) -> Reference:
             arrays["images"],
             tuple(arrays["kinds"].tolist()),
             arrays["logits"],
+            arrays["answers"],
         )
         _check_arrays(made, arrays)
     except Exception as error:  # whatever the damage is
@@ -189,6 +202,7 @@ def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
     expected: dict[str, object] = {
         "images": ("uint8", (count, graph.side, graph.side)),
         "logits": ("float32", (count, len(graph.charset))),
+        "answers": ("float32", (count, len(graph.labels))),
         "kinds": ("str", (count,)),
         "expected": ("str", (count,)),
     }
@@ -200,7 +214,7 @@ def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
     stored = {k.removeprefix("graph/") for k in arrays if k.startswith("graph/")}
     if stored != {"graph", *graph.weights}:
         raise ExportError("arrays of the graph", expected=len(graph.weights) + 1, found=len(stored))
-    if not np.isfinite(made.logits).all():
-        raise ExportError("stored logits that are not numbers")
+    if not np.isfinite(made.logits).all() or not np.isfinite(made.answers).all():
+        raise ExportError("stored answers that are not numbers")
     if arrays["expected"].tolist() != made.labels:
         raise ExportError("expected labels that the stored logits do not give")

@@ -320,7 +320,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("no model card", _F, "contents", gone("MODEL_CARD.md")),
     Damage("verification.json cut", _H, "file hashes", cut(VERIFICATION, 0.9)),
     Damage("model card changed", _H, "file hashes", words(CARD, "character", "charakter")),
-    Damage("script for the Mac changed", _H, "file hashes", words(MAC, "0.05", "5.00")),
+    Damage("script for the Mac changed", _H, "file hashes", words(MAC, "0.03", "3.00")),
     Damage("one ONNX weight's sign", _O, "ONNX constants", onnx_edit(onnx_weight)),
     Damage("ONNX padding on one side", _O, "ONNX graph", onnx_edit(onnx_pads)),
     Damage("ONNX absolute value for ReLU", _O, "ONNX logits against Flax", onnx_edit(onnx_relu)),

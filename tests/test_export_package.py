@@ -16,11 +16,13 @@ from PIL import Image
 
 from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Target
+from export.coreml import program
 from export.errors import ExportError
-from export.evaluator import run as run_program
 from export.mlpackage import read_package
 from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
+from export.onnx_export import onnx_logits, onnx_model
 from export.package import export
+from export.reference import read_reference
 from export.verification import verify
 from export.verification.package_checks import package_checks
 from export.weights import Storage
@@ -162,24 +164,56 @@ def test_comparison_of_all_variants() -> None:
     assert (half.target, eight.target, found["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
-def test_script_for_the_mac_agrees_with_the_evaluator(canvas: Path, mac: Any) -> None:
-    """Its logic, with our evaluator in Core ML's place."""
-    assert (canvas / MAC).read_text(encoding="utf-8") == Path(mac.__file__).read_text(encoding="utf-8")
-    package = read_package(canvas / COREML)
-    labels = json.loads((canvas / LABELS).read_text(encoding="utf-8"))["labels"]
-    with np.load(canvas / REFERENCE) as stored:
-        reference = {name: stored[name] for name in ("images", "logits", "expected")}
+@pytest.mark.parametrize(
+    ("target", "storage", "precision"),
+    [
+        ("iOS15", "plain", "float16"),
+        ("iOS16", "int8", "float16"),
+        ("iOS16", "palette6", "float16"),
+        ("iOS16", "palette4", "float16"),
+        ("iOS15", "plain", "float32"),
+    ],
+)
+def test_script_for_the_mac_accepts_every_storage(
+    target: Target, storage: Storage, precision: Any, mac: Any, tmp_path: Path
+) -> None:
+    """Its logic, with onnxruntime's float32 on the package's own constants in Core ML's place."""
+    config = ExportConfig("picture", target, precision, storage)
+    network = random_network(m.NETWORKS["small"])
+    assert failures(make_package(tmp_path / "out", config, network=network)) == []
+    reference = read_reference(tmp_path / "out" / REFERENCE)
+    labels = list(reference.graph.labels)
+    model = onnx_model(reference.graph, program(reference.graph, config)).SerializeToString()
 
     def predict(picture: Image.Image) -> Mapping[str, Any]:
-        given = np.asarray(picture)[None]
-        told = run_program(package.ops, given, ("probabilities",), "float16")["probabilities"][0].tolist()
+        told = onnx_logits(model, np.asarray(picture)[None])["probabilities"][0].tolist()
         return {"classLabel": labels[int(np.argmax(told))], "classLabel_probs": dict(zip(labels, told, strict=True))}
 
-    good = mac.compare(predict, reference, labels)
+    result = mac.compare(predict, {"images": reference.images, "answers": reference.answers}, labels)
+    assert mac.passed(result), result
+    assert result["pictures"] == len(reference.images)
+
+
+def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
+    assert (canvas / MAC).read_text(encoding="utf-8") == Path(mac.__file__).read_text(encoding="utf-8")
+    reference = read_reference(canvas / REFERENCE)
+    labels = list(reference.graph.labels)
+    answers = dict(zip((image.tobytes() for image in reference.images), reference.answers.tolist(), strict=True))
+
+    def predict(picture: Image.Image) -> Mapping[str, Any]:
+        told = answers[np.asarray(picture).tobytes()]
+        return {"classLabel": labels[int(np.argmax(told))], "classLabel_probs": dict(zip(labels, told, strict=True))}
+
+    stored = {"images": reference.images, "answers": reference.answers}
+    good = mac.compare(predict, stored, labels)
     assert mac.passed(good)
-    assert good["pictures"] == len(reference["images"])
-    assert mac.milliseconds(predict, Image.fromarray(reference["images"][0]), 1) > 0
-    other = mac.compare(predict, reference | {"logits": reference["logits"][:, ::-1]}, labels)
+    assert mac.milliseconds(predict, Image.fromarray(reference.images[0]), 1) > 0
+    other = mac.compare(predict, stored | {"answers": reference.answers[:, ::-1]}, labels)
     assert other["parity"] > 0.2
     assert not mac.passed(other)
-    assert mac.compare(predict, reference, [*labels[:-1], "ヴ"])["missing"] == ["ヴ"]
+    assert "CPU_AND_NE: DIFFERENT" in mac.report("CPU_AND_NE", other, 0.3, "MLCPUComputeDevice 9")
+    assert mac.compare(predict, stored, [*labels[:-1], "ヴ"])["missing"] == ["ヴ"]
+    nothing = mac.compare(lambda p: {"classLabel": "", "classLabel_probs": {labels[0]: np.nan}}, stored, labels)
+    assert nothing["parity"] == np.inf
+    assert mac.UNITS == ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
+    assert "\n" not in mac.request("macOS 15").rstrip("\n")

@@ -77,6 +77,8 @@ def _tight(reference: Reference, answers: NDArray[Any], scale: float) -> Check:
 
 def _answers(found: dict[str, NDArray[Any]], package: Package, reference: Reference, doubt: float) -> Iterator[Check]:
     probabilities = found["probabilities"]
+    figure = max_abs_diff(probabilities, reference.answers)
+    yield within("expected answers", figure, 1e-3, "what check_on_mac.py compares with, against the evaluator")
     off = np.abs(probabilities.sum(1) - 1).max() if (probabilities >= 0).all() else np.inf
     yield within("probabilities sum to one", float(off), 1e-3)
     e = np.exp(found["logits"] - found["logits"].max(1, keepdims=True))
