@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers crosscheck cli-docs pretrained ios-test ios-model ios-resources lock clean
+.PHONY: pad-test setup quickstart test lint types bench peers crosscheck cli-docs set-docs pretrained ios-test ios-model ios-resources lock clean
 
 setup: .venv/.done
 
@@ -19,12 +19,16 @@ test: setup lint types
 	$(BIN)/python -m pytest
 
 # docs/cli.md, after a change of options; a test compares.
-cli-docs: setup
+cli-docs set-docs: setup
 	$(BIN)/python -m benches.cli_pages
 
 # The bundled network, its package and its page, from fixed seeds: about 40 minutes. Sets to measure with: SETS="a.npz b.npz"
 pretrained: setup
 	$(BIN)/python -m benches.pretrained --folder data/pretrained --sets $(SETS)
+
+# docs/sets, after a change of layouts, classes or facts; a test compares.
+set-docs: setup
+	$(BIN)/python -m benches.set_pages --sheets
 
 lint: setup
 	$(BIN)/ruff check
