@@ -39,7 +39,7 @@ public enum Rasterizer {
 
     /// Steps 4 and 5 for one segment, over the pixels that it can reach.
     private static func cover(_ s: Segment, _ side: Int, _ covered: inout [Double]) {
-        let reach = max(s.ra, s.rb) + 1
+        let reach = max(s.ra, s.rb) + 0.5  // where coverage ends
         let columns = span(min(s.ax, s.bx) - reach, max(s.ax, s.bx) + reach, side)
         let rows = span(min(s.ay, s.by) - reach, max(s.ay, s.by) + reach, side)
         let dx = s.bx - s.ax
