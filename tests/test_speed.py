@@ -13,6 +13,7 @@ from fastetl.kernels._vector import PLAIN, best
 from fastetl.speed import measure
 from fastetl_cli.main import main
 from tests.conftest import make_records
+from tests.etl_sets import write_set
 
 Write = Callable[..., Path]
 
@@ -23,13 +24,22 @@ RECORDS = make_records(1)[: 9 if best() == PLAIN else 80]  # plain Python takes 
 def test_every_kind_of_work_is_measured(etl_file: Write) -> None:
     results = measure([etl_file(records=RECORDS)], sizes=[32], rounds=1)
     assert [(r.work, r.images) for r in results] == [
-        ("decode", len(RECORDS)),
-        ("decode + resize to 32 × 32", len(RECORDS)),
+        ("ETL8G: decode", len(RECORDS)),
+        ("ETL8G: decode + resize to 32 × 32", len(RECORDS)),
         ("build hiragana, 32 × 32", 9 if best() == PLAIN else 59),
     ]
     assert all(r.images_per_second > 0 for r in results)
     if best() != PLAIN:
         assert (results[1].against or 0) > 1
+
+
+def test_every_set_is_measured(tmp_path: Path) -> None:
+    for name in ("ETL2", "ETL3"):
+        write_set(tmp_path / name, name, 1)
+    results = measure([tmp_path], sizes=[8], rounds=1)
+    kernels = [f"{name}: {work}" for name in ("ETL2", "ETL3") for work in ("decode", "decode + resize to 8 × 8")]
+    assert [result.work for result in results] == [*kernels, "build all, 8 × 8"]
+    assert results[-1].images > 2000
 
 
 def test_a_cut_file_is_rejected(etl_file: Write) -> None:
@@ -42,7 +52,7 @@ def test_the_command_prints_json(etl_file: Write, capsys: pytest.CaptureFixture[
     assert main(["bench", str(path), "--rounds", "1", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert len(shown) == 5
-    assert shown[0]["work"] == "decode"
+    assert shown[0]["work"] == "ETL8G: decode"
 
 
 def test_a_build_in_a_fresh_process_loads_neither_numba_nor_rich(etl_file: Write, tmp_path: Path) -> None:

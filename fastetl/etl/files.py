@@ -140,18 +140,3 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
         )
     unique = {file.path.resolve(): file for file in found}
     return sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
-
-
-def require_one_set(files: list[EtlFile]) -> Layout:
-    """The layout that all files share. Raises FastetlError if there are two."""
-    layout = files[0].layout
-    for file in files:
-        if file.layout is not layout:
-            raise FastetlError(
-                "files of two sets",
-                file=file.path,
-                expected=layout.name,
-                found=file.layout.name,
-                do="build each set alone",
-            )
-    return layout
