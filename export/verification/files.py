@@ -24,9 +24,9 @@ __all__ = ["content_checks", "hash_checks", "hashes", "label_file_checks", "reco
 MOST = 1 << 30
 """Bytes that are read of any file of a package."""
 
-_SLACK = 4.0
+_SLACK = 8.0
 """Largest ratio of a figure to what was recorded: another processor adds in another order."""
-_ROUNDING = 1e-3
+_ROUNDING = 1e-6
 """Figures below this may be anything below it."""
 
 
@@ -104,16 +104,16 @@ _ELSEWHERE = ("rebuilt ", "Apple's ", "coremltools ")
 
 
 def _read(values: Any) -> Check:
-    try:
-        return Check(**values)
-    except TypeError as error:
-        raise FastetlError("no check", found=error) from error
+    kinds = {"name": str, "passed": bool, "figure": str, "bound": str, "detail": str}
+    if not isinstance(values, dict) or {k: type(v) for k, v in values.items()} != kinds:
+        raise FastetlError("not a check", found=sorted(values) if isinstance(values, dict) else type(values).__name__)
+    return Check(**values)
 
 
 def _agree(before: Check, now: Check) -> bool:
     if (before.passed, before.bound) != (now.passed, now.bound):
         return False
     if not before.bound.startswith("≤"):
-        return before.figure == now.figure
+        return (before.figure, before.detail) == (now.figure, now.detail)
     was, found = float(before.figure), float(now.figure)
     return found <= max(_SLACK * was, _ROUNDING) and was <= max(_SLACK * found, _ROUNDING)
