@@ -81,7 +81,11 @@ def usage(graph: Graph, config: ExportConfig) -> str:
 One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
 finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
 ({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
-Under a probability of {graph.threshold:.2f} an app should rather say that it cannot read.
+An answer under a probability of {graph.threshold:.2f} should be rejected: the app then says that it cannot read.
+
+Labels, in the order of the probabilities: {"".join(graph.charset.characters)}, then "{graph.labels[-1]}".
+`labels.json` has them, with the threshold, for programs: ONNX in a browser shows no metadata, so the web reads that
+file.
 
 Where only some characters can be meant, let only those compete: take the probabilities of these and of
 "{graph.labels[-1]}", divide each by their sum, and leave out the others. In Python:

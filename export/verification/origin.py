@@ -37,6 +37,7 @@ def reference_checks(reference: Reference) -> Iterator[Check]:
     answers = evaluate(reference.graph, reference.images)[:, :-1]
     yield within("layer graph against Flax", max_abs_diff(answers, reference.logits), 1e-3, "stored logits, float32")
     images, kinds = pictures(reference.graph.side)
+    yield equal("licence", reference.config.license, reference.graph.about.get("terms", "data"))
     same = kinds == reference.kinds and np.array_equal(images, reference.images)
     yield equal("reference pictures", "the same" if same else "others", "the same", f"{len(kinds)} pictures")
 
