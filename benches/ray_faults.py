@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -35,13 +36,23 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
 
 
-def lose_when(cluster: Any, node: Any, ready: Callable[[], bool]) -> threading.Thread:
-    """Remove the node once `ready` says so."""
+def alive(node: Any) -> bool:
+    return bool(node.all_processes["raylet"][0].process.poll() is None)
+
+
+def lose(node: Any) -> None:
+    """As a power cut: the raylet is gone, and its workers with it."""
+    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+
+
+def lose_when(node: Any, ready: Callable[[], bool], then: Callable[[], object] = lambda: None) -> threading.Thread:
+    """Lose the node once `ready` says so, and do `then`."""
 
     def wait() -> None:
         while not ready():
             time.sleep(0.05)
-        cluster.remove_node(node, allow_graceful=False)
+        lose(node)
+        then()
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -52,11 +63,11 @@ def lost_while(cluster: Any, work: Callable[[Callable[[int, int], None]], object
     """What `work` gives when a node is lost after so many tasks; it is given a progress callback."""
     node = cluster.add_node(num_cpus=1)
 
-    def lose(done: int, total: int) -> None:
+    def seen(done: int, total: int) -> None:
         if done == after:
-            cluster.remove_node(node, allow_graceful=False)
+            lose(node)
 
-    return work(lose)
+    return work(seen)
 
 
 def campaign(times: int, cluster: Any, folder: Path) -> dict[str, tuple[int, int]]:
@@ -81,19 +92,19 @@ def round_of(k: int, cluster: Any, folder: Path, read: list[bytes], trained: str
     etl, out, after = folder / "etl", folder / f"out-{k}", 1 + k % 5
     config = BuildConfig(charset=CHARSET, size=SIZE)
     due = time.monotonic() + 0.2 * after
-    lost = lose_when(cluster, cluster.add_node(num_cpus=1), lambda: time.monotonic() > due)
+    lost = lose_when(cluster.add_node(num_cpus=1), lambda: time.monotonic() > due)
     found = [row["image"] for row in read_etl(etl, CHARSET, SIZE, rows=ROWS).take_all()]
     lost.join()
     lost_while(cluster, lambda p: build_on_ray(etl, out / "b", config, rows=ROWS, progress=p), after)
     lost_while(cluster, lambda p: synthesize_on_ray(out / "s", 30, CHARSET, SIZE, rows=ROWS, progress=p), after)
+    for gone in [node for node in cluster.worker_nodes if not alive(node)]:
+        cluster.worker_nodes.remove(gone)
     begun = unfinished(out / "run") / "checkpoints"
-    # The head has no processors: the training runs on the one other node.
-    lost = lose_when(cluster, next(iter(cluster.worker_nodes)), lambda: any(begun.glob("*/[0-9]*")))
-    relief = threading.Timer(1, lambda: cluster.add_node(num_cpus=2))
-    relief.start()
+    # All of the training runs on the one node that has processors; another comes when it is gone.
+    node = next(iter(cluster.worker_nodes))
+    lost = lose_when(node, lambda: any(begun.glob("*/[0-9]*")), lambda: cluster.add_node(num_cpus=2))
     best = train_on_ray([(folder / "data", 1.0)], out / "run", CONFIG).run.best
     lost.join()
-    relief.join()
     return {
         "read": found == read,
         "build": files_of(out / "b") == files_of(folder / "build"),
