@@ -13,7 +13,7 @@ from export.verification.checks import Check
 from model.history import best_epoch
 from model.run import Run
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "repeated_card"]
 
 _ETL = (
     "Electrotechnical Laboratory, Japanese Technical Committee for Optical Character Recognition, "
@@ -58,6 +58,15 @@ def model_card(
         _LIMITS,
     )
     return "\n\n".join(parts) + "\n"
+
+
+def repeated_card(text: str, graph: Graph, config: ExportConfig, checks: Sequence[Check]) -> str:
+    """The card `text` of a package, for another export of the same network: use and checks anew, the rest as it is."""
+    head, *sections = text.rstrip("\n").split("\n\n## ")
+    anew = {"What it takes and gives": _use(graph, config), "Checked": _checked(checks)}
+    titles = [section.partition("\n")[0] for section in sections]
+    kept = [anew.get(t, f"## {section}") for t, section in zip(titles, sections, strict=True)]
+    return "\n\n".join([head, *kept]) + "\n"
 
 
 def _front_matter(run: Run, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.evaluator import run as run_program
+from export.graph import Graph
 from export.mlpackage import read_package
 from export.onnx_export import onnx_logits, write_onnx
 from export.package import graph_from_run
+from export.stored import Stored
 from export.verification.checks import max_abs_diff
 from fastetl.dataset import Dataset
 from model.run import Run
@@ -63,7 +66,7 @@ class Variant:
 
 
 def compare(
-    run: Run,
+    run: Run | Stored,
     datasets: Sequence[Dataset],
     *,
     most: int = 500,
@@ -71,17 +74,18 @@ def compare(
 ) -> tuple[Variant, ...]:
     """Write every variant, read it back, and let it read the datasets (the first `most` pictures of each).
 
-    The first line is Flax itself.
+    The first line is Flax itself; of a package, the layer graph that it holds in float32.
     """
     images = [np.ascontiguousarray(d.images[:most]) for d in datasets]
     labels = [d.labels[:most].astype(np.int64) for d in datasets]
     flax = [run.predict(i) / np.float32(run.temperature) for i in images]
     rights = tuple(_accuracy(logits, truth) for logits, truth in zip(flax, labels, strict=True))
-    found = [Variant("Flax", "", 0, 0.0, 1.0, rights)]
+    found = [Variant("layer graph" if isinstance(run, Stored) else "Flax", "", 0, 0.0, 1.0, rights)]
+    make = run.graph if isinstance(run, Stored) else partial(graph_from_run, run, network=run.network("best"))
     for k, way in enumerate(WAYS):
         if progress is not None:
             progress(k, len(WAYS))
-        size, answers = _saved(run, way, images)
+        size, answers = _saved(make, way, images)
         parity = max(max_abs_diff(a, b) for a, b in zip(answers, flax, strict=True))
         same = np.concatenate([a.argmax(1) == b.argmax(1) for a, b in zip(answers, flax, strict=True)]).mean()
         rights = tuple(_accuracy(logits, truth) for logits, truth in zip(answers, labels, strict=True))
@@ -96,14 +100,15 @@ def _accuracy(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
     return float((logits.argmax(1) == truth).mean())
 
 
-def _saved(run: Run, way: Way, images: Sequence[NDArray[np.uint8]]) -> tuple[int, list[NDArray[np.float32]]]:
+def _saved(
+    make: Callable[[ExportConfig], Graph], way: Way, images: Sequence[NDArray[np.uint8]]
+) -> tuple[int, list[NDArray[np.float32]]]:
     """Bytes of the canvas variant, and the logits that the variant for pictures gives, as it lies on disk."""
     write, answers = _RUNTIMES[way.runtime]
-    network = run.network("best")
     with tempfile.TemporaryDirectory() as folder:
         canvas, picture = Path(folder) / "canvas", Path(folder) / "picture"
         for path, config in ((canvas, replace(way.config, input="canvas")), (picture, way.config)):
-            write(graph_from_run(run, config, network), path, config)
+            write(make(config), path, config)
         size = sum(file.stat().st_size for file in _files(canvas))
         return size, [logits[:, :-1] for logits in answers(picture, images)]
 

@@ -27,6 +27,7 @@ from export.metadata import labels_text
 from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.onnx_export import write_onnx
 from export.reference import Logits, make_reference, write_reference
+from export.stored import Stored
 from export.verification.checks import Check
 from export.verification.files import verification_text
 from export.verification.package_checks import package_checks
@@ -43,7 +44,7 @@ KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
 
 def export(
-    run: Run,
+    run: Run | Stored,
     out: str | PathLike[str],
     config: ExportConfig | None = None,
     *,
@@ -53,8 +54,9 @@ def export(
 ) -> tuple[Check, ...]:
     """Write the package directory `out` from the run's best weights, and return what `verify` found in it.
 
-    The same run, configuration and versions give the same bytes. `sets` are results of `evaluate` for the model card
-    (`SetResult.as_dict()`).
+    Instead of a run, what another package holds (`export.stored.open_stored`): then the answers to compare with are
+    those of its layer graph, which was compared with Flax when that package was made. The same run, configuration and
+    versions give the same bytes. `sets` are results of `evaluate` for the model card (`SetResult.as_dict()`).
 
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A
     failed check is no error: the caller sees it in the answer, and in `verification.json`.
@@ -62,13 +64,18 @@ def export(
     out = Path(out)
     check_output(out, KIND, overwrite, [run.path])
     config = config or ExportConfig()
-    network = run.network("best")
-    graph = graph_from_run(run, config, network)
+    logits: Logits
+    if isinstance(run, Stored):
+        graph, logits = run.graph(config), run.predict
+    else:
+        network = run.network("best")
+        graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
 
     def card(checks: Sequence[Check]) -> str:
+        if isinstance(run, Stored):
+            return run.card(graph, config, tuple(checks))
         return model_card(run, graph, config, sets, checks)
 
-    logits = flax_logits(network, run.temperature)
     return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
 
 

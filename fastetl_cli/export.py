@@ -10,7 +10,9 @@ from typing import Any
 
 from export.compare import Variant, compare
 from export.config import ExportConfig
+from export.names import REFERENCE, package_path
 from export.package import export
+from export.stored import Stored, open_stored
 from fastetl.dataset import Dataset, load_labelled
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Out, RunPath, bar, out, show_json, show_table
@@ -30,7 +32,7 @@ def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
     return list(sets)
 
 
-def _compared(run: Run, data: Sequence[Dataset]) -> tuple[Variant, ...]:
+def _compared(run: Run | Stored, data: Sequence[Dataset]) -> tuple[Variant, ...]:
     if not data:
         return ()
     with bar("compare") as progress:
@@ -42,7 +44,8 @@ class Export(Command):
     """Run → Core ML package and ONNX model, verified. Exits 1 if a check fails."""
 
     run_path: RunPath
-    """A run directory; what `evaluate` reported there goes into the model card."""
+    """A run directory; what `evaluate` reported there goes into the model card. Or a package ("pretrained" is the
+    bundled one), whose network is then stored in another way."""
     out: Out
     """The package directory to write."""
     config: ExportConfig = ExportConfig()
@@ -53,7 +56,9 @@ class Export(Command):
 
     def run(self) -> int:
         """Write, verify, print one line a check."""
-        run, sets = open_run(self.run_path), evaluated_sets(self.run_path)
+        is_package = (package_path(self.run_path) / REFERENCE).is_file()
+        run = open_stored(self.run_path) if is_package else open_run(self.run_path)
+        sets = () if is_package else evaluated_sets(self.run_path)
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.compare]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)

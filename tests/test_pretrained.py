@@ -12,8 +12,11 @@ from PIL import Image
 
 import export
 from benches import pretrained
+from export import compare
 from export.names import CARD, COREML, ONNX, package_path
+from export.stored import open_stored
 from fastetl.charset import HIRAGANA_SMALL, KANA, char_to_jis, one_shape
+from fastetl.dataset import load_labelled
 from fastetl.kernels.decode import decode
 from fastetl.synth import write_data_set
 from fastetl_cli.build import Build
@@ -98,3 +101,21 @@ def test_the_commands_on_its_page_are_what_makes_it() -> None:
         config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
         made.append(tyro.cli(kind, args=words[2:], config=config).config)
     assert made == [pretrained.SYNTH, pretrained.BUILD, pretrained.TRAIN, pretrained.EXPORT]
+
+
+def test_its_network_is_exported_again_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, labels = _written(1, HIRAGANA_SMALL.characters[:8])
+    np.savez(tmp_path / "few.npz", images=np.stack(pictures), labels=np.array(labels))
+    stored, out = open_stored("pretrained"), tmp_path / "again"
+    checks = export.export(stored, out, export.ExportConfig(storage="int8", target="iOS16"))
+    assert [c for c in checks if not c.passed] == []
+    card = (out / CARD).read_text(encoding="utf-8")
+    assert "iOS16 or newer, float16 (int8 weights" in card
+    assert "Ulrich" in card
+    assert card.count("## Checked") == 1
+    monkeypatch.setattr(compare, "WAYS", (compare.WAYS[1], compare.WAYS[-1]))
+    data = load_labelled(tmp_path / "few.npz", stored.charset, stored.preprocessing)
+    graph, *others = compare.compare(stored, [data])
+    assert graph.name == "layer graph"
+    assert [v.name for v in others] == ["Core ML float16", "ONNX int8"]
+    assert all(v.same >= 0.8 for v in others)
