@@ -77,9 +77,7 @@ def test_augment(benchmark: Any, work: str, side: int) -> None:
         benchmark,
         f"augment ({work}), {side} × {side}",
         [
-            Contender(
-                "fastetl", "ours", BATCH * fast, lambda: [own(images, indices, out, config) for _ in range(fast)]
-            ),
+            Contender("fastetl", "ours", fast, lambda: [own(images, indices, out, config) for _ in turns]),
             Contender("scipy loop", "baseline", BATCH, lambda: loop(by.scipy_one, images, indices, maps, out)),
             *peers,
             Contender(
