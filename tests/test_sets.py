@@ -120,7 +120,7 @@ def check_samples(data: Dataset, folder: Path, indices: list[int]) -> int:
         raw = (folder / name / source).read_bytes()[index * layout.record_bytes : (index + 1) * layout.record_bytes]
         assert jis_to_char(int(data.records["code"][k])) == data.charset.characters[data.labels[k]]
         record = np.frombuffer(raw, layout.dtype)
-        for column in ("sheet", "sex", "age", "industry", "evaluation"):
+        for column in ("sheet", "sex", "age", "industry", "evaluation", "collected", "x", "y"):
             expected = layout.column(record, column)[0] if column in layout.by_name else -1
             assert data.records[column][k] == expected
         # Rounded; an exact half, which float32 misses by a hair, rounds up.

@@ -16,7 +16,11 @@ from fastetl.etl.selection import Selection
 
 __all__ = ["DisorderError", "columns_of", "convert", "headers_of", "picture_blocks", "record_blocks"]
 
-_KEPT = ("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation")
+_KEPT = (
+    *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
+    *("collected", "scanned", "x", "y", "letters"),
+)
+"""Fields of the header that a dataset keeps."""
 
 
 class DisorderError(Exception):
