@@ -14,7 +14,7 @@ from fastetl_cli.base import Command, Paths, bar, note, out, say, show_json, sho
 def _row(report: FileReport) -> list[object]:
     rest = report.characters - report.hiragana - report.katakana - report.kanji
     kinds = {"hiragana": report.hiragana, "katakana": report.katakana, "kanji": report.kanji, "other": rest}
-    known = "genuine" if report.genuine else "not known"
+    known = "genuine" if report.genuine else "not the genuine contents" if report.differs else "not known"
     return [
         Path(report.file).name,
         report.set,

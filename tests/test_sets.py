@@ -272,6 +272,15 @@ def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:
         assert (before.groups == after.groups).all()
 
 
+def test_model_patterns_of_etl8b2_in_any_order(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ETL8B2C3"
+    records = np.fromfile(folder / "ETL8B2" / path.name, BY_NAME["ETL8B2"].dtype)
+    records[-956:] = records[-956:][np.random.default_rng(0).permutation(956)]
+    records.tofile(path)
+    (found,) = contents_of([recognize(path)])
+    assert (np.flatnonzero(found.models) == np.arange(len(records) - 956, len(records))).all()
+
+
 @pytest.mark.skipif(not ENABLED, reason="draws a thousand characters")
 def test_synthetic_writers_write_the_same_in_both_sets(tmp_path: Path) -> None:
     """ETL8B2 is ETL8G made smaller and binary: where there is ink in one, there is ink in the other."""

@@ -78,14 +78,22 @@ def _last_set_is_model(file: EtlFile, sets: int) -> bool:
     return file.number == file.layout.model_file and sets != file.layout.data_sets_per_file
 
 
-def _trailing_models(codes: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """ETL8B2: behind the last class every character comes once more, in the same order."""
+def _trailing_models(codes: NDArray[np.uint16], many: int) -> NDArray[np.bool_]:
+    """bool (N,): ETL8B2's model patterns. Behind the last class every character comes once more.
+
+    many: characters of the set. In which order they come there is not known; where there is one writer alone, they
+    begin where the codes fall.
+    """
     models = np.zeros(len(codes), bool)
+    same = np.flatnonzero(codes[1:] == codes[:-1]) + 2
+    rest = codes[same[-1] :] if len(same) else codes
+    if len(same) and len(rest) > many // 2 and len(np.unique(rest)) == len(rest):
+        models[same[-1] :] = True
+        return models
     falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
     if len(falls):
-        before, rest = codes[: falls[-1]], codes[falls[-1] :]
-        # Every character: two records that happen to rise, at the end of a damaged file, are no models.
-        models[falls[-1] :] = bool((rest[1:] > rest[:-1]).all() and np.isin(before, rest).all())
+        rest = codes[falls[-1] :]
+        models[falls[-1] :] = len(rest) > 1 and bool((rest[1:] > rest[:-1]).all())
     return models
 
 
@@ -114,8 +122,11 @@ def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np
         return _persons(layout, headers)
     if layout.group == "place":
         # The n-th record of a class is the n-th data set's; model patterns come next.
+        bare = [code[1:] for code in codes]
+        models = [_trailing_models(code, layout.data_set) for code in bare]
         return [
-            np.where(_trailing_models(code[1:]), layout.data_sets_per_file, _count_within(code[1:])) for code in codes
+            np.where(model, layout.data_sets_per_file, _count_within(code))
+            for model, code in zip(models, bare, strict=True)
         ]
     if layout.group == "style":
         return [layout.column(h, "style").view(np.uint8).astype(np.int64) - ord("A") for h in headers]
@@ -132,7 +143,7 @@ def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[ND
         groups[file.first :] = (number + layout.group_base).astype(np.int32)
         models = np.zeros(len(code), bool)
         if layout.model_file is not None:
-            models[file.first :] = _trailing_models(code[file.first :])
+            models[file.first :] = _trailing_models(code[file.first :], layout.data_set)
         noticed = notices_of_classes(file, header, code, groups, models)
         found.append(Contents(file, code, groups, models, tuple(noticed)))
     return found

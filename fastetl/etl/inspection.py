@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.contents import Contents, contents_of
+from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.fingerprints import KNOWN, SUMS, Sums, new_fingerprint
 from fastetl.etl.notices import Notice, listed, misnamed
@@ -24,6 +25,8 @@ __all__ = ["FileReport", "inspect"]
 class FileReport:
     """One file. `genuine` is the name that the fingerprint is known under, or None for an unknown file.
 
+    differs: the name of the genuine file that has this name and as many records, but other contents: this one is
+    damaged, or not genuine at all.
     groups, first_group, last_group: what a split keeps together, numbered as in a dataset. without: records that have
     no character by the rules of the set. models: model patterns, which no writer wrote and a build leaves out. odd:
     what a user should know, nothing for a sound file.
@@ -44,6 +47,7 @@ class FileReport:
     models: int
     fingerprint: str
     genuine: str | None
+    differs: str | None
     odd: tuple[Notice, ...]
 
 
@@ -119,6 +123,11 @@ def inspect(
     return reports
 
 
+def _like(file: EtlFile) -> str | None:
+    known = FINGERPRINTS.get(file.path.name.upper())
+    return known.name if known is not None and known.records == file.count and not file.tail else None
+
+
 def _report(read: _Read, found: Contents) -> FileReport:
     file = found.file
     groups, models = found.groups[(found.groups >= 0) & ~found.models], int(found.models.sum())
@@ -141,5 +150,6 @@ def _report(read: _Read, found: Contents) -> FileReport:
         models=models,
         fingerprint=read.fingerprint,
         genuine=read.genuine,
+        differs=None if read.genuine else _like(file),
         odd=(*misnamed(file), *_unsound(file, read), *found.noticed),
     )

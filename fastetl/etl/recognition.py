@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.charset import jis_to_char
-from fastetl.etl.classes import files_of_classes
+from fastetl.etl.classes import classes, files_of_classes
 from fastetl.etl.codes import table
 from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
@@ -61,8 +61,9 @@ def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
         letters = heads["letters"]
         right = (known[code] | (letters != b"")) & _ascii(letters) & (letters != b"") & (heads["sex"] <= 2)
     elif layout.kind == "K":
-        right = _one_of(layout.column(heads, "typeface"), (b"MINCHO", b"GOTHIC"))
-        right &= _one_of(layout.column(heads, "style"), (b"A", b"B", b"C", b"D"))
+        codes = np.zeros(1 << 12, bool)
+        codes[[entry.code for entry in classes("ETL2")]] = True
+        right = codes[code] & _one_of(layout.column(heads, "style"), (b"A", b"B", b"C", b"D"))
     elif layout.kind == "C":
         first = layout.column(heads, "letters").astype("S1")
         right = _one_of(first, (b"N", b"A", b"S", b"H", b"K")) & (layout.column(heads, "sex") <= 2)
