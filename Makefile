@@ -58,6 +58,7 @@ peers: setup
 crosscheck: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-crosscheck.lock
 	$(BIN)/python -m benches.crosscheck
+	$(BIN)/python -m benches.coreai
 
 # What Linux can check of the app; needs Swift 6, on the path, where its installers put it, or as SWIFT=….
 ios-test: setup
