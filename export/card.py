@@ -63,7 +63,7 @@ def model_card(
 def repeated_card(text: str, graph: Graph, config: ExportConfig, checks: Sequence[Check]) -> str:
     """The card `text` of a package, for another export of the same network: use and checks anew, the rest as it is."""
     head, *sections = text.rstrip("\n").split("\n\n## ")
-    anew = {"What it takes and gives": _use(graph, config), "Checked": _checked(checks)}
+    anew = {"What it takes and gives": usage(graph, config), "Checked": _checked(checks)}
     titles = [section.partition("\n")[0] for section in sections]
     kept = [anew.get(t, f"## {section}") for t, section in zip(titles, sections, strict=True)]
     return "\n\n".join([head, *kept]) + "\n"
