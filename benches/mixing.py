@@ -7,6 +7,7 @@ Nearest neighbours on framed pictures, as the network sees them: quick, and what
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -48,13 +49,12 @@ def main() -> None:
         held_out = np.isin(data.groups, np.unique(data.groups)[-TESTED:])
         of = {name: data.records["set"] == name for name in SETS}
         parts = {name: (data[of[name] & ~held_out], data[of[name] & held_out]) for name in SETS}
-    print(
-        f"| trained on ({WRITERS - TESTED} writers) | " + " | ".join(f"{name}, {TESTED} others" for name in SETS) + " |"
-    )
-    print("|---|---|---|")
+    heads = [f"trained on ({WRITERS - TESTED} writers)", *(f"{name}, {TESTED} other writers" for name in SETS)]
+    lines = [heads, ["---"] * len(heads)]
     for names in (SETS[:1], SETS[1:], SETS):
         row = [accuracy([parts[name][0] for name in names], parts[tested][1]) for tested in SETS]
-        print(f"| {' and '.join(names)} | " + " | ".join(f"{share:.1%}" for share in row) + " |")
+        lines.append([" and ".join(names), *(f"{share:.1%}" for share in row)])
+    sys.stdout.writelines("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
