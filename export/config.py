@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 from export.errors import ExportError
 from export.weights import Storage
@@ -39,10 +39,29 @@ class ExportConfig:
     attribution, right for a network that was trained on synthetic writers alone."""
 
     def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            found = getattr(self, name)
+            if found not in get_args(kind):
+                known = ", ".join(get_args(kind))
+                raise ExportError(
+                    f"export: unknown {name}",
+                    expected=f"one of {known}",
+                    found=repr(found),
+                    do=f"check `{name}`",
+                    also=ValueError,
+                )
         if self.storage != "plain" and self.target == "iOS15":
-            raise ExportError(f"`storage` {self.storage} needs `target` iOS16 or newer, not iOS15")
+            raise ExportError(
+                f"`storage` {self.storage} needs `target` iOS16 or newer",
+                found=self.target,
+                do="check `target`",
+                also=ValueError,
+            )
         if self.storage.startswith("palette") and self.target in ("iOS18", "iOS26"):
             # From iOS 18 on MIL spells palettes otherwise, for nothing that we use.
             raise ExportError(
-                f"palettes are written for iOS16 or iOS17, and run on newer systems; not for {self.target}"
+                "palettes are written for iOS16 or iOS17, and run on newer systems",
+                found=self.target,
+                do="check `target`",
+                also=ValueError,
             )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.evaluator import run
-from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
+from export.graph import CANVAS, Blank, Graph, graph_from_arrays, graph_to_arrays
 from export.program import HALF, lower
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, border_sum, resize, triangle_weights
@@ -153,7 +153,7 @@ def write_reference(reference: Reference, path: Path) -> None:
         path,
         allow_pickle=False,
         format=np.array(_FORMAT),
-        config=np.array(json.dumps(asdict(reference.config), sort_keys=True)),
+        config=np.array(_config_text(reference.config)),
         images=reference.images,
         kinds=np.array(reference.kinds),
         logits=reference.logits,
@@ -161,6 +161,10 @@ def write_reference(reference: Reference, path: Path) -> None:
         expected=np.array(reference.labels),
         **arrays,
     )
+
+
+def _config_text(config: ExportConfig) -> str:
+    return json.dumps(asdict(config), sort_keys=True)
 
 
 def read_reference(path: Path) -> Reference:
@@ -211,6 +215,13 @@ def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
         found = ("str" if array.dtype.kind == "U" else str(array.dtype), array.shape)
         if found != wanted or not count:
             raise ExportError(f"array {name}", expected=wanted, found=found)
+    spelt = {"graph/graph": str(graph_to_arrays(graph)["graph"]), "config": _config_text(made.config)}
+    for name, text in spelt.items():
+        if str(arrays[name]) != text:
+            raise ExportError(f"{name} is not what this version writes")
+    side = CANVAS if made.config.input == "canvas" else graph.preprocessing.size
+    if graph.side != side:
+        raise ExportError(f"pictures for `input` {made.config.input}", expected=side, found=graph.side)
     stored = {k.removeprefix("graph/") for k in arrays if k.startswith("graph/")}
     if stored != {"graph", *graph.weights}:
         raise ExportError("arrays of the graph", expected=len(graph.weights) + 1, found=len(stored))

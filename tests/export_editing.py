@@ -30,7 +30,7 @@ def specification(out: Path) -> Iterator[Any]:
     spec = coremltools().proto.Model_pb2.Model()
     spec.ParseFromString((out / MODEL_FILE).read_bytes())
     yield spec
-    (out / MODEL_FILE).write_bytes(spec.SerializeToString())
+    (out / MODEL_FILE).write_bytes(spec.SerializeToString(deterministic=True))
 
 
 def block_of(spec: Any) -> Any:
@@ -142,7 +142,7 @@ def onnx_edit(edit: Callable[[onnx.ModelProto], None]) -> Callable[[Path, Path],
     def apply(out: Path, other: Path) -> None:
         model = onnx.load_model(out / ONNX)
         edit(model)
-        (out / ONNX).write_bytes(model.SerializeToString())
+        (out / ONNX).write_bytes(model.SerializeToString(deterministic=True))
 
     return apply
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from export.mlpackage import read_specification
 from export.names import CARD, COREML, FILES, LABELS, ONNX, REFERENCE, VERIFICATION
 from tests.export_damage import Damage
 from tests.export_editing import MANIFEST_FILE, MODEL_FILE, WEIGHT_FILE, cut, specification
@@ -148,8 +149,7 @@ def _of_list(name: str, value: Any) -> Iterator[tuple[str, Edit]]:
 
 
 def _core_ml(out: Path) -> Iterator[Damage]:
-    with specification(out) as spec:
-        held = type(spec).FromString(spec.SerializeToString())
+    held = read_specification(out / MODEL_FILE)
     for name, edit in message_damages(held):
 
         def apply(copy: Path, other: Path, edit: Edit = edit) -> None:
@@ -167,7 +167,7 @@ def _onnx(out: Path) -> Iterator[Damage]:
         def apply(copy: Path, other: Path, edit: Edit = edit) -> None:
             model = onnx.load(copy / ONNX)
             edit(model)
-            (copy / ONNX).write_bytes(model.SerializeToString())
+            (copy / ONNX).write_bytes(model.SerializeToString(deterministic=True))
 
         if _changes(held, edit):
             yield Damage(name, "ONNX fields", "", apply)
