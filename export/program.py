@@ -30,7 +30,7 @@ from fastetl.preprocessing import (
     triangle_weights,
 )
 
-__all__ = ["HALF", "Op", "Ref", "Value", "lower"]
+__all__ = ["BEYOND", "HALF", "Op", "Ref", "Value", "lower"]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the

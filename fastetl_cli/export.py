@@ -69,9 +69,19 @@ class Export(Command):
         code = show_checks(checks)
         if variants:
             rows = [
-                [v.name, v.target, f"{v.size:,}", f"{v.parity:.2g}", f"{v.same:.2%}", *(f"{a:.2%}" for a in v.accuracy)]
+                [
+                    *(
+                        v.name,
+                        v.target,
+                        f"{v.size:,}",
+                        f"{v.parity:.2g}",
+                        "" if v.coreai is None else f"{v.coreai:.2g}",
+                    ),
+                    *(f"{v.same:.2%}", f"{v.rejected:.2%}", *(f"{a:.2%}" for a in v.accuracy)),
+                ]
                 for v in variants
             ]
-            show_table("variants", ["", "from", "bytes", "parity", "same answer", *(d.name for d in data)], rows)
+            columns = ["", "from", "bytes", "parity", "Core AI", "same answer", "rejected", *(d.name for d in data)]
+            show_table("variants", columns, rows)
         out.print(f"{self.out}: {', '.join(sorted(p.name for p in self.out.iterdir()))}")
         return code

@@ -16,6 +16,7 @@ from PIL import Image
 
 from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Target
+from export.coreai import installed
 from export.coreml import program
 from export.errors import ExportError
 from export.mlpackage import read_package
@@ -161,6 +162,9 @@ def test_comparison_of_all_variants() -> None:
     assert max(full.parity, found["ONNX float32"].parity) < 1e-4 < half.parity < 0.1
     assert full.size > half.size > eight.size > found["Core ML palette of 16"].size
     assert found["ONNX int8"].size < found["ONNX float32"].size
+    assert flax.rejected == full.rejected == found["ONNX float32"].rejected
+    assert 0 <= found["Core ML palette of 16"].rejected <= 1
+    assert (full.coreai is None) == (not installed())
     assert (half.target, eight.target, found["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
