@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers crosscheck cli-docs set-docs pretrained ios-test ios-model ios-resources lock clean
+.PHONY: pad-test setup quickstart test lint types bench peers crosscheck cli-docs set-docs pretrained ios-test ios-model ios-resources campaign lock clean
 
 setup: .venv/.done
 
@@ -77,6 +77,11 @@ ios-model: ios-resources
 ios-resources: setup
 	mkdir -p "$(IOS_APP)/Resources"
 	$(BIN)/python -m fastetl.practice "$(IOS_APP)/Resources/practice.json"
+
+# Faults put in, for hours: damaged files, kills, full disks (mounts need root), fuzzing. The page: docs/reliability.md
+campaign: setup
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-campaign.lock
+	$(BIN)/python -m benches.campaign --out docs/reliability.md
 
 # Needs uv; writes no registry host.
 lock:

@@ -141,9 +141,25 @@ def _failed(path: Path, error: OSError) -> FastetlError:
 def _clean(path: Path) -> None:
     """Remove what killed commands left beside `path`: their locks are free."""
     for left in path.parent.glob(f".{_escaped(path.name)}.new-*"):
-        if (left / _LOCK).is_file() and (lock := try_lock(left / _LOCK)) is not None:
-            shutil.rmtree(left, ignore_errors=True)
-            lock.release()
+        if (left / _LOCK).is_file():
+            if (lock := try_lock(left / _LOCK)) is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                lock.release()
+        elif not _runs(left.name.rpartition(".new-")[2].partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)  # killed before it had its lock
+
+
+def _runs(process: str) -> bool:
+    """Whether a process of this number may be running."""
+    if sys.platform == "win32" or not process.isdecimal():  # there, signal 0 is none
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager
@@ -152,7 +168,7 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-{os.getpid()}-"))
     except OSError as error:
         raise _failed(path, error) from error
     lock = None

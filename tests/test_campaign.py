@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,18 @@ def test_damaged_pictures_and_datasets(tmp_path: Path) -> None:
 
 def test_damaged_runs(tmp_path: Path) -> None:
     sound(damaged_runs(tmp_path, finished_run()[0], 30, seed=5))
+
+
+def test_kills_and_the_page(tmp_path: Path) -> None:
+    """In a process of its own, which forks."""
+    path, results = str(tmp_path / "page.md"), str(tmp_path / "results.json")
+    words = ["--quick", "--parts", "build", "--results", results, "--out", path]
+    done = subprocess.run(
+        [sys.executable, "-m", "benches.campaign", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    text = Path(path).read_text(encoding="utf-8")
+    assert "| kills of build, with overwrite | 4 | 0 | 4 | 0 | 0 | 0 |" in text
 
 
 def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import ETL8G
 from fastetl.pictures import read_picture
 
-__all__ = ["damaged_bytes", "damaged_datasets", "damaged_pictures", "damaged_runs"]
+__all__ = ["damaged_bytes", "damaged_datasets", "damaged_pictures", "damaged_runs", "sound_pictures"]
 
 Rng = np.random.Generator
 
@@ -52,7 +52,7 @@ def damaged_bytes(data: bytes, rng: Rng) -> bytes:
     return raw.tobytes()
 
 
-def _sound_pictures() -> list[bytes]:
+def sound_pictures() -> list[bytes]:
     ink = np.full((40, 30), 255, np.uint8)
     ink[8:32, 12:16] = 0
     made = [
@@ -74,7 +74,7 @@ def _sound_pictures() -> list[bytes]:
 def damaged_pictures(folder: Path, count: int, seed: int, until: float = math.inf) -> list[Tally]:
     """Pictures of ten kinds that are read and six that are not, damaged, through `read_picture`."""
     tally = Tally("damaged pictures through read_picture", count, note="pixels of a damaged picture are not judged")
-    sound = _sound_pictures()
+    sound = sound_pictures()
     path = folder / "picture"
     with clock(tally):
         for number in range(count):

@@ -1,0 +1,128 @@
+"""The four commands that are killed and that meet full disks, each on small inputs; when their outputs are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benches.campaign.processes import run_command
+from benches.campaign.sound import sound_records
+from fastetl.dataset import open_dataset
+from fastetl.etl.layouts import ETL8G
+
+__all__ = ["Command", "commands", "tree"]
+
+
+def tree(path: Path) -> dict[str, str]:
+    """Relative name → hash of every file below a path."""
+    files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()]
+    return {str(f.relative_to(path)): hashlib.blake2b(f.read_bytes(), digest_size=16).hexdigest() for f in files}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line without its output, and what an earlier output (`old`, another one) was made by.
+
+    whole: what is wrong with an output of the new kind, or None.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    old: tuple[str, ...]
+    whole: Callable[[Path], str | None]
+
+    def line(self, out: Path, overwrite: bool = False, old: bool = False) -> list[str]:
+        source, *options = self.old if old else self.words
+        inputs = [source] if source else []
+        return [self.name, *inputs, str(out), *options, *(["--overwrite"] if overwrite else [])]
+
+
+def _dataset_whole(out: Path) -> str | None:
+    data = open_dataset(out)
+    return None if data.images.shape == (200, 16, 16) and data.images.any() else f"{data.images.shape}"
+
+
+def _synth_whole(expected: dict[str, str]) -> Callable[[Path], str | None]:
+    return lambda out: None if tree(out) == expected else "other files than an undisturbed run writes"
+
+
+def _run_whole(best: str) -> Callable[[Path], str | None]:
+    def whole(out: Path) -> str | None:
+        from model.run import open_run
+
+        run = open_run(out)
+        if not run.finished:
+            return "not finished"
+        return None if run.best == best else "other weights than an undisturbed run has"
+
+    return whole
+
+
+def _package_whole(expected: dict[str, str]) -> Callable[[Path], str | None]:
+    # What names, times or identifiers are in may differ; that all files are there and have contents may not.
+    def whole(out: Path) -> str | None:
+        found = {name for name in tree(out) if (out / name).stat().st_size}
+        steady = {name for name in expected if not name.endswith(("Manifest.json", "verification.json"))}
+        return None if len(found) == len(expected) and len(found & steady) >= len(steady) - 2 else f"{sorted(found)}"
+
+    return whole
+
+
+def _made(words: list[str], folder: Path) -> None:
+    ended = run_command(words, folder / "made")
+    if ended.code != 0:
+        raise RuntimeError(f"{' '.join(words)}: exit code {ended.code}: {ended.text[-500:]}")
+
+
+def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", "export")) -> list[Command]:
+    """Prepare the inputs in `folder` and the wanted commands."""
+    etl = folder / "ETL8G_01"
+    etl.write_bytes(sound_records(ETL8G, 0).tobytes())
+    made = []
+    if "build" in names:
+        words: tuple[str, ...] = (str(etl), "--charset", "all", "--size", "16")
+        made.append(Command("build", words, (*words[:-1], "8"), _dataset_whole))
+    if "synth" in names:
+        options = ("--charset", "digits", "--files", "1", "--seed")
+        _made(["synth", str(folder / "synth"), *options, "1"], folder)
+        made.append(Command("synth", ("", *options, "1"), ("", *options, "2"), _synth_whole(tree(folder / "synth"))))
+    if "train" in names or "export" in names:
+        data = folder / "dataset"
+        _write_dataset(data)
+        words = (str(data), "--network", "small", "--epochs", "2", "--batch-size", "16", "--checkpoint-steps", "2")
+        _made(["train", str(data), str(folder / "run"), *words[1:]], folder)
+        if "train" in names:
+            from model.run import open_run
+
+            old = (*words, "--seed", "1")
+            made.append(Command("train", words, old, _run_whole(open_run(folder / "run").best)))
+    if "export" in names:
+        run = str(folder / "run")
+        _made(["export", run, str(folder / "package")], folder)
+        made.append(Command("export", (run,), (run, "--target", "iOS18"), _package_whole(tree(folder / "package"))))
+        shutil.rmtree(folder / "package")
+    return made
+
+
+def _write_dataset(out: Path) -> None:
+    """Four characters by ten writers: blocks of ink, so that two epochs learn something."""
+    from fastetl.charset import HIRAGANA, Charset
+    from fastetl.dataset import write_dataset
+    from fastetl.preprocessing import Preprocessing
+
+    rng = np.random.default_rng(0)
+    labels, groups = np.tile(np.arange(4, dtype=np.uint16), 20), np.repeat(np.arange(10, dtype=np.int32), 8)
+    shapes = np.kron(rng.random((4, 5, 5)) > 0.6, np.ones((4, 4)))
+    images = np.pad(shapes, ((0, 0), (6, 6), (6, 6)))[labels] * rng.uniform(60, 230, (len(labels), 1, 1))
+    charset = Charset("four", HIRAGANA.characters[:4])
+    out.mkdir()
+    np.save(out / "images.npy", images.astype(np.uint8))
+    columns: dict[str, NDArray[Any]] = {"group": groups, "code": charset.codes[labels]}
+    write_dataset(out, labels, columns, charset, Preprocessing(size=32), {"groups": 10})
