@@ -45,7 +45,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="module")
 def all_sets(full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("sets")
-    for name in WRITERS if full else ("ETL2", "ETL3", "ETL8B2"):
+    for name in WRITERS if full else ("ETL3", "ETL4"):
         write_set(root / name, name, WRITERS[name] if full else 1, noise)
     yield root
     shutil.rmtree(root)
