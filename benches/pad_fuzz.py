@@ -226,11 +226,11 @@ def main() -> int:
     if given.serve:
         _serve(*given.serve)
         return 0
-    from tests.pad_data import random_package
+    from tests.pad_data import bundled_package
 
     with tempfile.TemporaryDirectory() as place:
         package, folder = Path(place) / "package", Path(place) / "samples"
-        random_package(package)
+        bundled_package(package)
         command = [sys.executable, "-m", "benches.pad_fuzz", "--serve", str(package), str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None

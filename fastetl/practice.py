@@ -45,7 +45,7 @@ _ROWS = """
 や ya - - ゆ yu - - よ yo
 ら ra り ri る ru れ re ろ ro
 わ wa - - - - - - を wo
-ん n - - - - - - ー long-vowel
+ん n - - - - - - ー long
 が ga ぎ gi ぐ gu げ ge ご go
 ざ za じ ji ず zu ぜ ze ぞ zo
 だ da ぢ ji づ zu で de ど do
@@ -86,7 +86,7 @@ def kana() -> tuple[Kana, ...]:
         for row, line in enumerate(_ROWS.split("\n")[1:-1]):
             cells = line.split()
             for column, (character, sound) in enumerate(zip(cells[::2], cells[1::2], strict=True)):
-                if sound == "long-vowel":
+                if sound == "long":
                     character = character if script == "katakana" else "-"
                 elif character != "-":
                     character = chr(ord(character) + shift)

@@ -58,6 +58,7 @@ def chromium() -> Iterator[Browser]:
 def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     """The page in a fresh profile. Afterwards: no error, no breach of the policy, no request to anywhere else."""
     context = browser.new_context(**options)
+    context.set_default_timeout(120_000)  # other work may share the machine
     page = context.new_page()
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
@@ -78,7 +79,7 @@ def draw(page: Page, strokes: list[list[float]]) -> None:
 
 def until(page: Page, code: str) -> None:
     """Wait until an expression is true; Playwright's own waiting evaluates text, which the page's policy forbids."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not page.evaluate(code):
         assert time.monotonic() < deadline, code
         page.wait_for_timeout(15)

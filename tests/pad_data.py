@@ -1,7 +1,8 @@
-"""A package with a random network, quickly made, and the server of the pad on it in a thread."""
+"""A copy of the bundled package, and the server of the pad on it in a thread."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -10,27 +11,21 @@ from pathlib import Path
 
 import uvicorn
 
-from export.config import ExportConfig
-from export.metadata import labels_text
-from export.names import LABELS, ONNX
-from export.onnx_export import write_onnx
+from export.names import LABELS, ONNX, package_path
 from export.recognizer import open_recognizer
-from fastetl.charset import KANA, Charset
 from fastetl_cli.web.about import Package
 from fastetl_cli.web.safety import Guard, Limits
 from fastetl_cli.web.server import make_app
 from fastetl_cli.web.store import Store
-from tests.export_data import graph_of, random_network
 
 FREE = Limits(requests=1e9, burst=1e9)
 
 
-def random_package(out: Path, charset: Charset = KANA) -> Package:
-    """What the pad needs of a package: the model and its labels."""
+def bundled_package(out: Path) -> Package:
+    """A copy of what the pad needs of the bundled package: the model and its labels."""
     out.mkdir(parents=True)
-    graph = graph_of(random_network(classes=len(charset)), charset=charset).with_metadata({}, 0.5)
-    write_onnx(graph, out / ONNX, ExportConfig())
-    (out / LABELS).write_text(labels_text(graph), encoding="utf-8")
+    for name in (ONNX, LABELS):
+        shutil.copyfile(package_path() / name, out / name)
     return Package.of(open_recognizer(out))
 
 

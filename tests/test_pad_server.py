@@ -22,7 +22,7 @@ from fastetl_cli.main import main
 from fastetl_cli.web.about import Package, page_files
 from fastetl_cli.web.safety import Guard, Limits, is_loopback
 from fastetl_cli.web.store import Store
-from tests.pad_data import random_package, serving
+from tests.pad_data import bundled_package, serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
 SAMPLE = {**LINE.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}
@@ -31,7 +31,7 @@ BYTES = {"content-type": "application/octet-stream"}
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return random_package(tmp_path_factory.mktemp("pad") / "package")
+    return bundled_package(tmp_path_factory.mktemp("pad") / "package")
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ def test_the_static_folder(package: Package, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -> None:
-    other = random_package(tmp_path / "other")
+    other = bundled_package(tmp_path / "other")
     labels = other.recognizer.path / "labels.json"
     for text in ("{}", labels.read_text(encoding="utf-8").replace("あ", "ア"), '{"labels": 3}', "["):
         labels.write_text(text, encoding="utf-8")

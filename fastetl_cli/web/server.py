@@ -22,6 +22,7 @@ from starlette.routing import Route
 from export.names import LABELS
 from fastetl import __version__
 from fastetl.errors import FastetlError
+from fastetl.ink import Drawing, rasterize
 from fastetl.practice import practice
 from fastetl.samples import MOST_BYTES
 from fastetl_cli.base import note
@@ -210,7 +211,10 @@ def make_app(package: Package, guard: Guard, store: Store | None = None, limits:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # The first drawing would otherwise wait for the compiled rasterizer to be loaded.
+        warming = [asyncio.create_task(run_in_threadpool(rasterize, Drawing(1, 1, ())))] if store is not None else []
         yield
+        await asyncio.gather(*warming)
         reader.close()
 
     routes = [

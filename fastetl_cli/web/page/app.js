@@ -157,15 +157,16 @@ async function start() {
 
   async function keep(label) {
     if (board.empty || !keeping() || !last) return;
-    // What was read is the answer to the whole picture, not that to an earlier point.
-    const found = await engine.probabilities(board.ink.picture());
-    const [first] = answers(found, labels, compete && scripts[compete]);
-    const sample = { ...board.drawing.values(), label, answer: first.label, device: board.device };
+    const { drawing, device } = board;
+    const picture = board.ink.picture();
+    board.renew(); // the next character need not wait for this one
     try {
-      await samples.keep(sample);
+      // The answer to the whole picture, not that to an earlier point.
+      const [first] = answers(await engine.probabilities(picture), labels, compete && scripts[compete]);
+      await samples.keep({ ...drawing.values(), label, answer: first.label, device });
       toast(t("kept", shownLabel({ none: label === "", label })));
-      board.renew();
     } catch (error) {
+      if (board.empty) board.restore(drawing, device);
       failed(error);
     }
   }

@@ -180,8 +180,12 @@ export class Board {
 
   /** A new sheet: nothing to undo. */
   renew() {
-    this.drawing = new Drawing();
-    this.device = "unknown";
+    this.restore(new Drawing(), "unknown");
+  }
+
+  restore(drawing, device) {
+    this.drawing = drawing;
+    this.device = device;
     this.active = null;
     this.edited(true);
   }
