@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fastetl.charset import jis_to_char
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files, recognize
-from fastetl.etl.groups import data_sets, number_groups
+from fastetl.etl.groups import align, data_sets, number_groups
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from tests.conftest import make_records
@@ -83,6 +83,18 @@ def test_a_short_tail_names_record_and_offset(etl_file: Write) -> None:
 def test_a_writer_is_a_data_set() -> None:
     codes = make_records(5)["code"].astype(np.uint16)
     assert (data_sets(codes) == np.arange(5).repeat(135)).all()
+
+
+@pytest.mark.parametrize("lost", [[0], [1], [0, 1, 2], [1, 3], [0, 135], [1, 269]])
+def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int]) -> None:
+    """The file then seems to begin within a data set."""
+    natural = np.array([c for c in range(0x3021, 0x3121) if jis_to_char(c) is not None][:90], np.uint16)
+    codes, writer = np.tile(natural, 3), np.arange(3).repeat(90)
+    kept = np.delete(np.arange(270), lost)
+    assert (align(codes[kept], natural=natural).groups == writer[kept]).all()
+    # An order of its own that happens to go round: it begins where the file does.
+    turned = np.tile(np.roll(natural, 7), 3)
+    assert (align(turned, natural=natural).groups == writer).all()
 
 
 def test_missing_doubled_and_displaced_records_do_not_split_a_writer() -> None:

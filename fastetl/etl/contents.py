@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.etl.classes import classes
 from fastetl.etl.codes import character_codes
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import Alignment, align, number_groups
@@ -92,15 +94,22 @@ def _trailing_models(codes: NDArray[np.uint16], many: int) -> NDArray[np.bool_]:
         return models
     falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
     if len(falls):
-        rest = codes[falls[-1] :]
-        models[falls[-1] :] = len(rest) > 1 and bool((rest[1:] > rest[:-1]).all())
+        before, rest = codes[: falls[-1]], codes[falls[-1] :]
+        # Every character: two records that happen to rise, at the end of a damaged file, are no models.
+        models[falls[-1] :] = bool((rest[1:] > rest[:-1]).all() and np.isin(before, rest).all())
     return models
+
+
+@cache
+def _genuine(layout: Layout) -> NDArray[np.uint16]:
+    """uint16: the codes of one data set, as the genuine files have them."""
+    return np.array([entry.code for entry in classes(layout.name)], np.uint16)
 
 
 def _of_data_sets(files: list[EtlFile], raw: list[NDArray[np.uint16]]) -> list[Contents]:
     """ETL8G, ETL9G, ETL9B: the order tells the data sets."""
     codes = [code[file.first :] for file, code in zip(files, raw, strict=True)]
-    alignments: list[Alignment] = [align(code) for code in codes]
+    alignments: list[Alignment] = [align(code, natural=_genuine(files[0].layout)) for code in codes]
     within = [aligned.groups for aligned in alignments]
     groups = number_groups(files, within)
     noticed = notices_of_order(files, codes, alignments, groups)

@@ -44,17 +44,49 @@ def data_sets(codes: NDArray[np.uint16], first: int | None = None) -> NDArray[np
     return align(codes, first).groups
 
 
-def align(codes: NDArray[np.uint16], first: int | None = None) -> Alignment:
+def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[np.uint16] | None = None) -> Alignment:
     """Learn the order of a file's codes, uint16 (N,), and follow it; a file may have any number of records.
 
-    first: the code that begins a data set, where the format says so; otherwise the beginning of the file does.
+    first: the code that begins a data set, where that is known; otherwise it begins where the file has the fewest
+    faults, and of such places where `natural`, the codes of a genuine data set, does, or where the file itself does.
     """
     if not len(codes):
         none = np.zeros(0, np.int64)
         return Alignment(codes, np.zeros(0, np.int32), none, none, none)
     order = _learn(codes)
-    if len(codes) > len(order):  # one data set begins where the file does
-        order = _turned(order, codes, first)
+    if len(codes) <= len(order):  # one data set begins where the file does
+        return _followed(order, codes)
+    turns = [_turned(order, codes, first)]
+    if first is None:
+        turns = [*_natural(order, natural), *turns, order]
+    by_begin: dict[int, NDArray[np.uint16]] = {}
+    for turn in turns:
+        by_begin.setdefault(int(turn[0]), turn)
+    found = [_followed(turn, codes) for turn in by_begin.values()]
+    return min(found, key=_faults) if len(found) > 1 else found[0]
+
+
+def _faults(aligned: Alignment) -> int:
+    """Records that are out of order or doubled, and places without a record from the first to the last data set."""
+    length, groups = len(aligned.order), aligned.groups.astype(np.int64)
+    there = np.zeros((int(groups.max()) + 1) * length, bool)
+    known = aligned.rank >= 0
+    there[(groups * length + aligned.rank)[known]] = True
+    doubled = np.count_nonzero(known) - np.count_nonzero(there)
+    return int(len(aligned.aside) + np.count_nonzero(~there) + doubled)
+
+
+def _natural(order: NDArray[np.uint16], natural: NDArray[np.uint16] | None) -> list[NDArray[np.uint16]]:
+    """The order, begun where it begins in a genuine data set, if it has the genuine sequence but for its beginning."""
+    if natural is None:
+        return []
+    rank = _ranks(natural, order)
+    falls = np.flatnonzero(rank < np.roll(rank, 1))
+    return [np.roll(order, -int(falls[0]))] if (rank >= 0).all() and len(falls) == 1 else []
+
+
+def _followed(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment:
+    """The codes aligned to an order that begins where data sets begin."""
     length = len(order)
     rank = _ranks(order, codes)
     begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
