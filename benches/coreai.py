@@ -122,7 +122,8 @@ probability, which is what `check_on_mac.py` allows.
 
 **What it shows:** Apple's own arithmetic gives each operation the meaning that our evaluator gives it, and float16 on
 its CPU stays within the bounds of `verify`. **What it does not show:** an `.aimodel` is not the `.mlpackage`, whose
-compiler runs on a Mac alone; a CPU is not a Neural Engine. Decision 10 says why `export` writes no `.aimodel`.
+compiler runs on a Mac alone; a CPU is not a Neural Engine. `fastetl export --aimodel` writes such an asset for iOS 27
+(experimental: decision 11).
 """
 
 

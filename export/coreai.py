@@ -1,8 +1,7 @@
-"""A saved program on Apple's Core AI runtime: the same operations as a Core AI asset, run on this machine's CPU.
+"""A saved program as a Core AI asset (iOS 27), and Apple's Core AI runtime on this machine's CPU.
 
-`coreai-core` is a beta: building programs takes modules that it calls private (`coreai._compiler`), so this is a check
-of ours and writes nothing that a user gets. It runs Apple's arithmetic, but not the `.mlpackage` itself, and not on a
-Neural Engine.
+`coreai-core` is a beta (1.0.0b3): its public API (`coreai.authoring`, `coreai.runtime`) is all that is used. What it
+runs is Apple's arithmetic, but not the `.mlpackage` itself, and not on a Neural Engine.
 """
 
 from __future__ import annotations
@@ -17,10 +16,17 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.check_on_mac import BOUND
+from export.errors import ExportError
+from export.mlpackage import read_package
+from export.names import COREML, REFERENCE
 from export.program import Op, Ref
+from export.reference import read_reference
+from export.verification.checks import Check, equal, max_abs_diff, within
 from export.weights import expanded
+from fastetl.atomic import Kind, new_directory
 
-__all__ = ["coreai_answers", "installed", "write_asset"]
+__all__ = ["coreai_answers", "export_asset", "installed", "write_asset"]
 
 _KINDS = {"fp16": np.float16, "fp32": np.float32, "bool": np.bool_}
 _BINARY = {
@@ -39,18 +45,16 @@ _UNARY = {"abs": "abs_", "exp": "exp", "relu": "relu", "sqrt": "sqrt"}
 class _Builder:
     """Translates one operation after the other; values by the operation's name."""
 
-    def __init__(self, dialect: Any, spec: Any, image: Any) -> None:
-        self.c, self.spec = dialect, spec
+    def __init__(self, authoring: Any, image: Any) -> None:
+        self.c = authoring
         self.values: dict[str, Any] = {"image": image}
         self.constants: dict[str, NDArray[Any]] = {}
 
     def value(self, op: Op, key: str) -> Any:
         given = op.inputs[key]
         if not isinstance(given, Ref):
-            return self.c.constant(np.ascontiguousarray(np.asarray(given)))
-        if given.name not in self.values:
-            self.values[given.name] = self.c.constant(self.constants[given.name])
-        return self.values[given.name]
+            return np.ascontiguousarray(np.asarray(given))
+        return self.values[given.name] if given.name in self.values else self.constants[given.name]
 
     def array(self, op: Op, key: str) -> NDArray[Any]:
         given = op.inputs[key]
@@ -75,8 +79,7 @@ class _Builder:
         return self.c.broadcasting_greater(self.value(op, "y"), self.value(op, "x"))
 
     def floor(self, op: Op) -> Any:
-        one = self.c.constant(np.array(1, _KINDS[op.dtype]))
-        return self.c.broadcasting_floor_divide(self.value(op, "x"), one)
+        return self.c.broadcasting_floor_divide(self.value(op, "x"), np.array(1, _KINDS[op.dtype]))
 
     def cast(self, op: Op) -> Any:
         return self.c.cast(self.value(op, "x"), _KINDS[op.dtype])
@@ -90,11 +93,11 @@ class _Builder:
         strides = self.array(op, "strides").astype(np.uint32)
         y = self.c.conv2d(x, np.ascontiguousarray(self.array(op, "weight")), strides, ones, np.array(1, np.uint32))
         bias = np.ascontiguousarray(self.array(op, "bias").reshape(1, -1, 1, 1))
-        return self.c.broadcasting_add(y, self.c.constant(bias))
+        return self.c.broadcasting_add(y, bias)
 
     def linear(self, op: Op) -> Any:
-        weight = self.c.constant(np.ascontiguousarray(self.array(op, "weight").T))
-        bias = self.c.constant(np.ascontiguousarray(self.array(op, "bias")[None]))
+        weight = np.ascontiguousarray(self.array(op, "weight").T)
+        bias = np.ascontiguousarray(self.array(op, "bias")[None])
         return self.c.broadcasting_add(self.c.broadcasting_batch_matmul(self.value(op, "x"), weight), bias)
 
     def matmul(self, op: Op) -> Any:
@@ -107,13 +110,13 @@ class _Builder:
         return self.c.transpose(self.value(op, "x"), self.array(op, "perm").astype(np.uint32))
 
     def max_pool(self, op: Op) -> Any:
-        made = self.spec(shape=self.shape(op), dtype=_KINDS[op.dtype])._to_mlir_type()
+        made = self.c.TensorType(shape=self.shape(op), dtype=_KINDS[op.dtype])
         sizes, strides = (self.array(op, k).astype(np.uint32) for k in ("kernel_sizes", "strides"))
         return self.c.maxpool2d(made, self.value(op, "x"), sizes, strides, np.array([1, 1], np.uint32), np.array(False))
 
     def reduce(self, op: Op) -> Any:
         y = getattr(self.c, op.type)(self.value(op, "x"), self.array(op, "axes").astype(np.int32))
-        return self.c.reshape(y, self.shape(op)) if bool(self.array(op, "keep_dims")) else y
+        return self.c.reshape(y, np.array(self.shape(op), np.int32)) if bool(self.array(op, "keep_dims")) else y
 
     def reshape(self, op: Op) -> Any:
         return self.c.reshape(self.value(op, "x"), self.shape(op))
@@ -146,31 +149,28 @@ _OTHERS: Mapping[str, Callable[[_Builder, Op], Any]] = {
 
 def write_asset(ops: tuple[Op, ...], side: int, out: Path) -> None:
     """Write the operations of a saved program as the Core AI asset `out`: pictures in, logits and probabilities out."""
-    from coreai.authoring import AIProgram, Module, TensorSpec  # first: its modules import each other
-
-    from coreai._compiler.dialects import coreai as dialect  # isort: skip
-    from coreai._compiler.ir import Value  # isort: skip
+    from coreai import authoring
 
     declared = {op.name: op.shape for op in ops}
-    module = Module.create()
-    given = Annotated[Value, TensorSpec(shape=[1, 1, side, side], dtype=np.float32)]
+    module = authoring.Module.create()
+    given = Annotated[authoring.Value, authoring.TensorSpec(shape=[1, 1, side, side], dtype=np.float32)]
     made = tuple(
-        Annotated[Value, TensorSpec(shape=list(declared[name] or ()), dtype=np.float32, name=name)]
+        Annotated[authoring.Value, authoring.TensorSpec(shape=list(declared[name] or ()), dtype=np.float32, name=name)]
         for name in ("logits", "probabilities")
     )
 
     def main(image: Any) -> Any:
-        builder = _Builder(dialect, TensorSpec, image)
+        builder = _Builder(authoring, image)
         for op in ops:
             builder.add(op)
         return builder.values["logits"], builder.values["probabilities"]
 
     main.__annotations__ = {"image": given, "return": tuple[made[0], made[1]]}  # type: ignore[valid-type]
     with module:
-        dialect.graph(main)
+        authoring.graph(main)
     module.verify()
     shutil.rmtree(out, ignore_errors=True)
-    AIProgram(module).save_asset(out)
+    authoring.AIProgram(module).save_asset(out)
 
 
 def coreai_answers(asset: Path, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -193,5 +193,30 @@ def coreai_answers(asset: Path, images: NDArray[np.uint8]) -> dict[str, NDArray[
 
 
 def installed() -> bool:
-    """Whether `coreai-core` is here: it has wheels for some systems only, and no extra of fastetl's brings it."""
+    """Whether `coreai-core` is here: a beta, with wheels for some systems only, so no extra of fastetl's brings it."""
     return importlib.util.find_spec("coreai") is not None
+
+
+def export_asset(package: Path, asset: Path, overwrite: bool = False) -> tuple[Check, ...]:
+    """Write the Core ML program of a package directory as the Core AI asset `asset`, and ask the runtime about it.
+
+    The asset takes `image` float32 (1, 1, side, side), 0–255, and gives `logits` and `probabilities`.
+
+    Raises ExportError where `coreai-core` is not installed; FastetlError for an output that may not be written.
+    """
+    if not installed():
+        raise ExportError("coreai-core is not installed", do="pip install coreai-core==1.0.0b3 (Linux and macOS)")
+    reference = read_reference(package / REFERENCE)
+    with new_directory(asset, _ASSET, overwrite, [package]) as made:
+        write_asset(read_package(package / COREML).ops, reference.graph.side, made)
+        found = coreai_answers(made, reference.images)["probabilities"]
+    top = np.sort(reference.answers, 1)
+    sure = top[:, -1] - top[:, -2] > 2 * BOUND
+    wrong = int((found.argmax(1) != reference.answers.argmax(1))[sure].sum())
+    return (
+        within("Core AI answers", max_abs_diff(found, reference.answers), BOUND, "probabilities, Apple's runtime"),
+        equal("Core AI labels", f"{wrong} of {int(sure.sum())} wrong", f"0 of {int(sure.sum())} wrong"),
+    )
+
+
+_ASSET = Kind("a Core AI asset", ("main.mlirb", "metadata.json"), ("main.mlirb", "main.hash", "metadata.json"))

@@ -215,6 +215,8 @@ def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
         found = ("str" if array.dtype.kind == "U" else str(array.dtype), array.shape)
         if found != wanted or not count:
             raise ExportError(f"array {name}", expected=wanted, found=found)
+    if arrays["format"].shape != () or arrays["format"].dtype.kind != "i":
+        raise ExportError("array format", expected="a whole number", found=arrays["format"].dtype)
     spelt = {"graph/graph": str(graph_to_arrays(graph)["graph"]), "config": _config_text(made.config)}
     for name, text in spelt.items():
         if str(arrays[name]) != text:

@@ -10,6 +10,7 @@ from typing import Any
 
 from export.compare import Variant, compare
 from export.config import ExportConfig
+from export.coreai import export_asset
 from export.names import REFERENCE, package_path
 from export.package import export
 from export.stored import Stored, open_stored
@@ -51,6 +52,9 @@ class Export(Command):
     config: ExportConfig = ExportConfig()
     compare: tuple[Path, ...] = ()
     """Also write every way of storing the network, and let each read these datasets (or .npz files): a table."""
+    aimodel: Path | None = None
+    """Experimental: also write the network as a Core AI asset for iOS 27 to this path, and run it (needs coreai-core,
+    a beta of Apple's)."""
     overwrite: bool = False
     """Replace OUT if it exists."""
 
@@ -62,6 +66,8 @@ class Export(Command):
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.compare]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
+        if self.aimodel is not None:
+            checks += export_asset(self.out, self.aimodel, self.overwrite)
         variants = _compared(run, data)
         if self.json:
             show_json({"checks": checks, "variants": variants})

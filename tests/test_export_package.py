@@ -16,7 +16,7 @@ from PIL import Image
 
 from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Target
-from export.coreai import installed
+from export.coreai import export_asset, installed
 from export.coreml import program
 from export.errors import ExportError
 from export.mlpackage import read_package
@@ -221,3 +221,14 @@ def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
     assert nothing["parity"] == np.inf
     assert mac.UNITS == ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
     assert "\n" not in mac.request("macOS 15").rstrip("\n")
+
+
+def test_a_core_ai_asset_answers_as_expected(canvas: Path, tmp_path: Path) -> None:
+    """Where Apple's runtime is installed: make crosscheck."""
+    if not installed():
+        with pytest.raises(ExportError, match="coreai-core is not installed"):
+            export_asset(canvas, tmp_path / "kana.aimodel")
+        pytest.skip("coreai-core is not installed")
+    assert failures(export_asset(canvas, tmp_path / "kana.aimodel")) == []
+    with pytest.raises(FastetlError, match="exists already"):
+        export_asset(canvas, tmp_path / "kana.aimodel")
