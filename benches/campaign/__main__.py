@@ -99,7 +99,7 @@ def main() -> int:
                 options.results.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    text = page.page([kept[name] for name in PARTS if name in kept])
+    text = page.page([kept[name] for name in PARTS if name in kept], [name for name in PARTS if name not in kept])
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
     else:

@@ -82,8 +82,8 @@ def _processor() -> str:
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} processors"
 
 
-def page(parts: Sequence[Mapping[str, Any]]) -> str:
-    """The page, from the results of parts: date, seed and rows of each."""
+def page(parts: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
+    """The page, from the results of parts: date, seed and rows of each. left_out: parts that were not run."""
     rows = [Tally(**row) for part in parts for row in part["rows"]]
     dates = sorted({part["date"] for part in parts})
     seeds = sorted({part["seed"] for part in parts})
@@ -101,6 +101,7 @@ def page(parts: Sequence[Mapping[str, Any]]) -> str:
             f"Python {platform.python_version()}, {versions}. Where less was tried than the target, the time was over.",
             "",
             *("| " + " | ".join(cells) + " |" for cells in table),
+            *(["", f"Not run this time: {', '.join(left_out)}."] if left_out else []),
             *(["", notes] if notes else []),
             *(["", "## Faults found, and not yet mended", "", faults] if faults else []),
             _ABOUT.rstrip(),
