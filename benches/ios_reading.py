@@ -8,6 +8,7 @@ Prints the two tables of docs/ios.md and docs/without-a-mac.md.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export import Recognizer, open_recognizer
+from export.names import ONNX
 from fastetl.charset import one_shape
 from fastetl.ink import PEN, Drawing, Stroke, rasterize
 from fastetl.practice import BOX, practice
@@ -139,7 +141,9 @@ def _read_back_rows(recognizer: Recognizer) -> list[str]:
 
 def main() -> None:
     recognizer = open_recognizer()
-    sys.stdout.write("\n".join([*_read_back_rows(recognizer), "", *_photograph_rows(recognizer)]) + "\n")
+    digest = hashlib.sha256((recognizer.path / ONNX).read_bytes()).hexdigest()
+    rows = [f"{ONNX}, SHA-256 {digest[:12]}…", "", *_read_back_rows(recognizer), "", *_photograph_rows(recognizer)]
+    sys.stdout.write("\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -56,15 +56,18 @@ private struct DeviceCheckScreen: View {
     }
 
     private func start() {
+        var readers: [(name: String, reader: any CharacterReading)] = [
+            ("CPU", KanaModel(url: app.modelURL, units: .cpuOnly)),
+            ("CPU + GPU", KanaModel(url: app.modelURL, units: .cpuAndGPU)),
+            ("CPU + GPU + Neural Engine", KanaModel(url: app.modelURL, units: .all)),
+        ]
+        if #available(iOS 16, *) {
+            readers.append(("CPU + Neural Engine", KanaModel(url: app.modelURL, units: .cpuAndNeuralEngine)))
+        }
         runs = true
-        Task {
+        Task { [readers] in
             rows = await DeviceCheck.run(
-                [
-                    ("CPU", KanaModel(url: app.modelURL, units: .cpuOnly)),
-                    ("CPU + GPU", KanaModel(url: app.modelURL, units: .cpuAndGPU)),
-                    ("CPU + GPU + Neural Engine", KanaModel(url: app.modelURL, units: .all)),
-                ],
-                kana: table.kana, milliseconds: { ProcessInfo.processInfo.systemUptime * 1000 })
+                readers, kana: table.kana, milliseconds: { ProcessInfo.processInfo.systemUptime * 1000 })
             runs = false
         }
     }
