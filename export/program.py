@@ -22,10 +22,8 @@ from fastetl.preprocessing import (
     BORDER,
     PLACE,
     SMALLEST_SCALE,
-    START,
     SUMMED,
     TURNS,
-    WINDOW,
     Preprocessing,
     triangle_weights,
 )
@@ -229,20 +227,20 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     return _Moments(centre, p.over("reduce_mean", f"variance{turn}", variances, (1,)), squares)
 
 
-def _adaptive_moments(p: _Program, both: str, size: int) -> _Moments:
+def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     """See fastetl.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
-    first = _both(np.exp(_positions(size)[None] ** 2 / (-2 * WINDOW * START)))
+    first = _both(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     window: _Term = first
     crossing: _Term = first
     found: _Moments | None = None
     for k in range(1, TURNS + 1):
         turn = f"_{k}"
         if found is not None:
-            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * WINDOW), found.variance)
+            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * spec.window), found.variance)
             exponent = p.two("mul", f"exponent{turn}", found.squares, sharpness)
             window = p.one("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
-        found = _moments(p, both, crossing, window, size, turn)
+        found = _moments(p, both, crossing, window, spec.size, turn)
         least = p.two("maximum", f"least_variance{turn}", found.variance, SUMMED[0] / 2)
         found = dataclasses.replace(found, variance=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1] / 2))
     assert found is not None  # TURNS is at least 1
@@ -273,8 +271,8 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, 
     x = p.cast(x, "fp32", "contrasted_number")
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=p.constant((0, 1, 3, 2), "int32")), x))
     if spec.framing == "adaptive":
-        found = _adaptive_moments(p, both, spec.size)
-        summed = 4 * WINDOW / (2 * WINDOW - 1)  # what the window took away comes back
+        found = _adaptive_moments(p, both, spec)
+        summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
     else:
         found = _moments(p, both, _both(np.ones((1, spec.size))), 1.0, spec.size, "")
         summed = 2.0  # of two axes, from their mean

@@ -29,10 +29,8 @@ __all__ = [
     "LARGEST_SIDE",
     "PLACE",
     "SMALLEST_SCALE",
-    "START",
     "SUMMED",
     "TURNS",
-    "WINDOW",
     "Framing",
     "Preprocessing",
     "border_sum",
@@ -46,7 +44,15 @@ LARGEST_SIDE = 126
 
 Framing = Literal["adaptive", "moments", "none"]
 Polarity = Literal["border", "mean"]
-_RANGES = {"size": (8, 512), "invert_above": (0, 1), "floor": (0, 0.9), "scale": (0.01, 1), "frame": (8, 512)}
+_RANGES = {
+    "size": (8, 512),
+    "invert_above": (0, 1),
+    "floor": (0, 0.9),
+    "scale": (0.01, 1),
+    "frame": (8, 512),
+    "start": (0.01, 0.6),
+    "window": (0.6, 10),
+}
 """Least and greatest value of each number; what is not finite is outside of all."""
 
 BORDER = 2
@@ -58,12 +64,10 @@ SMALLEST_SCALE = 0.25
 """Least side of the frame, in sides of the picture: a single dot has no size, and may not be blown up to fill it."""
 TURNS = 4
 """Adaptive moments: how often the Gaussian is put where the ink under it is."""
-START = 0.3
-"""Adaptive moments: summed variance of the ink that the first Gaussian, in the middle, is made for."""
-WINDOW = 1.3
-"""Adaptive moments: the Gaussian's variance along each axis over the ink's summed variance."""
 SUMMED = (0.01, 0.6)
 """Adaptive moments: bounds of the summed variance. The picture's half side is 1."""
+_EARLIER = {"start": 0.3, "window": 1.3}
+"""What adaptive moments took before these were fields; left out where written, so that it is written as it was."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,12 @@ class Preprocessing:
     """With framing: the ink's deviation afterwards, as a fraction of the frame's side."""
     frame: int = 40
     """Side in pixels of the frame, with framing."""
+    start: float = 0.2
+    """Adaptive framing: summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's
+    half side is 1."""
+    window: float = 1.1
+    """Adaptive framing: the Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
+    neighbouring characters move the frame less (docs/decisions/0012)."""
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -137,7 +147,9 @@ class Preprocessing:
         return 0 if self.framing == "none" else PLACE
 
     def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        earlier = all(values[key] == value for key, value in _EARLIER.items())
+        return {key: value for key, value in values.items() if not (earlier and key in _EARLIER)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -148,6 +160,7 @@ class Preprocessing:
         values = {("scale" if key == "spread" else key): value for key, value in values.items()}
         if values:  # versions that did not say knew the mean alone
             values.setdefault("polarity", "mean")
+            values = _EARLIER | values
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
             raise FastetlError("preprocessing: unknown keys", found=odd, do="use the version that wrote them")
@@ -235,23 +248,23 @@ def _moments(x: NDArray[np.float32]) -> _Moments:
     return cy, cx, vy + vx
 
 
-def _adaptive_moments(x: NDArray[np.float32]) -> _Moments:
+def _adaptive_moments(x: NDArray[np.float32], spec: Preprocessing) -> _Moments:
     """The same for what a Gaussian picks out, which is put, turn by turn, where the ink under it is."""
     position = _positions(x.shape[1])
     cy = cx = np.zeros((len(x), 1), np.float32)
-    summed = np.full((len(x), 1), START, np.float32)
+    summed = np.full((len(x), 1), spec.start, np.float32)
     for _ in range(TURNS):
-        sharpness = np.float32(-1 / (2 * WINDOW)) / summed
+        sharpness = np.float32(-1 / (2 * spec.window)) / summed
         down, across = (np.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
         cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :])
         summed = np.minimum(np.maximum(summed, np.float32(SUMMED[0])), np.float32(SUMMED[1]))
-    # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · WINDOW)).
-    return cy, cx, summed * np.float32(2 * WINDOW / (2 * WINDOW - 1))
+    # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
+    return cy, cx, summed * np.float32(2 * spec.window / (2 * spec.window - 1))
 
 
 def place(x: NDArray[np.float32], spec: Preprocessing) -> _Moments:
     """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
-    cy, cx, summed = _adaptive_moments(x) if spec.framing == "adaptive" else _moments(x)
+    cy, cx, summed = _adaptive_moments(x, spec) if spec.framing == "adaptive" else _moments(x)
     return cy, cx, np.maximum(np.sqrt(summed) / np.float32(2 * spec.scale), np.float32(SMALLEST_SCALE))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from fastetl.preprocessing import BORDER, SMALLEST_SCALE, START, SUMMED, TURNS, WINDOW, Preprocessing
+from fastetl.preprocessing import BORDER, SMALLEST_SCALE, SUMMED, TURNS, Preprocessing
 
 __all__ = ["normalize"]
 
@@ -31,7 +31,7 @@ def normalize(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.
     x = jnp.maximum(x / top - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
         return x, jnp.zeros((len(x), 0), jnp.float32)
-    cy, cx, summed = _adaptive_moments(x) if spec.framing == "adaptive" else _moments(x)
+    cy, cx, summed = _adaptive_moments(x, spec) if spec.framing == "adaptive" else _moments(x)
     scale = jnp.maximum(jnp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
     rows, columns = (_frame_weights(centre, scale, spec) for centre in (cy, cx))
     framed = jnp.matmul(rows, x, precision=jax.lax.Precision.HIGHEST)
@@ -59,17 +59,17 @@ def _moments(x: jax.Array) -> _Moments:
     return cy, cx, vy + vx
 
 
-def _adaptive_moments(x: jax.Array) -> _Moments:
+def _adaptive_moments(x: jax.Array, spec: Preprocessing) -> _Moments:
     """The same for what a Gaussian picks out, which is put, turn by turn, where the ink under it is."""
     position = _positions(x.shape[1])
     cy = cx = jnp.zeros((len(x), 1), jnp.float32)
-    summed = jnp.full((len(x), 1), START, jnp.float32)
+    summed = jnp.full((len(x), 1), spec.start, jnp.float32)
     for _ in range(TURNS):
-        sharpness = -1 / (2 * WINDOW) / summed
+        sharpness = -1 / (2 * spec.window) / summed
         down, across = (jnp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
         cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :])
         summed = jnp.clip(summed, *SUMMED)
-    return cy, cx, summed * (2 * WINDOW / (2 * WINDOW - 1))
+    return cy, cx, summed * (2 * spec.window / (2 * spec.window - 1))
 
 
 def _frame_weights(centre: jax.Array, scale: jax.Array, spec: Preprocessing) -> jax.Array:

@@ -1,6 +1,6 @@
 // Preprocessing steps 1–4 of fastetl/preprocessing.py: the picture as the network's first convolution meets it.
 
-const BORDER = 2, SMALLEST_SCALE = 0.25, TURNS = 4, START = 0.3, WINDOW = 1.3, SUMMED = [0.01, 0.6];
+const BORDER = 2, SMALLEST_SCALE = 0.25, TURNS = 4, SUMMED = [0.01, 0.6];
 
 const positions = (count) => Array.from({ length: count }, (_, k) => ((k + 0.5) * 2) / count - 1);
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -52,16 +52,16 @@ function moments(x, n) {
   return [cy, cx, vy + vx];
 }
 
-function adaptiveMoments(x, n) {
+function adaptiveMoments(x, n, { start = 0.3, window = 1.3 }) {
   const position = positions(n);
-  let [cy, cx, summed] = [0, 0, START];
+  let [cy, cx, summed] = [0, 0, start];
   for (let turn = 0; turn < TURNS; turn++) {
-    const weigh = (centre) => position.map((p) => Math.exp(-((p - centre) ** 2) / (2 * WINDOW * summed)));
+    const weigh = (centre) => position.map((p) => Math.exp(-((p - centre) ** 2) / (2 * window * summed)));
     const down = weigh(cy), across = weigh(cx);
     [cy, cx, summed] = moments(x.map((value, k) => value * down[Math.floor(k / n)] * across[k % n]), n);
     summed = Math.min(Math.max(summed, SUMMED[0]), SUMMED[1]);
   }
-  return [cy, cx, (summed * 2 * WINDOW) / (2 * WINDOW - 1)];
+  return [cy, cx, (summed * 2 * window) / (2 * window - 1)];
 }
 
 function frameWeights(centre, scale, spec) {
@@ -87,7 +87,7 @@ export function framed(picture, n, spec) {
   const top = Math.max(x.reduce((a, b) => Math.max(a, b), 0), 1 / 255);
   x = x.map((value) => Math.max(value / top - spec.floor, 0) / (1 - spec.floor));
   if (spec.framing === "none") return { side: size, pixels: x };
-  const [cy, cx, summed] = spec.framing === "adaptive" ? adaptiveMoments(x, size) : moments(x, size);
+  const [cy, cx, summed] = spec.framing === "adaptive" ? adaptiveMoments(x, size, spec) : moments(x, size);
   const scale = Math.max(Math.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE);
   const pixels = resample(x, size, frameWeights(cy, scale, spec), frameWeights(cx, scale, spec));
   return { side: spec.frame, pixels };

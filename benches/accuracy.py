@@ -1,0 +1,179 @@
+"""docs/accuracy.md: what networks read, under all conditions of `benches.conditions` and by synthetic test writers.
+
+    python -m benches.accuracy NAME=RUN... --sets NPZ... [--files 4] [--out docs/accuracy.md]
+
+RUN is a run, or a package ("pretrained" is the bundled one). Several runs of one NAME (seeds) give the mean and, in
+brackets, the lowest and the highest. The test writers are drawn with a seed of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benches.conditions import CONDITIONS
+from fastetl.charset import HIRAGANA, KATAKANA, Charset, one_shape
+from fastetl.dataset import Dataset, open_dataset
+from fastetl.etl.build import BuildConfig, build
+from fastetl.preprocessing import resize
+from fastetl.synth import SynthConfig, synthesize
+from fastetl_cli.evaluate import open_reader
+from model.evaluation import evaluate
+from model.reader import Reader, Restricted
+
+SEED = 90_001
+"""Of the test writers; trainings take others."""
+WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Pictures uint8 (N, H, W), ink high, and their characters."""
+
+    name: str
+    images: NDArray[np.uint8]
+    characters: tuple[str, ...]
+    conditions: tuple[str, ...] = tuple(CONDITIONS)
+
+    def known_to(self, charset: Charset) -> Labelled:
+        """Without characters that are not in the charset."""
+        keep = [k for k, c in enumerate(self.characters) if c in charset.class_of]
+        return Labelled(self.name, self.images[keep], tuple(self.characters[k] for k in keep), self.conditions)
+
+
+def read_npz(path: Path) -> Labelled:
+    with np.load(path) as stored:
+        return Labelled(path.stem.replace("_", " "), stored["images"], tuple(stored["labels"].tolist()))
+
+
+def test_writers(charset: Charset, files: int) -> list[Labelled]:
+    """Five writers a file, for each of the two kinds; sheets are read as they are, since they have their fragments."""
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, scans in WRITERS.items():
+            listed = Path(folder) / "charset.txt"
+            listed.write_text("".join(charset.characters), encoding="utf-8")
+            etl, built = Path(folder) / f"etl{scans}", Path(folder) / f"data{scans}"
+            synthesize(etl, SynthConfig(files=files, charset=str(listed), scans=scans, seed=SEED))
+            build([etl], built, BuildConfig(charset=str(listed), size=126))
+            data = open_dataset(built)
+            characters = tuple(data.charset.characters[k] for k in data.labels.tolist())
+            made.append(
+                Labelled(name, np.array(data.images), characters, tuple(CONDITIONS)[: None if not scans else 1])
+            )
+    return made
+
+
+def _dataset(part: Labelled, pictures: NDArray[np.uint8], reader: Reader) -> Dataset:
+    labels = np.array([reader.charset.class_of[c] for c in part.characters], np.uint16)
+    small = resize(pictures, reader.preprocessing.size)
+    unknown = np.full(len(labels), -1, np.int32)
+    return Dataset(part.name, small, labels, unknown, reader.charset, reader.preprocessing)
+
+
+def measure(reader: Reader, part: Labelled) -> list[float]:
+    """Accuracy under each condition of the set; characters of one shape (へ/ヘ) count as one."""
+    found = []
+    for condition in part.conditions:
+        pictures = CONDITIONS[condition](part.images, SEED)
+        result = evaluate(reader, _dataset(part, pictures, reader)).sets[0]
+        found.append(result.accuracy if result.merged is None else result.merged)
+    return found
+
+
+def script(part: Labelled) -> Charset | None:
+    """The charset that all characters of a set are of, or None where they are of several."""
+    for charset in (HIRAGANA, KATAKANA):
+        if all(c in charset.class_of for c in part.characters):
+            return charset
+    return None
+
+
+def _cell(values: Sequence[float]) -> str:
+    mean = f"{100 * np.mean(values):.2f}"
+    return mean if len(values) == 1 else f"{mean} ({100 * min(values):.2f}–{100 * max(values):.2f})"
+
+
+def table(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], restricted: bool) -> list[str]:
+    """Markdown: a row for each set and network, a column for each condition."""
+    lines = [
+        "| set | network | pictures | " + " | ".join(CONDITIONS) + " |",
+        "|---|---|---:" + "|---:" * len(CONDITIONS) + "|",
+    ]
+    for part in parts:
+        for name, group in readers.items():
+            known = part.known_to(group[0].charset)
+            own = script(known)
+            if not known.characters or (restricted and (own is None or own.characters == group[0].charset.characters)):
+                continue
+            rows = [measure(Restricted(r, own) if restricted and own else r, known) for r in group]
+            cells = [_cell(column) for column in zip(*rows, strict=True)]
+            cells += ["–"] * (len(CONDITIONS) - len(cells))
+            lines.append(f"| {part.name} | {name} | {len(known.characters):,} | " + " | ".join(cells) + " |")
+            sys.stderr.write(lines[-1] + "\n")
+    return lines
+
+
+def page(readers: Mapping[str, Sequence[Reader]], sets: Sequence[Labelled], files: int, command: str) -> str:
+    """The whole page as Markdown."""
+    charsets = {len(group[0].charset): group[0].charset for group in readers.values()}
+    written = {c.name: test_writers(c, files) for c in charsets.values()}
+    lines = [
+        "# Accuracy",
+        "",
+        f"Generated by `{command}`; don't edit. Share of right answers in percent. No network was trained on any of"
+        " these pictures; all were trained on synthetic writers alone. The sets of real handwriting were looked at"
+        " while the synthetic writers were tuned, so other people's handwriting may be read a little worse.",
+        "",
+        "Conditions, each drawn with a fixed seed (`benches/conditions.py`). Fragments: ends of other characters of the"
+        " same set at the edges, as often on each side and as deep as on [real scans](scans.md); *added* to the"
+        " pictures as they are, or after each character was given the size and place that characters have on real"
+        " scans. Thick pen: 6–12 pixels wider where the character is 100 pixels large. Small: over 22–35 % of the"
+        " canvas, anywhere in it. Whole canvas: over 92–98 % of it.",
+        "",
+        f"Synthetic test writers: {5 * files} of each kind, by a seed of their own.",
+    ]
+    for name, mine in ((c.name, written[c.name]) for c in charsets.values()):
+        group = {k: v for k, v in readers.items() if v[0].charset.name == name}
+        lines += ["", f"## Charset {name}: all {len(next(iter(group.values()))[0].charset)} characters compete"]
+        if len({one_shape(c) for c in next(iter(group.values()))[0].charset.characters}) < len(
+            next(iter(group.values()))[0].charset
+        ):
+            lines += ["", "へ/ヘ, べ/ベ and ぺ/ペ are one shape each and count as one."]
+        lines += ["", *table(group, [*sets, *mine], restricted=False)]
+        narrow = table(group, sets, restricted=True)
+        if len(narrow) > 2:
+            lines += ["", f"## Charset {name}: only hiragana, or only katakana, compete (`--charset`)", "", *narrow]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Read the arguments, measure, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("readers", nargs="+", metavar="NAME=RUN", help="networks: a name and a run or package each")
+    parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
+    parser.add_argument("--files", type=int, default=4, help="of the synthetic test writers of each kind, five each")
+    parser.add_argument("--out", type=Path, help="page to write")
+    given = parser.parse_args()
+    readers: dict[str, list[Reader]] = {}
+    for name, _, path in (argument.partition("=") for argument in given.readers):
+        readers.setdefault(name, []).append(open_reader(Path(path)))
+    shown = [*given.readers, "--sets", *(p.name for p in given.sets), "--files", str(given.files)]
+    text = page(
+        readers, [read_npz(p) for p in given.sets], given.files, "python -m benches.accuracy " + " ".join(shown)
+    )
+    if given.out is None:
+        sys.stdout.write(text)
+    else:
+        given.out.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
