@@ -14,12 +14,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 from export.config import ExportConfig
-from export.verification import rebuild, verify
+from export.names import COREML, ONNX, REFERENCE
+from export.verification import behaviour, onnx_model, rebuild, verify
 from fastetl.charset import HIRAGANA
 from fastetl.preprocessing import Preprocessing
 from model import network as m
@@ -63,10 +65,38 @@ def damages(folder: Path, every: int) -> Iterator[Found]:
     listed = [*((d, "one") for d in DAMAGES), *((d, "canvas") for d in CANVAS_DAMAGES)]
     for damage, sound in [*listed, *((d, "one") for d in generated(folder / "one")[::every])]:
         out = damaged(folder / sound, folder / "other", damage, folder / "damaged")
-        found = tuple(failures(verify(out)))
-        with patch.object(rebuild, "same_versions", lambda about: "others"):
-            yield Found(damage, found, tuple(failures(verify(out))))
+        with _written_before(folder / sound, out):
+            found = _found(out, damage)
+            with patch.object(rebuild, "same_versions", lambda about: "others"):
+                yield Found(damage, found, _found(out, damage))
         shutil.rmtree(out)
+
+
+def _found(out: Path, damage: Damage) -> tuple[str, ...]:
+    """The checks that fail; of generated damages, those that run no program, and all only if none of them does."""
+    if damage.found_by:
+        return tuple(failures(verify(out)))
+    with (
+        patch.object(behaviour, "behaviour_checks", lambda *given: iter(())),
+        patch.object(onnx_model, "onnx_checks", lambda *given: iter(())),
+    ):
+        # Without them fewer figures are found than are recorded: that alone is no finding.
+        found = tuple(name for name in failures(verify(out)) if name != "recorded figures")
+    return found or tuple(failures(verify(out)))
+
+
+@contextmanager
+def _written_before(sound: Path, out: Path) -> Iterator[None]:
+    """Where the graph is the sound package's, what is written from it is the sound package's, too: take that."""
+    stored = out / REFERENCE
+    if not stored.is_file() or stored.read_bytes() != (sound / REFERENCE).read_bytes():
+        yield
+        return
+    with (
+        patch.object(rebuild, "write_coreml", lambda graph, path, config: shutil.copytree(sound / COREML, path)),
+        patch.object(rebuild, "write_onnx", lambda graph, path, config: shutil.copyfile(sound / ONNX, path)),
+    ):
+        yield
 
 
 def sound_exports(folder: Path, count: int) -> Iterator[tuple[str, list[str]]]:
@@ -111,7 +141,8 @@ The model card's text on data and accuracy is protected by its hash alone.
 
 ## Generated
 
-Every field of every file, changed, taken away, added, repeated, exchanged (tests/export_generated.py).
+Every field of every file, changed, taken away, added, repeated, exchanged (tests/export_generated.py). Checks that run
+no program are asked first, and the others only where those find nothing.
 
 | group | damages | found | found without comparing bytes |
 |---|---|---|---|
