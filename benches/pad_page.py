@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 DESK = {"viewport": {"width": 1120, "height": 790}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
-STROKES = 200
 
 
 def strokes_of(character: str) -> list[list[float]]:
@@ -71,16 +70,16 @@ def pictures(browser: Browser, address: str) -> None:
         save(page, "pad-phone.png")
 
 
-def measure(browser: Browser, address: str) -> list[float]:
-    """Milliseconds from the last point of each of `STROKES` strokes to the frame that shows its answer."""
+def measure(browser: Browser, address: str, strokes: int) -> list[float]:
+    """Milliseconds from the last point of each of so many strokes to the frame that shows its answer."""
     found: list[float] = []
     characters = [strokes_of(c) for c in "あぬめきほ"]
     with opened(browser, address, **DESK) as page:
         box = page.locator("#sheet").bounding_box()
         assert box is not None
-        while len(found) < STROKES:
+        while len(found) < strokes:
             for stroke in characters[len(found) % len(characters)]:
-                points = np.array(stroke).reshape(-1, 2)[:: max(1, len(stroke) // 24)]
+                points = np.array(stroke).reshape(-1, 2)[:: max(1, len(stroke) // 12)]
                 page.mouse.move(box["x"] + points[0, 0] * box["width"], box["y"] + points[0, 1] * box["height"])
                 page.mouse.down()
                 for x, y in points[1:].tolist():
@@ -91,7 +90,7 @@ def measure(browser: Browser, address: str) -> list[float]:
                     page.wait_for_timeout(5)
                 found.append(page.evaluate("fastetlPad.latencies.at(-1)"))
             page.keyboard.press("c")
-    return found[:STROKES]
+    return found[:strokes]
 
 
 @contextmanager
@@ -102,27 +101,31 @@ def static(package: Package, runtime: Path) -> Iterator[str]:
             yield address
 
 
-def latency(browser: Browser, package: Package, runtime: Path | None) -> None:
+def latency(browser: Browser, package: Package, runtime: Path | None, strokes: int) -> None:
     sys.stdout.write("| computed by | median | 95 % | longest |\n|---|---|---|---|\n")
     with serving(package) as address:
-        rows = [("the server (onnxruntime)", measure(browser, address + "/"))]
+        _row("the server (onnxruntime)", measure(browser, address + "/", strokes))
     if runtime is not None:
         with static(package, runtime) as address:
-            rows.append(("the browser (onnxruntime-web, one thread)", measure(browser, address)))
-    for name, found in rows:
-        middle, high, most = np.percentile(found, [50, 95, 100])
-        sys.stdout.write(f"| {name} | {middle:.0f} ms | {high:.0f} ms | {most:.0f} ms |\n")
+            _row("the browser (onnxruntime-web, one thread)", measure(browser, address, strokes))
+
+
+def _row(name: str, found: list[float]) -> None:
+    middle, high, most = np.percentile(found, [50, 95, 100])
+    sys.stdout.write(f"| {name} | {middle:.0f} ms | {high:.0f} ms | {most:.0f} ms |\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["pictures", "latency"])
     parser.add_argument("--runtime", type=Path)
+    parser.add_argument("--strokes", type=int, default=200)
     given = parser.parse_args()
     package = Package.of(open_recognizer())
     with chromium() as browser:
         if given.what == "latency":
-            latency(browser, package, given.runtime)
+            latency(browser, package, given.runtime, given.strokes)
             return
         with tempfile.TemporaryDirectory() as place, serving(package, Path(place) / "samples") as address:
             pictures(browser, address + "/")
