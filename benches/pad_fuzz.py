@@ -217,6 +217,20 @@ def _megabytes(process: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
+def _wait(port: int, ask: bytes) -> None:
+    """Until the server, which has bound the port already, listens."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            one(port, ask, 20)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=100_000)
@@ -235,17 +249,21 @@ def main() -> int:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline())
+            ask = f"GET /about.json HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
             memory: list[tuple[int, float]] = []
 
             def every(done: int) -> None:
                 if done == min(WARM, given.requests) or done % 10_000 == 0 or done == given.requests:
                     memory.append((done, _megabytes(server.pid)))
 
-            begun = time.monotonic()
-            counts, wrong = fuzz(port, given.requests, given.seed, every=every)
-            seconds = time.monotonic() - begun
-            alive = one(port, f"GET /about.json HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode(), 20)[0] == "200"
-            server.terminate()
+            try:
+                _wait(port, ask)
+                begun = time.monotonic()
+                counts, wrong = fuzz(port, given.requests, given.seed, every=every)
+                seconds = time.monotonic() - begun
+                alive = one(port, ask, 20)[0] == "200"
+            finally:
+                server.terminate()
         wrong += damaged(folder)
         kept = sum(len(read_samples(file)[0]) for file in folder.glob("*.jsonl"))
     grown = memory[-1][1] - memory[0][1]
