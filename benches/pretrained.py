@@ -23,6 +23,7 @@ from export.config import ExportConfig
 from export.names import COREML, ONNX
 from export.package import export
 from export.recognizer import open_recognizer
+from fastetl.augmentation import Augmentation
 from fastetl.charset import HIRAGANA, Charset
 from fastetl.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig, build
@@ -34,14 +35,14 @@ from model.reader import Reader, Restricted
 from model.run import Run, open_run, unfinished
 from model.training import Progress, train
 
-SYNTH = SynthConfig(files=120, charset="kana", seed=100)
+SYNTH = SynthConfig(files=140, charset="kana", seed=300, scans=0.35)
 BUILD = BuildConfig(charset="kana")
-TRAIN = TrainConfig(epochs=14, valid=0.05, test=0.05)
+TRAIN = TrainConfig(epochs=8, valid=0.04, test=0.04, augmentation=Augmentation(crop=0.15))
 EXPORT = ExportConfig(onnx="int8", license="kanjivg")
 COMMANDS = (
-    "fastetl synth etl --files 120 --charset kana --seed 100",
+    "fastetl synth etl --files 140 --charset kana --seed 300 --scans 0.35",
     "fastetl build etl kana --charset kana",
-    "fastetl train kana run-kana --epochs 14 --valid 0.05 --test 0.05",
+    "fastetl train kana run-kana --epochs 8 --valid 0.04 --test 0.04 --crop 0.15",
     "fastetl export run-kana package --onnx int8 --license kanjivg",
 )
 """The same as commands."""
