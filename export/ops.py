@@ -12,7 +12,8 @@ https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.de
 | relu, abs, exp, floor, sqrt, cast | `iOS15.activation.relu`, `iOS15.elementwise_unary.*` | |
 | add, sub, mul, real_div, maximum, minimum | `iOS15.elementwise_binary.*` | numpy's broadcasting |
 | greater, less, logical_or | the same | |
-| reduce_mean, reduce_max | `iOS15.reduction.*` | |
+| reduce_mean, reduce_max, reduce_sum | `iOS15.reduction.*` | |
+| slice_by_index | `iOS15.tensor_transformation.slice_by_index` | begin to end by stride, without masks |
 | reshape | `iOS15.tensor_transformation.reshape` | row-major; a first axis of 1 is the batch, if the sizes agree |
 | transpose | `iOS15.tensor_transformation.transpose` | output axis k is input axis `perm[k]` |
 | concat | `iOS15.tensor_operation.concat` | without interleaving |
@@ -22,7 +23,7 @@ https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.de
 | constexpr_affine_dequantize, constexpr_lut_to_dense | `iOS16.constexpr_ops.*` | see export.weights |
 | classify | `iOS15.classify.classify` | label of the largest probability, the first if several |
 
-Our exports hold no select and no tile: those are what stablehlo-coreml makes of the same network, and
+Our exports hold no reduce_sum, select, slice_by_index or tile: those are what stablehlo-coreml makes of the same network, and
 benches/crosscheck.py computes that too.
 """
 
@@ -138,6 +139,12 @@ def _concat(i: _Inputs, sums: _Sums) -> _Array:
     return np.concatenate(i["values"], int(i["axis"]))
 
 
+def _slice(i: _Inputs, sums: _Sums) -> _Array:
+    _reject(any(np.any(i[k]) for k in ("begin_mask", "end_mask", "squeeze_mask") if k in i), "a masked slice")
+    sides = zip(*(np.asarray(i[k]).tolist() for k in ("begin", "end", "stride")), strict=True)
+    return np.asarray(i["x"][tuple(slice(*side) for side in sides)])
+
+
 def _cast(i: _Inputs, sums: _Sums) -> _Array:
     kinds = {"fp16": np.float32, "fp32": np.float32}  # rounding to float16 is the declared type's, for all alike
     _reject(i["dtype"] not in kinds, f"a cast to {i['dtype']}")
@@ -173,9 +180,11 @@ KNOWN: Mapping[str, Callable[[_Inputs, _Sums], _Array]] = {
     "real_div": lambda i, s: i["x"] / i["y"],
     "reduce_max": lambda i, s: i["x"].max(_axes(i), keepdims=bool(i["keep_dims"])),
     "reduce_mean": lambda i, s: s.mean(i["x"], _axes(i), bool(i["keep_dims"])),
+    "reduce_sum": lambda i, s: i["x"].sum(_axes(i), keepdims=bool(i["keep_dims"])),
     "relu": lambda i, s: np.maximum(i["x"], 0),
     "reshape": _reshape,
     "select": lambda i, s: np.asarray(np.where(i["cond"], i["a"], i["b"])),
+    "slice_by_index": _slice,
     "softmax": _softmax,
     "sqrt": lambda i, s: np.sqrt(i["x"]),
     "sub": lambda i, s: i["x"] - i["y"],
