@@ -19,7 +19,7 @@ test: setup lint types
 	$(BIN)/python -m pytest
 
 # docs/cli.md, after a change of options; a test compares.
-cli-docs set-docs: setup
+cli-docs: setup
 	$(BIN)/python -m benches.cli_pages
 
 # The bundled network, its package and its page, from fixed seeds: about 40 minutes. Sets to measure with: SETS="a.npz b.npz"

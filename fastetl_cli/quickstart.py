@@ -61,8 +61,8 @@ class Quickstart(Command):
     """Where everything goes."""
     etl: Path | None = None
     """Your own ETL8G (a folder); without it, synthetic writers write the files."""
-    synth: SynthConfig = SynthConfig(files=24)
-    epochs: int = 24
+    synth: SynthConfig = SynthConfig(files=100, charset="hiragana")
+    epochs: int = 4
     """How often the training pictures are gone through."""
     network: str = "default"
     """Architecture, by its name in the table of networks."""
