@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -67,6 +68,8 @@ def export(
     logits: Logits
     if isinstance(run, Stored):
         graph, logits = run.graph(config), run.predict
+        # Whose terms the weights are under does not change with the way of storing them.
+        config = dataclasses.replace(config, license="kanjivg" if graph.about.get("terms") == "kanjivg" else "data")
     else:
         network = run.network("best")
         graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
