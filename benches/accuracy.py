@@ -27,6 +27,7 @@ from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import evaluate
 from model.reader import Reader, Restricted
+from model.run import Run
 
 SEED = 90_001
 """Of the test writers; trainings take others."""
@@ -121,6 +122,18 @@ def table(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], re
     return lines
 
 
+def described(reader: Reader) -> str:
+    """What a network was trained on and how, as far as it says."""
+    if not isinstance(reader, Run):
+        return "a package"
+    spec, crop = reader.preprocessing, reader.config.augmentation.crop
+    window = f" with start {spec.start:g} and window {spec.window:g}" if spec.framing == "adaptive" else ""
+    return (
+        f"trained on {sum(len(d.train) for d in reader.data):,} synthetic writers for {len(reader.history)} epochs,"
+        f" {spec.framing} framing{window}, {crop:.0%} of the pictures cropped; seed {reader.config.seed}"
+    )
+
+
 def page(readers: Mapping[str, Sequence[Reader]], sets: Sequence[Labelled], files: int, command: str) -> str:
     """The whole page as Markdown."""
     charsets = {len(group[0].charset): group[0].charset for group in readers.values()}
@@ -139,6 +152,8 @@ def page(readers: Mapping[str, Sequence[Reader]], sets: Sequence[Labelled], file
         " canvas, anywhere in it. Whole canvas: over 92–98 % of it.",
         "",
         f"Synthetic test writers: {5 * files} of each kind, by a seed of their own.",
+        "",
+        *(f"- {name}: {described(reader)}" for name, group in readers.items() for reader in group),
     ]
     for name, mine in ((c.name, written[c.name]) for c in charsets.values()):
         group = {k: v for k, v in readers.items() if v[0].charset.name == name}

@@ -1,6 +1,6 @@
 """Why the network, the augmentation and the framing are as they are: each measured by leaving it out.
 
-    python -m benches.study DATASET... --sets NPZ... [--pictures N] [--only networks …] [--out docs/accuracy.md]
+    python -m benches.study DATASET... --sets NPZ... [--pictures N] [--only networks …] [--out docs/choices.md]
 
 Trains the default recipe and its variants for the same number of pictures each, on the datasets together, and reads
 with each the test writers of the datasets and the sets of real handwriting. Results are kept beside the page as JSON:
