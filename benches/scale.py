@@ -183,7 +183,9 @@ def page(writers: list[int], rows: int) -> str:
         "",
         "A task whose worker or machine is lost is given to another, and gives the same bytes. A training whose worker"
         " is lost is taken up at its last checkpoint, and ends with the weights of an undisturbed training by as many"
-        " workers. `python -m benches.ray_faults` loses nodes in the middle of each. A file that is damaged ends the"
+        " workers. `python -m benches.ray_faults` loses nodes in the middle of each. It has not yet"
+        " been run to its end: of training this is not proven; of making data a test loses a node. A file that is"
+        " damaged ends the"
         " command with its one line; with `--strict` anything odd does.",
         "",
         "## Measured",
