@@ -162,6 +162,7 @@ def _own(share: float, edit: Edit) -> Habit:
 
 
 _AWAY = both(move(0, -0.07, -0.02), lengthen(0, start=0.05))  # the left stroke stands by itself
+_FAR = Habit(0.15, "own", move(0, -0.1, 0))
 
 _LYING = both(turn(0, 0, -18), lengthen(0, start=0.03, end=0.1))  # the first stroke lies across the second
 
@@ -171,6 +172,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     "い": (
         _plain(0.55, trim(0, 0, 0.84)),
         _own(0.3, trim(1, 0, 0.55)),
+        _own(0.2, both(trim(1, 0.1, 0.7), move(1, 0.04, -0.1))),
         _own(0.3, lengthen(1, start=0.06, end=0.14)),
         _joined(0.08, join(0)),
     ),
@@ -180,7 +182,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _joined(0.12, join(0)),
     ),
     "え": (_plain(0.6, trim(0, 0, 0.72)), _own(0.3, straighten(1, 0.5)), _joined(0.08, join(0))),
-    "お": (_own(0.3, move(2, -0.05, -0.04)),),
+    "お": (_own(0.3, move(2, -0.05, -0.04)), _own(0.25, trim(2, 0.1, 0.75)), _own(0.25, move(2, 0.03, 0.04))),
     "か": (_plain(0.4, trim(0, 0, 0.9)), _own(0.3, move(2, 0.02, -0.1))),
     "き": (
         _plain(0.5, trim(2, 0, 0.88)),
@@ -189,7 +191,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.3, move(3, 0, 0.05)),
         _own(0.2, lengthen(2, end=0.1)),
     ),
-    "け": (_plain(0.55, trim(0, 0, 0.84)), _own(0.3, move(0, -0.07, 0)), _joined(0.08, join(0))),
+    "け": (_plain(0.55, trim(0, 0, 0.84)), _own(0.3, move(0, -0.07, 0)), _FAR, _joined(0.08, join(0))),
     "こ": (
         _own(0.3, both(lengthen(0, start=0.07), lengthen(1, start=0.06, end=0.06))),
         _plain(0.55, trim(0, 0, 0.72)),
@@ -227,14 +229,22 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     "に": (
         _plain(0.55, trim(0, 0, 0.84)),
         _own(0.25, move(0, -0.06, 0)),
+        _FAR,
         _plain(0.55, trim(1, 0, 0.72)),
         _joined(0.1, join(1)),
     ),
-    "は": (_plain(0.55, trim(0, 0, 0.84)), _own(0.4, _AWAY), _own(0.3, turn(0, 0, -9)), _joined(0.06, join(0))),
+    "は": (
+        _plain(0.55, trim(0, 0, 0.84)),
+        _own(0.4, _AWAY),
+        _FAR,
+        _own(0.3, turn(0, 0, -9)),
+        _joined(0.06, join(0)),
+    ),
     "ふ": (_plain(0.55, trim(0, 0, 0.7)), _plain(0.4, trim(-1, 0, 0.75)), _joined(0.3, join(0))),
     "ほ": (
         _plain(0.55, trim(0, 0, 0.84)),
         _own(0.4, _AWAY),
+        _FAR,
         _own(0.3, turn(0, 0, -9)),
         _own(0.15, lengthen(3, start=0.1)),
     ),
