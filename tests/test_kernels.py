@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.kernels import decode as decoding
+from fastetl.kernels import resize_narrow
 from fastetl.kernels._packed import TOP, packed_bytes
 from fastetl.kernels._vector import FORMS, PLAIN, best, forms
 from fastetl.kernels.decode import decode, decode_twin
@@ -111,6 +112,20 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
     assert without == {("ETL2", 11), ("ETL2", 13), *(("ETL8G, 9G", size) for size in (9, 11, 13, 15))}
 
 
+def test_small_pictures_that_become_no_smaller_have_the_narrow_form() -> None:
+    narrow = {
+        (stored, size)
+        for stored, (height, width, bits) in STORED.items()
+        for size in SIZES
+        if resize_narrow.fits(Geometry(height, width, bits, size))
+    }
+    assert narrow == {
+        *((stored, size) for stored in ("ETL1, 6, 7", "ETL8B, 9B") for size in (64, 96, 126)),
+        *(("ETL2", size) for size in (64, 96)),
+        *(("ETL3, 4, 5", size) for size in (96, 126)),
+    }
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("form", forms())
 def test_decode_equals_its_twin(form: str, streaming: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,12 +161,13 @@ protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 assert protect(base, page, 0) == protect(base + 4 * page, page, 0) == 0
 raw = np.ctypeslib.as_array((ctypes.c_uint8 * (3 * page)).from_address(base + page))
 raw[:] = 0x37
-for height, width, bits in ((127, 128, 4), (60, 60, 6), (63, 64, 1)):
+for height, width, bits in ((127, 128, 4), (63, 64, 4), (60, 60, 6), (63, 64, 1)):
     starts = np.array([0, 3 * page - height * width * bits // 8])
     for form in forms():
-        out = np.zeros((2, 8, 8) if form == "plain" else (2, 48, 48), np.uint8)
-        resize_records(raw, starts, height, width, out, bits=bits, form=form)
-        assert (out[0] == out[1]).all() or bits == 6
+        for size in (8,) if form == "plain" else (48, 64):
+            out = np.zeros((2, size, size), np.uint8)
+            resize_records(raw, starts, height, width, out, bits=bits, form=form)
+            assert (out[0] == out[1]).all() or bits == 6
         decode(raw, starts, np.zeros((2, height, width), np.uint8), bits=bits, form=form)
 print("unharmed")
 """

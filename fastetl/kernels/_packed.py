@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastetl.kernels._vector import I8, I32, I64, Code, ir
+from fastetl.kernels._vector import I8, I16, I64, Code, ir
 
 __all__ = ["PIXELS", "TOP", "packed_bytes", "unpack"]
 
@@ -39,11 +39,11 @@ def unpack(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, l
     packed = code.load(source, I8, 64, offset)
     if bits == 4:
         return code.shift(packed, -4), code.mask(packed, 15), [64 * (x % 2) + x // 2 for x in range(128)]
-    # Three bytes to a lane of 32 bits, the first highest; then each level to a byte of its own.
-    order = [k for lane in range(16) for k in (3 * lane + 2, 3 * lane + 1, 3 * lane, 64)]
-    word = code.cast(code.shuffle(packed, code.splat(I8, 64, 0), order), I32)
-    moved = [code.shift(word, by) for by in (-18, -4, 10, 24)]
-    levels = moved[0]
-    for k in range(1, 4):
-        levels = b.or_(levels, code.mask(moved[k], 63 << 8 * k))
-    return code.cast(levels, I8), code.cast(levels, I8), list(range(64))
+    # Three bytes to two lanes of 16 bits, the second byte to both: (first, second) and (second, third), the earlier
+    # one high. Each lane then holds two levels; the first goes to its low byte, the second to its high one.
+    order = [k for three in range(0, 48, 3) for k in (three + 1, three, three + 2, three + 1)]
+    lanes = code.cast(code.shuffle(packed, packed, order), I16)
+    first = b.lshr(lanes, code.lanes(I16, [10, 6] * 16))
+    second = b.shl(lanes, code.lanes(I16, [4, 8] * 16))
+    levels = code.cast(b.or_(code.mask(first, 63), code.mask(second, 63 << 8)), I8)
+    return levels, levels, list(range(64))

@@ -190,6 +190,16 @@ class Code:
             parts.append(self.call(name, result, self.shuffle(x, x, order), self.shuffle(y, y, order)))
         return self.shuffle(parts[0], parts[1], list(range(2 * result.count)))
 
+    def pairs(self, x: Value, y: Value) -> Value:
+        """The sums of two neighbouring products, 32 × i16, below 32,768. x: 64 bytes, 0–255; y: 64 bytes, 0–127."""
+        if self.form == "vnni":
+            return self.call("llvm.x86.avx512.pmaddubs.w.512", ir.VectorType(I16, 32), x, y)
+        if self.form == "avx2":
+            return self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
+        x, y = self.cast(x, I16), self.cast(y, I16)
+        low = self.b.mul(self.mask(x, 255), self.mask(y, 255))
+        return self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(y, -8)))
+
     def dot4(self, total: Value, x: Value, y: Value) -> Value:
         """total + the sums of four neighbouring products. total: 16 × i32; x: 64 bytes, 0–255; y: 64 bytes, 0–127.
 
@@ -198,12 +208,10 @@ class Code:
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, y)
+        pairs = self.pairs(x, y)
         if self.form == "avx2":
-            pairs = self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
             return self.dot2(total, pairs, self.splat(I16, 32, 1))
-        x, y = self.cast(x, I16), self.cast(y, I16)
-        low = self.b.mul(self.mask(x, 255), self.mask(y, 255))
-        pairs = self.cast(self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(y, -8))), I32)
+        pairs = self.cast(pairs, I32)
         return self.b.add(total, self.b.add(self.mask(pairs, 0xFFFF), self.shift(pairs, -16)))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:

@@ -37,20 +37,20 @@ def resize_records(
     last = check(raw, starts, length, out)
     if not len(starts):
         return
-    from fastetl.kernels.resize_vector import BEHIND, Geometry, fits, resize_kernel, tables
+    from fastetl.kernels import resize_narrow, resize_vector
 
-    geometry = Geometry(height, width, bits, size)
+    geometry = resize_vector.Geometry(height, width, bits, size)
     form = form or _vector.best()
-    if form == _vector.PLAIN or out.shape[2] != size or not fits(geometry):
+    if form == _vector.PLAIN or out.shape[2] != size or not resize_vector.fits(geometry):
         from fastetl.kernels.resize_plain import resize_plain
 
         resize_plain(raw, starts, bits, *taps(height, size), *taps(width, out.shape[2]), width, out)
         return
-    found, _padded = addresses(raw, starts, last, length, geometry.row_bytes + BEHIND)
-    rows = tables(geometry)
-    scratch = aligned(geometry.scratch)
-    arrays = (rows.offsets, rows.weights, rows.factors, scratch, out)
-    resize_kernel(geometry, form)(found.ctypes.data, len(found), *(array.ctypes.data for array in arrays))
+    found, _padded = addresses(raw, starts, last, length, geometry.row_bytes + resize_vector.BEHIND)
+    how = resize_narrow if resize_narrow.fits(geometry) else resize_vector
+    rows = how.tables(geometry)
+    arrays = (rows.offsets, rows.weights, rows.factors, aligned(rows.scratch), out)
+    how.resize_kernel(geometry, form)(found.ctypes.data, len(found), *(array.ctypes.data for array in arrays))
 
 
 def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:

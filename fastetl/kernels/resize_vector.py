@@ -10,6 +10,7 @@ finds that enough, which is twice as fast.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,7 +22,7 @@ from fastetl.kernels._packed import PIXELS, TOP, unpack
 from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, Code, Kernel, compile_kernel
 from fastetl.kernels.filter import triangle
 
-__all__ = ["BEHIND", "Geometry", "fits", "resize_kernel", "tables"]
+__all__ = ["BEHIND", "Geometry", "Tables", "compile_resize", "factors", "fits", "resize_kernel", "tables"]
 
 LANES = 16
 BEHIND = 64
@@ -71,11 +72,12 @@ def fits(g: Geometry) -> bool:
 @dataclass(frozen=True)
 class Tables:
     """What each output row takes: offsets into the scratch array int64 (S,), weights int16 (S, taps / 2, 2), and
-    its part of `factors`."""
+    its part of `factors`; and the bytes of the scratch array."""
 
     offsets: NDArray[np.int64]
     weights: NDArray[np.int16]
     factors: NDArray[np.floating]
+    scratch: int
 
 
 @cache
@@ -85,11 +87,12 @@ def factors(g: Geometry) -> NDArray[np.floating]:
     exact = 255 / (TOP[g.bits] * rows[:, None] * columns)
     near = exact.astype(np.float32)
     lifted = np.where(near > exact, near, np.nextafter(near, np.float32(np.inf)))
-    # A sum s gives s · 255 / top in units of 1 / (rows · columns); its distance to a half is a whole number of
-    # half units, over what 255 / top has in common with the unit.
-    whole = TOP[g.bits] * rows[:, None] * columns
-    to_half = np.gcd(255, whole) / (2 * whole)
-    if int(whole.max()) < 1 << 24 and (255 * (lifted / exact - 1) < to_half).all():
+    # The largest sum that belongs below each half decides; float64 holds its product with a float32 exactly.
+    pixel = np.arange(1, 256)
+    whole, first = np.unique(TOP[g.bits] * rows[:, None] * columns, return_index=True)
+    below = ((2 * pixel - 1) * whole[:, None] - 1) // (2 * 255)
+    stays = below * lifted.ravel()[first, None].astype(np.float64) < pixel - 0.5
+    if int(whole.max()) < 1 << 24 and stays.all():
         return np.pad(lifted.ravel(), (0, LANES - 1))
     return np.asarray(255 * (1 + 2.0**-45) / (TOP[g.bits] * rows))
 
@@ -104,23 +107,28 @@ def tables(g: Geometry) -> Tables:
     first = np.minimum(used.argmax(1), g.pairs - taps)
     weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
     offsets = first * (g.scratch // g.pairs)
-    return Tables(offsets.astype(np.int64), weights.astype(np.int16), factors(g))
+    return Tables(offsets.astype(np.int64), weights.astype(np.int16), factors(g), g.scratch)
 
 
 @cache
 def resize_kernel(g: Geometry, form: str) -> Kernel:
     """Kernel(addresses int64 (N,), N, offsets, weights, factors, scratch, out uint8 (N, S, S)), by address, N ≥ 1."""
+    return compile_resize(g, form, _columns, _rows)
+
+
+def compile_resize(g: Geometry, form: str, columns: Callable[..., None], rows: Callable[..., None]) -> Kernel:
+    """A kernel of two parts: columns(code, g, source, following, scratch), rows(code, g, tables, scratch, out)."""
 
     def write(code: Code, addresses: Any, count: Any, *arrays: Any) -> None:
-        *rows, scratch, out = arrays
+        *taken, scratch, out = arrays
         b = code.b
         with code.loop(count) as turn:
             here = code.load(addresses, I64, offset=b.mul(turn.index, code.number(8)))
             following = b.add(turn.index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, turn.index)
             after = code.load(addresses, I64, offset=b.mul(following, code.number(8)))
-            _columns(code, g, code.pointer(here), code.pointer(after), scratch)
-            _rows(code, g, rows, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
+            columns(code, g, code.pointer(here), code.pointer(after), scratch)
+            rows(code, g, taken, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
 
     return compile_kernel("resize", "pippppp", write, form)
 
