@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,9 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.floor(weights @ images.astype(np.float64) @ weights.T + HALF).astype(np.uint8)
 
 
+@cache
 def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Test pictures uint8 (N, side, side), ink high unless inverted, and the kind of each."""
+    """Test pictures uint8 (N, side, side), read-only, ink high unless inverted, and the kind of each."""
     rng = np.random.default_rng([seed, side])
     found: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
     found += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
@@ -112,7 +114,9 @@ def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ..
     found += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
     found += [("adversarial", picture) for picture in _adversarial(rng, side)]
     images = np.stack([picture for _, picture in found])
-    return np.clip(np.rint(images), 0, 255).astype(np.uint8), tuple(kind for kind, _ in found)
+    rounded = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    rounded.setflags(write=False)
+    return rounded, tuple(kind for kind, _ in found)
 
 
 def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:

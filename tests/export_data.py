@@ -39,6 +39,12 @@ def random_network(
 ) -> m.Network:
     """As if it had been trained: batch norms with statistics of their own, biases that are not 0."""
     network = m.Network(config, spec or Preprocessing(), classes, rngs=nnx.Rngs(seed))
+    draw_weights(network, seed)
+    return network
+
+
+def draw_weights(network: m.Network, seed: int, kernels: bool = False) -> None:
+    """Draw its norms and biases, and where asked its kernels, anew: quicker than making another network."""
     rng = np.random.default_rng(seed)
     for block in network.blocks:
         if isinstance(block, nnx.BatchNorm):
@@ -51,7 +57,9 @@ def random_network(
             block.bias[...] = jnp.asarray(rng.normal(0, 0.2, shape), jnp.float32)
         elif block is not None and block.bias is not None:
             block.bias[...] = jnp.asarray(rng.normal(0, 0.2, block.bias[...].shape), jnp.float32)
-    return network
+            if kernels:
+                kernel = np.asarray(block.kernel[...])
+                block.kernel[...] = jnp.asarray(rng.normal(0, kernel.std(), kernel.shape), jnp.float32)
 
 
 def graph_of(network: m.Network, *, side: int = CANVAS, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:

@@ -92,6 +92,10 @@ def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int])
     codes, writer = np.tile(natural, 3), np.arange(3).repeat(90)
     kept = np.delete(np.arange(270), lost)
     assert (align(codes[kept], natural=natural).groups == writer[kept]).all()
+    # The first record and one of the last data set are exchanged.
+    swapped = codes.copy()
+    swapped[[0, 180 + 11]] = swapped[[180 + 11, 0]]
+    assert (align(swapped, natural=natural).groups == writer).all()
     # An order of its own that happens to go round: it begins where the file does.
     turned = np.tile(np.roll(natural, 7), 3)
     assert (align(turned, natural=natural).groups == writer).all()

@@ -21,6 +21,9 @@ _MANY = 5000  # runs; from here on the file has no order worth the time
 _FEW = 5  # records that show where in the order a file begins
 _MOVED = 4  # records lost before a data set that is taken for the pattern
 _TRIED = 8  # data sets that may serve as the pattern of the others
+_TRUST = (
+    2  # faults that a genuine beginning may have more: a first record that stands elsewhere is one lost, one doubled
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[
 
     first: the code that begins a data set, where that is known; otherwise it begins where the file has the fewest
     faults, and of such places where `natural`, the codes of a genuine data set, does, or where the file itself does.
+    Two faults alone do not speak against a genuine beginning.
     """
     if not len(codes):
         none = np.zeros(0, np.int64)
@@ -57,13 +61,19 @@ def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[
     if len(codes) <= len(order):  # one data set begins where the file does
         return _followed(order, codes)
     turns = [_turned(order, codes, first)]
+    genuine = _natural(order, natural) if first is None else []
     if first is None:
-        turns = [*_natural(order, natural), *turns, order]
+        turns = [*genuine, *turns, order]
     by_begin: dict[int, NDArray[np.uint16]] = {}
     for turn in turns:
         by_begin.setdefault(int(turn[0]), turn)
     found = [_followed(turn, codes) for turn in by_begin.values()]
-    return min(found, key=_faults) if len(found) > 1 else found[0]
+    if len(found) == 1:
+        return found[0]
+    faults = [_faults(aligned) for aligned in found]
+    if genuine and len(order) > 2 * _TRUST:
+        faults[0] -= _TRUST
+    return found[int(np.argmin(faults))]
 
 
 def _faults(aligned: Alignment) -> int:
