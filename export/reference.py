@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Reference:
     answers: NDArray[np.float32]
     """float32 (N, classes + 1): probabilities that the package itself should answer with, stored as it is."""
 
-    @property
+    @cached_property
     def blank(self) -> NDArray[np.bool_]:
         """bool (N,): the pictures that hold no character, by the readable twin of the rule."""
         return is_blank(self.images, self.graph.preprocessing, self.graph.blank)

@@ -73,7 +73,17 @@ def _manager(directory: Path, read_only: bool = False) -> ocp.CheckpointManager:
         cleanup_tmp_directories=not read_only,
     )
     handlers = {name: ocp.StandardCheckpointHandler() for name in ("weights", "state")}
-    return ocp.CheckpointManager(directory.absolute(), options=options, item_handlers=handlers)
+    try:
+        return ocp.CheckpointManager(directory.absolute(), options=options, item_handlers=handlers)
+    except OSError:
+        raise
+    except Exception as error:  # it reads what lies there, and raises what it likes for a damaged file
+        raise _unreadable(directory, error) from error
+
+
+def _unreadable(directory: Path, error: Exception) -> ModelError:
+    reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+    return ModelError("cannot read the checkpoint", file=directory, found=reason, do="train again")
 
 
 def _abstract(tree: Tree) -> Tree:
@@ -123,10 +133,7 @@ def _restored(manager: ocp.CheckpointManager, directory: Path, trees: dict[str, 
         restored = manager.restore(step, args=ocp.args.Composite(**wanted))
         return {name: restored[name] for name in trees}
     except Exception as error:  # orbax and tensorstore raise what they like for a damaged checkpoint
-        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise ModelError(
-            "cannot read the checkpoint", file=directory / str(step), found=reason, do="train again"
-        ) from error
+        raise _unreadable(directory / str(step), error) from error
 
 
 class Checkpoints:
