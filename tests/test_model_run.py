@@ -99,6 +99,10 @@ def test_damaged_weights_are_named(copied: Path) -> None:
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(ModelError, match=r"best/\d: cannot read the checkpoint; found"):
         read_weights(open_run(copied))
+    described = next(best.glob("[0-9]")) / "_CHECKPOINT_METADATA"
+    described.write_bytes(described.read_bytes().replace(b"performance_metrics", b"performance_metrias"))
+    with pytest.raises(ModelError, match=r"best: cannot read the checkpoint; found .*performance_metrias"):
+        read_weights(open_run(copied))
     shutil.rmtree(next(best.glob("[0-9]")))
     with pytest.raises(ModelError, match=r"best: no checkpoint; expected one"):
         read_weights(open_run(copied))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,18 @@ from benches.campaign.sound import sound_records
 from fastetl.dataset import open_dataset
 from fastetl.etl.layouts import ETL8G
 
-__all__ = ["Command", "commands", "tree"]
+__all__ = ["Command", "commands", "tree", "warm"]
+
+
+def warm(names: Sequence[str]) -> None:
+    """Import what the commands need, so that their forks need not."""
+    for name in names:
+        importlib.import_module(f"fastetl_cli.{name}")
+    if "export" in names:
+        from export.runtimes import coremltools
+
+        coremltools()
+        importlib.import_module("onnxruntime")
 
 
 def tree(path: Path) -> dict[str, str]:

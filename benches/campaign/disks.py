@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benches.campaign.commands import Command, commands, tree
+from benches.campaign.commands import Command, commands, tree, warm
 from benches.campaign.processes import Ended, run_command
 from benches.campaign.tally import Outcome, Tally, clock
 
@@ -76,8 +75,7 @@ def full_disks(
 ) -> list[Tally]:
     """`count` sizes of a disk for each command, in every second case with an old output to be replaced."""
     del seed  # the sizes are no matter of chance
-    for name in names:
-        importlib.import_module(f"fastetl_cli.{name}")
+    warm(names)
     place = folder / "disk"
     tallies = [Tally(f"{name} on full disks", count) for name in names]
     with _tmpfs(place) as mounted:
