@@ -27,7 +27,7 @@ __all__ = ["PARQUET", "Stored", "picture_column", "pictures_of", "require_pyarro
 Stored = Literal["raw", "png"]
 """How a picture is stored: its size × size bytes, row by row, or a PNG file."""
 
-PARQUET = Kind("a Parquet file", b"PAR1")
+PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
 _PARTS = ("image", "label", "character", "group")
 
 
@@ -120,4 +120,6 @@ def write_parquet(made: pa.Table, path: Path) -> None:
     """Write a table of `table` as a Parquet file; the same table gives the same bytes with one version of pyarrow."""
     import pyarrow.parquet as pq
 
+    # The mark of `PARQUET`.
+    made = made.replace_schema_metadata({**(made.schema.metadata or {}), b"fastetl": b"written by fastetl"})
     pq.write_table(made, path, compression="zstd", compression_level=1)

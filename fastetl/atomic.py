@@ -24,6 +24,7 @@ from fastetl.locks import try_lock
 __all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
 
 _LOCK = "lock"
+_END = 1 << 16  # bytes at either end of a file where its mark may be
 _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
@@ -31,8 +32,9 @@ _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an
 class Kind:
     """What fastetl writes, and how it is told from what it did not write.
 
-    name: in words. marks: for a directory, the files that must all be in it; for a file, the bytes that it begins
-    with. entries: patterns of everything that such a directory holds; any other name in it is the user's.
+    name: in words. marks: for a directory, the files that must all be in it; for a file, bytes that fastetl alone
+    writes, near its beginning or its end. entries: patterns of everything that such a directory holds; any other name
+    in it is the user's.
     """
 
     name: str
@@ -46,8 +48,7 @@ class Kind:
         if isinstance(self.marks, bytes):
             if not path.is_file():
                 return "a folder" if path.is_dir() else "no regular file"
-            with path.open("rb") as file:
-                return None if file.read(len(self.marks)) == self.marks else "a file of another kind"
+            return None if self.marks in _ends(path) else "a file without fastetl's mark"
         if not path.is_dir():
             return "a file"
         names = sorted(entry.name for entry in path.iterdir())
@@ -56,6 +57,14 @@ class Kind:
         if missing:
             return f"a folder without {missing[0]}"
         return f"{other[0]!r} in it, which is none of its files" if other else None
+
+
+def _ends(path: Path) -> bytes:
+    """The first and the last bytes of a file; all of a small one."""
+    with path.open("rb") as file:
+        begin = file.read(_END)
+        file.seek(max(file.tell(), path.stat().st_size - _END))
+        return begin + file.read(_END)
 
 
 def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from fastetl.atomic import Kind, check_output, new_file
 from fastetl.dataset import Dataset
@@ -18,7 +19,7 @@ from fastetl.errors import FastetlError
 
 __all__ = ["contact_sheet", "html", "write_sheet"]
 
-PNG = Kind("a PNG picture", b"\x89PNG")
+PNG = Kind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet")
 _LINE = 48  # brightness of the line between pictures
 
 
@@ -64,4 +65,6 @@ def write_sheet(
         picks.append(rng.choice(here, columns, replace=len(here) < columns))
     sheet = contact_sheet(data.images[np.concatenate(picks)], columns)
     with new_file(out, PNG, overwrite, inputs) as made:
-        Image.fromarray(sheet).save(made, format="PNG")
+        text = PngInfo()
+        text.add_text("Software", "fastetl sheet")  # the mark of `PNG`
+        Image.fromarray(sheet).save(made, format="PNG", pnginfo=text)

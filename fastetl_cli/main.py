@@ -118,6 +118,18 @@ def as_options(text: str) -> str:
     return re.sub(r"`([a-z][a-z_]*)`", lambda found: "--" + found[1].replace("_", "-"), text)
 
 
+def _out_of_box(text: str) -> str:
+    """What tyro says of an option, without its box and its longer help, and the option that it proposes."""
+    rows = [row.strip("│ ") for row in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines() if row[:1] not in ("╭", "╰")]
+    sections = re.split(r"\n[─-]{3,}\n", "\n".join(rows))
+    if "│" not in text:  # without UTF-8 the title has a section of its own
+        del sections[0]
+    said, *more = (" ".join(section.split()) for section in sections)
+    meant = [found[1] for section in more if (found := re.match(r"Perhaps you meant: (--\S+)", section))]
+    said = said[:1].lower() + said[1:].rstrip(".")
+    return said + "".join(f". Perhaps you meant {option}" for option in meant)
+
+
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl.errors import FastetlError
     from fastetl_cli.base import note
@@ -130,7 +142,7 @@ def _run(name: str, arguments: list[str]) -> int:
         config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
         told = io.StringIO()
         try:
-            # tyro prints a configuration's own errors in a box: here they are one line, as any other.
+            # tyro prints errors in a box: here they are one line, as any other.
             with contextlib.redirect_stderr(told):
                 command = tyro.cli(kind, args=arguments, prog=f"fastetl {name}", config=config)
         except SystemExit as ended:
@@ -139,8 +151,10 @@ def _run(name: str, arguments: list[str]) -> int:
                 fault = fault.__context__
             if fault is not None:
                 raise fault from None
-            sys.stderr.write(told.getvalue())
-            raise
+            if not ended.code:  # help
+                raise
+            note(f"fastetl {name}: {_out_of_box(told.getvalue())}. See fastetl {name} --help")
+            return 2
         with _ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as stopped:

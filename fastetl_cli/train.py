@@ -112,6 +112,8 @@ class Train(Command):
             return self._show(self._on_ray())
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
+        elif (self.processes, self.process) != (1, 0):
+            raise FastetlError("`processes` and `process` are for training on several hosts", do="give `coordinator`")
         data = [(open_dataset(as_address(self.dataset)), 1.0)]
         data += [(open_dataset(path), weight) for path, weight in map(_parted, self.also)]
         config = None if self.resume else self.config

@@ -83,7 +83,7 @@ def _manager(directory: Path, read_only: bool = False) -> ocp.CheckpointManager:
 
 def _unreadable(directory: Path, error: Exception) -> ModelError:
     reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-    return ModelError("cannot read the checkpoint", file=directory, found=reason, do="train again")
+    return ModelError("cannot read the checkpoint", file=directory, found=reason.rstrip("."), do="train again")
 
 
 def _abstract(tree: Tree) -> Tree:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,33 @@ def test_an_existing_output_is_rejected_and_a_failed_one_leaves_it(etl_file: Wri
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     build([source], out, BuildConfig(size=16), overwrite=True)
     assert open_dataset(out).images.shape[1] == 16
+
+
+def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path: Path) -> None:
+    source, size = etl_file(), BuildConfig(size=16)
+    build([source], tmp_path / "out", size)
+    data = open_dataset(tmp_path / "out")
+    writers: dict[str, Callable[[Path, bool], object]] = {
+        "a.png": lambda out, overwrite: write_sheet(data, out, overwrite=overwrite),
+        "a.npz": lambda out, overwrite: build([source], out, BuildConfig(format="npz"), overwrite=overwrite),
+    }
+    if find_spec("pyarrow"):
+        writers["a.parquet"] = lambda out, overwrite: data.to_parquet(out, overwrite=overwrite)
+    for name, write in writers.items():
+        out = tmp_path / name
+        write(out, False)
+        write(out, True)
+        # The user's own files of these kinds.
+        if name.endswith("png"):
+            Image.open(out).save(out)
+        elif name.endswith("npz"):
+            np.savez(out, np.load(out)["arr_0"])
+        else:
+            out.write_bytes(b"PAR1" + bytes(100_000) + b"PAR1")
+        before = out.read_bytes()
+        with pytest.raises(FastetlError, match="replaces only what fastetl wrote.*without fastetl's mark"):
+            write(out, True)
+        assert out.read_bytes() == before
 
 
 # Set in the child, not between fork and exec: where JAX is loaded, a fork is a warning.

@@ -95,13 +95,15 @@ def read_weights(run: Run) -> Any:
 
 def test_damaged_weights_are_named(copied: Path) -> None:
     best = copied / "checkpoints" / "best"
+    described = next(best.glob("[0-9]")) / "_CHECKPOINT_METADATA"
+    sound = described.read_text()
+    described.write_text(sound.replace('"custom_metadata": {}', '"custom_metadata": {"a": 1}, "odd": 1'))
+    with pytest.raises(ModelError, match=r"best: cannot read the checkpoint; found .*unknown key odd"):
+        read_weights(open_run(copied))
+    described.write_text(sound)
     for file in best.rglob("d/*"):
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(ModelError, match=r"best/\d: cannot read the checkpoint; found"):
-        read_weights(open_run(copied))
-    described = next(best.glob("[0-9]")) / "_CHECKPOINT_METADATA"
-    described.write_bytes(described.read_bytes().replace(b"performance_metrics", b"performance_metrias"))
-    with pytest.raises(ModelError, match=r"best: cannot read the checkpoint; found .*performance_metrias"):
         read_weights(open_run(copied))
     shutil.rmtree(next(best.glob("[0-9]")))
     with pytest.raises(ModelError, match=r"best: no checkpoint; expected one"):

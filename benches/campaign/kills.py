@@ -137,13 +137,14 @@ def kills(folder: Path, count: int, seed: int, until: float = math.inf, names: S
             with clock(tally):
                 real = min(count, _KILLED.get(command.name, count))
                 while tally.tried < real and time.monotonic() < stop:
-                    killed, outcome, wrong = _one(command, place, overwrite, whole, number, seed)
+                    ended, outcome, wrong = _one(command, place, overwrite, whole, number, seed)
                     number += 1
-                    if killed or outcome != "right":
+                    if ended or outcome != "right":
                         tally.add(outcome, f"kill {number - 1}: {wrong}")  # type: ignore[arg-type]
-                killed = tally.tried
-                if killed < count:
+                if real < count:
+                    tally.note = (
+                        f"{tally.tried} ended by SIGKILL, the others stopped, their files copied, and continued"
+                    )
                     _moments(command, place, overwrite, whole, tally, seed, stop)
-                    tally.note = f"{killed} ended by SIGKILL, the others stopped, their files copied, and continued"
             tallies.append(tally)
     return tallies

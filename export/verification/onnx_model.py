@@ -12,8 +12,11 @@ from export.errors import ExportError
 from export.evaluator import run
 from export.metadata import onnx_properties
 from export.onnx_export import OPSET, onnx_logits, onnx_model, onnx_program
+from export.onnx_structure import parsed
 from export.reference import Reference
 from export.verification.checks import Check, equal, label_check, max_abs_diff, within
+from export.verification.files import MOST
+from fastetl.untrusted import read_bytes
 
 __all__ = ["onnx_checks"]
 
@@ -21,17 +24,14 @@ _Part = onnx.NodeProto | onnx.TensorProto
 
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
-    """Every check of the model in `file`. Raises ExportError if it cannot be read or run."""
+    """Every check of the model in `file`. Raises ExportError if it cannot be read, or may not be run."""
+    raw = read_bytes(file, MOST)
     try:
-        raw = file.read_bytes()
         model = onnx.load_model_from_string(raw)
-        onnx.checker.check_model(model, full_check=True)
-    except Exception as error:  # protobuf's DecodeError, onnx's ValidationError and InferenceError have no common base
-        found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ExportError("damaged ONNX model", file=file, found=found, do="export it again") from error
+    except Exception as error:  # protobuf's DecodeError has no public home
+        raise _damaged(file, error) from error
     ops = onnx_program(reference.graph, reference.config)
     expected = onnx_model(reference.graph, ops)
-    yield Check("ONNX checker", True, "accepted", "accepted", "full check, shapes inferred")
     opsets = [(o.domain, o.version) for o in model.opset_import]
     yield equal("ONNX opset", opsets, [("", OPSET)])
     yield _parts("ONNX graph", model.graph.node, expected.graph.node)
@@ -42,6 +42,12 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     wanted = onnx_properties(reference.graph)
     wrong = [k for k, v in wanted.items() if said.get(k) != v]
     yield equal("ONNX metadata", f"{len(wrong)} differ", "0 differ", ", ".join(wrong))
+    parsed(raw, file)  # what `recognize` would not run is not run here
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # onnx's ValidationError and InferenceError have no common base
+        raise _damaged(file, error) from error
+    yield Check("ONNX checker", True, "accepted", "accepted", "full check, shapes inferred")
     answers = onnx_logits(raw, reference.images, file)
     scale = float(np.abs(reference.logits).max())
     rounding = max(1e-4, 5e-6 * scale)  # float32's own, which a low temperature scales with the logits
@@ -55,6 +61,11 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     yield within("ONNX probabilities sum to one", off, 1e-5)
     none = answers["label"] == len(reference.graph.charset)
     yield equal("ONNX no character", f"{int((none != reference.blank).sum())} wrong", "0 wrong")
+
+
+def _damaged(file: Path, error: Exception) -> ExportError:
+    found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ExportError("damaged ONNX model", file=file, found=found, do="export it again")
 
 
 def _ends(model: onnx.ModelProto) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -31,7 +32,7 @@ __all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "resu
 
 Format = Literal["dataset", "npz"]
 Progress = Callable[[int, int], None]
-NPZ = Kind("an .npz file", b"PK\x03\x04")
+NPZ = Kind("an .npz file by fastetl", b"written by fastetl build")
 
 _SAMPLED = 1 << 16  # bytes at either end of a file that its fingerprint covers
 
@@ -193,9 +194,11 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
             found="no such record",
             do="use `format` dataset, or a smaller `charset`",
         )
-    # np.savez appends .npz to a path, but not to an open file.
-    with new_file(out, NPZ, overwrite, [p.file.path for p in plan.parts]) as made, made.open("wb") as file:
-        np.savez(file, levels)
+    with new_file(out, NPZ, overwrite, [p.file.path for p in plan.parts]) as made:
+        with made.open("wb") as file:  # np.savez appends .npz to a path, but not to an open file
+            np.savez(file, levels)
+        with zipfile.ZipFile(made, "a") as archive:
+            archive.comment = b"written by fastetl build"  # the mark of `NPZ`
 
 
 def _write(
