@@ -1,4 +1,8 @@
-"""Decoding, and decoding with resizing, of records in memory."""
+"""Decoding, and decoding with resizing, of records in memory.
+
+The baseline is the leanest loop: struct reads the fields that it can, Pillow (compiled) the picture. Beside it the loop
+of AIST's own script: bitstring, which reads the 36-bit words of K and C too, instead of struct.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ SLOW = 400  # records that the slow ones do in a turn
 SIZES = (28, 32, 48, 64, 96, 126)
 KINDS = [BY_NAME[name] for name in ("ETL1", "ETL2", "ETL3", "ETL8B2", "ETL8G")]
 """A set of each type of record: M, K, C, B and G."""
+AIST = "bitstring + Pillow"
 Bytes = NDArray[np.uint8]
 
 
@@ -49,15 +54,6 @@ def numpy_levels(layout: Layout, raw: Bytes, starts: NDArray[np.int64], factor: 
         if factor > 1:
             np.multiply(block, factor, out=block)
     return out.reshape(len(starts), layout.height, layout.width)
-
-
-def bitstrings(layout: Layout, records: list[bytes]) -> list[list[int]]:
-    """As AIST's own script goes: a record is a string of bits, of which each level is read."""
-    import bitstring
-
-    form = f"{layout.height * layout.width}*uint:{layout.bits}"
-    at = layout.image_offset
-    return [bitstring.ConstBitStream(bytes=record[at:]).readlist(form) for record in records]
 
 
 def given(layout: Layout, etl: Input) -> tuple[Bytes, NDArray[np.int64]]:
@@ -92,6 +88,7 @@ def test_decode(benchmark: Any, etl: Input, layout: Layout) -> None:
     count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
     out = aligned(count * layout.height * layout.width).reshape(count, layout.height, layout.width)
     records = some(layout, raw, slow)
+    few = records[: SLOW // 10]
     levels = np.stack(tutorial.decode(records, layout))
 
     def run(starts: NDArray[np.int64], form: str | None = None) -> None:
@@ -100,6 +97,8 @@ def test_decode(benchmark: Any, etl: Input, layout: Layout) -> None:
     run(starts)
     np.testing.assert_array_equal(out[:slow], np.floor(levels.astype(float) * 255 / TOP[layout.bits] + 0.5))
     np.testing.assert_array_equal(numpy_levels(layout, raw, starts[:slow]), levels)
+    if find_spec("bitstring"):
+        np.testing.assert_array_equal(tutorial.unpack(few, layout), levels[: len(few)])
     race(
         benchmark,
         f"decode, {layout.name}",
@@ -107,7 +106,7 @@ def test_decode(benchmark: Any, etl: Input, layout: Layout) -> None:
             Contender("fastetl", "ours", count, lambda: run(starts)),
             Contender("struct + Pillow", "baseline", slow, lambda: tutorial.decode(records, layout)),
             Contender("numpy", "peer", slow, lambda: numpy_levels(layout, raw, starts[:slow], 2)),
-            Contender("bitstring", "peer", 10, lambda: bitstrings(layout, records[:10]), ("bitstring",)),
+            Contender(AIST, "peer", len(few), lambda: tutorial.unpack(few, layout), ("bitstring",)),
             Contender("the same traffic", "limit", count, lambda: limits.traffic(raw, layout, out)),
             *other_forms(run, starts),
         ],
@@ -127,7 +126,7 @@ def matmul(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> 
 
 
 def opencv(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
-    """OpenCV's INTER_AREA: a box instead of a triangle, so that pixels differ a little."""
+    """OpenCV's INTER_AREA: a box instead of a triangle, so that pixels differ a little (most where they are noise)."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -148,7 +147,7 @@ def jax_resize(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int)
 
 EXACT = {"numpy + matrix product": (matmul, (), 1e-3)}
 PEERS = EXACT | {
-    "numpy + OpenCV": (opencv, ("cv2",), 6.0),
+    "numpy + OpenCV": (opencv, ("cv2",), 20.0),
     "numpy + jax.image.resize": (jax_resize, ("jax",), 1e-2),
 }
 
@@ -163,6 +162,7 @@ def test_decode_and_resize(benchmark: Any, etl: Input, layout: Layout, size: int
     count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
     out = np.zeros((count, size, size), np.uint8)
     records = some(layout, raw, slow)
+    few = records[: SLOW // 10]
     expected = np.floor(255 * np.stack(tutorial.resize(records, size, layout)) + 0.5)
 
     def run(starts: NDArray[np.int64], form: str | None = None) -> None:
@@ -186,6 +186,13 @@ def test_decode_and_resize(benchmark: Any, etl: Input, layout: Layout, size: int
             Contender("fastetl", "ours", count, lambda: run(starts)),
             Contender("struct + Pillow", "baseline", slow, lambda: tutorial.resize(records, size, layout)),
             *peers,
+            Contender(
+                AIST,
+                "peer",
+                len(few),
+                lambda: tutorial.resized(tutorial.unpack(few, layout), size, layout),
+                ("bitstring",),
+            ),
             Contender("reading the bytes", "limit", count, lambda: limits.read(raw)),
             *other_forms(run, starts),
         ],

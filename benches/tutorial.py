@@ -1,10 +1,11 @@
-"""What everything is measured against: the tutorial's way with struct and Pillow, record by record."""
+"""What everything is measured against, record by record: struct and Pillow, as the tutorial goes, or bitstring and
+Pillow, as AIST's own script does."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +13,43 @@ from PIL import Image
 
 from fastetl.etl.layouts import ETL8G, Layout
 
-__all__ = ["decode", "resize", "script"]
+__all__ = ["decode", "resize", "resized", "script", "unpack"]
 
-RECORD = ">2H8sI4B4H2B30x8128s11x"
+FIELDS = {"M": ">H2sH6BI4H4B4x", "K": ">45x", "C": ">216x", "B": ">2H4s", "G": ">2H8sI4B4H2B30x"}
+"""The headers for struct, which cannot read the 36-bit words of K and C."""
+BITS = {
+    "M": "uint:16,bytes:2,uint:16,6*uint:8,uint:32,4*uint:16,4*uint:8,pad:32",
+    "K": "uint:36,uint:6,pad:30,bits:36,bits:36,pad:24,bits:12,pad:180",
+    "C": "uint:36,uint:36,hex:8,pad:28,hex:8,pad:28,bits:24,pad:12,15*uint:36,pad:1008",
+    "B": "2*uint:16,bytes:4",
+    "G": "2*uint:16,bytes:8,uint:32,4*uint:8,4*uint:16,2*uint:8,pad:240",
+}
+"""The headers for bitstring."""
+RECORD = FIELDS["G"] + "8128s11x"
+
+
+def _pillow(packed: bytes, layout: Layout) -> Image.Image:
+    return Image.frombytes("F", (layout.width, layout.height), packed, "bit", layout.bits).convert("L")
 
 
 def read(record: bytes) -> tuple[Any, ...]:
-    """The fields of a record, and its picture as a Pillow image."""
+    """The fields of an ETL8G record, and its picture."""
     fields = struct.unpack(RECORD, record)
-    picture = Image.frombytes("F", (128, 127), fields[14], "bit", 4)
-    return (*fields, picture.convert("L"))
+    return (*fields, _pillow(fields[14], ETL8G))
 
 
 def _picture(record: bytes, layout: Layout) -> Image.Image:
-    """The same for a record of any set: its picture as Pillow's levels."""
-    if layout is ETL8G:
-        return cast(Image.Image, read(record)[-1])
-    length = layout.height * layout.width * layout.bits // 8
-    behind = layout.record_bytes - layout.image_offset - length
-    (packed,) = struct.unpack(f">{layout.image_offset}x{length}s{behind}x", record)
-    return Image.frombytes("F", (layout.width, layout.height), packed, "bit", layout.bits).convert("L")
+    """A record of any set by struct: its picture as Pillow's levels."""
+    behind = layout.record_bytes - layout.image_offset - layout.image_bytes
+    return _pillow(struct.unpack(f"{FIELDS[layout.kind]}{layout.image_bytes}s{behind}x", record)[-1], layout)
+
+
+def unpack(records: list[bytes], layout: Layout) -> list[NDArray[np.uint8]]:
+    """Levels of each record, as AIST's own script reads: bitstring the fields, Pillow the picture."""
+    import bitstring
+
+    form = f"{BITS[layout.kind]},bytes:{layout.image_bytes}"
+    return [np.asarray(_pillow(bitstring.ConstBitStream(bytes=r).readlist(form)[-1], layout)) for r in records]
 
 
 def decode(records: list[bytes], layout: Layout = ETL8G) -> list[NDArray[np.uint8]]:
@@ -41,10 +59,15 @@ def decode(records: list[bytes], layout: Layout = ETL8G) -> list[NDArray[np.uint
 
 def resize(records: list[bytes], size: int, layout: Layout = ETL8G) -> list[NDArray[np.float32]]:
     """Each record's picture as floats 0–1, resized by Pillow's BILINEAR."""
+    return resized(decode(records, layout), size, layout)
+
+
+def resized(pictures: list[NDArray[np.uint8]], size: int, layout: Layout) -> list[NDArray[np.float32]]:
+    """Levels as floats 0–1, resized by Pillow's BILINEAR."""
     out, top = [], np.float32(2**layout.bits - 1)
-    for record in records:
-        picture = np.asarray(_picture(record, layout)).astype(np.float32) / top
-        out.append(np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BILINEAR)))
+    for picture in pictures:
+        floats = Image.fromarray(picture.astype(np.float32) / top)
+        out.append(np.asarray(floats.resize((size, size), Image.Resampling.BILINEAR)))
     return out
 
 
