@@ -29,11 +29,11 @@ def blank(layout: Layout, entries: Sequence[EtlClass], _: int) -> NDArray[np.uin
     return found
 
 
-def write_set(folder: Path, name: str, writers: int = 4, draw: Any = noise) -> list[Path]:
-    """The files of a set in `folder`."""
+def write_set(folder: Path, name: str, writers: int = 0, draw: Any = noise) -> list[Path]:
+    """The files of a set in `folder`, by so many writers, or by few."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    for file, records in set_files(name, WRITERS.get(name, writers), draw):
+    for file, records in set_files(name, writers or WRITERS.get(name, 4), draw):
         records.tofile(folder / file)
         made.append(folder / file)
     return made

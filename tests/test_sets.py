@@ -63,6 +63,14 @@ def test_a_genuine_size_settles_the_set(tmp_path: Path) -> None:
     assert recognize(tmp_path / "ETL1C_07").layout is BY_NAME["ETL6"]
 
 
+def test_a_genuine_size_does_not_settle_it_against_the_classes(tmp_path: Path) -> None:
+    """9,600 records, as many as a file of ETL7 (kana) has, but of digits."""
+    name, records = next(set_files("ETL1", 1200, blank))
+    assert (name, len(records)) == ("ETL1C_01", 9600)
+    records.tofile(tmp_path / name)
+    assert recognize(tmp_path / name).layout is BY_NAME["ETL1"]
+
+
 def test_groups_follow_what_the_files_tell(folder: Path) -> None:
     groups = {}
     for name in NAMES:

@@ -99,8 +99,9 @@ def _share(layout: Layout, sample: NDArray[Any], codes: set[int], letters: set[b
     return float(right.mean())
 
 
-def _by_classes(candidates: list[Layout], read: Read, count: int, name: str) -> Layout:
-    """Of sets with one type of record: the named one if it has such classes, or the one with fewest classes a file."""
+def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: str | None) -> Layout:
+    """Of sets with one type of record, those that have such classes: the one that has genuine files of this length,
+    or the named one, or the one with fewest classes a file."""
     index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
     fits: list[tuple[int, Layout]] = []
     for layout in candidates:
@@ -115,8 +116,10 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str) -> 
             codes, letters = {entry.code for entry in listed}, {entry.letters.encode() for entry in listed}
             if _share(layout, sample, codes, letters) >= _MOST:
                 fits.append((len(listed), layout))
-    said = [layout for _, layout in fits if layout is named(name)]
-    return (said or [min(fits, key=lambda fit: fit[0])[1] if fits else named(name) or candidates[0]])[0]
+    if not fits:
+        told = [layout for layout in candidates if layout.name == genuine]
+        return (told or [named(name) or candidates[0]])[0]
+    return min(fits, key=lambda fit: (fit[1].name != genuine, fit[1] is not named(name), fit[0]))[1]
 
 
 def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
@@ -153,9 +156,10 @@ def tell(read: Read, size: int, name: str) -> Layout | None:
         return None
     length, kind = candidates[0].record_bytes, candidates[0].kind
     genuine = _genuine().get((length, size // length)) if size % length == 0 else None
-    for layout in candidates:
-        if layout.name == genuine:
-            return layout
+    if kind != "M":
+        for layout in candidates:
+            if layout.name == genuine:
+                return layout
     if kind == "G":
         return _by_data_set(read, size // length, name)
-    return candidates[0] if len(candidates) == 1 else _by_classes(candidates, read, size // length, name)
+    return candidates[0] if len(candidates) == 1 else _by_classes(candidates, read, size // length, name, genuine)
