@@ -47,7 +47,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="module")
 def all_sets(full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("sets")
-    for name in WRITERS if full else ("ETL3", "ETL4"):
+    for name in WRITERS if full else ("ETL3", "ETL4", "ETL9G"):
         write_set(root / name, name, TIMES * WRITERS[name] if full else 1, noise)
     yield root
     shutil.rmtree(root)

@@ -15,7 +15,7 @@ from fastetl.etl.layouts import ETL8G, Layout
 
 __all__ = ["decode", "resize", "resized", "script", "unpack"]
 
-FIELDS = {"M": ">H2sH6BI4H4B4x", "K": ">45x", "C": ">216x", "B": ">2H4s", "G": ">2H8sI4B4H2B30x"}
+FIELDS = {"M": ">H2sH6BI4H4B", "K": ">", "C": ">", "B": ">2H4s", "G": ">2H8sI4B4H2B"}
 """The headers for struct, which cannot read the 36-bit words of K and C."""
 BITS = {
     "M": "uint:16,bytes:2,uint:16,6*uint:8,uint:32,4*uint:16,4*uint:8,pad:32",
@@ -25,7 +25,7 @@ BITS = {
     "G": "2*uint:16,bytes:8,uint:32,4*uint:8,4*uint:16,2*uint:8,pad:240",
 }
 """The headers for bitstring."""
-RECORD = FIELDS["G"] + "8128s11x"
+RECORD = FIELDS["G"] + "30x8128s11x"
 
 
 def _pillow(packed: bytes, layout: Layout) -> Image.Image:
@@ -40,8 +40,10 @@ def read(record: bytes) -> tuple[Any, ...]:
 
 def _picture(record: bytes, layout: Layout) -> Image.Image:
     """A record of any set by struct: its picture as Pillow's levels."""
+    fields = FIELDS[layout.kind]
+    before = layout.image_offset - struct.calcsize(fields)
     behind = layout.record_bytes - layout.image_offset - layout.image_bytes
-    return _pillow(struct.unpack(f"{FIELDS[layout.kind]}{layout.image_bytes}s{behind}x", record)[-1], layout)
+    return _pillow(struct.unpack(f"{fields}{before}x{layout.image_bytes}s{behind}x", record)[-1], layout)
 
 
 def unpack(records: list[bytes], layout: Layout) -> list[NDArray[np.uint8]]:
