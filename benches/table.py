@@ -82,7 +82,7 @@ def draw_bars(rows: list[Row], path: Path) -> None:
     """Times faster than the baseline, and than the best peer."""
     pyplot = _style()
     shown = [r for r in rows if r[2]][::-1]
-    figure, axes = pyplot.subplots(figsize=(7, 0.6 + 0.42 * len(shown)), dpi=110)
+    figure, axes = pyplot.subplots(figsize=(8.5, 0.6 + 0.34 * len(shown)), dpi=110)
     places = range(len(shown))
     axes.barh(places, [r[2] for r in shown], 0.62, color="#2b6cb0")
     for y, row in zip(places, shown, strict=True):
