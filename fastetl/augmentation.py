@@ -71,7 +71,13 @@ class Augmentation:
         for field in fields(self):
             value, limit = getattr(self, field.name), LIMITS[field.name]
             if not 0 <= value <= limit:
-                raise FastetlError(f"augmentation: {field.name} must be from 0 to {limit:g}; found {value}")
+                raise FastetlError(
+                    f"augmentation: {field.name} is out of range",
+                    expected=f"0 to {limit:g}",
+                    found=value,
+                    do=f"check `{field.name}`",
+                    also=ValueError,
+                )
 
 
 @lru_cache(maxsize=8)
@@ -83,6 +89,12 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     return made
 
 
+def _wrong(name: str, expected: str, found: object) -> FastetlError:
+    if isinstance(found, np.ndarray):
+        found = f"{found.dtype} {found.shape}"
+    return FastetlError(f"augment: {name} does not fit", expected=expected, found=found, also=ValueError)
+
+
 def _checked(
     images: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
 ) -> None:
@@ -90,36 +102,27 @@ def _checked(
     side = images.shape[-1]
     square = images.ndim == 3 and images.shape[1] == side and 1 <= side <= LARGEST_SIDE
     if images.dtype != np.uint8 or not square or not images.flags.c_contiguous:
-        raise FastetlError(
-            f"augment: images must be uint8 (N, S, S), S at most {LARGEST_SIDE}, contiguous; "
-            f"found {images.dtype} {images.shape}"
-        )
+        raise _wrong("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}, contiguous", images)
     for name, array in (("indices", indices), ("samples", samples)):
         if array.dtype != np.int64 or array.shape != (len(indices),) or not array.flags.c_contiguous:
-            raise FastetlError(
-                f"augment: {name} must be int64 ({len(indices)},), contiguous; found {array.dtype} {array.shape}"
-            )
+            raise _wrong(name, f"int64 ({len(indices)},), contiguous", array)
     if not out.flags.writeable:
         raise FastetlError("augment: out is read-only", expected="an array to write into", do="give a copy of it")
     if out.dtype != np.uint8 or out.shape != (len(indices), side, side) or not out.flags.c_contiguous:
-        raise FastetlError(
-            f"augment: out must be uint8 ({len(indices)}, {side}, {side}); found {out.dtype} {out.shape}"
-        )
+        raise _wrong("out", f"uint8 ({len(indices)}, {side}, {side}), contiguous", out)
     if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= len(images)):
-        raise FastetlError(
-            f"augment: indices must be from 0 to {len(images) - 1}; found {indices.min()} to {indices.max()}"
-        )
+        raise _wrong("indices", f"0 to {len(images) - 1}", f"{indices.min()} to {indices.max()}")
     if samples is not indices and len(samples) and int(samples.min()) < 0:
-        raise FastetlError(f"augment: samples must be at least 0; found {samples.min()}")
+        raise _wrong("samples", "0 or more", int(samples.min()))
 
 
 def _checked_pool(pool: NDArray[np.int64] | None, count: int) -> NDArray[np.int64]:
     if pool is None:
         return np.arange(count)
     if pool.dtype != np.int64 or pool.ndim != 1 or not len(pool) or not pool.flags.c_contiguous:
-        raise FastetlError(f"augment: pool must be int64 (M,), contiguous; found {pool.dtype} {pool.shape}")
+        raise _wrong("pool", "int64 (M,), contiguous", pool)
     if int(pool.min()) < 0 or int(pool.max()) >= count or len(pool) >= 2**31:
-        raise FastetlError(f"augment: pool must be from 0 to {count - 1}; found {pool.min()} to {pool.max()}")
+        raise _wrong("pool", f"0 to {count - 1}", f"{pool.min()} to {pool.max()}")
     return pool
 
 
@@ -150,7 +153,7 @@ def augment(
     samples = indices if samples is None else samples
     _checked(images, indices, out, samples)
     if not (0 <= seed < 2**64 and 0 <= epoch < 2**32):
-        raise FastetlError(f"augment: seed must be from 0 to 2**64 − 1, epoch to 2**32 − 1; found {seed}, {epoch}")
+        raise _wrong("seed or epoch", "0 to 2**64 − 1 and 0 to 2**32 − 1", f"{seed} and {epoch}")
     count, side = len(indices), images.shape[1]
     if not count:
         return out

@@ -21,6 +21,12 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
 
 
+def _wrong(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
+    if isinstance(found, np.ndarray):
+        found = f"{found.dtype} {found.shape}"
+    return FastetlError(f"batches: {name} does not fit", expected=expected, found=found, do=do, also=ValueError)
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Samples of one dataset to draw batches from.
@@ -37,19 +43,15 @@ class Source:
     def __post_init__(self) -> None:
         count = len(self.images)
         if self.images.ndim != 3 or self.images.dtype != np.uint8 or self.images.shape[1] != self.images.shape[2]:
-            raise FastetlError(
-                f"batches: images must be uint8 (N, S, S); found {self.images.dtype} {self.images.shape}"
-            )
+            raise _wrong("images", "uint8 (N, S, S)", f"{self.images.dtype} {self.images.shape}")
         if self.labels.shape != (count,):
-            raise FastetlError(f"batches: {count} images need as many labels; found {self.labels.shape}")
+            raise _wrong("labels", f"one for each of {count} images", self.labels.shape)
         if self.indices.ndim != 1 or not len(self.indices) or self.indices.dtype.kind not in "iu":
-            raise FastetlError(
-                f"batches: indices must be int64 (M,), M at least 1; found {self.indices.dtype} {self.indices.shape}"
-            )
+            raise _wrong("indices", "int64 (M,), M at least 1", self.indices)
         if int(self.indices.min()) < 0 or int(self.indices.max()) >= count:
-            raise FastetlError(f"batches: indices must be from 0 to {count - 1}")
+            raise _wrong("indices", f"0 to {count - 1}", f"{self.indices.min()} to {self.indices.max()}")
         if not 0 < self.weight < float("inf"):
-            raise FastetlError(f"batches: a weight must be over 0; found {self.weight}")
+            raise _wrong("weight", "a number over 0", self.weight)
 
     def shuffled(self, random: np.random.Generator) -> NDArray[np.int64]:
         """`indices` in random order; shards mix only what fits into memory at a time, see `fastetl.shards`."""
@@ -97,10 +99,8 @@ class Batches:
         Raises FastetlError for sources of different picture sizes, or fewer samples than one batch.
         """
         if not sources or len({source.images.shape[1:] for source in sources}) != 1:
-            raise FastetlError(
-                f"batches: the sources' pictures differ in size: {[s.images.shape[1:] for s in sources]}. "
-                "Build the datasets with one `size`"
-            )
+            sides = ", ".join(str(source.images.shape[1]) for source in sources)
+            raise _wrong("sources", "pictures of one size", sides or "none", "build the datasets with one `size`")
         self.sources = tuple(sources)
         self.batch_size = batch_size
         self.seed = seed
@@ -110,11 +110,11 @@ class Batches:
         self.data_wait = 0.0
         total = sum(len(source.indices) for source in self.sources)
         if not 1 <= batch_size <= total:
-            raise FastetlError(f"batches: batch size {batch_size} does not fit {total} training pictures")
+            raise _wrong("batch_size", f"1 to {total}, the training pictures", batch_size, "check `batch_size`")
         if not 0 <= seed < 2**64:
             raise FastetlError("seed is out of range", expected="0 to 2**64 - 1", found=seed, do="check `seed`")
         if prefetch < 0:
-            raise FastetlError(f"batches: prefetch must be at least 0; found {prefetch}")
+            raise _wrong("prefetch", "0 or more", prefetch, "check `prefetch`")
         # Shares are cut at whole pictures so that they sum to the epoch's length.
         weights = np.array([source.weight for source in self.sources])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
@@ -135,7 +135,7 @@ class Batches:
         Raises FastetlError for a negative epoch or a step outside the epoch.
         """
         if epoch < 0 or not 0 <= start <= len(self):
-            raise FastetlError(f"batches: no step {start} of epoch {epoch}; an epoch has {len(self)} steps")
+            raise _wrong("epoch or start", f"0 or more and 0 to {len(self)}, its steps", f"{epoch} and {start}")
         self.data_wait = 0.0
         return self._made_here(epoch, start) if self.prefetch == 0 else self._made_ahead(epoch, start)
 

@@ -38,8 +38,8 @@ class Synth(Command):
         if self.json:
             show_json({"out": self.out, "config": self.config})
         else:
-            sets, made = " + ".join(self.config.set), self.config
-            writers = 5 * made.files if made.set == ("ETL8G",) else made.writers
+            sets, made = " + ".join(self.config.set or ("ETL8G",)), self.config
+            writers = made.writers if made.set else 5 * made.files
             out.print(f"{self.out}: {len(list(self.out.glob('ETL*')))} files of {sets} by {writers} synthetic writers")
         return 0
 
@@ -47,7 +47,7 @@ class Synth(Command):
         from fastetl.ray import synthesize_on_ray
 
         made, out = self.config, as_address(self.out)
-        if made.set != ("ETL8G",) or made.model_pattern:
+        if made.set or made.model_pattern:
             raise FastetlError("--engine ray writes the datasets of writers", do="leave out --set and --model-pattern")
         with bar("synth") as progress:
             count = synthesize_on_ray(

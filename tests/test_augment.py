@@ -140,7 +140,7 @@ def test_an_empty_batch_is_empty() -> None:
     ("field", "value"), [("rotation", -1), ("rotation", 181), ("zoom", 2), ("thickness", 1.5), ("contrast", math.nan)]
 )
 def test_a_range_outside_its_limits_is_rejected(field: str, value: float) -> None:
-    with pytest.raises(FastetlError, match=f"augmentation: {field} must be from 0 to"):
+    with pytest.raises(FastetlError, match=f"augmentation: {field} is out of range; expected 0 to"):
         replace(OFF, **{field: value})
 
 
@@ -151,16 +151,21 @@ def test_a_range_outside_its_limits_is_rejected(field: str, value: float) -> Non
             np.zeros((2, 4, 5), np.uint8),
             np.array([0]),
             np.zeros((1, 4, 5), np.uint8),
-            r"images must be uint8 \(N, S, S\)",
+            r"images does not fit; expected uint8 \(N, S, S\)",
         ),
         (np.zeros((2, 4, 4)), np.array([0]), np.zeros((1, 4, 4), np.uint8), "found float64"),
         (np.zeros((2, 127, 127), np.uint8), np.array([0]), np.zeros((1, 127, 127), np.uint8), "at most 126"),
         (np.zeros((4, 4, 2), np.uint8).T, np.array([0]), np.zeros((1, 4, 4), np.uint8), "contiguous"),
-        (some(2), np.array([0], np.int32), np.zeros((1, SIDE, SIDE), np.uint8), "indices must be int64"),
-        (some(2), np.array([0, 1]), np.zeros((1, SIDE, SIDE), np.uint8), r"out must be uint8 \(2, 12, 12\)"),
-        (some(2), np.array([0]), np.zeros((1, SIDE, SIDE)), "out must be uint8"),
-        (some(2), np.array([2]), np.zeros((1, SIDE, SIDE), np.uint8), "from 0 to 1; found 2 to 2"),
-        (some(2), np.array([-1]), np.zeros((1, SIDE, SIDE), np.uint8), "from 0 to 1; found -1"),
+        (some(2), np.array([0], np.int32), np.zeros((1, SIDE, SIDE), np.uint8), "indices does not fit; expected int64"),
+        (
+            some(2),
+            np.array([0, 1]),
+            np.zeros((1, SIDE, SIDE), np.uint8),
+            r"out does not fit; expected uint8 \(2, 12, 12\)",
+        ),
+        (some(2), np.array([0]), np.zeros((1, SIDE, SIDE)), "out does not fit"),
+        (some(2), np.array([2]), np.zeros((1, SIDE, SIDE), np.uint8), "0 to 1; found 2 to 2"),
+        (some(2), np.array([-1]), np.zeros((1, SIDE, SIDE), np.uint8), "0 to 1; found -1"),
     ],
 )
 def test_wrong_arrays_are_rejected(
@@ -172,5 +177,5 @@ def test_wrong_arrays_are_rejected(
 
 @pytest.mark.parametrize(("seed", "epoch"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**32)])
 def test_a_seed_or_epoch_out_of_range_is_rejected(seed: int, epoch: int) -> None:
-    with pytest.raises(FastetlError, match="seed must be from 0"):
+    with pytest.raises(FastetlError, match="seed or epoch does not fit"):
         made(some(2), np.array([0]), OFF, seed, epoch)

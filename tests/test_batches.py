@@ -202,10 +202,10 @@ def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("sources", "batch_size", "words"),
     [
-        ([source(10)], 11, "batch size 11 does not fit 10"),
-        ([source(10)], 0, "batch size 0"),
-        ([], 1, "differ in size"),
-        ([source(4), Source(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))], 1, "differ in size"),
+        ([source(10)], 11, "batch_size does not fit; expected 1 to 10, the training pictures; found 11"),
+        ([source(10)], 0, "found 0"),
+        ([], 1, "one size; found none"),
+        ([source(4), Source(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))], 1, "one size; found"),
     ],
 )
 def test_wrong_batches_are_rejected(sources: list[Source], batch_size: int, words: str) -> None:
@@ -217,11 +217,11 @@ def test_wrong_batches_are_rejected(sources: list[Source], batch_size: int, word
     ("images", "labels", "indices", "weight", "words"),
     [
         (np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2), 1, r"uint8 \(N, S, S\)"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2), 1, "as many labels"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(3), 1, "from 0 to 1"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2), 1, "one for each of 2 images"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(3), 1, "expected 0 to 1; found 0 to 2"),
         (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(0, int), 1, "at least 1"),
         (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2), 1, "found float64"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(2), 0, "weight must be over 0"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(2), 0, "a number over 0; found 0"),
     ],
 )
 def test_wrong_sources_are_rejected(
@@ -234,7 +234,7 @@ def test_wrong_sources_are_rejected(
 @pytest.mark.parametrize(("epoch", "start"), [(-1, 0), (0, -1), (0, 6)])
 def test_a_step_outside_the_epoch_is_rejected(epoch: int, start: int) -> None:
     batches = Batches([source(20)], batch_size=4, seed=0, augmentation=None)
-    with pytest.raises(FastetlError, match="an epoch has 5 steps"):
+    with pytest.raises(FastetlError, match="0 to 5, its steps"):
         batches.epoch(epoch, start)
 
 

@@ -246,7 +246,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
         train([(tiny(), 1), (other, 1)], tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match=r"tiny0: 6 training writers; expected 7"):
         train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, writers=7))
-    with pytest.raises(FastetlError, match="batch size 1000 does not fit"):
+    with pytest.raises(FastetlError, match="batch_size does not fit"):
         train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)

@@ -48,9 +48,9 @@ They have the layout of ETL files, but nothing in them comes from the ETL Charac
 class SynthConfig:
     """What `synthesize` writes."""
 
-    set: tuple[str, ...] = ("ETL8G",)
-    """ETL1, ETL2, ETL3, ETL4, ETL5, ETL6, ETL7, ETL8B2, ETL8G, ETL9B, ETL9G: one or several. Other sets than ETL8G
-    have all of their classes, in the order and with the oddities of the genuine files."""
+    set: tuple[str, ...] = ()
+    """ETL1, ETL2, ETL3, ETL4, ETL5, ETL6, ETL7, ETL8B2, ETL8G, ETL9B, ETL9G: one or several, each with all of its
+    classes, in the order and with the oddities of the genuine files. Without: ETL8G, as the next options say."""
     writers: int = 10
     """Writers of each set, where `set` is given (of ETL2, which is printed: samples of each code in each style)."""
     files: int = 12
@@ -81,13 +81,13 @@ class SynthConfig:
                 also=ValueError,
             )
         unknown = [name for name in self.set if name not in BY_NAME]
-        if unknown or not self.set:
+        if unknown:
             raise FastetlError(
                 "unknown set", expected=", ".join(BY_NAME), found=", ".join(unknown), do="check `set`", also=ValueError
             )
-        if self.set != ("ETL8G",) and self.charset != "all":
+        if self.set and self.charset != "all":
             raise FastetlError(
-                "other sets have the classes that they have",
+                "a set has the classes that it has",
                 expected="charset all",
                 found=self.charset,
                 do="leave out `charset`, or `set`",
@@ -185,7 +185,7 @@ def synthesize(
     Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
     or if KanjiVG's strokes are not installed.
     """
-    if config.set != ("ETL8G",):
+    if config.set:
         _synthesize_sets(Path(out), config, overwrite, progress)
         return
     characters = characters_of(config.charset)
