@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastetl.errors import FastetlError
+from fastetl.paper import whiten_paper
 from fastetl.preprocessing import resize
 from fastetl.untrusted import open_regular
 
@@ -69,7 +70,8 @@ def read_picture(path: str | PathLike[str], side: int | None = None) -> NDArray[
 
     Without `side` it keeps its own size. Formats: `FORMATS`; 8 and 16 bits, floating point (0–1, 0–255 or 0–65,535),
     colour, palette; transparent parts are white paper; the camera's rotation (EXIF) is applied; of several frames the
-    first. Ink may be dark or light: the network's preprocessing tells.
+    first. Ink may be dark or light: the network's preprocessing tells. Grey, shaded, ruled or grainy paper, as in
+    photographs, becomes white (`fastetl.paper`).
 
     Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`.
     """
@@ -90,5 +92,5 @@ def read_picture(path: str | PathLike[str], side: int | None = None) -> NDArray[
             raise FastetlError(
                 "cannot read the picture", file=path, expected=", ".join(FORMATS), found=found, do="check it"
             ) from error
-    square = _square(grey)
+    square = _square(whiten_paper(grey))
     return square if side is None else np.asarray(resize(square[None], side)[0])

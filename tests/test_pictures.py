@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
+from fastetl.paper import whiten_paper
 from fastetl.pictures import LARGEST, read_picture
 
 INK = np.zeros((40, 40), bool)
@@ -42,6 +43,35 @@ def test_every_kind_of_picture_gives_the_same(picture: Image.Image, name: str, t
     picture.save(tmp_path / name, lossless=name.endswith("webp"))
     read = read_picture(tmp_path / name)
     assert np.abs(read.astype(int) - np.where(INK, 0, 255)).max() <= (24 if name.endswith("jpg") else 0)
+
+
+def test_even_grey_paper_and_a_blackboard_become_white_paper(tmp_path: Path) -> None:
+    for name, paper, ink in (("grey.png", 200, 60), ("board.png", 60, 180)):
+        Image.fromarray(np.where(INK, ink, paper).astype(np.uint8)).save(tmp_path / name)
+        read = read_picture(tmp_path / name)
+        assert np.abs(read.astype(int) - np.where(INK, 0, 255)).max() <= 1
+
+
+def shaded(clean: np.ndarray) -> np.ndarray:
+    """Ruled, grainy paper, half of it in a shadow. clean: uint8 (128, 128), ink high."""
+    random, across = np.random.default_rng(0), np.add.outer(np.arange(128), np.arange(128)) / 128
+    light = 225 * (0.6 + 0.4 / (1 + np.exp((across - 1) * 24)))
+    light[::16] *= 0.85
+    return np.clip(light * (1 - 0.75 * clean / 255) + random.normal(0, 4, clean.shape), 0, 255).astype(np.uint8)
+
+
+def test_shadows_ruled_lines_and_grain_are_no_ink() -> None:
+    clean = np.zeros((128, 128), np.uint8)
+    clean[30:100, 60:66] = clean[60:66, 30:100] = 255
+    white = whiten_paper(shaded(clean))
+    assert white[clean > 0].mean() < 40
+    assert white[clean == 0].mean() > 250
+
+
+def test_drawings_on_white_or_black_stay_as_they_are() -> None:
+    drawn = (INK * np.arange(INK.shape[1]) * 255 // INK.shape[1]).astype(np.uint8)
+    for picture in (drawn, 255 - drawn):
+        assert (whiten_paper(picture) == picture).all()
 
 
 def test_a_picture_is_made_square_with_its_edge(tmp_path: Path) -> None:
