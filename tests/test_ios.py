@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from benches.ios_reading import LARGE, kana_drawings, read_back
 from export import open_recognizer
 from fastetl import open_dataset
 from fastetl.charset import Charset, one_shape
 from fastetl.ink import Drawing, Stroke, rasterize
-from fastetl.pictures import read_picture
 from fastetl.practice import practice
 from fastetl.preprocessing import resize
 from fastetl.samples import Sample, samples_to_dataset
@@ -100,7 +100,7 @@ def draw(built: Path, drawings: list[Drawing], out: Path, kind: str = "pgm") -> 
     files = sorted(out.iterdir())
     assert [file.name for file in files] == [f"{k:04d}.{kind}" for k in range(len(drawings))]
     if kind == "png":
-        return np.stack([read_picture(file) for file in files])
+        return np.stack([np.asarray(Image.open(file)) for file in files])
     return np.stack([np.frombuffer(file.read_bytes()[-(128**2) :], np.uint8).reshape(128, 128) for file in files])
 
 
