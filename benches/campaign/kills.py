@@ -18,11 +18,11 @@ from benches.campaign.tally import Tally, clock
 __all__ = ["kills"]
 
 NAMES = ("build", "synth", "train", "export")
-_AGAIN = {"build": 1, "synth": 10, "train": 10, "export": 10}
+_AGAIN = {"build": 1, "synth": 10, "train": 20, "export": 20}
 """After every so many kills the command is run again, to its end."""
-_KILLED = {"synth": 50, "train": 10, "export": 10}
+_KILLED = {"synth": 50, "train": 4, "export": 4}
 """Commands that take long: after so many kills, their moments are taken from runs that go on."""
-_TOGETHER = 100  # moments of one run
+_TOGETHER = 196  # moments of one run
 
 
 def _kill(command: Command, place: Path, overwrite: bool, whole: Ended, rng: np.random.Generator) -> Ended:
@@ -127,8 +127,7 @@ def kills(folder: Path, count: int, seed: int, until: float = math.inf, names: S
         place.mkdir()
         old = folder / f"{command.name}.old"
         run_command(command.line(old, old=True), place)
-        runs = [run_command(command.line(place / f"whole{turn}"), place) for turn in range(3)]
-        whole = min(runs[1:], key=lambda ended: ended.seconds)  # warm
+        whole = [run_command(command.line(place / f"whole{turn}"), place) for turn in range(2)][-1]  # warm
         for overwrite in (False, True):
             share = (2 * k + 1 + overwrite) / (2 * len(made))
             stop = begun + (until - begun) * share if math.isfinite(until) else math.inf

@@ -1,7 +1,7 @@
 """Moments of a command that takes long, all from one run: it is stopped, its files are copied, and it goes on.
 
 SIGKILL leaves the files as they are at that moment and frees the locks; a copy taken while no thread of the command
-runs is the same, and one run gives a hundred of them.
+runs is the same, and one run gives hundreds of them.
 """
 
 from __future__ import annotations
