@@ -1,6 +1,6 @@
 """Does `verify` find what is wrong, and accept what is right? Measures both and writes the table of the docs.
 
-    python -m benches.mutation [--sound N] [--every N] [--out docs/verification.md]
+    python -m benches.mutation [--sound N] [--every N] [--minutes N] [--out docs/verification.md]
 
 Every damage of tests/export_damage.py and tests/export_generated.py is done to a sound package, with hashes made to
 fit, and must be found; N sound exports of different networks, seeds, preprocessing and options must be accepted. Exits
@@ -13,6 +13,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -214,14 +215,19 @@ def _some(checks: tuple[str, ...]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sound", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no sound export is begun")
     parser.add_argument("--every", type=int, default=1, help="of the generated damages")
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options, begun = parser.parse_args(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         found = list(_counted("damages", damages(Path(name), options.every)))
-        exports = _counted("sound exports", sound_exports(Path(name), options.sound))
-        rejected = [(what, wrong) for what, wrong in exports if wrong]
-    text = table(found, options.sound, len(rejected))
+        sound = []
+        for one in _counted("sound exports", sound_exports(Path(name), options.sound)):
+            sound.append(one)
+            if time.monotonic() > begun + 60 * options.minutes:
+                break
+    rejected = [(what, wrong) for what, wrong in sound if wrong]
+    text = table(found, len(sound), len(rejected))
     if options.out is None:
         sys.stdout.write(text)
     else:

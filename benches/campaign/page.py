@@ -40,7 +40,7 @@ _ABOUT = """
   output; nothing left behind; an old output is what it was.
 - **Fuzzing**: atheris, guided by coverage, on what reads headers.
 
-A call that takes over a minute is a hang, a command over five.
+A call that takes over a minute is a hang, a command over half an hour (the machine may be busy otherwise).
 
 ## What is not protected
 

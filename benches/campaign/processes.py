@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 __all__ = ["LIMIT", "Ended", "run_command", "started", "stopped_or_ended"]
 
-LIMIT = 300.0
+LIMIT = 1800.0
 """Seconds after which a command is a hang."""
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")
 

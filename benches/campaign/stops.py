@@ -28,19 +28,23 @@ def moments(
     """
     child, log = started(arguments, folder, stop_at=sorted(set(at)))
     begun, waiting, found = time.monotonic(), sorted(after, reverse=True), list[Path]()
-    while (state := stopped_or_ended(child)) != "ended":
-        late = time.monotonic() - begun
-        if state == "running" and waiting and late >= waiting[-1]:
-            waiting.pop()
-            os.kill(child, signal.SIGSTOP)
-        elif state == "stopped":
-            copy = copies / str(len(found))
-            shutil.copytree(folder, copy, symlinks=True)
-            found.append(copy)
-            begun += time.monotonic() - begun - late  # the copying is no time of the command
-            os.kill(child, signal.SIGCONT)
-        elif late > LIMIT:
-            os.kill(child, signal.SIGKILL)
-        else:
-            time.sleep(0.001)
+    try:
+        while (state := stopped_or_ended(child)) != "ended":
+            late = time.monotonic() - begun
+            if state == "running" and waiting and late >= waiting[-1]:
+                waiting.pop()
+                os.kill(child, signal.SIGSTOP)
+            elif state == "stopped":
+                copy = copies / str(len(found))
+                shutil.copytree(folder, copy, symlinks=True)
+                found.append(copy)
+                begun += time.monotonic() - begun - late  # the copying is no time of the command
+                os.kill(child, signal.SIGCONT)
+            elif late > LIMIT:
+                os.kill(child, signal.SIGKILL)
+            else:
+                time.sleep(0.001)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)  # it may be stopped, and would stay so
+        raise
     return found, log.read_text(errors="replace")
