@@ -1,22 +1,28 @@
 """Does `verify` find what is wrong, and accept what is right? Measures both and writes the table of the docs.
 
-    python -m benches.mutation [--sound N] [--every N] [--minutes N] [--out docs/verification.md]
+    python -m benches.mutation [--sound N] [--every N] [--minutes N] [--share K N] [--results FILE …]
+                               [--out docs/verification.md]
 
 Every damage of tests/export_damage.py and tests/export_generated.py is done to a sound package, with hashes made to
 fit, and must be found; N sound exports of different networks, seeds, preprocessing and options must be accepted. Exits
 1 otherwise. What runs a program is asked once of each package; its answer stands for the second verification of it.
+
+Results are kept in the first FILE as they come. `--share 1 3 --results b.json` does the second of three shares (of
+damages and exports alike), and `--share 0 0 --results a.json b.json c.json` does nothing but make the page of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -59,24 +65,27 @@ _PROGRAMS = ((behaviour, "behaviour_checks"), (onnx_model, "onnx_checks"), (appl
 class Found:
     """What one damage did to the checks."""
 
-    damage: Damage
-    checks: tuple[str, ...]
-    without: tuple[str, ...] | None
-    """The same where the versions are others than those recorded, so that no bytes are compared; None if not asked."""
+    group: str
+    name: str
+    listed: bool
+    """Whether somebody thought of it; the others are generated."""
+    checks: list[str]
+    without: list[str]
+    """The same where the versions are others than those recorded, so that no bytes are compared."""
 
 
-def damages(folder: Path, every: int) -> Iterator[Found]:
-    """Those of tests/export_damage.py, then each `every`th of tests/export_generated.py."""
+def damages(folder: Path, every: int, share: slice) -> Iterator[Found]:
+    """A share of those of tests/export_damage.py and of each `every`th of tests/export_generated.py."""
     make_package(folder / "one", ExportConfig("picture"))
     make_package(folder / "other", ExportConfig("picture"), network=random_network(seed=1))
     make_package(folder / "canvas")
     listed = [*((d, "one") for d in DAMAGES), *((d, "canvas") for d in CANVAS_DAMAGES)]
-    for damage, sound in [*listed, *((d, "one") for d in generated(folder / "one")[::every])]:
+    for damage, sound in [*listed, *((d, "one") for d in generated(folder / "one")[::every])][share]:
         out = damaged(folder / sound, folder / "other", damage, folder / "damaged")
         with _written_before(folder / sound, out), _asked_once(*_PROGRAMS):
             found = _found(out, damage)
             with patch.object(rebuild, "same_versions", lambda about: "others"):
-                yield Found(damage, found, _found(out, damage))
+                yield Found(damage.group, damage.name, bool(damage.found_by), found, _found(out, damage))
         shutil.rmtree(out)
 
 
@@ -106,17 +115,17 @@ def _asked_once(*sections: tuple[ModuleType, str]) -> Iterator[None]:
         yield
 
 
-def _found(out: Path, damage: Damage) -> tuple[str, ...]:
+def _found(out: Path, damage: Damage) -> list[str]:
     """The checks that fail; of generated damages, those that run no program, and all only if none of them does."""
     if damage.found_by:
-        return tuple(failures(verify(out)))
+        return failures(verify(out))
     with (
         patch.object(behaviour, "behaviour_checks", lambda *given: iter(())),
         patch.object(onnx_model, "onnx_checks", lambda *given: iter(())),
     ):
         # Without them fewer figures are found than are recorded: that alone is no finding.
-        found = tuple(name for name in failures(verify(out)) if name != "recorded figures")
-    return found or tuple(failures(verify(out)))
+        found = [name for name in failures(verify(out)) if name != "recorded figures"]
+    return found or failures(verify(out))
 
 
 @contextmanager
@@ -133,10 +142,10 @@ def _written_before(sound: Path, out: Path) -> Iterator[None]:
         yield
 
 
-def sound_exports(folder: Path, count: int) -> Iterator[tuple[str, list[str]]]:
-    """(description, failed checks) of `count` sound exports, all different."""
+def sound_exports(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[str, list[str]]]:
+    """(description, failed checks) of the sound exports of these numbers, all different."""
     networks: dict[int, m.Network] = {}
-    for k in range(count):
+    for k in numbers:
         network, spec, options = _NETWORKS[k % 3], _SPECS[k // 3 % 4], _OPTIONS[k // 12 % 6]
         charset = HIRAGANA if network.name == "small" else CHARSET
         if k % 12 not in networks:  # compiled once for all its weights
@@ -152,16 +161,14 @@ def sound_exports(folder: Path, count: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def table(found: list[Found], sound: int, rejected: int) -> str:
-    listed = "\n".join(
-        f"| {f.damage.group} | {f.damage.name} | {_some(f.checks)} |" for f in found if f.damage.found_by
-    )
-    made = [f for f in found if not f.damage.found_by]
+    listed = "\n".join(f"| {f.group} | {f.name} | {_some(f.checks)} |" for f in found if f.listed)
+    made = [f for f in found if not f.listed]
     rows = "\n".join(
         f"| {group} | {len(here)} | {sum(bool(f.checks) for f in here)} | {sum(bool(f.without) for f in here)} |"
-        for group in dict.fromkeys(f.damage.group for f in made)
-        for here in [[f for f in made if f.damage.group == group]]
+        for group in dict.fromkeys(f.group for f in made)
+        for here in [[f for f in made if f.group == group]]
     )
-    missed = "\n".join(f"- {f.damage.name}" for f in made if not f.without) or "- none"
+    missed = "\n".join(f"- {f.name}" for f in made if not f.without) or "- none"
     caught, fallback = sum(bool(f.checks) for f in found), sum(bool(f.without) for f in found)
     return f"""# What `verify` finds
 
@@ -207,25 +214,54 @@ def _counted(what: str, those: Iterator[T]) -> Iterator[T]:
         yield one
 
 
-def _some(checks: tuple[str, ...]) -> str:
+def _some(checks: Sequence[str]) -> str:
     more = f" and {len(checks) - 4} more" if len(checks) > 4 else ""
     return "; ".join(checks[:4]) + more if checks else "**nothing**"
 
 
+def _kept(files: Sequence[Path]) -> tuple[list[Found], list[tuple[str, list[str]]]]:
+    """The results in several files together, damages in their order."""
+    held = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    turns = zip_longest(*(part["damages"] for part in held))
+    found = [Found(**one) for turn in turns for one in turn if one is not None]
+    return found, [(what, wrong) for part in held for what, wrong in part["sound"]]
+
+
+def _keep(file: Path | None, found: list[Found], sound: list[tuple[str, list[str]]]) -> None:
+    if file is not None:
+        text = json.dumps({"damages": [asdict(f) for f in found], "sound": sound}, ensure_ascii=False)
+        file.write_text(text, encoding="utf-8")
+
+
+def _tried(options: argparse.Namespace) -> tuple[list[Found], list[tuple[str, list[str]]]]:
+    begun, (first, shares) = time.monotonic(), options.share
+    found: list[Found] = []
+    sound: list[tuple[str, list[str]]] = []
+    own = options.results[0] if options.results else None
+    with tempfile.TemporaryDirectory() as name:
+        for one in _counted("damages", damages(Path(name), options.every, slice(first, None, shares))):
+            found.append(one)
+            _keep(own, found, sound)
+        for export in _counted("sound exports", sound_exports(Path(name), range(options.sound)[first::shares])):
+            sound.append(export)
+            _keep(own, found, sound)
+            if time.monotonic() > begun + 60 * options.minutes:
+                break
+    return found, sound
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sound", type=int, default=300)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no sound export is begun")
     parser.add_argument("--every", type=int, default=1, help="of the generated damages")
+    parser.add_argument("--share", type=int, nargs=2, default=(0, 1), help="which, of how many")
+    parser.add_argument("--results", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path)
-    options, begun = parser.parse_args(), time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        found = list(_counted("damages", damages(Path(name), options.every)))
-        sound = []
-        for one in _counted("sound exports", sound_exports(Path(name), options.sound)):
-            sound.append(one)
-            if time.monotonic() > begun + 60 * options.minutes:
-                break
+    options = parser.parse_args()
+    found, sound = _tried(options) if options.share[1] else ([], [])
+    if len(options.results) > 1 or not options.share[1]:
+        found, sound = _kept(options.results)
     rejected = [(what, wrong) for what, wrong in sound if wrong]
     text = table(found, len(sound), len(rejected))
     if options.out is None:
