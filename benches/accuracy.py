@@ -126,11 +126,12 @@ def described(reader: Reader) -> str:
     """What a network was trained on and how, as far as it says."""
     if not isinstance(reader, Run):
         return "a package"
-    spec, crop = reader.preprocessing, reader.config.augmentation.crop
+    spec, epochs = reader.preprocessing, len(reader.history)
     window = f" with start {spec.start:g} and window {spec.window:g}" if spec.framing == "adaptive" else ""
     return (
-        f"trained on {sum(len(d.train) for d in reader.data):,} synthetic writers for {len(reader.history)} epochs,"
-        f" {spec.framing} framing{window}, {crop:.0%} of the pictures cropped; seed {reader.config.seed}"
+        f"trained on {sum(len(d.train) for d in reader.data):,} synthetic writers for {epochs}"
+        f" epoch{'s' * (epochs > 1)} ({sum(e.seconds for e in reader.history) / 60:.0f} minutes beside other work),"
+        f" {spec.framing} framing{window}; seed {reader.config.seed}: `{reader.command}`"
     )
 
 
