@@ -217,8 +217,9 @@ seeds; 1,420 pictures in each column, so that 1.7 points are chance):
 | ETL8G and ETL8B2 | 88.2% (88.1%–88.3%) | 88.3% (87.4%–89.2%) |
 
 There the network reads what it was not trained on 0.7 to 1.3 points worse, and the mixture loses at most 0.4 on either:
-within chance, but both ways. A longer training at 64 × 64 may tell more: the one that was run (`--size 64 --steps 2000`, on ETL8G alone) reads 95.8% of ETL8G and 93.5% of ETL8B2. Both sets are
-the same writing, so that a split must keep their groups together, as it does.
+within chance, but both ways. A longer training at 64 × 64 may tell more: the one that was run (`--size 64
+--steps 2000`, on ETL8G alone) reads 95.8% of ETL8G and 93.5% of ETL8B2. Both sets are the same writing, so that a
+split must keep their groups together, as it does.
 
 {TERMS}
 """
