@@ -1,135 +1,313 @@
-"""Loses nodes of a Ray cluster on this machine in the middle of writing, building and training.
+"""Loses nodes of a Ray cluster on this machine in the middle of reading, building, writing and training.
 
-    python -m benches.ray_faults --times 10
+    python -m benches.ray_faults --times 10                    (half an hour; --work train for one kind of work)
 
-Each output must be the undisturbed one, byte by byte (weights: digest of the best ones). Prints a table; exits 1 unless
-every one is. Each node is a raylet of its own; it is lost as by a power cut.
+Each kind of work has a process and a cluster of its own, whose nodes are raylets; one of them is killed with all its
+workers, as by a power cut, when the work is seen to be in its middle. The output must be the undisturbed one, byte
+by byte (of trainings: the digest of the best weights), or absent with one line. Prints a table; exits 1 for anything
+else. A trial that takes longer than it may counts as hung: its process and all that it started are ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import logging
 import os
+import queue
+import secrets
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_worker_niceness", "0")  # the name that Ray reads
 
-from fastetl.etl.build import BuildConfig
-from fastetl.ray import build_on_ray, read_etl, synthesize_on_ray
-from fastetl.shards import write_shards
-from fastetl.synth import SynthConfig, synthesize
-from model.cluster import train_on_ray
-from model.run import unfinished
-from tests.model_data import CONFIG, tiny
+from fastetl.errors import FastetlError
 
-SIZE, CHARSET, ROWS = 16, "digits", 20
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+SIZE, CHARSET, ROWS, WRITERS = 32, "hiragana46", 20, 60
+WORKS = ("read", "build", "synth", "train", "train by two")
+MARK = "FASTETL_FAULTS_TRIAL"
+SECONDS = 400
+"""Of one trial."""
+LAST_STEP = 16
+"""Of the training's 18, after which no node is lost."""
 
 
-def alive(node: Any) -> bool:
-    return bool(node.all_processes["raylet"][0].process.poll() is None)
+def raylet(node: Any) -> int:
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def children(process: int) -> dict[int, str]:
+    """Ids of a process's children, and what they call themselves."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == process:
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended
+            continue
+    return found
 
 
 def lose(node: Any) -> None:
-    """As a power cut: the raylet is gone, and its workers with it."""
-    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+    """As a power cut: the raylet and its workers are gone at once."""
+    workers = children(raylet(node))
+    for process in (raylet(node), *workers):
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
-def lose_when(node: Any, ready: Callable[[], bool], then: Callable[[], object] = lambda: None) -> threading.Thread:
-    """Lose the node once `ready` says so, and do `then`."""
+class Trials:
+    """A cluster of two nodes that work, one of which is lost each time, and one that holds the driver."""
 
-    def wait() -> None:
-        while not ready():
-            time.sleep(0.05)
-        lose(node)
-        then()
+    def __init__(self, folder: Path) -> None:
+        import ray
+        from ray.cluster_utils import Cluster
 
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
+        # The head notices in seconds that a node is gone; by default it takes half a minute.
+        noticing = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+        self.cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": noticing},
+        )
+        self.nodes: list[Any] = []
+        self.fill()
+        ray.init(self.cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+        self.folder = folder
+        self.work, self.when = "", 0
+        """Which trial of its kind: a node is lost at another moment each time. 0: none is."""
+        self.lost = ""
 
+    def fill(self) -> None:
+        """Nodes in the place of those that were lost."""
+        while len(self.nodes) < 2:
+            self.nodes.append(self.cluster.add_node(num_cpus=1))
 
-def lost_while(cluster: Any, work: Callable[[Callable[[int, int], None]], object], after: int) -> object:
-    """What `work` gives when a node is lost after so many tasks; it is given a progress callback."""
-    node = cluster.add_node(num_cpus=1)
+    def trial(self, work: str, when: int) -> dict[str, str]:
+        """What came of it: the output's digest, or the line that was told; and when the node was lost."""
+        self.work, self.when, self.lost = work, when, ""
+        run: Callable[[], str] = getattr(self, work.replace(" ", "_"))
+        try:
+            return {"digest": run(), "lost": self.lost}
+        except FastetlError as error:
+            left = " ".join(p.name for p in self.folder.iterdir() if p.name.startswith((".", self.out.name)))
+            return {"told": str(error), "left": left, "lost": self.lost}
 
-    def seen(done: int, total: int) -> None:
-        if done == after:
+    def lose(self, node: Any, moment: str) -> None:
+        if self.when and not self.lost:
+            self.lost = moment
             lose(node)
+            self.nodes.remove(node)
+            self.cluster.worker_nodes.discard(node)
 
-    return work(seen)
+    def progress(self, done: int, total: int) -> None:
+        if done == 2 * self.when:
+            self.lose(self.nodes[0], f"{done} of {total} tasks")
+
+    def read(self) -> str:
+        from fastetl.ray import read_etl
+
+        hashed, done = hashlib.sha256(), 0
+        rows = read_etl(self.folder / "etl", CHARSET, SIZE, rows=ROWS)
+        batches: Any = rows.iter_batches(batch_size=ROWS, batch_format="pyarrow", prefetch_batches=0)
+        for batch in batches:
+            for row in batch.to_pylist():
+                hashed.update(repr(sorted(row.items())).encode())
+                done += 1
+            if done >= 2 * self.when * ROWS:
+                self.lose(self.nodes[0], f"{done} rows")
+        return hashed.hexdigest()
+
+    def build(self) -> str:
+        from fastetl.etl.build import BuildConfig
+        from fastetl.ray import build_on_ray
+
+        config = BuildConfig(charset=CHARSET, size=SIZE)
+        build_on_ray(self.folder / "etl", self.out, config, rows=ROWS, progress=self.progress)
+        return _hash_of(self.out)
+
+    def synth(self) -> str:
+        from fastetl.ray import synthesize_on_ray
+
+        synthesize_on_ray(self.out, WRITERS, CHARSET, SIZE, rows=ROWS, progress=self.progress)
+        return _hash_of(self.out)
+
+    def train(self, workers: int = 1) -> str:
+        from model.cluster import train_on_ray
+        from tests.model_data import CONFIG
+
+        if self.when:
+            threading.Thread(target=self._lose_trainer, args=(workers,), daemon=True).start()
+        return train_on_ray([(self.folder / "data", 1.0)], self.out, CONFIG, workers=workers).run.best
+
+    def train_by_two(self) -> str:
+        return self.train(2)
+
+    def _lose_trainer(self, workers: int) -> None:
+        """Lose a node that trains, once a checkpoint of a step is there; another node comes in its place."""
+        from model.run import unfinished
+
+        last = unfinished(self.out) / "checkpoints" / "last"
+        while True:
+            step = max((int(found.name) for found in last.glob("[0-9]*") if found.name.isdigit()), default=0)
+            if step >= 1 + 2 * (self.when - 1) % LAST_STEP:
+                break
+            time.sleep(0.005)
+        training = [n for n in self.nodes if any("TrainWorker" in name for name in children(raylet(n)).values())]
+        self.lose(training[self.when % workers], f"checkpoint of step {step}")
+        self.fill()
+
+    @property
+    def out(self) -> Path:
+        return self.folder / f"{self.work.replace(chr(32), chr(45))}-{self.when}"
 
 
-def campaign(times: int, cluster: Any, folder: Path) -> dict[str, tuple[int, int]]:
-    """For each kind of work: how often a node was lost, and how often the output was the undisturbed one."""
-    etl = folder / "etl"
-    synthesize(etl, SynthConfig(files=6, charset=CHARSET))
-    config = BuildConfig(charset=CHARSET, size=SIZE)
+def _hash_of(folder: Path) -> str:
+    hashed = hashlib.sha256()
+    for file in sorted(folder.glob("*.parquet")):
+        hashed.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
+    return hashed.hexdigest()
+
+
+@contextmanager
+def _ended(mark: str) -> Iterator[None]:
+    """Ends afterwards what was started with `mark` in its environment, and nothing else."""
+    try:
+        yield
+    finally:
+        wanted = f"{MARK}={mark}".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except OSError:  # it has ended, or is not ours
+                continue
+
+
+def trials(work: str, numbers: range, folder: Path) -> Iterator[dict[str, str]]:
+    """What comes of trials in a process of their own, which is ended and started anew when one of them goes wrong."""
+    numbers_left = list(numbers)
+    while numbers_left:
+        for found in _trials_of_a_process(work, numbers_left[0], numbers_left[-1], folder):
+            numbers_left.pop(0)
+            yield found
+
+
+def _trials_of_a_process(work: str, first: int, last: int, folder: Path) -> Iterator[dict[str, str]]:
+    mark = secrets.token_hex(8)
+    command = [sys.executable, "-m", "benches.ray_faults", "--trials", work, str(first), str(last), str(folder)]
+    with _ended(mark), tempfile.TemporaryFile("w+") as complained:
+        started = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=complained,
+            text=True,
+            env={**os.environ, MARK: mark},
+            start_new_session=True,
+        )
+        lines: queue.Queue[str] = queue.Queue()
+
+        def listen() -> None:
+            assert started.stdout is not None
+            for line in started.stdout:
+                lines.put(line)
+            lines.put("")
+
+        threading.Thread(target=listen, daemon=True).start()
+        for _ in range(first, last + 1):
+            line = "\n"
+            while line and not line.startswith("{"):
+                try:
+                    line = lines.get(timeout=SECONDS)
+                except queue.Empty:
+                    yield {"wrong": f"hung after {SECONDS} s"}
+                    return
+            if not line:
+                complained.seek(0)
+                yield {"wrong": f"exit code {started.wait()}: {complained.read()[-2000:]}"}
+                return
+            found: dict[str, str] = json.loads(line)
+            yield found
+
+
+def judged(found: dict[str, str], undisturbed: str) -> str:
+    """`same`, `absent`, `not lost` (the work was done before), or what is wrong."""
+    if "wrong" in found:
+        return found["wrong"]
+    if not found["lost"]:
+        return "not lost"
+    if "told" in found:
+        whole = "\n" not in found["told"] and not found["left"]
+        return "absent" if whole else f"told {found['told']!r}, left {found['left']!r}"
+    return "same" if found["digest"] == undisturbed else "another output"
+
+
+def campaign(works: list[str], times: int, folder: Path) -> bool:
+    from fastetl.shards import write_shards
+    from fastetl.synth import SynthConfig, synthesize
+    from tests.model_data import tiny
+
+    synthesize(folder / "etl", SynthConfig(files=10, charset=CHARSET))
     write_shards(tiny(16), folder / "data", rows=64)
-    build_on_ray(etl, folder / "build", config, rows=ROWS)
-    synthesize_on_ray(folder / "synth", 30, CHARSET, SIZE, rows=ROWS)
-    read = [row["image"] for row in read_etl(etl, CHARSET, SIZE, rows=ROWS).take_all()]
-    trained = train_on_ray([(folder / "data", 1.0)], folder / "run", CONFIG).run.best
-    same = dict.fromkeys(("read", "build", "synth", "train"), 0)
-    for k in range(times):
-        for name, is_same in round_of(k, cluster, folder, read, trained).items():
-            same[name] += is_same
-    return {name: (times, count) for name, count in same.items()}
-
-
-def round_of(k: int, cluster: Any, folder: Path, read: list[bytes], trained: str) -> dict[str, bool]:
-    """Lose a node in each kind of work, at another moment in each round; whether the output is the undisturbed one."""
-    etl, out, after = folder / "etl", folder / f"out-{k}", 1 + k % 5
-    config = BuildConfig(charset=CHARSET, size=SIZE)
-    due = time.monotonic() + 0.2 * after
-    lost = lose_when(cluster.add_node(num_cpus=1), lambda: time.monotonic() > due)
-    found = [row["image"] for row in read_etl(etl, CHARSET, SIZE, rows=ROWS).take_all()]
-    lost.join()
-    lost_while(cluster, lambda p: build_on_ray(etl, out / "b", config, rows=ROWS, progress=p), after)
-    lost_while(cluster, lambda p: synthesize_on_ray(out / "s", 30, CHARSET, SIZE, rows=ROWS, progress=p), after)
-    for gone in [node for node in cluster.worker_nodes if not alive(node)]:
-        cluster.worker_nodes.remove(gone)
-    begun = unfinished(out / "run") / "checkpoints"
-    # All of the training runs on the one node that has processors; another comes when it is gone.
-    node = next(iter(cluster.worker_nodes))
-    lost = lose_when(node, lambda: any(begun.glob("*/[0-9]*")), lambda: cluster.add_node(num_cpus=2))
-    best = train_on_ray([(folder / "data", 1.0)], out / "run", CONFIG).run.best
-    lost.join()
-    return {
-        "read": found == read,
-        "build": files_of(out / "b") == files_of(folder / "build"),
-        "synth": files_of(out / "s") == files_of(folder / "synth"),
-        "train": best == trained,
+    # The same small programs are compiled by every trial.
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
     }
+    rows, sound = ["| work | nodes lost | output as undisturbed | absent, with one line | wrong |"], True
+    rows.append("|---|---|---|---|---|")
+    for work in works:
+        counts: Counter[str] = Counter()
+        undisturbed, begun = "", time.monotonic()
+        for when, found in enumerate(trials(work, range(times + 1), folder)):
+            told = f"{found.get('lost', '')}; {found.get('told', '')}".strip("; ")
+            if when == 0:  # no node is lost
+                if "digest" not in found:
+                    raise SystemExit(f"{work}, with no node lost: {found}")
+                undisturbed = found["digest"]
+                continue
+            result = judged(found, undisturbed)
+            counts[result if result in ("same", "absent") else "wrong"] += 1
+            _say(f"{work} {when}: {result} ({told}), {time.monotonic() - begun:.0f} s")
+            begun = time.monotonic()
+        rows.append(f"| {work} | {times} | {counts['same']} | {counts['absent']} | {counts['wrong']} |")
+        sound = sound and not counts["wrong"]
+    for row in rows:
+        _say(row)
+    return sound
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
-    import ray
-    from ray.cluster_utils import Cluster
-
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=10)
-    times = parser.parse_args().times
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    cluster.add_node(num_cpus=2)
-    ray.init(cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+    parser.add_argument("--work", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--trials", nargs=4, metavar=("WORK", "FIRST", "LAST", "FOLDER"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.trials:
+        work, first, last, folder = given.trials
+        cluster = Trials(Path(folder))
+        for when in range(int(first), int(last) + 1):
+            _say("\n" + json.dumps(cluster.trial(work, when)))
+            cluster.fill()
+        os._exit(0)  # the cluster is ended by who started this
     with tempfile.TemporaryDirectory() as name:
-        found = campaign(times, cluster, Path(name))
-    print("| work | nodes lost | output as undisturbed |\n|---|---|---|")  # noqa: T201
-    for work, (lost, same) in found.items():
-        print(f"| {work} | {lost} | {same} |")  # noqa: T201
-    ray.shutdown()
-    return 0 if all(lost == same for lost, same in found.values()) else 1
+        return 0 if campaign(given.work, given.times, Path(name)) else 1
 
 
 if __name__ == "__main__":

@@ -64,7 +64,12 @@ def _locked(begun: Path) -> Lock:
             "cannot write the run", file=begun, found=error.strerror, do="free space or mend rights"
         ) from error
     if lock is None:
-        raise ModelError("another process is training this run", file=begun, do="wait until it ends, or stop it")
+        raise ModelError(
+            "another process is training this run",
+            file=begun,
+            do="wait until it ends, or stop it",
+            also=BlockingIOError,
+        )
     return lock
 
 

@@ -7,15 +7,17 @@ alone, so its base, `DataParallelTrainer`, is used for all.) Datasets and runs l
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastetl.addresses import is_url
+from fastetl.addresses import is_url, write_file
 from fastetl.atomic import check_output
 from fastetl.dataset import open_dataset
+from fastetl.errors import FastetlError
 from fastetl.ray.cluster import connect, fault_of
 from model.claim import claimed, emptied
 from model.config import TrainConfig
@@ -37,10 +39,26 @@ def _worker(settings: dict[str, Any]) -> None:
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
 
+    fault = Path(settings["fault"])
+    if fault.exists():
+        return  # Ray has started all workers anew after one of them raised what will not be mended by that
     context = ray.train.get_context()
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
+    try:
+        _train(settings)
+    except FastetlError as error:
+        if not isinstance(error, BlockingIOError):  # a lost worker may still hold the run for a moment
+            write_file(str(fault.parent), fault.name, pickle.dumps(error))
+        raise
+    if is_first():
+        ray.train.report({"done": 1})
+    else:
+        ray.train.report({})
+
+
+def _train(settings: dict[str, Any]) -> None:
     data = [(open_dataset(path), weight) for path, weight in settings["data"]]
     path = Path(settings["path"])
     resume = (unfinished(path) / "run.json").is_file()
@@ -48,10 +66,6 @@ def _worker(settings: dict[str, Any]) -> None:
     if resume or not path.exists() or settings["overwrite"]:
         # Taken up after a loss: what is replaced then was agreed to when the training began.
         train(data, path, config, resume=resume, overwrite=settings["overwrite"], command=settings["command"])
-    if is_first():
-        ray.train.report({"done": 1})
-    else:
-        ray.train.report({})
 
 
 def _free_address() -> str:
@@ -79,7 +93,8 @@ def train_on_ray(
 
     data: dataset directories, or addresses for fsspec, each with its weight. gpus: of each worker. address: the
     cluster's; without one it is started on this machine. A worker that is lost ends in a resumption from the last
-    checkpoint, with the weights that an undisturbed training by as many workers has.
+    checkpoint, with the weights that an undisturbed training by as many workers has; a fault that `model.train` would
+    raise again ends it.
 
     Raises what `model.train` raises, and ModelError if the cluster cannot be reached or cannot hold the workers.
     """
@@ -91,12 +106,14 @@ def train_on_ray(
 
     path = Path(path).absolute()
     storage = path.parent / f".{path.name}.ray"  # what Ray Train keeps of the workers
+    told = storage / "fault"
     settings = {
         "data": [(str(place) if is_url(place) else str(Path(place).absolute()), weight) for place, weight in data],
         "path": str(path),
         "config": (config or TrainConfig()).as_dict(),
         "overwrite": overwrite,
         "command": command,
+        "fault": str(told),
     }
     check_output(path, KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
     with claimed(path, resume, overwrite) as begun:
@@ -122,8 +139,12 @@ def train_on_ray(
             failure_config=FailureConfig(MOST_FAILURES),
         ),
     )
+    shutil.rmtree(storage, ignore_errors=True)
+    storage.mkdir(parents=True)
     try:
         trainer.fit()
+        if told.exists():
+            raise pickle.loads(told.read_bytes())  # what our own worker wrote
     except Exception as error:  # Ray wraps a worker's error in its own
         fault = fault_of(error)
         if fault is error:

@@ -174,6 +174,18 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "more").exists()
 
 
+def test_a_fault_in_training_is_not_tried_again_and_again(cluster: Any, tmp_path: Path) -> None:
+    from fastetl.shards import write_shards
+    from model.cluster import train_on_ray
+    from model.errors import ModelError
+
+    write_shards(tiny(4), tmp_path / "data", rows=64)
+    config = dataclasses.replace(CONFIG, writers=50)
+    with pytest.raises(ModelError, match=r"training writers; expected 50.*Check `writers`"):
+        train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "run", config)
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
 def test_nothing_else_imports_ray() -> None:
     code = "import sys, fastetl, model, export, fastetl.shards, model.training; print('ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
