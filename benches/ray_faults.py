@@ -1,6 +1,6 @@
 """Loses nodes of a Ray cluster on this machine in the middle of reading, building, writing and training.
 
-    python -m benches.ray_faults --times 10                    (half an hour; --work train for one kind of work)
+    python -m benches.ray_faults --times 10                    (an hour or more; --work train for one kind)
 
 Each kind of work has a process and a cluster of its own, whose nodes are raylets; one of them is killed with all its
 workers, as by a power cut, when the work is seen to be in its middle. The output must be the undisturbed one, byte
