@@ -94,6 +94,8 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
         return values["probabilities"]
 
     spec = Builder.TensorSpec(shape=(1, 1, side, side))
+    # coremltools numbers its constants from here on, and forgets the numbers only where a program comes to its end.
+    Builder.name_count.clear()
     return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(body)
 
 

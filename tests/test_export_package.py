@@ -232,3 +232,21 @@ def test_a_core_ai_asset_answers_as_expected(canvas: Path, tmp_path: Path) -> No
     assert failures(export_asset(canvas, tmp_path / "kana.aimodel")) == []
     with pytest.raises(FastetlError, match="exists already"):
         export_asset(canvas, tmp_path / "kana.aimodel")
+
+
+def test_a_program_that_failed_does_not_change_the_next(tmp_path: Path) -> None:
+    from coremltools.converters.mil import Builder
+
+    make_package(tmp_path / "one")
+
+    def fails(image: object) -> None:
+        Builder.relu(x=image, name="resized_inside")
+        Builder.conv(x=image, weight=np.zeros((1, 1, 3, 3), np.float32), pad_type="none", name="resized_inside")
+
+    with pytest.raises(ValueError, match="pad_type"):
+        Builder.program(input_specs=[Builder.TensorSpec(shape=(1, 1, 8, 8))])(fails)
+    assert Builder.name_count
+    make_package(tmp_path / "two")
+    for file in sorted((tmp_path / "one" / COREML).rglob("*")):
+        other = tmp_path / "two" / file.relative_to(tmp_path / "one")
+        assert file.is_dir() or file.read_bytes() == other.read_bytes(), file.name
