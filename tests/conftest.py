@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from fastetl.charset import HIRAGANA_SMALL
 from fastetl.etl.layouts import ETL8G, Layout
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from fastetl_cli.web.about import Package
 
 Records = NDArray[Any]
 KANJI = range(0x3021, 0x3021 + 60)
@@ -47,3 +52,19 @@ def etl_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from tests.pad_browser import chromium  # not every machine that runs tests has a browser
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """What the pad needs of the bundled package."""
+    from tests.pad_data import bundled_package
+
+    return bundled_package(tmp_path_factory.mktemp("pad") / "package")

@@ -15,12 +15,12 @@ from fastetl.ink import Drawing, Stroke, rasterize
 from fastetl.practice import practice
 from fastetl.samples import read_samples
 from fastetl_cli.main import main
-from tests.pad_browser import chromium, draw, opened, plain_host, reads, require_browser
+from tests.pad_browser import draw, opened, plain_host, reads, require_browser
 
 require_browser()
 
 from fastetl_cli.web.about import Package  # noqa: E402
-from tests.pad_data import bundled_package, serving  # noqa: E402
+from tests.pad_data import serving  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,17 +28,6 @@ if TYPE_CHECKING:
 AXE = os.environ.get("FASTETL_AXE")
 ORT_WEB = os.environ.get("FASTETL_ORT_WEB")
 LINE = [[0.2, 0.2, 0.8, 0.8]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return bundled_package(tmp_path_factory.mktemp("pad") / "package")
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,13 @@ from fastetl.preprocessing import Preprocessing, normalize, resize
 from fastetl.samples import read_samples
 from fastetl_cli.main import main
 from tests.golden_drawings import FILE
-from tests.pad_browser import DRAW, chromium, draw, opened, reads, require_browser, until
+from tests.pad_browser import DRAW, draw, opened, reads, require_browser, until
 
 require_browser()
 
 from export.recognizer import open_recognizer  # noqa: E402
 from fastetl_cli.web.about import Package  # noqa: E402
-from tests.pad_data import bundled_package, serving  # noqa: E402
+from tests.pad_data import serving  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -34,17 +34,6 @@ if TYPE_CHECKING:
 
 LINE = [[0.2, 0.2, 0.8, 0.8]]
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return bundled_package(tmp_path_factory.mktemp("pad") / "package")
 
 
 @pytest.fixture(scope="module")

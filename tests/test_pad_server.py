@@ -30,11 +30,6 @@ BYTES = {"content-type": "application/octet-stream"}
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return bundled_package(tmp_path_factory.mktemp("pad") / "package")
-
-
-@pytest.fixture(scope="module")
 def client(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with (
         serving(package, tmp_path_factory.mktemp("pad") / "samples") as address,
