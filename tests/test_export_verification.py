@@ -99,3 +99,15 @@ def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, t
     found = failures(package_checks(tmp_path / "out", graph=graph, logits=flax_logits(network, 1.0)))
     expected = {"about": ["origin of the run"], "blank": ["rule for no character of the run"]}
     assert found == expected.get(change, ["layers of the run", "answers of the run"])
+
+
+def test_what_pip_compiles_beside_the_script_is_no_fault(tmp_path: Path) -> None:
+    from export.verification.files import content_checks
+
+    make_package(tmp_path / "package")
+    compiled = tmp_path / "package" / "__pycache__"
+    compiled.mkdir()
+    (compiled / "check_on_mac.cpython-311.pyc").write_bytes(b"any")
+    assert all(check.passed for check in content_checks(tmp_path / "package", finished=True))
+    (compiled / "other.cpython-311.pyc").write_bytes(b"any")
+    assert not all(check.passed for check in content_checks(tmp_path / "package", finished=True))

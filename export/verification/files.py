@@ -8,12 +8,13 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError
 from export.metadata import labels_text
-from export.names import FILES, LABELS, VERIFICATION
+from export.names import FILES, LABELS, MAC, VERIFICATION
 from export.reference import Reference
 from export.verification.checks import Check, equal
 from fastetl.errors import FastetlError
@@ -29,6 +30,9 @@ _SLACK = 8.0
 _ROUNDING = 1e-6
 """Figures below this may be anything below it."""
 
+_COMPILED = f"__pycache__/{Path(MAC).stem}.*.pyc"
+"""What pip writes beside the bundled package's script; running the script does not read it."""
+
 
 def content_checks(out: Path, finished: bool) -> Iterator[Check]:
     """Exactly the files of a package, each a regular file; no links, no pipes, nothing beside."""
@@ -38,8 +42,10 @@ def content_checks(out: Path, finished: bool) -> Iterator[Check]:
         for name in (*folders, *files):
             path = Path(folder) / name
             mode, told = path.lstat().st_mode, path.relative_to(out).as_posix()
+            if fnmatch(told, _COMPILED) and stat.S_ISREG(mode):
+                continue
             if stat.S_ISDIR(mode):
-                if not any(file.startswith(f"{told}/") for file in wanted):
+                if not any(file.startswith(f"{told}/") for file in (*wanted, _COMPILED)):
                     odd.append(told)
             elif told not in wanted:
                 odd.append(told)
