@@ -175,9 +175,9 @@ def page(writers: list[int], rows: int) -> str:
         "trials = 12",
         "```",
         "",
-        "A dataset of shards is trained on one machine in the same way, whatever its size: pictures are read shard by"
-        " shard and mixed within 128 MB; labels, groups and header fields, and the pictures of the validation part, are"
-        " held in memory.",
+        "A dataset of shards is trained on one machine in the same way, whatever its size: pictures and"
+        " classes are read shard by shard and mixed within 128 MB, those of the validation part a block at a time; the"
+        " split needs only the groups in `dataset.json`.",
         "",
         "## When something is lost",
         "",

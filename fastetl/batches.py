@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.augmentation import Augmentation, augment
 from fastetl.errors import FastetlError
+from fastetl.ordering import Samples, Step, streamed, whole
 
 __all__ = ["Batch", "Batches", "Source"]
 
@@ -53,18 +54,42 @@ class Source:
         if not 0 < self.weight < float("inf"):
             raise _wrong("weight", "a number over 0", self.weight)
 
-    def shuffled(self, random: np.random.Generator) -> NDArray[np.int64]:
-        """`indices` in random order; shards mix only what fits into memory at a time, see `fastetl.shards`."""
-        images: Any = self.images
-        if self.is_sharded:
-            order: NDArray[np.int64] = images.shuffled(self.indices, random)
-            return order
-        return self.indices[random.permutation(len(self.indices))]
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side."""
+        return int(self.images.shape[1])
 
     @property
-    def is_sharded(self) -> bool:
+    def span(self) -> int:
+        """Indices are below this."""
+        return len(self.images)
+
+    @property
+    def is_streamed(self) -> bool:
         """Whether `images` are those of a dataset of shards."""
         return not isinstance(self.images, np.ndarray)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """`indices` in random order; of shards, so many at a time as are held in memory (`fastetl.sharded`)."""
+        if not self.is_streamed:
+            yield self.indices[random.permutation(len(self.indices))].astype(np.int64, copy=False)
+            return
+        images: Any = self.images
+        shard = np.searchsorted(images.starts, self.indices, "right") - 1
+        for window in images.windows(np.unique(shard), random):
+            yield random.permutation(self.indices[np.isin(shard, window)])
+
+    def take(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]:
+        """Pictures and classes at indices."""
+        return self.images[index], self.labels[index]
+
+    def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
+        """The samples at `indices`, in that order, `rows` at a time."""
+        for start in range(0, len(self.indices), rows):
+            yield self.take(self.indices[start : start + rows])
 
 
 class Batches:
@@ -82,7 +107,7 @@ class Batches:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[Samples],
         *,
         batch_size: int,
         seed: int,
@@ -98,8 +123,8 @@ class Batches:
 
         Raises FastetlError for sources of different picture sizes, or fewer samples than one batch.
         """
-        if not sources or len({source.images.shape[1:] for source in sources}) != 1:
-            sides = ", ".join(str(source.images.shape[1]) for source in sources)
+        if not sources or len({source.side for source in sources}) != 1:
+            sides = ", ".join(str(source.side) for source in sources)
             raise _wrong("sources", "pictures of one size", sides or "none", "build the datasets with one `size`")
         self.sources = tuple(sources)
         self.batch_size = batch_size
@@ -108,7 +133,7 @@ class Batches:
         self.prefetch = prefetch
         self.reuse = reuse
         self.data_wait = 0.0
-        total = sum(len(source.indices) for source in self.sources)
+        total = sum(len(source) for source in self.sources)
         if not 1 <= batch_size <= total:
             raise _wrong("batch_size", f"1 to {total}, the training pictures", batch_size, "check `batch_size`")
         if not 0 <= seed < 2**64:
@@ -120,7 +145,10 @@ class Batches:
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
         self._counts = np.diff(edges)
         self._steps = total // batch_size
-        self._pools = [np.ascontiguousarray(source.indices, np.int64) for source in self.sources]
+        self._pools = [
+            np.ascontiguousarray(source.indices, np.int64) if isinstance(source, Source) else None
+            for source in self.sources
+        ]
 
     def __len__(self) -> int:
         """Steps of an epoch."""
@@ -139,67 +167,48 @@ class Batches:
         self.data_wait = 0.0
         return self._made_here(epoch, start) if self.prefetch == 0 else self._made_ahead(epoch, start)
 
-    def _order(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Source, index and augmentation number of every picture of an epoch: int64 (steps, batch size) each."""
-        random = np.random.default_rng([self.seed, epoch])
-        number = 0
-        parts: list[NDArray[np.int64]] = []
-        for k, (source, count) in enumerate(zip(self.sources, self._counts.tolist(), strict=True)):
-            chosen = source.shuffled(random)
-            rounds, place = np.divmod(np.arange(count), len(chosen))
-            index = chosen[place]
-            # A number of its own for each time that a sample comes up: the first source's first round has its indices.
-            parts.append(np.stack([np.full(count, k), index, number + rounds * len(source.images) + index]))
-            number += (int(rounds[-1]) + 1 if count else 0) * len(source.images)
-        used = len(self) * self.batch_size
-        # Each source keeps its own order, which for shards is the one in which they can be read.
-        turn = np.argsort(random.permutation(np.repeat(np.arange(len(parts)), self._counts)), kind="stable")
-        place = np.empty_like(turn)
-        place[turn] = np.arange(len(turn))
-        order = np.concatenate(parts, 1)[:, place[:used]]
-        order = np.ascontiguousarray(order).reshape(3, len(self), self.batch_size)
-        if len(self.sources) > 1:
-            order = np.ascontiguousarray(np.take_along_axis(order, np.argsort(order[:1], axis=2, kind="stable"), 2))
-        return order[0], order[1], order[2]
+    def _order(self, epoch: int, start: int) -> Iterator[Step]:
+        ordered = streamed if any(source.is_streamed for source in self.sources) else whole
+        return ordered(self.sources, self._counts, len(self), self.batch_size, self.seed, epoch, start)
 
     def _buffers(self) -> Batch:
-        side = self.sources[0].images.shape[1]
+        side = self.sources[0].side
         return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
 
-    def _fill(self, made: Batch, epoch: int, *row: NDArray[np.int64]) -> None:
-        """Make one batch, source by source, from the rows of `_order` of one step."""
+    def _fill(self, made: Batch, epoch: int, step: Step) -> None:
+        """Make one batch, source by source."""
         images, labels = made
-        which, index, sample = row
+        which, index, sample = step
         bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
         for source, pool, lo, hi in zip(self.sources, self._pools, bounds[:-1], bounds[1:], strict=True):
             chosen, out = index[lo:hi], images[lo:hi]
-            if self.augmentation is None:
-                out[:] = source.images[chosen]
-            else:
-                config, numbers = self.augmentation, sample[lo:hi]
+            if isinstance(source, Source) and not source.is_streamed:
                 pictures, places = source.images, chosen
-                if source.is_sharded:  # only the batch's own pictures are at hand
-                    pictures, places = pictures[chosen], np.arange(len(chosen))
-                    pool = places
-                augment(
-                    pictures,
-                    places,
-                    out,
-                    config=config,
-                    seed=self.seed,
-                    epoch=epoch,
-                    samples=numbers,
-                    pool=pool,
-                )
-            labels[lo:hi] = source.labels[chosen]
+                labels[lo:hi] = source.labels[chosen]
+            else:  # only the batch's own pictures are at hand
+                pictures, labels[lo:hi] = source.take(chosen)
+                places = pool = np.arange(len(chosen))
+            if self.augmentation is None:
+                out[:] = pictures[places]
+                continue
+            augment(
+                pictures,
+                places,
+                out,
+                config=self.augmentation,
+                seed=self.seed,
+                epoch=epoch,
+                samples=sample[lo:hi],
+                pool=pool,
+            )
 
     def _made_here(self, epoch: int, start: int) -> Iterator[Batch]:
-        order = self._order(epoch)
+        order = self._order(epoch, start)
         ring = [self._buffers() for _ in range(2 if self.reuse else 0)]
         for step in range(start, len(self)):
             begin = time.perf_counter()
             made = ring[step % 2] if self.reuse else self._buffers()
-            self._fill(made, epoch, *(part[step] for part in order))
+            self._fill(made, epoch, next(order))
             self.data_wait += time.perf_counter() - begin
             yield made
 
@@ -209,12 +218,11 @@ class Batches:
 
         def work() -> None:
             try:
-                order = self._order(epoch)
-                for step in range(start, len(self)):
+                for step in self._order(epoch, start):
                     made = free.get()
                     if made is None:
                         return
-                    self._fill(made, epoch, *(part[step] for part in order))
+                    self._fill(made, epoch, step)
                     ready.put(made)
             except BaseException as error:  # the consumer raises it
                 ready.put(error)

@@ -24,38 +24,20 @@ from fastetl.charset import Charset
 from fastetl.digests import require_sealed, sealed
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing, resize
+from fastetl.splits import Split, is_among, parts_of
 from fastetl.untrusted import JSON_BYTES, array_file, parse_json, read_json, read_npz
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from fastetl.arrow import Stored
+    from fastetl.ordering import Samples
 
 __all__ = ["FORMAT", "KIND", "Dataset", "Split", "load_labelled", "open_dataset"]
 
 FORMAT = 2
 _OLDER = {1: "writer"}  # format 1 called the group so
 KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Split:
-    """Sample indices of three parts, each int64, sorted, disjoint."""
-
-    train: NDArray[np.int64]
-    valid: NDArray[np.int64]
-    test: NDArray[np.int64]
-
-    def __repr__(self) -> str:
-        return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Split):
-            return NotImplemented
-        pairs = ((self.train, other.train), (self.valid, other.valid), (self.test, other.test))
-        return all(np.array_equal(a, b) for a, b in pairs)
-
-    __hash__ = None  # type: ignore[assignment]  # as its arrays
 
 
 Number = int | np.integer[Any]
@@ -104,7 +86,7 @@ class Dataset:
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        side, groups = self.images.shape[-1], np.unique(self.groups)
+        side, groups = self.images.shape[-1], self.known_groups()
         known = f"{len(groups):,} groups" if len(groups) and groups[0] >= 0 else "groups unknown"
         return (
             f"Dataset({self.name!r}: {len(self):,} pictures {side} × {side}, "
@@ -187,37 +169,27 @@ class Dataset:
             raise FastetlError(
                 "unknown split", expected="'group' or 'sample'", found=repr(by), do="check `by`", also=ValueError
             )
-        if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
-            raise FastetlError(
-                "the parts of a split do not fit",
-                expected="fractions of at least 0 that sum to less than 1",
-                found=f"valid {valid}, test {test}",
-                do="check `valid` and `test`",
-                also=ValueError,
-            )
-        if seed < 0:
-            raise FastetlError(
-                "seed is out of range", expected="0 or more", found=seed, do="check `seed`", also=ValueError
-            )
-        if by == "group":
-            if len(self.groups) and int(self.groups.min()) < 0:
-                raise FastetlError(f"{self.name}: the groups are not known", do="split by sample")
-            groups, group = np.unique(self.groups, return_inverse=True)
-            count = len(groups)
-        else:
-            group = np.arange(len(self))
-            count = len(self)
-        n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
-        if n_valid + n_test >= count:
-            raise FastetlError(
-                f"{self.name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s"
-            )
-        order = np.random.default_rng([seed, count]).permutation(count)
-        part = np.zeros(count, np.int8)
-        part[order[:n_test]] = 2
-        part[order[n_test : n_test + n_valid]] = 1
-        train_, valid_, test_ = (np.flatnonzero(part[group] == k) for k in range(3))
-        return Split(train_, valid_, test_)
+        things = self.known_groups() if by == "group" else np.arange(len(self))
+        parts = parts_of(things, by, self.name, valid=valid, test=test, seed=seed)
+        if by == "sample":
+            return Split(*parts)
+        return Split(*(np.flatnonzero(is_among(self.groups, part)) for part in parts))
+
+    def known_groups(self) -> NDArray[np.int32]:
+        """int32, sorted: every group, once."""
+        return np.unique(self.groups)
+
+    def split_groups(
+        self, *, valid: float = 0.1, test: float = 0.2, seed: int = 0
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """The groups of the three parts of `split`, each int32, sorted."""
+        return parts_of(self.known_groups(), "group", self.name, valid=valid, test=test, seed=seed)
+
+    def source(self, groups: NDArray[np.int32], weight: float = 1.0) -> Samples:
+        """The samples of some groups, sorted, to draw batches from (`fastetl.Batches`); weight: as of its `Source`."""
+        from fastetl.batches import Source
+
+        return Source(self.images, self.labels, np.flatnonzero(is_among(self.groups, groups)), weight)
 
 
 def _array(path: Path, dtype: str, ndim: int) -> NDArray[Any]:
@@ -263,7 +235,7 @@ def _groups(path: Path, stored: NDArray[Any] | None) -> NDArray[np.int32]:
 
 
 def _shards(folder: str, about: Mapping[str, Any]) -> Dataset:
-    from fastetl.shards import open_shards  # brings pyarrow
+    from fastetl.sharded import open_shards  # brings pyarrow
 
     return open_shards(folder, about)
 
@@ -271,8 +243,8 @@ def _shards(folder: str, about: Mapping[str, Any]) -> Dataset:
 def open_dataset(path: str | PathLike[str]) -> Dataset:
     """Open a dataset directory, or an address for fsspec, such as s3://bucket/folder, of a dataset of shards.
 
-    Pictures stay where they are: those of a directory are mapped, those of shards are read when they are asked for
-    (`fastetl.shards`). While a mapped dataset is open, its files must not be cut short: that is a bus error. All files
+    Pictures stay where they are: those of a directory are mapped; what shards hold is read when it is asked for
+    (`fastetl.sharded`). While a mapped dataset is open, its files must not be cut short: that is a bus error. All files
     but the pictures are checked against digests.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.

@@ -1,9 +1,7 @@
-"""Datasets as Parquet shards, on this machine or wherever fsspec reaches. Needs the extra `arrow`; a URL needs fsspec.
+"""Datasets as Parquet shards: how they are written, on this machine or wherever fsspec reaches. Extra: `arrow`.
 
 A directory of `shard-00000.parquet` … and, written last, `dataset.json`, so that a dataset is whole or not there. A
-shard holds whole groups where it can, so that the parts of a split are read from shards of their own. Labels, groups
-and header fields are read when it is opened; pictures are read shard by shard when they are asked for, each checked
-against the hash in `dataset.json`, and the newest few stay in memory.
+shard holds whole groups where it can; `dataset.json` says which, with the hash of each file. `fastetl.sharded` reads.
 """
 
 from __future__ import annotations
@@ -11,23 +9,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.addresses import is_url, read_file
-from fastetl.arrow import pictures_of, require_pyarrow, table
+from fastetl.arrow import require_pyarrow, table
 from fastetl.atomic import Kind, new_directory
 from fastetl.charset import Charset
 from fastetl.dataset import Dataset
-from fastetl.digests import require_sealed, sealed
+from fastetl.digests import sealed
 from fastetl.errors import FastetlError
 from fastetl.preprocessing import Preprocessing
 
@@ -35,24 +30,23 @@ __all__ = [
     "FORMAT",
     "KIND",
     "MANIFEST",
+    "SHARD_BYTES",
     "Shard",
-    "ShardedImages",
     "described",
     "encode_shard",
     "group_ranges",
-    "open_shards",
+    "runs_of",
     "shard_name",
     "write_shards",
 ]
 
-FORMAT = 3
+FORMAT = 4
 """Format number of datasets of shards."""
 
 MANIFEST = "dataset.json"
 KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "shard-*.parquet"))
-CACHE_BYTES = 1 << 28
-"""Bytes of decoded pictures that stay in memory; a shuffle mixes the pictures of half as many."""
-_SHARD_BYTES = 1 << 28  # of one file
+SHARD_BYTES = 1 << 28
+"""Of one file, at most."""
 _NAME = "shard-{:05d}.parquet"
 
 
@@ -61,30 +55,53 @@ def shard_name(number: int) -> str:
     return _NAME.format(number)
 
 
+Run = tuple[int, int, int]
+"""first, groups, rows: groups first, first + 1, … one after another, each of `rows` rows."""
+
+
 @dataclass(frozen=True)
 class Shard:
-    """One file of a dataset. `first_group`, `last_group`: least and greatest group in it."""
+    """One file of a dataset. runs: the groups of its rows, in order, without which a split would read every file."""
 
     file: str
     rows: int
     bytes: int
     sha256: str
-    first_group: int
-    last_group: int
+    runs: tuple[Run, ...]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Raises ValueError, KeyError or TypeError for anything but what `as_dict` gave."""
-        made = cls(**values)
+        made = cls(**{**values, "runs": tuple((first, groups, rows) for first, groups, rows in values["runs"])})
         odd = Path(made.file).name != made.file or not isinstance(made.sha256, str)
-        if odd or not all(type(n) is int for n in (made.rows, made.bytes, made.first_group, made.last_group)):
+        if odd or not all(type(n) is int for n in (made.rows, made.bytes, *(n for run in made.runs for n in run))):
             raise ValueError(f"shard {made.file!r}")
         if made.rows < 1:
             raise ValueError(f"{made.file}: {made.rows} rows")
+        if any(first < -1 or groups < 1 or rows < 1 or first + groups > 2**31 for first, groups, rows in made.runs):
+            raise ValueError(f"{made.file}: groups out of range")
+        if sum(groups * rows for _, groups, rows in made.runs) != made.rows:
+            raise ValueError(f"{made.file}: groups of other than {made.rows} rows")
         return made
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def groups(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """int32 (M,) and int64 (M,): groups as they stand one after another, and how many rows each has there."""
+        first, groups, rows = np.array(self.runs, np.int64).T
+        ends = np.cumsum(groups)
+        found = np.arange(ends[-1]) - np.repeat(ends - groups - first, groups)
+        return found.astype(np.int32), np.repeat(rows, groups)
+
+
+def runs_of(groups: NDArray[np.int32]) -> tuple[Run, ...]:
+    """The runs of a column of groups, int32 (N,), N at least 1."""
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
+    values, rows = groups[starts].astype(np.int64), np.diff(np.append(starts, len(groups)))
+    firsts = np.concatenate([[0], np.flatnonzero((np.diff(values) != 1) | (np.diff(rows) != 0)) + 1])
+    counts = np.diff(np.append(firsts, len(values)))
+    return tuple(zip(values[firsts].tolist(), counts.tolist(), rows[firsts].tolist(), strict=True))
 
 
 def group_ranges(groups: NDArray[np.int32], most: int) -> list[slice]:
@@ -120,130 +137,8 @@ def encode_shard(
     file = io.BytesIO()
     pq.write_table(made, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
     data = file.getvalue()
-    groups = records["group"]
-    described = Shard(
-        shard_name(number),
-        len(labels),
-        len(data),
-        hashlib.sha256(data).hexdigest(),
-        int(groups.min()),
-        int(groups.max()),
-    )
-    return described, data
-
-
-class ShardedImages:
-    """The pictures of a dataset of shards: indexed as the array uint8 (N, side, side) that it stands for.
-
-    Every index gives a copy in memory. Reading is safe from several threads.
-    """
-
-    dtype = np.dtype(np.uint8)
-    ndim = 3
-
-    def __init__(self, folder: str, shards: Sequence[Shard], side: int, cache_bytes: int = CACHE_BYTES) -> None:
-        self.folder = folder
-        self.shards = tuple(shards)
-        self.cache_bytes = cache_bytes
-        self.starts = np.concatenate([[0], np.cumsum([s.rows for s in shards], dtype=np.int64)]).astype(np.int64)
-        self.shape = (int(self.starts[-1]), side, side)
-        self._kept: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_kept", "_lock")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _kept=OrderedDict(), _lock=threading.Lock())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
-        return self[:]
-
-    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
-        if isinstance(index, int | np.integer):
-            whole = np.arange(len(self))[index : index + 1 or None]
-            if not len(whole):
-                raise IndexError(f"index {index} of {len(self)} pictures")
-            return np.asarray(self.take(whole)[0])
-        return self.take(np.arange(len(self))[index])
-
-    def take(self, index: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """uint8 (M, side, side): the pictures at `index`, in that order. Each shard is read once at most."""
-        out = np.empty((len(index), *self.shape[1:]), np.uint8)
-        where = np.searchsorted(self.starts, index, "right") - 1
-        order = np.argsort(where, kind="stable")
-        bounds = np.flatnonzero(np.diff(where[order])) + 1
-        for part in np.split(order, bounds) if len(order) else ():
-            shard = int(where[part[0]])
-            out[part] = self._pictures(shard)[index[part] - self.starts[shard]]
-        return out
-
-    def shuffled(self, indices: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-        """`indices` in random order, such that few shards at a time are needed to follow it.
-
-        Shards come in random order; the pictures of so many consecutive ones as half of the cache holds are mixed.
-        """
-        where = np.searchsorted(self.starts, indices, "right") - 1
-        order = random.permutation(len(self.shards))
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        sizes = np.diff(self.starts)[order] * self.shape[1] * self.shape[2]
-        window = np.cumsum(sizes) // max(self.cache_bytes // 2, 1)
-        return np.asarray(indices[np.lexsort((random.random(len(indices)), window[place[where]]))])
-
-    def columns(self) -> dict[str, NDArray[Any]]:
-        """All columns but the pictures and the characters, of all shards: one array (N,) each."""
-        found: dict[str, list[NDArray[Any]]] = {}
-        for shard in self.shards:
-            read = self._table(shard, None)
-            for name in read.column_names:
-                if name not in ("image", "character"):
-                    values = read[name].to_numpy()
-                    found.setdefault(name, []).append(values.astype(str) if values.dtype == object else values)
-        return {name: np.concatenate(parts) for name, parts in found.items()}
-
-    def _pictures(self, number: int) -> NDArray[np.uint8]:
-        with self._lock:
-            kept = self._kept.get(number)
-            if kept is not None:
-                self._kept.move_to_end(number)
-                return kept
-        shard = self.shards[number]
-        made = pictures_of(self._table(shard, ["image"])["image"], self.shape[1])
-        with self._lock:
-            self._kept[number] = made
-            while len(self._kept) > 1 and sum(k.nbytes for k in self._kept.values()) > self.cache_bytes:
-                self._kept.popitem(last=False)
-        return made
-
-    def _table(self, shard: Shard, columns: list[str] | None) -> Any:
-        require_pyarrow()
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        data = read_file(self.folder, shard.file, _SHARD_BYTES)
-        place = f"{self.folder}/{shard.file}"
-        if hashlib.sha256(data).hexdigest() != shard.sha256:
-            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
-            expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
-            raise FastetlError("the shard is damaged", file=place, expected=expected, found=found, do="write it again")
-        try:
-            file = pq.ParquetFile(pa.BufferReader(data))
-            rows = file.metadata.num_rows
-            kind = file.schema_arrow.field("image").type
-            if rows != shard.rows or kind != pa.binary(self.shape[1] * self.shape[2]):
-                raise ValueError(f"{rows} rows of {kind}")
-            if columns is None:
-                columns = [name for name in file.schema_arrow.names if name not in ("image", "character")]
-            return file.read(columns)
-        except (pa.ArrowException, ValueError, KeyError, OSError) as error:
-            expected = f"{shard.rows} rows of {self.shape[1]} × {self.shape[2]} pictures"
-            raise FastetlError(
-                "not a shard", file=place, expected=expected, found=error, do="write it again"
-            ) from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Shard(shard_name(number), len(labels), len(data), sha256, runs_of(records["group"])), data
 
 
 def described(about: Mapping[str, Any], shards: Sequence[Shard], charset: Charset, size: int) -> str:
@@ -279,37 +174,3 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
         about = {k: v for k, v in data.about.items() if k not in own}
         text = described(about, shards, data.charset, data.preprocessing.size)
         (made / MANIFEST).write_text(text, encoding="utf-8")
-
-
-def open_shards(folder: str, about: Mapping[str, Any]) -> Dataset:
-    """The dataset whose `dataset.json` says `about`; see `fastetl.open_dataset`."""
-    place = f"{folder}/{MANIFEST}"
-    require_sealed(about, place)
-    try:
-        shards = [Shard.from_dict(values) for values in about["shards"]]
-        charset = Charset.from_dict(about["charset"])
-        preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        if sum(s.rows for s in shards) != about["count"]:
-            raise ValueError(f"shards of {sum(s.rows for s in shards)} pictures, not {about['count']}")
-    except (FastetlError, ValueError, KeyError, TypeError, AttributeError) as error:
-        found = error if str(error) else type(error).__name__
-        raise FastetlError("cannot read", file=place, found=found, do="write it again") from error
-    images = ShardedImages(folder, shards, preprocessing.size)
-    columns = images.columns()
-    labels, groups = columns.pop("label", None), columns.get("group")
-    if labels is None or groups is None or labels.dtype != np.uint16 or groups.dtype != np.int32:
-        raise FastetlError("the shards have no labels or groups", file=place, do="write it again")
-    if len(labels) and int(labels.max()) >= len(charset):
-        raise FastetlError(
-            "a label outside the charset",
-            file=place,
-            record=int(labels.argmax()),
-            expected=f"below {len(charset)}",
-            found=int(labels.max()),
-            do="write it again",
-        )
-    name = folder.rstrip("/").rpartition("/")[2]
-    # Indexed like an array wherever pictures are taken.
-    pictures = cast("NDArray[np.uint8]", images)
-    path = None if is_url(folder) else Path(folder)
-    return Dataset(name, pictures, labels, groups, charset, preprocessing, columns, dict(about), path)

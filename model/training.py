@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from fastetl.atomic import check_output, new_directory
 from fastetl.batches import Batches, Source
-from fastetl.dataset import Dataset, Split
+from fastetl.dataset import Dataset
 from fastetl.errors import FastetlError
+from fastetl.ordering import Samples
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import Checkpoints
 from model.claim import claimed, emptied
@@ -33,10 +34,10 @@ from model.errors import ModelError
 from model.events import Events
 from model.history import Epoch, best_epoch
 from model.network import named_network
-from model.predict import predict
 from model.run import KIND, Run, TrainedOn, current_versions, fingerprint, open_run
 from model.scribbles import scribbles
-from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
+from model.step import Step, Tree, first_state, learning_rate, make_eval, make_step
+from model.validation import Data, some_logits, validated
 
 __all__ = ["Progress", "TrainResult", "train"]
 
@@ -78,15 +79,6 @@ class TrainResult:
     parameters: int
     diagnosis: tuple[str, ...]
     """What the course of the training says, in plain words."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """What the loop reads: batches to train on, pictures and labels to validate on."""
-
-    batches: Batches
-    pictures: NDArray[np.uint8]
-    labels: NDArray[np.int32]
 
 
 def train(
@@ -156,41 +148,41 @@ def _system_error(error: BaseException | None) -> str | None:
     return None
 
 
-def _split(dataset: Dataset, config: TrainConfig) -> Split:
+Parts = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+"""Groups to train on, to validate on and to test on, each sorted."""
+
+
+def _split(dataset: Dataset, config: TrainConfig) -> Parts:
     """By writer; with `writers`, only the first so many of the shuffled training writers."""
-    split = dataset.split(by="group", valid=config.valid, test=config.test, seed=config.split_seed)
+    train_, valid, test = dataset.split_groups(valid=config.valid, test=config.test, seed=config.split_seed)
     if not config.writers:
-        return split
-    writers = np.unique(dataset.groups[split.train])
-    if config.writers > len(writers):
+        return train_, valid, test
+    if config.writers > len(train_):
         raise ModelError(
-            f"{dataset.name}: {len(writers)} training writers", expected=config.writers, do="check `writers`"
+            f"{dataset.name}: {len(train_)} training writers", expected=config.writers, do="check `writers`"
         )
-    chosen = np.random.default_rng([config.split_seed, len(writers)]).permutation(writers)[: config.writers]
-    return dataclasses.replace(split, train=split.train[np.isin(dataset.groups[split.train], chosen)])
+    chosen = np.random.default_rng([config.split_seed, len(train_)]).permutation(train_)[: config.writers]
+    return np.sort(chosen), valid, test
 
 
-def _described(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Split]) -> tuple[TrainedOn, ...]:
-    def writers(dataset: Dataset, part: NDArray[np.int64]) -> tuple[int, ...]:
-        return tuple(np.unique(dataset.groups[part]).tolist())
-
+def _described(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Parts]) -> tuple[TrainedOn, ...]:
     return tuple(
         TrainedOn(
             name=dataset.name,
             fingerprint=fingerprint(dataset),
             samples=len(dataset),
             weight=weight,
-            train=writers(dataset, split.train),
-            valid=writers(dataset, split.valid),
-            test=writers(dataset, split.test),
+            train=tuple(train_.tolist()),
+            valid=tuple(valid.tolist()),
+            test=tuple(test.tolist()),
         )
-        for (dataset, weight), split in zip(mixture, splits, strict=True)
+        for (dataset, weight), (train_, valid, test) in zip(mixture, splits, strict=True)
     )
 
 
 def _new_run(
     path: Path, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig, command: str
-) -> tuple[Run, list[Split]]:
+) -> tuple[Run, list[Parts]]:
     if not mixture:
         raise ModelError("train: no dataset", do="give at least one")
     first = mixture[0][0]
@@ -216,7 +208,7 @@ def _new_run(
 
 def _begun_run(
     run: Run, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig | None
-) -> tuple[Run, list[Split]]:
+) -> tuple[Run, list[Parts]]:
     """The interrupted run, if it was begun on the same data and with the same configuration."""
     if config is not None and config != run.config:
         given, had = config.as_dict(), run.config.as_dict()
@@ -229,18 +221,16 @@ def _begun_run(
     return run, splits
 
 
-def _loaded(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Split], config: TrainConfig) -> _Data:
-    sources = [Source(d.images, d.labels, s.train, w) for (d, w), s in zip(mixture, splits, strict=True)]
+def _loaded(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Parts], config: TrainConfig) -> Data:
+    sources = [d.source(train_, w) for (d, w), (train_, _, _) in zip(mixture, splits, strict=True)]
     sources += _scribbles(sources, len(mixture[0][0].charset), config)
     batches = Batches(
         sources, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, prefetch=2
     )
-    pictures = np.concatenate([d.images[s.valid] for (d, _), s in zip(mixture, splits, strict=True)])
-    labels = np.concatenate([d.labels[s.valid] for (d, _), s in zip(mixture, splits, strict=True)])
-    return _Data(batches, pictures, labels.astype(np.int32))
+    return Data(batches, tuple(d.source(valid) for (d, _), (_, valid, _) in zip(mixture, splits, strict=True)))
 
 
-def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, int]:
+def _fit(run: Run, data: Data, on_progress: OnProgress | None) -> tuple[Run, int]:
     """Train from the last checkpoint, or from the beginning, to the end."""
     config, per_epoch = run.config, len(data.batches)
     steps = per_epoch * config.epochs
@@ -258,7 +248,7 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
                 if _stopped(run.history, config.patience):
                     break
                 state, entry = loop.epoch(state, epoch, checkpoints, events, run.history)
-                entry = _validated(entry, evaluate, state["ema"], data, config)
+                entry = validated(entry, evaluate, state["ema"], data, config)
                 run = dataclasses.replace(run, history=(*run.history, entry))
                 _log(events, entry, float(rates(entry.step - 1)))
                 # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
@@ -269,22 +259,22 @@ def _fit(run: Run, data: _Data, on_progress: OnProgress | None) -> tuple[Run, in
                 state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
                 checkpoints.save_last(entry.step, state)
                 loop.report(entry.step, entry.loss, run.history)
-    logits = run.predict(data.pictures)
-    temperature = fit_temperature(logits, data.labels)
+    logits, labels = some_logits(run.predict, data)
+    temperature = fit_temperature(logits, labels)
     threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
     run = dataclasses.replace(run, temperature=temperature, threshold=threshold, finished=True)
     run.save()
     return run, network.parameter_count()
 
 
-def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
+def _scribbles(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Source]:
     """The share of scribbles that the configuration asks for, labelled beyond the classes."""
     odds = config.scribbles / (1 - config.scribbles)
     # Beyond so many the same scribbles come again, each time augmented anew: they are held in memory.
-    count = min(round(odds * sum(len(s.indices) for s in sources)), MOST_SCRIBBLES)
+    count = min(round(odds * sum(map(len, sources))), MOST_SCRIBBLES)
     if not count:
         return []
-    drawn = scribbles(count, sources[0].images.shape[1], seed=config.seed + 1)
+    drawn = scribbles(count, sources[0].side, seed=config.seed + 1)
     weight = odds * sum(s.weight for s in sources)
     return [Source(drawn, np.full(count, classes), np.arange(count), weight)]
 
@@ -292,9 +282,7 @@ def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> 
 class _Loop:
     """The hot loop, and the clock beside it."""
 
-    def __init__(
-        self, data: _Data, config: TrainConfig, step: Step, steps: int, on_progress: OnProgress | None
-    ) -> None:
+    def __init__(self, data: Data, config: TrainConfig, step: Step, steps: int, on_progress: OnProgress | None) -> None:
         self.batches = data.batches
         self.config = config
         self.step = step
@@ -359,16 +347,6 @@ def _require_finite(step: int, loss: float) -> None:
             expected="a finite loss",
             do="train again with a lower `learning_rate`; the last good checkpoint is kept",
         )
-
-
-def _validated(entry: Epoch, evaluate: Eval, weights: Tree, data: _Data, config: TrainConfig) -> Epoch:
-    begin = time.perf_counter()
-    logits = predict(lambda pictures: evaluate(weights, pictures), data.pictures)
-    log = log_softmax(logits)
-    loss = -(1 - config.label_smoothing) * log[np.arange(len(log)), data.labels] - config.label_smoothing * log.mean(1)
-    accuracy = float((logits.argmax(1) == data.labels).mean())
-    seconds = entry.seconds + time.perf_counter() - begin
-    return dataclasses.replace(entry, valid_loss=float(loss.mean()), valid_accuracy=accuracy, seconds=seconds)
 
 
 def _stopped(history: tuple[Epoch, ...], patience: int) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,7 +259,88 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
     assert sorted(p.tobytes() for p in pictures) == sorted(p.tobytes() for p in whole.images[chosen])
     # What augmentation does to a sample does not depend on where it is kept.
     one = Batches([of_shards], batch_size=1, seed=3, augmentation=Augmentation()).epoch(0)
-    index = of_shards.shuffled(np.random.default_rng([3, 0]))[:1]
+    index = next(of_shards.windows(np.random.default_rng([3, 0, 0, 0, 0])))[:1]
     out = np.empty((1, 8, 8), np.uint8)
     augment(whole.images, index, out, config=Augmentation(), seed=3, epoch=0)
     assert (next(one)[0] == out).all()
+
+
+def test_streamed_sources_are_mixed_by_weight_and_taken_up_at_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    from fastetl import ordering
+    from fastetl.dataset import open_dataset
+    from fastetl.shards import write_shards
+    from tests.test_shards import made
+
+    monkeypatch.setattr(ordering, "_TOGETHER", 40)
+    write_shards(made(groups=40), tmp_path / "shards", rows=30)
+    data = open_dataset(tmp_path / "shards")
+    groups = np.arange(3, 38, dtype=np.int32)
+    other = Source(np.full((90, 8, 8), 7, np.uint8), np.full(90, 99), np.arange(50), 0.25)
+    batches = Batches([data.source(groups), other], batch_size=16, seed=3, augmentation=None)
+    assert len(batches) == (350 + 50) // 16
+    labels = [labels for _, labels in batches.epoch(1)]
+    share = [int((some == 99).sum()) for some in labels]
+    assert abs(sum(share) - 80) <= 1
+    # Wherever one looks: the mixture is that of the whole.
+    assert max(abs(sum(share[:k]) - 3.2 * k) for k in range(len(share))) < 12
+    ((_, again),) = list(batches.epoch(1, len(batches) - 1))
+    assert (again == labels[-1]).all()
+
+
+def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    from fastetl.dataset import open_dataset
+    from fastetl.sharded import ShardedImages
+    from fastetl.shards import write_shards
+    from tests.test_shards import made
+
+    write_shards(made(groups=120), tmp_path / "shards", rows=30)
+    read: list[int] = []
+    held = 0
+    once = ShardedImages.read
+
+    def counted(self: ShardedImages, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+        nonlocal held
+        read.append(number)
+        held = max(held, 1 + len(self._kept))
+        return once(self, number)
+
+    monkeypatch.setattr(ShardedImages, "read", counted)
+    source: Any = open_dataset(tmp_path / "shards").source(np.arange(2, 118, dtype=np.int32))
+    source.images.cache_bytes = 4 * 30 * 8**2
+    for _ in Batches([source], batch_size=16, seed=3, augmentation=None).epoch(0):
+        pass
+    assert len(set(read)) == 40
+    # A batch at the border of two windows, half the cache each, may find a shard gone that it needs again.
+    assert len(read) <= 40 + 20
+    assert held <= 5
+
+
+def test_streamed_numbers_are_each_sample_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    from fastetl import ordering
+    from fastetl.sharded import ShardedImages, ShardedSource
+    from fastetl.shards import Shard
+
+    monkeypatch.setattr(ordering, "_TOGETHER", 40)
+    shards = [Shard(f"{k}", 30, 1, "", ((3 * k, 3, 10),)) for k in range(40)]
+    images = ShardedImages("nowhere", shards, 8, 9, cache_bytes=4 * 30 * 8**2)
+    first, second = (
+        ShardedSource(images, groups) for groups in (np.arange(50, dtype=np.int32), np.arange(60, 90, dtype=np.int32))
+    )
+    batches = Batches([first, second], batch_size=16, seed=3, augmentation=None)
+    steps = list(batches._order(0, 0))
+    index = np.concatenate([index for _, index, _ in steps])
+    number = np.concatenate([number for _, _, number in steps])
+    assert len(steps) == len(batches) == 50
+    assert len(set(number.tolist())) == 800
+    # Equal weights: the second is gone through once and a third.
+    assert Counter(Counter(index[index >= 600].tolist()).values()) == {1: 200, 2: 100}
+    assert Counter(Counter(index[index < 500].tolist()).values()) == {1: 400}
+    for k, step in enumerate(batches._order(0, 17)):
+        assert all((a == b).all() for a, b in zip(step, steps[17 + k], strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from pathlib import Path
@@ -16,7 +17,8 @@ from fastetl.preprocessing import Preprocessing
 
 pytest.importorskip("pyarrow")
 
-from fastetl.shards import ShardedImages, group_ranges, write_shards
+from fastetl.sharded import ShardedDataset, ShardedImages, ShardedSource
+from fastetl.shards import Shard, group_ranges, runs_of, write_shards
 
 SIDE = 8
 
@@ -38,7 +40,7 @@ def made(groups: int = 6, each: int = 10) -> Dataset:
 def opened(folder: Path, cache_bytes: int = 1 << 28) -> ShardedImages:
     images: object = open_dataset(folder).images
     assert isinstance(images, ShardedImages)
-    return ShardedImages(images.folder, images.shards, SIDE, cache_bytes)
+    return ShardedImages(images.folder, images.shards, SIDE, len(HIRAGANA), cache_bytes)
 
 
 @pytest.fixture
@@ -80,20 +82,65 @@ def test_memory_holds_a_few_shards(shards: Path) -> None:
     images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
     for start in range(0, 60, 10):
         images.take(np.arange(start, start + 10))
-        assert sum(kept.nbytes for kept in images._kept.values()) <= images.cache_bytes
+        assert sum(kept[0].nbytes for kept in images._kept.values()) <= images.cache_bytes
 
 
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
     images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
-    indices = np.arange(5, 60)
-    order = images.shuffled(indices, np.random.default_rng(1))
-    assert sorted(order.tolist()) == indices.tolist()
-    assert (order == images.shuffled(indices, np.random.default_rng(1))).all()
-    assert (order != images.shuffled(indices, np.random.default_rng(2))).any()
+    source = ShardedSource(images, np.array([0, 2, 3, 5], np.int32))
+    order = np.concatenate(list(source.windows(np.random.default_rng(1))))
+    assert sorted(order.tolist()) == [*range(10), *range(20, 40), *range(50, 60)]
+    assert (order == np.concatenate(list(source.windows(np.random.default_rng(1))))).all()
+    assert (order != np.concatenate(list(source.windows(np.random.default_rng(2))))).any()
     # Half of the cache holds one shard: its pictures stand together, mixed.
     changes = (np.diff(order // 20) != 0).sum()
     assert changes == 2
-    assert (np.diff(order) != 1).sum() > 30
+    assert (np.diff(order) != 1).sum() > 20
+
+
+def test_nothing_but_the_description_is_read_to_open_split_and_begin(shards: Path) -> None:
+    read: list[str] = []
+    data = open_dataset(shards)
+    assert isinstance(data, ShardedDataset)
+    images, first = data.images, made()
+    images._table = lambda shard, columns: read.append(shard.file)
+    split = first.split(seed=3)
+    parts = data.split_groups(seed=3)
+    assert [p.tolist() for p in parts] == [
+        np.unique(first.groups[s]).tolist() for s in (split.train, split.valid, split.test)
+    ]
+    source = data.source(parts[0])
+    assert len(source) == len(split.train)
+    assert sorted(np.concatenate(list(source.windows(np.random.default_rng(0)))).tolist()) == split.train.tolist()
+    assert len(data) == 60
+    assert "6 groups" in repr(data)
+    assert not read
+
+
+def test_blocks_are_the_rows_of_some_groups_in_order_a_shard_at_a_time(shards: Path) -> None:
+    data, first = open_dataset(shards), made()
+    chosen = np.flatnonzero(np.isin(first.groups, [1, 4, 5]))
+    for rows in (1, 15, 1000):
+        blocks = list(data.source(np.array([1, 4, 5], np.int32)).blocks(rows))
+        assert all(len(labels) < rows + 20 for _, labels in blocks)
+        assert (np.concatenate([pictures for pictures, _ in blocks]) == first.images[chosen]).all()
+        assert (np.concatenate([labels for _, labels in blocks]) == first.labels[chosen]).all()
+
+
+@pytest.mark.parametrize("groups", [[3], [-1, -1], [0, 0, 1, 1, 2, 2, 7], [5, 4, 4, 5, 6], [0, 1, 2, 0, 1, 2, 2]])
+def test_runs_are_the_column_of_groups(groups: list[int]) -> None:
+    runs = runs_of(np.array(groups, np.int32))
+    shard = Shard.from_dict({"file": "x", "rows": len(groups), "bytes": 1, "sha256": "", "runs": runs})
+    assert np.repeat(*shard.groups()).tolist() == groups
+    assert len(runs_of(np.repeat(np.arange(50, dtype=np.int32), 71))) == 1
+
+
+def test_a_copy_with_something_replaced_has_its_own_columns(shards: Path) -> None:
+    data = dataclasses.replace(open_dataset(shards), labels=np.zeros(60, np.uint16))
+    assert not isinstance(data, ShardedDataset)
+    assert len(data.source(np.array([0], np.int32))) == 10
+    assert data[3][1] == 0
+    assert (data[3][0] == made().images[3]).all()
 
 
 def test_pickles_and_comes_back(shards: Path) -> None:
@@ -121,9 +168,28 @@ def test_damage_is_one_line(shards: Path) -> None:
     with pytest.raises(
         FastetlError, match=r"shard-00001\.parquet: the shard is damaged; expected sha256 .* another hash"
     ):
+        np.asarray(open_dataset(shards).images)
+    file.write_bytes(data[:-1])
+    with pytest.raises(FastetlError, match=r"shard-00001\.parquet: the shard is damaged; expected .* bytes; found"):
         open_dataset(shards)
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"shard-00001\.parquet"):
+        open_dataset(shards)
+
+
+def test_a_label_outside_the_charset_is_told_when_it_is_read(shards: Path) -> None:
+    about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
+    few = {**about["charset"], "characters": about["charset"]["characters"][:5]}
+    text = json.dumps({**{k: v for k, v in about.items() if k != "digest"}, "charset": few})
+    (shards / "dataset.json").write_text(text, encoding="utf-8")
+    with pytest.raises(FastetlError, match=r"shard-00000\.parquet, record \d+: a label outside the charset"):
+        _ = open_dataset(shards)[0]
+
+
+def test_an_older_format_is_told(shards: Path) -> None:
+    about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
+    (shards / "dataset.json").write_text(json.dumps({**about, "format": 3}), encoding="utf-8")
+    with pytest.raises(FastetlError, match=r"dataset\.json: dataset of another format; expected 4; found 3"):
         open_dataset(shards)
 
 

@@ -1,0 +1,337 @@
+"""Datasets of Parquet shards as they are read: a few shards at a time, whatever their number.
+
+Opening reads `dataset.json` alone, which says the groups of each shard: enough to split, and to draw shuffled batches
+from the rows of some groups. A shard is checked against its hash whenever it is read; the newest few stay in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.addresses import is_url, read_file
+from fastetl.arrow import pictures_of, require_pyarrow
+from fastetl.charset import Charset
+from fastetl.dataset import Dataset, Sample
+from fastetl.digests import require_sealed
+from fastetl.errors import FastetlError
+from fastetl.preprocessing import Preprocessing
+from fastetl.shards import FORMAT, MANIFEST, SHARD_BYTES, Shard
+from fastetl.splits import is_among
+
+__all__ = ["CACHE_BYTES", "ShardedDataset", "ShardedImages", "ShardedSource", "open_shards"]
+
+CACHE_BYTES = 1 << 28
+"""Bytes of decoded pictures that stay in memory; a shuffle mixes the pictures of half as many."""
+Rows = tuple[NDArray[np.uint8], NDArray[np.uint16]]
+"""Pictures uint8 (N, side, side) and classes uint16 (N,)."""
+
+
+class ShardedImages:
+    """The pictures of a dataset of shards: indexed as the array uint8 (N, side, side) that it stands for.
+
+    Every index gives a copy in memory. Reading is safe from several threads. classes: labels are below this.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(
+        self, folder: str, shards: Sequence[Shard], side: int, classes: int, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        self.folder = folder
+        self.shards = tuple(shards)
+        self.classes = classes
+        self.cache_bytes = cache_bytes
+        self.starts = np.concatenate([[0], np.cumsum([s.rows for s in shards], dtype=np.int64)]).astype(np.int64)
+        self.shape = (int(self.starts[-1]), side, side)
+        self._kept: OrderedDict[int, Rows] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_kept", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _kept=OrderedDict(), _lock=threading.Lock())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
+        return self[:]
+
+    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+        if isinstance(index, int | np.integer):
+            whole = np.arange(len(self))[index : index + 1 or None]
+            if not len(whole):
+                raise IndexError(f"index {index} of {len(self)} pictures")
+            return np.asarray(self.take(whole)[0][0])
+        return self.take(np.arange(len(self))[index])[0]
+
+    def take(self, index: NDArray[np.integer[Any]]) -> Rows:
+        """The pictures at `index` and their classes, in that order. Each shard is read once at most."""
+        pictures = np.empty((len(index), *self.shape[1:]), np.uint8)
+        labels = np.empty(len(index), np.uint16)
+        where = np.searchsorted(self.starts, index, "right") - 1
+        order = np.argsort(where, kind="stable")
+        bounds = np.flatnonzero(np.diff(where[order])) + 1
+        for part in np.split(order, bounds) if len(order) else ():
+            shard = int(where[part[0]])
+            found, place = self._rows(shard), index[part] - self.starts[shard]
+            pictures[part], labels[part] = found[0][place], found[1][place]
+        return pictures, labels
+
+    def windows(self, shards: NDArray[np.int64], random: np.random.Generator) -> Iterator[list[int]]:
+        """`shards` in random order, so many at a time as half of the cache holds: what a shuffle can mix."""
+        held = 0
+        window: list[int] = []
+        for shard in random.permutation(shards).tolist():
+            size = self.shards[shard].rows * self.shape[1] * self.shape[2]
+            if window and held + size > self.cache_bytes // 2:
+                yield window
+                held, window = 0, []
+            window.append(shard)
+            held += size
+        if window:
+            yield window
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """All columns but the pictures and the characters, of all shards: one array (N,) each."""
+        found: dict[str, list[NDArray[Any]]] = {}
+        for shard in self.shards:
+            read = self._table(shard, None)
+            for name in read.column_names:
+                values = read[name].to_numpy()
+                found.setdefault(name, []).append(values.astype(str) if values.dtype == object else values)
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def read(self, number: int) -> Rows:
+        """The rows of a shard, which are not kept."""
+        read = self._table(self.shards[number], ["image", "label"])
+        return pictures_of(read["image"], self.shape[1]), read["label"].to_numpy()
+
+    def _rows(self, number: int) -> Rows:
+        with self._lock:
+            kept = self._kept.get(number)
+            if kept is not None:
+                self._kept.move_to_end(number)
+                return kept
+        made = self.read(number)
+        with self._lock:
+            self._kept[number] = made
+            while len(self._kept) > 1 and sum(k[0].nbytes for k in self._kept.values()) > self.cache_bytes:
+                self._kept.popitem(last=False)
+        return made
+
+    def _table(self, shard: Shard, columns: list[str] | None) -> Any:
+        require_pyarrow()
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        data = read_file(self.folder, shard.file, SHARD_BYTES)
+        place = f"{self.folder}/{shard.file}"
+        if hashlib.sha256(data).hexdigest() != shard.sha256:
+            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
+            raise FastetlError("the shard is damaged", file=place, expected=expected, found=found, do="write it again")
+        try:
+            file = pq.ParquetFile(pa.BufferReader(data))
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            types = [schema.field(name).type for name in ("image", "label", "group")]
+            if rows != shard.rows or types != [pa.binary(self.shape[1] * self.shape[2]), pa.uint16(), pa.int32()]:
+                raise ValueError(f"{rows} rows of {', '.join(map(str, types))}")
+            if columns is None:
+                columns = [name for name in schema.names if name not in ("image", "character")]
+            read = file.read(columns)
+            labels = read["label"].to_numpy()
+        except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+            expected = f"{shard.rows} rows of {self.shape[1]} × {self.shape[2]} pictures, their classes and groups"
+            raise FastetlError(
+                "not a shard", file=place, expected=expected, found=error, do="write it again"
+            ) from error
+        if int(labels.max()) >= self.classes:
+            raise FastetlError(
+                "a label outside the charset",
+                file=place,
+                record=int(labels.argmax()),
+                expected=f"below {self.classes}",
+                found=int(labels.max()),
+                do="write it again",
+            )
+        return read
+
+
+class ShardedSource:
+    """The rows of some groups of a dataset of shards, to draw batches from; no column of them is held.
+
+    groups: sorted. weight: as of `fastetl.Source`.
+    """
+
+    is_streamed = True
+
+    def __init__(self, images: ShardedImages, groups: NDArray[np.int32], weight: float = 1.0) -> None:
+        self.images, self.groups, self.weight = images, groups, weight
+        self.counts = np.array([self._chosen(k)[1] for k in range(len(images.shards))], np.int64)
+        self.side, self.span = images.shape[1], len(images)
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def _chosen(self, number: int) -> tuple[NDArray[np.bool_], int]:
+        """Which rows of a shard are of the groups, and how many."""
+        groups, rows = self.images.shards[number].groups()
+        chosen = is_among(groups, self.groups)
+        return np.repeat(chosen, rows), int(rows[chosen].sum())
+
+    def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Indices into the dataset, each once, in a random order that can be followed with few shards in memory."""
+        for window in self.images.windows(np.flatnonzero(self.counts), random):
+            parts = [self.images.starts[k] + np.flatnonzero(self._chosen(k)[0]) for k in window]
+            yield random.permutation(np.concatenate(parts))
+
+    def take(self, index: NDArray[np.int64]) -> Rows:
+        """Pictures and classes at indices into the dataset."""
+        return self.images.take(index)
+
+    def blocks(self, rows: int) -> Iterator[Rows]:
+        """All rows in the dataset's order, about `rows` at a time: a shard more at most."""
+        held: list[Rows] = []
+        for number in np.flatnonzero(self.counts).tolist():
+            pictures, labels = self.images.read(number)
+            chosen, _ = self._chosen(number)
+            held.append((pictures[chosen], labels[chosen]))
+            if sum(len(part[1]) for part in held) >= rows:
+                yield _joined(held)
+                held = []
+        if held:
+            yield _joined(held)
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+class ShardedDataset(Dataset):
+    """A dataset of shards. `split_groups` and `source` read no shard; `labels`, `groups` and `records` read them all.
+
+    Those three are read when they are first asked for, and held from then on: some 40 bytes a row.
+    """
+
+    images: Any
+
+    def __new__(cls, *args: Any, **values: Any) -> Dataset:  # type: ignore[misc]
+        """What `dataclasses.replace` makes of one has columns of its own."""
+        return Dataset(*args, **values)
+
+    @classmethod
+    def opened(cls, folder: str, images: ShardedImages, charset: Charset, spec: Preprocessing, about: Any) -> Dataset:
+        made = object.__new__(cls)
+        made.__dict__.update(
+            name=folder.rstrip("/").rpartition("/")[2],
+            images=images,
+            charset=charset,
+            preprocessing=spec,
+            about=about,
+            path=None if is_url(folder) else Path(folder),
+        )
+        return made
+
+    def __reduce__(self) -> Any:
+        return self.opened, (self.images.folder, self.images, self.charset, self.preprocessing, self.about)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, int | np.integer):
+            return super().__getitem__(index)
+        return self._sample(int(index))
+
+    def _sample(self, index: int) -> Sample:
+        whole = range(len(self))[index]
+        pictures, labels = self.images.take(np.array([whole]))
+        return pictures[0], int(labels[0])
+
+    def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
+        return self._whole().subset(indices)
+
+    def _whole(self) -> Dataset:
+        names = ("name", "images", "labels", "groups", "charset", "preprocessing", "records", "about", "path")
+        return Dataset(**{name: getattr(self, name) for name in names})
+
+    @cached_property
+    def records(self) -> Mapping[str, NDArray[Any]]:
+        return {name: values for name, values in self._columns.items() if name != "label"}
+
+    @cached_property
+    def labels(self) -> NDArray[np.uint16]:
+        return self._columns["label"]
+
+    @cached_property
+    def groups(self) -> NDArray[np.int32]:
+        return self._columns["group"]
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return cast("dict[str, NDArray[Any]]", self.images.columns())
+
+    def known_groups(self) -> NDArray[np.int32]:
+        return np.unique(np.concatenate([np.unique(shard.groups()[0]) for shard in self.images.shards]))
+
+    def source(self, groups: NDArray[np.int32], weight: float = 1.0) -> Any:
+        return ShardedSource(self.images, groups, weight)
+
+
+def open_shards(folder: str, about: Mapping[str, Any]) -> Dataset:
+    """The dataset whose `dataset.json` says `about`; see `fastetl.open_dataset`."""
+    place = f"{folder}/{MANIFEST}"
+    if about.get("format") != FORMAT:
+        raise FastetlError(
+            "dataset of another format", file=place, expected=FORMAT, found=about.get("format"), do="write it again"
+        )
+    require_sealed(about, place)
+    try:
+        shards = [Shard.from_dict(values) for values in about["shards"]]
+        charset = Charset.from_dict(about["charset"])
+        preprocessing = Preprocessing.from_dict(about["preprocessing"])
+        if sum(s.rows for s in shards) != about["count"]:
+            raise ValueError(f"shards of {sum(s.rows for s in shards)} pictures, not {about['count']}")
+    except (FastetlError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = error if str(error) else type(error).__name__
+        raise FastetlError("cannot read", file=place, found=found, do="write it again") from error
+    images = ShardedImages(folder, shards, preprocessing.size, len(charset))
+    if not is_url(folder):
+        _require_there(Path(folder), shards)
+    kept = {name: value for name, value in about.items() if name != "shards"}
+    return ShardedDataset.opened(folder, images, charset, preprocessing, kept)
+
+
+def _require_there(folder: Path, shards: Sequence[Shard]) -> None:
+    """Missing and cut files are told before any work begins; what else is wrong, when a shard is read."""
+    for shard in shards:
+        try:
+            size = (folder / shard.file).stat().st_size
+        except OSError as error:
+            raise FastetlError(
+                "cannot read the shard",
+                file=folder / shard.file,
+                found=error.strerror,
+                do="write it again",
+                also=FileNotFoundError if isinstance(error, FileNotFoundError) else None,
+            ) from error
+        if size != shard.bytes:
+            raise FastetlError(
+                "the shard is damaged",
+                file=folder / shard.file,
+                expected=f"{shard.bytes:,} bytes",
+                found=f"{size:,} bytes",
+                do="write it again",
+            )
