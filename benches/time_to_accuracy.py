@@ -36,7 +36,7 @@ from model import network as m
 from model.config import TrainConfig
 from model.devices import replicate
 from model.predict import predict
-from model.preprocessing import normalize
+from model.preprocessing import network_input
 from model.step import Tree, first_state, make_eval, make_step
 
 Step = Callable[[NDArray[np.uint8], NDArray[np.int32]], None]
@@ -122,7 +122,7 @@ def in_flax(trick: Trick, spec: Preprocessing, classes: int, steps: int, some: N
     network = nnx.eval_shape(make)
     state, run, evaluate = first_state(make, config, steps), make_step(network, config, steps), make_eval(network)
     if trick.whiten:
-        frames = np.asarray(jax.jit(lambda pictures: normalize(pictures, spec)[0])(some))
+        frames = np.asarray(jax.jit(lambda pictures: network_input(pictures, spec)[0])(some))
         first: Tree = state["weights"]["params"]["blocks"][0]
         first["kernel"] = jnp.asarray(whitened(np.asarray(first["kernel"]), frames))
         state["ema"] = jax.tree.map(jnp.copy, state["weights"])

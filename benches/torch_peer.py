@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastetl.preprocessing import Preprocessing
 from model import network as m
 from model.config import TrainConfig
-from model.preprocessing import normalize
+from model.preprocessing import network_input
 from model.step import learning_rate
 
 Step = Callable[[NDArray[np.uint8], NDArray[np.int32]], None]
@@ -60,7 +60,7 @@ def in_torch(config: TrainConfig, spec: Preprocessing, classes: int, steps: int,
     import torch
 
     torch.manual_seed(config.seed)
-    preprocess = jax.jit(lambda pictures: normalize(pictures, spec)[0])
+    preprocess = jax.jit(lambda pictures: network_input(pictures, spec)[0])
     network = _torch_layers(m.named_network(config.network), spec.side, classes).to(memory_format=torch.channels_last)
     for parameter in network.parameters():
         if parameter.ndim > 1:
@@ -75,7 +75,7 @@ def in_torch(config: TrainConfig, spec: Preprocessing, classes: int, steps: int,
     done = 0
 
     def framed(pictures: NDArray[np.uint8]) -> Any:
-        x = torch.from_numpy(np.array(preprocess(pictures)))[:, None]
+        x = torch.from_numpy(np.array(preprocess(pictures))).permute(0, 3, 1, 2)
         return x.contiguous(memory_format=torch.channels_last)
 
     def step(pictures: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:

@@ -19,6 +19,7 @@ from export.config import Precision
 from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Place, Relu
 from export.weights import Storage, stored
 from fastetl.preprocessing import (
+    AROUND,
     BORDER,
     PLACE,
     SMALLEST_SCALE,
@@ -247,15 +248,18 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     return found
 
 
-def _sampling(p: _Program, centre: str, scale: str, support: str, spec: Preprocessing) -> tuple[str, str]:
-    """The resampling matrices (1, 1, frame, size) of y and x."""
+def _sampled(p: _Program, x: str, centre: str, scale: str, spec: Preprocessing, of: str = "") -> str:
+    """What lies in a square about a centre, (1, 1, frame, frame). of: what the names of its operations begin with."""
     position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
-    source = p.two("add", "source", p.two("mul", "reach", scale, target), centre)
-    distance = p.one("abs", "distance", p.two("sub", "offset", position, source))
-    share = p.two("real_div", "supports", distance, support)
-    height = p.one("relu", "triangle", p.two("sub", "hill", 1.0, share))
-    weights = p.two("mul", "weights", height, p.two("real_div", "density", 2 / spec.size, support))
-    return _channels(p, "weights_y", weights, [[1, 0]]), _channels(p, "weights_x", weights, [[0, 1]])
+    support = p.two("maximum", f"{of}support", p.two("mul", f"{of}target_pitch", scale, 2 / spec.frame), 2 / spec.size)
+    source = p.two("add", f"{of}source", p.two("mul", f"{of}reach", scale, target), centre)
+    distance = p.one("abs", f"{of}distance", p.two("sub", f"{of}offset", position, source))
+    share = p.two("real_div", f"{of}supports", distance, support)
+    height = p.one("relu", f"{of}triangle", p.two("sub", f"{of}hill", 1.0, share))
+    weights = p.two("mul", f"{of}weights", height, p.two("real_div", f"{of}density", 2 / spec.size, support))
+    down = _channels(p, f"{of}weights_y", weights, [[1, 0]])
+    across = _channels(p, f"{of}weights_x", weights, [[0, 1]])
+    return p.matmul(f"{of}framed", p.matmul(f"{of}framed_rows", down, x, False), across, True)
 
 
 def _positions(count: int) -> NDArray[np.float64]:
@@ -263,7 +267,7 @@ def _positions(count: int) -> NDArray[np.float64]:
 
 
 def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, str]:
-    """The framed picture, and, if asked for, what framing took away (1, PLACE).
+    """The framed picture with its surroundings, and, if asked for, what framing took away (1, PLACE).
 
     See fastetl.preprocessing.
     """
@@ -279,9 +283,10 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, 
     deviation = p.one("sqrt", "deviation", found.variance)
     to_frame = p.two("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
-    support = p.two("maximum", "support", p.two("mul", "target_pitch", scale, 2 / spec.frame), 2 / spec.size)
-    down, across = _sampling(p, found.centre, scale, support, spec)
-    framed = p.matmul("framed", p.matmul("framed_rows", down, x, False), across, True)
+    seen = [_sampled(p, x, found.centre, scale, spec)]
+    if spec.surroundings:
+        seen.append(_sampled(p, x, found.centre, p.two("mul", "wide_scale", scale, AROUND), spec, "wide_"))
+    framed = p.concat("frame_and_surroundings", tuple(seen)) if len(seen) > 1 else seen[0]
     if not asked:
         return framed, ""
     place = p.flatten("place", p.concat("places", (found.centre, scale)), PLACE)
@@ -289,7 +294,7 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, 
 
 
 def _preprocess(p: _Program, graph: Graph) -> tuple[str, str, str]:
-    """The network's input (1, 1, side, side), what framing took away (1, PLACE), and whether it is blank (1, 1, 1, 1).
+    """The network's input (1, channels, side, side), what framing took away (1, PLACE), if it is blank (1, 1, 1, 1).
 
     The second is empty where nothing is framed or no layer asks for it.
     """

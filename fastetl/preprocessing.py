@@ -8,7 +8,8 @@ numpy as the readable twin that the others are tested against).
 2. polarity: x / 255, or (255 − x) / 255 where the border's mean is over `invert_above` (black ink on white)
 3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
 4. framing: put the ink's centre of gravity in the middle and its deviation (root of the summed variances) at
-   `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks
+   `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks;
+   with `surroundings` a second time, `AROUND` times as wide, since a frame may cut off strokes that stand apart
 
 What framing takes away, place and size, is kept as three numbers: a network may see them beside the picture.
 """
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 
 __all__ = [
+    "AROUND",
     "BORDER",
     "LARGEST_SIDE",
     "PLACE",
@@ -34,8 +36,8 @@ __all__ = [
     "Framing",
     "Preprocessing",
     "border_sum",
+    "network_input",
     "normalize",
-    "normalize_and_place",
     "resize",
 ]
 
@@ -66,6 +68,8 @@ TURNS = 4
 """Adaptive moments: how often the Gaussian is put where the ink under it is."""
 SUMMED = (0.01, 0.6)
 """Adaptive moments: bounds of the summed variance. The picture's half side is 1."""
+AROUND = 1.5
+"""Side of the surroundings, in sides of the frame."""
 _EARLIER = {"start": 0.3, "window": 1.3}
 """What adaptive moments took before these were fields; left out where written, so that it is written as it was."""
 
@@ -99,6 +103,8 @@ class Preprocessing:
     window: float = 1.1
     """Adaptive framing: the Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
     neighbouring characters move the frame less (docs/decisions/0012)."""
+    surroundings: bool = True
+    """With framing: a second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -132,6 +138,11 @@ class Preprocessing:
         return self.size if self.framing == "none" else self.frame
 
     @property
+    def channels(self) -> int:
+        """What the network sees: the frame, and the surroundings."""
+        return 2 if self.surroundings and self.framing != "none" else 1
+
+    @property
     def border_pixels(self) -> int:
         """How many pixels the border has."""
         return self.size**2 - max(self.size - 2 * BORDER, 0) ** 2
@@ -148,8 +159,10 @@ class Preprocessing:
 
     def as_dict(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)
-        earlier = all(values[key] == value for key, value in _EARLIER.items())
-        return {key: value for key, value in values.items() if not (earlier and key in _EARLIER)}
+        omitted = set() if self.surroundings else {"surroundings"}
+        if all(values[key] == value for key, value in _EARLIER.items()):
+            omitted |= set(_EARLIER)
+        return {key: value for key, value in values.items() if key not in omitted}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -161,6 +174,7 @@ class Preprocessing:
         if values:  # versions that did not say knew the mean alone
             values.setdefault("polarity", "mean")
             values = _EARLIER | values
+            values.setdefault("surroundings", False)
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
             raise FastetlError("preprocessing: unknown keys", found=odd, do="use the version that wrote them")
@@ -202,27 +216,31 @@ def border_sum(pixels: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.f
 
 
 def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
-    """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, side, side) in 0–1, ink high.
+    """Steps 2–4 for the frame alone. uint8 (N, size, size) → float32 (N, side, side) in 0–1, ink high.
 
     A blank picture stays 0 everywhere.
     """
-    return normalize_and_place(images, spec)[0]
+    return network_input(images, dataclasses.replace(spec, surroundings=False))[0][..., 0]
 
 
-def normalize_and_place(
-    images: NDArray[np.uint8], spec: Preprocessing
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """As `normalize`, and with it what framing took away: float32 (N, PLACE), or (N, 0) without framing."""
+def network_input(images: NDArray[np.uint8], spec: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high.
+
+    And with it what framing took away: float32 (N, PLACE), or (N, 0) without framing.
+    """
     pixels = images.astype(np.float32)
     invert = border_sum(pixels, spec) > spec.darkest_paper
     x = np.asarray(np.where(invert, 255 - pixels, pixels) / 255, np.float32)
     top = np.maximum(x.max((1, 2), keepdims=True), np.float32(1 / 255))
-    x = np.maximum(x / top - np.float32(spec.floor), 0) / np.float32(1 - spec.floor)
+    x = np.asarray(np.maximum(x / top - np.float32(spec.floor), 0) / np.float32(1 - spec.floor), np.float32)
     if spec.framing == "none":
-        return np.asarray(x, np.float32), np.zeros((len(x), 0), np.float32)
+        return x[..., None], np.zeros((len(x), 0), np.float32)
     cy, cx, scale = place(x, spec)
-    framed = frame_weights(cy, scale, spec) @ x @ frame_weights(cx, scale, spec).transpose(0, 2, 1)
-    return np.asarray(framed, np.float32), np.concatenate([cy, cx, scale], 1)
+    seen = [
+        frame_weights(cy, side, spec) @ x @ frame_weights(cx, side, spec).transpose(0, 2, 1)
+        for side in (scale, scale * np.float32(AROUND))[: spec.channels]
+    ]
+    return np.asarray(np.stack(seen, -1), np.float32), np.concatenate([cy, cx, scale], 1)
 
 
 def _positions(count: int) -> NDArray[np.float32]:

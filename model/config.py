@@ -83,6 +83,8 @@ class TrainConfig:
     """Framing of the characters, if not the dataset's."""
     scale: float | None = None
     """Scale of the ink after framing, if not the dataset's."""
+    surroundings: bool | None = None
+    """Whether the network sees the surroundings of the frame, if not what the dataset says."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0
@@ -112,9 +114,8 @@ class TrainConfig:
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""
-        return dataclasses.replace(
-            spec, framing=self.framing or spec.framing, scale=spec.scale if self.scale is None else self.scale
-        )
+        given: dict[str, Any] = {"framing": self.framing, "scale": self.scale, "surroundings": self.surroundings}
+        return dataclasses.replace(spec, **{name: value for name, value in given.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastetl.preprocessing import Preprocessing
 from model.errors import ModelError
-from model.preprocessing import normalize
+from model.preprocessing import network_input
 
 __all__ = [
     "NETWORKS",
@@ -220,8 +220,7 @@ class Network(nnx.Module):
 
         With a `key`, as in training: dropout draws from it, and batch norm uses and gathers the batch's statistics.
         """
-        x, place = normalize(pictures, self.preprocessing)
-        x = x[..., None]
+        x, place = network_input(pictures, self.preprocessing)
         for k, (spec, block) in enumerate(zip(self.specs, self.blocks, strict=True)):
             if isinstance(block, nnx.BatchNorm):
                 x = block(x, use_running_average=key is None)
@@ -272,7 +271,7 @@ def _blocks(
     specs: tuple[LayerSpec, ...], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs
 ) -> list[_Block | None]:
     """The modules with weights, None for the other layers; follows the shape from layer to layer."""
-    side, features, flat = preprocessing.side, 1, False
+    side, features, flat = preprocessing.side, preprocessing.channels, False
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None

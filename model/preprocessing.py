@@ -1,6 +1,6 @@
 """The first layers of the network: polarity, contrast and framing, steps 2–4 of the preprocessing, in JAX.
 
-The same arithmetic as `fastetl.preprocessing.normalize_and_place`, the readable twin. Always float32 with
+The same arithmetic as `fastetl.preprocessing.network_input`, the readable twin. Always float32 with
 full-precision products: a deviation measured in half precision moves the frame by whole pixels.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from fastetl.preprocessing import BORDER, SMALLEST_SCALE, SUMMED, TURNS, Preprocessing
+from fastetl.preprocessing import AROUND, BORDER, SMALLEST_SCALE, SUMMED, TURNS, Preprocessing
 
-__all__ = ["normalize"]
+__all__ = ["network_input"]
 
 _Moments = tuple[jax.Array, jax.Array, jax.Array]
 
 
-def normalize(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.Array]:
-    """uint8 or float (B, size, size), 0–255 → float32 (B, side, side) in 0–1, ink high whatever it was, and place.
+def network_input(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.Array]:
+    """uint8 or float (B, size, size), 0–255 → float32 (B, side, side, channels) in 0–1, ink high, and place.
 
     The second is what framing took away, float32 (B, spec.place).
     """
@@ -30,13 +30,15 @@ def normalize(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.
     top = jnp.maximum(x.max((1, 2), keepdims=True), 1 / 255)
     x = jnp.maximum(x / top - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
-        return x, jnp.zeros((len(x), 0), jnp.float32)
+        return x[..., None], jnp.zeros((len(x), 0), jnp.float32)
     cy, cx, summed = _adaptive_moments(x, spec) if spec.framing == "adaptive" else _moments(x)
     scale = jnp.maximum(jnp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
-    rows, columns = (_frame_weights(centre, scale, spec) for centre in (cy, cx))
-    framed = jnp.matmul(rows, x, precision=jax.lax.Precision.HIGHEST)
-    framed = jnp.matmul(framed, columns.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
-    return framed, jnp.concatenate([cy, cx, scale], 1)
+    seen = []
+    for side in (scale, scale * AROUND)[: spec.channels]:
+        rows, columns = (_frame_weights(centre, side, spec) for centre in (cy, cx))
+        framed = jnp.matmul(rows, x, precision=jax.lax.Precision.HIGHEST)
+        seen.append(jnp.matmul(framed, columns.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST))
+    return jnp.stack(seen, -1), jnp.concatenate([cy, cx, scale], 1)
 
 
 def _positions(count: int) -> jax.Array:

@@ -18,7 +18,7 @@ from export.program import Op, Ref, lower
 from export.reference import is_blank, make_reference, pictures
 from export.weights import STORAGES, Storage, expanded, stored
 from fastetl.charset import Charset
-from fastetl.preprocessing import Preprocessing, normalize, resize
+from fastetl.preprocessing import Preprocessing, network_input, normalize, resize
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
 
@@ -49,16 +49,17 @@ def test_temperature_divides_the_logits() -> None:
         Preprocessing(framing="moments", polarity="mean"),
         Preprocessing(size=48, frame=24, scale=0.2, floor=0.3),
         Preprocessing(framing="none"),
+        Preprocessing(size=64, surroundings=False),
     ],
 )
 @pytest.mark.parametrize("preprocessing", ["float32", "float16"])
 def test_preprocessing_is_the_readable_twin(spec: Preprocessing, preprocessing: Precision) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
-    name = "contrasted" if spec.framing == "none" else "framed"
+    name = "contrasted" if spec.framing == "none" else "frame_and_surroundings" if spec.channels > 1 else "framed"
     ops = lower(graph, "float16", preprocessing=preprocessing)
-    found = run(ops, images, (name,), "float16")[name][:, 0]
-    off = np.abs(found - normalize(images, spec)).max((1, 2))
+    found = run(ops, images, (name,), "float16")[name]
+    off = np.abs(found - network_input(images, spec)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
     real = [kind in ("strokes", "inverted") for kind in kinds]
     assert off[real].max() < (1e-5 if preprocessing == "float32" else 0.03)
 

@@ -17,7 +17,7 @@ from fastetl.preprocessing import Framing, Preprocessing
 from model import network as m
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig, named_network
-from model.preprocessing import normalize
+from model.preprocessing import network_input
 from model.step import load_weights, make_eval, weights_of
 
 SPEC = Preprocessing()
@@ -55,14 +55,22 @@ def made(config: NetworkConfig) -> tuple[Network, Any]:
     floor=st.floats(0, 0.4),
     framing=st.sampled_from(["adaptive", "moments", "none"]),
     polarity=st.sampled_from(["border", "mean"]),
+    surroundings=st.booleans(),
 )
 def test_front_equals_its_twin(
-    seed: int, scale: float, floor: float, framing: Framing, polarity: Literal["border", "mean"]
+    seed: int,
+    scale: float,
+    floor: float,
+    framing: Framing,
+    polarity: Literal["border", "mean"],
+    surroundings: bool,
 ) -> None:
-    spec = Preprocessing(scale=scale, floor=floor, frame=28, framing=framing, polarity=polarity)
+    spec = Preprocessing(
+        scale=scale, floor=floor, frame=28, framing=framing, polarity=polarity, surroundings=surroundings
+    )
     given_ = pictures(9, seed)
     for found, twin in zip(
-        normalize(jnp.asarray(given_), spec), preprocessing.normalize_and_place(given_, spec), strict=True
+        network_input(jnp.asarray(given_), spec), preprocessing.network_input(given_, spec), strict=True
     ):
         assert found.shape == twin.shape
         np.testing.assert_allclose(found, twin, atol=2e-5)
@@ -71,7 +79,7 @@ def test_front_equals_its_twin(
 def test_front_works_in_float32_whatever_comes_in() -> None:
     given_ = pictures(4)
     given_[0] = 0
-    preprocess = jax.jit(normalize, static_argnums=1)
+    preprocess = jax.jit(network_input, static_argnums=1)
     half, place = preprocess(jnp.asarray(given_, jnp.bfloat16), SPEC)
     assert half.dtype == place.dtype == jnp.float32
     np.testing.assert_allclose(half, preprocess(jnp.asarray(given_), SPEC)[0], atol=1e-6)  # 0–255 are whole in bfloat16
@@ -135,8 +143,8 @@ def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
     network, weights = made(config)
     given_ = pictures(3)
     layers = list(load_weights(network, weights).layers())
-    framed, place = preprocessing.normalize_and_place(given_, SPEC)
-    expected = evaluated(layers, framed[..., None].astype(np.float64), place.astype(np.float64))
+    views, place = preprocessing.network_input(given_, SPEC)
+    expected = evaluated(layers, views.astype(np.float64), place.astype(np.float64))
     np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(given_)), expected, rtol=2e-4, atol=2e-4)
 
 

@@ -144,9 +144,9 @@ def test_loops_stay_open(with_loop: str, without: str) -> None:
 
 
 def test_scans_look_like_real_ones() -> None:
-    """The figures of real scans that docs/scans.md quotes, each to within what 12 writers vary."""
+    """The figures of real scans that docs/scans.md quotes, each to within what 30 writers vary."""
     measured = picture_statistics(
-        np.concatenate([levels(write_data_set(2, w, HIRAGANA.characters, scans=1)) for w in range(12)])
+        np.concatenate([levels(write_data_set(2, w, HIRAGANA.characters, scans=1)) for w in range(30)])
     )
     real = {
         "fragment left": (0.77, 0.1),
@@ -168,8 +168,11 @@ def test_scans_look_like_real_ones() -> None:
 
 
 def test_canvas_writers_show_no_fragments() -> None:
-    measured = picture_statistics(levels(write_data_set(2, 0, HIRAGANA.characters, scans=0)))
-    assert measured["fragment left"].sum() + measured["fragment top"].sum() < 3
+    """But for those who fill the canvas: a stroke of theirs that stands apart may touch the edge."""
+    written = [levels(write_data_set(2, w, HIRAGANA.characters, scans=0)) for w in range(8)]
+    measured = picture_statistics(np.concatenate(written))
+    assert measured["fragment left"].mean() < 0.01
+    assert measured["fragment top"].mean() < 0.01
 
 
 @pytest.mark.parametrize("name", ["katakana", "kana", "digits", "latin", "etl9"])

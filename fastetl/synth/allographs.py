@@ -216,14 +216,21 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.3, lambda s: [_curve((37, 15), (42, 20), (45, 26)), _cut(s[0], 0.13, 1)]),
         _own(0.3, lengthen(0, start=0.12)),
     ),
-    "た": (_plain(0.5, trim(2, 0, 0.78)), _joined(0.12, join(2))),
+    "た": (
+        _plain(0.5, trim(2, 0, 0.78)),
+        _own(0.25, redraw(2, _curve((57, 56), (69, 46), (82, 47), (90, 56)))),
+        _joined(0.12, join(2)),
+    ),
     "ち": (
         _own(0.3, trim(1, 0, 0.86)),
         _own(0.25, lengthen(1, end=0.08)),
         _own(0.3, lengthen(0, start=0.05, end=0.06)),
         _joined(0.08, join(0)),
     ),
-    "て": (_own(0.3, trim(0, 0.12, 1)),),
+    "て": (
+        _own(0.3, trim(0, 0.12, 1)),
+        _own(0.25, redraw(0, _curve((24, 37), (52, 28), (82, 16), (61, 32), (47, 54), (50, 77), (74, 88)))),
+    ),
     "と": (_own(0.3, lengthen(0, end=0.07)), _joined(0.08, join(0))),
     "な": (_plain(0.5, trim(2, 0, 0.75)), _own(0.25, move(2, 0.05, -0.05)), _joined(0.12, join(2))),
     "に": (
@@ -240,7 +247,12 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.3, turn(0, 0, -9)),
         _joined(0.06, join(0)),
     ),
-    "ふ": (_plain(0.55, trim(0, 0, 0.7)), _plain(0.4, trim(-1, 0, 0.75)), _joined(0.3, join(0))),
+    "ふ": (
+        _own(0.25, both(move(2, -0.05, 0), move(3, 0.06, 0))),
+        _plain(0.55, trim(0, 0, 0.7)),
+        _plain(0.4, trim(-1, 0, 0.75)),
+        _joined(0.3, join(0)),
+    ),
     "ほ": (
         _plain(0.55, trim(0, 0, 0.84)),
         _own(0.4, _AWAY),
@@ -276,11 +288,16 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _plain(0.55, trim(0, 0, 0.72)),
         _own(0.35, both(redraw(0, _curve((58, 12), (68, 20), (74, 31))), lengthen(1, start=0.15))),
         _own(0.25, both(redraw(0, _curve((68, 8), (77, 17), (83, 28))), lengthen(1, start=0.1))),
+        _own(0.15, move(0, 0.1, 0)),
         _joined(0.15, join(0)),
     ),
-    "り": (_plain(0.5, trim(0, 0, 0.84)), _joined(0.2, join(0))),
+    "り": (
+        _own(0.25, both(trim(0, 0, 0.7), move(0, -0.08, 0))),
+        _plain(0.5, trim(0, 0, 0.84)),
+        _joined(0.2, join(0)),
+    ),
     "る": (_own(0.6, lengthen(0, end=0.04)),),
-    "れ": (_own(0.3, trim(1, 0, 0.9)), _own(0.3, lengthen(1, end=0.08))),
+    "れ": (_own(0.3, lengthen(1, end=0.08)),),
     "わ": (_own(0.3, trim(1, 0, 0.88)), _own(0.25, lengthen(1, end=0.1))),
     "を": (_own(0.35, trim(2, 0.18, 1)), _own(0.35, trim(1, 0, 0.9)), _own(0.3, lengthen(2, start=0.1))),
     "ア": (_own(0.3, lengthen(1, end=0.08)), _own(0.25, trim(0, 0, 0.9)), _joined(0.08, join(0))),
@@ -315,8 +332,8 @@ HABITS: dict[str, tuple[Habit, ...]] = {
 }
 
 
-# Without its loop each of these would be another character: れ, ろ, め.
-_NEEDS_LOOP = "ぬねる"
+# Without the end of its last stroke each of these would be another character: め, れ, ろ, わ.
+_NEEDS_END = "ぬねるれ"
 
 
 def _edited(strokes: list[Stroke], taken: tuple[tuple[Habit, bool], ...]) -> list[Stroke]:
@@ -339,7 +356,7 @@ def _forms(character: str) -> Iterator[Form]:
     for choice in product((False, True), repeat=len(habits)):
         taken = tuple(zip(habits, choice, strict=True))
         yield Form(
-            taken, glyph(_edited(body, taken) + rest, marks, 0.85 if character in _NEEDS_LOOP else 0.3, detailed=simple)
+            taken, glyph(_edited(body, taken) + rest, marks, 0.85 if character in _NEEDS_END else 0.3, detailed=simple)
         )
 
 
