@@ -1,0 +1,326 @@
+"""What `benches.scale` measures, each measurement in a process of its own, whose peak of memory it then is.
+
+    python -m benches.scale_measure write 152960          prints one line of JSON; also: read, draw, train, open, task
+
+Times are of the processor, over this process and all that it started, so that other work on the machine counts less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import re
+import resource
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_worker_niceness", "0")  # the name that Ray reads
+os.environ.setdefault("RAY_event_stats_print_interval_ms", "500")  # the object store says so often what it made
+
+import numpy as np
+
+from fastetl.batches import Batches
+from fastetl.charset import HIRAGANA
+from fastetl.dataset import Dataset, open_dataset
+from fastetl.etl.build import BuildConfig
+from fastetl.shards import Shard, described, encode_shard, shard_name
+
+CHARSET, SIZE, ROWS = "hiragana", 64, 4096
+SMALL, BLOCK = 32, 1024
+"""Side of pictures and rows of a block, a megabyte, where many are read."""
+EACH = len(HIRAGANA)
+"""Pictures of one writer."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+Found = dict[str, float]
+
+
+def _stat(process: int) -> list[str]:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def _started() -> set[int]:
+    """This process and all that it started, and what those started."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(entry.name)] = int(_stat(int(entry.name))[1])
+        except OSError:  # it has ended
+            continue
+    found, wave = {os.getpid()}, {os.getpid()}
+    while wave:
+        wave = {child for child, parent in parents.items() if parent in wave} - found
+        found |= wave
+    return found
+
+
+def processor() -> float:
+    """Seconds of the processor: of this process, of all that it started, and of those of them that have ended."""
+    total = 0
+    for process in _started():
+        try:
+            total += sum(map(int, _stat(process)[11:15]))
+        except OSError:
+            continue
+    return total / _TICKS
+
+
+class Peaks:
+    """The largest worker seen while it runs, in MB."""
+
+    def __init__(self) -> None:
+        self.worker = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def _look(self) -> None:
+        while not self._done.wait(1.0):
+            for process in _started() - {os.getpid()}:
+                try:
+                    if b"ray::" in Path(f"/proc/{process}/cmdline").read_bytes():
+                        status = Path(f"/proc/{process}/status").read_text()
+                        self.worker = max(self.worker, int(status.partition("RssAnon:")[2].split()[0]) / 1024)
+                except (OSError, IndexError):
+                    continue
+
+    def __enter__(self) -> Peaks:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def own_peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def store_bytes(ray: Any) -> int:
+    """Bytes that Ray's object store has made on this machine so far, as it says itself."""
+    time.sleep(1.5)
+    log = Path(ray._private.worker._global_node.get_logs_dir_path()) / "raylet.out"
+    return int(re.findall(r"num bytes created total: (\d+)", log.read_text())[-1])
+
+
+def _counted(ray: Any, work: Callable[[], int]) -> Found:
+    """Processor seconds, wall seconds, memory and the object store's bytes of some work on the cluster."""
+    stored, begun, clock = store_bytes(ray), processor(), time.perf_counter()
+    with Peaks() as peaks:
+        pictures = work()
+        seconds = time.perf_counter() - clock
+        busy = processor() - begun
+    return {
+        "pictures": pictures,
+        "seconds": seconds,
+        "processor": busy,
+        "store": store_bytes(ray) - stored,
+        "driver_mb": own_peak(),
+        "worker_mb": peaks.worker,
+    }
+
+
+def write(pictures: int) -> Found:
+    """Synthetic writers into shards, by Ray's workers."""
+    from fastetl.ray import synthesize_on_ray
+    from fastetl.ray.cluster import connect
+
+    ray = connect()
+    with tempfile.TemporaryDirectory() as name:
+        synthesize_on_ray(f"{name}/first", 4, CHARSET, SIZE)  # imports and kernels
+        writers = -(-pictures // EACH)
+        found = _counted(ray, lambda: synthesize_on_ray(f"{name}/out", writers, CHARSET, SIZE, rows=ROWS))
+        found["shards"] = len(list(Path(f"{name}/out").glob("*.parquet")))
+        found["stored"] = sum(p.stat().st_size for p in Path(f"{name}/out").glob("*.parquet"))
+        found["manifest"] = Path(f"{name}/out/dataset.json").stat().st_size
+    return found
+
+
+def write_here(pictures: int) -> Found:
+    """The same by a plain loop."""
+    from fastetl.ray.pieces import pieces_of_writers
+
+    charset, pieces = pieces_of_writers(-(-pictures // EACH), CHARSET, SIZE, 0, 0.5, ROWS)
+    with tempfile.TemporaryDirectory() as name:
+        pieces_of_writers(1, CHARSET, SIZE, 0, 0.5, ROWS)[1][0].rows()
+        begun, result = processor(), 0
+        for number, piece in enumerate(pieces):
+            made = piece.rows()
+            shard, data = encode_shard(number, made.pictures, made.labels, made.records, charset)
+            (Path(name) / shard.file).write_bytes(data)
+            result += len(pickle.dumps(shard))
+        return {
+            "pictures": sum(piece.count for piece in pieces),
+            "processor": processor() - begun,
+            "result": result / len(pieces),  # what a task gives back, which goes past the object store
+            "driver_mb": own_peak(),
+        }
+
+
+def _etl_pieces(pictures: int) -> tuple[Any, list[Any], int]:
+    """Pieces of synthetic ETL8G files, again and again until there are so many pictures."""
+    from fastetl.ray.pieces import pieces_of_plan, plan_of
+    from fastetl.synth import SynthConfig, synthesize
+
+    folder = Path(tempfile.mkdtemp())
+    synthesize(folder / "etl", SynthConfig(files=32))
+    plan, addresses = plan_of([folder / "etl"], BuildConfig(size=SMALL), by_order=False)
+    once = pieces_of_plan(plan, addresses, SMALL, BLOCK)
+    times = -(-pictures // sum(piece.count for piece in once))
+    return plan.charset, once * times, times
+
+
+def read(pictures: int) -> Found:
+    """ETL8G files through Ray Data, as `fastetl.ray.read_etl` does, every block taken from the object store here."""
+    import ray.data
+
+    from fastetl.arrow import table
+    from fastetl.ray import reading
+    from fastetl.ray.cluster import connect
+
+    ray_ = connect()
+    charset, pieces, times = _etl_pieces(pictures)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+    def taken(some: list[Any]) -> int:
+        rows: Any = reading._in_order(reading._Pieces("ETL", some, charset, SMALL), len(some))
+        return sum(len(block) for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"))
+
+    taken(pieces[:4])
+    found = _counted(ray_, lambda: taken(pieces))
+    begun = processor()
+    some = pieces[: len(pieces) // times]
+    for piece in some:
+        made = piece.rows()
+        table(made.pictures, made.labels, made.records, charset)
+    here = (processor() - begun) / sum(piece.count for piece in some)
+    return found | {"here": here * found["pictures"], "blocks": len(pieces), "times": times}
+
+
+def _fill(folder: Path, rows: int) -> None:
+    """A dataset of shards of small noise, made cheaply: the same pictures in every shard, other groups."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 4, (ROWS // EACH * EACH, SMALL, SMALL), np.uint8) * 60
+    labels = np.tile(np.arange(EACH, dtype=np.uint16), len(pictures) // EACH)
+    groups = np.repeat(np.arange(len(pictures) // EACH, dtype=np.int32), EACH)
+    shards: list[Shard] = []
+    while sum(shard.rows for shard in shards) < rows:
+        records = {"group": groups + np.int32(len(shards) * len(pictures) // EACH)}
+        shard, data = encode_shard(len(shards), pictures, labels, records, HIRAGANA)
+        (folder / shard.file).write_bytes(data)
+        shards.append(shard)
+    (folder / "dataset.json").write_text(described({}, shards, HIRAGANA, SMALL), encoding="utf-8")
+
+
+def _filled(rows: int) -> Iterator[Dataset]:
+    """The dataset, made by another process, whose memory is not counted here."""
+    with tempfile.TemporaryDirectory() as name:
+        if not (child := os.fork()):
+            _fill(Path(name), rows)
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            raise SystemExit("the dataset could not be made")
+        yield open_dataset(name)
+
+
+def draw(rows: int) -> Found:
+    """Memory of opening, splitting, an epoch's first 400 batches and the whole validation part, without JAX."""
+    for data in _filled(rows):
+        begun = time.perf_counter()
+        train, valid, _ = data.split_groups()
+        batches = Batches([data.source(train)], batch_size=256, seed=0, augmentation=None)
+        made = 0
+        for _ in batches.epoch(0):
+            made += 1
+            if made == 400:
+                break
+        seen = sum(len(labels) for _, labels in data.source(valid).blocks(1 << 13))
+        seconds = time.perf_counter() - begun
+        return {"rows": len(data), "batches": made, "validated": seen, "seconds": seconds, "mb": own_peak()}
+    raise AssertionError("unreachable")
+
+
+def train(rows: int) -> Found:
+    """Memory of `train`, stopped after 30 steps."""
+    from model.config import TrainConfig
+    from model.training import Progress
+    from model.training import train as begin
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 30:
+            raise BrokenPipeError
+
+    for data in _filled(rows):
+        with tempfile.TemporaryDirectory() as out:
+            try:
+                begin(data, Path(out) / "run", TrainConfig(network="small", epochs=1, batch_size=128), on_progress=stop)
+            except BrokenPipeError:
+                return {"rows": len(data), "mb": own_peak()}
+    raise SystemExit("it ended before its 30 steps")
+
+
+def opened(rows: int) -> Found:
+    """Opening and splitting a dataset of so many rows, of which only `dataset.json` is there."""
+    from fastetl.sharded import open_shards
+
+    each = ROWS // EACH
+    shards = [
+        Shard(shard_name(k), each * EACH, 1 << 21, f"{k:064x}", ((k * each, each, EACH),))
+        for k in range(-(-rows // (each * EACH)))
+    ]
+    text = described({}, shards, HIRAGANA, SIZE)
+    before = own_peak()
+    begun = time.perf_counter()
+    data = open_shards("memory://nowhere", json.loads(text))
+    train, _, _ = data.split_groups()
+    count = len(data.source(train))
+    return {
+        "rows": len(data),
+        "shards": len(shards),
+        "bytes": len(text.encode()),
+        "seconds": time.perf_counter() - begun,
+        "mb": own_peak() - before,
+        "trained_on": count,
+    }
+
+
+def task(count: int) -> Found:
+    """A task that does nothing, one after another through the same code."""
+    from fastetl.ray.cluster import connect, in_order
+
+    ray = connect()
+
+    def work(number: int, piece: int) -> int:
+        return number
+
+    list(in_order(ray, work, list(range(8)), None))
+    begun, clock = processor(), time.perf_counter()
+    list(in_order(ray, work, list(range(count)), None))
+    return {"seconds": (time.perf_counter() - clock) / count, "processor": (processor() - begun) / count}
+
+
+KINDS: dict[str, Callable[[int], Found]] = {
+    "write": write,
+    "write_here": write_here,
+    "read": read,
+    "draw": draw,
+    "train": train,
+    "opened": opened,
+    "task": task,
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("number", type=int)
+    given = parser.parse_args()
+    sys.stdout.write("\n" + json.dumps(KINDS[given.kind](given.number)) + "\n")
+    sys.stdout.flush()
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
