@@ -181,14 +181,8 @@ def page(writers: list[int], rows: int) -> str:
         "",
         "## When something is lost",
         "",
-        "A task whose worker or machine is lost is given to another, and gives the same bytes. A training whose worker"
-        " is lost is taken up at its last checkpoint, and ends with the weights of an undisturbed training; a fault"
-        " that would come again ends it with one line. `python -m benches.ray_faults` kills a node with all its workers"
-        " in the middle of each. Seen on 2026-11-24 and 25 (the machine below), output as undisturbed: reading 10 of"
-        " 10, building 10 of 10, writing synthetic datasets 7 of 7, training by one worker 9 of 9 and by two workers"
-        " 10 of 10, when another node is free to take the lost one's place; without one the training waits for it. A"
-        " file that is damaged ends the"
-        " command with its one line; with `--strict` anything odd does.",
+        "[faults](faults.md): what becomes of work when a machine is lost, tried fifty times. A file that is damaged"
+        " ends the command with its one line; with `--strict` anything odd does.",
         "",
         "## Measured",
         "",
