@@ -1,57 +1,54 @@
 """docs/scale.md: what Ray costs on this machine, and what follows for clusters.
 
-    python -m benches.scale --out docs/scale.md            (minutes; --writers 2 10 for a quick look)
+    python -m benches.scale                            (an hour or two; --kept FILE goes on where it was interrupted)
 
-Measured: the same work with and without Ray, at growing sizes. Computed from those figures, by the functions below:
-time, network and memory for 10⁹ pictures on 10, 100 and 1,000 machines. Nothing else is claimed.
+Measured (`benches.scale_measure`): the same work with and without Ray, at growing sizes, each in a process of its own.
+Computed from those figures, by the functions below: time, network and memory for 10⁹ pictures on 10, 100 and 1,000
+machines. Nothing else is claimed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
-import resource
-import tempfile
-import time
+import subprocess
+import sys
 from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-os.environ.setdefault("RAY_worker_niceness", "0")  # the name that Ray reads
+from benches.scale_measure import BLOCK, ROWS, SIZE, SMALL
 
-
-from fastetl.dataset import open_dataset
-from fastetl.etl.build import BuildConfig, build
-from fastetl.ray import build_on_ray, synthesize_on_ray
-from fastetl.ray.cluster import connect, in_order
-from fastetl.ray.pieces import pieces_of_writers
-from fastetl.shards import encode_shard
-from fastetl.synth import SynthConfig, synthesize
-
-SIZE, CHARSET = 64, "hiragana"
+ETL8G = 152_960
+"""Records of the set."""
 BILLION = 10**9
+MEASURED = (
+    ("task", 300),
+    ("opened", BILLION),
+    *(("draw", rows) for rows in (30_000, 300_000, 3_000_000)),
+    *(("train", rows) for rows in (30_000, 300_000, 3_000_000)),
+    ("write_here", ETL8G),
+    *(("make", n) for n in (ETL8G // 10, ETL8G)),
+    *(("write", n) for n in (ETL8G // 10, ETL8G)),
+    *(("read", n) for n in (ETL8G, 10 * ETL8G)),
+    ("write", 10 * ETL8G),
+    ("read", 100 * ETL8G),
+)
 MACHINES = (10, 100, 1_000)
 NETWORK = 1.25e9
 """Bytes a second of one machine's network, assumed: 10 Gbit/s."""
 CORES = 8
 """Cores of one machine of the cluster, assumed, each as fast as the one measured."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Seconds and bytes of one size of work."""
-
-    pictures: int
-    shards: int
-    local: float
-    ray: float
-    stored: int
-    driver_mb: float
+Found = dict[str, float]
+All = dict[str, Found]
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What follows from the measurements: seconds of one picture's work, of one task, bytes of one stored picture."""
+    """Of one picture: processor seconds and stored bytes. Of one task: the driver's seconds. Of one shard: bytes."""
 
     picture: float
     task: float
@@ -59,40 +56,22 @@ class Costs:
     manifest: float
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def measure(kept: Path, wanted: tuple[tuple[str, int], ...]) -> All:
+    """Everything, one after another; what is in `kept` already is not measured again."""
+    found: All = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for kind, number in wanted:
+        if f"{kind} {number}" in found:
+            continue
+        command = [sys.executable, "-m", "benches.scale_measure", kind, str(number)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        found[f"{kind} {number}"] = json.loads(done.stdout.strip().splitlines()[-1])
+        kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        sys.stdout.write(f"{kind} {number}: {found[f'{kind} {number}']}\n")
+        sys.stdout.flush()
+    return found
 
 
-def measure_synth(writers: int, folder: Path, rows: int) -> Measured:
-    """The same shards by a plain loop and by Ray's workers (which are already there)."""
-    charset, pieces = pieces_of_writers(writers, CHARSET, SIZE, 0, 0.5, rows)
-    begun = time.perf_counter()
-    stored = 0
-    for number, piece in enumerate(pieces):
-        made = piece.rows()
-        shard, data = encode_shard(number, made.pictures, made.labels, made.records, charset)
-        (folder / shard.file).write_bytes(data)
-        stored += len(data)
-    local = time.perf_counter() - begun
-    begun = time.perf_counter()
-    count = synthesize_on_ray(folder / f"ray-{writers}", writers, CHARSET, SIZE, rows=rows)
-    return Measured(count, len(pieces), local, time.perf_counter() - begun, stored, _peak())
-
-
-def task_seconds(count: int = 200) -> float:
-    """Seconds of a task that does nothing, one after another through the same code."""
-    ray = connect()
-
-    def work(number: int, piece: int) -> int:
-        return number
-
-    list(in_order(ray, work, list(range(8)), None))
-    begun = time.perf_counter()
-    list(in_order(ray, work, list(range(count)), None))
-    return (time.perf_counter() - begun) / count
-
-
-def computed(costs: Costs, machines: int, rows: int) -> dict[str, float]:
+def computed(costs: Costs, machines: int, rows: int = ROWS) -> Found:
     """Seconds, bytes and bounds for a billion pictures on so many machines, from the costs of one."""
     shards = BILLION / rows
     work = BILLION * costs.picture / (machines * CORES)
@@ -107,143 +86,227 @@ def computed(costs: Costs, machines: int, rows: int) -> dict[str, float]:
         "core_hours": BILLION * costs.picture / 3600,
         "stored": BILLION * costs.stored,
         "manifest": shards * costs.manifest,
-        # Labels, groups and header fields of an open dataset are held in memory.
-        "columns": BILLION * 40.0,
     }
 
 
-def _hours(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def page(writers: list[int], rows: int) -> str:
-    ray = connect()
-    each = task_seconds()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "blocks").mkdir()
-        measured = [measure_synth(n, folder, rows) for n in writers]
-        blocks = measure_synth(writers[1], folder / "blocks", 256) if len(writers) > 2 else None
-        synthesize(folder / "etl", SynthConfig(files=8, charset=CHARSET))
-        local = build(folder / "etl", folder / "local", BuildConfig(size=SIZE), overwrite=True).seconds
-        there = build_on_ray(folder / "etl", folder / "there", BuildConfig(size=SIZE), rows=rows).seconds
-        same = open_dataset(folder / "local") == open_dataset(folder / "there")
-        manifest = (folder / f"ray-{writers[-1]}" / "dataset.json").stat().st_size
-    last = measured[-1]
-    costs = Costs(last.local / last.pictures, each, last.stored / last.pictures, manifest / last.shards)
-    share = [max(0.0, 1 - m.local / m.ray) for m in measured]
+def _versions() -> str:
+    known = []
+    for name in ("ray", "pyarrow", "fsspec", "s3fs", "moto"):
+        try:
+            known.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            known.append(f"{name} not installed")
+    return ", ".join(known)
+
+
+HOW = """\
+# One machine, and many
+
+Generated by `python -m benches.scale`; don't edit.
+
+## When one machine is enough
+
+Nearly always. One machine rebuilds ETL8G in a third of a second, and a dataset of all ETL sets fits into its memory; \
+Ray needs longer to start. What outgrows one machine: synthetic writers by the hundred thousand, sweeps of trainings, \
+data that lies in object storage.
+
+## The three commands when it is not
+
+```sh
+pip install 'fastetl[ray]'        # on every machine; `ray start --head`, `ray start --address=HEAD:6379`
+fastetl synth s3://bucket/kana --engine ray --address HEAD:6379 --charset kana --files 20000
+fastetl train s3://bucket/kana /shared/run --engine ray --address HEAD:6379 --workers 8 --gpus 1
+```
+
+`fastetl build ETL8G OUT --engine ray` does the same for files, [`fastetl sweep`](sweep.md) tries many trainings; \
+`fastetl.ray.read_etl` and `fastetl.ray.synthesize` give Ray Data datasets. OUT is a folder that every machine sees, \
+or an address for fsspec; runs need a shared folder. Files at addresses are copied to a worker's own disk before they \
+are read. A dataset is whole or not there: `dataset.json` is written last. It has the SHA-256 of each shard, checked \
+whenever one is read, and the groups of its rows.
+
+Tried: `file://` and `memory://` in every run of the tests; `s3://` against a server of the protocol on the same \
+machine (`tests/test_storage.py`; that part needs `pip install 'moto[server]' s3fs` and is skipped without): build and \
+synth by \
+Ray's workers, training by a worker and by a plain process. No store of a cloud was tried. Versions: {versions}.
+
+What becomes of work when a machine is lost: [faults](faults.md). A file that is damaged ends the command with its one \
+line; with `--strict` anything odd does.
+
+## A dataset larger than memory
+
+It is trained on in the same way, on one machine or many. Opening reads `dataset.json` alone; the split needs only the \
+groups in it. Pictures and classes are read shard by shard and mixed within 128 MB ({cache} MB of pictures are kept), \
+in an order that is made window by window from (seed, epoch); the validation part is read a block at a time, and the \
+temperature fitted on at most 65,536 of its pictures. `labels`, `groups` and `records` of such a dataset read every \
+shard and are then held in memory, so `evaluate`, which takes the first two, needs some 40 bytes a row and the \
+pictures of the part that it reads.
+"""
+
+
+def _memory(found: All) -> list[str]:
     lines = [
-        "# One machine, and many",
         "",
-        "Generated by `python -m benches.scale`; don't edit.",
+        f"Peak memory by size, pictures of {SMALL} × {SMALL} in shards of {ROWS // 71 * 71:,} rows: of reading (open,"
+        " split, up to 400 batches of 256, the whole validation part) in a process without JAX, and of `train`, stopped"
+        " after 30 steps. What grows is the kept pictures, until they fill their 256 MB, and in `train` the scribbles"
+        " that it adds to the pictures, of which at most 65,536 are held.",
         "",
-        "## When one machine is enough",
-        "",
-        "Nearly always. One machine rebuilds ETL8G in a third of a second, and a dataset of all ETL sets fits into its"
-        " memory; Ray needs longer to start. What outgrows one machine: synthetic writers by the hundred thousand,"
-        " sweeps of trainings, data that lies in object storage.",
-        "",
-        "## The three commands when it is not",
-        "",
-        "```sh",
-        "pip install 'fastetl[ray]'        # on every machine; `ray start --head`, `ray start --address=HEAD:6379`",
-        "fastetl synth s3://bucket/kana --engine ray --address HEAD:6379 --charset kana --files 20000",
-        "fastetl train /shared/kana /shared/run --engine ray --address HEAD:6379 --workers 8 --gpus 1",
-        "```",
-        "",
-        "`fastetl build ETL8G OUT --engine ray` does the same for files, `fastetl sweep CONFIG DATASET OUT` for many"
-        " trainings; `fastetl.ray.read_etl` and `fastetl.ray.synthesize` give Ray Data datasets. OUT is a folder that"
-        " every machine sees, or an address for fsspec; runs need a shared folder. Files at addresses are copied to a"
-        " worker's own disk before they are read. A dataset is whole or not there: `dataset.json` is written last. Each"
-        " shard has its SHA-256 in it.",
-        "",
-        "```toml",
-        "# sweep.toml",
-        "[train]",
-        "epochs = 8",
-        "[search]",
-        'network = ["default", "wide"]',
-        "learning_rate = { low = 1e-3, high = 1e-2, log = true }",
-        '"augmentation.elastic" = [0.0, 0.06]',
-        "[sweep]",
-        "trials = 12",
-        "```",
-        "",
-        "A dataset of shards is trained on one machine in the same way, whatever its size: pictures and"
-        " classes are read shard by shard and mixed within 128 MB, those of the validation part a block at a time; the"
-        " split needs only the groups in `dataset.json`.",
-        "",
-        "## When something is lost",
-        "",
-        "[faults](faults.md): what becomes of work when a machine is lost, tried fifty times. A file that is damaged"
-        " ends the command with its one line; with `--strict` anything odd does.",
-        "",
-        "## Measured",
-        "",
-        f"{platform.machine()}, {os.cpu_count()} virtual processors of one core, Python {platform.python_version()},"
-        f" ray {ray.__version__}; other work on the machine: compare within a row. Synthetic hiragana at {SIZE} ×"
-        f" {SIZE}, shards of {rows} rows, the cluster already running.",
-        "",
-        "| pictures | shards | plain loop | Ray | Ray's share of the time | bytes a picture | driver's peak memory |",
-        "|---|---|---|---|---|---|---|",
+        "| rows | pictures, decoded | reading | `train` |",
+        "|---|---|---|---|",
     ]
-    for m, s in zip(measured, share, strict=True):
+    for rows in sorted(int(key.split()[1]) for key in found if key.startswith("draw ")):
+        mine, trained = found[f"draw {rows}"], found.get(f"train {rows}")
+        told = f"{trained['mb']:,.0f} MB" if trained else "not measured"
         lines.append(
-            f"| {m.pictures:,} | {m.shards} | {m.local:.1f} s | {m.ray:.1f} s | {s:.0%} |"
-            f" {m.stored / m.pictures:,.0f} | {m.driver_mb:,.0f} MB |"
+            f"| {mine['rows']:,.0f} | {mine['rows'] * SMALL**2 / 1e6:,.0f} MB | {mine['mb']:,.0f} MB | {told} |"
         )
-    if blocks is not None:
-        lines += [
-            "",
-            f"With blocks of a megabyte (256 rows) instead: {blocks.pictures:,} pictures in {blocks.shards} shards,"
-            f" {blocks.local:.1f} s in a plain loop, {blocks.ray:.1f} s with Ray: Ray's share is"
-            f" {max(0.0, 1 - blocks.local / blocks.ray):.0%}.",
-        ]
+    return lines
+
+
+def _work(found: All) -> list[str]:
+    here = found[f"write_here {ETL8G}"]
+    each = here["processor"] / here["pictures"]
+    task = found["task 300"]
+    lines = [
+        "",
+        "## What Ray costs",
+        "",
+        "Times are of the processor, of all processes together (driver, workers, Ray's own), so that other work on the"
+        " machine, of which there was much, counts less. The cluster was running, of one machine; Ray's share is what"
+        " a plain loop does not need.",
+        "",
+        f"Making: synthetic hiragana at {SIZE} × {SIZE} into shards of {ROWS:,} rows (`synthesize_on_ray`). A plain"
+        f" loop over {here['pictures']:,.0f} pictures: {1e6 * each:,.0f} µs a picture,"
+        f" {here['driver_mb']:,.0f} MB at most.",
+        "",
+        "| pictures (ETL8G = 1) | shards | processor | Ray's share | stored, a picture | object store, a picture |"
+        " driver's peak | largest worker's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for m in (found[key] for key in _sizes(found, "write")):
+        share = max(0.0, 1 - each * m["pictures"] / m["processor"])
+        lines.append(
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.2g}) | {m['shards']:,.0f} | {m['processor']:,.1f} s |"
+            f" {share:.0%} | {m['stored'] / m['pictures']:,.0f} B | {m['store'] / m['pictures']:,.1f} B |"
+            f" {m['driver_mb']:,.0f} MB | {m['worker_mb']:,.0f} MB |"
+        )
     lines += [
         "",
-        f"A task that does nothing: {1000 * each:.1f} ms. The shards' descriptions in `dataset.json`:"
-        f" {costs.manifest:.0f} bytes each. `build` of 2,840 hiragana: {local:.2f} s here, {there:.2f} s with Ray; the"
-        f" datasets are {'the same' if same else 'DIFFERENT'}.",
+        "Pictures go from the worker straight to the shard: a task gives back its shard's description"
+        f" ({here['result']:,.0f} bytes), which is small enough to go past the object store.",
+        "",
+        f"Making, in blocks of a megabyte ({BLOCK // 4} rows) that go through the object store to the driver"
+        " (`fastetl.ray.synthesize`):",
+        "",
+        "| pictures (ETL8G = 1) | blocks | processor | Ray's share | object store, a picture | driver's peak |"
+        " largest worker's |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for m in (found[key] for key in _sizes(found, "make")):
+        share = max(0.0, 1 - each * m["pictures"] / m["processor"])
+        lines.append(
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.2g}) | {m['blocks']:,.0f} | {m['processor']:,.1f} s |"
+            f" {share:.0%} | {m['store'] / m['pictures']:,.0f} B | {m['driver_mb']:,.0f} MB |"
+            f" {m['worker_mb']:,.0f} MB |"
+        )
+    lines += [
+        "",
+        f"Reading: records of ETL8G files by synthetic writers, decoded and resized to {SMALL} × {SMALL} into blocks of"
+        f" {BLOCK:,} rows, a megabyte (`read_etl`), each taken from the object store by the driver. The same files are"
+        " read again and again for the larger sizes. Decoding a picture costs little: this is where Ray's share is"
+        " largest.",
+        "",
+        "| pictures (ETL8G = 1) | blocks | processor | of it, a plain loop's | Ray's share | object store, a picture |"
+        " driver's peak | largest worker's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for m in (found[key] for key in _sizes(found, "read")):
+        share = max(0.0, 1 - m["here"] / m["processor"])
+        lines.append(
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.2g}) | {m['blocks']:,.0f} | {m['processor']:,.1f} s |"
+            f" {m['here']:,.1f} s | {share:.0%} | {m['store'] / m['pictures']:,.0f} B | {m['driver_mb']:,.0f} MB |"
+            f" {m['worker_mb']:,.0f} MB |"
+        )
+    lines += [
+        "",
+        f"A task that does nothing takes {1000 * task['seconds']:.1f} ms from one to the next,"
+        f" {1000 * task['processor']:.1f} ms of the processor.",
+    ]
+    return lines
+
+
+def _sizes(found: All, kind: str) -> list[str]:
+    return sorted((key for key in found if key.split()[0] == kind), key=lambda key: int(key.split()[1]))
+
+
+def _billion(found: All) -> list[str]:
+    last = found[_sizes(found, "write")[-1]]
+    opened = found[f"opened {BILLION}"]
+    costs = Costs(
+        last["processor"] / last["pictures"],
+        found["task 300"]["seconds"],
+        last["stored"] / last["pictures"],
+        opened["bytes"] / opened["shards"],
+    )
+    lines = [
         "",
         "## Computed from these figures: 10⁹ pictures",
         "",
         f"Assumed, not measured: machines of {CORES} cores as fast as this one, {NETWORK / 1.25e8:.0f} Gbit/s each. The"
         " whole is the longest of three: the pictures' work, one driver that hands out tasks, each machine's network"
-        f" (`computed` in `benches/scale.py`). {BILLION / rows:,.0f} shards of {rows} rows.",
+        f" (`computed` in `benches/scale.py`). {BILLION / ROWS:,.0f} shards of {ROWS:,} rows.",
         "",
-        "| machines | work | driver | network | whole | core hours | stored | `dataset.json` |",
-        "|---|---|---|---|---|---|---|---|",
+        "| machines | work | driver | network | whole | bound | core hours | stored | `dataset.json` |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for n in MACHINES:
-        c = computed(costs, n, rows)
+        c = computed(costs, n)
+        bound = max(("work", "driver", "network"), key=lambda name: c[name])
         lines.append(
-            f"| {n:,} | {_hours(c['work'])} | {_hours(c['driver'])} | {_hours(c['network'])} | {_hours(c['whole'])} |"
-            f" {c['core_hours']:,.0f} | {c['stored'] / 1e9:,.0f} GB | {c['manifest'] / 1e6:,.0f} MB |"
+            f"| {n:,} | {_time(c['work'])} | {_time(c['driver'])} | {_time(c['network'])} | {_time(c['whole'])} |"
+            f" {bound} | {c['core_hours']:,.0f} | {c['stored'] / 1e9:,.0f} GB | {c['manifest'] / 1e6:,.0f} MB |"
         )
-    many = computed(costs, MACHINES[-1], rows)
-    bound = "the driver" if many["driver"] > max(many["work"], many["network"]) else "the pictures' work"
+    many = computed(costs, MACHINES[-1])
+    fit = many["driver"] / max(many["work"], many["network"])
+    changed = (
+        f" On {MACHINES[-1]:,} machines one driver is the bound: shards {fit:.0f} times as large, or {fit:.0f} drivers,"
+        " each for a range of writers, would end that."
+        if fit > 1
+        else f" One driver is not the bound on {MACHINES[-1]:,} machines yet."
+    )
     lines += [
         "",
-        f"Cost is core hours times what a core hour costs. On {MACHINES[-1]:,} machines {bound} is the bound"
-        + ("; larger shards would help first, then drivers for parts of the dataset." if bound == "the driver" else ".")
-        + " What does not fit any more is opening such a dataset: its columns alone take"
-        f" {many['columns'] / 1e9:.0f} GB (40 bytes a row); they would have to stay in the shards, read with their"
-        " pictures.",
+        "Cost is core hours times what a core hour costs." + changed + " Opening such a dataset was measured with its"
+        f" description alone: {opened['shards']:,.0f} shards, {opened['bytes'] / 1e6:,.0f} MB of `dataset.json` (64 MiB"
+        f" are accepted, so {(1 << 26) / opened['bytes'] * BILLION / 1e9:.1f} × 10⁹ rows in shards of this size);"
+        f" parsing, splitting by {BILLION / 71 / 1e6:.0f} million writers and beginning an epoch take"
+        f" {opened['processor']:.0f} s of the processor and {opened['mb']:,.0f} MB. Memory grows with"
+        " shards and writers, not with rows or pictures. What would have to change beyond that: shards of"
+        " more rows, and a list of a split's writers"
+        f" in `run.json` ({BILLION / 71 / 1e6:.0f} million numbers) that is a rule instead.",
+        "",
+        f"{date.today()}, {platform.machine()}, {os.cpu_count()} virtual processors of one core, Python"
+        f" {platform.python_version()}, ray {version('ray')}.",
         "",
     ]
-    return "\n".join(lines)
+    return lines
+
+
+def page(found: All) -> str:
+    """The page, of what was measured."""
+    how = HOW.format(versions=_versions(), cache=256)
+    return "\n".join([how.rstrip(), *_memory(found), *_work(found), *_billion(found)])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--writers", type=int, nargs="+", default=[40, 400, 4000])
-    parser.add_argument("--rows", type=int, default=4096)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("docs/scale.md"))
+    parser.add_argument("--kept", type=Path, default=Path("scale.json"), help="where measurements are kept")
     given = parser.parse_args()
-    given.out.write_text(page(given.writers, given.rows), encoding="utf-8")
+    given.out.write_text(page(measure(given.kept, MEASURED)), encoding="utf-8")

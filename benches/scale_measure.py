@@ -1,6 +1,6 @@
 """What `benches.scale` measures, each measurement in a process of its own, whose peak of memory it then is.
 
-    python -m benches.scale_measure write 152960          prints one line of JSON; also: read, draw, train, open, task
+    python -m benches.scale_measure write 152960          prints one line of JSON; also: make, read, draw, train, …
 
 Times are of the processor, over this process and all that it started, so that other work on the machine counts less.
 """
@@ -176,6 +176,28 @@ def _etl_pieces(pictures: int) -> tuple[Any, list[Any], int]:
     return plan.charset, once * times, times
 
 
+def make(pictures: int) -> Found:
+    """Synthetic writers into blocks of a megabyte, by Ray Data, every block taken from the object store here."""
+    import ray.data
+
+    from fastetl.ray import synthesize
+    from fastetl.ray.cluster import connect
+
+    ray_ = connect()
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    blocks = 0
+
+    def taken(writers: int) -> int:
+        nonlocal blocks
+        rows = synthesize(writers, CHARSET, SIZE, rows=BLOCK // 4)
+        sizes = [len(block) for block in rows.iter_batches(batch_size=None, batch_format="pyarrow")]
+        blocks = len(sizes)
+        return sum(sizes)
+
+    taken(4)
+    return _counted(ray_, lambda: taken(-(-pictures // EACH))) | {"blocks": blocks}
+
+
 def read(pictures: int) -> Found:
     """ETL8G files through Ray Data, as `fastetl.ray.read_etl` does, every block taken from the object store here."""
     import ray.data
@@ -275,8 +297,7 @@ def opened(rows: int) -> Found:
         for k in range(-(-rows // (each * EACH)))
     ]
     text = described({}, shards, HIRAGANA, SIZE)
-    before = own_peak()
-    begun = time.perf_counter()
+    before, begun = own_peak(), processor()
     data = open_shards("memory://nowhere", json.loads(text))
     train, _, _ = data.split_groups()
     count = len(data.source(train))
@@ -284,7 +305,7 @@ def opened(rows: int) -> Found:
         "rows": len(data),
         "shards": len(shards),
         "bytes": len(text.encode()),
-        "seconds": time.perf_counter() - begun,
+        "processor": processor() - begun,
         "mb": own_peak() - before,
         "trained_on": count,
     }
@@ -308,6 +329,7 @@ def task(count: int) -> Found:
 KINDS: dict[str, Callable[[int], Found]] = {
     "write": write,
     "write_here": write_here,
+    "make": make,
     "read": read,
     "draw": draw,
     "train": train,

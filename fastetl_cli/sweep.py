@@ -19,7 +19,7 @@ class Sweep(Command):
     """Many trainings with other options on a Ray cluster, the hopeless ones stopped early (extra: ray)."""
 
     file: File
-    """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/scale.md)."""
+    """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/sweep.md)."""
     dataset: DatasetPath
     """A dataset directory."""
     out: Out

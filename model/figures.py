@@ -23,7 +23,15 @@ from model.calibration import Reliability
 from model.evaluation import CharacterResult, SetResult
 from model.history import Epoch, best_epoch
 
-__all__ = ["characters_figure", "confusion_figure", "curves_figure", "mistakes_figure", "png", "reliability_figure"]
+__all__ = [
+    "characters_figure",
+    "confusion_figure",
+    "curves_figure",
+    "mistakes_figure",
+    "png",
+    "reliability_figure",
+    "sweep_figure",
+]
 
 INK, GOOD, BAD = "#222222", "#2a6f97", "#c1121f"
 MOST_LABELS = 110
@@ -74,6 +82,26 @@ def curves_figure(history: Sequence[Epoch]) -> Figure:
         axes.set_ylabel(name)
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)
+    return figure
+
+
+def sweep_figure(trials: Sequence[tuple[str, Sequence[float]]]) -> Figure:
+    """Share of errors on the validation writers after each epoch, of each training, the best first and blue.
+
+    trials: what each is called, and its accuracy after each epoch; the first five are named.
+    """
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    axes = figure.subplots()
+    named = (GOOD, INK, BAD, "#e09f3e", "#6a994e")
+    for rank, (name, accuracy) in reversed(list(enumerate(trials))):
+        colour, label = (named[rank], name) if rank < len(named) else ("#cccccc", None)
+        epochs = range(1, len(accuracy) + 1)
+        axes.plot(epochs, [100 - 100 * a for a in accuracy], color=colour, marker=".", label=label)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel("errors on validation writers, %")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, reverse=True, fontsize=8)
     return figure
 
 

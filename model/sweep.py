@@ -1,17 +1,8 @@
 """A sweep: many trainings with other options, the hopeless ones stopped early, on a Ray cluster. Needs the extra `ray`.
 
-The file (TOML) has three tables. `train` holds options that all trainings share; `search` holds those that vary, each
-a list of values or `{low, high, log}`; `sweep` says how many trainings there are. Names are those of
-`model.TrainConfig`; `augmentation.NAME` reaches into the augmentation:
-
-    [train]
-    epochs = 8
-    [search]
-    network = ["default", "wide"]
-    learning_rate = { low = 1e-3, high = 1e-2, log = true }
-    "augmentation.elastic" = [0.0, 0.06]
-    [sweep]
-    trials = 12
+The file (TOML) has three tables: `train` holds options that all trainings share; `search` those that vary, each a list
+of values or `{low, high, log}`; `sweep` says how many trainings there are. Names are those of `model.TrainConfig`;
+`augmentation.NAME` reaches into the augmentation. docs/sweep.md has an example.
 
 Trainings are compared after each epoch by their accuracy on the validation groups (ASHA: Li et al., 2018).
 """
@@ -250,7 +241,7 @@ def _results(grid: Any) -> list[Trial]:
 
 
 def _report(found: Sequence[Trial], config: SweepConfig, made: Path) -> None:
-    from matplotlib.figure import Figure
+    from model.figures import png, sweep_figure  # brings matplotlib
 
     names = list(config.search)
     rows = [
@@ -261,16 +252,8 @@ def _report(found: Sequence[Trial], config: SweepConfig, made: Path) -> None:
     (made / "sweep.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in found]}
     (made / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for rank, trial in enumerate(found):
-        label = f"{trial.number}: " + ", ".join(_shown(v) for v in trial.options.values()) if rank < 5 else None
-        axes.plot(
-            range(1, len(trial.history) + 1), trial.history, ".-", color=f"C{rank}" if label else "0.8", label=label
-        )
-    axes.set(xlabel="epoch", ylabel="accuracy on validation groups")
-    axes.legend(fontsize=7)
-    figure.savefig(made / "sweep.png", dpi=120)
+    named = [(f"{t.number}: " + ", ".join(map(_shown, t.options.values())), t.history) for t in found]
+    (made / "sweep.png").write_bytes(png(sweep_figure(named)))
 
 
 def _shown(value: Any) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fastetl.dataset import open_dataset
 from fastetl.errors import FastetlError
@@ -197,18 +198,23 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
     from model.sweep import read_sweep, sweep
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
-    (tmp_path / "sweep.toml").write_text(
-        '[train]\nnetwork = "small"\nepochs = 2\nbatch_size = 32\nvalid = 0.2\n'
-        '[search]\nlearning_rate = { low = 1e-3, high = 1e-2, log = true }\n"augmentation.elastic" = [0.0, 0.06]\n'
-        "[sweep]\ntrials = 2\n",
-        encoding="utf-8",
+    example = Path(__file__).parents[1] / "docs" / "sweep.toml"
+    assert f"```toml\n{example.read_text(encoding='utf-8').rstrip()}\n```" in example.with_suffix(".md").read_text(
+        "utf-8"
     )
-    found = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", read_sweep(tmp_path / "sweep.toml"))
-    assert sorted(t.number for t in found) == [0, 1]
-    assert found[0].best >= found[1].best > 0
+    found = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", read_sweep(example))
+    assert sorted(t.number for t in found) == [0, 1, 2]
+    assert found[0].best >= found[1].best >= found[2].best > 0
+    assert all(1 <= len(t.history) <= 3 for t in found)
     assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in found)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "sweep.md", "sweep.png", "trials"}
     assert (tmp_path / "out" / "trials" / f"trial-{found[0].number:04d}" / "run.json").is_file()
+    table = (tmp_path / "out" / "sweep.md").read_text(encoding="utf-8").splitlines()
+    assert table[0].startswith("| trial | learning_rate | optimizer | augmentation.elastic | epochs |")
+    assert table[2].startswith(f"| {found[0].number} | ")
+    assert table[2].endswith(f" | {found[0].best:.2%} |")
+    with Image.open(tmp_path / "out" / "sweep.png") as picture:
+        assert min(picture.size) > 300
 
 
 @pytest.mark.parametrize(
