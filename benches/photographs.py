@@ -93,7 +93,7 @@ def main() -> None:
         "A network reads ink on even white or black paper. On other paper it reads hardly anything, so that `recognize`"
         " whitens the paper of every picture first (`fastetl/paper.py`). Share of right answers among hiragana in"
         " percent, without and with that. The papers are simulated on clean drawings (`benches/photographs.py`): real"
-        " photographs have not been measured.",
+        " photographs have not been measured. In an app `Photograph` of `KanaInk` does the same ([ios.md](ios.md)).",
         "",
         "| paper | " + " | ".join(f"{p.name}: as it is | whitened" for p in parts) + " |",
         "|---|" + "---:|---:|" * len(parts),

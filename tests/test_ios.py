@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benches.ios_reading import LARGE, kana_drawings, read_back
+from benches.photographs import PAPERS, photographed
 from export import open_recognizer
 from fastetl import open_dataset
 from fastetl.charset import Charset, one_shape
 from fastetl.ink import Drawing, Stroke, rasterize
+from fastetl.paper import whiten_paper
+from fastetl.pictures import read_picture
 from fastetl.practice import practice
 from fastetl.preprocessing import resize
 from fastetl.samples import Sample, samples_to_dataset
@@ -171,6 +175,38 @@ def test_swift_judges_as_python_does(built: Path, tmp_path: Path) -> None:
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps({"rows": rows}), encoding="utf-8")
     said = run("swift", "test", "--skip-build", "--filter", "verdictsAreThoseOfPython", KANA_ANSWERS=str(answers))
+    assert "Test run with 1 test" in said
+    assert "skipped" not in said
+
+
+def _papers() -> dict[str, NDArray[np.uint8]]:
+    """Characters on every simulated paper, of many shapes, and pictures at random; uint8 (H, W)."""
+    kana, random = list(kana_drawings().values()), np.random.default_rng(5)
+    made = {}
+    for number, (name, paper) in enumerate(PAPERS.items()):
+        for height, width in ((128, 128), (300, 211), (97, 160), (31, 64)):
+            ink = np.asarray(Image.fromarray(rasterize(kana[7 * number + width % 5])).resize((width, height)))
+            made[f"{name}, {width} × {height}"] = photographed(ink, paper, random)
+    for height, width in ((1, 1), (1, 16), (5, 3), (64, 64), (70, 40), (33, 16)):
+        made[f"noise, {width} × {height}"] = random.integers(0, 256, (height, width), np.uint8)
+        made[f"steps, {width} × {height}"] = random.choice(np.array([90, 140, 250], np.uint8), (height, width))
+    return made
+
+
+def test_swift_whitens_paper_as_python_does(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = []
+    for number, (name, grey) in enumerate(_papers().items()):
+        sample = (2**20, 1000)[number % 2]  # pixels that are looked at for the level of the ink
+        Image.fromarray(grey).save(tmp_path / "picture.png")
+        pictures = {"pixels": grey, "picture": read_picture(tmp_path / "picture.png", 128)}
+        with monkeypatch.context() as patch:
+            patch.setattr("fastetl.paper._SAMPLE", sample)
+            pictures["whitened"] = whiten_paper(grey)
+        coded = {key: base64.b64encode(picture.tobytes()).decode() for key, picture in pictures.items()}
+        rows.append({"name": name, "width": grey.shape[1], "height": grey.shape[0], "sample": sample, **coded})
+    papers = tmp_path / "papers.json"
+    papers.write_text(json.dumps(rows), encoding="utf-8")
+    said = run("swift", "test", "--skip-build", "--filter", "papersAreThoseOfPython", KANA_PAPERS=str(papers))
     assert "Test run with 1 test" in said
     assert "skipped" not in said
 

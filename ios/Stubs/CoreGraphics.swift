@@ -8,7 +8,10 @@ public enum CGLineCap: Int32, Sendable { case butt, round, square }
 public enum CGLineJoin: Int32, Sendable { case miter, round, bevel }
 
 open class CGColorSpace {}
-open class CGImage {}
+open class CGImage {
+    public var width: Int { fatalError("a stub") }
+    public var height: Int { fatalError("a stub") }
+}
 public enum CGImageAlphaInfo: UInt32, Sendable { case none }
 public func CGColorSpaceCreateDeviceGray() -> CGColorSpace { fatalError("a stub") }
 
@@ -24,6 +27,7 @@ open class CGContext {
     public func setFillColor(_ color: CGColor) {}
     public func setStrokeColor(_ color: CGColor) {}
     public func fill(_ rect: CGRect) {}
+    public func draw(_ image: CGImage, in rect: CGRect, byTiling: Bool = false) {}
     public func setLineCap(_ cap: CGLineCap) {}
     public func setLineJoin(_ join: CGLineJoin) {}
     public func setLineWidth(_ width: CGFloat) {}

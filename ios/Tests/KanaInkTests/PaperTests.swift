@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+@testable import KanaInk
+
+/// 128 × 128: a cross of ink (`ink` of 255) on paper whose level is given for each pixel.
+private func photograph(ink: Int = 40, paper: (Int, Int) -> Int) throws -> Photograph {
+    let pixels = (0..<(128 * 128)).map { k in UInt8(isInk(k) ? ink : paper(k / 128, k % 128)) }
+    return try Photograph(width: 128, height: 128, pixels: pixels)
+}
+
+private func isInk(_ k: Int) -> Bool {
+    let (row, column) = (k / 128, k % 128)
+    return (60..<66).contains(row) && (30..<100).contains(column)
+        || (60..<66).contains(column) && (30..<100).contains(row)
+}
+
+private func mean(_ photograph: Photograph, ink: Bool) -> Double {
+    let chosen = photograph.pixels.indices.filter { isInk($0) == ink }.map { Double(photograph.pixels[$0]) }
+    return chosen.reduce(0, +) / Double(chosen.count)
+}
+
+@Suite struct PaperTests {
+    @Test func aDrawingOnWhiteOrBlackStaysAsItIs() throws {
+        for (ink, paper) in [(0, 255), (90, 250), (255, 0), (160, 3)] {
+            let drawn = try photograph(ink: ink) { _, _ in paper }
+            #expect(drawn.whitened == drawn)
+        }
+    }
+
+    @Test func evenGreyBecomesWhiteAndABlackboardIsTurnedRound() throws {
+        for (ink, paper) in [(50, 200), (180, 60)] {
+            let white = try photograph(ink: ink) { _, _ in paper }.whitened
+            #expect(white.pixels.indices.allSatisfy { white.pixels[$0] == (isInk($0) ? 0 : 255) })
+        }
+    }
+
+    @Test func shadeRulesAndGrainAreNoInk() throws {
+        let shaded = try photograph { row, column in
+            let light = row + column > 128 ? 130 : 220
+            return (row % 16 == 0 ? light * 85 / 100 : light) + (row * 7 + column * 13) % 9
+        }
+        #expect(mean(shaded, ink: false) < 200)
+        #expect(mean(shaded.whitened, ink: false) > 248 && mean(shaded.whitened, ink: true) < 40)
+    }
+
+    @Test func paperWithoutInkIsBlank() throws {
+        let empty = try Photograph(width: 40, height: 30, pixels: (0..<1200).map { UInt8(180 + $0 % 10) })
+        #expect(empty.whitened.pixels.allSatisfy { $0 == 255 })
+        #expect(empty.picture().pixels.allSatisfy { $0 == 255 })
+    }
+
+    @Test func theLeastPicturesHaveAnAnswer() throws {
+        for (width, height) in [(1, 1), (2, 1), (1, 16), (3, 5)] {
+            let count = width * height
+            let least = try Photograph(width: width, height: height, pixels: (0..<count).map { UInt8($0 * 50 % 256) })
+            #expect(least.whitened.pixels.count == count && least.picture(side: 8).pixels.count == 64)
+        }
+    }
+
+    @Test func itIsMadeSquareWithItsEdge() throws {
+        var pixels = [UInt8](repeating: 200, count: 40 * 20)
+        for row in 10..<30 { for column in 8..<12 { pixels[row * 20 + column] = 30 } }
+        let picture = try Photograph(width: 20, height: 40, pixels: pixels).picture(side: 40)
+        #expect(picture.pixels[0] == 255 && picture.pixels[20 * 40 + 20] == 0)
+        #expect(picture.pixels.filter { $0 == 0 }.count == 80)
+    }
+
+    @Test func otherSizesAreErrors() {
+        for (width, height) in [(0, 5), (9001, 9001), (17, 1), (-1, 1)] {
+            #expect(throws: PhotographError.size(width: width, height: height)) {
+                try Photograph(width: width, height: height, pixels: [])
+            }
+        }
+        #expect(throws: PhotographError.bytes(expected: 4, found: 3)) {
+            try Photograph(width: 2, height: 2, pixels: [1, 2, 3])
+        }
+    }
+}
+
+private let file = ProcessInfo.processInfo.environment["KANA_PAPERS"]
+
+/// A photograph with what Python's `whiten_paper` and `read_picture` make of it; bytes in base 64.
+private struct Paper: Decodable {
+    let name: String
+    let width, height: Int
+    /// Pixels that are looked at for the level of the ink.
+    let sample: Int
+    let pixels, whitened, picture: Data
+}
+
+private func apart(_ a: [UInt8], _ b: Data) -> Int {
+    a.count == b.count ? zip(a, b).map { abs(Int($0) - Int($1)) }.max() ?? 0 : 255
+}
+
+@Suite(.enabled(if: file != nil, "tests/test_ios.py gives the file")) struct PythonsPaperTests {
+    @Test func papersAreThoseOfPython() throws {
+        let papers = try JSONDecoder().decode(
+            [Paper].self, from: Data(contentsOf: URL(fileURLWithPath: file ?? "")))
+        #expect(papers.count >= 20)
+        for paper in papers {
+            let given = try Photograph(width: paper.width, height: paper.height, pixels: Array(paper.pixels))
+            #expect(apart(given.whitened(sample: paper.sample).pixels, paper.whitened) == 0, "\(paper.name)")
+            #expect(apart(given.picture().pixels, paper.picture) <= 1, "\(paper.name)")
+        }
+    }
+}
