@@ -197,29 +197,8 @@ Every picture is brought to one size by the same exact resize, whatever its size
 it made them. The network's first steps bring every picture to full contrast, so that levels alone do not tell the two
 apart; edges and widths do.
 
-What mixing them does to the network, measured on the same synthetic writers as ETL8G and as ETL8B2, 71 hiragana, at
-32 × 32: each trained for 1,000 steps of 64 pictures, whatever the mixture (`python -m benches.mixing --seeds 1`,
-2026-11-25, AMD EPYC, Zen 4; one seed, 2,840 pictures in each column, so that 1.1 points either way are chance):
-
-| trained on (80 writers) | ETL8G, 40 others | ETL8B2, 40 others |
-| --- | --- | --- |
-| ETL8G | 91.4% | 91.1% |
-| ETL8B2 | 90.8% | 91.4% |
-| ETL8G and ETL8B2 | 91.1% | 91.1% |
-
-At 64 × 64, 400 steps and 40 writers (`--size 64 --steps 400 --writers 60 --seeds 2`; mean, least and greatest of two
-seeds; 1,420 pictures in each column, so that 1.7 points are chance):
-
-| trained on (40 writers) | ETL8G, 20 others | ETL8B2, 20 others |
-| --- | --- | --- |
-| ETL8G | 88.6% (88.4%–88.8%) | 87.9% (87.5%–88.3%) |
-| ETL8B2 | 87.1% (87.0%–87.1%) | 88.4% (88.3%–88.5%) |
-| ETL8G and ETL8B2 | 88.2% (88.1%–88.3%) | 88.3% (87.4%–89.2%) |
-
-There the network reads what it was not trained on 0.7 to 1.3 points worse, and the mixture loses at most 0.4 on either:
-within chance, but both ways. A longer training at 64 × 64 may tell more: the one that was run (`--size 64
---steps 2000`, on ETL8G alone) reads 95.8% of ETL8G and 93.5% of ETL8B2. Both sets are the same writing, so that a
-split must keep their groups together, as it does.
+[What training on both does to the network](mixing.md). Both are the same writing, so that a split must keep their
+groups together, as it does.
 
 {TERMS}
 """
