@@ -123,8 +123,8 @@ def page(results: Sequence[Result]) -> str:
         "",
         f"The same synthetic writers as ETL8G (16 levels) and as ETL8B2 (one bit), {len(HIRAGANA)} hiragana. The"
         " network is trained for as many steps of 64 pictures, whatever the mixture, and reads writers that it was not"
-        " trained on, in both. Each table has the network and the recipe of its day; a later one may read better, so compare"
-        " within a table. Both sets are the same writing: a split must keep their groups together, as it does.",
+        " trained on, in both. Each table has the network and the recipe of its day; a later one may read better, so"
+        " compare within a table. Both sets are the same writing: a split must keep their groups together, as it does.",
     ]
     for setting in dict.fromkeys(r.setting for r in results):
         found = [r for r in results if r.setting == setting]

@@ -85,10 +85,11 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("augmentation", "half of everything", _times(0.5)),
     Variant("augmentation", "half as much again", _times(1.5)),
     Variant("augmentation", "none at all", dataclasses.replace(BASE, augmentation=Augmentation(**NOTHING))),
-    Variant("framing", "the default: moments, 64 × 64"),
-    Variant("framing", "moments, 32 × 32", size=32),
+    Variant("framing", "the default: adaptive, 64 × 64"),
+    Variant("framing", "adaptive, 32 × 32", size=32),
+    Variant("framing", "moments, 64 × 64", dataclasses.replace(BASE, framing="moments")),
     Variant("framing", "none, 32 × 32", dataclasses.replace(BASE, framing="none"), size=32),
-    Variant("framing", "moments, scale 0.24", dataclasses.replace(BASE, scale=0.24)),
+    Variant("framing", "adaptive, scale 0.24", dataclasses.replace(BASE, scale=0.24)),
     Variant("training", "the default"),
     Variant("training", "no label smoothing", dataclasses.replace(BASE, label_smoothing=0.0)),
     Variant("training", "no scribbles", dataclasses.replace(BASE, scribbles=0.0)),
@@ -169,7 +170,7 @@ def study(
 HEADINGS = {
     "networks": (
         "Networks",
-        "`--network`. Equal pictures are not equal time: see the end. Latency: one canvas in onnxruntime, a thread.",
+        "`--network`. Equal pictures are not equal time: see the last column. Latency: one canvas in onnxruntime, a thread.",
     ),
     "augmentation": ("Augmentation", "Each kind left out, all of it halved, and more of it."),
     "framing": (
