@@ -170,7 +170,8 @@ def study(
 HEADINGS = {
     "networks": (
         "Networks",
-        "`--network`. Equal pictures are not equal time: see the last column. Latency: one canvas in onnxruntime, a thread.",
+        "`--network`. Equal pictures are not equal time: see the last column. Latency: one canvas in onnxruntime, a"
+        " thread.",
     ),
     "augmentation": ("Augmentation", "Each kind left out, all of it halved, and more of it."),
     "framing": (
