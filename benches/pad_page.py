@@ -102,7 +102,7 @@ def static(package: Package, runtime: Path) -> Iterator[str]:
 
 
 def latency(browser: Browser, package: Package, runtime: Path | None, strokes: int) -> None:
-    sys.stdout.write("| computed by | median | 95 % | longest |\n|---|---|---|---|\n")
+    sys.stdout.write("| computed by | median | 95th percentile | longest |\n|---|---|---|---|\n")
     with serving(package) as address:
         _row("the server (onnxruntime)", measure(browser, address + "/", strokes))
     if runtime is not None:
