@@ -37,7 +37,7 @@ def require_pyarrow() -> Any:
         import pyarrow
     except ImportError as error:
         raise FastetlError(
-            "pyarrow is not installed", expected="the extra arrow", do="run: pip install 'fastetl[arrow]'"
+            "pyarrow is not installed", expected="the extra arrow", do="in the repository: pip install '.[arrow]'"
         ) from error
     return pyarrow
 

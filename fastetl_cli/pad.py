@@ -52,7 +52,7 @@ class Pad(Command):
             import uvicorn  # noqa: F401
         except ImportError as error:
             raise FastetlError(
-                "the pad needs starlette and uvicorn", found=error, do="run: pip install 'fastetl[pad]'"
+                "the pad needs starlette and uvicorn", found=error, do="in the repository: pip install '.[pad]'"
             ) from error
         from fastetl_cli.web.about import Package
 
