@@ -33,9 +33,8 @@ MEASURED = (
     ("write_here", ETL8G),
     *(("make", n) for n in (ETL8G // 10, ETL8G)),
     *(("write", n) for n in (ETL8G // 10, ETL8G)),
+    *(("build", n) for n in (ETL8G, 10 * ETL8G, 100 * ETL8G)),
     *(("read", n) for n in (ETL8G, 10 * ETL8G)),
-    ("write", 10 * ETL8G),
-    ("read", 100 * ETL8G),
 )
 MACHINES = (10, 100, 1_000)
 NETWORK = 1.25e9
@@ -119,7 +118,7 @@ data that lies in object storage.
 ## The three commands when it is not
 
 ```sh
-pip install 'fastetl[ray]'        # on every machine; `ray start --head`, `ray start --address=HEAD:6379`
+pip install '.[ray]' s3fs         # on every machine; `ray start --head`, `ray start --address=HEAD:6379`
 fastetl synth s3://bucket/kana --engine ray --address HEAD:6379 --charset kana --files 20000
 fastetl train s3://bucket/kana /shared/run --engine ray --address HEAD:6379 --workers 8 --gpus 1
 ```
@@ -154,8 +153,8 @@ def _memory(found: All) -> list[str]:
         "",
         f"Peak memory by size, pictures of {SMALL} × {SMALL} in shards of {ROWS // 71 * 71:,} rows: of reading (open,"
         " split, up to 400 batches of 256, the whole validation part) in a process without JAX, and of `train`, stopped"
-        " after 30 steps. What grows is the kept pictures, until they fill their 256 MB, and in `train` the scribbles"
-        " that it adds to the pictures, of which at most 65,536 are held.",
+        " after 30 steps, without the scribbles that it adds otherwise (at most 65,536 are held). What grows is the"
+        " kept pictures, until they fill their 256 MB.",
         "",
         "| rows | pictures, decoded | reading | `train` |",
         "|---|---|---|---|",
@@ -192,7 +191,7 @@ def _work(found: All) -> list[str]:
     for m in (found[key] for key in _sizes(found, "write")):
         share = max(0.0, 1 - each * m["pictures"] / m["processor"])
         lines.append(
-            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.2g}) | {m['shards']:,.0f} | {m['processor']:,.1f} s |"
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.3g}) | {m['shards']:,.0f} | {m['processor']:,.1f} s |"
             f" {share:.0%} | {m['stored'] / m['pictures']:,.0f} B | {m['store'] / m['pictures']:,.1f} B |"
             f" {m['driver_mb']:,.0f} MB | {m['worker_mb']:,.0f} MB |"
         )
@@ -211,15 +210,25 @@ def _work(found: All) -> list[str]:
     for m in (found[key] for key in _sizes(found, "make")):
         share = max(0.0, 1 - each * m["pictures"] / m["processor"])
         lines.append(
-            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.2g}) | {m['blocks']:,.0f} | {m['processor']:,.1f} s |"
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.3g}) | {m['blocks']:,.0f} | {m['processor']:,.1f} s |"
             f" {share:.0%} | {m['store'] / m['pictures']:,.0f} B | {m['driver_mb']:,.0f} MB |"
             f" {m['worker_mb']:,.0f} MB |"
         )
     lines += [
         "",
-        f"Reading: records of ETL8G files by synthetic writers, decoded and resized to {SMALL} × {SMALL} into blocks of"
-        f" {BLOCK:,} rows, a megabyte (`read_etl`), each taken from the object store by the driver. The same files are"
-        " read again and again for the larger sizes. Decoding a picture costs little: this is where Ray's share is"
+        f"Building: records of ETL8G files by synthetic writers, decoded and resized to {SMALL} × {SMALL}, into shards"
+        f" of {ROWS:,} rows (what `build_on_ray` does). The same files are read again and again for the larger sizes.",
+        "",
+        "| pictures (ETL8G = 1) | shards | processor | object store, a picture | driver's peak | largest worker's |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.3g}) | {m['shards']:,.0f} | {m['processor']:,.1f} s |"
+            f" {m['store'] / m['pictures']:,.1f} B | {m['driver_mb']:,.0f} MB | {m['worker_mb']:,.0f} MB |"
+            for m in (found[key] for key in _sizes(found, "build"))
+        ),
+        "",
+        f"Reading: the same files into blocks of {BLOCK:,} rows, a megabyte (`read_etl`), each taken from the object"
+        " store by the driver. Decoding a picture costs little: this is where Ray's share is"
         " largest.",
         "",
         "| pictures (ETL8G = 1) | blocks | processor | of it, a plain loop's | Ray's share | object store, a picture |"
@@ -229,7 +238,7 @@ def _work(found: All) -> list[str]:
     for m in (found[key] for key in _sizes(found, "read")):
         share = max(0.0, 1 - m["here"] / m["processor"])
         lines.append(
-            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.2g}) | {m['blocks']:,.0f} | {m['processor']:,.1f} s |"
+            f"| {m['pictures']:,.0f} ({m['pictures'] / ETL8G:.3g}) | {m['blocks']:,.0f} | {m['processor']:,.1f} s |"
             f" {m['here']:,.1f} s | {share:.0%} | {m['store'] / m['pictures']:,.0f} B | {m['driver_mb']:,.0f} MB |"
             f" {m['worker_mb']:,.0f} MB |"
         )

@@ -163,15 +163,15 @@ def write_here(pictures: int) -> Found:
         }
 
 
-def _etl_pieces(pictures: int) -> tuple[Any, list[Any], int]:
-    """Pieces of synthetic ETL8G files, again and again until there are so many pictures."""
+def _etl_pieces(pictures: int, rows: int) -> tuple[Any, list[Any], int]:
+    """Pieces of `rows` of synthetic ETL8G files, again and again until there are so many pictures."""
     from fastetl.ray.pieces import pieces_of_plan, plan_of
     from fastetl.synth import SynthConfig, synthesize
 
     folder = Path(tempfile.mkdtemp())
     synthesize(folder / "etl", SynthConfig(files=32))
     plan, addresses = plan_of([folder / "etl"], BuildConfig(size=SMALL), by_order=False)
-    once = pieces_of_plan(plan, addresses, SMALL, BLOCK)
+    once = pieces_of_plan(plan, addresses, SMALL, rows)
     times = -(-pictures // sum(piece.count for piece in once))
     return plan.charset, once * times, times
 
@@ -198,6 +198,24 @@ def make(pictures: int) -> Found:
     return _counted(ray_, lambda: taken(-(-pictures // EACH))) | {"blocks": blocks}
 
 
+def build(pictures: int) -> Found:
+    """ETL8G files into shards by Ray's workers, as `fastetl.ray.build_on_ray` does."""
+    from fastetl.ray.cluster import connect
+    from fastetl.ray.writing import _write
+
+    ray = connect()
+    charset, pieces, _ = _etl_pieces(pictures, ROWS)
+    with tempfile.TemporaryDirectory() as name:
+        _write(ray, pieces[:2], charset, name, None)
+
+        def written() -> int:
+            shards = _write(ray, pieces, charset, name, None)
+            (Path(name) / "dataset.json").write_text(described({}, shards, charset, SMALL), encoding="utf-8")
+            return sum(shard.rows for shard in shards)
+
+        return _counted(ray, written) | {"shards": len(pieces)}
+
+
 def read(pictures: int) -> Found:
     """ETL8G files through Ray Data, as `fastetl.ray.read_etl` does, every block taken from the object store here."""
     import ray.data
@@ -207,7 +225,7 @@ def read(pictures: int) -> Found:
     from fastetl.ray.cluster import connect
 
     ray_ = connect()
-    charset, pieces, times = _etl_pieces(pictures)
+    charset, pieces, times = _etl_pieces(pictures, BLOCK)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
     def taken(some: list[Any]) -> int:
@@ -278,10 +296,11 @@ def train(rows: int) -> Found:
         if progress.step == 30:
             raise BrokenPipeError
 
+    config = TrainConfig(network="small", epochs=1, batch_size=128, scribbles=0)
     for data in _filled(rows):
         with tempfile.TemporaryDirectory() as out:
             try:
-                begin(data, Path(out) / "run", TrainConfig(network="small", epochs=1, batch_size=128), on_progress=stop)
+                begin(data, Path(out) / "run", config, on_progress=stop)
             except BrokenPipeError:
                 return {"rows": len(data), "mb": own_peak()}
     raise SystemExit("it ended before its 30 steps")
@@ -330,6 +349,7 @@ KINDS: dict[str, Callable[[int], Found]] = {
     "write": write,
     "write_here": write_here,
     "make": make,
+    "build": build,
     "read": read,
     "draw": draw,
     "train": train,
