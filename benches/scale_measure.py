@@ -126,7 +126,7 @@ def _counted(ray: Any, work: Callable[[], int]) -> Found:
     }
 
 
-def write(pictures: int) -> Found:
+def write(pictures: int, rows: int = ROWS) -> Found:
     """Synthetic writers into shards, by Ray's workers."""
     from fastetl.ray import synthesize_on_ray
     from fastetl.ray.cluster import connect
@@ -135,11 +135,16 @@ def write(pictures: int) -> Found:
     with tempfile.TemporaryDirectory() as name:
         synthesize_on_ray(f"{name}/first", 4, CHARSET, SIZE)  # imports and kernels
         writers = -(-pictures // EACH)
-        found = _counted(ray, lambda: synthesize_on_ray(f"{name}/out", writers, CHARSET, SIZE, rows=ROWS))
+        found = _counted(ray, lambda: synthesize_on_ray(f"{name}/out", writers, CHARSET, SIZE, rows=rows))
         found["shards"] = len(list(Path(f"{name}/out").glob("*.parquet")))
         found["stored"] = sum(p.stat().st_size for p in Path(f"{name}/out").glob("*.parquet"))
         found["manifest"] = Path(f"{name}/out/dataset.json").stat().st_size
     return found
+
+
+def write_blocks(pictures: int) -> Found:
+    """The same with shards of a megabyte of pictures."""
+    return write(pictures, BLOCK // 4)
 
 
 def write_here(pictures: int) -> Found:
@@ -347,6 +352,7 @@ def task(count: int) -> Found:
 
 KINDS: dict[str, Callable[[int], Found]] = {
     "write": write,
+    "write_blocks": write_blocks,
     "write_here": write_here,
     "make": make,
     "build": build,
