@@ -33,8 +33,8 @@ public struct Photograph: Equatable, Sendable {
 
     /// What the model takes: the paper made white, the picture made square with the paper of its edge, and scaled.
     ///
-    /// Takes about four bytes a pixel, and a second or so for a camera's full picture: cut it to the character first,
-    /// and call it off the main actor.
+    /// Time and memory grow with the pixels: cut a camera's picture to the character first, and call it off the main
+    /// actor.
     public func picture(side: Int = Rasterizer.side) -> Picture {
         let square = whitened.square
         let small = Resampling.triangle.resized(
