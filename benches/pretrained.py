@@ -35,14 +35,14 @@ from model.reader import Reader, Restricted
 from model.run import Run, open_run, unfinished
 from model.training import Progress, train
 
-SYNTH = SynthConfig(files=720, charset="kana", seed=900, scans=0.4)
+SYNTH = SynthConfig(files=640, charset="kana", seed=900, scans=0.4)
 BUILD = BuildConfig(charset="kana")
-TRAIN = TrainConfig(epochs=2, valid=0.02, test=0.02, augmentation=Augmentation(crop=0.15, fragments=0.15))
+TRAIN = TrainConfig(epochs=3, valid=0.02, test=0.02, augmentation=Augmentation(crop=0.15, fragments=0.15))
 EXPORT = ExportConfig(onnx="int8", license="kanjivg")
 COMMANDS = (
-    "fastetl synth etl --files 720 --charset kana --seed 900 --scans 0.4",
+    "fastetl synth etl --files 640 --charset kana --seed 900 --scans 0.4",
     "fastetl build etl kana --charset kana",
-    "fastetl train kana run-kana --epochs 2 --valid 0.02 --test 0.02 --crop 0.15 --fragments 0.15",
+    "fastetl train kana run-kana --epochs 3 --valid 0.02 --test 0.02 --crop 0.15 --fragments 0.15",
     "fastetl export run-kana package --onnx int8 --license kanjivg",
 )
 """The same as commands."""

@@ -23,7 +23,7 @@ __all__ = ["behaviour_checks"]
 
 _LARGEST = float(np.finfo(np.float16).max)
 
-_SHARE: dict[Storage, float] = {"plain": 0.01, "int8": 0.05, "palette6": 0.25, "palette4": 1.0}
+_SHARE: dict[Storage, float] = {"plain": 0.01, "int8": 0.08, "palette6": 0.25, "palette4": 1.0}
 """How far logits may move, as a share of the largest, by what storage takes from the weights."""
 _FULL = 1e-4
 """The same where weights and arithmetic are float32."""

@@ -174,6 +174,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.3, trim(1, 0, 0.55)),
         _own(0.2, both(trim(1, 0.1, 0.7), move(1, 0.04, -0.1))),
         _own(0.3, lengthen(1, start=0.06, end=0.14)),
+        _own(0.15, move(1, 0.14, 0)),
         _joined(0.08, join(0)),
     ),
     "う": (
@@ -224,6 +225,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     "ち": (
         _own(0.3, trim(1, 0, 0.86)),
         _own(0.25, lengthen(1, end=0.08)),
+        _own(0.3, lengthen(1, start=0.08)),
         _own(0.3, lengthen(0, start=0.05, end=0.06)),
         _joined(0.08, join(0)),
     ),
@@ -289,10 +291,12 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.35, both(redraw(0, _curve((58, 12), (68, 20), (74, 31))), lengthen(1, start=0.15))),
         _own(0.25, both(redraw(0, _curve((68, 8), (77, 17), (83, 28))), lengthen(1, start=0.1))),
         _own(0.15, move(0, 0.1, 0)),
+        _own(0.2, redraw(0, _curve((68, 16), (77, 28), (86, 41)))),
         _joined(0.15, join(0)),
     ),
     "り": (
         _own(0.25, both(trim(0, 0, 0.7), move(0, -0.08, 0))),
+        _own(0.2, redraw(0, _curve((28, 20), (35, 29), (44, 42)))),
         _plain(0.5, trim(0, 0, 0.84)),
         _joined(0.2, join(0)),
     ),
