@@ -32,7 +32,7 @@ MEASURED = (
     *(("train", rows) for rows in (30_000, 300_000, 3_000_000)),
     ("write_here", ETL8G),
     *(("make", n) for n in (ETL8G // 10, ETL8G)),
-    *(("write", n) for n in (ETL8G // 10, ETL8G)),
+    *(("write", n) for n in (ETL8G // 10, ETL8G, 10 * ETL8G)),
     ("write_blocks", ETL8G),
     *(("build", n) for n in (ETL8G, 10 * ETL8G, 100 * ETL8G)),
     *(("read", n) for n in (ETL8G, 10 * ETL8G)),
@@ -234,8 +234,8 @@ def _work(found: All) -> list[str]:
         ),
         "",
         f"Reading: the same files into blocks of {BLOCK:,} rows, a megabyte (`read_etl`), each taken from the object"
-        " store by the driver. Decoding a picture costs little: this is where Ray's share is"
-        " largest.",
+        " store by the driver, whose peak counts the store's pages that it has looked at. Decoding"
+        " a picture costs little: this is where Ray's share is largest.",
         "",
         "| pictures (ETL8G = 1) | blocks | processor | of it, a plain loop's | Ray's share | object store, a picture |"
         " driver's peak | largest worker's |",
