@@ -26,7 +26,7 @@ def connect(address: str = "") -> Any:
     try:
         import ray
     except ImportError as error:
-        raise FastetlError("ray is not installed", expected="the extra ray", do="pip install 'fastetl[ray]'") from error
+        raise FastetlError("ray is not installed", expected="the extra ray", do="pip install '.[ray]'") from error
     if not ray.is_initialized():
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         try:
