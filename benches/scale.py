@@ -32,7 +32,7 @@ MEASURED = (
     *(("train", rows) for rows in (30_000, 300_000, 3_000_000)),
     ("write_here", ETL8G),
     *(("make", n) for n in (ETL8G // 10, ETL8G)),
-    *(("write", n) for n in (ETL8G // 10, ETL8G, 10 * ETL8G)),
+    *(("write", n) for n in (ETL8G // 10, ETL8G)),
     ("write_blocks", ETL8G),
     *(("build", n) for n in (ETL8G, 10 * ETL8G, 100 * ETL8G)),
     *(("read", n) for n in (ETL8G, 10 * ETL8G)),
