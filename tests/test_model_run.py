@@ -116,7 +116,7 @@ def test_damaged_weights_are_named(copied: Path) -> None:
 def test_weights_of_another_network_are_rejected(copied: Path) -> None:
     change(copied, lambda v: v["network"]["layers"][0].update(features=17))
     with pytest.raises(
-        ModelError, match=r"found params.blocks.0.kernel \(3, 3, 1, 16\); the network has \(3, 3, 1, 17\)"
+        ModelError, match=r"found params.blocks.0.kernel \(3, 3, 2, 16\); the network has \(3, 3, 2, 17\)"
     ):
         read_weights(open_run(copied))
 
