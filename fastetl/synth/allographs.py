@@ -166,6 +166,12 @@ _FAR = Habit(0.15, "own", move(0, -0.1, 0))
 
 _LYING = both(turn(0, 0, -18), lengthen(0, start=0.03, end=0.1))  # the first stroke lies across the second
 
+# れ with an arch as round as わ's, whose end turns outwards.
+_ROUND_RE = _curve(
+    *((17, 41), (29, 39), (41, 36), (30, 53), (18, 70), (33, 59), (48, 47), (63, 39)),
+    *((76, 40), (83, 52), (83, 66), (80, 79), (84, 89), (94, 86)),
+)
+
 # Strokes count from 0, in KanjiVG's order; of the places of one character each is decided by itself.
 HABITS: dict[str, tuple[Habit, ...]] = {
     "あ": (_own(0.3, lengthen(0, start=0.06, end=0.08)), _own(0.25, lengthen(1, start=0.08))),
@@ -197,7 +203,7 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _own(0.3, both(lengthen(0, start=0.07), lengthen(1, start=0.06, end=0.06))),
         _plain(0.55, trim(0, 0, 0.72)),
         _own(0.2, redraw(0, _curve((28, 27), (45, 20), (64, 22), (78, 33)))),
-        _joined(0.1, join(0)),
+        _joined(0.04, join(0)),  # seldom: て is much like it
     ),
     "さ": (
         _plain(0.5, trim(1, 0, 0.86)),
@@ -232,6 +238,8 @@ HABITS: dict[str, tuple[Habit, ...]] = {
     "て": (
         _own(0.3, trim(0, 0.12, 1)),
         _own(0.25, redraw(0, _curve((24, 37), (52, 28), (82, 16), (61, 32), (47, 54), (50, 77), (74, 88)))),
+        _own(0.2, redraw(0, _curve((22, 29), (52, 25), (85, 17), (62, 36), (52, 57), (50, 76), (55, 89), (67, 92)))),
+        _own(0.12, trim(0, 0, 0.87)),
     ),
     "と": (_own(0.3, lengthen(0, end=0.07)), _joined(0.08, join(0))),
     "な": (_plain(0.5, trim(2, 0, 0.75)), _own(0.25, move(2, 0.05, -0.05)), _joined(0.12, join(2))),
@@ -301,7 +309,10 @@ HABITS: dict[str, tuple[Habit, ...]] = {
         _joined(0.2, join(0)),
     ),
     "る": (_own(0.6, lengthen(0, end=0.04)),),
-    "れ": (_own(0.3, lengthen(1, end=0.08)),),
+    "れ": (
+        _own(0.35, redraw(1, _ROUND_RE)),
+        _own(0.3, lengthen(1, end=0.08)),
+    ),
     "わ": (_own(0.3, trim(1, 0, 0.88)), _own(0.25, lengthen(1, end=0.1))),
     "を": (_own(0.35, trim(2, 0.18, 1)), _own(0.35, trim(1, 0, 0.9)), _own(0.3, lengthen(2, start=0.1))),
     "ア": (_own(0.3, lengthen(1, end=0.08)), _own(0.25, trim(0, 0, 0.9)), _joined(0.08, join(0))),
