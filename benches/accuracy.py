@@ -129,6 +129,7 @@ def described(reader: Reader) -> str:
     spec, epochs = reader.preprocessing, len(reader.history)
     window = f" with start {spec.start:g} and window {spec.window:g}" if spec.framing == "adaptive" else ""
     seen = ", with surroundings" if spec.channels == 2 else ", without surroundings"
+    seen += f", {len(spec.stretches)} reading{'s' * (len(spec.stretches) > 1)}"
     return (
         f"trained on {sum(len(d.train) for d in reader.data):,} synthetic writers for {epochs}"
         f" epoch{'s' * (epochs > 1)} ({sum(e.seconds for e in reader.history) / 60:.0f} minutes beside other work),"

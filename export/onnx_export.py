@@ -110,6 +110,7 @@ class _Writer:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.shared: dict[int, str] = {}
 
     def node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
@@ -123,7 +124,10 @@ class _Writer:
         value: Value = op.inputs[key]
         if isinstance(value, Ref):
             return "image_number" if value.name == "image" else value.name
-        return self.constant(f"{op.name}_{key}", np.asarray(value))
+        # The same array in two operations, as two readings have it, is kept once.
+        if id(value) not in self.shared:
+            self.shared[id(value)] = self.constant(f"{op.name}_{key}", np.asarray(value))
+        return self.shared[id(value)]
 
     def translate(self, op: Op) -> None:
         if op.type in _ELEMENTWISE:

@@ -29,7 +29,7 @@ from fastetl.preprocessing import (
     triangle_weights,
 )
 
-__all__ = ["BEYOND", "HALF", "Op", "Ref", "Value", "lower"]
+__all__ = ["BEYOND", "HALF", "Op", "Ref", "Value", "framed_names", "lower"]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
@@ -37,6 +37,19 @@ next value that a resize from 128 can give is farther below a half than that (fr
 
 BEYOND = 1000.0
 """What "no character" gets as a logit when it holds, and its negative when not: out of any network's reach."""
+
+
+def framed_names(spec: Preprocessing) -> tuple[str, ...]:
+    """The operations that make what the network sees, one for each reading; none without framing."""
+    if spec.framing == "none":
+        return ()
+    name = "frame_and_surroundings" if spec.surroundings else "framed"
+    return tuple(of + name for of in reading_names(spec))
+
+
+def reading_names(spec: Preprocessing) -> tuple[str, ...]:
+    """What the names of each reading's operations begin with, in the order of `Preprocessing.stretches`."""
+    return ("", "second_", "third_")[: len(spec.stretches)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ class _Program:
     preprocessing: Precision
     ops: list[Op] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
+    weights: dict[str, Value] = field(default_factory=dict)
 
     @property
     def real(self) -> str:
@@ -141,11 +155,11 @@ class _Program:
         )
 
     def weight(self, name: str, array: NDArray[np.float32]) -> Value:
-        """A trained array as it is stored: plain, or through the operation that expands it."""
-        kind, inputs = stored(array, self.storage, self.real)
-        if kind is None:
-            return inputs["val"]
-        return Ref(self.add(kind, name, self.real, **inputs))
+        """A trained array as it is stored: plain, or through the operation that expands it; once for all readings."""
+        if name not in self.weights:
+            kind, inputs = stored(array, self.storage, self.real)
+            self.weights[name] = inputs["val"] if kind is None else Ref(self.add(kind, name, self.real, **inputs))
+        return self.weights[name]
 
 
 def _resize(p: _Program, x: str, side: int, size: int) -> str:
@@ -266,10 +280,10 @@ def _positions(count: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
-def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, str]:
-    """The framed picture with its surroundings, and, if asked for, what framing took away (1, PLACE).
+def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[dict[str, str], str]:
+    """The framed picture with its surroundings for each reading, and, if asked for, what framing took away (1, PLACE).
 
-    See fastetl.preprocessing.
+    A reading's operations begin with its key. See fastetl.preprocessing.
     """
     # In half precision four turns would add up their errors to whole pixels.
     x = p.cast(x, "fp32", "contrasted_number")
@@ -283,18 +297,25 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[str, 
     deviation = p.one("sqrt", "deviation", found.variance)
     to_frame = p.two("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
-    seen = [_sampled(p, x, found.centre, scale, spec)]
-    if spec.surroundings:
-        seen.append(_sampled(p, x, found.centre, p.two("mul", "wide_scale", scale, AROUND), spec, "wide_"))
-    framed = p.concat("frame_and_surroundings", tuple(seen)) if len(seen) > 1 else seen[0]
+    framed: dict[str, str] = {}
+    for of, stretch in zip(reading_names(spec), spec.stretches, strict=True):
+        side = scale
+        if stretch != (1, 1):
+            side = p.two("mul", f"{of}stretched_scale", scale, np.reshape(stretch, (1, 2, 1, 1)))
+        framed[of] = _sampled(p, x, found.centre, side, spec, of)
+        if spec.surroundings:
+            wide = p.two("mul", f"{of}wide_scale", side, AROUND)
+            seen = (framed[of], _sampled(p, x, found.centre, wide, spec, f"{of}wide_"))
+            framed[of] = p.concat(f"{of}frame_and_surroundings", seen)
     if not asked:
         return framed, ""
     place = p.flatten("place", p.concat("places", (found.centre, scale)), PLACE)
     return framed, p.cast(place, p.real, "place_number")
 
 
-def _preprocess(p: _Program, graph: Graph) -> tuple[str, str, str]:
-    """The network's input (1, channels, side, side), what framing took away (1, PLACE), if it is blank (1, 1, 1, 1).
+def _preprocess(p: _Program, graph: Graph) -> tuple[dict[str, str], str, str]:
+    """The network's input (1, channels, side, side) for each reading, what framing took away (1, PLACE), if it is
+    blank (1, 1, 1, 1).
 
     The second is empty where nothing is framed or no layer asks for it.
     """
@@ -311,17 +332,18 @@ def _preprocess(p: _Program, graph: Graph) -> tuple[str, str, str]:
     little = p.two("less", "little", ink, blank.least, "bool")
     much = p.two("greater", "much", ink, blank.most, "bool")
     none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
-    place = ""
+    seen, place = {"": x}, ""
     if spec.framing != "none":
-        x, place = _frame(p, x, spec, any(isinstance(layer, Place) for layer in graph.layers))
-    return p.cast(x, p.real, "frame_number"), place, none
+        seen, place = _frame(p, x, spec, any(isinstance(layer, Place) for layer in graph.layers))
+    return {of: p.cast(frame, p.real, f"{of}frame_number") for of, frame in seen.items()}, place, none
 
 
-def _layer(p: _Program, x: str, layer: Layer, place: str) -> str:
-    name = layer.name
+def _layer(p: _Program, x: str, layer: Layer, place: str, of: str) -> str:
+    name = of + layer.name
     match layer:
         case Conv():
-            return p.conv(name, x, p.weight(f"{name}_weight", layer.weight), layer.bias, layer.stride, layer.pads)
+            weight = p.weight(f"{layer.name}_weight", layer.weight)
+            return p.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
         case Relu():
             return p.one("relu", name, x)
         case MaxPool():
@@ -343,7 +365,7 @@ def _layer(p: _Program, x: str, layer: Layer, place: str) -> str:
         case Place():
             return p.concat(name, (x, place))
         case Dense():
-            weight = p.weight(f"{name}_weight", layer.weight)
+            weight = p.weight(f"{layer.name}_weight", layer.weight)
             return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, p.real))
 
 
@@ -356,10 +378,17 @@ def lower(
     that comes before the first layer.
     """
     p = _Program(precision, storage, preprocessing)
-    x, place, blank = _preprocess(p, graph)
-    for layer in graph.layers:
-        x = _layer(p, x, layer, place)
-    known = p.cast(x, "fp32", "character_logits")
+    frames, place, blank = _preprocess(p, graph)
+    readings = []
+    for of, x in frames.items():
+        for layer in graph.layers:
+            x = _layer(p, x, layer, place, of)
+        readings.append(p.cast(x, "fp32", f"{of}character_logits"))
+    known = readings[0]
+    for k, more in enumerate(readings[1:], 2):
+        known = p.two("add", f"logits_of_{k}_readings", known, more)
+    if len(readings) > 1:
+        known = p.two("mul", "mean_logits", known, 1 / len(readings))
     flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
     other = p.two("sub", "no_character", p.two("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
     logits = p.concat("logits", (known, other))

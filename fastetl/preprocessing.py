@@ -10,6 +10,8 @@ numpy as the readable twin that the others are tested against).
 4. framing: put the ink's centre of gravity in the middle and its deviation (root of the summed variances) at
    `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks;
    with `surroundings` a second time, `AROUND` times as wide, since a frame may cut off strokes that stand apart
+5. reading: with more than one of `readings` the network also sees a frame that is a tenth narrower, and one that is a
+   tenth lower, and its answer is the mean of the logits
 
 What framing takes away, place and size, is kept as three numbers: a network may see them beside the picture.
 """
@@ -31,6 +33,7 @@ __all__ = [
     "LARGEST_SIDE",
     "PLACE",
     "SMALLEST_SCALE",
+    "STRETCHES",
     "SUMMED",
     "TURNS",
     "Framing",
@@ -54,6 +57,7 @@ _RANGES = {
     "frame": (8, 512),
     "start": (0.01, 0.6),
     "window": (0.6, 10),
+    "readings": (1, 3),
 }
 """Least and greatest value of each number; what is not finite is outside of all."""
 
@@ -70,6 +74,8 @@ SUMMED = (0.01, 0.6)
 """Adaptive moments: bounds of the summed variance. The picture's half side is 1."""
 AROUND = 1.5
 """Side of the surroundings, in sides of the frame."""
+STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
+"""Height and width of what each reading's frame shows, in sides of the frame: a narrower piece looks wider."""
 _EARLIER = {"start": 0.3, "window": 1.3}
 """What adaptive moments took before these were fields; left out where written, so that it is written as it was."""
 
@@ -105,6 +111,9 @@ class Preprocessing:
     neighbouring characters move the frame less (docs/decisions/0012)."""
     surroundings: bool = True
     """With framing: a second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
+    readings: int = 3
+    """With framing: 3 reads every picture as in training, and stretched a little in width and in height, and takes the
+    mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0021)."""
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -122,7 +131,7 @@ class Preprocessing:
                 )
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            whole = name in ("size", "frame")
+            whole = name in ("size", "frame", "readings")
             if not isinstance(value, int if whole else int | float) or not least <= value <= most:
                 raise FastetlError(
                     f"preprocessing: {name} is out of range",
@@ -143,6 +152,11 @@ class Preprocessing:
         return 2 if self.surroundings and self.framing != "none" else 1
 
     @property
+    def stretches(self) -> tuple[tuple[float, float], ...]:
+        """Height and width of what each reading's frame shows, in sides of the frame."""
+        return STRETCHES[: self.readings if self.framing != "none" else 1]
+
+    @property
     def border_pixels(self) -> int:
         """How many pixels the border has."""
         return self.size**2 - max(self.size - 2 * BORDER, 0) ** 2
@@ -160,6 +174,7 @@ class Preprocessing:
     def as_dict(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)
         omitted = set() if self.surroundings else {"surroundings"}
+        omitted |= set() if self.readings > 1 else {"readings"}
         if all(values[key] == value for key, value in _EARLIER.items()):
             omitted |= set(_EARLIER)
         return {key: value for key, value in values.items() if key not in omitted}
@@ -175,6 +190,7 @@ class Preprocessing:
             values.setdefault("polarity", "mean")
             values = _EARLIER | values
             values.setdefault("surroundings", False)
+            values.setdefault("readings", 1)
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
             raise FastetlError("preprocessing: unknown keys", found=odd, do="use the version that wrote them")
@@ -223,10 +239,13 @@ def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.floa
     return network_input(images, dataclasses.replace(spec, surroundings=False))[0][..., 0]
 
 
-def network_input(images: NDArray[np.uint8], spec: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def network_input(
+    images: NDArray[np.uint8], spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high.
 
-    And with it what framing took away: float32 (N, PLACE), or (N, 0) without framing.
+    And with it what framing took away: float32 (N, PLACE), or (N, 0) without framing. stretch: one of
+    `spec.stretches`, for step 5.
     """
     pixels = images.astype(np.float32)
     invert = border_sum(pixels, spec) > spec.darkest_paper
@@ -236,8 +255,9 @@ def network_input(images: NDArray[np.uint8], spec: Preprocessing) -> tuple[NDArr
     if spec.framing == "none":
         return x[..., None], np.zeros((len(x), 0), np.float32)
     cy, cx, scale = place(x, spec)
+    height, width = map(np.float32, stretch)
     seen = [
-        frame_weights(cy, side, spec) @ x @ frame_weights(cx, side, spec).transpose(0, 2, 1)
+        frame_weights(cy, side * height, spec) @ x @ frame_weights(cx, side * width, spec).transpose(0, 2, 1)
         for side in (scale, scale * np.float32(AROUND))[: spec.channels]
     ]
     return np.asarray(np.stack(seen, -1), np.float32), np.concatenate([cy, cx, scale], 1)

@@ -85,6 +85,8 @@ class TrainConfig:
     """Scale of the ink after framing, if not the dataset's."""
     surroundings: bool | None = None
     """Whether the network sees the surroundings of the frame, if not what the dataset says."""
+    readings: int | None = None
+    """How often the trained network reads a picture, if not what the dataset says."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0
@@ -114,7 +116,8 @@ class TrainConfig:
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""
-        given: dict[str, Any] = {"framing": self.framing, "scale": self.scale, "surroundings": self.surroundings}
+        names = ("framing", "scale", "surroundings", "readings")
+        given: dict[str, Any] = {name: getattr(self, name) for name in names}
         return dataclasses.replace(spec, **{name: value for name, value in given.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:

@@ -218,9 +218,16 @@ class Network(nnx.Module):
     def __call__(self, pictures: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """uint8 or float (B, size, size), 0–255 → float32 logits (B, classes).
 
-        With a `key`, as in training: dropout draws from it, and batch norm uses and gathers the batch's statistics.
+        With a `key`, as in training: one reading, dropout draws from it, and batch norm uses and gathers the batch's
+        statistics. Without, the mean over `preprocessing.stretches`.
         """
-        x, place = network_input(pictures, self.preprocessing)
+        spec = self.preprocessing
+        if key is not None:
+            return self._read(*network_input(pictures, spec), key)
+        readings = [self._read(*network_input(pictures, spec, stretch), None) for stretch in spec.stretches]
+        return jnp.stack(readings).mean(0)
+
+    def _read(self, x: jax.Array, place: jax.Array, key: jax.Array | None) -> jax.Array:
         for k, (spec, block) in enumerate(zip(self.specs, self.blocks, strict=True)):
             if isinstance(block, nnx.BatchNorm):
                 x = block(x, use_running_average=key is None)

@@ -16,10 +16,12 @@ __all__ = ["network_input"]
 _Moments = tuple[jax.Array, jax.Array, jax.Array]
 
 
-def network_input(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, jax.Array]:
+def network_input(
+    pictures: jax.Array, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0)
+) -> tuple[jax.Array, jax.Array]:
     """uint8 or float (B, size, size), 0–255 → float32 (B, side, side, channels) in 0–1, ink high, and place.
 
-    The second is what framing took away, float32 (B, spec.place).
+    The second is what framing took away, float32 (B, spec.place). stretch: one of `spec.stretches`.
     """
     x = pictures.astype(jnp.float32)
     paper = x.sum((1, 2), keepdims=True)
@@ -35,7 +37,9 @@ def network_input(pictures: jax.Array, spec: Preprocessing) -> tuple[jax.Array, 
     scale = jnp.maximum(jnp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
     seen = []
     for side in (scale, scale * AROUND)[: spec.channels]:
-        rows, columns = (_frame_weights(centre, side, spec) for centre in (cy, cx))
+        rows, columns = (
+            _frame_weights(centre, side * share, spec) for centre, share in zip((cy, cx), stretch, strict=True)
+        )
         framed = jnp.matmul(rows, x, precision=jax.lax.Precision.HIGHEST)
         seen.append(jnp.matmul(framed, columns.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST))
     return jnp.stack(seen, -1), jnp.concatenate([cy, cx, scale], 1)

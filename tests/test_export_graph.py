@@ -14,7 +14,7 @@ from export.graph import Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import onnx_logits, onnx_model
 from export.ops import compute
 from export.package import flax_logits
-from export.program import Op, Ref, lower
+from export.program import Op, Ref, framed_names, lower
 from export.reference import is_blank, make_reference, pictures
 from export.weights import STORAGES, Storage, expanded, stored
 from fastetl.charset import Charset
@@ -50,23 +50,24 @@ def test_temperature_divides_the_logits() -> None:
         Preprocessing(size=48, frame=24, scale=0.2, floor=0.3),
         Preprocessing(framing="none"),
         Preprocessing(size=64, surroundings=False),
+        Preprocessing(readings=1),
     ],
 )
 @pytest.mark.parametrize("preprocessing", ["float32", "float16"])
 def test_preprocessing_is_the_readable_twin(spec: Preprocessing, preprocessing: Precision) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
-    name = "contrasted" if spec.framing == "none" else "frame_and_surroundings" if spec.channels > 1 else "framed"
+    names = framed_names(spec) or ("contrasted",)
     ops = lower(graph, "float16", preprocessing=preprocessing)
-    found = run(ops, images, (name,), "float16")[name]
-    off = np.abs(found - network_input(images, spec)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
     real = [kind in ("strokes", "inverted") for kind in kinds]
-    assert off[real].max() < (1e-5 if preprocessing == "float32" else 0.03)
+    for found, stretch in zip(run(ops, images, names, "float16").values(), spec.stretches, strict=True):
+        off = np.abs(found - network_input(images, spec, stretch)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
+        assert off[real].max() < (1e-5 if preprocessing == "float32" else 0.03)
 
 
 @pytest.mark.parametrize("size", [32, 48, 64])
 def test_canvas_is_resized_as_in_training(size: int) -> None:
-    spec = Preprocessing(size=size)
+    spec = Preprocessing(size=size, readings=1)
     graph = graph_of(random_network(spec=spec))
     images, kinds = pictures(128, 1)
     found = run(lower(graph), images, ("resized",))["resized"][:, 0]

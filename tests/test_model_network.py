@@ -56,6 +56,7 @@ def made(config: NetworkConfig) -> tuple[Network, Any]:
     framing=st.sampled_from(["adaptive", "moments", "none"]),
     polarity=st.sampled_from(["border", "mean"]),
     surroundings=st.booleans(),
+    readings=st.integers(1, 3),
 )
 def test_front_equals_its_twin(
     seed: int,
@@ -64,16 +65,23 @@ def test_front_equals_its_twin(
     framing: Framing,
     polarity: Literal["border", "mean"],
     surroundings: bool,
+    readings: int,
 ) -> None:
     spec = Preprocessing(
-        scale=scale, floor=floor, frame=28, framing=framing, polarity=polarity, surroundings=surroundings
+        scale=scale,
+        floor=floor,
+        frame=28,
+        framing=framing,
+        polarity=polarity,
+        surroundings=surroundings,
+        readings=readings,
     )
     given_ = pictures(9, seed)
-    for found, twin in zip(
-        network_input(jnp.asarray(given_), spec), preprocessing.network_input(given_, spec), strict=True
-    ):
-        assert found.shape == twin.shape
-        np.testing.assert_allclose(found, twin, atol=2e-5)
+    for stretch in spec.stretches:
+        twins = preprocessing.network_input(given_, spec, stretch)
+        for found, twin in zip(network_input(jnp.asarray(given_), spec, stretch), twins, strict=True):
+            assert found.shape == twin.shape
+            np.testing.assert_allclose(found, twin, atol=2e-5)
 
 
 def test_front_works_in_float32_whatever_comes_in() -> None:
@@ -143,8 +151,9 @@ def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
     network, weights = made(config)
     given_ = pictures(3)
     layers = list(load_weights(network, weights).layers())
-    views, place = preprocessing.network_input(given_, SPEC)
-    expected = evaluated(layers, views.astype(np.float64), place.astype(np.float64))
+    readings = [preprocessing.network_input(given_, SPEC, stretch) for stretch in SPEC.stretches]
+    assert len(readings) == 3
+    expected = np.mean([evaluated(layers, x.astype(np.float64), place.astype(np.float64)) for x, place in readings], 0)
     np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(given_)), expected, rtol=2e-4, atol=2e-4)
 
 

@@ -13,7 +13,7 @@ from export.evaluator import run
 from export.mlpackage import Package
 from export.onnx_export import onnx_logits, onnx_model
 from export.ops import Arithmetic
-from export.program import Op
+from export.program import Op, framed_names
 from export.reference import Reference, resized
 from export.verification.checks import Check, equal, max_abs_diff, within
 from export.weights import Storage
@@ -37,11 +37,8 @@ def behaviour_checks(package: Package, reference: Reference) -> Iterator[Check]:
     """Every check that runs the program."""
     scale = float(np.abs(reference.logits).max())
     names = {op.name for op in package.ops}
-    wanted = (
-        "logits",
-        "probabilities",
-        *(name for name in ("resized", "framed", "frame_and_surroundings") if name in names),
-    )
+    own = ("resized", *framed_names(reference.graph.preprocessing))
+    wanted = ("logits", "probabilities", *(name for name in own if name in names))
     full = (reference.config.precision, reference.config.storage) == ("float32", "plain")
     share = _FULL if full else _SHARE[reference.config.storage]
     results: dict[Arithmetic, dict[str, NDArray[Any]]] = {}
@@ -109,14 +106,17 @@ def _preprocessing(found: dict[str, NDArray[Any]], reference: Reference) -> Iter
         off = np.abs(found["resized"][:, 0] - small)
         share = float((off > 0).mean()) if off.max() <= 1 else 1.0
         yield within("resized picture against fastetl's", share, 0.001 if exact else 0.05, "pixels off, by one of 255")
-    name = "frame_and_surroundings" if "frame_and_surroundings" in found else "framed"
-    if name in found:
-        real = [k for k, kind in enumerate(reference.kinds) if kind in ("strokes", "inverted")]
-        # Ties of the resize go as the graph's do: which way is what the check above is for.
-        spec = reference.graph.preprocessing
-        twin = network_input(resized(reference.images[real], spec.size), spec)[0].transpose(0, 3, 1, 2)
-        figure = max_abs_diff(found[name][real], twin)
-        yield within("framed picture against fastetl's", figure, 0.003 if exact else 0.03, "of 0 to 1")
+    spec = reference.graph.preprocessing
+    real = [k for k, kind in enumerate(reference.kinds) if kind in ("strokes", "inverted")]
+    # Ties of the resize go as the graph's do: which way is what the check above is for.
+    given = resized(reference.images[real], spec.size)
+    figures = [
+        max_abs_diff(found[name][real], network_input(given, spec, stretch)[0].transpose(0, 3, 1, 2))
+        for name, stretch in zip(framed_names(spec), spec.stretches, strict=False)
+        if name in found
+    ]
+    if figures:
+        yield within("framed picture against fastetl's", max(figures), 0.003 if exact else 0.03, "of 0 to 1")
 
 
 def _input(ops: tuple[Op, ...], reference: Reference) -> Iterator[Check]:
