@@ -99,7 +99,7 @@ def test_onnx_in_8_bits_is_smaller_and_near(canvas: Path, tmp_path: Path) -> Non
     kinds = [node.op_type for node in onnx.load(tmp_path / "out" / ONNX).graph.node]
     assert "DequantizeLinear" in kinds
     stored = sum(array.size for array in graph_of(network).weights.values())
-    assert (tmp_path / "out" / ONNX).stat().st_size < 1.5 * stored + 20_000
+    assert (tmp_path / "out" / ONNX).stat().st_size < 1.5 * stored + 30_000
 
 
 def test_labels_are_the_same_everywhere(canvas: Path) -> None:
