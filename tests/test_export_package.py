@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from export.mlpackage import read_package
 from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.onnx_export import onnx_logits, onnx_model
 from export.package import export
+from export.program import lower
 from export.reference import read_reference
 from export.verification import verify
 from export.verification.package_checks import package_checks
@@ -100,6 +102,16 @@ def test_onnx_in_8_bits_is_smaller_and_near(canvas: Path, tmp_path: Path) -> Non
     assert "DequantizeLinear" in kinds
     stored = sum(array.size for array in graph_of(network).weights.values())
     assert (tmp_path / "out" / ONNX).stat().st_size < 1.5 * stored + 30_000
+
+
+@pytest.mark.parametrize("storage", ["plain", "int8"])
+def test_three_readings_share_their_weights(storage: Storage) -> None:
+    graph = graph_of(random_network(m.NETWORKS["small"]))
+    assert len(graph.preprocessing.stretches) == 3
+    model = onnx_model(graph, lower(graph, storage=storage))
+    sizes = [math.prod(t.dims) for t in model.graph.initializer if math.prod(t.dims) > 1000]
+    largest = max(array.size for array in graph.weights.values())
+    assert sizes.count(largest) == 1
 
 
 def test_labels_are_the_same_everywhere(canvas: Path) -> None:
