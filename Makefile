@@ -76,7 +76,7 @@ ios-model: ios-resources
 # What practice asks, with KanjiVG's strokes (CC BY-SA 3.0), to a folder that git ignores.
 ios-resources: setup
 	mkdir -p "$(IOS_APP)/Resources"
-	$(BIN)/python -m fastetl.practice "$(IOS_APP)/Resources/practice.json"
+	$(BIN)/python -m fastetl.synth.practice "$(IOS_APP)/Resources/practice.json"
 
 # Faults put in, for hours: damaged files, kills, full disks (mounts need root), fuzzing. The page: docs/reliability.md
 campaign: setup

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.conditions import CONDITIONS
-from fastetl.charset import HIRAGANA, KATAKANA, Charset, one_shape
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.charset import HIRAGANA, KATAKANA, Charset, one_shape
+from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.preprocessing import resize
 from fastetl.etl.build import BuildConfig, build
-from fastetl.preprocessing import resize
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import evaluate

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fastetl.augmentation import Augmentation
+from fastetl.data.augmentation import Augmentation
 from fastetl.kernels.parameters import AFFINE, parameters
 from fastetl.kernels.philox import uniforms
 

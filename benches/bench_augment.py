@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benches import augmenting as by
 from benches.race import Contender, race
-from fastetl.augmentation import Augmentation, augment
+from fastetl.data.augmentation import Augmentation, augment
 from fastetl.kernels._jit import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured

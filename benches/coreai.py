@@ -30,7 +30,7 @@ from export.mlpackage import read_package
 from export.names import REFERENCE, package_path
 from export.reference import Reference, pictures, read_reference
 from export.verification.checks import max_abs_diff
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 

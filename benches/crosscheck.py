@@ -45,8 +45,8 @@ from export.program import Op
 from export.reference import pictures
 from export.runtimes import coremltools
 from export.verification.checks import max_abs_diff
-from fastetl.charset import HIRAGANA, Charset
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.preprocessing import Preprocessing
 from model import network as m
 from model.run import open_run
 from tests.export_data import random_network

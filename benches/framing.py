@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from benches.accuracy import SEED, read_npz
 from benches.conditions import CONDITIONS
-from fastetl import preprocessing
-from fastetl.preprocessing import Preprocessing, normalize, place, resize
+from fastetl.data import preprocessing
+from fastetl.data.preprocessing import Preprocessing, normalize, place, resize
 
 SIZE = 64
 EVERY = 3

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benches.ios_reading import kana_drawings
 from export import Recognizer, open_recognizer
-from fastetl.ink import Drawing, Stroke, rasterize
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
 
 ROOT = Path(__file__).parent.parent
 ICON = ROOT / "ios" / "App" / "Assets.xcassets" / "AppIcon.appiconset" / "icon.png"

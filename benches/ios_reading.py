@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from export import Recognizer, open_recognizer
 from export.names import ONNX
-from fastetl.charset import one_shape
-from fastetl.ink import PEN, Drawing, Stroke, rasterize
-from fastetl.practice import BOX, practice
-from fastetl.preprocessing import resize
+from fastetl.data.charset import one_shape
+from fastetl.data.preprocessing import resize
+from fastetl.ink.drawings import PEN, Drawing, Stroke, rasterize
+from fastetl.synth.practice import BOX, practice
 
 LARGE = dict(zip("ぁぃぅぇぉっゃゅょァィゥェォッャュョ", "あいうえおつやゆよアイウエオツヤユヨ", strict=True))
 """Each small kana with the large one of the same form."""

@@ -23,12 +23,12 @@ from statistics import mean
 
 import numpy as np
 
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import Dataset
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.etl.classes import classes
 from fastetl.etl.layouts import BY_NAME
 from fastetl.kernels.resize import resize_records
-from fastetl.preprocessing import Preprocessing
 from fastetl.synth.reduction import drawn, reduce, unpack
 from model.config import TrainConfig
 from model.evaluation import evaluate

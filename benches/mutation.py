@@ -32,8 +32,8 @@ from export.config import ExportConfig
 from export.names import COREML, ONNX, REFERENCE
 from export.verification import apple, behaviour, onnx_model, rebuild, verify
 from export.verification.checks import Check
-from fastetl.charset import HIRAGANA
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.preprocessing import Preprocessing
 from model import network as m
 from tests.export_damage import CANVAS_DAMAGES, DAMAGES, Damage, damaged
 from tests.export_data import CHARSET, TINY, draw_weights, failures, make_package, random_network

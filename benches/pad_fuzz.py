@@ -23,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastetl.ink import Drawing, Stroke
-from fastetl.samples import find_samples, read_samples
+from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.ink.samples import find_samples, read_samples
 
 WARM = 3000
 """Requests before the memory is first looked at: pools and caches fill."""

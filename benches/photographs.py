@@ -18,9 +18,9 @@ from PIL import Image, ImageFilter
 
 from benches.accuracy import Labelled, read_npz
 from export.recognizer import open_recognizer
-from fastetl.charset import HIRAGANA
-from fastetl.paper import whiten_paper
-from fastetl.preprocessing import resize
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.preprocessing import resize
+from fastetl.ink.paper import whiten_paper
 from model.reader import Reader
 
 SEED = 7
@@ -91,7 +91,7 @@ def main() -> None:
         f" --package {Path(given.package).name} --out docs/photographs.md`; don't edit.",
         "",
         "A network reads ink on even white or black paper. On other paper it reads hardly anything, so that `recognize`"
-        " whitens the paper of every picture first (`fastetl/paper.py`). Share of right answers among hiragana in"
+        " whitens the paper of every picture first (`fastetl/ink/paper.py`). Share of right answers among hiragana in"
         " percent, without and with that. The papers are simulated on clean drawings (`benches/photographs.py`): real"
         " photographs have not been measured. In an app `Photograph` of `KanaInk` does the same ([ios.md](ios.md)).",
         "",

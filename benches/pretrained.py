@@ -23,11 +23,11 @@ from export.config import ExportConfig
 from export.names import COREML, ONNX
 from export.package import export
 from export.recognizer import open_recognizer
-from fastetl.augmentation import Augmentation
-from fastetl.charset import HIRAGANA, Charset
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.etl.build import BuildConfig, build
-from fastetl.preprocessing import Preprocessing, resize
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
 from model.evaluation import SCRIBBLES, SetResult, evaluate

@@ -121,7 +121,7 @@ class Trials:
             self.lose(self.nodes[0], f"{done} of {total} tasks")
 
     def read(self) -> str:
-        from fastetl.ray import read_etl
+        from fastetl_ray import read_etl
 
         hashed, done = hashlib.sha256(), 0
         rows = read_etl(self.folder / "etl", CHARSET, SIZE, rows=ROWS)
@@ -136,20 +136,20 @@ class Trials:
 
     def build(self) -> str:
         from fastetl.etl.build import BuildConfig
-        from fastetl.ray import build_on_ray
+        from fastetl_ray import build_on_ray
 
         config = BuildConfig(charset=CHARSET, size=SIZE)
         build_on_ray(self.folder / "etl", self.out, config, rows=ROWS, progress=self.progress)
         return _hash_of(self.out)
 
     def synth(self) -> str:
-        from fastetl.ray import synthesize_on_ray
+        from fastetl_ray import synthesize_on_ray
 
         synthesize_on_ray(self.out, WRITERS, CHARSET, SIZE, rows=ROWS, progress=self.progress)
         return _hash_of(self.out)
 
     def train(self, workers: int = 1) -> str:
-        from model.cluster import train_on_ray
+        from fastetl_ray.cluster import train_on_ray
         from tests.model_data import CONFIG
 
         if self.when:
@@ -276,8 +276,8 @@ class Counted:
 
 def campaign(works: list[str], times: int, folder: Path) -> Iterator[list[Counted]]:
     """What is known after each trial."""
-    from fastetl.shards import write_shards
     from fastetl.synth import SynthConfig, synthesize
+    from fastetl_ray.shards import write_shards
     from tests.model_data import tiny
 
     synthesize(folder / "etl", SynthConfig(files=10, charset=CHARSET))

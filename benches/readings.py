@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benches.accuracy import Labelled, measure, read_npz, script, test_writers
-from fastetl.charset import HIRAGANA
+from fastetl.data.charset import HIRAGANA
 from model.reader import Restricted
 from model.run import Run, open_run
 

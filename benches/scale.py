@@ -125,7 +125,7 @@ fastetl train s3://bucket/kana /shared/run --engine ray --address HEAD:6379 --wo
 ```
 
 `fastetl build ETL8G OUT --engine ray` does the same for files, [`fastetl sweep`](sweep.md) tries many trainings; \
-`fastetl.ray.read_etl` and `fastetl.ray.synthesize` give Ray Data datasets. OUT is a folder that every machine sees, \
+`fastetl_ray.read_etl` and `fastetl_ray.synthesize` give Ray Data datasets. OUT is a folder that every machine sees, \
 or an address for fsspec; runs need a shared folder. Files at addresses are copied to a worker's own disk before they \
 are read. A dataset is whole or not there: `dataset.json` is written last. It has the SHA-256 of each shard, checked \
 whenever one is read, and the groups of its rows.
@@ -207,7 +207,7 @@ def _work(found: All) -> list[str]:
         " that a shard has by default.",
         "",
         f"Making, in blocks of a megabyte ({BLOCK // 4} rows) that go through the object store to the driver"
-        " (`fastetl.ray.synthesize`):",
+        " (`fastetl_ray.synthesize`):",
         "",
         "| pictures (ETL8G = 1) | blocks | processor | Ray's share | object store, a picture | driver's peak |"
         " largest worker's |",

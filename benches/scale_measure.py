@@ -26,11 +26,11 @@ os.environ.setdefault("RAY_event_stats_print_interval_ms", "500")  # the object 
 
 import numpy as np
 
-from fastetl.batches import Batches
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.batches import Batches
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig
-from fastetl.shards import Shard, described, encode_shard, shard_name
+from fastetl_ray.shards import Shard, described, encode_shard, shard_name
 
 CHARSET, SIZE, ROWS = "hiragana", 64, 4096
 SMALL, BLOCK = 32, 1024
@@ -128,8 +128,8 @@ def _counted(ray: Any, work: Callable[[], int]) -> Found:
 
 def write(pictures: int, rows: int = ROWS) -> Found:
     """Synthetic writers into shards, by Ray's workers."""
-    from fastetl.ray import synthesize_on_ray
-    from fastetl.ray.cluster import connect
+    from fastetl_ray import synthesize_on_ray
+    from fastetl_ray.nodes import connect
 
     ray = connect()
     with tempfile.TemporaryDirectory() as name:
@@ -149,7 +149,7 @@ def write_blocks(pictures: int) -> Found:
 
 def write_here(pictures: int) -> Found:
     """The same by a plain loop."""
-    from fastetl.ray.pieces import pieces_of_writers
+    from fastetl_ray.pieces import pieces_of_writers
 
     charset, pieces = pieces_of_writers(-(-pictures // EACH), CHARSET, SIZE, 0, 0.5, ROWS)
     with tempfile.TemporaryDirectory() as name:
@@ -170,8 +170,8 @@ def write_here(pictures: int) -> Found:
 
 def _etl_pieces(pictures: int, rows: int) -> tuple[Any, list[Any], int]:
     """Pieces of `rows` of synthetic ETL8G files, again and again until there are so many pictures."""
-    from fastetl.ray.pieces import pieces_of_plan, plan_of
     from fastetl.synth import SynthConfig, synthesize
+    from fastetl_ray.pieces import pieces_of_plan, plan_of
 
     folder = Path(tempfile.mkdtemp())
     synthesize(folder / "etl", SynthConfig(files=32))
@@ -185,8 +185,8 @@ def make(pictures: int) -> Found:
     """Synthetic writers into blocks of a megabyte, by Ray Data, every block taken from the object store here."""
     import ray.data
 
-    from fastetl.ray import synthesize
-    from fastetl.ray.cluster import connect
+    from fastetl_ray import synthesize
+    from fastetl_ray.nodes import connect
 
     ray_ = connect()
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -204,9 +204,9 @@ def make(pictures: int) -> Found:
 
 
 def build(pictures: int) -> Found:
-    """ETL8G files into shards by Ray's workers, as `fastetl.ray.build_on_ray` does."""
-    from fastetl.ray.cluster import connect
-    from fastetl.ray.writing import _write
+    """ETL8G files into shards by Ray's workers, as `fastetl_ray.build_on_ray` does."""
+    from fastetl_ray.nodes import connect
+    from fastetl_ray.writing import _write
 
     ray = connect()
     charset, pieces, _ = _etl_pieces(pictures, ROWS)
@@ -222,12 +222,12 @@ def build(pictures: int) -> Found:
 
 
 def read(pictures: int) -> Found:
-    """ETL8G files through Ray Data, as `fastetl.ray.read_etl` does, every block taken from the object store here."""
+    """ETL8G files through Ray Data, as `fastetl_ray.read_etl` does, every block taken from the object store here."""
     import ray.data
 
-    from fastetl.arrow import table
-    from fastetl.ray import reading
-    from fastetl.ray.cluster import connect
+    from fastetl.data.parquet import table
+    from fastetl_ray import reading
+    from fastetl_ray.nodes import connect
 
     ray_ = connect()
     charset, pieces, times = _etl_pieces(pictures, BLOCK)
@@ -313,7 +313,7 @@ def train(rows: int) -> Found:
 
 def opened(rows: int) -> Found:
     """Opening and splitting a dataset of so many rows, of which only `dataset.json` is there."""
-    from fastetl.sharded import open_shards
+    from fastetl_ray.sharded import open_shards
 
     each = ROWS // EACH
     shards = [
@@ -337,7 +337,7 @@ def opened(rows: int) -> Found:
 
 def task(count: int) -> Found:
     """A task that does nothing, one after another through the same code."""
-    from fastetl.ray.cluster import connect, in_order
+    from fastetl_ray.nodes import connect, in_order
 
     ray = connect()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fastetl.charset import NAMES, is_kanji, jis_to_char, named_or_file
+from fastetl.data.charset import NAMES, is_kanji, jis_to_char, named_or_file
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.codes import jis_code
 from fastetl.etl.data.fingerprints import FINGERPRINTS

@@ -26,9 +26,9 @@ from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.onnx_export import write_onnx
 from export.package import graph_from_run
-from fastetl.augmentation import Augmentation
-from fastetl.dataset import Dataset, load_labelled, open_dataset
-from fastetl.preprocessing import resize
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.dataset import Dataset, load_labelled, open_dataset
+from fastetl.data.preprocessing import resize
 from model.config import TrainConfig
 from model.evaluation import evaluate
 from model.network import NETWORKS

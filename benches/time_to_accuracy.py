@@ -28,10 +28,10 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.augmentation import Augmentation
-from fastetl.batches import Batches, Source
-from fastetl.dataset import Dataset, open_dataset
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.batches import Batches, Source
+from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.preprocessing import Preprocessing
 from model import network as m
 from model.config import TrainConfig
 from model.devices import replicate

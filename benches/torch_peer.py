@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.preprocessing import Preprocessing
 from model import network as m
 from model.config import TrainConfig
 from model.preprocessing import network_input

@@ -24,8 +24,8 @@ from export.program import BEYOND
 from export.reference import is_blank
 from export.stored import Stored
 from export.verification.checks import max_abs_diff
-from fastetl.dataset import Dataset
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
 from model.run import Run
 
 _FEW = 50  # pictures of each dataset that Core AI is asked about, at some 40 ms each

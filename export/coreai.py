@@ -24,7 +24,7 @@ from export.program import Op, Ref
 from export.reference import read_reference
 from export.verification.checks import Check, equal, max_abs_diff, within
 from export.weights import expanded
-from fastetl.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_directory
 
 __all__ = ["coreai_answers", "export_asset", "installed", "write_asset"]
 

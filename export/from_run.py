@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from export import graph as g
 from export.errors import ExportError
-from fastetl.charset import Charset
+from fastetl.data.charset import Charset
 from model import network as m
 
 __all__ = ["graph_from_network"]

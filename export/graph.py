@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
-from fastetl.charset import Charset
+from fastetl.data.charset import Charset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing
 
 __all__ = [
     "CANVAS",

@@ -23,7 +23,7 @@ from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value
 from export.runtimes import coremltools
 from fastetl.errors import FastetlError
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["MODEL", "WEIGHTS", "Package", "manifest_text", "read_package", "read_specification", "write_package"]
 

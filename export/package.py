@@ -33,7 +33,7 @@ from export.verification.checks import Check
 from export.verification.files import verification_text
 from export.verification.package_checks import package_checks
 from export.versions import exporting_versions
-from fastetl.atomic import Kind, check_output, new_directory
+from fastetl.files.atomic import Kind, check_output, new_directory
 from model.network import Network
 from model.run import Run
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from export.config import Precision
 from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Place, Relu
 from export.weights import Storage, stored
-from fastetl.preprocessing import (
+from fastetl.data.preprocessing import (
     AROUND,
     BORDER,
     PLACE,
@@ -243,7 +243,7 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
 
 
 def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
-    """See fastetl.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
+    """See fastetl.data.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
     first = _both(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     window: _Term = first
     crossing: _Term = first
@@ -283,7 +283,7 @@ def _positions(count: int) -> NDArray[np.float64]:
 def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[dict[str, str], str]:
     """The framed picture with its surroundings for each reading, and, if asked for, what framing took away (1, PLACE).
 
-    A reading's operations begin with its key. See fastetl.preprocessing.
+    A reading's operations begin with its key. See fastetl.data.preprocessing.
     """
     # In half precision four turns would add up their errors to whole pixels.
     x = p.cast(x, "fp32", "contrasted_number")

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from export.errors import ExportError
 from export.names import ONNX, PRETRAINED, package_path
-from fastetl.charset import Charset, char_to_jis, named_or_file
-from fastetl.dataset import Dataset
-from fastetl.pictures import read_picture
-from fastetl.preprocessing import Preprocessing, resize
-from fastetl.untrusted import read_bytes
+from fastetl.data.charset import Charset, char_to_jis, named_or_file
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.files.untrusted import read_bytes
+from fastetl.ink.pictures import read_picture
 
 __all__ = ["Answer", "Recognizer", "open_recognizer"]
 
@@ -68,8 +68,8 @@ class Recognizer:
     def restricted(self, charset: str | Charset) -> Recognizer:
         """The same model, of whose answers only these characters and "no character" compete; see `probabilities`.
 
-        charset: a name (`fastetl.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError for an
-        unknown one, ExportError for a character that the model does not know.
+        charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
+        for an unknown one, ExportError for a character that the model does not know.
         """
         wanted = charset if isinstance(charset, Charset) else named_or_file(charset, found=_codes(self.known[:-1]))
         missing = [c for c in wanted.characters if c not in self.known[:-1]]

@@ -21,9 +21,9 @@ from export.errors import ExportError
 from export.evaluator import run
 from export.graph import CANVAS, Blank, Graph, graph_from_arrays, graph_to_arrays
 from export.program import HALF, lower
+from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing, border_sum, resize, triangle_weights
-from fastetl.untrusted import read_npz
+from fastetl.files.untrusted import read_npz
 
 __all__ = [
     "Logits",

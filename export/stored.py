@@ -18,10 +18,10 @@ from export.graph import CANVAS, Graph
 from export.names import CARD, REFERENCE, package_path
 from export.reference import read_reference
 from export.verification.checks import Check
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset
-from fastetl.preprocessing import Preprocessing
-from fastetl.untrusted import read_bytes
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["Stored", "open_stored"]
 

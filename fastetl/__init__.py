@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from fastetl._lazy import lazy, shadowed
 
 if TYPE_CHECKING:
-    from fastetl.augmentation import Augmentation, augment
-    from fastetl.batches import Batches, Source
-    from fastetl.charset import Charset
-    from fastetl.dataset import Dataset, Split, load_labelled, open_dataset
+    from fastetl.data.augmentation import Augmentation, augment
+    from fastetl.data.batches import Batches, Source
+    from fastetl.data.charset import Charset
+    from fastetl.data.dataset import Dataset, Split, load_labelled, open_dataset
+    from fastetl.data.preprocessing import Preprocessing
+    from fastetl.data.sheet import write_sheet
     from fastetl.errors import FastetlError
     from fastetl.etl.build import BuildConfig, BuildResult, build
     from fastetl.etl.inspection import FileReport, inspect
-    from fastetl.ink import Drawing, Stroke, rasterize
-    from fastetl.pictures import read_picture
-    from fastetl.preprocessing import Preprocessing
-    from fastetl.sheet import write_sheet
+    from fastetl.ink.drawings import Drawing, Stroke, rasterize
+    from fastetl.ink.pictures import read_picture
     from fastetl.synth import SynthConfig, synthesize
 
 __all__ = [
@@ -56,29 +56,29 @@ __version__ = "0.1.0"
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "Augmentation": "fastetl.augmentation",
-        "Batches": "fastetl.batches",
+        "Augmentation": "fastetl.data.augmentation",
+        "Batches": "fastetl.data.batches",
         "BuildConfig": "fastetl.etl.build",
         "BuildResult": "fastetl.etl.build",
-        "Charset": "fastetl.charset",
-        "Dataset": "fastetl.dataset",
-        "Drawing": "fastetl.ink",
+        "Charset": "fastetl.data.charset",
+        "Dataset": "fastetl.data.dataset",
+        "Drawing": "fastetl.ink.drawings",
         "FastetlError": "fastetl.errors",
         "FileReport": "fastetl.etl.inspection",
-        "Preprocessing": "fastetl.preprocessing",
-        "Source": "fastetl.batches",
-        "Split": "fastetl.dataset",
-        "Stroke": "fastetl.ink",
+        "Preprocessing": "fastetl.data.preprocessing",
+        "Source": "fastetl.data.batches",
+        "Split": "fastetl.data.dataset",
+        "Stroke": "fastetl.ink.drawings",
         "SynthConfig": "fastetl.synth",
-        "augment": "fastetl.augmentation",
+        "augment": "fastetl.data.augmentation",
         "build": "fastetl.etl.build",
         "inspect": "fastetl.etl.inspection",
-        "load_labelled": "fastetl.dataset",
-        "open_dataset": "fastetl.dataset",
-        "rasterize": "fastetl.ink",
-        "read_picture": "fastetl.pictures",
+        "load_labelled": "fastetl.data.dataset",
+        "open_dataset": "fastetl.data.dataset",
+        "rasterize": "fastetl.ink.drawings",
+        "read_picture": "fastetl.ink.pictures",
         "synthesize": "fastetl.synth",
-        "write_sheet": "fastetl.sheet",
+        "write_sheet": "fastetl.data.sheet",
     },
 )
 

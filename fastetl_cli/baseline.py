@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl_cli.base import Command, DatasetPath, bar, show_json, show_table
 from model.baseline import baselines
 

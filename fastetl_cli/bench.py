@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fastetl.etl.speed import measure
 from fastetl.kernels._vector import best
-from fastetl.speed import measure
 from fastetl_cli.base import Command, Paths, note, show_json, show_table
 
 

@@ -45,7 +45,7 @@ class Build(Command):
             return build(sources, out, self.config, **done)
         if self.config.format != "dataset":
             raise FastetlError("--engine ray writes shards", expected="--format dataset", found=self.config.format)
-        from fastetl.ray import build_on_ray
+        from fastetl_ray import build_on_ray
 
         places, made = [as_address(s) for s in sources], as_address(out)
         return build_on_ray(places, made, self.config, rows=self.shard_rows, address=self.address, **done)

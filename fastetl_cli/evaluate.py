@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from export.names import ONNX, package_path
-from fastetl.atomic import check_output
-from fastetl.charset import named_or_file
-from fastetl.dataset import load_labelled, open_dataset
+from fastetl.data.charset import named_or_file
+from fastetl.data.dataset import load_labelled, open_dataset
 from fastetl.errors import FastetlError
+from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate

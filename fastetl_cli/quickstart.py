@@ -14,11 +14,11 @@ import numpy as np
 from export.names import COREML, ONNX
 from export.package import export
 from export.verification.checks import Check
-from fastetl.atomic import Kind, check_output
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
+from fastetl.data.sheet import write_sheet
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import inspect
-from fastetl.sheet import write_sheet
+from fastetl.files.atomic import Kind, check_output
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.base import Command, bar, notes, out, show_json, show_table
 from fastetl_cli.train import train_with_bar

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from fastetl.samples import SamplesConfig, samples_to_dataset
+from fastetl.ink.samples import SamplesConfig, samples_to_dataset
 from fastetl_cli.base import Command, Out, command_line, note, say, show_json
 
 

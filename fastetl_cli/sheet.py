@@ -8,8 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from fastetl.dataset import open_dataset
-from fastetl.sheet import write_sheet
+from fastetl.data.dataset import open_dataset
+from fastetl.data.sheet import write_sheet
 from fastetl_cli.base import Command, DatasetPath, out, show_json
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from fastetl_cli.base import Command, DatasetPath, Out, as_address, show_json, show_table
-from model.sweep import read_sweep, sweep
+from fastetl_ray.sweep import read_sweep, sweep
 
 File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
 

@@ -44,7 +44,7 @@ class Synth(Command):
         return 0
 
     def _on_ray(self) -> int:
-        from fastetl.ray import synthesize_on_ray
+        from fastetl_ray import synthesize_on_ray
 
         made, out = self.config, as_address(self.out)
         if made.set or made.model_pattern:

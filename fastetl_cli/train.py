@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, DatasetPath, Engine, RunPath, as_address, command_line, notes, out, show_json
 from model.config import TrainConfig
@@ -121,7 +121,7 @@ class Train(Command):
         return self._show(result) if is_first() else 0
 
     def _on_ray(self) -> TrainResult:
-        from model.cluster import train_on_ray
+        from fastetl_ray.cluster import train_on_ray
 
         if self.coordinator:
             raise FastetlError("two ways to several workers", expected="--engine ray or --coordinator", found="both")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from fastetl.dataset import Dataset
-from fastetl.preprocessing import normalize
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import normalize
 from model.errors import ModelError
 
 __all__ = ["BaselineResult", "baselines"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fastetl.locks import Lock, try_lock
+from fastetl.files.locks import Lock, try_lock
 from model.devices import is_first
 from model.errors import ModelError
 from model.run import UNFINISHED, unfinished

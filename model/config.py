@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastetl.augmentation import Augmentation
-from fastetl.preprocessing import Framing, Preprocessing
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.preprocessing import Framing, Preprocessing
 from model.errors import ModelError
 
 __all__ = ["TrainConfig"]

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import Charset, one_shape
+from fastetl.data.charset import Charset, one_shape
 
 __all__ = ["Confusion", "SizeConfusion", "confusions", "merged_accuracy", "size_confusions"]
 

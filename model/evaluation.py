@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
 from model.calibration import Reliability, log_softmax, reliability
 from model.confusions import Confusion, SizeConfusion, confusions, merged_accuracy, size_confusions
 from model.errors import ModelError

@@ -18,7 +18,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 from model.preprocessing import network_input
 
@@ -107,7 +107,7 @@ class Dense:
 class Place:
     """(B, n) → (B, n + PLACE): behind the features, where and how large the ink was before framing (つ or っ).
 
-    Adds nothing where there is no framing. See `fastetl.preprocessing.PLACE`.
+    Adds nothing where there is no framing. See `fastetl.data.preprocessing.PLACE`.
     """
 
 

@@ -1,6 +1,6 @@
 """The first layers of the network: polarity, contrast and framing, steps 2–4 of the preprocessing, in JAX.
 
-The same arithmetic as `fastetl.preprocessing.network_input`, the readable twin. Always float32 with
+The same arithmetic as `fastetl.data.preprocessing.network_input`, the readable twin. Always float32 with
 full-precision products: a deviation measured in half precision moves the frame by whole pixels.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from fastetl.preprocessing import AROUND, BORDER, SMALLEST_SCALE, SUMMED, TURNS, Preprocessing
+from fastetl.data.preprocessing import AROUND, BORDER, SMALLEST_SCALE, SUMMED, TURNS, Preprocessing
 
 __all__ = ["network_input"]
 

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset, Split
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset, Split
+from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 
 __all__ = ["Reader", "Restricted"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fastetl.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_directory
 from model import figures
 from model.baseline import BaselineResult
 from model.diagnosis import diagnose

@@ -27,13 +27,13 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.atomic import Kind, replace_file
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset, Split
-from fastetl.digests import require_sealed, sealed
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset, Split
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing
-from fastetl.untrusted import read_json
+from fastetl.files.atomic import Kind, replace_file
+from fastetl.files.digests import require_sealed, sealed
+from fastetl.files.untrusted import read_json
 from model.checkpoints import Which, restore_weights
 from model.config import TrainConfig
 from model.devices import is_first, replicate

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from fastetl.preprocessing import resize
+from fastetl.data.preprocessing import resize
 
 __all__ = ["scribbles"]
 

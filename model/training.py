@@ -19,11 +19,11 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.atomic import check_output, new_directory
-from fastetl.batches import Batches, Source
-from fastetl.dataset import Dataset
+from fastetl.data.batches import Batches, Source
+from fastetl.data.dataset import Dataset
+from fastetl.data.ordering import Samples
 from fastetl.errors import FastetlError
-from fastetl.ordering import Samples
+from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import Checkpoints
 from model.claim import claimed, emptied

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.batches import Batches
-from fastetl.ordering import Samples
+from fastetl.data.batches import Batches
+from fastetl.data.ordering import Samples
 from model.calibration import log_softmax
 from model.config import TrainConfig
 from model.history import Epoch

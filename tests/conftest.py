@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.charset import HIRAGANA_SMALL
+from fastetl.data.charset import HIRAGANA_SMALL
 from fastetl.etl.layouts import ETL8G, Layout
 
 if TYPE_CHECKING:

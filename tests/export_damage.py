@@ -19,8 +19,8 @@ from onnx import numpy_helper
 
 from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
 from export.verification.files import hashes
+from fastetl.data.preprocessing import PLACE
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import PLACE
 from tests.export_editing import (
     MANIFEST_FILE,
     MODEL_FILE,

@@ -16,8 +16,8 @@ from export.metadata import usage
 from export.package import flax_logits, write_package_directory
 from export.verification.checks import Check
 from export.versions import exporting_versions
-from fastetl.charset import HIRAGANA, Charset
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.preprocessing import Preprocessing
 from model import network as m
 
 # ぱ comes before は, so that sorting the labels changes them; が and へ have look-alikes.

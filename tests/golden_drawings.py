@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink import Drawing, Stroke, rasterize_plainly
+from fastetl.ink.drawings import Drawing, Stroke, rasterize_plainly
 
 FILE = Path(__file__).parent / "data" / "golden_drawings.json"
 

@@ -15,9 +15,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from fastetl.charset import HIRAGANA, Charset
-from fastetl.dataset import Dataset
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
 from model.config import TrainConfig
 from model.devices import join
 from model.training import Progress, train

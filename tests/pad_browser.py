@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from fastetl.charset import KANA
+from fastetl.data.charset import KANA
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route

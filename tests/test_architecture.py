@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("fastetl", "model", "export", "fastetl_cli")
+PACKAGES = ("fastetl", "model", "export", "fastetl_ray", "fastetl_cli")
 FORBIDDEN = {
     "fastetl": {"jax", "flax", "optax", "orbax", "coremltools", "onnx", "onnxruntime", "sklearn", "tyro", "rich"},
     "model": {"coremltools", "onnx", "onnxruntime", "tyro", "rich"},
     "export": {"tyro", "rich"},
+    "fastetl_ray": {"tyro", "rich"},
     "fastetl_cli": set(),
 }
 

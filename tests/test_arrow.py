@@ -17,8 +17,8 @@ from tests.test_shards import made
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
-from fastetl.arrow import pictures_of  # noqa: E402
-from fastetl.shards import write_shards  # noqa: E402
+from fastetl.data.parquet import pictures_of  # noqa: E402
+from fastetl_ray.shards import write_shards  # noqa: E402
 
 PAGE = Path(__file__).parent.parent / "docs" / "other-libraries.md"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.augmentation import Augmentation, augment
+from fastetl.data.augmentation import Augmentation, augment
 from fastetl.errors import FastetlError
 from fastetl.kernels.parameters import ELASTIC
 from fastetl.kernels.philox import uniforms

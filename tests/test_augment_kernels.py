@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fastetl.augmentation import contrast_tables
+from fastetl.data.augmentation import contrast_tables
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import ELASTIC, parameters
 from fastetl.kernels.philox import philox, uniforms

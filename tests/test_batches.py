@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.augmentation import Augmentation, augment
-from fastetl.batches import Batches, Source
+from fastetl.data.augmentation import Augmentation, augment
+from fastetl.data.batches import Batches, Source
 from fastetl.errors import FastetlError
 
 SIDE = 6
@@ -174,7 +174,7 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
             raise OSError("the disk went away")
         return augment(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("fastetl.batches.augment", breaks)
+    monkeypatch.setattr("fastetl.data.batches.augment", breaks)
     batches = Batches([source(40)], batch_size=4, seed=0, augmentation=Augmentation(), prefetch=prefetch)
     got = 0
     with pytest.raises(OSError, match="disk went away"):  # noqa: PT012 the steps before it must come through
@@ -190,7 +190,7 @@ def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.02)
         return augment(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("fastetl.batches.augment", slow)
+    monkeypatch.setattr("fastetl.data.batches.augment", slow)
     batches = Batches([source(20)], batch_size=4, seed=0, augmentation=Augmentation())
     for _ in batches.epoch(0):
         pass
@@ -242,8 +242,8 @@ def test_a_step_outside_the_epoch_is_rejected(epoch: int, start: int) -> None:
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl.dataset import open_dataset
-    from fastetl.shards import write_shards
+    from fastetl.data.dataset import open_dataset
+    from fastetl_ray.shards import write_shards
     from tests.test_shards import made
 
     write_shards(made(groups=12), tmp_path / "shards", rows=30)
@@ -269,9 +269,9 @@ def test_streamed_sources_are_mixed_by_weight_and_taken_up_at_a_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl import ordering
-    from fastetl.dataset import open_dataset
-    from fastetl.shards import write_shards
+    from fastetl.data import ordering
+    from fastetl.data.dataset import open_dataset
+    from fastetl_ray.shards import write_shards
     from tests.test_shards import made
 
     monkeypatch.setattr(ordering, "_TOGETHER", 40)
@@ -294,9 +294,9 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl.dataset import open_dataset
-    from fastetl.sharded import ShardedImages
-    from fastetl.shards import write_shards
+    from fastetl.data.dataset import open_dataset
+    from fastetl_ray.sharded import ShardedImages
+    from fastetl_ray.shards import write_shards
     from tests.test_shards import made
 
     write_shards(made(groups=120), tmp_path / "shards", rows=30)
@@ -323,9 +323,9 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
 
 def test_streamed_numbers_are_each_sample_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl import ordering
-    from fastetl.sharded import ShardedImages, ShardedSource
-    from fastetl.shards import Shard
+    from fastetl.data import ordering
+    from fastetl_ray.sharded import ShardedImages, ShardedSource
+    from fastetl_ray.shards import Shard
 
     monkeypatch.setattr(ordering, "_TOGETHER", 40)
     shards = [Shard(f"{k}", 30, 1, "", ((3 * k, 3, 10),)) for k in range(40)]

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import open_dataset
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import open_dataset
+from fastetl.data.sheet import write_sheet
 from fastetl.errors import FastetlError
 from fastetl.etl import reading
 from fastetl.etl.build import BuildConfig, build
@@ -22,7 +23,6 @@ from fastetl.etl.files import find_files
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode_twin
 from fastetl.kernels.resize import resize_records
-from fastetl.sheet import write_sheet
 from tests.conftest import KANJI, make_records
 
 Write = Callable[..., Path]

@@ -15,7 +15,7 @@ from benches.campaign.plain import PLAIN, jis_codes, resized
 from benches.campaign.records import damaged_files
 from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import LAYOUTS, Layout
 from tests.model_data import finished_run

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fastetl.charset import (
+from fastetl.data.charset import (
     DIGITS,
     ETL9,
     HIRAGANA,

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benches.conditions import CONDITIONS, SIDE
-from fastetl.charset import HIRAGANA
+from fastetl.data.charset import HIRAGANA
 from fastetl.etl.statistics import picture_statistics
 from fastetl.synth.records import write_data_set
 

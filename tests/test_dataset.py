@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import Dataset, load_labelled, open_dataset
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import Dataset, load_labelled, open_dataset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
-from fastetl.preprocessing import Preprocessing
 from tests.conftest import make_records
 
 Write = Callable[..., Path]

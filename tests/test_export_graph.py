@@ -17,8 +17,8 @@ from export.package import flax_logits
 from export.program import Op, Ref, framed_names, lower
 from export.reference import is_blank, make_reference, pictures
 from export.weights import STORAGES, Storage, expanded, stored
-from fastetl.charset import Charset
-from fastetl.preprocessing import Preprocessing, network_input, normalize, resize
+from fastetl.data.charset import Charset
+from fastetl.data.preprocessing import Preprocessing, network_input, normalize, resize
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
 

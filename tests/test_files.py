@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fastetl.charset import jis_to_char
+from fastetl.data.charset import jis_to_char
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.groups import align, data_sets, number_groups

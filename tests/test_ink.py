@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastetl.errors import FastetlError
-from fastetl.ink import MOST_POINTS, Drawing, Stroke, rasterize, rasterize_plainly
+from fastetl.ink.drawings import MOST_POINTS, Drawing, Stroke, rasterize, rasterize_plainly
 from tests.golden_drawings import FILE, drawings, golden, picture
 
 

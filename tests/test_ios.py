@@ -19,13 +19,13 @@ from benches.ios_reading import LARGE, kana_drawings, read_back
 from benches.photographs import PAPERS, photographed
 from export import open_recognizer
 from fastetl import open_dataset
-from fastetl.charset import Charset, one_shape
-from fastetl.ink import Drawing, Stroke, rasterize
-from fastetl.paper import whiten_paper
-from fastetl.pictures import read_picture
-from fastetl.practice import practice
-from fastetl.preprocessing import resize
-from fastetl.samples import Sample, samples_to_dataset
+from fastetl.data.charset import Charset, one_shape
+from fastetl.data.preprocessing import resize
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.paper import whiten_paper
+from fastetl.ink.pictures import read_picture
+from fastetl.ink.samples import Sample, samples_to_dataset
+from fastetl.synth.practice import practice
 from tests import golden_drawings
 
 ROOT = Path(__file__).parent.parent
@@ -200,7 +200,7 @@ def test_swift_whitens_paper_as_python_does(built: Path, tmp_path: Path, monkeyp
         Image.fromarray(grey).save(tmp_path / "picture.png")
         pictures = {"pixels": grey, "picture": read_picture(tmp_path / "picture.png", 128)}
         with monkeypatch.context() as patch:
-            patch.setattr("fastetl.paper._SAMPLE", sample)
+            patch.setattr("fastetl.ink.paper._SAMPLE", sample)
             pictures["whitened"] = whiten_paper(grey)
         coded = {key: base64.b64encode(picture.tobytes()).decode() for key, picture in pictures.items()}
         rows.append({"name": name, "width": grey.shape[1], "height": grey.shape[0], "sample": sample, **coded})

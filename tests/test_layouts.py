@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastetl.charset import jis_to_char
+from fastetl.data.charset import jis_to_char
 from fastetl.etl.classes import classes, files_of_classes
 from fastetl.etl.codes import T56, character_codes, to_t56
 from fastetl.etl.data.fingerprints import FINGERPRINTS

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.diagnosis import diagnose

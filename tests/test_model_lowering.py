@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from fastetl.preprocessing import Preprocessing
+from fastetl.data.preprocessing import Preprocessing
 from model.config import TrainConfig
 from model.network import Network, named_network
 from model.step import first_state, make_eval, make_step

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from fastetl import preprocessing
-from fastetl.preprocessing import Framing, Preprocessing
+from fastetl.data import preprocessing
+from fastetl.data.preprocessing import Framing, Preprocessing
 from model import network as m
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig, named_network

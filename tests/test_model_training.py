@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from fastetl.charset import Charset
+from fastetl.data.charset import Charset
 from fastetl.errors import FastetlError
-from fastetl.locks import try_lock
+from fastetl.files.locks import try_lock
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import open_dataset
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import build as building
 from fastetl.etl import inspection

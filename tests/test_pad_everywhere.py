@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from fastetl.ink import Drawing, Stroke, rasterize
-from fastetl.practice import practice
-from fastetl.samples import read_samples
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.samples import read_samples
+from fastetl.synth.practice import practice
 from fastetl_cli.main import main
 from tests.pad_browser import draw, opened, plain_host, reads, require_browser
 

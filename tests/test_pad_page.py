@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from benches.ios_reading import LARGE
-from fastetl.charset import KANA
-from fastetl.dataset import open_dataset
-from fastetl.ink import Drawing, Stroke, rasterize
-from fastetl.practice import practice
-from fastetl.preprocessing import Preprocessing, normalize, resize
-from fastetl.samples import read_samples
+from fastetl.data.charset import KANA
+from fastetl.data.dataset import open_dataset
+from fastetl.data.preprocessing import Preprocessing, normalize, resize
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.samples import read_samples
+from fastetl.synth.practice import practice
 from fastetl_cli.main import main
 from tests.golden_drawings import FILE
 from tests.pad_browser import DRAW, draw, opened, reads, require_browser, until

@@ -16,8 +16,8 @@ import httpx
 
 from benches.pad_fuzz import damaged, fuzz
 from fastetl.errors import FastetlError
-from fastetl.ink import Drawing, Stroke, rasterize
-from fastetl.samples import read_samples
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.web.about import Package, page_files
 from fastetl_cli.web.safety import Guard, Limits, is_loopback

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
-from fastetl.paper import whiten_paper
-from fastetl.pictures import LARGEST, read_picture
+from fastetl.ink.paper import whiten_paper
+from fastetl.ink.pictures import LARGEST, read_picture
 
 INK = np.zeros((40, 40), bool)
 INK[5:35, 8:12] = True  # left of the middle, upright

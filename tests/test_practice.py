@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl.charset import KANA
-from fastetl.practice import BOX, kana, main, practice
+from fastetl.data.charset import KANA
+from fastetl.synth.practice import BOX, kana, main, practice
 
 
 def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:

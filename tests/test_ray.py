@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
@@ -61,7 +61,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("rows", [7, 1000])
 def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl.ray import read_etl
+    from fastetl_ray import read_etl
 
     build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
     here = open_dataset(tmp_path / "here")
@@ -73,7 +73,7 @@ def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path, tmp
 
 
 def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl.ray import build_on_ray
+    from fastetl_ray import build_on_ray
 
     config = BuildConfig(charset=CHARSET, size=SIZE)
     local = build(etl, tmp_path / "here", config)
@@ -87,7 +87,7 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
 
 
 def test_an_address_is_read_and_written_like_a_folder(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl.ray import build_on_ray
+    from fastetl_ray import build_on_ray
 
     config = BuildConfig(charset=CHARSET, size=SIZE)
     sources = [f"file://{path}" for path in sorted(etl.glob("ETL8G_*"))]
@@ -103,8 +103,8 @@ def test_an_address_is_read_and_written_like_a_folder(cluster: Any, etl: Path, t
 
 
 def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl.ray import synthesize as made
-    from fastetl.ray import synthesize_on_ray
+    from fastetl_ray import synthesize as made
+    from fastetl_ray import synthesize_on_ray
 
     count = synthesize_on_ray(tmp_path / "there", 10, CHARSET, SIZE, seed=4, rows=30)
     build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
@@ -117,7 +117,7 @@ def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path:
 
 
 def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
-    from fastetl.ray import synthesize_on_ray
+    from fastetl_ray import synthesize_on_ray
 
     synthesize_on_ray(tmp_path / "calm", 24, CHARSET, SIZE, rows=20)
     node = cluster.add_node(num_cpus=1)
@@ -131,7 +131,7 @@ def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl.ray import build_on_ray
+    from fastetl_ray import build_on_ray
 
     for file in etl.glob("ETL8G_*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -146,7 +146,7 @@ def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl
 def test_a_workers_error_is_told_as_it_was_raised(cluster: Any) -> None:
     import ray
 
-    from fastetl.ray.cluster import in_order
+    from fastetl_ray.nodes import in_order
 
     def work(number: int, piece: int) -> int:
         if piece == 2:
@@ -161,8 +161,8 @@ def test_a_workers_error_is_told_as_it_was_raised(cluster: Any) -> None:
 
 def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
-    from fastetl.shards import write_shards
-    from model.cluster import train_on_ray
+    from fastetl_ray.cluster import train_on_ray
+    from fastetl_ray.shards import write_shards
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
     config = dataclasses.replace(CONFIG, epochs=1)
@@ -176,8 +176,8 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_a_fault_in_training_is_not_tried_again_and_again(cluster: Any, tmp_path: Path) -> None:
-    from fastetl.shards import write_shards
-    from model.cluster import train_on_ray
+    from fastetl_ray.cluster import train_on_ray
+    from fastetl_ray.shards import write_shards
     from model.errors import ModelError
 
     write_shards(tiny(4), tmp_path / "data", rows=64)
@@ -188,14 +188,14 @@ def test_a_fault_in_training_is_not_tried_again_and_again(cluster: Any, tmp_path
 
 
 def test_nothing_else_imports_ray() -> None:
-    code = "import sys, fastetl, model, export, fastetl.shards, model.training; print('ray' in sys.modules)"
+    code = "import sys, fastetl, model, export, fastetl_ray.shards, model.training; print('ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
-    from fastetl.shards import write_shards
-    from model.sweep import read_sweep, sweep
+    from fastetl_ray.shards import write_shards
+    from fastetl_ray.sweep import read_sweep, sweep
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
     example = Path(__file__).parents[1] / "docs" / "sweep.toml"
@@ -230,7 +230,7 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_sweep_is_one_line(text: str, told: str, tmp_path: Path) -> None:
-    from model.sweep import read_sweep
+    from fastetl_ray.sweep import read_sweep
 
     (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
     with pytest.raises(FastetlError, match=told):

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastetl.charset import HIRAGANA, KANA
-from fastetl.dataset import load_labelled, open_dataset
+from fastetl.data.charset import HIRAGANA, KANA
+from fastetl.data.dataset import load_labelled, open_dataset
+from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.errors import FastetlError
-from fastetl.ink import Drawing, Stroke, rasterize
-from fastetl.preprocessing import Preprocessing, resize
-from fastetl.samples import MOST_BYTES, Sample, png, read_samples, samples_to_dataset
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.samples import MOST_BYTES, Sample, png, read_samples, samples_to_dataset
 from fastetl_cli.main import main
 
 LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import open_dataset
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import selection
 from fastetl.etl.build import BuildConfig, build

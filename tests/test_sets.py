@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.charset import KATAKANA46, jis_to_char
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.charset import KATAKANA46, jis_to_char
+from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.classes import classes

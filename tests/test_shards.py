@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl.charset import HIRAGANA
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing
 
 pytest.importorskip("pyarrow")
 
-from fastetl.sharded import ShardedDataset, ShardedImages, ShardedSource
-from fastetl.shards import Shard, group_ranges, runs_of, write_shards
+from fastetl_ray.sharded import ShardedDataset, ShardedImages, ShardedSource
+from fastetl_ray.shards import Shard, group_ranges, runs_of, write_shards
 
 SIDE = 8
 

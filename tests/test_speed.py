@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fastetl.errors import FastetlError
+from fastetl.etl.speed import measure
 from fastetl.kernels._vector import PLAIN, best
-from fastetl.speed import measure
 from fastetl_cli.main import main
 from tests.conftest import make_records
 from tests.etl_sets import write_set

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
@@ -41,7 +41,7 @@ def one_after_another(
 def test_memory_is_written_and_read_like_a_folder(etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process alone, which has that memory: the tasks are called one after another."""
     pytest.importorskip("ray")
-    from fastetl.ray import writing
+    from fastetl_ray import writing
 
     monkeypatch.setattr(writing, "connect", lambda address: None)
     monkeypatch.setattr(writing, "in_order", one_after_another)
@@ -89,7 +89,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     }.items():
         monkeypatch.setenv(name, value)
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir("handwriting")
-    from fastetl.ray.cluster import connect
+    from fastetl_ray.nodes import connect
 
     ray = connect()
     yield "s3://handwriting"
@@ -99,8 +99,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_s3_is_written_by_workers_and_trained_from(bucket: str, etl: Path, tmp_path: Path) -> None:
-    from fastetl.ray import build_on_ray, synthesize_on_ray
-    from model.cluster import train_on_ray
+    from fastetl_ray import build_on_ray, synthesize_on_ray
+    from fastetl_ray.cluster import train_on_ray
     from model.config import TrainConfig
     from model.training import train
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benches.study import Variant, draw, page, study
-from fastetl.charset import HIRAGANA
+from fastetl.data.charset import HIRAGANA
 from tests.model_data import CONFIG, tiny
 
 SMALL = dataclasses.replace(CONFIG, epochs=1)

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fastetl.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
-from fastetl.dataset import open_dataset
+from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, char_to_jis, is_kanji, jis_to_char
+from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.data.orders import ETL8_KANJI

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benches.campaign.processes import run_command
 from benches.campaign.sound import sound_records
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl.etl.layouts import ETL8G
 
 __all__ = ["Command", "commands", "tree", "warm"]
@@ -125,9 +125,9 @@ def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", 
 
 def _write_dataset(out: Path) -> None:
     """Four characters by ten writers: blocks of ink, so that two epochs learn something."""
-    from fastetl.charset import HIRAGANA, Charset
-    from fastetl.dataset import write_dataset
-    from fastetl.preprocessing import Preprocessing
+    from fastetl.data.charset import HIRAGANA, Charset
+    from fastetl.data.dataset import write_dataset
+    from fastetl.data.preprocessing import Preprocessing
 
     rng = np.random.default_rng(0)
     labels, groups = np.tile(np.arange(4, dtype=np.uint16), 20), np.repeat(np.arange(10, dtype=np.int32), 8)

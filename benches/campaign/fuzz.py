@@ -53,8 +53,8 @@ def etl(data: bytes) -> None:
 
 def json(data: bytes) -> None:
     """A charset in a description."""
-    from fastetl.charset import Charset
-    from fastetl.untrusted import read_json
+    from fastetl.data.charset import Charset
+    from fastetl.files.untrusted import read_json
 
     # Whoever reads a description tells of a missing or odd key, with the file's name.
     with contextlib.suppress(KeyError, ValueError, TypeError, AttributeError, OverflowError):
@@ -63,28 +63,28 @@ def json(data: bytes) -> None:
 
 def npy(data: bytes) -> None:
     """An array."""
-    from fastetl.untrusted import array_file
+    from fastetl.files.untrusted import array_file
 
     array_file(_file("a.npy", data))
 
 
 def npz(data: bytes) -> None:
     """An archive of arrays."""
-    from fastetl.untrusted import read_npz
+    from fastetl.files.untrusted import read_npz
 
     read_npz(_file("a.npz", data), lambda name, shape, dtype: math.prod(shape) * dtype.itemsize < 1 << 20)
 
 
 def charset(data: bytes) -> None:
     """A text file of characters."""
-    from fastetl.charset import named_or_file
+    from fastetl.data.charset import named_or_file
 
     named_or_file(str(_file("a.txt", data)), [])
 
 
 def picture(data: bytes) -> None:
     """A picture."""
-    from fastetl.pictures import read_picture
+    from fastetl.ink.pictures import read_picture
 
     read_picture(_file("a.png", data), 16)
 
@@ -107,7 +107,7 @@ def _seeds(folder: Path, target: str) -> None:
 
     from benches.campaign.inputs import sound_pictures
     from benches.campaign.sound import NAMES, sound_records
-    from fastetl.charset import HIRAGANA
+    from fastetl.data.charset import HIRAGANA
     from fastetl.etl.layouts import BY_NAME
 
     made: list[bytes] = []

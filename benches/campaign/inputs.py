@@ -20,10 +20,10 @@ from PIL import Image
 
 from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally, attempt, clock
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import ETL8G
-from fastetl.pictures import read_picture
+from fastetl.ink.pictures import read_picture
 
 __all__ = ["damaged_bytes", "damaged_datasets", "damaged_pictures", "damaged_runs", "sound_pictures"]
 

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import char_to_jis
+from fastetl.data.charset import char_to_jis
 from fastetl.etl.classes import ETL6_SYMBOLS, classes
 
 __all__ = ["PLAIN", "Plain", "groups_of", "jis_codes", "levels_of", "resized"]

@@ -16,8 +16,8 @@ from benches.campaign.damage import Damaged, damaged
 from benches.campaign.plain import PLAIN, groups_of, jis_codes, resized
 from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally, attempt, clock
-from fastetl.charset import jis_to_char
-from fastetl.dataset import Dataset, open_dataset
+from fastetl.data.charset import jis_to_char
+from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout

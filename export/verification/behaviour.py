@@ -17,7 +17,7 @@ from export.program import Op, framed_names
 from export.reference import Reference, resized
 from export.verification.checks import Check, equal, max_abs_diff, within
 from export.weights import Storage
-from fastetl.preprocessing import network_input, resize
+from fastetl.data.preprocessing import network_input, resize
 
 __all__ = ["behaviour_checks"]
 

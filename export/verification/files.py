@@ -18,7 +18,7 @@ from export.names import FILES, LABELS, MAC, VERIFICATION
 from export.reference import Reference
 from export.verification.checks import Check, equal
 from fastetl.errors import FastetlError
-from fastetl.untrusted import read_bytes, read_json
+from fastetl.files.untrusted import read_bytes, read_json
 
 __all__ = ["content_checks", "hash_checks", "hashes", "label_file_checks", "recorded_checks", "verification_text"]
 

@@ -13,7 +13,7 @@ from export.mlpackage import Package, manifest_text
 from export.names import MODEL, WEIGHTS
 from export.reference import Reference
 from export.verification.checks import Check, equal, label_check
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["interface_checks", "manifest_checks", "metadata_checks", "weight_file_checks"]
 

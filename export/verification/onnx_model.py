@@ -16,7 +16,7 @@ from export.onnx_structure import parsed
 from export.reference import Reference
 from export.verification.checks import Check, equal, label_check, max_abs_diff, within
 from export.verification.files import MOST
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["onnx_checks"]
 

@@ -15,7 +15,7 @@ from export.metadata import usage
 from export.reference import Logits, Reference, pictures, resized
 from export.verification.checks import Check, equal, max_abs_diff, within
 from export.versions import exporting_versions
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["Reference", "card_checks", "reference_checks", "run_checks"]
 

@@ -24,7 +24,7 @@ from export.verification.checks import Check
 from export.verification.files import MOST
 from export.verification.messages import difference
 from export.versions import same_versions
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["rebuild_checks"]
 

@@ -16,17 +16,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import Kind, check_output, new_directory, new_file
-from fastetl.charset import jis_to_char
-from fastetl.dataset import KIND, write_dataset
+from fastetl.data.charset import jis_to_char
+from fastetl.data.dataset import KIND, write_dataset
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import DisorderError, columns_of, headers_of, picture_blocks, record_blocks
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.notices import Notice
 from fastetl.etl.reading import block, new_buffer
 from fastetl.etl.selection import Plan, select
-from fastetl.preprocessing import LARGEST_SIDE, Preprocessing
-from fastetl.untrusted import open_regular
+from fastetl.files.atomic import Kind, check_output, new_directory, new_file
+from fastetl.files.untrusted import open_regular
 
 __all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of"]
 
@@ -219,7 +219,7 @@ def build(
     progress: Progress | None = None,
     command: str = "",
 ) -> BuildResult:
-    """Write the dataset of `sources` (ETL files or folders of them) to `out`; see `fastetl.dataset` for its files.
+    """Write the dataset of `sources` (ETL files or folders of them) to `out`; see `fastetl.data.dataset` for its files.
 
     Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records. `command` is stored.
 

@@ -1,4 +1,4 @@
-"""Codes of records → JIS X 0208, whose characters `fastetl.charset` has: one table for each code that the sets use.
+"""Codes of records → JIS X 0208 (`fastetl.data.charset`): one table for each code that the sets use.
 
 A record without a character (an empty one, a sign that is not known, ▲ in ETL2) has code 0 here.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import char_to_jis, jis_to_char
+from fastetl.data.charset import char_to_jis, jis_to_char
 from fastetl.etl.classes import ETL6_SYMBOLS, EtlClass, classes
 from fastetl.etl.layouts import Codes, Layout
 

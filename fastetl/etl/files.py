@@ -10,7 +10,7 @@ from pathlib import Path
 from fastetl.errors import FastetlError
 from fastetl.etl.layouts import LAYOUTS, Layout
 from fastetl.etl.recognition import named, tell
-from fastetl.untrusted import open_regular, require_regular
+from fastetl.files.untrusted import open_regular, require_regular
 
 __all__ = ["EtlFile", "find_files", "recognize"]
 

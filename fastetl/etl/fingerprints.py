@@ -9,7 +9,7 @@ import numpy as np
 
 from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.layouts import Layout
-from fastetl.untrusted import open_regular, require_regular
+from fastetl.files.untrusted import open_regular, require_regular
 
 __all__ = ["KNOWN", "SUMS", "Sums", "fingerprint", "new_fingerprint"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import jis_to_char
+from fastetl.data.charset import jis_to_char
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
 from fastetl.etl.files import EtlFile

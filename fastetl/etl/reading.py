@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.etl.layouts import Layout
-from fastetl.untrusted import open_regular
+from fastetl.files.untrusted import open_regular
 
 if TYPE_CHECKING:
     from fastetl.etl.files import EtlFile

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import jis_to_char
+from fastetl.data.charset import jis_to_char
 from fastetl.etl.classes import classes, files_of_classes
 from fastetl.etl.codes import table
 from fastetl.etl.data.fingerprints import FINGERPRINTS

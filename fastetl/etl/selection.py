@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import Charset, named_or_file
+from fastetl.data.charset import Charset, named_or_file
 from fastetl.etl.codes import table
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from fastetl.charset import LARGE_FORM
+from fastetl.data.charset import LARGE_FORM
 from fastetl.synth.glyphs import Glyph, glyph
 from fastetl.synth.strokes import Stroke, load_strokes, resample
 

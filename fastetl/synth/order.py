@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastetl.charset import char_to_jis, is_kanji
+from fastetl.data.charset import char_to_jis, is_kanji
 from fastetl.etl.data.orders import ETL8G_ORDER as ORDER
 
 __all__ = ["ORDER", "readings"]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import Kind, new_directory
-from fastetl.charset import char_to_jis, named_or_file
+from fastetl.data.charset import char_to_jis, named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import EtlClass
 from fastetl.etl.data.orders import ETL8G_SHEETS
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
+from fastetl.files.atomic import Kind, new_directory
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
 from fastetl.synth.reduction import drawn

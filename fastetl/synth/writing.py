@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.charset import LARGE_FORM
+from fastetl.data.charset import LARGE_FORM
 from fastetl.etl.data.orders import ETL8_KANJI
 from fastetl.synth.allographs import Form, forms
 from fastetl.synth.glyphs import Glyph, compose

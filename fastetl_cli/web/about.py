@@ -13,8 +13,8 @@ from export.errors import ExportError
 from export.names import LABELS
 from export.recognizer import Recognizer
 from fastetl import __version__
-from fastetl.preprocessing import Preprocessing
-from fastetl.untrusted import read_json
+from fastetl.data.preprocessing import Preprocessing
+from fastetl.files.untrusted import read_json
 
 __all__ = ["TYPES", "Package", "page_files"]
 

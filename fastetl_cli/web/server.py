@@ -22,9 +22,9 @@ from starlette.routing import Route
 from export.names import LABELS
 from fastetl import __version__
 from fastetl.errors import FastetlError
-from fastetl.ink import Drawing, rasterize
-from fastetl.practice import practice
-from fastetl.samples import MOST_BYTES
+from fastetl.ink.drawings import Drawing, rasterize
+from fastetl.ink.samples import MOST_BYTES
+from fastetl.synth.practice import practice
 from fastetl_cli.base import note
 from fastetl_cli.web.about import TYPES, Package, page_files
 from fastetl_cli.web.reading import BusyError, Reader

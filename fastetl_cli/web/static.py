@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 from export.names import LABELS, ONNX
-from fastetl.atomic import Kind, new_directory
 from fastetl.errors import FastetlError
-from fastetl.practice import practice
-from fastetl.untrusted import read_bytes
+from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.untrusted import read_bytes
+from fastetl.synth.practice import practice
 from fastetl_cli.web.about import TYPES, Package, page_files
 from fastetl_cli.web.safety import POLICY
 

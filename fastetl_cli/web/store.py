@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fastetl.atomic import replace_file
 from fastetl.errors import FastetlError
-from fastetl.ink import rasterize
-from fastetl.locks import Lock, try_lock
-from fastetl.samples import Sample, png, read_samples
+from fastetl.files.atomic import replace_file
+from fastetl.files.locks import Lock, try_lock
+from fastetl.ink.drawings import rasterize
+from fastetl.ink.samples import Sample, png, read_samples
 
 __all__ = ["FullError", "Store"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastetl.charset import ETL9, HIRAGANA, HIRAGANA_SMALL
+from fastetl.data.charset import ETL9, HIRAGANA, HIRAGANA_SMALL
 
 __all__ = ["ETL8B2_ORDER", "ETL8G_ORDER", "ETL8G_SHEETS", "ETL8_KANJI", "ETL9G_ORDER", "ETL9G_SHEETS"]
 

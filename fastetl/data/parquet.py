@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import Kind
-from fastetl.charset import Charset
+from fastetl.data.charset import Charset
 from fastetl.errors import FastetlError
+from fastetl.files.atomic import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa

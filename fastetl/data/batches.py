@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.augmentation import Augmentation, augment
+from fastetl.data.augmentation import Augmentation, augment
+from fastetl.data.ordering import Samples, Step, streamed, whole
 from fastetl.errors import FastetlError
-from fastetl.ordering import Samples, Step, streamed, whole
 
 __all__ = ["Batch", "Batches", "Source"]
 
@@ -73,7 +73,7 @@ class Source:
         return len(self.indices)
 
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """`indices` in random order; of shards, so many at a time as are held in memory (`fastetl.sharded`)."""
+        """`indices` in random order; of shards, so many at a time as are held in memory (`fastetl_ray.sharded`)."""
         if not self.is_streamed:
             yield self.indices[random.permutation(len(self.indices))].astype(np.int64, copy=False)
             return

@@ -8,6 +8,7 @@ dataset.json  format version, charset, preprocessing, sources with sizes and fin
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,20 +19,19 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.addresses import is_url, read_file
-from fastetl.atomic import Kind, new_file
-from fastetl.charset import Charset
-from fastetl.digests import require_sealed, sealed
+from fastetl.data.charset import Charset
+from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.data.splits import Split, is_among, parts_of
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing, resize
-from fastetl.splits import Split, is_among, parts_of
-from fastetl.untrusted import JSON_BYTES, array_file, parse_json, read_json, read_npz
+from fastetl.files.atomic import Kind, new_file
+from fastetl.files.digests import require_sealed, sealed
+from fastetl.files.untrusted import array_file, read_json, read_npz
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fastetl.arrow import Stored
-    from fastetl.ordering import Samples
+    from fastetl.data.ordering import Samples
+    from fastetl.data.parquet import Stored
 
 __all__ = ["FORMAT", "KIND", "Dataset", "Split", "load_labelled", "open_dataset"]
 
@@ -94,7 +94,7 @@ class Dataset:
         )
 
     def _repr_html_(self) -> str:
-        from fastetl.sheet import html
+        from fastetl.data.sheet import html
 
         return html(self)
 
@@ -135,8 +135,8 @@ class Dataset:
         )
 
     def to_arrow(self, stored: Stored = "raw") -> pa.Table:
-        """As an Arrow table in memory (`fastetl.arrow`), with pictures as bytes or as PNG files."""
-        from fastetl.arrow import table
+        """As an Arrow table in memory (`fastetl.data.parquet`), with pictures as bytes or as PNG files."""
+        from fastetl.data.parquet import table
 
         return table(np.asarray(self.images), self.labels, self.records, self.charset, stored)
 
@@ -144,7 +144,7 @@ class Dataset:
         self, path: str | PathLike[str], stored: Literal["raw", "png"] = "png", *, overwrite: bool = False
     ) -> None:
         """As one Parquet file, which pandas and `datasets.load_dataset("parquet", data_files=path)` open."""
-        from fastetl.arrow import PARQUET, write_parquet
+        from fastetl.data.parquet import PARQUET, write_parquet
 
         with new_file(Path(path), PARQUET, overwrite, [] if self.path is None else [self.path]) as made:
             write_parquet(self.to_arrow(stored), made)
@@ -187,7 +187,7 @@ class Dataset:
 
     def source(self, groups: NDArray[np.int32], weight: float = 1.0) -> Samples:
         """The samples of some groups, sorted, to draw batches from (`fastetl.Batches`); weight: as of its `Source`."""
-        from fastetl.batches import Source
+        from fastetl.data.batches import Source
 
         return Source(self.images, self.labels, np.flatnonzero(is_among(self.groups, groups)), weight)
 
@@ -234,23 +234,22 @@ def _groups(path: Path, stored: NDArray[Any] | None) -> NDArray[np.int32]:
     return stored.astype(np.int32)
 
 
-def _shards(folder: str, about: Mapping[str, Any]) -> Dataset:
-    from fastetl.sharded import open_shards  # brings pyarrow
-
-    return open_shards(folder, about)
+def _shards(folder: str, about: Mapping[str, Any] | None) -> Dataset:
+    opened: Dataset = importlib.import_module("fastetl_ray.sharded").open_shards(folder, about)
+    return opened
 
 
 def open_dataset(path: str | PathLike[str]) -> Dataset:
     """Open a dataset directory, or an address for fsspec, such as s3://bucket/folder, of a dataset of shards.
 
     Pictures stay where they are: those of a directory are mapped; what shards hold is read when it is asked for
-    (`fastetl.sharded`). While a mapped dataset is open, its files must not be cut short: that is a bus error. All files
-    but the pictures are checked against digests.
+    (`fastetl_ray.sharded`). While a mapped dataset is open, its files must not be cut short: that is a bus error. All
+    files but the pictures are checked against digests.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
-    if is_url(path):
-        return _shards(fspath(path), parse_json(read_file(fspath(path), "dataset.json", JSON_BYTES), path))
+    if "://" in fspath(path):
+        return _shards(fspath(path), None)
     path = Path(path)
     if not path.is_dir():
         raise FastetlError("no dataset here", file=path, expected="a directory", do="build one", also=FileNotFoundError)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastetl.errors import FastetlError
-from fastetl.locks import try_lock
+from fastetl.files.locks import try_lock
 
 __all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
 

@@ -1,6 +1,6 @@
 """What practice in pad and phone asks: each kana with its sound, a word where the sound is not enough, its strokes.
 
-`python -m fastetl.practice FILE.json` writes it as JSON:
+`python -m fastetl.synth.practice FILE.json` writes it as JSON:
 
 source, license    of the strokes
 box                side of the square in which strokes lie, y downwards
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from fastetl.charset import KANA
+from fastetl.data.charset import KANA
 from fastetl.synth.strokes import load_strokes
 
 __all__ = ["BOX", "LICENSE", "SOURCE", "Kana", "kana", "practice"]

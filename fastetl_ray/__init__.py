@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from fastetl._lazy import lazy
 
 if TYPE_CHECKING:
-    from fastetl.ray.reading import read_etl, synthesize
-    from fastetl.ray.writing import build_on_ray, synthesize_on_ray
+    from fastetl_ray.reading import read_etl, synthesize
+    from fastetl_ray.writing import build_on_ray, synthesize_on_ray
 
 __all__ = ["build_on_ray", "read_etl", "synthesize", "synthesize_on_ray"]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "build_on_ray": "fastetl.ray.writing",
-        "read_etl": "fastetl.ray.reading",
-        "synthesize": "fastetl.ray.reading",
-        "synthesize_on_ray": "fastetl.ray.writing",
+        "build_on_ray": "fastetl_ray.writing",
+        "read_etl": "fastetl_ray.reading",
+        "synthesize": "fastetl_ray.reading",
+        "synthesize_on_ray": "fastetl_ray.writing",
     },
 )

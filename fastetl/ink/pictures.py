@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fastetl.data.preprocessing import resize
 from fastetl.errors import FastetlError
-from fastetl.paper import whiten_paper
-from fastetl.preprocessing import resize
-from fastetl.untrusted import open_regular
+from fastetl.files.untrusted import open_regular
+from fastetl.ink.paper import whiten_paper
 
 __all__ = ["FORMATS", "LARGEST", "LONGEST", "SUFFIXES", "read_picture"]
 
@@ -71,7 +71,7 @@ def read_picture(path: str | PathLike[str], side: int | None = None) -> NDArray[
     Without `side` it keeps its own size. Formats: `FORMATS`; 8 and 16 bits, floating point (0–1, 0–255 or 0–65,535),
     colour, palette; transparent parts are white paper; the camera's rotation (EXIF) is applied; of several frames the
     first. Ink may be dark or light: the network's preprocessing tells. Grey, shaded, ruled or grainy paper, as in
-    photographs, becomes white (`fastetl.paper`).
+    photographs, becomes white (`fastetl.ink.paper`).
 
     Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`.
     """

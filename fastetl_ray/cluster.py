@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastetl.addresses import is_url, write_file
-from fastetl.atomic import check_output
-from fastetl.dataset import open_dataset
+from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.ray.cluster import connect, fault_of
+from fastetl.files.atomic import check_output
+from fastetl_ray.addresses import is_url, write_file
+from fastetl_ray.nodes import connect, fault_of
 from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import is_first, join

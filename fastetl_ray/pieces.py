@@ -15,13 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.addresses import is_url
-from fastetl.charset import Charset, named_or_file
+from fastetl.data.charset import Charset, named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, planned
 from fastetl.etl.convert import convert
 from fastetl.etl.selection import Plan, Selection
-from fastetl.shards import group_ranges
+from fastetl_ray.addresses import is_url
+from fastetl_ray.shards import group_ranges
 
 __all__ = [
     "Piece",

@@ -9,15 +9,15 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from fastetl.addresses import is_url, remove, write_file
-from fastetl.atomic import check_output, new_directory
-from fastetl.charset import Charset
+from fastetl.data.charset import Charset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, about_plan, result_of
 from fastetl.etl.convert import DisorderError
-from fastetl.ray.cluster import connect, in_order
-from fastetl.ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
-from fastetl.shards import KIND, MANIFEST, Shard, described, encode_shard
+from fastetl.files.atomic import check_output, new_directory
+from fastetl_ray.addresses import is_url, remove, write_file
+from fastetl_ray.nodes import connect, in_order
+from fastetl_ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
+from fastetl_ray.shards import KIND, MANIFEST, Shard, described, encode_shard
 
 __all__ = ["ROWS", "build_on_ray", "synthesize_on_ray"]
 

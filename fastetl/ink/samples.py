@@ -4,7 +4,7 @@ A file `*.jsonl` (UTF-8) has one object a line; unknown keys are ignored:
 
 format    1
 id        1–64 of A–Z a–z 0–9 -, told apart by it
-width, height, pen, strokes   the drawing, see `fastetl.ink.Drawing.as_dict`
+width, height, pen, strokes   the drawing, see `fastetl.ink.drawings.Drawing.as_dict`
 label     the character that was meant; "" for what is meant to be no character
 answer    the label that the network gave, likeliest first, or "" if it was not asked
 time      when, in UTC: 2026-11-24T20:01:02Z
@@ -30,13 +30,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.atomic import check_output, new_directory
-from fastetl.charset import named_or_file
-from fastetl.dataset import KIND, write_dataset
+from fastetl.data.charset import named_or_file
+from fastetl.data.dataset import KIND, write_dataset
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 from fastetl.errors import FastetlError
-from fastetl.ink import SIDE, Drawing, rasterize
-from fastetl.preprocessing import LARGEST_SIDE, Preprocessing, resize
-from fastetl.untrusted import open_regular
+from fastetl.files.atomic import check_output, new_directory
+from fastetl.files.untrusted import open_regular
+from fastetl.ink.drawings import SIDE, Drawing, rasterize
 
 __all__ = [
     "BLOCK",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = [
     "CAPITALS",

@@ -7,7 +7,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from fastetl.errors import FastetlError
-from fastetl.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes
 
 __all__ = ["is_url", "read_file", "remove", "write_file"]
 

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from fastetl.addresses import is_url
-from fastetl.atomic import Kind, check_output, new_directory
-from fastetl.augmentation import Augmentation
-from fastetl.dataset import open_dataset
-from fastetl.ray.cluster import connect, fault_of
-from fastetl.untrusted import read_bytes
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.dataset import open_dataset
+from fastetl.files.atomic import Kind, check_output, new_directory
+from fastetl.files.untrusted import read_bytes
+from fastetl_ray.addresses import is_url
+from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig
 from model.errors import ModelError
 

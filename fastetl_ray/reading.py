@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ray.data import Datasource, ReadTask
 from ray.data.block import BlockMetadata
 
-from fastetl.arrow import table
-from fastetl.charset import Charset
+from fastetl.data.charset import Charset
+from fastetl.data.parquet import table
 from fastetl.etl.build import BuildConfig
-from fastetl.ray.cluster import connect
-from fastetl.ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
+from fastetl_ray.nodes import connect
+from fastetl_ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -79,7 +79,7 @@ def read_etl(
     strict: bool = False,
     address: str = "",
 ) -> Dataset:
-    """A Ray Data dataset of the records of ETL files: rows as `fastetl.arrow` says, in the order of `fastetl.build`.
+    """A Ray Data dataset of the records of ETL files: rows as `fastetl.data.parquet` says, in `fastetl.build`'s order.
 
     sources: files or folders that every worker sees, or addresses of files for fsspec. rows: of a block, at most.
     strict: as of `fastetl.BuildConfig`. Headers are read here, pictures by the workers.

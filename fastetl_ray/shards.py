@@ -1,7 +1,7 @@
 """Datasets as Parquet shards: how they are written, on this machine or wherever fsspec reaches. Extra: `arrow`.
 
 A directory of `shard-00000.parquet` … and, written last, `dataset.json`, so that a dataset is whole or not there. A
-shard holds whole groups where it can; `dataset.json` says which, with the hash of each file. `fastetl.sharded` reads.
+shard holds whole groups where it can; `dataset.json` says which, with the hash of each file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.arrow import require_pyarrow, table
-from fastetl.atomic import Kind, new_directory
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset
-from fastetl.digests import sealed
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.parquet import require_pyarrow, table
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing
+from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.digests import sealed
 
 __all__ = [
     "FORMAT",

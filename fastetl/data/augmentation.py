@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.fragments import DEPTHS, FRAMED, SIDES, crop_maps, fragments
@@ -20,7 +21,6 @@ from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, thickness
 from fastetl.kernels.warp import terms, warp
-from fastetl.preprocessing import LARGEST_SIDE
 
 __all__ = ["Augmentation", "augment"]
 

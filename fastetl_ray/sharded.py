@@ -17,15 +17,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.addresses import is_url, read_file
-from fastetl.arrow import pictures_of, require_pyarrow
-from fastetl.charset import Charset
-from fastetl.dataset import Dataset, Sample
-from fastetl.digests import require_sealed
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset, Sample
+from fastetl.data.parquet import pictures_of, require_pyarrow
+from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.splits import is_among
 from fastetl.errors import FastetlError
-from fastetl.preprocessing import Preprocessing
-from fastetl.shards import FORMAT, MANIFEST, SHARD_BYTES, Shard
-from fastetl.splits import is_among
+from fastetl.files.digests import require_sealed
+from fastetl.files.untrusted import JSON_BYTES, parse_json
+from fastetl_ray.addresses import is_url, read_file
+from fastetl_ray.shards import FORMAT, MANIFEST, SHARD_BYTES, Shard
 
 __all__ = ["CACHE_BYTES", "ShardedDataset", "ShardedImages", "ShardedSource", "open_shards"]
 
@@ -290,9 +291,11 @@ class ShardedDataset(Dataset):
         return ShardedSource(self.images, groups, weight)
 
 
-def open_shards(folder: str, about: Mapping[str, Any]) -> Dataset:
+def open_shards(folder: str, about: Mapping[str, Any] | None = None) -> Dataset:
     """The dataset whose `dataset.json` says `about`; see `fastetl.open_dataset`."""
     place = f"{folder}/{MANIFEST}"
+    if about is None:
+        about = parse_json(read_file(folder, MANIFEST, JSON_BYTES), place)
     if about.get("format") != FORMAT:
         raise FastetlError(
             "dataset of another format", file=place, expected=FORMAT, found=about.get("format"), do="write it again"

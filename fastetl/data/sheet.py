@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.atomic import Kind, check_output, new_file
-from fastetl.dataset import Dataset
+from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
+from fastetl.files.atomic import Kind, check_output, new_file
 
 __all__ = ["contact_sheet", "html", "write_sheet"]
 
