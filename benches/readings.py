@@ -13,6 +13,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from model.reader import Restricted
 from model.run import Run, open_run
 
 
-def read_by(run: Run, readings: int, part: Labelled) -> list[float]:
+def read_by(run: Run, readings: Literal[1, 3], part: Labelled) -> list[float]:
     """Accuracy under each condition of the set."""
     own = script(part)
     reader = dataclasses.replace(run, preprocessing=dataclasses.replace(run.preprocessing, readings=readings))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+from typing import Literal
 
 from export.errors import ExportError
 from export.weights import Storage
+from fastetl.checks import require_options
 
 __all__ = ["SPECIFICATION", "ExportConfig", "Precision", "Target"]
 
@@ -39,17 +40,7 @@ class ExportConfig:
     attribution, right for a network that was trained on synthetic writers alone."""
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self)).items():
-            found = getattr(self, name)
-            if found not in get_args(kind):
-                known = ", ".join(get_args(kind))
-                raise ExportError(
-                    f"export: unknown {name}",
-                    expected=f"one of {known}",
-                    found=repr(found),
-                    do=f"check `{name}`",
-                    also=ValueError,
-                )
+        require_options(self, {}, error=ExportError)
         if self.storage != "plain" and self.target == "iOS15":
             raise ExportError(
                 f"`storage` {self.storage} needs `target` iOS16 or newer",

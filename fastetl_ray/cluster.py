@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fastetl.checks import require_range
 from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
@@ -98,8 +99,8 @@ def train_on_ray(
 
     Raises what `model.train` raises, and ModelError if the cluster cannot be reached or cannot hold the workers.
     """
-    if workers < 1:
-        raise ModelError("workers is out of range", expected="1 or more", found=workers, do="check `workers`")
+    require_range("workers", workers, 1, error=ModelError)
+    require_range("gpus", gpus, 0, error=ModelError)
     ray = connect(address)
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from fastetl.data.charset import Charset, named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, planned
@@ -174,10 +175,9 @@ def pieces_of_writers(
     """
     from fastetl.synth.records import characters_of
 
-    if not 1 <= writers < 2**31:
-        raise FastetlError(
-            "writers is out of range", expected="1 or more", found=writers, do="check `writers`", also=ValueError
-        )
+    require_range("writers", writers, 1, 2**31 - 1)
+    require_range("seed", seed, 0)
+    require_range("scans", scans, 0, 1, integer=False)
     BuildConfig(size=size)  # raises for a size out of range
     characters = characters_of(charset)
     found = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)

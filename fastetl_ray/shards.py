@@ -18,11 +18,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.parquet import require_pyarrow, table
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.digests import sealed
 
@@ -159,8 +159,7 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
 
     Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.
     """
-    if rows < 1:
-        raise FastetlError("rows is out of range", expected="1 or more", found=rows, do="check `rows`", also=ValueError)
+    require_range("rows", rows, 1)
     out = Path(out)
     inputs = [] if data.path is None else [data.path]
     with new_directory(out, KIND, overwrite, inputs) as made:

@@ -22,21 +22,25 @@ from typing import Any
 
 import numpy as np
 
+from fastetl.checks import ABOVE_0, require_choice, require_range
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.dataset import open_dataset
+from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_directory
 from fastetl.files.untrusted import read_bytes
 from fastetl_ray.addresses import is_url
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig
 from model.errors import ModelError
+from model.network import named_network
 
 __all__ = ["KIND", "SweepConfig", "Trial", "read_sweep", "sweep"]
 
 KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.png", "sweep.toml", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
-_MOST_TRIALS = 10_000
+_MOST = 10_000
+_WIDEST = 1e300  # the difference of two numbers is a number
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class SweepConfig:
     grace: int = 1
     reduction: int = 3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("trials", 1), ("grace", 1), ("reduction", 2), ("seed", 0)):
+            require_range(name, getattr(self, name), least, _MOST, error=ModelError)
 
     def drawn(self) -> list[dict[str, Any]]:
         """The options of each training, in order; the same for the same seed."""
@@ -85,17 +93,19 @@ def _draw(space: Any, rng: np.random.Generator) -> Any:
     return math.exp(rng.uniform(math.log(low), math.log(high))) if log else float(rng.uniform(low, high))
 
 
-def _space(name: str, value: Any, file: Path) -> tuple[Any, ...]:
+def _space(name: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, list) and value:
         return tuple(value)
     if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
-        low, high, log = value["low"], value["high"], bool(value.get("log", False))
-        numbers = all(isinstance(v, int | float) and math.isfinite(v) for v in (low, high))
-        if numbers and low < high and (low > 0 or not log):
-            return _Range((float(low), float(high), log))
+        log = value.get("log", False)
+        require_choice(f"{name}.log", log, (False, True), error=ModelError)
+        for bound in ("low", "high"):
+            least = ABOVE_0 if log else -_WIDEST
+            require_range(f"{name}.{bound}", value[bound], least, _WIDEST, integer=False, error=ModelError)
+        if value["low"] < value["high"]:
+            return _Range((float(value["low"]), float(value["high"]), log))
     raise ModelError(
         f"search: {name} has nothing to choose from",
-        file=file,
         expected="a list of values, or {low, high, log} with low below high",
         found=value,
         do="mend it",
@@ -116,42 +126,43 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
             plain[name] = value
         else:
             raise ModelError("no such option", expected="an option of train", found=name, do="check the sweep's file")
-    return TrainConfig(**plain, augmentation=Augmentation(**varied))
+    config = TrainConfig(**plain, augmentation=Augmentation(**varied))
+    named_network(config.network)
+    return config
 
 
 def read_sweep(path: str | PathLike[str]) -> SweepConfig:
     """Read the file of a sweep. Raises FastetlError for anything that is not as the module says."""
     file = Path(path)
     try:
-        values = tomllib.loads(read_bytes(file, _FILE_BYTES).decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        tables = tomllib.loads(read_bytes(file, _FILE_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ModelError("cannot read the sweep", file=file, expected="TOML", found=error, do="mend it") from error
-    odd = sorted(set(values) - {"train", "search", "sweep"})
-    tables = {name: values.get(name, {}) for name in ("train", "search", "sweep")}
-    if odd or not all(isinstance(table, dict) for table in tables.values()) or not tables["search"]:
+    try:
+        return _parsed(tables)
+    except FastetlError as error:
+        error.file = str(file)
+        raise
+
+
+def _parsed(tables: Mapping[str, Any]) -> SweepConfig:
+    train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
+    unknown = set(tables) - {"train", "search", "sweep"}
+    if unknown or not all(isinstance(table, dict) for table in tables.values()) or not search:
         raise ModelError(
-            "not the file of a sweep",
-            file=file,
-            expected="tables train, search, sweep",
-            found=odd or values,
-            do="mend it",
+            "not the file of a sweep", expected="tables train, search, sweep", found=list(tables), do="mend it"
         )
-    told = {f.name for f in dataclasses.fields(SweepConfig)} - {"train", "search"}
-    for name, value in tables["sweep"].items():
-        least = {"seed": 0, "reduction": 2}.get(name, 1)
-        if name not in told or type(value) is not int or not least <= value <= _MOST_TRIALS:
-            raise ModelError(
-                f"sweep: {name}",
-                file=file,
-                expected=f"{', '.join(sorted(told))}: whole numbers",
-                found=value,
-                do="mend it",
-            )
-    search = {name: _space(name, value, file) for name, value in tables["search"].items()}
-    made = SweepConfig(tables["train"], search, **tables["sweep"])
-    for options in made.drawn():
-        configured(made.train, options)  # raises before anything is trained
-    return made
+    for name in settings:
+        require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"), error=ModelError)
+    for name in search.keys() & train.keys():
+        raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
+    config = SweepConfig(train, {name: _space(name, value) for name, value in search.items()}, **settings)
+    for options in config.drawn():
+        configured(config.train, options)  # raises before anything is trained
+    for name, values in config.search.items():  # a draw need not meet each value of a list
+        for value in () if isinstance(values, _Range) else values:
+            configured(config.train, {name: value})
+    return config
 
 
 def _trial(options: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import normalize
 from model.errors import ModelError
@@ -42,10 +43,7 @@ def baselines(
 
     Raises FastetlError if the writers are not known or too few.
     """
-    if not 0 <= seed < 2**32:
-        raise ModelError(
-            "seed is out of range", expected="0 to 2**32 - 1", found=seed, do="check `seed`", also=ValueError
-        )
+    require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
     results: list[BaselineResult] = []
     splits: tuple[By, By] = ("group", "sample")
     stored = dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fastetl.checks import ABOVE_0, BELOW_1, require_options
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.preprocessing import Framing, Preprocessing
 from model.errors import ModelError
@@ -16,22 +16,20 @@ __all__ = ["TrainConfig"]
 
 _RENAMED = {"average": "ema_decay", "spread": "scale"}  # what runs of format 1 call them
 
-_BELOW_1 = math.nextafter(1, 0)
-_SMALLEST = math.nextafter(0, 1)
 _SEED = (0, 2**32 - 1)
 _RANGES: Mapping[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
     "batch_size": (1, 1_000_000),
-    "learning_rate": (_SMALLEST, 100),
-    "muon_learning_rate": (_SMALLEST, 100),
-    "warmup": (0, _BELOW_1),
+    "learning_rate": (ABOVE_0, 100),
+    "muon_learning_rate": (ABOVE_0, 100),
+    "warmup": (0, BELOW_1),
     "weight_decay": (0, 100),
-    "label_smoothing": (0, _BELOW_1),
-    "scribbles": (0, _BELOW_1),
-    "ema_decay": (0, _BELOW_1),
+    "label_smoothing": (0, BELOW_1),
+    "scribbles": (0, BELOW_1),
+    "ema_decay": (0, BELOW_1),
     "patience": (0, 100_000),
-    "valid": (_SMALLEST, _BELOW_1),
-    "test": (0, _BELOW_1),
+    "valid": (ABOVE_0, BELOW_1),
+    "test": (0, BELOW_1),
     "writers": (0, 2**31),
     "scale": (0.01, 1),
     "checkpoint_steps": (1, 10**9),
@@ -85,9 +83,9 @@ class TrainConfig:
     """Scale of the ink after framing, if not the dataset's."""
     surroundings: bool | None = None
     """Whether the network sees the surroundings of the frame, if not what the dataset says."""
-    readings: int | None = None
+    readings: Literal[1, 3] | None = None
     """How often the trained network reads a picture, if not what the dataset says: 3 takes the mean of the logits of
-    three frames that are stretched a little, 1 computes a third of it and reads a little less (1 to 3)."""
+    three frames that are stretched a little, 1 computes a third of it and reads a little less."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0
@@ -96,16 +94,7 @@ class TrainConfig:
     """Chooses the first weights, the order of the pictures, the augmentation and the dropout."""
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise ModelError(
-                    f"{name} is out of range",
-                    expected=f"{least:g} to {most:g}",
-                    found=value,
-                    do=f"check `{name}`",
-                    also=ValueError,
-                )
+        require_options(self, _RANGES, error=ModelError)
         if self.valid + self.test >= 1:
             raise ModelError(
                 "valid and test leave nothing to train on",

@@ -18,6 +18,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from fastetl.checks import require_choice
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 from model.preprocessing import network_input
@@ -186,10 +187,7 @@ NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABL
 
 def named_network(name: str) -> NetworkConfig:
     """Raises ModelError, listing the names, for one that is not in the table."""
-    if name not in NETWORKS:
-        raise ModelError(
-            f"no network {name!r}", expected=f"one of {', '.join(NETWORKS)}", do="check `network`", also=ValueError
-        )
+    require_choice("network", name, tuple(NETWORKS), error=ModelError)
     return NETWORKS[name]
 
 

@@ -140,7 +140,7 @@ def test_an_empty_batch_is_empty() -> None:
     ("field", "value"), [("rotation", -1), ("rotation", 181), ("zoom", 2), ("thickness", 1.5), ("contrast", math.nan)]
 )
 def test_a_range_outside_its_limits_is_rejected(field: str, value: float) -> None:
-    with pytest.raises(FastetlError, match=f"augmentation: {field} is out of range; expected 0 to"):
+    with pytest.raises(FastetlError, match=f"{field} is out of range; expected 0 to"):
         replace(OFF, **{field: value})
 
 

@@ -204,7 +204,7 @@ def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("sources", "batch_size", "words"),
     [
-        ([source(10)], 11, "batch_size does not fit; expected 1 to 10, the training pictures; found 11"),
+        ([source(10)], 11, "batch_size is out of range; expected 1 to 10; found 11"),
         ([source(10)], 0, "found 0"),
         ([], 1, "one size; found none"),
         ([source(4), Source(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))], 1, "one size; found"),

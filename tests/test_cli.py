@@ -70,7 +70,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
             ["recognize", "{tmp}/a.png", "--package", "{tmp}/empty"],
             "kana.onnx: cannot read the file",
         ),
-        (["synth", "{tmp}/out", "--files", "0"], "1 to 1000000"),
+        (["synth", "{tmp}/out", "--files", "0"], "1 to 1,000,000"),
         (["synth", "{tmp}/empty"], "exists already"),
         (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
     ],

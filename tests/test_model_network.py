@@ -56,7 +56,7 @@ def made(config: NetworkConfig) -> tuple[Network, Any]:
     framing=st.sampled_from(["adaptive", "moments", "none"]),
     polarity=st.sampled_from(["border", "mean"]),
     surroundings=st.booleans(),
-    readings=st.integers(1, 3),
+    readings=st.sampled_from([1, 3]),
 )
 def test_front_equals_its_twin(
     seed: int,
@@ -65,7 +65,7 @@ def test_front_equals_its_twin(
     framing: Framing,
     polarity: Literal["border", "mean"],
     surroundings: bool,
-    readings: int,
+    readings: Literal[1, 3],
 ) -> None:
     spec = Preprocessing(
         scale=scale,
@@ -188,7 +188,7 @@ def test_impossible_networks_are_named(layers: tuple[m.LayerSpec, ...], fault: s
 
 
 def test_wrong_words_are_named() -> None:
-    with pytest.raises(ModelError, match="no network 'vgg'; expected one of tutorial"):
+    with pytest.raises(ModelError, match="unknown network; expected one of tutorial"):
         named_network("vgg")
     with pytest.raises(ModelError, match="unknown layer"):
         NetworkConfig.from_dict({"name": "x", "layers": [{"layer": "Attention"}]})

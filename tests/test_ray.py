@@ -226,7 +226,17 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
         ("[search]\nepochs = {low = 3, high = 1}", "search: epochs has nothing to choose from"),
         ("[search]\nepoch = [3]", "no such option; expected an option of train; found epoch"),
         ("[search]\nepochs = [0]", "epochs is out of range"),
-        ("[search]\nepochs = [3]\n[sweep]\ntrials = 0", "sweep: trials"),
+        ("[search]\nepochs = [3]\n[sweep]\ntrials = 0", "trials is out of range; expected 1 to 10,000; found 0"),
+        ("[search]\nepochs = [3]\n[sweep]\ntrial = 3", "unknown key of .sweep.; expected one of trials"),
+        ("[search]\nepochs = {low = 1, high = 3}", "epochs is out of range; expected a whole number"),
+        ("[search]\nepochs = {low = 1, high = 3, log = 1}", "unknown epochs.log"),
+        (f"[search]\nlearning_rate = {{low = 1, high = {'9' * 400}}}", "learning_rate.high is out of range"),
+        ("[search]\nlearning_rate = {low = -1e308, high = 1e308}", "learning_rate.low is out of range"),
+        (f"[search]\nepochs = [{'9' * 5000}]", "cannot read the sweep"),
+        ('[search]\noptimizer = ["adam"]', "unknown optimizer; expected one of muon, adamw; found 'adam'"),
+        ('[search]\nnetwork = ["none", "small"]', "unknown network"),
+        ('[search]\nepochs = ["3"]', "epochs is out of range; expected a whole number, 1 to"),
+        ("[train]\nepochs = 3\n[search]\nepochs = [3]", r"epochs is in \[train\] and in \[search\]"),
     ],
 )
 def test_a_bad_sweep_is_one_line(text: str, told: str, tmp_path: Path) -> None:

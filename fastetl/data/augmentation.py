@@ -7,12 +7,13 @@ gives the same pixels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_options
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import contrast
@@ -28,16 +29,16 @@ TABLES = 65
 """Steps between the palest and the darkest contrast."""
 
 LIMITS: dict[str, float] = {
-    "rotation": 180.0,
-    "zoom": 1.0,
-    "aspect": 1.0,
-    "shear": 1.0,
+    "rotation": 180,
+    "zoom": 1,
+    "aspect": 1,
+    "shear": 1,
     "shift": 0.5,
     "elastic": 0.25,
-    "thickness": 1.0,
-    "contrast": 2.0,
-    "fragments": 1.0,
-    "crop": 1.0,
+    "thickness": 1,
+    "contrast": 2,
+    "fragments": 1,
+    "crop": 1,
 }
 
 
@@ -68,16 +69,7 @@ class Augmentation:
     """Share of pictures cut to their ink, with hardly any paper around it; they get no fragments (0–1)."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, limit = getattr(self, field.name), LIMITS[field.name]
-            if not 0 <= value <= limit:
-                raise FastetlError(
-                    f"augmentation: {field.name} is out of range",
-                    expected=f"0 to {limit:g}",
-                    found=value,
-                    do=f"check `{field.name}`",
-                    also=ValueError,
-                )
+        require_options(self, {name: (0, limit) for name, limit in LIMITS.items()})
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.ordering import Samples, Step, streamed, whole
 from fastetl.errors import FastetlError
@@ -134,12 +135,9 @@ class Batches:
         self.reuse = reuse
         self.data_wait = 0.0
         total = sum(len(source) for source in self.sources)
-        if not 1 <= batch_size <= total:
-            raise _wrong("batch_size", f"1 to {total}, the training pictures", batch_size, "check `batch_size`")
-        if not 0 <= seed < 2**64:
-            raise FastetlError("seed is out of range", expected="0 to 2**64 - 1", found=seed, do="check `seed`")
-        if prefetch < 0:
-            raise _wrong("prefetch", "0 or more", prefetch, "check `prefetch`")
+        require_range("batch_size", batch_size, 1, total)
+        require_range("seed", seed, 0, 2**64 - 1)
+        require_range("prefetch", prefetch, 0)
         # Shares are cut at whole pictures so that they sum to the epoch's length.
         weights = np.array([source.weight for source in self.sources])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)

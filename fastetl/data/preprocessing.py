@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_options
 from fastetl.errors import FastetlError
 
 __all__ = [
@@ -57,7 +58,6 @@ _RANGES = {
     "frame": (8, 512),
     "start": (0.01, 0.6),
     "window": (0.6, 10),
-    "readings": (1, 3),
 }
 """Least and greatest value of each number; what is not finite is outside of all."""
 
@@ -111,35 +111,12 @@ class Preprocessing:
     neighbouring characters move the frame less (docs/decisions/0012)."""
     surroundings: bool = True
     """With framing: a second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
-    readings: int = 3
+    readings: Literal[1, 3] = 3
     """With framing: 3 reads every picture as in training, and stretched a little in width and in height, and takes the
     mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0021)."""
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("filter", ("triangle",)),
-            ("polarity", get_args(Polarity)),
-            ("framing", get_args(Framing)),
-        ):
-            if getattr(self, name) not in known:
-                raise FastetlError(
-                    f"preprocessing: unknown {name}",
-                    expected=" or ".join(known),
-                    found=repr(getattr(self, name)),
-                    do=f"check `{name}`",
-                    also=ValueError,
-                )
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            whole = name in ("size", "frame", "readings")
-            if not isinstance(value, int if whole else int | float) or not least <= value <= most:
-                raise FastetlError(
-                    f"preprocessing: {name} is out of range",
-                    expected=f"{'a whole number ' if whole else ''}{least:g} to {most:g}",
-                    found=repr(value),
-                    do=f"check `{name}`",
-                    also=ValueError,
-                )
+        require_options(self, _RANGES)
 
     @property
     def side(self) -> int:

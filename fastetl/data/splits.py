@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 
 __all__ = ["Split", "is_among", "parts_of"]
@@ -49,8 +50,7 @@ def parts_of(
             do="check `valid` and `test`",
             also=ValueError,
         )
-    if seed < 0:
-        raise FastetlError("seed is out of range", expected="0 or more", found=seed, do="check `seed`", also=ValueError)
+    require_range("seed", seed, 0)
     if by == "group" and len(things) and int(things[0]) < 0:
         raise FastetlError(f"{name}: the groups are not known", do="split by sample")
     count = len(things)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_options
 from fastetl.data.charset import jis_to_char
 from fastetl.data.dataset import KIND, write_dataset
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
@@ -56,22 +57,7 @@ class BuildConfig:
     data sets that are not complete, characters without a sample."""
 
     def __post_init__(self) -> None:
-        if not 8 <= self.size <= LARGEST_SIDE:
-            raise FastetlError(
-                "size is out of range",
-                expected=f"8 to {LARGEST_SIDE}",
-                found=self.size,
-                do="check `size`",
-                also=ValueError,
-            )
-        if self.format not in get_args(Format):
-            raise FastetlError(
-                "unknown format",
-                expected=" or ".join(get_args(Format)),
-                found=repr(self.format),
-                do="check `format`",
-                also=ValueError,
-            )
+        require_options(self, {"size": (8, LARGEST_SIDE)})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files
 from fastetl.etl.reading import block, new_buffer, read_records
@@ -149,8 +150,7 @@ def statistics(
     """
     from fastetl.kernels.decode import decode
 
-    if most < 1:
-        raise FastetlError("most is out of range", expected="1 or more", found=most, do="check `most`", also=ValueError)
+    require_range("most", most, 1)
     paths = [sources] if isinstance(sources, str | PathLike) else list(sources)
     plan = select(find_files(map(Path, paths)), charset)
     if not plan.parts:

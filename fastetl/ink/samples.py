@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_options
 from fastetl.data.charset import named_or_file
 from fastetl.data.dataset import KIND, write_dataset
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
@@ -230,10 +231,7 @@ class SamplesConfig:
     """Side of the stored pictures in pixels."""
 
     def __post_init__(self) -> None:
-        if not 8 <= self.size <= LARGEST_SIDE:
-            raise FastetlError(
-                "size is out of range", expected=f"8 to {LARGEST_SIDE}", found=self.size, do="check `size`"
-            )
+        require_options(self, {"size": (8, LARGEST_SIDE)})
 
 
 @dataclass(frozen=True)

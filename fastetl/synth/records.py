@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_choice, require_options
 from fastetl.data.charset import char_to_jis, named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import EtlClass
@@ -68,23 +70,10 @@ class SynthConfig:
     """Also write ETL8G_33, the textbook's style."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.scans <= 1:
-            raise FastetlError(
-                "scans is out of range", expected="0 to 1", found=self.scans, do="check `scans`", also=ValueError
-            )
-        if not 1 <= self.files <= MOST:
-            raise FastetlError(
-                "files is out of range",
-                expected=f"1 to {MOST}",
-                found=self.files,
-                do="check `files`; another `seed` gives more writers",
-                also=ValueError,
-            )
-        unknown = [name for name in self.set if name not in BY_NAME]
-        if unknown:
-            raise FastetlError(
-                "unknown set", expected=", ".join(BY_NAME), found=", ".join(unknown), do="check `set`", also=ValueError
-            )
+        ranges = {"scans": (0, 1), "files": (1, MOST), "writers": (1, MOST), "seed": (0, math.inf)}
+        require_options(self, ranges)
+        for name in self.set:
+            require_choice("set", name, tuple(BY_NAME))
         if self.set and self.charset != "all":
             raise FastetlError(
                 "a set has the classes that it has",
@@ -92,18 +81,6 @@ class SynthConfig:
                 found=self.charset,
                 do="leave out `charset`, or `set`",
                 also=ValueError,
-            )
-        if not 1 <= self.writers <= MOST:
-            raise FastetlError(
-                "writers is out of range",
-                expected=f"1 to {MOST:,}",
-                found=self.writers,
-                do="check `writers`",
-                also=ValueError,
-            )
-        if self.seed < 0:
-            raise FastetlError(
-                "seed is out of range", expected="0 or more", found=self.seed, do="check `seed`", also=ValueError
             )
 
 

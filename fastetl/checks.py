@@ -1,0 +1,86 @@
+"""Checks of options: every value that is out of range, of another type or unknown is an error of one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from fastetl.errors import FastetlError
+
+__all__ = ["ABOVE_0", "BELOW_1", "require_choice", "require_options", "require_range"]
+
+ABOVE_0 = math.nextafter(0, 1)
+BELOW_1 = math.nextafter(1, 0)
+_BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _error(what: str, name: str, expected: str, value: object, error: type[FastetlError]) -> FastetlError:
+    return error(what, expected=expected, found=repr(value), do=f"check `{name}`", also=ValueError)
+
+
+def require_range(
+    name: str,
+    value: object,
+    low: float,
+    high: float = math.inf,
+    *,
+    integer: bool = True,
+    error: type[FastetlError] = FastetlError,
+) -> None:
+    """Raise `error` unless `value` is a number from `low` to `high`, both included, and with `integer` a whole one.
+
+    What is not finite is outside of every range.
+    """
+    is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
+    if is_number and low <= value < math.inf and value <= high:  # type: ignore[operator]
+        return
+    least, most = (_BOUNDS.get(bound, f"{bound:,}") for bound in (low, high))
+    kind = "" if is_number else f"{_KINDS[int if integer else float]}, "
+    expected = f"{kind}{least} or more" if high == math.inf else f"{kind}{least} to {most}"
+    raise _error(f"{name} is out of range", name, expected, value, error)
+
+
+def require_choice(
+    name: str, value: object, choices: Sequence[object], *, error: type[FastetlError] = FastetlError
+) -> None:
+    """Raise `error` unless `value` is one of `choices`, and of its type: True is not 1."""
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value, error)
+
+
+def require_options(
+    config: Any, ranges: Mapping[str, tuple[float, float]], *, error: type[FastetlError] = FastetlError
+) -> None:
+    """Raise `error` unless every field of a dataclass is what its annotation and its range in `ranges` say.
+
+    Annotations: bool, int, float, str, a class, Literal, and tuples of one of these; `| None` allows None.
+    """
+    for name, hint in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if get_origin(hint) in (Union, UnionType):
+            if value is None:
+                continue
+            (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        if get_origin(hint) is tuple:
+            if not isinstance(value, tuple):
+                raise _error(f"{name} is not a tuple", name, "a tuple", value, error)
+            hint = get_args(hint)[0]
+            for part in value:
+                _require(name, part, hint, ranges.get(name), error)
+        else:
+            _require(name, value, hint, ranges.get(name), error)
+
+
+def _require(
+    name: str, value: object, hint: Any, bounds: tuple[float, float] | None, error: type[FastetlError]
+) -> None:
+    if get_origin(hint) is Literal:
+        require_choice(name, value, get_args(hint), error=error)
+    elif bounds is not None:
+        require_range(name, value, *bounds, integer=hint is int, error=error)
+    elif not isinstance(value, hint):
+        raise _error(f"{name} is of another type", name, _KINDS.get(hint, hint.__name__), value, error)
