@@ -161,11 +161,15 @@ class Trials:
 
     def _lose_trainer(self, workers: int) -> None:
         """Lose a node that trains, once a checkpoint of a step is there."""
+        from safetensors import safe_open
+
         from model.run import unfinished
 
-        last = unfinished(self.out) / "checkpoints" / "last"
+        last, step = unfinished(self.out) / "checkpoints" / "last.safetensors", 0
         while True:
-            step = max((int(found.name) for found in last.glob("[0-9]*") if found.name.isdigit()), default=0)
+            if last.exists():
+                with safe_open(last, framework="numpy") as stored:
+                    step = int(stored.get_tensor("step"))
             if step >= 1 + 2 * (self.when - 1) % LAST_STEP:
                 break
             time.sleep(0.005)

@@ -1,216 +1,130 @@
-"""Checkpoints through orbax: `last`, to go on from, and `best`, by validation accuracy, to use.
+"""Checkpoints, one file each: `last.safetensors`, to go on from, and `best.safetensors`, by validation accuracy.
 
-Each holds `weights`, the averaged ones that are evaluated and exported; `last` also holds `state`, all that
-training needs to go on. A checkpoint appears under its name when it is whole.
+`best` holds the averaged weights, which are evaluated and exported, under plain names (`params.blocks.0.kernel`);
+`last` all of the training's state, those weights beginning with `ema.`. Both carry the digest of what they hold.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
-import logging
-import sys
-import traceback
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
-import tensorstore
-from jax.tree_util import keystr, tree_leaves_with_path
+from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_unflatten
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from model.devices import replicate, replicated
+from fastetl.files.atomic import replace_file
+from fastetl.files.untrusted import require_regular
+from model.devices import barrier, is_first, replicate
 from model.errors import ModelError
 
-__all__ = ["Checkpoints", "Which", "digest", "restore_weights"]
+__all__ = ["Which", "digest", "restore_last", "restore_weights", "save_best", "save_last"]
 
 Which = Literal["best", "last"]
 Tree = dict[str, Any]
-_shape: Any = jax.ShapeDtypeStruct
-
-# orbax tells of every step of its work; what fails it raises too, and that is told once, by who called it.
-logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
-def _is_late(error: BaseException | None, trace: TracebackType | None, source: object = None) -> bool:
-    """Whether this comes of a read or write that ended after another had failed, which is what was told.
-
-    tensorstore wakes orbax's event loop for each of them; the loop is closed by then, and Python prints that, and the
-    coroutines that nothing waits for any longer.
-    """
-    files = [frame.filename for frame in traceback.extract_tb(trace)]
-    woken = isinstance(error, RuntimeError) and bool(files) and all("asyncio" in file for file in files)
-    left = inspect.iscoroutine(source) and "orbax" in source.cr_code.co_filename
-    return woken or left
-
-
-def _without_late_ends() -> None:
-    """Say nothing of what `_is_late`."""
-    raised, lost = sys.excepthook, sys.unraisablehook
-
-    def raised_hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not _is_late(error, trace):
-            raised(kind, error, trace)
-
-    def lost_hook(found: sys.UnraisableHookArgs) -> None:
-        if not _is_late(found.exc_value, found.exc_traceback, found.object):
-            lost(found)
-
-    sys.excepthook, sys.unraisablehook = raised_hook, lost_hook
-
-
-_without_late_ends()
-
-
-def _manager(directory: Path, read_only: bool = False) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(
-        max_to_keep=None if read_only else 1,
-        create=not read_only,
-        read_only=read_only,
-        cleanup_tmp_directories=not read_only,
-    )
-    handlers = {name: ocp.StandardCheckpointHandler() for name in ("weights", "state")}
-    try:
-        return ocp.CheckpointManager(directory.absolute(), options=options, item_handlers=handlers)
-    except OSError:
-        raise
-    except Exception as error:  # it reads what lies there, and raises what it likes for a damaged file
-        raise _unreadable(directory, error) from error
-
-
-def _unreadable(directory: Path, error: Exception) -> ModelError:
-    reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-    return ModelError("cannot read the checkpoint", file=directory, found=reason.rstrip("."), do="train again")
-
-
-def _abstract(tree: Tree) -> Tree:
-    """Shapes, dtypes and the placement that restored arrays shall have here, wherever they were saved."""
-    shapes: Tree = jax.tree.map(lambda x: _shape(x.shape, x.dtype, sharding=replicated()), tree)
-    return shapes
-
-
-def _read_through(item: Path) -> None:
-    """Read every entry once, one after another, so that a damaged file is met here.
-
-    Met by orbax, it would leave reads behind that complain long after the error was told.
-    """
-    store = tensorstore.KvStore.open({"driver": "ocdbt", "base": f"file://{item.absolute()}/"}).result()
-    for key in store.list().result():
-        store.read(key).result()
+def _leaves(tree: Tree) -> dict[str, Any]:
+    return {keystr(path, simple=True, separator="."): leaf for path, leaf in tree_leaves_with_path(tree)}
 
 
 def digest(tree: Tree) -> str:
     """Hash of names, dtypes, shapes and values of all arrays of a tree: 128 bits, as hex digits."""
     hashed = hashlib.blake2b(digest_size=16)
-    for path, leaf in tree_leaves_with_path(tree):
+    for name, leaf in _leaves(tree).items():
         array = np.ascontiguousarray(leaf)
-        hashed.update(f"{keystr(path)} {array.dtype} {array.shape}".encode())
+        hashed.update(f"{name} {array.dtype} {np.shape(leaf)}".encode())
         hashed.update(array.data)
     return hashed.hexdigest()
 
 
-def _shapes(tree: Tree) -> dict[str, tuple[int, ...]]:
-    return {keystr(path, simple=True, separator="."): leaf.shape for path, leaf in tree_leaves_with_path(tree)}
+def _file(folder: Path, which: Which) -> Path:
+    return folder / f"{which}.safetensors"
 
 
-def _restored(manager: ocp.CheckpointManager, directory: Path, trees: dict[str, Tree]) -> dict[str, Tree]:
-    """The items of the newest checkpoint, each in the shape of its tree."""
-    step = manager.latest_step()
-    if step is None:
-        raise ModelError("no checkpoint", file=directory, expected="one", do="train again")
-    wanted = {name: ocp.args.StandardRestore(_abstract(tree)) for name, tree in trees.items()}
+def _save(file: Path, tree: Tree) -> str:
+    """Written by the first process; the others wait for it. Returns the digest."""
+    mark = digest(tree)
+    if is_first():
+        arrays = {name: np.asarray(leaf, order="C") for name, leaf in _leaves(tree).items()}
+        with replace_file(file) as unnamed:
+            save_file(arrays, unnamed, {"digest": mark})
+    barrier(f"{file.name} is written")
+    return mark
+
+
+def save_last(folder: Path, state: Tree) -> None:
+    """Write all that training needs to go on. Raises FastetlError if it cannot be written."""
+    _save(_file(folder, "last"), state)
+
+
+def save_best(folder: Path, weights: Tree) -> str:
+    """Write the best weights so far; returns their digest. Raises FastetlError if they cannot be written."""
+    return _save(_file(folder, "best"), weights)
+
+
+def _unreadable(file: Path, found: object) -> ModelError:
+    return ModelError("cannot read the checkpoint", file=file, found=found, do="copy it again, or train again")
+
+
+def _restored(file: Path, expected: Tree, prefix: str = "") -> tuple[Tree, str]:
+    """The arrays whose names begin with `prefix`, as the tree that is expected, and the digest stored with all."""
+    if not file.exists():
+        raise ModelError("no checkpoint", file=file, do="train again", also=FileNotFoundError)
+    require_regular(file)
+    arrays: dict[str, NDArray[Any]] = {}
+    shapes = _leaves(expected)
     try:
-        for name in trees:
-            _read_through(directory / str(step) / name)
-        found = _shapes(manager.item_metadata(step)["weights"].tree)
-        expected = _shapes(trees["weights"])
-        if found != expected:
-            odd = min(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-            raise ValueError(f"{odd} {found.get(odd)}; the network has {expected.get(odd)}")
-        restored = manager.restore(step, args=ocp.args.Composite(**wanted))
-        return {name: restored[name] for name in trees}
-    except Exception as error:  # orbax and tensorstore raise what they like for a damaged checkpoint
-        raise _unreadable(directory / str(step), error) from error
+        with safe_open(file, framework="numpy") as stored:
+            mark = (stored.metadata() or {}).get("digest", "")
+            names = [name for name in stored.keys() if name.startswith(prefix)]  # noqa: SIM118  # it is no dictionary
+            for name in sorted({prefix + name for name in shapes} ^ set(names)):
+                raise _unreadable(file, f"{name}, which {'the network lacks' if name in names else 'is missing'}")
+            for name, leaf in shapes.items():
+                shape = tuple(stored.get_slice(prefix + name).get_shape())
+                if shape != leaf.shape:
+                    raise _unreadable(file, f"{name} {shape}; the network has {leaf.shape}")
+                arrays[name] = stored.get_tensor(prefix + name)
+                if arrays[name].dtype != leaf.dtype:
+                    raise _unreadable(file, f"{name} of {arrays[name].dtype}; the network has {leaf.dtype}")
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise _unreadable(file, str(error).rstrip(".")) from error
+    return tree_unflatten(tree_structure(expected), list(arrays.values())), mark
 
 
-class Checkpoints:
-    """The checkpoints of a run in training; close it when done."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directories = {which: directory / which for which in ("best", "last")}
-        self._managers = {which: _manager(path) for which, path in self._directories.items()}
-
-    def __enter__(self) -> Checkpoints:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for manager in self._managers.values():
-            manager.close()
-
-    def save_last(self, step: int, state: Tree) -> None:
-        """Begin to write all that training needs."""
-        # Written in the background, so from a copy: the next step reuses the state's memory.
-        rest = jax.tree.map(jnp.copy, state)
-        rest["digest"] = _as_array(digest(rest))
-        weights = rest.pop("ema")
-        args = {"weights": ocp.args.StandardSave(weights), "state": ocp.args.StandardSave(rest)}
-        self._managers["last"].save(step, args=ocp.args.Composite(**args))
-
-    def save_best(self, step: int, weights: Tree) -> str:
-        """Write the best weights so far, and wait for it; returns their digest."""
-        manager = self._managers["best"]
-        # Where processes wait for each other, two managers at work use the same names of barriers.
-        self._managers["last"].wait_until_finished()
-        # A run that was killed after this save comes by here again, with the same weights.
-        if step not in manager.all_steps():
-            manager.save(step, args=ocp.args.Composite(weights=ocp.args.StandardSave(weights)))
-            manager.wait_until_finished()
-        return digest(weights)
-
-    def restore_last(self, state: Tree) -> Tree | None:
-        """The state to go on from, in the shape of `state`; None if nothing was saved yet."""
-        if self._managers["last"].latest_step() is None:
-            return None
-        rest = {**state, "digest": jax.eval_shape(lambda: jnp.zeros(16, jnp.uint8))}
-        wanted = {"weights": rest.pop("ema"), "state": rest}
-        restored = _restored(self._managers["last"], self._directories["last"], wanted)
-        whole = {**restored["state"], "ema": restored["weights"]}
-        stored = bytes(np.asarray(whole.pop("digest"))).hex()
-        _require_digest(self._directories["last"], whole, stored)
-        return whole
-
-
-def _as_array(digits: str) -> jax.Array:
-    return replicate(jnp.asarray(np.frombuffer(bytes.fromhex(digits), np.uint8)))
-
-
-def _require_digest(directory: Path, tree: Tree, expected: str) -> None:
-    found = digest(tree)
-    if found != expected:
+def _require_digest(file: Path, tree: Tree, expected: str) -> None:
+    if (found := digest(tree)) != expected:
         raise ModelError(
             "the checkpoint is not what was written",
-            file=directory,
+            file=file,
             expected=f"digest {expected}",
             found=found,
             do="copy it again from a good copy, or train again",
         )
 
 
-def restore_weights(directory: Path, which: Which, weights: Tree, expected: str = "") -> Tree:
-    """The best or the last weights, in the shape of `weights`; `expected` is their digest, if it is known.
+def restore_last(folder: Path, state: Tree) -> Tree | None:
+    """The state to go on from, in the shape of `state`, on all devices; None if nothing was saved yet."""
+    file = _file(folder, "last")
+    if not file.exists():
+        return None
+    restored, mark = _restored(file, state)
+    _require_digest(file, restored, mark)
+    return replicate(restored)
+
+
+def restore_weights(folder: Path, which: Which, weights: Tree, expected: str = "") -> Tree:
+    """The best or the last averaged weights, in the shape of `weights`; `expected` is their digest, if it is known.
 
     Raises ModelError if they are missing, damaged, of another shape or not those of the digest.
     """
-    if not (directory / which).is_dir():
-        raise ModelError("no checkpoints", file=directory / which, expected="a directory", do="train again")
-    manager = _manager(directory / which, read_only=True)
-    try:
-        restored = _restored(manager, directory / which, {"weights": weights})["weights"]
-    finally:
-        manager.close()
-    if expected:
-        _require_digest(directory / which, restored, expected)
-    return restored
+    file = _file(folder, which)
+    restored, mark = _restored(file, weights, "ema." if which == "last" else "")
+    if which == "best":
+        _require_digest(file, restored, expected or mark)
+    tree: Tree = jax.tree.map(jax.numpy.asarray, restored)
+    return tree

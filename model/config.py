@@ -14,8 +14,6 @@ from model.errors import ModelError
 
 __all__ = ["TrainConfig"]
 
-_RENAMED = {"average": "ema_decay", "spread": "scale"}  # what runs of format 1 call them
-
 _SEED = (0, 2**32 - 1)
 _RANGES: Mapping[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
@@ -115,13 +113,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """From what `as_dict` gave, by this version or an earlier one; a missing key takes its default.
-
-        Raises ModelError for an unknown key.
-        """
-        values = {_RENAMED.get(key, key): value for key, value in values.items()}
-        if values:  # versions that did not say had AdamW alone
-            values.setdefault("optimizer", "adamw")
+        """From what `as_dict` gave; a missing key takes its default. Raises ModelError for an unknown key."""
         odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if odd:
             raise ModelError("training configuration: unknown keys", found=odd, do="use the version that trained it")

@@ -1,7 +1,7 @@
 """The run directory that `train` writes, and the trained network in it.
 
 run.json       format version, configuration, layers, charset, preprocessing, data and split, history, versions, command
-checkpoints/   orbax: `best` by validation accuracy, and `last`
+checkpoints/   best.safetensors, by validation accuracy, and last.safetensors
 tensorboard/   events
 
 While it is being trained, a run is `NAME.unfinished` beside its place; it gets its name when it is whole.
@@ -45,11 +45,9 @@ from model.step import load_weights, make_eval, weights_of
 
 __all__ = ["FORMAT", "KIND", "UNFINISHED", "Run", "TrainedOn", "fingerprint", "open_run", "unfinished"]
 
-FORMAT = 2
+FORMAT = 3
 KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report", "lock"))
 UNFINISHED = Kind("an interrupted run", (), KIND.entries)
-READS = (1, 2)
-_RENAMED = {"waiting": "data_wait"}  # what format 1 calls it
 
 
 def unfinished(path: Path) -> Path:
@@ -100,7 +98,7 @@ class Run:
     """An answer of less confidence is taken for "not a character"; one in 200 validation characters is below it."""
     finished: bool = False
     best: str = ""
-    """Digest of the best weights; empty in runs of format 1, which did not store it."""
+    """Digest of the best weights."""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -202,11 +200,11 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
         charset=Charset.from_dict(values["charset"]),
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
         data=tuple(map(_trained_on, values["data"])),
-        history=tuple(Epoch(**{_RENAMED.get(k, k): v for k, v in e.items()}) for e in values["history"]),
+        history=tuple(Epoch(**e) for e in values["history"]),
         temperature=float(values["temperature"]),
         threshold=float(values["threshold"]),
         finished=bool(values["finished"]),
-        best=str(values.get("best", "")),
+        best=str(values["best"]),
         command=values["command"],
         versions=values["versions"],
     )
@@ -235,13 +233,9 @@ def open_run(path: str | PathLike[str]) -> Run:
                 "not a run", file=path, expected="run.json", found="none", do="train one", also=FileNotFoundError
             )
         values = read_json(file)
-        if values["format"] not in READS:
+        if values["format"] != FORMAT:
             raise ModelError(
-                "run of another format",
-                file=file,
-                expected=" or ".join(map(str, READS)),
-                found=values["format"],
-                do="train again",
+                "run of another format", file=file, expected=FORMAT, found=values["format"], do="train again"
             )
         run = _parsed(path, values)
         require_sealed(values, file, kind=ModelError)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,10 +20,9 @@ from numpy.typing import NDArray
 from fastetl.data.batches import Batches, Source
 from fastetl.data.dataset import Dataset
 from fastetl.data.ordering import Samples
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax
-from model.checkpoints import Checkpoints
+from model.checkpoints import restore_last, save_best, save_last
 from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
@@ -125,27 +122,14 @@ def train(
                     made.rmdir()
                     begun.rename(made)
             barrier("the run is in its place")
-        except (BrokenPipeError, FastetlError):  # the first is of whoever reports the progress
-            raise
-        except Exception as error:  # orbax and tensorstore wrap the system's errors in their own
-            fault = _system_error(error)
-            if fault is None:
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):  # of whoever reports the progress
                 raise
-            raise ModelError("cannot write the run", file=begun, found=fault, do="free space or mend rights") from error
+            raise ModelError(
+                "cannot write the run", file=begun, found=error.strerror, do="free space or mend rights"
+            ) from error
     run = open_run(path)
     return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
-
-
-def _system_error(error: BaseException | None) -> str | None:
-    """What the system said, if an error or one of its causes comes from writing to disk; None otherwise."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno is not None:
-            return error.strerror or str(error)
-        for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
-            if os.strerror(code) in str(error):
-                return os.strerror(code)
-        error = error.__cause__ or error.__context__
-    return None
 
 
 Parts = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
@@ -238,27 +222,26 @@ def _fit(run: Run, data: Data, on_progress: OnProgress | None) -> tuple[Run, int
     first = partial(first_state, run.untrained, config, steps)
     loop = _Loop(data, config, make_step(network, config, steps), steps, on_progress)
     evaluate = make_eval(network)
-    with Checkpoints(run.path / "checkpoints") as checkpoints:
-        state = checkpoints.restore_last(jax.eval_shape(first)) or replicate(first())
-        done = int(state["step"])
-        run = dataclasses.replace(run, history=run.history[: done // per_epoch])
-        rates = jax.jit(learning_rate(config, steps))
-        with Events(run.path / "tensorboard", purge_step=done + 1, write=is_first()) as events:
-            for epoch in range(done // per_epoch, config.epochs):
-                if _stopped(run.history, config.patience):
-                    break
-                state, entry = loop.epoch(state, epoch, checkpoints, events, run.history)
-                entry = validated(entry, evaluate, state["ema"], data, config)
-                run = dataclasses.replace(run, history=(*run.history, entry))
-                _log(events, entry, float(rates(entry.step - 1)))
-                # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
-                if best_epoch(run.history) is entry:
-                    best = checkpoints.save_best(entry.step, state["ema"])
-                    run = dataclasses.replace(run, best=best)
-                run.save()
-                state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
-                checkpoints.save_last(entry.step, state)
-                loop.report(entry.step, entry.loss, run.history)
+    folder = run.path / "checkpoints"
+    state = restore_last(folder, jax.eval_shape(first)) or replicate(first())
+    done = int(state["step"])
+    run = dataclasses.replace(run, history=run.history[: done // per_epoch])
+    rates = jax.jit(learning_rate(config, steps))
+    with Events(run.path / "tensorboard", purge_step=done + 1, write=is_first()) as events:
+        for epoch in range(done // per_epoch, config.epochs):
+            if _stopped(run.history, config.patience):
+                break
+            state, entry = loop.epoch(state, epoch, folder, events, run.history)
+            entry = validated(entry, evaluate, state["ema"], data, config)
+            run = dataclasses.replace(run, history=(*run.history, entry))
+            _log(events, entry, float(rates(entry.step - 1)))
+            # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
+            if best_epoch(run.history) is entry:
+                run = dataclasses.replace(run, best=save_best(folder, state["ema"]))
+            run.save()
+            state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
+            save_last(folder, state)
+            loop.report(entry.step, entry.loss, run.history)
     logits, labels = some_logits(run.predict, data)
     temperature = fit_temperature(logits, labels)
     threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
@@ -294,7 +277,7 @@ class _Loop:
             self.on_progress(Progress(step, self.steps, self.config.epochs, loss, history))
 
     def epoch(
-        self, state: Tree, epoch: int, checkpoints: Checkpoints, events: Events, history: tuple[Epoch, ...]
+        self, state: Tree, epoch: int, checkpoints: Path, events: Events, history: tuple[Epoch, ...]
     ) -> tuple[Tree, Epoch]:
         """Run the epoch's steps that are still to be done; the entry has no validation yet."""
         per_epoch = len(self.batches)
@@ -315,7 +298,7 @@ class _Loop:
             done, count = done + 1, count + 1
             if done % self.config.checkpoint_steps == 0 and done % per_epoch:
                 _require_finite(done, float(loss))
-                checkpoints.save_last(done, state)
+                save_last(checkpoints, state)
         summed = float(state["loss"])
         _require_finite(done, summed)
         seconds = time.perf_counter() - begin

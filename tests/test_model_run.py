@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from model.errors import ModelError
 from model.predict import BATCH
@@ -64,7 +67,8 @@ def test_what_is_written_is_what_is_read(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "fault"),
     [
-        (lambda v: v.update(format=99), "run of another format; expected 1 or 2; found 99"),
+        (lambda v: v.update(format=99), "run of another format; expected 3; found 99"),
+        (lambda v: v.update(format=2), "expected 3; found 2. Train again"),
         (lambda v: v.pop("charset"), "cannot read; expected a run; found KeyError 'charset'"),
         (lambda v: v["config"].update(magic=1), r"unknown keys; found \['magic'\]"),
         (lambda v: v["config"]["augmentation"].update(rain=1), "unknown augmentation; found .*rain"),
@@ -94,23 +98,47 @@ def read_weights(run: Run) -> Any:
 
 
 def test_damaged_weights_are_named(copied: Path) -> None:
-    best = copied / "checkpoints" / "best"
-    described = next(best.glob("[0-9]")) / "_CHECKPOINT_METADATA"
-    sound = described.read_text()
-    described.write_text(sound.replace('"custom_metadata": {}', '"custom_metadata": {"a": 1}, "odd": 1'))
-    with pytest.raises(ModelError, match=r"best: cannot read the checkpoint; found .*unknown key odd"):
+    best = copied / "checkpoints" / "best.safetensors"
+    sound = best.read_bytes()
+    for damaged in (sound[: len(sound) // 2], b"", b"\xff" * 100, sound[:40] + b"\xff" + sound[41:]):
+        best.write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"best.safetensors: cannot read the checkpoint; found"):
+            read_weights(open_run(copied))
+    best.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    with pytest.raises(ModelError, match=r"the checkpoint is not what was written; expected digest"):
         read_weights(open_run(copied))
-    described.write_text(sound)
-    for file in best.rglob("d/*"):
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(ModelError, match=r"best/\d: cannot read the checkpoint; found"):
+    best.unlink()
+    with pytest.raises(ModelError, match=r"best.safetensors: no checkpoint"):
         read_weights(open_run(copied))
-    shutil.rmtree(next(best.glob("[0-9]")))
-    with pytest.raises(ModelError, match=r"best: no checkpoint; expected one"):
-        read_weights(open_run(copied))
-    shutil.rmtree(best)
-    with pytest.raises(ModelError, match=r"best: no checkpoints"):
-        read_weights(open_run(copied))
+
+
+def test_weights_have_plain_names() -> None:
+    folder = finished_run()[0] / "checkpoints"
+    assert sorted(p.name for p in folder.iterdir()) == ["best.safetensors", "last.safetensors"]
+    best, last = load_file(folder / "best.safetensors"), load_file(folder / "last.safetensors")
+    assert best["params.blocks.0.kernel"].shape == (3, 3, 2, 16)
+    assert {name.removeprefix("ema.") for name in last if name.startswith("ema.")} == best.keys()
+    assert int(last["step"]) == 9
+
+
+def test_stopped_while_weights_are_read_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model.checkpoints.safe_open", stop)
+    with pytest.raises(KeyboardInterrupt):
+        read_weights(open_run(finished_run()[0]))
+
+
+def test_importing_changes_nothing_of_the_interpreter() -> None:
+    code = """
+import logging, sys
+before = sys.excepthook, sys.unraisablehook, logging.getLogger("absl").level
+import model.run, model.training
+assert before == (sys.excepthook, sys.unraisablehook, logging.getLogger("absl").level)
+assert "tensorstore" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_weights_of_another_network_are_rejected(copied: Path) -> None:
@@ -119,18 +147,3 @@ def test_weights_of_another_network_are_rejected(copied: Path) -> None:
         ModelError, match=r"found params.blocks.0.kernel \(3, 3, 2, 16\); the network has \(3, 3, 2, 17\)"
     ):
         read_weights(open_run(copied))
-
-
-def test_a_run_of_format_1_opens(copied: Path) -> None:
-    now = open_run(copied)
-
-    def before(values: dict[str, Any]) -> None:
-        values["format"] = 1
-        values["config"]["average"] = values["config"].pop("ema_decay")
-        values["config"]["spread"] = values["config"].pop("scale")
-        values["preprocessing"]["spread"] = values["preprocessing"].pop("scale")
-        for entry in values["history"]:
-            entry["waiting"] = entry.pop("data_wait")
-
-    change(copied, before)
-    assert open_run(copied) == now

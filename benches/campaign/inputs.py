@@ -186,7 +186,6 @@ def damaged_runs(folder: Path, run: Path, count: int, seed: int, until: float = 
     copy = folder / "damaged_run"
     shutil.copytree(run, copy)
     sound = open_run(run).as_dict()
-    stored = [str(p.relative_to(run)) for p in sorted((run / "checkpoints" / "best").rglob("*")) if p.is_file()]
     for number in range(count + weights.target):
         if time.monotonic() > until:
             break
@@ -194,7 +193,7 @@ def damaged_runs(folder: Path, run: Path, count: int, seed: int, until: float = 
         tally = described if whole else weights
         with clock(tally), _stderr() as told:
             rng = np.random.default_rng([seed, 3, number])
-            name, before = _damage_one(run, copy, ["run.json"] if whole else stored, rng)
+            name, before = _damage_one(run, copy, ["run.json" if whole else "checkpoints/best.safetensors"], rng)
             # Weights have a digest: opened at all, they are those that were written.
             outcome, value = attempt(lambda whole=whole: open_run(copy) if whole else open_run(copy).network())  # type: ignore[misc]
             if outcome == "right" and whole and value.as_dict() != sound:
