@@ -15,7 +15,7 @@ import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_unflatten
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
@@ -52,7 +52,7 @@ def _save(file: Path, tree: Tree) -> str:
     if is_first():
         arrays = {name: np.asarray(leaf, order="C") for name, leaf in _leaves(tree).items()}
         with replace_file(file) as unnamed:
-            save_file(arrays, unnamed, {"digest": mark})
+            unnamed.write_bytes(save(arrays, {"digest": mark}))  # a full disk is an OSError here
     barrier(f"{file.name} is written")
     return mark
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from fastetl.etl.files import find_files, recognize
 from fastetl.etl.groups import align, data_sets, number_groups
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
+from fastetl.files.atomic import replace_file
 from tests.conftest import make_records
 
 Write = Callable[..., Path]
@@ -155,3 +158,19 @@ def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: lis
             codes[a], true[a] = 0xFFFF if kind == "unknown" else codes[b], -1
     sound = true >= 0
     assert (data_sets(codes, int(order[0]))[sound] == true[sound]).all()
+
+
+def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path) -> None:
+    for error in (ConnectionResetError(errno.ECONNRESET, "reset"), OSError(errno.EIO, "damaged", "input.npz")):
+        with pytest.raises(type(error), match=error.strerror), replace_file(tmp_path / "out"):
+            raise error
+    with pytest.raises(FileNotFoundError), replace_file(tmp_path / "out"):
+        (tmp_path / "input").read_bytes()
+    with pytest.raises(FastetlError, match=r"out: cannot write the output; found No space"):  # noqa: SIM117
+        with replace_file(tmp_path / "out"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FastetlError, match=r"out: cannot write the output; found Is a directory"):  # noqa: SIM117
+        with replace_file(tmp_path / "out") as made:
+            made.mkdir()
+            made.write_bytes(b"")
+    assert not list(tmp_path.iterdir())

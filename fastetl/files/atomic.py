@@ -25,6 +25,7 @@ __all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
 
 _LOCK = "lock"
 _END = 1 << 16  # bytes at either end of a file where its mark may be
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # told without the file's name
 _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
@@ -192,8 +193,10 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
     except FastetlError:
         raise
     except OSError as error:
-        # A full disk is the user's to mend; any other fault in the body keeps its own type.
-        raise _failed(path, error) from error
+        # What was met elsewhere than in the output, an input that is gone or a connection, keeps its own type.
+        if error.errno in _FULL or str(error.filename).startswith(str(holder)):
+            raise _failed(path, error) from error
+        raise
     finally:
         shutil.rmtree(holder, ignore_errors=True)
         if lock is not None:
