@@ -29,6 +29,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "valid": (ABOVE_0, BELOW_1),
     "test": (0, BELOW_1),
     "writers": (0, 2**31),
+    "frame": (8, 512),
     "scale": (0.01, 1),
     "checkpoint_steps": (1, 10**9),
     "split_seed": _SEED,
@@ -77,6 +78,8 @@ class TrainConfig:
     """Train on this many of the training writers only (for learning curves); 0 takes all."""
     framing: Framing | None = None
     """Framing of the characters, if not the dataset's."""
+    frame: int | None = None
+    """Side of the frame in pixels, if not the dataset's."""
     scale: float | None = None
     """Scale of the ink after framing, if not the dataset's."""
     surroundings: bool | None = None
@@ -104,7 +107,7 @@ class TrainConfig:
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""
-        names = ("framing", "scale", "surroundings", "readings")
+        names = ("framing", "frame", "scale", "surroundings", "readings")
         given: dict[str, Any] = {name: getattr(self, name) for name in names}
         return dataclasses.replace(spec, **{name: value for name, value in given.items() if value is not None})
 

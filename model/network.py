@@ -176,6 +176,17 @@ _TABLE = (
             *(Conv(128), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.3), Place()),
         ),
     ),
+    # For thousands of classes, accurate with one reading: strided convolutions, which are cheap on one thread, and a
+    # last dense layer of rank 128, which holds most of the weights all the same.
+    NetworkConfig(
+        "japanese",
+        (
+            *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
+            *_convs(80),
+            *(Conv(128), Norm(), Relu(), Conv(160), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu()),
+            *(Flatten(), Dropout(0.05), Place(), Dense(128)),
+        ),
+    ),
     # Six convolutions from the full side on: the prototype's network.
     NetworkConfig("vgg6", (*_convs(32, 32), *_convs(64, 64), *_convs(128, 128), Flatten(), Dropout(0.4))),
     # For tests and for machines in a hurry.

@@ -9,10 +9,12 @@ from fastetl.data.charset import (
     ETL9,
     HIRAGANA,
     HIRAGANA_SMALL,
+    JAPANESE,
     KANA,
     KATAKANA,
     LATIN,
     NAMES,
+    SHAPES,
     Charset,
     char_to_jis,
     jis_to_char,
@@ -50,6 +52,32 @@ def test_the_other_names() -> None:
 
 def test_three_hiragana_have_the_shapes_of_katakana() -> None:
     assert "".join(map(one_shape, "へべぺヘベペはハ")) == "へべぺへべぺはハ"
+
+
+def test_japanese_holds_every_kana_the_kanji_of_both_levels_and_what_stands_between() -> None:
+    punctuation = "々〆ゝゞヽヾ〇ー、。「」『』?!〜…"
+    kana = {chr(code) for code in (*range(0x3041, 0x3094), *range(0x30A1, 0x30F7))}
+    assert kana | set(punctuation) < set(JAPANESE.characters)
+    assert set(KANA.characters + DIGITS.characters + LATIN.characters + ETL9.characters) < set(JAPANESE.characters)
+    kanji = [c for c in JAPANESE.characters if "\u4e00" <= c <= "\u9fff"]
+    assert len(kanji) == 2965 + 3390 + 1  # 仝 stands among the marks
+    assert JAPANESE.codes.all()
+
+
+def test_shape_classes_are_apart_and_sizes_merge_further() -> None:
+    assert len(set("".join(SHAPES))) == len("".join(SHAPES))
+    pairs = {"ヘ": "へ", "一": "ー", "力": "カ", "口": "ロ", "リ": "り", "0": "O", "〇": "0"}
+    sized = {"っ": "つ", "ヵ": "カ", "o": "0", "x": "X", "×": "X", "。": "0", "ゎ": "わ"}
+    for sizes, alike in ((False, pairs), (True, sized)):
+        first = JAPANESE.merged(sizes)
+        assert (first <= range(len(JAPANESE))).all()
+        assert (first[first] == first).all()
+        for a, b in alike.items():
+            assert first[JAPANESE.class_of[a]] == first[JAPANESE.class_of[b]]
+        assert first[JAPANESE.class_of["は"]] == JAPANESE.class_of["は"]
+    assert len(set(JAPANESE.merged(True).tolist())) < len(set(JAPANESE.merged().tolist())) < len(JAPANESE)
+    assert JAPANESE.merged()[JAPANESE.class_of["っ"]] != JAPANESE.merged()[JAPANESE.class_of["つ"]]
+    assert HIRAGANA.merged(True).tolist() == list(range(71))
 
 
 def test_jis_and_back_for_the_whole_table() -> None:

@@ -190,6 +190,15 @@ def test_every_charset_is_written_and_read_again(name: str, tmp_path: Path) -> N
     assert (np.asarray(data.images).max((1, 2)) > 0).all()
 
 
+def test_every_character_of_japanese_is_written() -> None:
+    characters = characters_of("japanese")
+    assert len(characters) == 6625
+    others = tuple(c for c in characters if not "\u4e00" <= c <= "\u9fff")
+    records = write_data_set(0, 0, (*others, "亜", "熙"), scans=0)
+    assert (levels(records).max((1, 2)) > 0).all()
+    assert [jis_to_char(code) for code in records["code"].tolist()] == [*others, "亜", "熙"]
+
+
 def test_small_kana_are_small() -> None:
     records = write_data_set(0, 0, ("つ", "っ", "ヤ", "ャ"), scans=0)
     high = picture_statistics(levels(records))["character's height"]

@@ -27,12 +27,15 @@ __all__ = [
     "HIRAGANA",
     "HIRAGANA46",
     "HIRAGANA_SMALL",
+    "JAPANESE",
     "KANA",
     "KATAKANA",
     "KATAKANA46",
     "LARGE_FORM",
     "LATIN",
     "NAMES",
+    "SHAPES",
+    "SMALL_LETTERS",
     "Charset",
     "char_to_jis",
     "jis_to_char",
@@ -48,7 +51,30 @@ LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
 )
 """The kana that each small kana is the small form of."""
-_PAIRS = str.maketrans("ヘベペ", "へべぺ")
+SHAPES = (
+    *(
+        "へヘ",
+        "べベ",
+        "ぺペ",
+        "りリ",
+        "ー一-",
+        "ニ二=",
+        "カ力",
+        "ロ口囗",
+        "タ夕",
+        "エ工",
+        "ハ八",
+        "ト卜",
+        "オ才",
+        "ヒ匕",
+    ),
+    *("ム厶", "ヨ彐", "ノ丿/", "0O〇", "1lI丨", "X×", "十+", "、,丶", "ゝヽ", "ゞヾ", "・."),
+)
+"""Characters that are written alike: nothing but the text around them tells them apart. The first stands for all."""
+SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "O"}
+"""What is told from a capital letter by its size and place alone, and that letter."""
+_ONE_SHAPE = {ord(c): alike[0] for alike in SHAPES for c in alike}
+_ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
 _FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
 # Full-width forms, the yen sign and the minus sign, which JIS X 0208 has instead of a hyphen.
 _TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-")}
@@ -139,6 +165,11 @@ class Charset:
         """Class of each character."""
         return {c: k for k, c in enumerate(self.characters)}
 
+    def merged(self, sizes: bool = False) -> NDArray[np.int64]:
+        """int64 (len,): for each class the first class that is written alike; with `sizes`, in whatever size."""
+        first: dict[str, int] = {}
+        return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
+
 
 def _row(first: int, last: int, without: str = "") -> tuple[str, ...]:
     found = (jis_to_char(code) for code in range(first, last + 1))
@@ -170,17 +201,31 @@ CAPITALS = Charset("capitals", _row(0x2341, 0x235A))
 """Capital letters, 26: no set of the database has small ones."""
 ETL9 = Charset("etl9", (*HIRAGANA.characters, *_row(0x3021, 0x4F53)))
 """What ETL9 holds: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
+_ITERATIONS = "々〆ゝゞヽヾ仝〇ー"
+_PUNCTUATION = "、。・,.:;?!〜…()「」『』+-×÷=/%&@#*¥$"
+JAPANESE = Charset(
+    "japanese",
+    (
+        *(*_row(0x2421, 0x2473), *_row(0x2521, 0x2576), *_ITERATIONS),
+        *(*DIGITS.characters, *LATIN.characters, *_PUNCTUATION),
+        *(*_row(0x3021, 0x4F53), *_row(0x5021, 0x7426)),
+    ),
+)
+"""What Japanese is written with: all kana, marks of repetition, digits, Latin letters, common punctuation, and the
+6,355 kanji of JIS levels 1 and 2."""
 
 _NAMED = {
-    c.name: c for c in (HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KANA, DIGITS, CAPITALS, LATIN, ETL9)
+    c.name: c
+    for c in (HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)
 }
 _FOUND = ("kanji", "all")
 NAMES = (*_NAMED, *_FOUND)
 
 
-def one_shape(character: str) -> str:
-    """The character that stands for all of its shape: へ, べ and ぺ stand for ヘ, ベ and ペ, written alike by all."""
-    return character.translate(_PAIRS)
+def one_shape(character: str, sizes: bool = False) -> str:
+    """The character that stands for all of its shape (`SHAPES`), へ for ヘ; with `sizes` also つ for っ, and X for x."""
+    shape = character.translate(_ONE_SHAPE)
+    return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
 
 
 def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:

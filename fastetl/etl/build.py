@@ -44,7 +44,7 @@ class BuildConfig:
 
     charset: str = "hiragana"
     """hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162), digits, capitals (26),
-    latin (52), etl9 (3,036), kanji or all (what the files hold), or a text file of characters."""
+    latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the files hold), or a text file of characters."""
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False

@@ -60,7 +60,8 @@ class SynthConfig:
     Only without `set`."""
     charset: str = "all"
     """all: the 956 characters of ETL8 in their order; kanji: 881 of them; hiragana (71), hiragana-small (75), katakana
-    (71), kana (162), digits, latin, etl9 (3,036), or a text file of characters that KanjiVG has strokes for."""
+    (71), kana (162), digits, latin, etl9 (3,036), japanese (6,625), or a text file of characters that KanjiVG has
+    strokes for."""
     scans: float = 0.5
     """Share of the writers (0–1) who write on sheets that are scanned: smaller, with fragments of the neighbouring
     characters at the edges, as real scans of the ETL sets show; the others draw on a canvas."""
