@@ -223,7 +223,7 @@ NAMES = (*_NAMED, *_FOUND)
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
-    """The character that stands for all of its shape (`SHAPES`), へ for ヘ; with `sizes` also つ for っ, and X for x."""
+    """The character that stands for all of its shape (`SHAPES`): へ for ヘ; with `sizes` also つ for っ, X for x."""
     shape = character.translate(_ONE_SHAPE)
     return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
 
