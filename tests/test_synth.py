@@ -20,11 +20,13 @@ from fastetl.etl.files import find_files
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.statistics import picture_statistics
 from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, write_model_pattern
+from fastetl.synth.allographs import SHARE, WAYS, forms
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
 from fastetl.synth.records import characters_of
+from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import Ink, choose_glyphs, write
+from fastetl.synth.writing import FILLS, Ink, _change_legs, choose_glyphs, write
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
@@ -169,7 +171,13 @@ def test_scans_look_like_real_ones() -> None:
 
 def test_canvas_writers_show_no_fragments() -> None:
     """But for those who fill the canvas: a stroke of theirs that stands apart may touch the edge."""
-    written = [levels(write_data_set(2, w, HIRAGANA.characters, scans=0)) for w in range(8)]
+    written = []
+    for w in range(12):
+        rng = np.random.default_rng([2, w])
+        style = draw_style(rng)
+        if style.size <= FILLS:
+            written.append(levels({"image": draw(write(choose_glyphs(style, rng, HIRAGANA.characters), style, rng))}))
+    assert len(written) > 6
     measured = picture_statistics(np.concatenate(written))
     assert measured["fragment left"].mean() < 0.01
     assert measured["fragment top"].mean() < 0.01
@@ -200,8 +208,10 @@ def test_every_character_of_japanese_is_written() -> None:
 
 
 def test_small_kana_are_small() -> None:
-    records = write_data_set(0, 0, ("つ", "っ", "ヤ", "ャ"), scans=0)
-    high = picture_statistics(levels(records))["character's height"]
+    kana = ("つ", "っ", "ヤ", "ャ")
+    high = np.mean(
+        [picture_statistics(levels(write_data_set(0, w, kana, 0)))["character's height"] for w in range(20)], 0
+    )
     assert high[1] < 0.9 * high[0]
     assert high[3] < 0.9 * high[2]
 
@@ -219,12 +229,88 @@ def test_more_files_than_the_genuine_set_leave_out_the_model_patterns_number(tmp
     assert not any(f.is_model_pattern for f in found)
 
 
-def test_a_bent_to_joining_takes_up_joined_forms() -> None:
-    strokes_of = {
-        joined: len(choose_glyphs(WriterStyle(joined=joined), np.random.default_rng(0)).length)
-        for joined in (-4.0, 4.0)
-    }
-    assert strokes_of[4.0] < strokes_of[-4.0] - 10
+CAREFUL = WriterStyle()
+
+
+def written(characters: str, **habits: Any) -> list[NDArray[np.uint8]]:
+    """Each of the characters by a careful writer with one habit."""
+    style, rng = dataclasses.replace(CAREFUL, **habits), np.random.default_rng(3)
+    return list(levels({"image": draw(write(choose_glyphs(style, rng, characters), style, rng))}))
+
+
+def pieces(picture: NDArray[np.uint8]) -> int:
+    return int(ndimage.label(picture > 0, np.ones((3, 3)))[1])
+
+
+def test_a_running_hand_joins_what_lies_near() -> None:
+    apart, joined = (sum(map(pieces, written("ふ語誠海雲", joined=j))) for j in (-50.0, 4.0))
+    assert joined < 0.7 * apart
+    assert pieces(written("こ", joined=1.0)[0]) == 2  # its strokes are far apart: て would come of it
+
+
+def test_plain_writers_leave_off_hooks() -> None:
+    hooked = sum(forms(c)[0].hook.min() < 1 for c in "いけにはほ小水")
+    assert hooked == 7
+    assert all((forms(c)[0].hook == 1).all() for c in "しくつぬるねれん一")
+    for with_hook, without in zip(written("いけ小"), written("いけ小", plain=50.0), strict=True):
+        assert 0.7 < (without > 0).sum() / (with_hook > 0).sum() < 0.97
+
+
+def test_habits_move_targets_and_leave_the_rest() -> None:
+    """What changes legs changes every character; a writer without habits draws KanjiVG's own lines."""
+    plain = choose_glyphs(CAREFUL, np.random.default_rng(0), "てら水")
+    same, _ = _change_legs(plain, CAREFUL, np.random.default_rng(0))
+    assert np.allclose(same, plain.points, atol=1e-6)
+    longer, straight = _change_legs(plain, dataclasses.replace(CAREFUL, last=(0.5, 0.0)), np.random.default_rng(0))
+    assert np.isfinite(straight).all()
+    stroke = plain.stroke == 0
+    assert np.hypot(*np.diff(longer[stroke], axis=0).T).sum() > 1.1 * plain.length[0]
+    assert np.allclose(longer[-3:].mean(0) - plain.points[-3:].mean(0), 0, atol=0.2)
+
+
+@pytest.mark.parametrize("character", sorted(WAYS))
+def test_each_way_is_a_line_in_the_box(character: str) -> None:
+    ways = forms(character)[1:]
+    assert len(ways) == len(WAYS[character])
+    for way in ways:
+        assert np.abs(way.points).max() < 0.5
+        assert way.length.min() > 0.05
+
+
+def test_ways_are_taken_by_their_share() -> None:
+    style, rng = dataclasses.replace(CAREFUL, ways=1.0), np.random.default_rng(1)
+    textbook = np.array([len(choose_glyphs(style, rng, "い").points) == len(forms("い")[0].points) for _ in range(400)])
+    assert abs(1 - textbook.mean() - SHARE * len(WAYS["い"])) < 0.1
+
+
+def test_marks_vary_and_stay_marks() -> None:
+    (tiny,), (usual,), (joined,) = written("ぽ", ring=-0.8), written("ぽ"), written("ば", mark_joined=50.0)
+    assert pieces(tiny) == pieces(usual)
+    assert (tiny > 0).sum() < (usual > 0).sum()
+    assert pieces(joined) == pieces(written("ば")[0]) - 1
+
+
+def test_specks_are_small_and_none_of_the_character() -> None:
+    clean, specked = (np.stack(written("かさうた", specks=s)) > 0 for s in (0.0, 2.0))
+    extra = (specked & ~clean).sum((1, 2))
+    assert specked[clean].mean() > 0.99
+    assert (extra > 0).all()
+    assert (extra < 60).all()
+
+
+def test_components_move_by_themselves() -> None:
+    assert load_components("林") == (0, 0, 0, 0, 1, 1, 1, 1)
+    assert set(load_components("あ")) == {0}
+    (still,), (moved,) = written("林", sloppiness=1e-6), written("林", sloppiness=1e-6, components=2e5)
+    assert not np.array_equal(still, moved)
+
+
+def test_a_brush_is_wide_where_it_is_set_down() -> None:
+    (pen,), (brush,) = written("一", pen=8.0), written("一", pen=8.0, press=0.6)
+    across = [(picture > 0).sum(0) for picture in (pen, brush)]
+    inked = np.flatnonzero(across[1])
+    assert across[1][inked[0] : inked[0] + 12].max() > across[1][inked[len(inked) // 2]] + 2
+    assert np.ptp(across[0][inked[12:-12]]) <= 2
 
 
 def test_the_model_pattern_is_upright_centred_and_always_the_same(made: Made) -> None:

@@ -1,381 +1,158 @@
-"""The other ways in which people write a kana, as edits of KanjiVG's one way.
+"""The ways of writing a kana that no bending of KanjiVG's one way leads to: other strokes, or other targets for them.
 
-KanjiVG draws textbook forms: every hook (はね) is there, every stroke is separate. `HABITS` lists, character by
-character, what people do instead; each habit is taken up by its share of writers, more by those to whom the habit's
-bent (joining strokes, leaving off hooks) comes naturally. What is common knowledge about handwriting is here;
-no handwriting was traced.
+Everything else in which hands differ (hooks, joins, lengths, directions, sharp turns) is a writer's habits' work, in
+`fastetl.synth.writing`, and the same for all characters. What is common knowledge about handwriting is here; no
+handwriting was traced.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
-from itertools import product
-from typing import Literal
+from itertools import pairwise
 
 import numpy as np
 
 from fastetl.data.charset import LARGE_FORM
 from fastetl.synth.glyphs import Glyph, glyph
-from fastetl.synth.strokes import Stroke, load_strokes, resample
+from fastetl.synth.strokes import Stroke, load_components, load_strokes, resample
 
-__all__ = ["HABITS", "Form", "Habit", "forms"]
+__all__ = ["SHARE", "WAYS", "forms"]
 
+SHARE = 0.1
+"""Of the writers, for each way; the rest write the textbook's."""
 SPACING = 0.018  # of a hiragana's points
 SPACING_KANJI = 0.04
 
-Edit = Callable[[list[Stroke]], list[Stroke]]
-Bent = Literal["joined", "plain", "own"]
+# A line is one way: strokes apart by ";", each the targets of its line as x,y in hundredths of the box, "!" where it
+# turns sharply; or =k, KanjiVG's stroke k.
+_LINES = """
+あ 18,28 76,24;42,12 42,78;64,40 50,66 28,84 20,70 42,54 68,52 78,68 58,86
+い 30,30 33,57 41,65;65,30 70,46 66,63
+い 26,35 38,69;57,31 72,65
+い 27,30 31,69;65,33 69,67
+い 23,30 29,63! 38,57;62,36 76,53
+う 44,11 58,19;27,43 54,31 72,45 65,70 41,92
+う 53,7 50,23;=1
+え 43,12 58,22;29,39 66,33! 26,83! 49,62 56,84 79,81
+え 49,9 54,21;=1
+お 16,36 58,32;38,15 39,71! 21,75 24,62 57,51 80,62 71,81 54,85;65,22 77,34
+お 21,35 67,30;43,14 42,65 29,77 22,67 51,51 75,61 71,79 53,85;65,41 75,52
+お 17,32 60,29! 74,40;40,13 41,70 27,81 19,70 36,57 66,55 75,70 57,86
+き 26,31 70,22;23,47 75,38;41,12 67,61! 37,63 29,74 42,87 67,84
+き 28,27 68,24;26,43 72,41;45,11 67,66;36,71 35,80 48,88 69,86
+き 30,25 68,24;28,41 73,40;49,11 59,60! 34,61 31,77 63,85
+さ 23,37 75,30;43,11 69,59! 36,58 29,73 44,87 67,84
+さ 26,34 73,32;48,11 62,61;35,65 31,77 46,87 67,84
+し 46,11 45,67 52,83 65,75
+し 38,13 50,73 58,81 67,75
+し 43,13 47,73 55,82 60,80
+そ 29,19 66,15! 31,43! 79,38! 49,54 42,72 63,87
+そ 34,11 42,24;68,11! 28,43! 77,39! 49,56 46,76 67,86
+そ 30,13 40,24;66,9 28,41! 74,36 46,58 48,79 69,83
+そ 37,21 61,16! 37,35! 69,35! 45,60 50,83 65,84
+た 20,31 56,26;39,11 22,83;58,47 80,45;57,68 64,79 85,78
+た 18,29 60,24;40,12 24,84;61,42 83,43;54,62 59,77 87,79
+ち 20,35 74,28;46,11 34,57! 58,47 71,62 61,80 31,86
+ち 19,43 73,36;48,11 35,61! 63,53 69,70 56,83 35,86
+て 21,30 73,27! 31,67! 81,71
+て 19,28 66,22! 45,43 34,62 46,79 79,75
+て 28,27 69,20! 46,41 40,62 46,81 62,87
+て 17,34 70,29! 38,61 40,76 56,81 83,69
+と 34,15 41,45;75,34 36,57 38,77 77,80
+な 17,31 52,26;38,13 19,58;66,23 80,36;62,41 62,75! 44,83 41,70 62,69 83,84
+な 16,33 50,28;36,13 18,61;61,26 78,33;65,44 62,72 46,85 37,74 60,67 84,79
+な 15,30 50,26;36,11 18,59;59,28 82,34! 62,49 62,76 46,83 41,72 60,70 81,82
+に 22,17 22,85;47,32 74,30;42,69 50,79 79,76
+に 26,18 24,83;36,37 61,34;35,66 46,75 67,72
+ね 28,11 28,88;12,35 37,30! 11,69 48,35 75,44 72,71 53,83 51,70 85,85
+は 24,15 22,85;41,37 83,34;64,13 64,72 50,85 43,75 59,69 85,84
+ひ 17,25 41,21! 22,60 36,87 63,78 67,25! 87,58
+ふ 44,11 58,22;56,30 44,45 63,59 58,82 39,85;19,61 30,79;73,54 87,74
+ふ 43,14 61,23! 46,41 63,62 50,85;16,67 28,78;74,57 89,74
+み 27,18 58,17! 24,76 14,68 34,58 86,74;72,44 58,88
+や 13,45 70,31 85,48 66,59;50,13 58,28;34,19 53,89
+ら 44,13 61,23;36,34 32,59! 57,47 73,62 60,81 31,88
+ら 40,15 59,23;34,41 35,55! 61,49 71,64 58,81 33,86
+ら 65,13 42,23! 36,53! 59,46 73,62 58,83 31,88
+ら 50,7 55,20;38,29 34,59! 59,48 72,63 58,83 31,90
+り 34,15 32,45 41,53;64,13 67,55 45,89
+り 37,17 36,47;62,15 62,61 47,87
+る 30,21 66,18! 29,57! 59,41 77,62 60,85 41,83 43,70 61,75
+れ 17,41 29,39 41,36! 18,70 48,47 63,39 76,40 83,66 80,79 94,86
+れ 14,35 36,30! 13,67 52,34 62,45 58,75 69,84 79,79
+ろ 28,19 68,16! 40,42! 66,45 73,66 56,83 31,88
+ろ 30,27 52,13 69,26 44,43! 71,54 66,77 33,87
+ろ 29,19 64,17! 34,47! 63,39 75,60 60,83 35,87
+わ 32,11 32,88;11,37 36,32! 14,63 46,37 75,41 82,61 58,85
+わ 33,13 33,87;14,35 39,30! 13,66 57,39 77,48 74,69 55,82
+を 28,29 71,24;48,11 31,49! 53,41 57,61;75,42 42,59 38,79 71,84
+を 26,30 72,27;50,12 34,48! 54,43 58,58;77,46 44,57 36,74 46,85 73,84
+"""
 
 
-@dataclass(frozen=True)
-class Habit:
-    """What `share` of the writers do to a character, and which bent of a writer makes it likelier ("own": none)."""
-
-    share: float
-    bent: Bent
-    edit: Edit
-
-
-@dataclass(frozen=True)
-class Form:
-    """One way of writing a character: the habits taken up (True) or not, and what comes out."""
-
-    taken: tuple[tuple[Habit, bool], ...]
-    glyph: Glyph
+def _ways() -> dict[str, tuple[str, ...]]:
+    ways: dict[str, tuple[str, ...]] = {}
+    for line in _LINES.strip().splitlines():
+        character, way = line.split(" ", 1)
+        ways[character] = (*ways.get(character, ()), way)
+    return ways
 
 
-def _cut(stroke: Stroke, start: float, end: float) -> Stroke:
-    """The part from `start` to `end` (0–1)."""
-    n = len(stroke) - 1
-    return stroke[round(start * n) : round(end * n) + 1]
-
-
-def _curve(*points: tuple[float, float]) -> Stroke:
-    """A smooth line through points of KanjiVG's 109 × 109 box (Catmull–Rom)."""
-    p = np.array([points[0], *points, points[-1]]) / 109 - 0.5
-    t = np.linspace(0, 1, 13)[:, None]
-    pieces = [
-        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-        for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False)
-    ]
-    return resample(np.concatenate(pieces), SPACING)
-
-
-def trim(k: int, start: float, end: float) -> Edit:
-    """Keep of stroke k only the part from `start` to `end` (0–1): a hook left off, an end not drawn; −1 is the last."""
-
-    def edit(strokes: list[Stroke]) -> list[Stroke]:
-        i = k % len(strokes)
-        return [*strokes[:i], _cut(strokes[i], start, end), *strokes[i + 1 :]]
-
-    return edit
-
-
-def join(k: int, sag: float = 0.25, end: float = 1.0, start: float = 0.0) -> Edit:
-    """Strokes k (up to `end`) and k + 1 (from `start`) without lifting the pen, the link swinging on by `sag`."""
-
-    def edit(strokes: list[Stroke]) -> list[Stroke]:
-        one, two = _cut(strokes[k], 0, end), _cut(strokes[k + 1], start, 1)
-        a, b = one[-1], two[0]
-        reach = float(np.hypot(*(b - a))) * sag
-        leave, arrive = a - one[max(len(one) - 4, 0)], two[min(3, len(two) - 1)] - b
-        c = a + leave / max(np.hypot(*leave), 1e-6) * reach
-        d = b - arrive / max(np.hypot(*arrive), 1e-6) * reach
-        t = np.linspace(0, 1, 13)[1:-1, None]
-        link = (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * c + 3 * (1 - t) * t**2 * d + t**3 * b
-        return [*strokes[:k], resample(np.concatenate([one, link, two]), SPACING), *strokes[k + 2 :]]
-
-    return edit
-
-
-def lengthen(k: int, start: float = 0.0, end: float = 0.0) -> Edit:
-    """Begin stroke k earlier or end it later, by lengths in units of the box."""
-
-    def edit(strokes: list[Stroke]) -> list[Stroke]:
-        s = strokes[k]
-        head, tail = s[0] - s[3], s[-1] - s[-4]
-        longer = [s[:1] + head / np.hypot(*head) * start] if start else []
-        longer += [s] + ([s[-1:] + tail / np.hypot(*tail) * end] if end else [])
-        return [*strokes[:k], resample(np.concatenate(longer), SPACING), *strokes[k + 1 :]]
-
-    return edit
-
-
-def move(k: int, right: float, down: float) -> Edit:
-    """Stroke k in another place."""
-    return lambda strokes: [*strokes[:k], strokes[k] + np.array([right, down], np.float32), *strokes[k + 1 :]]
-
-
-def turn(k: int, start: float, degrees: float) -> Edit:
-    """Turn what follows `start` (0–1) on stroke k about that point, clockwise."""
-
-    def edit(strokes: list[Stroke]) -> list[Stroke]:
-        s = strokes[k].copy()
-        first = round(start * (len(s) - 1))
-        cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        s[first:] = (s[first:] - s[first]) @ np.array([[cos, sin], [-sin, cos]], np.float32) + s[first]
-        return [*strokes[:k], s, *strokes[k + 1 :]]
-
-    return edit
-
-
-def straighten(k: int, start: float) -> Edit:
-    """Draw what follows `start` (0–1) on stroke k as a straight line."""
-
-    def edit(strokes: list[Stroke]) -> list[Stroke]:
-        s = strokes[k]
-        line = np.concatenate([_cut(s, 0, start), s[-1:]])
-        return [*strokes[:k], resample(line, SPACING), *strokes[k + 1 :]]
-
-    return edit
-
-
-def both(*edits: Edit) -> Edit:
-    """Edits that go together, one after the other."""
-
-    def edit(strokes: list[Stroke]) -> list[Stroke]:
-        for each in edits:
-            strokes = each(strokes)
-        return strokes
-
-    return edit
-
-
-def redraw(k: int, *lines: Stroke, drop: int = 1) -> Edit:
-    """Other strokes in the place of `drop` strokes from k on."""
-    return lambda strokes: [*strokes[:k], *lines, *strokes[k + drop :]]
-
-
-def _plain(share: float, edit: Edit) -> Habit:
-    return Habit(share, "plain", edit)
-
-
-def _joined(share: float, edit: Edit) -> Habit:
-    return Habit(share, "joined", edit)
-
-
-def _own(share: float, edit: Edit) -> Habit:
-    return Habit(share, "own", edit)
-
-
-_AWAY = both(move(0, -0.07, -0.02), lengthen(0, start=0.05))  # the left stroke stands by itself
-_FAR = Habit(0.15, "own", move(0, -0.1, 0))
-
-_LYING = both(turn(0, 0, -18), lengthen(0, start=0.03, end=0.1))  # the first stroke lies across the second
-
-# れ with an arch as round as わ's, whose end turns outwards.
-_ROUND_RE = _curve(
-    *((17, 41), (29, 39), (41, 36), (30, 53), (18, 70), (33, 59), (48, 47), (63, 39)),
-    *((76, 40), (83, 52), (83, 66), (80, 79), (84, 89), (94, 86)),
-)
-
-# Strokes count from 0, in KanjiVG's order; of the places of one character each is decided by itself.
-HABITS: dict[str, tuple[Habit, ...]] = {
-    "あ": (_own(0.3, lengthen(0, start=0.06, end=0.08)), _own(0.25, lengthen(1, start=0.08))),
-    "い": (
-        _plain(0.55, trim(0, 0, 0.84)),
-        _own(0.3, trim(1, 0, 0.55)),
-        _own(0.2, both(trim(1, 0.1, 0.7), move(1, 0.04, -0.1))),
-        _own(0.3, lengthen(1, start=0.06, end=0.14)),
-        _own(0.15, move(1, 0.14, 0)),
-        _joined(0.08, join(0)),
-    ),
-    "う": (
-        _plain(0.6, trim(0, 0, 0.72)),
-        _own(0.25, redraw(0, _curve((54, 8), (52, 16), (49, 26)))),
-        _joined(0.12, join(0)),
-    ),
-    "え": (_plain(0.6, trim(0, 0, 0.72)), _own(0.3, straighten(1, 0.5)), _joined(0.08, join(0))),
-    "お": (_own(0.3, move(2, -0.05, -0.04)), _own(0.25, trim(2, 0.1, 0.75)), _own(0.25, move(2, 0.03, 0.04))),
-    "か": (_plain(0.4, trim(0, 0, 0.9)), _own(0.3, move(2, 0.02, -0.1))),
-    "き": (
-        _plain(0.5, trim(2, 0, 0.88)),
-        _joined(0.4, join(2, 0.5, 0.88)),
-        _own(0.25, redraw(3, _curve((34, 78), (46, 83), (66, 93)))),
-        _own(0.3, move(3, 0, 0.05)),
-        _own(0.2, lengthen(2, end=0.1)),
-    ),
-    "け": (_plain(0.55, trim(0, 0, 0.84)), _own(0.3, move(0, -0.07, 0)), _FAR, _joined(0.08, join(0))),
-    "こ": (
-        _own(0.3, both(lengthen(0, start=0.07), lengthen(1, start=0.06, end=0.06))),
-        _plain(0.55, trim(0, 0, 0.72)),
-        _own(0.2, redraw(0, _curve((28, 27), (45, 20), (64, 22), (78, 33)))),
-        _joined(0.04, join(0)),  # seldom: て is much like it
-    ),
-    "さ": (
-        _plain(0.5, trim(1, 0, 0.86)),
-        _joined(0.4, join(1, 0.5, 0.86)),
-        _own(0.25, redraw(2, _curve((34, 74), (46, 80), (66, 91)))),
-        _own(0.3, move(2, 0, 0.06)),
-        _own(0.3, lengthen(1, end=0.12)),
-    ),
-    "し": (_own(0.2, trim(0, 0, 0.86)), _own(0.2, lengthen(0, end=0.09))),
-    "す": (
-        _own(0.25, move(1, 0.07, 0)),
-        _own(0.3, lengthen(0, start=0.06, end=0.06)),
-        _own(0.25, lengthen(1, end=0.12)),
-    ),
-    "せ": (_plain(0.5, trim(1, 0, 0.8)), _own(0.25, trim(2, 0, 0.85))),
-    "そ": (
-        _own(0.3, lambda s: [_curve((37, 15), (42, 20), (45, 26)), _cut(s[0], 0.13, 1)]),
-        _own(0.3, lengthen(0, start=0.12)),
-    ),
-    "た": (
-        _plain(0.5, trim(2, 0, 0.78)),
-        _own(0.25, redraw(2, _curve((57, 56), (69, 46), (82, 47), (90, 56)))),
-        _joined(0.12, join(2)),
-    ),
-    "ち": (
-        _own(0.3, trim(1, 0, 0.86)),
-        _own(0.25, lengthen(1, end=0.08)),
-        _own(0.3, lengthen(1, start=0.08)),
-        _own(0.3, lengthen(0, start=0.05, end=0.06)),
-        _joined(0.08, join(0)),
-    ),
-    "て": (
-        _own(0.3, trim(0, 0.12, 1)),
-        _own(0.25, redraw(0, _curve((24, 37), (52, 28), (82, 16), (61, 32), (47, 54), (50, 77), (74, 88)))),
-        _own(0.2, redraw(0, _curve((22, 29), (52, 25), (85, 17), (62, 36), (52, 57), (50, 76), (55, 89), (67, 92)))),
-        _own(0.12, trim(0, 0, 0.87)),
-    ),
-    "と": (_own(0.3, lengthen(0, end=0.07)), _joined(0.08, join(0))),
-    "な": (_plain(0.5, trim(2, 0, 0.75)), _own(0.25, move(2, 0.05, -0.05)), _joined(0.12, join(2))),
-    "に": (
-        _plain(0.55, trim(0, 0, 0.84)),
-        _own(0.25, move(0, -0.06, 0)),
-        _FAR,
-        _plain(0.55, trim(1, 0, 0.72)),
-        _joined(0.1, join(1)),
-    ),
-    "は": (
-        _plain(0.55, trim(0, 0, 0.84)),
-        _own(0.4, _AWAY),
-        _FAR,
-        _own(0.3, turn(0, 0, -9)),
-        _joined(0.06, join(0)),
-    ),
-    "ふ": (
-        _own(0.25, both(move(2, -0.05, 0), move(3, 0.06, 0))),
-        _plain(0.55, trim(0, 0, 0.7)),
-        _plain(0.4, trim(-1, 0, 0.75)),
-        _joined(0.3, join(0)),
-    ),
-    "ほ": (
-        _plain(0.55, trim(0, 0, 0.84)),
-        _own(0.4, _AWAY),
-        _FAR,
-        _own(0.3, turn(0, 0, -9)),
-        _own(0.15, lengthen(3, start=0.1)),
-    ),
-    "み": (_own(0.5, both(turn(0, 0.6, 22), move(1, 0.02, 0.1))), _own(0.3, move(1, 0.05, 0.02))),
-    "ま": (
-        _own(0.3, both(lengthen(0, start=0.05, end=0.05), lengthen(1, start=0.03, end=0.03))),
-        _own(0.3, both(move(0, 0, -0.04), move(1, 0, -0.05))),
-        _own(0.25, lengthen(2, end=0.1)),
-    ),
-    "む": (_plain(0.5, trim(2, 0, 0.72)), _own(0.3, move(2, 0.03, -0.08))),
-    "ぬ": (_own(0.35, _LYING),),
-    "め": (_own(0.35, lengthen(0, start=0.06, end=0.08)), _own(0.35, _LYING)),
-    "も": (
-        _own(0.3, lengthen(0, start=0.12)),
-        _own(0.45, trim(0, 0, 0.86)),
-        _own(0.2, straighten(0, 0.8)),
-        _own(0.4, both(move(1, 0, -0.07), move(2, 0, -0.09))),
-        _own(0.3, both(lengthen(1, start=0.05, end=0.05), lengthen(2, start=0.05, end=0.05))),
-        _joined(0.08, join(1)),
-    ),
-    "や": (
-        _plain(0.55, trim(1, 0, 0.72)),
-        _own(0.3, lengthen(2, start=0.06)),
-        _own(0.4, trim(0, 0, 0.82)),
-        _own(0.25, move(2, 0.07, 0)),
-    ),
-    "よ": (_own(0.25, lengthen(0, start=0.07)), _own(0.3, lengthen(1, start=0.1)), _own(0.35, lengthen(1, end=0.14))),
-    "ら": (
-        _plain(0.55, trim(0, 0, 0.72)),
-        _own(0.35, both(redraw(0, _curve((58, 12), (68, 20), (74, 31))), lengthen(1, start=0.15))),
-        _own(0.25, both(redraw(0, _curve((68, 8), (77, 17), (83, 28))), lengthen(1, start=0.1))),
-        _own(0.15, move(0, 0.1, 0)),
-        _own(0.2, redraw(0, _curve((68, 16), (77, 28), (86, 41)))),
-        _joined(0.15, join(0)),
-    ),
-    "り": (
-        _own(0.25, both(trim(0, 0, 0.7), move(0, -0.08, 0))),
-        _own(0.2, redraw(0, _curve((28, 20), (35, 29), (44, 42)))),
-        _plain(0.5, trim(0, 0, 0.84)),
-        _joined(0.2, join(0)),
-    ),
-    "る": (_own(0.6, lengthen(0, end=0.04)),),
-    "れ": (
-        _own(0.35, redraw(1, _ROUND_RE)),
-        _own(0.3, lengthen(1, end=0.08)),
-    ),
-    "わ": (_own(0.3, trim(1, 0, 0.88)), _own(0.25, lengthen(1, end=0.1))),
-    "を": (_own(0.35, trim(2, 0.18, 1)), _own(0.35, trim(1, 0, 0.9)), _own(0.3, lengthen(2, start=0.1))),
-    "ア": (_own(0.3, lengthen(1, end=0.08)), _own(0.25, trim(0, 0, 0.9)), _joined(0.08, join(0))),
-    "ウ": (_own(0.35, lengthen(0, end=0.06)), _own(0.3, lengthen(2, end=0.08))),
-    "オ": (_plain(0.55, trim(1, 0, 0.9)), _own(0.3, lengthen(1, start=0.06))),
-    "カ": (_plain(0.55, trim(0, 0, 0.9)), _own(0.3, lengthen(1, start=0.06))),
-    "キ": (_own(0.3, both(lengthen(0, end=0.06), lengthen(1, end=0.06))), _own(0.3, lengthen(2, end=0.08))),
-    "ク": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.06))),
-    "ケ": (_own(0.3, lengthen(1, end=0.07)), _own(0.25, lengthen(2, end=0.06))),
-    "シ": (_own(0.3, lengthen(2, start=0.06)), _own(0.25, trim(2, 0, 0.9)), _joined(0.06, join(0))),
-    "ス": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.06))),
-    "セ": (_plain(0.4, trim(0, 0, 0.88)), _own(0.3, lengthen(1, end=0.06))),
-    "ソ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.05))),
-    "タ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(2, start=0.05, end=0.05))),
-    "ツ": (_own(0.3, lengthen(2, end=0.07)), _own(0.25, lengthen(1, end=0.04)), _joined(0.06, join(0))),
-    "テ": (_own(0.3, lengthen(2, end=0.07)), _own(0.3, lengthen(1, start=0.05, end=0.05))),
-    "ト": (_own(0.3, lengthen(1, end=0.08)),),
-    "ナ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, start=0.05, end=0.05))),
-    "ヌ": (_own(0.3, lengthen(0, end=0.06)), _own(0.3, lengthen(1, end=0.06))),
-    "フ": (_own(0.3, lengthen(0, end=0.07)),),
-    "ホ": (_plain(0.55, trim(1, 0, 0.9)), _own(0.3, both(move(2, -0.03, 0), move(3, 0.03, 0)))),
-    "マ": (_own(0.3, lengthen(1, end=0.07)), _own(0.25, lengthen(0, end=0.06))),
-    "メ": (_own(0.3, lengthen(1, end=0.07)), _own(0.3, lengthen(0, end=0.06))),
-    "モ": (_own(0.35, trim(2, 0, 0.86)), _own(0.3, lengthen(2, start=0.1))),
-    "ヤ": (_plain(0.4, trim(0, 0, 0.88)), _own(0.3, lengthen(1, start=0.06))),
-    "ラ": (_own(0.3, lengthen(1, end=0.07)),),
-    "リ": (_own(0.3, lengthen(1, end=0.07)), _own(0.25, lengthen(0, end=0.06))),
-    "ル": (_own(0.3, lengthen(0, end=0.06)), _own(0.25, trim(1, 0, 0.88))),
-    "レ": (_own(0.3, trim(0, 0, 0.88)),),
-    "ワ": (_own(0.3, lengthen(1, end=0.07)),),
-    "ン": (_own(0.3, lengthen(1, start=0.06)), _own(0.25, trim(1, 0, 0.9))),
-}
-
+WAYS = _ways()
+"""The other ways of each kana, as lines of `_LINES`."""
+# れ's lines leave out the upright, which is KanjiVG's.
+WAYS["れ"] = tuple(f"=0;{way}" for way in WAYS["れ"])
 
 # Without the end of its last stroke each of these would be another character: め, れ, ろ, わ.
 _NEEDS_END = "ぬねるれ"
 
 
-def _edited(strokes: list[Stroke], taken: tuple[tuple[Habit, bool], ...]) -> list[Stroke]:
-    # Joins come last, because they change the count of strokes.
-    for habit, yes in sorted(taken, key=lambda pair: pair[0].bent == "joined"):
-        if yes:
-            strokes = habit.edit(strokes)
-    return strokes
+def _line(text: str, own: list[Stroke]) -> Stroke:
+    """The stroke that goes for the targets: a smooth line (Catmull–Rom) from one sharp turn to the next."""
+    if text.startswith("="):
+        return own[int(text[1:])]
+    targets = [place.rstrip("!").split(",") for place in text.split()]
+    places = np.array(targets, float) / 100 - 0.5
+    sharp = [k for k, place in enumerate(text.split()) if place.endswith("!")]
+    ends = [0, *sharp, len(places) - 1]
+    t = np.linspace(0, 1, 13)[:, None]
+    pieces = []
+    for first, last in pairwise(ends):
+        p = np.concatenate([places[first : first + 1], places[first : last + 1], places[last : last + 1]])
+        pieces += [
+            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+            for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False)
+        ]
+    return resample(np.concatenate(pieces), SPACING)
 
 
-def _forms(character: str) -> Iterator[Form]:
+def _forms(character: str) -> Iterator[Glyph]:
     parts = unicodedata.normalize("NFD", character)
-    kana = "ぁ" <= character <= "ヺ"
-    simple = kana or character.isascii()
+    simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = list(load_strokes(character, SPACING if simple else SPACING_KANJI))
     marks = 0 if len(parts) == 1 else 2 if parts[1] == "\u3099" else 1
+    least = 0.85 if character in _NEEDS_END else 0.3
+    components = None if simple else load_components(character)
+    yield glyph(strokes, marks, least, detailed=simple, components=components)
     body, rest = strokes[: len(strokes) - marks], strokes[len(strokes) - marks :]
-    base = LARGE_FORM.get(character, parts[0])
-    habits = HABITS.get(base, ())
-    for choice in product((False, True), repeat=len(habits)):
-        taken = tuple(zip(habits, choice, strict=True))
-        yield Form(
-            taken, glyph(_edited(body, taken) + rest, marks, 0.85 if character in _NEEDS_END else 0.3, detailed=simple)
-        )
+    # A small kana is its large form's way, as small and as low as KanjiVG draws it.
+    ink = np.concatenate(body)
+    for way in WAYS.get(LARGE_FORM.get(character, parts[0]), ()):
+        lines = [_line(text, body) for text in way.split(";")]
+        if character in LARGE_FORM:
+            large = np.concatenate(load_strokes(LARGE_FORM[character], SPACING))
+            ratio = np.ptp(ink, 0).max() / np.ptp(large, 0).max()
+            shift = (ink.min(0) + ink.max(0)) / 2 - ratio * (large.min(0) + large.max(0)) / 2
+            lines = [
+                line if text.startswith("=") else (ratio * line + shift).astype(np.float32)
+                for line, text in zip(lines, way.split(";"), strict=True)
+            ]
+        yield glyph(lines + rest, marks, least)
 
 
 @cache
-def forms(character: str) -> tuple[Form, ...]:
+def forms(character: str) -> tuple[Glyph, ...]:
     """All the ways of writing one character, the textbook's first."""
     return tuple(_forms(character))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +16,22 @@ from fastetl.synth.strokes import Stroke
 
 __all__ = ["Glyph", "compose", "glyph"]
 
-_PLACES = ("points", "anchor", "chord", "corner")
+_PLACES = ("points", "anchor", "targets", "corner")
 _REACH = 3  # points to either side over which corners are rounded
 _LOOSE = 0.055  # a stroke's end this near to its own line closes a loop (る)
-_BEND = 0.045  # deviation from a chord at which an angular style makes a corner
+_BEND = 0.045  # deviation from the line between two targets at which there is another between them
+_HOOK = 0.22  # of the box: a longer end after a sharp turn is no hook
+_TURN = 0.04  # of the box: how far before and after a place its turn is seen
+_SHARP = np.radians(65)
+_TIGHT = 0.5  # a loop that may shrink no further than this tells one character from another
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """P points in S strokes of C characters. Lengths in units of the character's box; y runs down."""
+    """P points in S strokes of C characters, and the T targets that the strokes go for.
+
+    Lengths in units of the character's box; y runs down.
+    """
 
     points: NDArray[np.float32]
     """(P, 2)"""
@@ -37,18 +43,30 @@ class Glyph:
     """(P,): how far the point's loop is the body of the character (の) and not a detail of it (は), 0–1."""
     least: NDArray[np.float32]
     """(P,): how far the point's loop may shrink, as a factor."""
-    chord: NDArray[np.float32]
-    """(P, 2): where the point would be if the stroke were straight between its corners."""
     before: NDArray[np.int64]
     """(P,): index of the point a few places earlier on the same stroke."""
     after: NDArray[np.int64]
     """(P,): the same, later."""
     stroke: NDArray[np.int64]
     """(P,): index of the stroke."""
+    leg: NDArray[np.int64]
+    """(P,): index of the target before; the point lies on the leg from there to the next."""
+    along: NDArray[np.float32]
+    """(P,): how far along the leg, 0–1."""
+    targets: NDArray[np.float32]
+    """(T, 2): ends and turns of each stroke."""
+    target_stroke: NDArray[np.int64]
+    """(T,): index of the stroke."""
+    free: NDArray[np.float32]
+    """(T,): how far the leg that begins here may change, 0–1."""
     length: NDArray[np.float32]
     """(S,): length of each stroke."""
+    hook: NDArray[np.float32]
+    """(S,): the share of each stroke that is not its hook (はね), 1 where it has none."""
     mark: NDArray[np.float32]
     """(S,): 1 for the strokes of dakuten and handakuten."""
+    component: NDArray[np.int64]
+    """(S,): index of each stroke's component."""
     character: NDArray[np.int64]
     """(S,): index of each stroke's character."""
     corner: NDArray[np.float32]
@@ -121,41 +139,78 @@ def _corners(points: Stroke, first: int, last: int) -> list[int]:
     return [*_corners(points, first, k), k, *_corners(points, k, last)]
 
 
-def glyph(strokes: Sequence[Stroke], marks: int = 0, least: float = 0.3, detailed: bool = True) -> Glyph:
+def _hook(s: Stroke) -> float:
+    """The share of a stroke before its hook: a short straight end after a sharp turn."""
+    steps = np.diff(s, axis=0)
+    turned = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
+    left = np.hypot(*steps.T)[::-1].cumsum()[::-1]
+    near = max(1, round(_TURN * len(steps) / left[0]))
+    for k in range(1, len(steps)):
+        turn = turned[min(k + near, len(steps)) - 1] - turned[max(k - near, 0)]
+        if left[k] < min(_HOOK, 0.35 * left[0]) and abs(turn) > _SHARP:
+            return k / len(steps)
+    return 1.0
+
+
+def glyph(
+    strokes: Sequence[Stroke],
+    marks: int = 0,
+    least: float = 0.3,
+    detailed: bool = True,
+    components: Sequence[int] | None = None,
+) -> Glyph:
     """One character; its last `marks` strokes are dakuten or handakuten; its loops may shrink to `least`.
 
-    Without `detailed` loops and corners are not looked for: the strokes of kanji have few, and kanji are many.
+    Without `detailed` loops are not looked for: the strokes of kanji have none. components: of each stroke, from 0.
     """
-    anchors, bigs, chords, befores, afters = [], [], [], [], []
-    for s, first in zip(strokes, accumulate((len(s) for s in strokes), initial=0), strict=False):
+    anchors, bigs, legs, alongs, places, frees, hooks = [], [], [], [], [], [], []
+    first_target = 0
+    for s in strokes:
         anchor, big = s.copy(), np.zeros(len(s), np.float32)
+        turns = np.array([0, *_corners(s, 0, len(s) - 1), len(s) - 1])
+        free = np.ones(len(turns), np.float32)
+        tight = False
         loop = _crossing(s) if detailed else None
         if loop is not None:
             i, j, where = loop
             anchor[i : j + 1] = where
             big[i : j + 1] = min(max((float(np.ptp(s[i : j + 1], axis=0).max()) - 0.25) / 0.2, 0), 1)
+            tight = least > _TIGHT
+            free[(turns >= i - 2) & (turns <= j)] = 0.2 if tight else 0.6
         index = np.arange(len(s))
-        turns = [0, *_corners(s, 0, len(s) - 1), len(s) - 1] if detailed else index
-        chords.append(np.stack([np.interp(index, turns, s[turns, k]) for k in range(2)], 1).astype(np.float32))
+        leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
         anchors.append(anchor)
         bigs.append(big)
-        befores.append(first + np.maximum(index - _REACH, 0))
-        afters.append(first + np.minimum(index + _REACH, len(s) - 1))
+        legs.append(leg + first_target)
+        alongs.append(((index - turns[leg]) / np.diff(turns)[leg]).astype(np.float32))
+        places.append(s[turns])
+        frees.append(free)
+        hooks.append(1.0 if tight else _hook(s))
+        first_target += len(turns)
     sizes = [len(s) for s in strokes]
-    body = np.concatenate(strokes[: len(strokes) - marks])
+    count = len(strokes)
+    begin = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    end = np.repeat(np.cumsum(sizes), sizes) - 1
+    body = np.concatenate(strokes[: count - marks])
     return Glyph(
         points=np.concatenate(strokes),
         least=np.full(sum(sizes), least, np.float32),
         t=np.concatenate([np.linspace(0, 1, n, dtype=np.float32) for n in sizes]),
         anchor=np.concatenate(anchors),
         big=np.concatenate(bigs),
-        chord=np.concatenate(chords),
-        before=np.concatenate(befores),
-        after=np.concatenate(afters),
-        stroke=np.repeat(np.arange(len(strokes)), sizes),
+        before=np.maximum(np.arange(len(begin)) - _REACH, begin),
+        after=np.minimum(np.arange(len(begin)) + _REACH, end),
+        stroke=np.repeat(np.arange(count), sizes),
+        leg=np.concatenate(legs),
+        along=np.concatenate(alongs),
+        targets=np.concatenate(places),
+        target_stroke=np.repeat(np.arange(count), [len(place) for place in places]),
+        free=np.concatenate(frees),
         length=np.array([np.hypot(*np.diff(s, axis=0).T).sum() for s in strokes], np.float32),
-        mark=np.array([k >= len(strokes) - marks for k in range(len(strokes))], np.float32),
-        character=np.zeros(len(strokes), np.int64),
+        hook=np.array(hooks, np.float32),
+        mark=np.array([k >= count - marks for k in range(count)], np.float32),
+        component=np.zeros(count, np.int64) if components is None else np.array(components),
+        character=np.zeros(count, np.int64),
         corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
     )
 
@@ -163,11 +218,19 @@ def glyph(strokes: Sequence[Stroke], marks: int = 0, least: float = 0.3, detaile
 def compose(glyphs: Sequence[Glyph]) -> Glyph:
     """Several characters in one, in the order given."""
     joined = {f.name: np.concatenate([getattr(g, f.name) for g in glyphs]) for f in fields(Glyph) if f.name != "count"}
-    points = np.array([len(g.points) for g in glyphs])
-    strokes = np.array([len(g.length) for g in glyphs])
-    first_point = np.repeat(np.cumsum(points) - points, points)
-    joined["before"] += first_point
-    joined["after"] += first_point
-    joined["stroke"] += np.repeat(np.cumsum(strokes) - strokes, points)
+    points, targets, strokes, components = np.array(
+        [(len(g.points), len(g.targets), len(g.length), g.component.max() + 1) for g in glyphs]
+    ).T
+    joined["before"] += _before(points, points)
+    joined["after"] += _before(points, points)
+    joined["stroke"] += _before(strokes, points)
+    joined["leg"] += _before(targets, points)
+    joined["target_stroke"] += _before(strokes, targets)
+    joined["component"] += _before(components, strokes)
     joined["character"] += np.repeat(np.arange(len(glyphs)), strokes)
     return Glyph(**joined, count=len(glyphs))
+
+
+def _before(counts: NDArray[np.int64], repeats: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many came before each glyph, once for each of its `repeats` things."""
+    return np.repeat(np.cumsum(counts) - counts, repeats)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.synth.symbols import SYMBOLS
 
-__all__ = ["Stroke", "has_strokes", "load_strokes", "resample"]
+__all__ = ["Stroke", "has_strokes", "load_components", "load_strokes", "resample"]
 
 Stroke = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
@@ -24,6 +24,8 @@ Stroke = NDArray[np.float32]
 _BOX = 109.0
 _TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
+_NESTING = re.compile(r"<(/?g|path)\b")
+_PART = 3  # depth of the groups that a character consists of: inside of all strokes', and of the character's own
 _T = np.linspace(0, 1, 13)[1:, None]
 _BEZIER = np.concatenate([(1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * _T**2, _T**3], 1)
 
@@ -84,6 +86,30 @@ def has_strokes(character: str) -> bool:
     return character in SYMBOLS or (_folder() / f"{ord(character):05x}.svg").is_file()
 
 
+def _drawing(character: str) -> str:
+    file = _folder() / f"{ord(character):05x}.svg"
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FastetlError(f"no strokes of {character!r}", file=file, found=error) from error
+
+
+@cache
+def load_components(character: str) -> tuple[int, ...]:
+    """The component (偏, 旁 …) of each stroke of KanjiVG's, counted from 0; signs of our own are one component."""
+    components: list[int] = []
+    depth = count = 0
+    for tag in _NESTING.findall("" if character in SYMBOLS else _drawing(character).partition("<svg")[2]):
+        depth += {"g": 1, "/g": -1, "path": 0}[tag]
+        if tag == "g" and depth == _PART:
+            count += 1
+        elif tag == "path":
+            components.append(max(count - 1, 0))
+        elif depth == 0:
+            break  # the numbers of the strokes follow
+    return tuple(components) or (0,) * len(SYMBOLS.get(character, ()))
+
+
 @cache
 def load_strokes(character: str, spacing: float) -> tuple[Stroke, ...]:
     """The strokes of one character in writing order, with points `spacing` apart; signs are our own.
@@ -92,11 +118,7 @@ def load_strokes(character: str, spacing: float) -> tuple[Stroke, ...]:
     """
     if character in SYMBOLS:
         return tuple(resample(line, spacing) for line in SYMBOLS[character])
-    file = _folder() / f"{ord(character):05x}.svg"
-    try:
-        paths = _PATH.findall(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FastetlError(f"no strokes of {character!r}", file=file, found=error) from error
+    paths = _PATH.findall(_drawing(character))
     if not paths:
-        raise FastetlError(f"no strokes of {character!r}", file=file, do="pip install kanjivg again")
+        raise FastetlError(f"no strokes of {character!r}", found="no paths", do="pip install kanjivg again")
     return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in paths)

@@ -16,10 +16,24 @@ __all__ = ["WriterStyle", "draw_style"]
 class WriterStyle:
     """Habits of one writer; the defaults are the model pattern's, which has none."""
 
-    joined: float = 0.0
-    """Bent to join strokes, in standard deviations of the population."""
-    plain: float = 0.0
-    """Bent to leave off hooks, likewise."""
+    ways: float = 0.0
+    """How readily the writer takes another way than the textbook's, as a factor of the population's share."""
+    joined: float = -50.0
+    """Log odds of joining two strokes that meet; the farther apart, the less likely."""
+    link: float = 1.0
+    """Width of the line between joined strokes, as a share of the pen's."""
+    plain: float = -50.0
+    """Log odds of leaving off a hook."""
+    lengths: tuple[float, ...] = (0.0,) * 4
+    """How much longer (a logarithm) a leg is drawn by its direction: its cosine, its sine, and those of twice it."""
+    turns: tuple[float, ...] = (0.0,) * 4
+    """How far a leg is turned by its direction, likewise."""
+    last: tuple[float, float] = (0.0, 0.0)
+    """Logarithm of the length of strokes' last legs, and their turn."""
+    legs: float = 0.0
+    """How much the legs of strokes differ one by one, as a factor."""
+    components: float = 0.0
+    """How far the components of kanji move and grow by themselves, as a factor."""
     sloppiness: float = 0.0
     """How much one character differs from the next: the factor of every variation within the writer."""
     size: float = 0.8
@@ -44,6 +58,14 @@ class WriterStyle:
     """Logarithms of the width and height of loops."""
     mark_size: float = 0.0
     """Logarithm of the size of dakuten and handakuten."""
+    mark_gap: float = 0.0
+    """Logarithm of the distance between the strokes of a dakuten."""
+    mark_joined: float = -50.0
+    """Log odds of joining the strokes of a dakuten."""
+    ring: float = 0.0
+    """Logarithm of the size of handakuten, besides."""
+    ring_open: float = 0.0
+    """Share of handakuten that are not closed."""
     mark_place: tuple[float, float] = (0.0, 0.0)
     """Displacement of the marks."""
     mark_corner: float = 0.0
@@ -52,6 +74,8 @@ class WriterStyle:
     """Lengthening of strokes at the start and at the end (negative: shortened)."""
     curt: float = 0.0
     """Share of strokes that begin late, and of those that end early."""
+    reach: float = 0.0
+    """Share of strokes that begin or end much farther out or in."""
     tremor: float = 0.0
     """Amplitude of the pen's trembling."""
     tremor_rate: float = 10.0
@@ -62,6 +86,10 @@ class WriterStyle:
     """How much thinner strokes begin and end, 0–1."""
     pressure: float = 0.0
     """Swelling and thinning along the stroke, as a share of the width."""
+    nib: tuple[float, float] = (0.0, 0.0)
+    """A felt pen's or brush's difference of width by direction, as a share, and the direction of the widest strokes."""
+    press: float = 0.0
+    """How much wider a brush is where it is set down and lifted, as a share."""
     dry: float = 0.0
     """How much the ink fails along the stroke, 0–1."""
     level: float = 9.0
@@ -70,10 +98,14 @@ class WriterStyle:
     """Outer tap of the scanner's three-tap blur."""
     grain: float = 0.0
     """Spread of the ink's level from pixel to pixel, as a share."""
+    specks: float = 0.0
+    """Share of characters that have a speck beside them; some have two."""
     wander: float = 0.35
     """How much the place differs from one character to the next, as a share of the room around the box."""
-    small: float = 0.85
+    small: float = 1.0
     """Size of small kana, as a factor of KanjiVG's small forms."""
+    shrink: float = 0.0
+    """How much smaller kana that have a small form are drawn at most, as a share: size alone must not tell."""
     fragments: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Share of pictures with a fragment of a neighbouring character at the left, right, upper and lower edge."""
 
@@ -124,9 +156,17 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
     size = share(0.12, 0.92, 1.2) or around(0.66, 0.16, 0.36, 0.98)  # some fill the canvas to its edges
     pen = float(np.exp(around(np.log(3.1), 0.45, np.log(1.1), np.log(8.0))))
     marker = share(0.12, 0.065, 0.11)  # a thick pen, as a share of the box
+    brush = share(0.1, 0.3, 1.0)
     return WriterStyle(
-        joined=around(0, 1),
-        plain=around(0, 1),
+        ways=float(rng.uniform(0.3, 1.7)),
+        joined=around(-1.8, 1.0, -4, 1) + share(0.08, 1.5, 3),  # some write a running hand
+        link=float(rng.uniform(0.5, 1)),
+        plain=around(0.2, 1.5),
+        lengths=tuple(rng.normal(0, (0.08, 0.06, 0.08, 0.05)).tolist()),
+        turns=tuple(rng.normal(0, (0.04, 0.04, 0.05, 0.04)).tolist()),
+        last=(around(0.03, 0.22, -0.5, 0.6), around(0, 0.12, -0.3, 0.3)),
+        legs=float(np.exp(around(-0.2, 0.4, -1.2, 0.6))),
+        components=float(np.exp(around(0, 0.4, -1, 0.7))),
         sloppiness=sloppiness,
         size=size,
         aspect=around(0, 0.2, -0.45, 0.5),
@@ -138,21 +178,32 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
         angular=share(0.5, 0.1, 1.0),
         round=share(0.4, 0.2, 0.9),
         loop=(around(-0.05, 0.35), around(-0.05, 0.45)),
-        mark_size=around(0.12, 0.22, -0.25, 0.6),
-        mark_place=(around(0, 0.03), around(0, 0.03)),
+        mark_size=around(0.08, 0.25, -0.45, 0.6),
+        mark_gap=around(-0.06, 0.2, -0.5, 0.4),
+        mark_joined=around(-4.0, 1.5),
+        ring=around(-0.15, 0.3, -0.8, 0.3),
+        ring_open=share(0.5, 0.1, 0.8),
+        mark_place=(around(-0.01, 0.035), around(0.005, 0.035)),
         # Half way the marks would cross the bar of で.
         mark_corner=share(0.6, 0.85, 1.2),
         ends=(around(0, 0.02), around(0, 0.025)),
-        curt=float(rng.uniform(0, 0.4)),
+        curt=float(rng.uniform(0, 0.3)),
+        reach=share(0.6, 0.05, 0.2),
         tremor=share(0.5, 0.001, 0.006),
         tremor_rate=float(rng.uniform(4, 14)),
         # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
-        pen=max(min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness), marker * 128 * size),
+        pen=max(
+            min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness), marker * 128 * size, 8.5 * size * (brush > 0)
+        ),
         taper=(share(0.35, 0.1, 0.6), share(0.5, 0.1, 0.8)),
         pressure=share(0.6, 0.02, 0.25),
+        nib=(share(0.25, 0.05, 0.3) + 0.25 * brush, float(rng.uniform(0, np.pi))),
+        press=0.6 * brush,
+        specks=share(0.25, 0.02, 0.12),
         dry=share(0.12, 0.2, 0.7),
         level=around(8.6, 1.4, 5.0, 13.0),
         blur=float(rng.uniform(0.06, 0.24)),
         grain=float(rng.uniform(0.03, 0.16)),
-        small=float(rng.uniform(0.6, 1.0)),
+        small=float(rng.uniform(0.6, 0.95)),
+        shrink=float(rng.uniform(0, 0.3)),
     )
