@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fastetl.data.charset import NAMES, is_kanji, jis_to_char, named_or_file
+from fastetl.data.charset import NAMES, is_kanji, named_or_file
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.codes import jis_code
 from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.facts import FACTS, TERMS
+from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import LAYOUTS, Field, Layout
 
 FOLDER = Path(__file__).parent.parent / "docs" / "sets"
@@ -78,7 +79,7 @@ def _kinds(layout: Layout) -> str:
     counts = {name: sum(code >> 8 == row for code in codes) for name, row in rows.items()}
     capitals = sum(code >> 8 == 0x23 and chr(code & 0xFF).isalpha() for code in codes)
     counts["digits"] -= capitals
-    counts |= {"capitals": capitals, "kanji": sum(is_kanji(code) for code in codes)}
+    counts |= {"capitals": capitals, "kanji": sum(is_kanji(jis_to_char(code) or "") for code in codes)}
     counts["other signs"] = len(codes) - sum(counts.values())
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
@@ -86,9 +87,9 @@ def _kinds(layout: Layout) -> str:
 def _charsets(layout: Layout) -> str:
     """The named charsets that the set has whole."""
     codes = {jis_code(entry) for entry in classes(layout.name)} - {0}
-    held = {jis_to_char(code) for code in codes}
-    names = [name for name in NAMES if name != "kanji" or any(map(is_kanji, codes))]
-    return ", ".join(f"`{name}`" for name in names if held.issuperset(named_or_file(name, codes).characters))
+    held = {jis_to_char(code) or "" for code in sorted(codes)}
+    names = [name for name in NAMES if name != "kanji" or any(map(is_kanji, held))]
+    return ", ".join(f"`{name}`" for name in names if held.issuperset(named_or_file(name, held).characters))
 
 
 def _listed(entries: Sequence[EtlClass]) -> str:

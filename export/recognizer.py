@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from export.errors import ExportError
 from export.names import ONNX, PRETRAINED, package_path
-from fastetl.data.charset import Charset, char_to_jis, named_or_file
+from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.files.untrusted import read_bytes
@@ -71,7 +71,7 @@ class Recognizer:
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
         for an unknown one, ExportError for a character that the model does not know.
         """
-        wanted = charset if isinstance(charset, Charset) else named_or_file(charset, found=_codes(self.known[:-1]))
+        wanted = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
         missing = [c for c in wanted.characters if c not in self.known[:-1]]
         if missing:
             raise ExportError(
@@ -159,10 +159,6 @@ class Recognizer:
                     "not a picture", expected="uint8 (H, W)", found=found, do="convert it", also=ValueError
                 )
         return stacked
-
-
-def _codes(characters: tuple[str, ...]) -> list[int]:
-    return [code for code in map(char_to_jis, characters) if code is not None]
 
 
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:

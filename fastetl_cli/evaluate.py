@@ -90,7 +90,7 @@ class Evaluate(Command):
         if not self.sets:
             raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
         if self.charset is not None:
-            run = Restricted(run, named_or_file(self.charset, run.charset.codes.tolist()))
+            run = Restricted(run, named_or_file(self.charset, run.charset.characters))
         report = self.report or (self.run_path / "report" if isinstance(run, Run) else None)
         if report is not None:
             check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])

@@ -50,7 +50,8 @@ def _draw(axes: Axes, character: str, x: float, y: float, within: Transform, inc
     try:
         strokes = load_strokes(character, 0.04)
     except FastetlError:
-        axes.text(x, y, f"{ord(character):X}", transform=within, size=36 * inches, ha="center", va="center")
+        code = "\n".join(f"{ord(c):X}" for c in character[:4])
+        axes.text(x, y, code, transform=within, size=36 * inches, ha="center", va="center")
         return
     figure = axes.get_figure(root=True)
     assert figure is not None  # for the type checker: axes are made by a figure here

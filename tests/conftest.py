@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastetl.data.charset import HIRAGANA_SMALL
+from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G, Layout
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def make_records(
     """`writers` data sets of the given JIS codes, with noise for pictures and plausible headers."""
     rng = np.random.default_rng(seed)
     if codes is None:
-        codes = [*HIRAGANA_SMALL.codes.tolist()[:60], *KANJI, *HIRAGANA_SMALL.codes.tolist()[60:]]
+        codes = [*codes_of(HIRAGANA_SMALL).tolist()[:60], *KANJI, *codes_of(HIRAGANA_SMALL).tolist()[60:]]
     records = np.zeros(writers * len(codes), layout.dtype)
     records["code"] = np.tile(np.array(codes, np.uint16), writers)
     records["reading"] = b"A.HIRA  "

@@ -20,6 +20,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl import reading
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files
+from fastetl.etl.jis import codes_of
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode_twin
 from fastetl.kernels.resize import resize_records
@@ -35,7 +36,7 @@ def pillow(levels: Any, size: int) -> Any:
 
 
 def test_fused_build_equals_pillow_on_every_pixel_of_a_full_file(etl_file: Write, tmp_path: Path) -> None:
-    codes = [*HIRAGANA.codes.tolist(), *KANJI]
+    codes = [*codes_of(HIRAGANA).tolist(), *KANJI]
     records = make_records(-(-4780 // len(codes)), codes)[:4780] if ENABLED else make_records(1, codes[:12])
     build([etl_file(records=records)], tmp_path / "out", BuildConfig(size=32))
     data = open_dataset(tmp_path / "out")
@@ -81,7 +82,7 @@ def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> 
     joined = np.concatenate([first, second])
     k = 200
     where = int(data.records["record"][k]) + (len(first) if data.records["source"][k] == "ETL8G_02" else 0)
-    assert joined["code"][where] == HIRAGANA.codes[data.labels[k]] == data.records["code"][k]
+    assert joined["code"][where] == codes_of(HIRAGANA)[data.labels[k]] == data.records["code"][k]
     assert joined["age"][where] == data.records["age"][k]
     assert sorted(set(data.groups.tolist())) == [0, 1, 5, 6, 7]
     assert data.about["sources"][0]["bytes"] == first.nbytes
@@ -93,7 +94,7 @@ def test_npz_is_the_tutorials_array(etl_file: Write, tmp_path: Path) -> None:
     with np.load(tmp_path / "hiragana.npz") as stored:
         levels = stored["arr_0"]
     assert (levels.shape, levels.dtype, levels.max()) == ((71, 2, 127, 128), np.uint8, 15)
-    k = int(np.flatnonzero(records["code"] == HIRAGANA.codes[33])[1])
+    k = int(np.flatnonzero(records["code"] == codes_of(HIRAGANA)[33])[1])
     packed = records["image"][k]
     assert (levels[33, 1, :, ::2] == packed >> 4).all()
     assert (levels[33, 1, :, 1::2] == packed & 15).all()
@@ -115,7 +116,7 @@ def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path:
 def test_missing_characters_and_unknown_codes_are_told(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(2)
     records["code"][5] = 0xFFFF
-    keep = records["code"] != HIRAGANA.codes[70]
+    keep = records["code"] != codes_of(HIRAGANA)[70]
     result = build([etl_file(records=records[keep])], tmp_path / "out")
     assert (result.missing, result.unknown_codes, result.classes) == ("ん", 1, 70)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,12 @@ from fastetl.data.charset import (
     NAMES,
     SHAPES,
     Charset,
-    char_to_jis,
-    jis_to_char,
+    is_kanji,
     named_or_file,
     one_shape,
 )
 from fastetl.errors import FastetlError
+from fastetl.etl.jis import char_to_jis, class_of_code, codes_of, jis_to_char
 
 
 def test_the_71_and_the_75() -> None:
@@ -30,7 +31,7 @@ def test_the_71_and_the_75() -> None:
     assert not set("ぁぃぅぇぉゎゐゑ") & set(HIRAGANA_SMALL.characters)
     assert HIRAGANA.characters[0] == "あ"
     assert HIRAGANA.characters[-1] == "ん"
-    assert list(HIRAGANA.codes) == sorted(HIRAGANA.codes)
+    assert list(codes_of(HIRAGANA)) == sorted(codes_of(HIRAGANA))
 
 
 def test_katakana_answer_to_hiragana() -> None:
@@ -47,7 +48,7 @@ def test_the_other_names() -> None:
     assert (len(LATIN), LATIN.characters[0], LATIN.characters[-1]) == (52, "A", "z")
     assert len(ETL9) == 71 + 2965
     assert [named_or_file(n).name for n in NAMES[:-2]] == list(NAMES[:-2])
-    assert all(charset.codes.all() for charset in (KANA, DIGITS, LATIN, ETL9))
+    assert all(codes_of(charset).all() for charset in (KANA, DIGITS, LATIN, ETL9))
 
 
 def test_three_hiragana_have_the_shapes_of_katakana() -> None:
@@ -95,24 +96,27 @@ def test_jis_and_back_for_the_whole_table() -> None:
 
 def test_traps_are_not_hiragana() -> None:
     """平 and 開 have `.HIRA` in their readings, を has not: only the code tells."""
-    assert HIRAGANA.class_of_code[char_to_jis("平") or 0] == -1
-    assert HIRAGANA.class_of_code[char_to_jis("開") or 0] == -1
-    assert HIRAGANA.characters[HIRAGANA.class_of_code[0x2472]] == "を"
+    assert class_of_code(HIRAGANA)[char_to_jis("平") or 0] == -1
+    assert class_of_code(HIRAGANA)[char_to_jis("開") or 0] == -1
+    assert HIRAGANA.characters[class_of_code(HIRAGANA)[0x2472]] == "を"
 
 
 def test_kanji_and_all_are_what_is_found() -> None:
-    found = [0x3026, 0x2422, 0x3021]
-    assert named_or_file("kanji", found).characters == ("亜", "愛")
-    assert named_or_file("all", found).characters == ("あ", "亜", "愛")
+    present = ["あ", "亜", "愛", "あ"]
+    assert named_or_file("kanji", present).characters == ("亜", "愛")
+    assert named_or_file("all", present).characters == ("あ", "亜", "愛")
     with pytest.raises(FastetlError, match="hold no such characters"):
-        named_or_file("kanji", [0x2422])
+        named_or_file("kanji", ["あ"])
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("あいあ".encode(), "more than once"),
-        ("あA😀".encode(), "U\\+1F600"),
+        ("あ\n亜 唖\n".encode(), "without white space.*one entry a line"),
+        ("が\nか\u3099\n".encode(), "more than once"),
+        ("कक्ष".encode(), "one entry a line; found U\\+094D"),
+        (b"a\na\x00b", "control codes"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b" \n", "empty"),
     ],
@@ -126,7 +130,27 @@ def test_bad_charset_files(tmp_path: Path, content: bytes, expected: str) -> Non
 
 def test_charset_file_and_unknown_name(tmp_path: Path) -> None:
     path = tmp_path / "vowels.txt"
-    path.write_text("あ い\nう", encoding="utf-8")
+    path.write_text("あ いう\n", encoding="utf-8")
     assert named_or_file(str(path)) == Charset("vowels", ("あ", "い", "う"))
     with pytest.raises(FastetlError, match="expected one of hiragana"):
         named_or_file("hirgana")
+
+
+def test_a_file_with_an_entry_a_line(tmp_path: Path) -> None:
+    """Clusters, syllables and names of one's own, none in JIS X 0208, in whatever form they were typed."""
+    path = tmp_path / "mine.txt"
+    path.write_text("क्ष\n\n한\n  spiral-left\nか\u3099\n", encoding="utf-8")
+    charset = named_or_file(str(path))
+    assert charset == Charset("mine", ("क्ष", "한", "spiral-left", "が"))
+    assert charset.classes_of(["が", "か\u3099", "क्ष", "क"]).tolist() == [3, 3, 0, -1]
+    assert codes_of(charset).tolist() == [0, 0, 0, 0x242C]
+    assert class_of_code(charset).max() == 3
+    assert Charset.from_dict(json.loads(json.dumps(charset.as_dict()))) == charset
+    assert repr(charset) == "Charset('mine', 4 characters: क्ष 한 spiral-left が)"
+
+
+@pytest.mark.parametrize("entry", ["", " ", "a b", "\u200d", "\n", "\ud800", "x" * 33])
+def test_what_is_no_entry(entry: str) -> None:
+    with pytest.raises(FastetlError, match="not a character"):
+        Charset("mine", ("あ", entry))
+    assert not is_kanji(entry)

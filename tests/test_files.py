@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fastetl.data.charset import jis_to_char
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.groups import align, data_sets, number_groups
+from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from fastetl.files.atomic import replace_file

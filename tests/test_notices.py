@@ -17,6 +17,7 @@ from fastetl.etl import inspection
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.inspection import inspect
+from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import new_buffer
 from fastetl.etl.selection import select
@@ -130,7 +131,7 @@ def test_a_file_cut_between_data_sets_is_told(etl_file: Write) -> None:
 
 def test_strict_wants_every_character(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(2)
-    source = etl_file(records=records[records["code"] != HIRAGANA.codes[9]])
+    source = etl_file(records=records[records["code"] != codes_of(HIRAGANA)[9]])
     assert build(source, tmp_path / "out", SMALL).missing == HIRAGANA.characters[9]
     with pytest.raises(FastetlError, match=f"characters without a sample.*none of {HIRAGANA.characters[9]}"):
         build(source, tmp_path / "strict", BuildConfig(size=8, strict=True))

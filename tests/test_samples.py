@@ -46,7 +46,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
         ("format", 2, "expected an object of format 1; found 2"),
         ("id", "../x", "id; expected 1 to 64 of"),
         ("id", None, "id; expected a text; found none"),
-        ("label", "ぬめ", "label; expected one character"),
+        ("label", "ぬ め", "label; expected one character"),
         ("label", "\n", "label; expected one character"),
         ("answer", "x" * 17, "answer; expected at most 16"),
         ("time", "yesterday", "time; expected a time such as"),

@@ -18,6 +18,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl import selection
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import EtlFile, recognize
+from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import block, new_buffer, read_blocks, read_headers, read_records
 from fastetl.etl.selection import Plan, select
@@ -26,7 +27,8 @@ from tests.conftest import Records, make_records
 
 Write = Callable[..., Path]
 
-CODES = [HIRAGANA.codes[0], 0x3021, HIRAGANA.codes[1], HIRAGANA.codes[2], *range(0x3022, 0x302A), HIRAGANA.codes[3]]
+_KANA = codes_of(HIRAGANA)
+CODES = [_KANA[0], 0x3021, _KANA[1], _KANA[2], *range(0x3022, 0x302A), _KANA[3]]
 WANTED = "".join(HIRAGANA.characters[:4])
 
 

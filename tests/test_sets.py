@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.data.charset import KATAKANA46, jis_to_char
+from fastetl.data.charset import KATAKANA46
 from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -19,6 +19,7 @@ from fastetl.etl.contents import contents_of
 from fastetl.etl.files import EtlFile, find_files, recognize
 from fastetl.etl.fingerprints import Sums
 from fastetl.etl.inspection import inspect
+from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS
 from fastetl.kernels._jit import ENABLED
 from fastetl.synth import SynthConfig, synthesize

@@ -128,6 +128,7 @@ def _write_dataset(out: Path) -> None:
     from fastetl.data.charset import HIRAGANA, Charset
     from fastetl.data.dataset import write_dataset
     from fastetl.data.preprocessing import Preprocessing
+    from fastetl.etl.jis import codes_of
 
     rng = np.random.default_rng(0)
     labels, groups = np.tile(np.arange(4, dtype=np.uint16), 20), np.repeat(np.arange(10, dtype=np.int32), 8)
@@ -136,5 +137,5 @@ def _write_dataset(out: Path) -> None:
     charset = Charset("four", HIRAGANA.characters[:4])
     out.mkdir()
     np.save(out / "images.npy", images.astype(np.uint8))
-    columns: dict[str, NDArray[Any]] = {"group": groups, "code": charset.codes[labels]}
+    columns: dict[str, NDArray[Any]] = {"group": groups, "code": codes_of(charset)[labels]}
     write_dataset(out, labels, columns, charset, Preprocessing(size=32), {"groups": 10})

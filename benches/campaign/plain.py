@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import char_to_jis
 from fastetl.etl.classes import ETL6_SYMBOLS, classes
+from fastetl.etl.jis import char_to_jis
 
 __all__ = ["PLAIN", "Plain", "groups_of", "jis_codes", "levels_of", "resized"]
 

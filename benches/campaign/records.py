@@ -16,10 +16,10 @@ from benches.campaign.damage import Damaged, damaged
 from benches.campaign.plain import PLAIN, groups_of, jis_codes, resized
 from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally, attempt, clock
-from fastetl.data.charset import jis_to_char
 from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import FileReport, inspect
+from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
 
 __all__ = ["damaged_files"]
@@ -62,7 +62,7 @@ def _wrong_samples(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitte
         return "a record twice"
     if not np.array_equal(data.records["code"], case.codes[record]):
         return "another code than the record's"
-    if not np.array_equal(data.charset.codes[data.labels], case.codes[record]):
+    if not np.array_equal(codes_of(data.charset)[data.labels], case.codes[record]):
         return "another label than the record's code"
     if not np.array_equal(data.images, resized(PLAIN[case.layout.name], case.records[record], SIZE)):
         return "other pixels than the record's"
@@ -72,7 +72,7 @@ def _wrong_samples(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitte
         return "an unwanted record"
     missing = wanted & ~there
     if omitted_in_order:  # decision 0007: what stands where the order has an unwanted character is not looked at
-        missing &= np.isin(case.sound, data.charset.codes)[: len(missing)]
+        missing &= np.isin(case.sound, codes_of(data.charset))[: len(missing)]
     return f"record {int(np.flatnonzero(missing)[0])} is not in it" if missing.any() else None
 
 
@@ -96,7 +96,7 @@ def _judge_build(
     data = open_dataset(out)
     if set(data.records["set"].tolist()) != {case.layout.name}:
         return None if any("the name is" in n.what for n in result.noticed) else "taken for another set"
-    wanted = np.isin(case.codes, data.charset.codes) & (case.codes > 0)
+    wanted = np.isin(case.codes, codes_of(data.charset)) & (case.codes > 0)
     wanted[: PLAIN[case.layout.name].empty] = False
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
     wrong = _wrong_samples(case, data, wanted, ordered) or _wrong_groups(case, data, groups)

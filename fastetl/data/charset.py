@@ -1,7 +1,7 @@
-"""The one label table: an ordered tuple of characters, keyed by code point.
+"""The one label table: an ordered tuple of characters, each a string of one code point or several.
 
 A class is an index into it. Everything that carries labels (dataset, run, package, app) carries this
-tuple, and nothing else in the project lists characters.
+tuple, and nothing else in the project lists characters. Text is compared in Unicode's normal form C.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.kanji import LEVEL_1, LEVEL_2
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
@@ -33,20 +34,21 @@ __all__ = [
     "KATAKANA46",
     "LARGE_FORM",
     "LATIN",
+    "LONGEST",
     "NAMES",
     "SHAPES",
     "SMALL_LETTERS",
     "Charset",
-    "char_to_jis",
-    "jis_to_char",
+    "is_character",
+    "is_kanji",
+    "joined",
     "named_or_file",
+    "nfc",
     "one_shape",
 ]
 
-_SMALL = "っゃゅょ"
-_ABSENT = "ぁぃぅぇぉゎゐゑ"  # in row 4 of JIS X 0208, but not collected by ETL8 and ETL9
-_SMALL_KATAKANA = "ァィゥェォッャュョ"
-_RARE = "ヮヰヱヴヵヶ"  # of row 5
+LONGEST = 32
+"""Code points of one entry at most."""
 LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
 )
@@ -76,41 +78,28 @@ SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "
 _ONE_SHAPE = {ord(c): alike[0] for alike in SHAPES for c in alike}
 _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
 _FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
-# Full-width forms, the yen sign and the minus sign, which JIS X 0208 has instead of a hyphen.
-_TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-")}
-_FULL_WIDTH = {code: full for full, code in _TYPED.items()} | {ord("-"): 0x2212}
+_JOINERS = "\u200c\u200d"  # inside of clusters
 
 
-@cache
-def jis_to_char(code: int) -> str | None:
-    """The character of a JIS X 0208 code (two bytes, 0x2121–0x7e7e), or None where the table has a hole.
-
-    The code plus 0x8080 is EUC-JP. What ASCII has is ASCII's, as people type it, and not full-width; the yen sign
-    is ¥ (U+00A5), never a backslash.
-    """
-    high, low = code >> 8, code & 0xFF
-    if not (0x21 <= high <= 0x7E and 0x21 <= low <= 0x7E):
-        return None
-    try:
-        found = bytes((high | 0x80, low | 0x80)).decode("euc_jp")
-    except UnicodeDecodeError:
-        return None
-    return found.translate(_TYPED)
+def nfc(text: str) -> str:
+    """Text in Unicode's normal form C: が is one code point, however it was typed or a file system stored it."""
+    return unicodedata.normalize("NFC", text)
 
 
-@cache
-def char_to_jis(character: str) -> int | None:
-    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208; what ASCII has may be either form."""
-    try:
-        raw = character.translate(_FULL_WIDTH).encode("euc_jp")
-    except UnicodeEncodeError:
-        return None
-    return ((raw[0] & 0x7F) << 8 | (raw[1] & 0x7F)) if len(raw) == 2 and raw[0] != 0x8E else None
+def is_character(text: str) -> bool:
+    """Whether text can be an entry of a charset: visible, without white space, of at most `LONGEST` code points."""
+    hidden = (unicodedata.category(c)[0] in "CZ" and c not in _JOINERS for c in text)
+    return 0 < len(text) <= LONGEST and not any(hidden) and text.strip(_JOINERS) != ""
+
+
+def is_kanji(character: str) -> bool:
+    """Whether a character is one of Unicode's CJK ideographs (of its first block, as all of JIS X 0208's are)."""
+    return len(character) == 1 and "一" <= character <= "鿿"
 
 
 @dataclass(frozen=True)
 class Charset:
-    """An ordered tuple of distinct characters; class k is `characters[k]`."""
+    """An ordered tuple of distinct characters in NFC; class k is `characters[k]`."""
 
     name: str
     characters: tuple[str, ...]
@@ -118,51 +107,43 @@ class Charset:
     def __post_init__(self) -> None:
         if not self.characters:
             raise FastetlError(f"charset {self.name!r} is empty", expected="characters", do="list some")
+        object.__setattr__(self, "characters", tuple(map(nfc, self.characters)))
         if len(set(self.characters)) != len(self.characters):
             twice = sorted(c for c, count in Counter(self.characters).items() if count > 1)
-            raise FastetlError(f"charset {self.name!r} lists {''.join(twice)!r} more than once", do="list each once")
-        if any(len(c) != 1 for c in self.characters):
-            raise FastetlError(f"charset {self.name!r}: every entry must be a single character", do="split the others")
-        unseen = [c for c in self.characters if unicodedata.category(c) in ("Cc", "Cf", "Cs")]
-        if unseen:
-            raise FastetlError(f"charset {self.name!r} has U+{ord(unseen[0]):04X}, which nobody writes", do="remove it")
+            raise FastetlError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
+        for k, character in enumerate(self.characters):
+            if not is_character(character):
+                raise FastetlError(
+                    f"charset {self.name!r}: not a character",
+                    record=k,
+                    expected=f"1 to {LONGEST} code points without white space and control codes",
+                    found=f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})",
+                    do="correct it; where an entry has several code points, list one entry a line",
+                )
 
     def __len__(self) -> int:
         return len(self.characters)
 
     def __repr__(self) -> str:
-        shown = "".join(self.characters[:12]) + ("…" if len(self) > 12 else "")
+        shown = joined(self.characters[:12]) + ("…" if len(self) > 12 else "")
         return f"Charset({self.name!r}, {len(self):,} characters: {shown})"
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"name": self.name, "characters": "".join(self.characters)}
+        return {"name": self.name, "characters": list(self.characters)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Charset:
-        """From what `as_dict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
+        """From what `as_dict` gave, or a text of code points. Raises KeyError, TypeError or FastetlError else."""
         name, characters = values["name"], values["characters"]
-        if not (isinstance(name, str) and isinstance(characters, str)):
+        listed = isinstance(characters, str | list) and all(isinstance(c, str) for c in characters)
+        if not (isinstance(name, str) and listed):
             raise TypeError("a charset is a name and its characters")
         return cls(name, tuple(characters))
 
     @cached_property
-    def codes(self) -> NDArray[np.uint16]:
-        """uint16 (len,): the JIS X 0208 code of each class; 0 for a character outside JIS X 0208."""
-        return np.array([char_to_jis(c) or 0 for c in self.characters], np.uint16)
-
-    @cached_property
-    def class_of_code(self) -> NDArray[np.int32]:
-        """int32 (65536,): class of each JIS code, -1 for a code that is not in the charset."""
-        table = np.full(65536, -1, np.int32)
-        for k, code in enumerate(self.codes.tolist()):
-            if code:
-                table[code] = k
-        return table
-
-    @cached_property
     def class_of(self) -> dict[str, int]:
-        """Class of each character."""
+        """Class of each character; see `classes_of` for text that may not be in NFC."""
         return {c: k for k, c in enumerate(self.characters)}
 
     def merged(self, sizes: bool = False) -> NDArray[np.int64]:
@@ -170,46 +151,52 @@ class Charset:
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
-
-def _row(first: int, last: int, without: str = "") -> tuple[str, ...]:
-    found = (jis_to_char(code) for code in range(first, last + 1))
-    return tuple(c for c in found if c is not None and c not in without)
-
-
-def is_kanji(code: int) -> bool:
-    """Whether a JIS X 0208 code lies in the kanji rows (0x30–0x74)."""
-    return 0x30 <= code >> 8 <= 0x74
+    def classes_of(self, labels: Iterable[str]) -> NDArray[np.int32]:
+        """int32 (N,): class of each label, -1 for one that is not in the charset."""
+        return np.array([self.class_of.get(nfc(label), -1) for label in labels], np.int32)
 
 
-HIRAGANA = Charset("hiragana", _row(0x2421, 0x2473, _ABSENT + _SMALL))
-"""The 71 hiragana that ETL8 and ETL9 hold, without small ones."""
-HIRAGANA_SMALL = Charset("hiragana-small", _row(0x2421, 0x2473, _ABSENT))
-"""The 75 hiragana that ETL8 holds: `HIRAGANA` with っゃゅょ."""
-KATAKANA = Charset("katakana", _row(0x2521, 0x2576, _SMALL_KATAKANA + _RARE))
-"""The 71 katakana that answer to `HIRAGANA`."""
-KANA = Charset("kana", (*_row(0x2421, 0x2473, "ゎゐゑ"), *_row(0x2521, 0x2576, "ヮヰヱヵヶ"), "ー"))
-"""What kana words are written with today: hiragana and katakana with their small ones, ヴ and ー, 162 in all."""
+def joined(characters: Iterable[str]) -> str:
+    """Characters in a line to read, apart where one of them has several code points."""
+    listed = list(characters)
+    return ("" if all(len(c) == 1 for c in listed) else " ").join(listed)
+
+
+_HIRAGANA = (
+    "あいうえおかがきぎくぐけげこごさざしじすずせぜそぞただちぢつづてでとど"
+    "なにぬねのはばぱひびぴふぶぷへべぺほぼぽまみむめもやゆよらりるれろわをん"
+)
+_KATAKANA = "".join(chr(ord(c) + 0x60) for c in _HIRAGANA)
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKED = "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽ"
-HIRAGANA46 = Charset("hiragana46", tuple(c for c in HIRAGANA.characters if c not in _MARKED))
+
+HIRAGANA = Charset("hiragana", tuple(_HIRAGANA))
+"""The 71 hiragana that ETL8 and ETL9 hold, without small ones."""
+HIRAGANA_SMALL = Charset("hiragana-small", tuple(sorted(_HIRAGANA + "っゃゅょ")))
+"""The 75 hiragana that ETL8 holds: `HIRAGANA` with っゃゅょ."""
+KATAKANA = Charset("katakana", tuple(_KATAKANA))
+"""The 71 katakana that answer to `HIRAGANA`."""
+KANA = Charset(
+    "kana", (*sorted(_HIRAGANA + "ぁぃぅぇぉっゃゅょ"), *sorted(_KATAKANA + "ァィゥェォッャュョ"), "ヴ", "ー")
+)
+"""What kana words are written with today: hiragana and katakana with their small ones, ヴ and ー, 162 in all."""
+HIRAGANA46 = Charset("hiragana46", tuple(c for c in _HIRAGANA if c not in _MARKED))
 """The 46 plain hiragana, あ to ん: what ETL4 and ETL7 hold of `HIRAGANA`."""
 KATAKANA46 = Charset("katakana46", tuple(chr(ord(c) + 0x60) for c in HIRAGANA46.characters))
 """The 46 plain katakana, ア to ン: what ETL1, ETL5 and ETL6 hold of `KATAKANA`."""
-DIGITS = Charset("digits", _row(0x2330, 0x2339))
-LATIN = Charset("latin", _row(0x2341, 0x237A))
+DIGITS = Charset("digits", tuple("0123456789"))
+LATIN = Charset("latin", tuple(_CAPITALS + _CAPITALS.lower()))
 """Capital and small letters, 52."""
-CAPITALS = Charset("capitals", _row(0x2341, 0x235A))
+CAPITALS = Charset("capitals", tuple(_CAPITALS))
 """Capital letters, 26: no set of the database has small ones."""
-ETL9 = Charset("etl9", (*HIRAGANA.characters, *_row(0x3021, 0x4F53)))
+ETL9 = Charset("etl9", tuple(_HIRAGANA + LEVEL_1))
 """What ETL9 holds: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
+_EVERY_KANA = *map(chr, range(ord("ぁ"), ord("ん") + 1)), *map(chr, range(ord("ァ"), ord("ヶ") + 1))
 _ITERATIONS = "々〆ゝゞヽヾ仝〇ー"
 _PUNCTUATION = "、。・,.:;?!〜…()「」『』+-×÷=/%&@#*¥$"
 JAPANESE = Charset(
     "japanese",
-    (
-        *(*_row(0x2421, 0x2473), *_row(0x2521, 0x2576), *_ITERATIONS),
-        *(*DIGITS.characters, *LATIN.characters, *_PUNCTUATION),
-        *(*_row(0x3021, 0x4F53), *_row(0x5021, 0x7426)),
-    ),
+    (*_EVERY_KANA, *_ITERATIONS, *DIGITS.characters, *LATIN.characters, *_PUNCTUATION, *LEVEL_1, *LEVEL_2),
 )
 """What Japanese is written with: all kana, marks of repetition, digits, Latin letters, common punctuation, and the
 6,355 kanji of JIS levels 1 and 2."""
@@ -218,29 +205,29 @@ _NAMED = {
     c.name: c
     for c in (HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)
 }
-_FOUND = ("kanji", "all")
-NAMES = (*_NAMED, *_FOUND)
+_OF_THE_DATA = ("kanji", "all")
+NAMES = (*_NAMED, *_OF_THE_DATA)
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
     """The character that stands for all of its shape (`SHAPES`): へ for ヘ; with `sizes` also つ for っ, X for x."""
+    if len(character) > 1:
+        return character
     shape = character.translate(_ONE_SHAPE)
     return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
 
 
-def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
-    """A charset by name, or read from a UTF-8 text file of characters (white space ignored).
+def named_or_file(name: str, present: Iterable[str] = ()) -> Charset:
+    """A charset by name, or read from a UTF-8 text file: one entry a line, or single code points in one line.
 
-    `kanji` and `all` mean what the data hold: `found` gives the JIS codes seen there.
+    `kanji` and `all` mean what the data hold: the characters `present`, in their order.
 
-    Raises FastetlError for an unknown name, an unreadable file, a character that appears twice or is not in
-    JIS X 0208.
+    Raises FastetlError for an unknown name, an unreadable file, a character that appears twice or is none.
     """
     if name in _NAMED:
         return _NAMED[name]
-    if name in _FOUND:
-        codes = sorted({c for c in found if name == "all" or is_kanji(c)})
-        characters = tuple(c for c in map(jis_to_char, codes) if c is not None)
+    if name in _OF_THE_DATA:
+        characters = tuple(c for c in dict.fromkeys(map(nfc, present)) if name == "all" or is_kanji(c))
         if not characters:
             raise FastetlError(f"charset {name!r}: the data hold no such characters", do="choose another `charset`")
         return Charset(name, characters)
@@ -251,23 +238,28 @@ def named_or_file(name: str, found: Iterable[int] = ()) -> Charset:
             expected=f"one of {', '.join(NAMES)}, or a text file of characters",
             do="check `charset`",
         )
+    return Charset(path.stem, _entries(path))
+
+
+def _entries(path: Path) -> tuple[str, ...]:
     try:
-        text = read_bytes(path, _FILE_BYTES).decode("utf-8-sig")
+        text = nfc(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise FastetlError(
             "cannot read the charset", file=path, expected="UTF-8 text", found=error, do="save it as UTF-8"
         ) from error
-    characters = tuple("".join(text.split()))
-    if not characters:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
         raise FastetlError("the charset file is empty", file=path, expected="characters", do="list some")
-    outside = [c for c in characters if char_to_jis(c) is None]
-    if outside:
+    if len(lines) > 1:
+        return tuple(lines)
+    marks = [c for c in lines[0] if unicodedata.category(c)[0] == "M" or c in _JOINERS]
+    if marks:
         raise FastetlError(
-            "the charset has a character that no record can have",
+            "a character of several code points in a line of characters",
             file=path,
-            offset=text.index(outside[0]),
-            expected="characters of JIS X 0208",
-            found=f"{outside[0]!r} (U+{ord(outside[0]):04X})",
-            do="remove it",
+            expected="one entry a line",
+            found=f"U+{ord(marks[0]):04X}, which belongs to the character before it",
+            do="put each entry on a line of its own",
         )
-    return Charset(path.stem, characters)
+    return tuple("".join(lines[0].split()))

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_options
-from fastetl.data.charset import jis_to_char
 from fastetl.data.dataset import KIND, write_dataset
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import DisorderError, columns_of, headers_of, picture_blocks, record_blocks
 from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.jis import jis_to_char
 from fastetl.etl.notices import Notice
 from fastetl.etl.reading import block, new_buffer
 from fastetl.etl.selection import Plan, select

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from fastetl.data.charset import ETL9, char_to_jis, jis_to_char
+from fastetl.data.charset import ETL9
 from fastetl.etl.data import co59
 from fastetl.etl.data.orders import ETL8B2_ORDER, ETL8G_ORDER, ETL9G_ORDER
+from fastetl.etl.jis import char_to_jis, jis_to_char
 
 __all__ = ["ETL6_SYMBOLS", "KANA_CODES", "LETTERS", "EtlClass", "classes", "ebcdic", "files_of_classes"]
 

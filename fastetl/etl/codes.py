@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import char_to_jis, jis_to_char
 from fastetl.etl.classes import ETL6_SYMBOLS, EtlClass, classes
+from fastetl.etl.jis import char_to_jis, jis_to_char
 from fastetl.etl.layouts import Codes, Layout
 
 __all__ = ["T56", "character_codes", "jis_code", "table", "to_t56"]

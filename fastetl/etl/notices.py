@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import jis_to_char
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import Alignment
+from fastetl.etl.jis import jis_to_char
 from fastetl.etl.recognition import named
 
 __all__ = ["Notice", "doubled_records", "misnamed", "notices_of_classes", "notices_of_order", "shown", "unknown_codes"]

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import jis_to_char
 from fastetl.etl.classes import classes, files_of_classes
 from fastetl.etl.codes import table
 from fastetl.etl.data.fingerprints import FINGERPRINTS
+from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
 
 __all__ = ["PROBE", "named", "tell"]

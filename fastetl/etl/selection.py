@@ -20,6 +20,7 @@ from fastetl.etl.codes import table
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import number_groups
+from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import Notice, misnamed
 from fastetl.etl.reading import read_headers
 
@@ -89,15 +90,15 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
 
 def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset) -> list[Selection] | None:
     """The wanted records of one set, or None where the order does not tell what the charset takes."""
-    if not set(charset.codes.tolist()) <= set(order.tolist()):
+    if not set(codes_of(charset).tolist()) <= set(order.tolist()):
         return None
-    places = np.flatnonzero(charset.class_of_code[order] >= 0)
+    places = np.flatnonzero(class_of_code(charset)[order] >= 0)
     within = [np.arange(file.count // len(order), dtype=np.int32) for file in files]
     parts = []
     for file, writers in zip(files, number_groups(files, within), strict=True):
         index = (np.arange(len(writers))[:, None] * len(order) + places).ravel()
         codes = np.tile(order[places], len(writers))
-        labels = charset.class_of_code[codes].astype(np.uint16)
+        labels = class_of_code(charset)[codes].astype(np.uint16)
         parts.append(Selection(file, index, codes, labels, np.repeat(writers, len(places))))
     return parts
 
@@ -105,7 +106,7 @@ def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset)
 def _by_headers(contents: Sequence[Contents], charset: Charset, model_pattern: bool) -> list[Selection]:
     parts = []
     for found in contents:
-        classes = charset.class_of_code[found.codes]
+        classes = class_of_code(charset)[found.codes]
         index = np.flatnonzero((classes >= 0) & found.taken(model_pattern))
         codes, labels = found.codes[index], classes[index].astype(np.uint16)
         parts.append(Selection(found.file, index, codes, labels, found.groups[index]))
@@ -139,7 +140,7 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     while True:
         seen = {int(code) for order in orders if order is not None for code in order}
         seen |= {int(code) for found in contents if found for one in found for code in np.unique(one.codes)}
-        charset = named_or_file(name, seen)
+        charset = named_or_file(name, (c for c in map(jis_to_char, sorted(seen)) if c))
         parts: list[list[Selection] | None] = []
         for k, (group, order) in enumerate(zip(groups, orders, strict=True)):
             made = None if order is None else _by_order(group, order, charset)

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_options
-from fastetl.data.charset import named_or_file
+from fastetl.data.charset import is_character, named_or_file
 from fastetl.data.dataset import KIND, write_dataset
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 from fastetl.errors import FastetlError
@@ -84,7 +84,7 @@ class Sample:
 
     def __post_init__(self) -> None:
         _require("id", self.id, "1 to 64 of A–Z a–z 0–9 -", bool(_ID.fullmatch(self.id)))
-        _require("label", self.label, "one character, or none", self.label == "" or _is_character(self.label))
+        _require("label", self.label, "one character, or none", self.label == "" or is_character(self.label))
         _require("answer", self.answer, f"at most {_LABEL} characters", _is_text(self.answer, _LABEL))
         _require("time", self.time, "a time such as 2026-11-24T20:01:02Z", bool(_TIME.fullmatch(self.time)))
         _require("device", self.device, ", ".join(DEVICES), self.device in DEVICES)
@@ -139,10 +139,6 @@ class Sample:
         apart = int(np.abs(stored - rasterize(self.drawing)).max())
         if apart > 1:
             raise _wrong("picture", "that of the strokes, within 1 of 255", f"{apart} of 255 apart")
-
-
-def _is_character(text: str) -> bool:
-    return len(text) == 1 and unicodedata.category(text)[0] not in "CZ"
 
 
 def _is_text(text: str, most: int) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastetl.data.charset import char_to_jis, is_kanji
+from fastetl.data.charset import is_kanji
 from fastetl.etl.data.orders import ETL8G_ORDER as ORDER
+from fastetl.etl.jis import char_to_jis
 
 __all__ = ["ORDER", "readings"]
 
@@ -61,5 +62,7 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
 
 def _reading(character: str) -> str:
     code = char_to_jis(character) or 0
-    known = f"{_READ[character]}.HIRA" if character in _READ else f"{'KAN' if is_kanji(code) else 'SYM'}.{code:04X}"
+    known = (
+        f"{_READ[character]}.HIRA" if character in _READ else f"{'KAN' if is_kanji(character) else 'SYM'}.{code:04X}"
+    )
     return _MISLEADING.get(character, known)

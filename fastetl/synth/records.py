@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_choice, require_options
-from fastetl.data.charset import char_to_jis, named_or_file
+from fastetl.data.charset import named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import EtlClass
 from fastetl.etl.data.orders import ETL8G_SHEETS
+from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.synth.order import ORDER, readings
@@ -87,7 +88,7 @@ class SynthConfig:
 
 def characters_of(charset: str) -> tuple[str, ...]:
     """The characters of one data set, in their order. Raises FastetlError for one that has no strokes."""
-    found = named_or_file(charset, [char_to_jis(c) or 0 for c in ORDER])
+    found = named_or_file(charset, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
     if charset == "all":
         return ORDER
     without = [c for c in found.characters if not has_strokes(c)]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import char_to_jis
 from fastetl.etl.classes import EtlClass, classes, ebcdic, files_of_classes
 from fastetl.etl.data.orders import ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
+from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout
 
 __all__ = ["Draw", "Rows", "rows_of", "set_files"]

@@ -81,13 +81,17 @@ def _folder() -> Path:
     )
 
 
+def _file_name(character: str) -> str:
+    return "-".join(f"{ord(c):05x}" for c in character) + ".svg"
+
+
 def has_strokes(character: str) -> bool:
     """Whether KanjiVG holds the character, or it is a sign of our own. Raises FastetlError without KanjiVG."""
-    return character in SYMBOLS or (_folder() / f"{ord(character):05x}.svg").is_file()
+    return character in SYMBOLS or (_folder() / _file_name(character)).is_file()
 
 
 def _drawing(character: str) -> str:
-    file = _folder() / f"{ord(character):05x}.svg"
+    file = _folder() / _file_name(character)
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

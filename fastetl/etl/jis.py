@@ -1,0 +1,59 @@
+"""JIS X 0208, by whose codes records are selected, and its relation to characters."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import Charset
+
+__all__ = ["char_to_jis", "class_of_code", "codes_of", "jis_to_char"]
+
+# Full-width forms, the yen sign, the minus sign, which JIS X 0208 has instead of a hyphen, and Å instead of ångström.
+_TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-"), 0x212B: 0xC5}
+_FULL_WIDTH = {code: full for full, code in _TYPED.items()} | {ord("-"): 0x2212}
+
+
+@cache
+def jis_to_char(code: int) -> str | None:
+    """The character of a JIS X 0208 code (two bytes, 0x2121–0x7e7e) in NFC, or None where the table has a hole.
+
+    The code plus 0x8080 is EUC-JP. What ASCII has is ASCII's, as people type it, and not full-width; the yen sign
+    is ¥ (U+00A5), never a backslash.
+    """
+    high, low = code >> 8, code & 0xFF
+    if not (0x21 <= high <= 0x7E and 0x21 <= low <= 0x7E):
+        return None
+    try:
+        character = bytes((high | 0x80, low | 0x80)).decode("euc_jp")
+    except UnicodeDecodeError:
+        return None
+    return character.translate(_TYPED)
+
+
+@cache
+def char_to_jis(character: str) -> int | None:
+    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208; what ASCII has may be either form."""
+    try:
+        raw = character.translate(_FULL_WIDTH).encode("euc_jp")
+    except UnicodeEncodeError:
+        return None
+    alone = len(character) == 1 and len(raw) == 2 and raw[0] != 0x8E
+    return ((raw[0] & 0x7F) << 8 | (raw[1] & 0x7F)) if alone else None
+
+
+def codes_of(charset: Charset) -> NDArray[np.uint16]:
+    """uint16 (len,): the JIS X 0208 code of each class; 0 for what is not in JIS X 0208."""
+    return np.array([char_to_jis(c) or 0 for c in charset.characters], np.uint16)
+
+
+@lru_cache(8)
+def class_of_code(charset: Charset) -> NDArray[np.int32]:
+    """int32 (65536,), read-only: class of each JIS code, -1 for a code that is not in the charset."""
+    table = np.full(65536, -1, np.int32)
+    codes = codes_of(charset)
+    table[codes[codes > 0]] = np.flatnonzero(codes)
+    table.flags.writeable = False
+    return table
