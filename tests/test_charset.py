@@ -62,7 +62,7 @@ def test_japanese_holds_every_kana_the_kanji_of_both_levels_and_what_stands_betw
     assert set(KANA.characters + DIGITS.characters + LATIN.characters + ETL9.characters) < set(JAPANESE.characters)
     kanji = [c for c in JAPANESE.characters if "\u4e00" <= c <= "\u9fff"]
     assert len(kanji) == 2965 + 3390 + 1  # 仝 stands among the marks
-    assert JAPANESE.codes.all()
+    assert codes_of(JAPANESE).all()
 
 
 def test_shape_classes_are_apart_and_sizes_merge_further() -> None:
