@@ -93,7 +93,7 @@ def _change_legs(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tupl
     # Most legs are as meant, a few are not: tails heavier than a normal distribution's.
     spread = np.exp(_normal(rng, 0.5, len(legs), 1)) * np.float32(style.legs)
     change += _normal(rng, 1, len(legs), 2) * spread * np.array([0.1, 0.075])
-    weight = g.free * (_room(g)[g.character] * (1 - 0.4 * g.mark))[g.target_stroke]
+    weight = g.free * (_room(g)[g.character] * (1 - 0.4 * g.mark - 0.4 * _rings(g)))[g.target_stroke]
     change = np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6))
     factor = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
     drawn = np.cumsum(legs * factor)
@@ -134,7 +134,7 @@ def _leave_off(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator)
     plain = rng.random(count) < 1 / (1 + np.exp(-style.plain))
     off[:, 1] = np.maximum(off[:, 1], plain * (1 - g.hook))
     ring = _rings(g) & (rng.random(count) < style.ring_open)
-    off[ring, 1] = rng.uniform(0.05, 0.4, ring.sum())
+    off[ring, 1] = rng.uniform(0.05, 0.3, ring.sum())
     last = np.diff(g.starts) - 1
     place = (off[:, 0][g.stroke] + g.t * (1 - off.sum(1))[g.stroke]) * last[g.stroke]
     low = np.minimum(place.astype(np.int64), np.maximum(last - 1, 0)[g.stroke])
