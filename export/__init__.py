@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from export.errors import ExportError
     from export.package import export
     from export.recognizer import Answer, Recognizer, open_recognizer
+    from export.starting import open_start
     from export.verification import verify
     from export.verification.checks import Check
 
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "export",
     "open_recognizer",
+    "open_start",
     "verify",
 ]
 
@@ -40,6 +42,7 @@ __getattr__, __dir__ = lazy(
         "Recognizer": "export.recognizer",
         "export": "export.package",
         "open_recognizer": "export.recognizer",
+        "open_start": "export.starting",
         "verify": "export.verification",
     },
 )

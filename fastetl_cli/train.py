@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
@@ -14,6 +16,8 @@ from fastetl_cli.base import Command, DatasetPath, Engine, RunPath, as_address, 
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.history import Epoch
+from model.run import open_run
+from model.start import Start, start_of
 from model.training import Progress, TrainResult, train
 
 _NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
@@ -41,11 +45,25 @@ def _line(entry: Epoch, epochs: int) -> str:
     )
 
 
+def _start(source: str) -> Start | None:
+    """What `--from` names: a run, a package, or the bundled one."""
+    if not source:
+        return None
+    from export.names import REFERENCE, package_path
+
+    if (package_path(source) / REFERENCE).is_file():
+        from export.starting import open_start
+
+        return open_start(source)
+    return start_of(open_run(source))
+
+
 def train_with_bar(
     data: list[tuple[Dataset, float]],
     run: Path,
     config: TrainConfig | None,
     *,
+    start: Start | None = None,
     resume: bool = False,
     overwrite: bool = False,
 ) -> TrainResult:
@@ -70,7 +88,16 @@ def train_with_bar(
             told = len(progress.history)
 
         try:
-            return train(data, run, config, resume=resume, overwrite=overwrite, on_progress=show, command=command)
+            return train(
+                data,
+                run,
+                config,
+                start=start,
+                resume=resume,
+                overwrite=overwrite,
+                on_progress=show,
+                command=command,
+            )
         except KeyboardInterrupt:
             notes.print(f"Interrupted; go on with: fastetl train … {run} --resume", soft_wrap=True)
             raise
@@ -87,6 +114,9 @@ class Train(Command):
     also: tuple[str, ...] = ()
     """More datasets to mix in, each as DATASET or DATASET=WEIGHT; the first one's weight is 1."""
     config: TrainConfig = TrainConfig()
+    source: Annotated[str, tyro.conf.arg(name="from", metavar="SOURCE")] = ""
+    """Begin with trained weights: those of a run, a package, or "pretrained", the bundled one. Its network and
+    preprocessing are taken; characters that it does not know are learnt anew."""
     resume: bool = False
     """Go on with an interrupted run, with its own options, to the weights that it would have had."""
     overwrite: bool = False
@@ -117,7 +147,9 @@ class Train(Command):
         data = [(open_dataset(as_address(self.dataset)), 1.0)]
         data += [(open_dataset(path), weight) for path, weight in map(_parted, self.also)]
         config = None if self.resume else self.config
-        result = train_with_bar(data, self.run_path, config, resume=self.resume, overwrite=self.overwrite)
+        result = train_with_bar(
+            data, self.run_path, config, start=_start(self.source), resume=self.resume, overwrite=self.overwrite
+        )
         return self._show(result) if is_first() else 0
 
     def _on_ray(self) -> TrainResult:
@@ -130,6 +162,7 @@ class Train(Command):
             data,
             self.run_path,
             self.config,
+            start=_start(self.source),
             workers=self.workers,
             gpus=self.gpus,
             address=self.address,

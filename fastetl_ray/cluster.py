@@ -27,6 +27,7 @@ from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.history import best_epoch
 from model.run import KIND, open_run, unfinished
+from model.start import Start
 from model.training import TrainResult, train
 
 __all__ = ["train_on_ray"]
@@ -66,7 +67,8 @@ def _train(settings: dict[str, Any]) -> None:
     config = None if resume else TrainConfig.from_dict(settings["config"])
     if resume or not path.exists() or settings["overwrite"]:
         # Taken up after a loss: what is replaced then was agreed to when the training began.
-        train(data, path, config, resume=resume, overwrite=settings["overwrite"], command=settings["command"])
+        begin = {"start": None if resume else settings["start"], "command": settings["command"]}
+        train(data, path, config, resume=resume, overwrite=settings["overwrite"], **begin)
 
 
 def _free_address() -> str:
@@ -83,6 +85,7 @@ def train_on_ray(
     path: str | Path,
     config: TrainConfig | None = None,
     *,
+    start: Start | None = None,
     workers: int = 1,
     gpus: int = 0,
     address: str = "",
@@ -92,7 +95,7 @@ def train_on_ray(
 ) -> TrainResult:
     """Train one network by `workers` workers of a Ray cluster, and write the run to `path`, which all of them see.
 
-    data: dataset directories, or addresses for fsspec, each with its weight. gpus: of each worker. address: the
+    data: dataset directories, or addresses for fsspec, each with its weight. start: as of `model.train`. gpus: of each worker. address: the
     cluster's; without one it is started on this machine. A worker that is lost ends in a resumption from the last
     checkpoint, with the weights that an undisturbed training by as many workers has; a fault that `model.train` would
     raise again ends it.
@@ -112,6 +115,7 @@ def train_on_ray(
         "data": [(str(place) if is_url(place) else str(Path(place).absolute()), weight) for place, weight in data],
         "path": str(path),
         "config": (config or TrainConfig()).as_dict(),
+        "start": start,
         "overwrite": overwrite,
         "command": command,
         "fault": str(told),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from model.history import Epoch
     from model.report import write_report
     from model.run import Run, open_run
+    from model.start import Start
     from model.training import Progress, TrainResult, train
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Progress",
     "Run",
     "SetResult",
+    "Start",
     "TrainConfig",
     "TrainResult",
     "__version__",
@@ -48,6 +50,7 @@ __getattr__, __dir__ = lazy(
         "Progress": "model.training",
         "Run": "model.run",
         "SetResult": "model.evaluation",
+        "Start": "model.start",
         "TrainConfig": "model.config",
         "TrainResult": "model.training",
         "baselines": "model.baseline",

@@ -99,6 +99,8 @@ class Run:
     finished: bool = False
     best: str = ""
     """Digest of the best weights."""
+    start: str = ""
+    """What training began with, and the digest of its weights; empty if with random ones."""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -155,6 +157,7 @@ class Run:
             "format": FORMAT,
             "finished": self.finished,
             "best": self.best,
+            "start": self.start,
             "command": self.command,
             "config": self.config.as_dict(),
             "network": self.network_config.as_dict(),
@@ -205,6 +208,7 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
         threshold=float(values["threshold"]),
         finished=bool(values["finished"]),
         best=str(values["best"]),
+        start=str(values["start"]),
         command=values["command"],
         versions=values["versions"],
     )

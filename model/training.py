@@ -33,6 +33,7 @@ from model.history import Epoch, best_epoch
 from model.network import named_network
 from model.run import KIND, Run, TrainedOn, current_versions, fingerprint, open_run
 from model.scribbles import scribbles
+from model.start import Start, start_of, started
 from model.step import Step, Tree, first_state, learning_rate, make_eval, make_step
 from model.validation import Data, some_logits, validated
 
@@ -83,6 +84,7 @@ def train(
     path: str | Path,
     config: TrainConfig | None = None,
     *,
+    start: Start | Run | None = None,
     resume: bool = False,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
@@ -94,25 +96,34 @@ def train(
     in each dataset by itself. With `resume` an interrupted run is taken up at its last checkpoint, and ends with the
     weights that it would have had; its own configuration is used, and one that is given must be the same.
 
+    start: a trained network whose weights training begins with: a run, or a package's (`export.open_start`). Its
+    network and preprocessing are taken; characters that it does not know are learnt anew.
+
     Where several processes take part (`model.devices.join`), all call this alike, and see the same files.
 
     Raises FastetlError if `path` exists (without `overwrite`), if an interrupted run is there (without `resume` or
     `overwrite`), and if data and configuration do not fit together.
     """
     path = Path(path)
+    start = start_of(start) if isinstance(start, Run) else start
+    if start is not None and resume:
+        raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
     with claimed(path, resume, overwrite) as begun:
         check_output(path, KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run, splits = _begun_run(open_run(begun), mixture, config)
         else:
-            run, splits = _new_run(begun, mixture, config or TrainConfig(), command)
+            run, splits = _new_run(begun, mixture, config or TrainConfig(), start, command)
         loaded = _loaded(mixture, splits, run.config)
         shard(np.zeros(run.config.batch_size, np.uint8))
         barrier("looked at what is there")
         try:
-            if not resume and is_first():
-                emptied(begun)
+            if not resume:
+                if is_first():
+                    emptied(begun)
+                if start is not None:  # before run.json, so that what can be resumed has its weights
+                    save_last(begun / "checkpoints", _first_state(run, start, loaded))
                 run.save()
             barrier("the run is begun")
             run, parameters = _fit(run, loaded, on_progress)
@@ -165,7 +176,7 @@ def _described(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Parts]
 
 
 def _new_run(
-    path: Path, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig, command: str
+    path: Path, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig, start: Start | None, command: str
 ) -> tuple[Run, list[Parts]]:
     if not mixture:
         raise ModelError("train: no dataset", do="give at least one")
@@ -176,13 +187,16 @@ def _new_run(
                 f"{dataset.name}: its characters or its preprocessing differ from {first.name}'s."
                 " Build both with the same `charset` and `size`"
             )
+    if start is not None:
+        start.check(first, config)
     splits = [_split(dataset, config) for dataset, _ in mixture]
     run = Run(
         path=path,
         config=config,
-        network_config=named_network(config.network),
+        network_config=named_network(config.network) if start is None else start.architecture,
         charset=first.charset,
-        preprocessing=config.preprocessing(first.preprocessing),
+        preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
+        start="" if start is None else str(start),
         data=_described(mixture, splits),
         command=command,
         versions=current_versions(),
@@ -212,6 +226,14 @@ def _loaded(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Parts], c
         sources, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, prefetch=2
     )
     return Data(batches, tuple(d.source(valid) for (d, _), (_, valid, _) in zip(mixture, splits, strict=True)))
+
+
+def _first_state(run: Run, start: Start, data: Data) -> Tree:
+    """The state before the first step, with the source's weights."""
+    state = first_state(run.untrained, run.config, len(data.batches) * run.config.epochs)
+    pictures, _ = next(data.batches.epoch(0))
+    weights = started(start, run.untrained(), run.charset, pictures)
+    return {**state, "weights": weights, "ema": weights}
 
 
 def _fit(run: Run, data: Data, on_progress: OnProgress | None) -> tuple[Run, int]:

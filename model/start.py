@@ -1,0 +1,163 @@
+"""Trained weights to begin a training with: those of a run, or of a package's layer graph (`export.open_start`).
+
+The source's network and preprocessing are taken as they are. In the last layer each character that both know keeps
+its weights; the others are drawn as in any training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
+from model.config import TrainConfig
+from model.errors import ModelError
+from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, LayerSpec, Network, NetworkConfig, Norm, Place
+from model.run import Run
+from model.step import Tree, load_weights, weights_of
+
+__all__ = ["Start", "start_of", "started"]
+
+_SOURCES = ("network", "framing", "scale", "surroundings")  # options that the source has decided
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A trained network to begin with.
+
+    layers: all after the preprocessing, as `Network.layers()` gives them; batch norms may have been folded into the
+    convolutions before them. network_config: the architecture that these are of, if it is known.
+    """
+
+    name: str
+    charset: Charset
+    preprocessing: Preprocessing
+    layers: tuple[Layer, ...]
+    network_config: NetworkConfig | None = None
+
+    def __str__(self) -> str:
+        """The name, and the digest of the weights."""
+        hashed = hashlib.blake2b(digest_size=16)
+        for layer in self.layers:
+            for part, array in sorted(layer.weights.items()):
+                hashed.update(f"{layer.spec} {part} {array.shape}".encode())
+                hashed.update(np.ascontiguousarray(array).data)
+        return f"{self.name} (weights {hashed.hexdigest()})"
+
+    @property
+    def architecture(self) -> NetworkConfig:
+        """The known one; or the one of the table that has these layers; or these, with a norm after each convolution.
+
+        Folding leaves neither norms nor dropout, and one without framing no place.
+        """
+        if self.network_config is not None:
+            return self.network_config
+        kept = [layer.spec for layer in self.layers[:-1]]
+        for config in NETWORKS.values():
+            if [spec for spec in config.layers if self._is_stored(spec)] == kept:
+                return config
+        specs: list[LayerSpec] = []
+        for spec in kept:
+            specs += [spec, Norm()] if isinstance(spec, Conv) else [spec]
+        return NetworkConfig(self.name, tuple(specs))
+
+    def _is_stored(self, spec: LayerSpec) -> bool:
+        return not isinstance(spec, Norm | Dropout) and not (isinstance(spec, Place) and not self.preprocessing.place)
+
+    def check(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Raise ModelError if a dataset or an option does not fit to the source."""
+        size = self.preprocessing.size
+        if dataset.preprocessing.size != size:
+            raise ModelError(
+                f"{dataset.name}: pictures of another size than those of {self.name}",
+                expected=f"{size} × {size}",
+                found=dataset.preprocessing.size,
+                do=f"build it with `size` {size}",
+                also=ValueError,
+            )
+        for name in _SOURCES:
+            if getattr(config, name) != getattr(TrainConfig(), name):
+                raise ModelError(
+                    f"{name} is decided by {self.name}, with whose weights training begins",
+                    found=getattr(config, name),
+                    do=f"leave out `{name}`",
+                    also=ValueError,
+                )
+
+    def weights(self, network: Network, charset: Charset) -> Tree:
+        """Weights for a network of this architecture, as yet untrained, whose outputs are the characters of `charset`.
+
+        A norm that was folded away is there again, and changes nothing.
+        """
+        weights: Tree = jax.tree.map(np.array, weights_of(network))
+        stored = [layer.weights for layer in self.layers if layer.weights]
+        folded = not any(isinstance(layer.spec, Norm) for layer in self.layers)
+        weighted = [k for k, block in enumerate(network.blocks) if block is not None]
+        bias: NDArray[np.float32] | None = None
+        for k in weighted:
+            params, stats = weights["params"]["blocks"][k], weights["stats"].get("blocks", {}).get(k, {})
+            if isinstance(network.specs[k], Norm) and folded:
+                params |= {"scale": np.full_like(params["scale"], np.sqrt(1 + NORM_EPSILON)), "bias": bias}
+                stats |= {"mean": np.zeros_like(stats["mean"]), "var": np.ones_like(stats["var"])}
+                continue
+            layer = stored.pop(0)
+            if k == weighted[-1]:
+                mine, theirs = _shared(charset, self.charset)
+                for part in ("kernel", "bias"):
+                    params[part][..., mine] = layer[part][..., theirs]
+                continue
+            bias = layer.get("bias")
+            params |= {part: layer[part] for part in params}
+            stats |= {part: layer[part] for part in stats}
+        return weights
+
+
+def _shared(charset: Charset, other: Charset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Classes of the characters that both have, in the one and in the other."""
+    pairs = [(k, other.class_of[c]) for k, c in enumerate(charset.characters) if c in other.class_of]
+    mine, theirs = np.array(pairs, np.int64).reshape(-1, 2).T
+    return mine, theirs
+
+
+def start_of(run: Run) -> Start:
+    """A run's best weights. Raises ModelError if they cannot be read."""
+    layers = tuple(run.network().layers())
+    return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config)
+
+
+def started(start: Start, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:
+    """The source's weights for a network that is as yet untrained, with batch norms that fit to some training pictures.
+
+    pictures: uint8 (B, size, size), a batch. In training a norm takes its batch's mean and variance: each gets those
+    of these pictures, and a scale and a bias with which its outputs are what they were.
+    """
+    begun = load_weights(network, start.weights(network, charset))
+    reader = nnx.clone(begun)
+    reader.preprocessing = dataclasses.replace(begun.preprocessing, readings=1)
+    specs, blocks = begun.specs, list(begun.blocks)
+    for k, block in enumerate(blocks):
+        if isinstance(block, nnx.BatchNorm):
+            reader.specs, reader.blocks = specs[:k], nnx.List(blocks[:k])
+            _renormalize(block, reader(jnp.asarray(pictures)))
+    return weights_of(begun)
+
+
+def _renormalize(norm: nnx.BatchNorm, inputs: jax.Array) -> None:
+    """The same function, with mean and variance of its inputs."""
+    axes = tuple(range(inputs.ndim - 1))
+    mean, variance = inputs.mean(axes), inputs.var(axes)
+    parts: Any = norm
+    gain = parts.scale[...] / jnp.sqrt(parts.var[...] + NORM_EPSILON)
+    parts.bias[...] = parts.bias[...] + gain * (mean - parts.mean[...])
+    parts.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
+    parts.mean[...], parts.var[...] = mean, variance

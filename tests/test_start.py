@@ -1,0 +1,103 @@
+"""Training that begins with trained weights: nothing that the network knew is lost before the first step."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from export.from_run import graph_from_network
+from export.starting import open_start, start_of_graph
+from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.preprocessing import Preprocessing
+from model.errors import ModelError
+from model.network import NETWORKS, Network, NetworkConfig
+from model.run import open_run, unfinished
+from model.start import start_of, started
+from model.step import load_weights
+from model.training import Progress, train
+from tests.export_data import TINY, random_network
+from tests.model_data import CONFIG, finished_run, tiny
+
+BOUND = 1e-4
+"""Largest difference of a logit, in parts of the largest: sums are added up in another order."""
+KNOWN = Charset("known", HIRAGANA.characters[:6])
+WANTED = Charset("wanted", ("★", *HIRAGANA.characters[9:2:-1]))
+PICTURES = tiny(4).images
+
+
+def logits(network: Network) -> np.ndarray:
+    return np.asarray(network(PICTURES))
+
+
+def shared(found: np.ndarray, expected: np.ndarray, wanted: Charset, known: Charset) -> None:
+    """The logits of the characters that both have are equal, and there are some."""
+    both = [c for c in wanted.characters if c in known.class_of]
+    assert len(both) >= 3
+    mine, theirs = ([charset.class_of[c] for c in both] for charset in (wanted, known))
+    assert abs(found[:, mine] - expected[:, theirs]).max() < BOUND * abs(expected).max()
+
+
+@pytest.mark.parametrize("framing", ["adaptive", "none"])
+@pytest.mark.parametrize("config", [TINY, *NETWORKS.values()], ids=lambda config: config.name)
+def test_a_folded_network_begins_as_it_was(config: NetworkConfig, framing: str) -> None:
+    spec = Preprocessing(framing=framing, readings=1)  # type: ignore[arg-type]
+    source = random_network(config, spec=spec)
+    start = start_of_graph(graph_from_network(source, KNOWN, side=32, temperature=1), "folded")
+    if config is not TINY:
+        assert start.architecture is config
+    network = Network(start.architecture, spec, len(WANTED), rngs=nnx.Rngs(1))
+    begun = load_weights(network, started(start, network, WANTED, PICTURES[:16]))
+    shared(logits(begun), logits(source), WANTED, KNOWN)
+    new = WANTED.class_of["★"]
+    np.testing.assert_array_equal(begun.blocks[-1].kernel[..., new], network.blocks[-1].kernel[..., new])  # type: ignore[union-attr,index]
+
+
+def test_norms_have_the_statistics_of_what_is_trained_on() -> None:
+    """So that in training, where a norm takes its batch's, the network reads as before too."""
+    source = random_network(spec=Preprocessing(readings=1))
+    start = start_of_graph(graph_from_network(source, KNOWN, side=32, temperature=1), "folded")
+    network = Network(start.architecture, source.preprocessing, len(KNOWN), rngs=nnx.Rngs(1))
+    begun = load_weights(network, started(start, network, KNOWN, PICTURES))
+    trained = np.asarray(begun(PICTURES, nnx.Rngs(0)()))
+    assert abs(trained - logits(source)).max() < 1e-3 * abs(trained).max()
+
+
+def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
+    source = open_run(finished_run()[0])
+    more = tiny(seed=3)
+    assert len(more.charset) == len(source.charset)
+    seen: list[np.ndarray] = []
+
+    def look(progress: Progress) -> None:
+        if not seen:
+            seen.append(np.asarray(open_run(unfinished(tmp_path / "run")).network("last")(PICTURES)))
+
+    config = dataclasses.replace(CONFIG, epochs=1, network="default")
+    run = train(more, tmp_path / "run", config, start=source, on_progress=look).run
+    assert abs(seen[0] - logits(source.network())).max() < BOUND * abs(seen[0]).max()
+    assert run.network_config == source.network_config
+    assert run.start == str(start_of(source))
+    assert open_run(run.path).start == run.start
+    scratch = train(more, tmp_path / "scratch", dataclasses.replace(CONFIG, epochs=1)).run
+    assert run.history[0].loss < 0.8 * scratch.history[0].loss
+
+
+def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
+    source, path = open_run(finished_run()[0]), tmp_path / "run"
+    with pytest.raises(
+        ModelError, match="tiny0: pictures of another size.*; expected 64 × 64; found 32. Build it with"
+    ):
+        train(tiny(), path, CONFIG, start=open_start("pretrained"))
+    with pytest.raises(
+        ModelError, match="network is decided by .*run, with whose weights training begins; found small"
+    ):
+        train(tiny(), path, CONFIG, start=source)
+    with pytest.raises(ModelError, match="framing is decided by"):
+        train(tiny(), path, dataclasses.replace(CONFIG, network="default", framing="none"), start=source)
+    with pytest.raises(ModelError, match="Leave out `start` or `resume`"):
+        train(tiny(), path, start=source, resume=True)
+    assert not list(tmp_path.iterdir())
