@@ -95,10 +95,10 @@ def train_on_ray(
 ) -> TrainResult:
     """Train one network by `workers` workers of a Ray cluster, and write the run to `path`, which all of them see.
 
-    data: dataset directories, or addresses for fsspec, each with its weight. start: as of `model.train`. gpus: of each worker. address: the
-    cluster's; without one it is started on this machine. A worker that is lost ends in a resumption from the last
-    checkpoint, with the weights that an undisturbed training by as many workers has; a fault that `model.train` would
-    raise again ends it.
+    data: dataset directories, or addresses for fsspec, each with its weight. start: as of `model.train`. gpus: of
+    each worker. address: the cluster's; without one it is started on this machine. A worker that is lost ends in a
+    resumption from the last checkpoint, with the weights that an undisturbed training by as many workers has; a fault
+    that `model.train` would raise again ends it.
 
     Raises what `model.train` raises, and ModelError if the cluster cannot be reached or cannot hold the workers.
     """

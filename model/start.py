@@ -141,7 +141,7 @@ def started(start: Start, network: Network, charset: Charset, pictures: NDArray[
     pictures: uint8 (B, size, size), a batch. In training a norm takes its batch's mean and variance: each gets those
     of these pictures, and a scale and a bias with which its outputs are what they were.
     """
-    begun = load_weights(network, start.weights(network, charset))
+    begun = load_weights(network, jax.tree.map(jnp.asarray, start.weights(network, charset)))
     reader = nnx.clone(begun)
     reader.preprocessing = dataclasses.replace(begun.preprocessing, readings=1)
     specs, blocks = begun.specs, list(begun.blocks)
