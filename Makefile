@@ -65,7 +65,7 @@ ios-test: setup
 	$(BIN)/python -m pytest tests/test_ios.py tests/test_ios_project.py
 
 # The model for the app, to a folder that git ignores: the bundled one, or any package: make ios-model PACKAGE=…
-PACKAGE ?= export/pretrained
+PACKAGE ?= export/pretrained/kana
 IOS_APP ?= ios/App
 ios-model: ios-resources
 	@test -d "$(PACKAGE)/Kana.mlpackage" || { echo "no $(PACKAGE)/Kana.mlpackage: name a package with PACKAGE=…" >&2; exit 2; }

@@ -6,6 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 __all__ = [
+    "BUNDLED",
     "CARD",
     "COREML",
     "FILES",
@@ -21,7 +22,8 @@ __all__ = [
 ]
 
 PRETRAINED = "pretrained"
-"""What stands for the bundled package wherever a package is named."""
+"""What stands for the first of the bundled packages wherever a package is named; each has a name, too."""
+BUNDLED = ("kana",)
 
 MODEL = "com.apple.CoreML/model.mlmodel"
 WEIGHTS = "com.apple.CoreML/weights"
@@ -46,7 +48,8 @@ FILES = (
 
 
 def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:
-    """Where a package is: the bundled one for "pretrained", unless a folder has that name."""
-    if fspath(path) == PRETRAINED and not Path(path).is_dir():
-        return Path(__file__).with_name(PRETRAINED)
+    """Where a package is: a bundled one for its name or "pretrained", unless a folder has that name."""
+    name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
+    if name in BUNDLED and not Path(path).is_dir():
+        return Path(__file__).with_name(PRETRAINED) / name
     return Path(path)

@@ -152,8 +152,14 @@ class _Writer:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
             self.expand(op)
             return
-        inputs = [self.input(op, k) for k in ("quantized_data", "scale", "zero_point")]
-        self.node("DequantizeLinear", inputs, op.name, axis=_integers(op.inputs["axis"])[0])
+        # Not DequantizeLinear, which onnxruntime keeps for its integer kernels and would compute for every picture: a
+        # cast and a product of constants are computed once, when the model is loaded.
+        scale = np.asarray(op.inputs["scale"])
+        data = self.input(op, "quantized_data")
+        rank = np.asarray(op.inputs["quantized_data"]).ndim
+        step = self.constant(f"{op.name}_scale", scale.reshape(-1, *[1] * (rank - 1)))
+        self.node("Cast", [data], f"{op.name}_steps", to=TensorProto.FLOAT)
+        self.node("Mul", [f"{op.name}_steps", step], op.name)
 
     def expand(self, op: Op) -> None:
         self.constant(op.name, expanded(op.type, {k: np.asarray(v) for k, v in op.inputs.items()}))

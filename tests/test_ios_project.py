@@ -187,7 +187,7 @@ def test_make_brings_model_and_strokes(tmp_path: Path) -> None:
     for _ in range(2):  # the second time over the first
         done = _make("ios-model", f"IOS_APP={tmp_path}")
         assert done.returncode == 0, done.stderr
-    bundled = IOS.parent / "export/pretrained/Kana.mlpackage"
+    bundled = IOS.parent / "export/pretrained/kana/Kana.mlpackage"
     copied = tmp_path / "Model/Kana.mlpackage"
     files = sorted(p.relative_to(bundled) for p in bundled.rglob("*") if p.is_file())
     assert sorted(p.relative_to(copied) for p in copied.rglob("*") if p.is_file()) == files
@@ -207,7 +207,7 @@ def test_what_make_brings_is_ignored_by_git() -> None:
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:
     """`KanaModel` refuses any other: one grey image of 128 × 128, probabilities, metadata with these keys."""
-    package = read_package(IOS.parent / "export/pretrained/Kana.mlpackage")
+    package = read_package(IOS.parent / "export/pretrained/kana/Kana.mlpackage")
     described = package.spec.description
     (image,) = described.input
     shown = image.type.imageType

@@ -13,7 +13,7 @@ from PIL import Image
 import export
 from benches import pretrained
 from export import compare
-from export.names import CARD, COREML, ONNX, package_path
+from export.names import BUNDLED, CARD, COREML, ONNX, package_path
 from export.stored import open_stored
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape
 from fastetl.data.dataset import load_labelled
@@ -26,7 +26,7 @@ from fastetl_cli.main import main
 from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
 
-PACKAGE = package_path()
+PACKAGE = package_path("kana")
 
 
 def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray], list[str]]:
@@ -42,6 +42,17 @@ def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray
         pictures += list(levels * np.uint8(17))
         labels += [codes[int(code)] for code in records["code"]]
     return pictures, labels
+
+
+def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert package_path() == package_path("pretrained") == package_path(BUNDLED[0])
+    for name in BUNDLED:
+        assert export.open_recognizer(name).path == package_path(name)
+    (tmp_path / "kana").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert package_path("kana") == Path("kana")  # a folder of one's own comes first
 
 
 def test_it_is_sound() -> None:
