@@ -99,7 +99,7 @@ def test_onnx_in_8_bits_is_smaller_and_near(canvas: Path, tmp_path: Path) -> Non
     network = random_network(m.NETWORKS["small"])
     assert failures(make_package(tmp_path / "out", config, network=network)) == []
     kinds = [node.op_type for node in onnx.load(tmp_path / "out" / ONNX).graph.node]
-    assert "DequantizeLinear" in kinds
+    assert "DequantizeLinear" not in kinds  # which would be computed for every picture
     stored = sum(array.size for array in graph_of(network).weights.values())
     assert (tmp_path / "out" / ONNX).stat().st_size < 1.5 * stored + 30_000
 
