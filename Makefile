@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers crosscheck cli-docs set-docs pretrained ios-test ios-model ios-resources campaign lock clean
+.PHONY: pad-test setup quickstart test lint types bench peers cli-docs set-docs pretrained ios-test ios-model ios-resources campaign lock clean
 
 setup: .venv/.done
 
@@ -24,7 +24,7 @@ cli-docs: setup
 
 # The bundled network, its package and its page, from fixed seeds: about 40 minutes. Sets to measure with: SETS="a.npz b.npz"
 pretrained: setup
-	$(BIN)/python -m benches.pretrained --folder data/pretrained --sets $(SETS)
+	$(BIN)/python -m benches.studies.pretrained --folder data/pretrained --sets $(SETS)
 
 # docs/sets, after a change of layouts, classes or facts; a test compares.
 set-docs: setup
@@ -54,12 +54,6 @@ bench: setup
 peers: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
 
-# The same network by another road to Core ML; exits 1 unless the logits are the same. The page: --out docs/crosscheck.md
-crosscheck: setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-crosscheck.lock
-	$(BIN)/python -m benches.crosscheck
-	$(BIN)/python -m benches.coreai
-
 # What Linux can check of the app; needs Swift 6, on the path, where its installers put it, or as SWIFT=….
 ios-test: setup
 	$(BIN)/python -m pytest tests/test_ios.py tests/test_ios_project.py
@@ -87,7 +81,6 @@ campaign: setup
 lock:
 	uv pip compile --universal --generate-hashes --extra arrow --extra pad --extra ray --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
-	uv pip compile --universal --generate-hashes --group crosscheck --python-version 3.11 --quiet -c requirements.lock -o requirements-crosscheck.lock
 	uv pip compile --universal --generate-hashes --group campaign --python-version 3.11 --quiet -c requirements.lock -o requirements-campaign.lock
 
 clean:

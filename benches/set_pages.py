@@ -198,8 +198,10 @@ Every picture is brought to one size by the same exact resize, whatever its size
 it made them. The network's first steps bring every picture to full contrast, so that levels alone do not tell the two
 apart; edges and widths do.
 
-[What training on both does to the network](mixing.md). Both are the same writing, so that a split must keep their
-groups together, as it does.
+A network trained on one of them reads the other nearly as well as its own: 88.6 and 87.9 % after training on ETL8G,
+87.1 and 88.4 % on ETL8B2, 88.2 and 88.3 % on both (ETL8G and ETL8B2 in this order; synthetic writers, 64 × 64, 400
+steps, two seeds, 2026-11-25; differences up to 1.7 points may be chance). Both are the same writing, so that a split
+must keep their groups together, as it does.
 
 {TERMS}
 """

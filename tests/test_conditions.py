@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benches.conditions import CONDITIONS, SIDE
+from benches.studies.conditions import CONDITIONS, SIDE
 from fastetl.data.charset import HIRAGANA
 from fastetl.etl.statistics import picture_statistics
 from fastetl.synth.records import write_data_set

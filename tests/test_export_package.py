@@ -236,7 +236,7 @@ def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
 
 
 def test_a_core_ai_asset_answers_as_expected(canvas: Path, tmp_path: Path) -> None:
-    """Where Apple's runtime is installed: make crosscheck."""
+    """Where Apple's runtime is installed (coreai-core, a beta)."""
     if not installed():
         with pytest.raises(ExportError, match="coreai-core is not installed"):
             export_asset(canvas, tmp_path / "kana.aimodel")

@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benches.ios_reading import LARGE, kana_drawings, read_back
-from benches.photographs import PAPERS, photographed
+from benches.studies.ios_reading import LARGE, kana_drawings, read_back
+from benches.studies.photographs import PAPERS, photographed
 from export import open_recognizer
 from fastetl import open_dataset
 from fastetl.data.charset import Charset, one_shape

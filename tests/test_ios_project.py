@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benches.ios_reading import kana_drawings, photographs
+from benches.studies.ios_reading import kana_drawings, photographs
 from export import open_recognizer
 from export.mlpackage import read_package
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benches.ios_reading import LARGE
+from benches.studies.ios_reading import LARGE
 from fastetl.data.charset import KANA
 from fastetl.data.dataset import open_dataset
 from fastetl.data.preprocessing import Preprocessing, normalize, resize

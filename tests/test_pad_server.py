@@ -14,7 +14,7 @@ pytest.importorskip("starlette", reason="the extra pad is not installed")
 
 import httpx
 
-from benches.pad_fuzz import damaged, fuzz
+from benches.studies.pad_fuzz import damaged, fuzz
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
@@ -230,7 +230,7 @@ def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -
 
 
 def test_hostile_requests(package: Package, tmp_path: Path) -> None:
-    """The quick part of `python -m benches.pad_fuzz`."""
+    """The quick part of `python -m benches.studies.pad_fuzz`."""
     with serving(package, tmp_path / "samples") as address:
         counts, wrong = fuzz(int(address.rpartition(":")[2]), 800, seed=1, patience=0.1)
     assert wrong == []

@@ -11,7 +11,7 @@ import tyro
 from PIL import Image
 
 import export
-from benches import pretrained
+from benches.studies import pretrained
 from export import compare
 from export.names import BUNDLED, CARD, COREML, ONNX, package_path
 from export.stored import open_stored

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from PIL import Image
 
-from benches import mixing
 from benches.set_pages import FOLDER, pages
 from fastetl.etl.facts import FACTS
 from fastetl.etl.layouts import BY_NAME
@@ -26,11 +23,3 @@ def test_every_set_has_facts_and_a_sheet_of_its_own_size() -> None:
         with Image.open(FOLDER / f"{name}.png") as sheet:
             assert sheet.size[0] % layout.width == 0
             assert sheet.size[1] == 6 * layout.height
-
-
-def test_the_page_on_mixing_is_of_the_recorded_trainings(tmp_path: Path) -> None:
-    results = mixing.recorded(mixing.KNOWN)
-    assert (FOLDER / "mixing.md").read_text(encoding="utf-8") == mixing.page(results)
-    mixing.record(results, tmp_path / "again.json")
-    assert (tmp_path / "again.json").read_bytes() == mixing.KNOWN.read_bytes()
-    assert mixing.page(results[:2]).count("|") == 0  # a table wants every mixture

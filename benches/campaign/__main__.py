@@ -25,6 +25,7 @@ from pathlib import Path
 from benches.campaign import disks, fuzz, inputs, kills, page, records
 from benches.campaign.commands import commands
 from benches.campaign.tally import Tally
+from benches.studies.pages import save
 
 Run = Callable[[Path, int, int, float], list[Tally]]
 
@@ -99,11 +100,8 @@ def main() -> int:
                 options.results.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    text = page.page([kept[name] for name in PARTS if name in kept], [name for name in PARTS if name not in kept])
-    if options.out is not None:
-        options.out.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    done = [name for name in PARTS if name in kept]
+    save(page.page([kept[name] for name in done], [name for name in PARTS if name not in kept]), options.out)
     rows = [Tally(**row) for part in kept.values() for row in part["rows"]]  # type: ignore[attr-defined]
     return 0 if all(row.sound for row in rows) else 1
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from benches.campaign.tally import Outcome, Tally
+from benches.studies.pages import Table, conditions, evidence, table
 
 __all__ = ["line", "page"]
 
@@ -73,38 +70,20 @@ def line(row: Tally) -> str:
     return f"{what}: tried {tried}: {told}; {seconds} s{f' ({row.note})' if row.note else ''}"
 
 
-def _processor() -> str:
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
-            names = [row.partition(":")[2].strip() for row in file if row.startswith("model name")]
-    except OSError:
-        names = []
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} processors"
-
-
-def page(parts: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
+def page(parts: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> dict[str, Any]:
     """The page, from the results of parts: date, seed and rows of each. left_out: parts that were not run."""
     rows = [Tally(**row) for part in parts for row in part["rows"]]
     dates = sorted({part["date"] for part in parts})
     seeds = sorted({part["seed"] for part in parts})
-    versions = ", ".join(f"{name} {version(name)}" for name in ("fastetl", "numpy", "numba", "jax", "pillow"))
-    head = ["", "tried", *(name for _, name in _COLUMNS), "seconds"]
-    table = [head, ["---", *(["---:"] * (len(head) - 1))], *map(_cells, rows)]
-    notes = "\n".join(f"- {row.what}: {row.note}." for row in rows if row.note)
     faults = "\n".join(f"- {row.what}: `{' '.join(example.split())}`" for row in rows for example in row.examples)
-    return "\n".join(
-        [
-            "# Reliability",
-            "",
-            "Written by `make campaign` (`python -m benches.campaign --out docs/reliability.md`); don't edit.",
-            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, seed {', '.join(map(str, seeds))}; {_processor()}; "
-            f"Python {platform.python_version()}, {versions}. Where less was tried than the target, the time was over.",
-            "",
-            *("| " + " | ".join(cells) + " |" for cells in table),
-            *(["", f"Not run this time: {', '.join(left_out)}."] if left_out else []),
-            *(["", notes] if notes else []),
-            *(["", "## Faults found, and not yet mended", "", faults] if faults else []),
-            _ABOUT.rstrip(),
-            "",
-        ]
-    )
+    blocks: list[str | Table] = [
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, seed {', '.join(map(str, seeds))}. Where less was tried"
+        " than the target, the time was over.",
+        table(["", "tried", *(name for _, name in _COLUMNS), "seconds"], map(_cells, rows)),
+        f"Not run this time: {', '.join(left_out)}." if left_out else "",
+        "\n".join(f"- {row.what}: {row.note}." for row in rows if row.note),
+        f"## Faults found, and not yet mended\n\n{faults}" if faults else "",
+        _ABOUT,
+    ]
+    measured = conditions("fastetl", "numpy", "numba", "jax", "pillow")
+    return evidence("Reliability", "make campaign", [block for block in blocks if block], measured)

@@ -1,6 +1,6 @@
-"""What `benches.scale` measures, each measurement in a process of its own, whose peak of memory it then is.
+"""What `benches.studies.scale` measures, each measurement in a process of its own, whose peak of memory it then is.
 
-    python -m benches.scale_measure write 152960          prints one line of JSON; also: make, read, draw, train, …
+    python -m benches.studies.scale_measure write 152960      prints a line of JSON; also: make, read, …
 
 Times are of the processor, over this process and all that it started, so that other work on the machine counts less.
 """

@@ -1,6 +1,6 @@
 """What the bundled network reads of KanjiVG's strokes: every kana as the app draws it, and photographs of them.
 
-    python -m benches.ios_reading
+    python -m benches.studies.ios_reading
 
 Prints the two tables of docs/ios.md and docs/without-a-mac.md.
 """

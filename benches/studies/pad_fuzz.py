@@ -1,6 +1,6 @@
 """Damaged and hostile requests against the pad's server, which runs in a process of its own.
 
-    python -m benches.pad_fuzz --requests 100000
+    python -m benches.studies.pad_fuzz --requests 100000
 
 One line a request would take is what a browser could send or a socket could: mutated paths, headers, bodies, samples,
 bytes. It exits 1 if any answer is a server error (5xx) or more than one line of fault, if the server's memory grows,
@@ -245,7 +245,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         package, folder = Path(place) / "package", Path(place) / "samples"
         bundled_package(package)
-        command = [sys.executable, "-m", "benches.pad_fuzz", "--serve", str(package), str(folder)]
+        command = [sys.executable, "-m", "benches.studies.pad_fuzz", "--serve", str(package), str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline())

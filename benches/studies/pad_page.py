@@ -1,8 +1,8 @@
 """The pad's page in a browser: its pictures for the docs, and how long it takes from a stroke to its answer.
 
-python -m benches.pad_page pictures            docs/pictures/pad-*.png
-python -m benches.pad_page latency             200 strokes, answered by the server
-python -m benches.pad_page latency --runtime DIR   … and by the browser itself, with onnxruntime-web from DIR
+python -m benches.studies.pad_page pictures            docs/pictures/pad-*.png
+python -m benches.studies.pad_page latency             200 strokes, answered by the server
+python -m benches.studies.pad_page latency --runtime DIR   … and by the browser itself, with onnxruntime-web from DIR
 """
 
 from __future__ import annotations

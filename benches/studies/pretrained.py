@@ -1,6 +1,6 @@
 """How the bundled network is made: synth → build → train → evaluate → export → docs/pretrained.md.
 
-    python -m benches.pretrained [--folder pretrained] [--sets NPZ...]
+    python -m benches.studies.pretrained [--folder pretrained] [--sets NPZ...]
 
 Everything is fixed below, seeds too. What lies in the folder already is not made again, and an interrupted training is
 taken up where it stopped. The sets are other people's handwriting to measure with; nothing of them is trained on. Last
