@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers cli-docs set-docs pretrained ios-test ios-model ios-resources campaign lock clean
+.PHONY: pad-test setup quickstart test lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock clean
 
 setup: .venv/.done
 
@@ -25,10 +25,6 @@ cli-docs: setup
 # The bundled network, its package and its page, from fixed seeds: about 40 minutes. Sets to measure with: SETS="a.npz b.npz"
 pretrained: setup
 	$(BIN)/python -m benches.studies.pretrained --folder data/pretrained --sets $(SETS)
-
-# docs/sets, after a change of layouts, classes or facts; a test compares.
-set-docs: setup
-	$(BIN)/python -m benches.set_pages --sheets
 
 lint: setup
 	$(BIN)/ruff check

@@ -19,7 +19,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.reading import new_buffer, read_blocks
 from fastetl.etl.selection import select
-from tests.etl_sets import noise, write_set
+from fastetl.testing.records import noise, write_set
 
 Bytes = NDArray[np.uint8]
 TIMES = int(os.environ.get("FASTETL_BENCH_SETS", "1"))

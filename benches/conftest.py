@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.layouts import ETL8G
 from fastetl.kernels._vector import PLAIN, best
-from tests.conftest import make_records
+from fastetl.testing.records import make_records
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from fastetl.etl.jis import codes_of
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.decode import decode_twin
 from fastetl.kernels.resize import resize_records
-from tests.conftest import KANJI, make_records
+from fastetl.testing.records import KANJI, make_records
 
 Write = Callable[..., Path]
 

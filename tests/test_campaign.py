@@ -13,11 +13,11 @@ from benches.campaign import records
 from benches.campaign.inputs import damaged_datasets, damaged_pictures, damaged_runs
 from benches.campaign.plain import PLAIN, jis_codes, resized
 from benches.campaign.records import damaged_files
-from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally
 from fastetl.data.dataset import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import LAYOUTS, Layout
+from fastetl.testing.records import first_file, first_records
 from tests.model_data import finished_run
 
 
@@ -29,7 +29,7 @@ def sound(tallies: list[Tally]) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_path: Path) -> None:
-    raw, path = sound_records(layout, 3), tmp_path / NAMES[layout.name]
+    raw, path = first_records(layout.name, 3), tmp_path / first_file(layout.name)
     path.write_bytes(raw.tobytes())
     assert build(path, tmp_path / "out", BuildConfig("all", size=16)).noticed == ()
     data = open_dataset(tmp_path / "out")

@@ -16,7 +16,7 @@ from fastetl.data.dataset import Dataset, load_labelled, open_dataset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
-from tests.conftest import make_records
+from fastetl.testing.records import make_records
 
 Write = Callable[..., Path]
 

@@ -17,7 +17,7 @@ from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from fastetl.files.atomic import replace_file
-from tests.conftest import make_records
+from fastetl.testing.records import make_records
 
 Write = Callable[..., Path]
 

@@ -8,7 +8,7 @@ import pytest
 
 from fastetl.etl import fingerprints
 from fastetl.etl.inspection import inspect
-from tests.conftest import make_records
+from fastetl.testing.records import make_records
 
 Write = Callable[..., Path]
 

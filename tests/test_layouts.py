@@ -16,7 +16,12 @@ from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.data.orders import ETL8B2_ORDER, ETL8G_ORDER, ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
-from tests.etl_sets import field
+
+
+def field(record: bytes, at: int, bits: int) -> int:
+    """The number in `bits` bits from bit `at`, from one long integer."""
+    return int.from_bytes(record, "big") >> (8 * len(record) - at - bits) & ((1 << bits) - 1)
+
 
 # Source: AIST's pages M, K, C, B and G.
 SIZES = {

@@ -21,8 +21,8 @@ from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import new_buffer
 from fastetl.etl.selection import select
+from fastetl.testing.records import make_records
 from fastetl_cli.main import main
-from tests.conftest import make_records
 
 Write = Callable[..., Path]
 SMALL = BuildConfig(size=8)

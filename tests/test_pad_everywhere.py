@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from benches.studies.pad_browser import draw, opened, plain_host, reads, require_browser
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl.synth.practice import practice
 from fastetl_cli.main import main
-from tests.pad_browser import draw, opened, plain_host, reads, require_browser
 
 require_browser()
 
+from benches.studies.pad_serving import serving  # noqa: E402
 from fastetl_cli.web.about import Package  # noqa: E402
-from tests.pad_data import serving  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

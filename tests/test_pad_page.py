@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benches.studies.ios_reading import LARGE
+from benches.studies.pad_browser import DRAW, draw, opened, reads, require_browser, until
 from fastetl.data.charset import KANA
 from fastetl.data.dataset import open_dataset
 from fastetl.data.preprocessing import Preprocessing, normalize, resize
@@ -20,13 +21,12 @@ from fastetl.ink.samples import read_samples
 from fastetl.synth.practice import practice
 from fastetl_cli.main import main
 from tests.golden_drawings import FILE
-from tests.pad_browser import DRAW, draw, opened, reads, require_browser, until
 
 require_browser()
 
+from benches.studies.pad_serving import serving  # noqa: E402
 from export.recognizer import open_recognizer  # noqa: E402
 from fastetl_cli.web.about import Package  # noqa: E402
-from tests.pad_data import serving  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

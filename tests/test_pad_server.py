@@ -15,6 +15,7 @@ pytest.importorskip("starlette", reason="the extra pad is not installed")
 import httpx
 
 from benches.studies.pad_fuzz import damaged, fuzz
+from benches.studies.pad_serving import bundled_package, serving
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
@@ -22,7 +23,6 @@ from fastetl_cli.main import main
 from fastetl_cli.web.about import Package, page_files
 from fastetl_cli.web.safety import Guard, Limits, is_loopback
 from fastetl_cli.web.store import Store
-from tests.pad_data import bundled_package, serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
 SAMPLE = {**LINE.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}

@@ -24,7 +24,17 @@ from fastetl.etl.layouts import BY_NAME, LAYOUTS
 from fastetl.kernels._jit import ENABLED
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import set_files
-from tests.etl_sets import blank, levels, write_set
+from fastetl.testing.records import blank, write_set
+
+
+def levels(record: bytes, name: str) -> NDArray[np.int64]:
+    """The picture of one record, level by level."""
+    layout = BY_NAME[name]
+    data = record[layout.image_offset : layout.image_offset + layout.image_bytes]
+    text = "".join(f"{byte:08b}" for byte in data)
+    numbers = [int(text[k : k + layout.bits], 2) for k in range(0, len(text), layout.bits)]
+    return np.array(numbers).reshape(layout.height, layout.width)
+
 
 NAMES = [layout.name for layout in LAYOUTS]
 OLD = ["ETL1", "ETL3", "ETL4", "ETL5", "ETL6", "ETL7"]

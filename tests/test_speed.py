@@ -11,9 +11,8 @@ import pytest
 from fastetl.errors import FastetlError
 from fastetl.etl.speed import measure
 from fastetl.kernels._vector import PLAIN, best
+from fastetl.testing.records import make_records, write_set
 from fastetl_cli.main import main
-from tests.conftest import make_records
-from tests.etl_sets import write_set
 
 Write = Callable[..., Path]
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.campaign.processes import run_command
-from benches.campaign.sound import sound_records
 from fastetl.data.dataset import open_dataset
-from fastetl.etl.layouts import ETL8G
+from fastetl.testing.records import first_records
 
 __all__ = ["Command", "commands", "tree", "warm"]
 
@@ -96,7 +95,7 @@ def _made(words: list[str], folder: Path) -> None:
 def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", "export")) -> list[Command]:
     """Prepare the inputs in `folder` and the wanted commands."""
     etl = folder / "ETL8G_01"
-    etl.write_bytes(sound_records(ETL8G, 0).tobytes())
+    etl.write_bytes(first_records("ETL8G").tobytes())
     made = []
     if "build" in names:
         words: tuple[str, ...] = (str(etl), "--charset", "all", "--size", "16")

@@ -43,11 +43,13 @@ def _folder() -> Path:
 
 def etl(data: bytes) -> None:
     """Recognition and the headers of an ETL file, its name any set's."""
-    from benches.campaign.sound import NAMES
     from fastetl.etl.contents import contents_of
     from fastetl.etl.files import recognize
+    from fastetl.etl.layouts import BY_NAME
+    from fastetl.testing.records import first_file
 
-    name = sorted(NAMES.values())[data[0] % len(NAMES)] if data else "ETL8G_01"
+    names = sorted(map(first_file, BY_NAME))
+    name = names[data[0] % len(names)] if data else "ETL8G_01"
     contents_of([recognize(_file(name, data[1:]))])
 
 
@@ -106,14 +108,14 @@ def _seeds(folder: Path, target: str) -> None:
     import numpy as np
 
     from benches.campaign.inputs import sound_pictures
-    from benches.campaign.sound import NAMES, sound_records
     from fastetl.data.charset import HIRAGANA
     from fastetl.etl.layouts import BY_NAME
+    from fastetl.testing.records import first_file, first_records
 
     made: list[bytes] = []
     if target == "etl":
-        first = {path: bytes([number]) for number, path in enumerate(sorted(NAMES.values()))}
-        made += [first[path] + sound_records(BY_NAME[name], 0)[:3].tobytes() for name, path in NAMES.items()]
+        names = sorted(BY_NAME, key=first_file)
+        made += [bytes([k]) + first_records(name)[:3].tobytes() for k, name in enumerate(names)]
     elif target == "json":
         import json as standard
 

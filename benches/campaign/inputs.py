@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally, attempt, clock
 from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.layouts import ETL8G
 from fastetl.ink.pictures import read_picture
+from fastetl.testing.records import first_file, first_records
 
 __all__ = ["damaged_bytes", "damaged_datasets", "damaged_pictures", "damaged_runs", "sound_pictures"]
 
@@ -131,8 +130,8 @@ def damaged_datasets(folder: Path, count: int, seed: int, until: float = math.in
         "damaged datasets through open_dataset", count, note="pixels in images.npy have no checksum: not judged"
     )
     source, copy = folder / "dataset", folder / "damaged"
-    (folder / NAMES["ETL8G"]).write_bytes(sound_records(ETL8G, seed).tobytes())
-    build(folder / NAMES["ETL8G"], source, BuildConfig("all", size=8))
+    (folder / first_file("ETL8G")).write_bytes(first_records("ETL8G", seed).tobytes())
+    build(folder / first_file("ETL8G"), source, BuildConfig("all", size=8))
     sound = open_dataset(source)
     shutil.copytree(source, copy)
     names = sorted(entry.name for entry in source.iterdir())

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from benches.campaign.damage import Damaged, damaged
 from benches.campaign.plain import PLAIN, groups_of, jis_codes, resized
-from benches.campaign.sound import NAMES, sound_records
 from benches.campaign.tally import Tally, attempt, clock
 from fastetl.data.dataset import Dataset, open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
+from fastetl.testing.records import first_file, first_records
 
 __all__ = ["damaged_files"]
 
@@ -146,7 +146,7 @@ def damaged_files(
     built = Tally("damaged files through build", files)
     looked = Tally("damaged files through inspect", files)
     records = Tally("damaged records in those files, compared pixel by pixel", 100 * files)
-    sources = {layout.name: [sound_records(layout, seed + k) for k in range(_SOUND)] for layout in layouts}
+    sources = {layout.name: [first_records(layout.name, seed + k) for k in range(_SOUND)] for layout in layouts}
     number = -1
     while min(built.tried / built.target, records.tried / records.target) < 1 and time.monotonic() < until:
         number += 1
@@ -159,7 +159,7 @@ def damaged_files(
             damage.data = source[: plain.empty].tobytes() + damage.data
             damage.origin = np.concatenate([np.arange(plain.empty), damage.origin + plain.empty * (damage.origin >= 0)])
         place.mkdir(exist_ok=True)
-        path = place / NAMES[layout.name]
+        path = place / first_file(layout.name)
         path.write_bytes(damage.data)
         whole = len(damage.data) // plain.record
         raw = np.frombuffer(damage.data, np.uint8, whole * plain.record).reshape(whole, plain.record)

@@ -17,14 +17,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benches.studies.pad_serving import serving
+from export.recognizer import open_recognizer
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.samples import find_samples, read_samples
+from fastetl_cli.web.about import Package
 
 WARM = 3000
 """Requests before the memory is first looked at: pools and caches fill."""
@@ -187,29 +191,19 @@ def fuzz(
 
 def damaged(folder: Path) -> list[str]:
     """What is wrong in a folder of samples, and beside it."""
-    beside = [str(p) for p in folder.parent.iterdir() if p != folder and p.name != "package"]
+    beside = [str(p) for p in folder.parent.iterdir() if p not in (folder, folder.parent / "package")]
     inside = [str(p) for p in folder.iterdir() if p.suffix != ".jsonl" and p.name != ".pad.lock"]
     files = find_samples(folder) if any(folder.glob("*.jsonl")) else []
     return [*beside, *inside, *(str(fault) for file in files for fault in read_samples(file)[1])]
 
 
-def _serve(package: str, folder: str) -> None:
-    import uvicorn
-
-    from export.recognizer import open_recognizer
-    from fastetl_cli.pad import listen
-    from fastetl_cli.web.about import Package
-    from fastetl_cli.web.safety import Guard, Limits
-    from fastetl_cli.web.server import make_app
-    from fastetl_cli.web.store import Store
-
-    listening = listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    limits = Limits(requests=1e9, burst=1e9)
-    app = make_app(Package.of(open_recognizer(package)), Guard("127.0.0.1", port), Store.open(Path(folder)), limits)
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none", http="h11")).run([listening])
+def _serve(folder: str) -> None:
+    """Until it is ended; the port on the first line."""
+    package = Package.of(open_recognizer())
+    with serving(package, Path(folder)) as address:
+        sys.stdout.write(address.rpartition(":")[2] + "\n")
+        sys.stdout.flush()
+        threading.Event().wait()
 
 
 def _megabytes(process: int) -> float:
@@ -217,35 +211,18 @@ def _megabytes(process: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def _wait(port: int, ask: bytes) -> None:
-    """Until the server, which has bound the port already, listens."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            one(port, ask, 20)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--serve", nargs=2, metavar=("PACKAGE", "DIR"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", metavar="DIR", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        _serve(*given.serve)
+        _serve(given.serve)
         return 0
-    from tests.pad_data import bundled_package
-
     with tempfile.TemporaryDirectory() as place:
-        package, folder = Path(place) / "package", Path(place) / "samples"
-        bundled_package(package)
-        command = [sys.executable, "-m", "benches.studies.pad_fuzz", "--serve", str(package), str(folder)]
+        folder = Path(place) / "samples"
+        command = [sys.executable, "-m", "benches.studies.pad_fuzz", "--serve", str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline())
@@ -257,7 +234,6 @@ def main() -> int:
                     memory.append((done, _megabytes(server.pid)))
 
             try:
-                _wait(port, ask)
                 begun = time.monotonic()
                 counts, wrong = fuzz(port, given.requests, given.seed, every=every)
                 seconds = time.monotonic() - begun

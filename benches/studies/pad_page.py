@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from benches.studies.pad_browser import chromium, draw, opened, plain_host
+from benches.studies.pad_serving import serving
 from export.recognizer import open_recognizer
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.web.about import Package
 from fastetl_cli.web.static import write_static
-from tests.pad_browser import chromium, draw, opened, plain_host
-from tests.pad_data import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -43,7 +43,7 @@ SECONDS = 400
 NODES = 3
 """One more than are needed: Ray adds nodes in its main thread alone, which waits for the training meanwhile."""
 LAST_STEP = 16
-"""Of the training's 18, after which no node is lost."""
+"""Of the training's, after which no node is lost."""
 
 
 def raylet(node: Any) -> int:
@@ -149,11 +149,12 @@ class Trials:
 
     def train(self, workers: int = 1) -> str:
         from fastetl_ray.cluster import train_on_ray
-        from tests.model_data import CONFIG
+        from model.config import TrainConfig
 
         if self.when:
             threading.Thread(target=self._lose_trainer, args=(workers,), daemon=True).start()
-        return train_on_ray([(self.folder / "data", 1.0)], self.out, CONFIG, workers=workers).run.best
+        config = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)
+        return train_on_ray([(self.folder / "data", 1.0)], self.out, config, workers=workers).run.best
 
     def train_by_two(self) -> str:
         return self.train(2)
@@ -277,12 +278,15 @@ class Counted:
 
 def campaign(works: list[str], times: int, folder: Path) -> Iterator[list[Counted]]:
     """What is known after each trial."""
+    from fastetl.data.dataset import open_dataset
+    from fastetl.etl.build import BuildConfig, build
     from fastetl.synth import SynthConfig, synthesize
     from fastetl_ray.shards import write_shards
-    from tests.model_data import tiny
 
     synthesize(folder / "etl", SynthConfig(files=10, charset=CHARSET))
-    write_shards(tiny(16), folder / "data", rows=64)
+    synthesize(folder / "few", SynthConfig(files=2, charset=CHARSET))
+    build([folder / "few"], folder / "built", BuildConfig(charset=CHARSET, size=SIZE))
+    write_shards(open_dataset(folder / "built"), folder / "data", rows=64)
     # The same small programs are compiled by every trial.
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),

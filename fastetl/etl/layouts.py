@@ -4,7 +4,7 @@ A record is a header of fields, each at a bit offset, and a picture of packed le
 of bytes and fields of the 36-bit words that ETL2 to ETL5 are made of are read by the same few lines. Nothing else asks
 which set a file is of: recognition, codes, groups, reading, building and `synth` go by what a `Layout` says.
 
-Source: AIST's format pages M, K, C, B and G and its file listings; what AIST leaves open is marked in `facts.py`.
+Source: AIST's format pages M, K, C, B and G and its file listings; what AIST leaves open is marked in docs/sets.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from fastetl.etl.data.orders import ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout
 
-__all__ = ["Draw", "Rows", "rows_of", "set_files"]
+__all__ = ["Draw", "Rows", "fill", "rows_of", "set_files"]
 
 Draw = Callable[[Layout, Sequence[EtlClass], int], NDArray[np.uint8]]
 """(layout, classes, writer) → packed pictures, uint8 (classes, image bytes)."""
@@ -244,7 +244,7 @@ def _person(layout: Layout, seed: int, writer: int) -> Columns:
     return {name: value for name, value in about.items() if name in layout.by_name}
 
 
-def _fill(layout: Layout, rows: Rows, entries: Sequence[EtlClass], seed: int) -> NDArray[Any]:
+def fill(layout: Layout, rows: Rows, entries: Sequence[EtlClass], seed: int) -> NDArray[Any]:
     """The records of a file without pictures, and without the empty one."""
     records = np.zeros(len(rows.entry), layout.dtype)
     layout.put(records, "code", np.array([e.code for e in entries])[rows.entry])
@@ -274,7 +274,7 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     layout, entries = BY_NAME[name], classes(name)
     drawn: dict[int, NDArray[np.uint8]] = {}
     for rows in rows_of(name, writers):
-        records = _fill(layout, rows, entries, seed)
+        records = fill(layout, rows, entries, seed)
         images = records["image"].reshape(len(records), layout.image_bytes)
         here = np.unique(rows.writer)
         for writer in here.tolist():

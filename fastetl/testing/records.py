@@ -1,0 +1,96 @@
+"""Records and files of every set, with noise for pictures: small, or as large as wanted, and always the same.
+
+The order of records and the headers of whole sets are `fastetl.synth.sets`', with all that is unusual in genuine files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import HIRAGANA_SMALL
+from fastetl.etl.classes import EtlClass, classes, files_of_classes
+from fastetl.etl.jis import codes_of
+from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
+from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
+
+__all__ = ["KANJI", "WRITERS", "Records", "blank", "first_file", "first_records", "make_records", "noise", "write_set"]
+
+Records = NDArray[Any]
+KANJI = range(0x3021, 0x3021 + 60)
+WRITERS = {"ETL2": 2, "ETL9B": 2, "ETL9G": 2}
+
+
+def make_records(
+    writers: int, codes: list[int] | None = None, layout: Layout = ETL8G, seed: int = 0, blank: bool = False
+) -> Records:
+    """`writers` data sets of the given JIS codes (ETL8G, ETL9G), with noise for pictures and plausible headers."""
+    rng = np.random.default_rng(seed)
+    if codes is None:
+        kana = codes_of(HIRAGANA_SMALL).tolist()
+        codes = [*kana[:60], *KANJI, *kana[60:]]
+    records = np.zeros(writers * len(codes), layout.dtype)
+    records["code"] = np.tile(np.array(codes, np.uint16), writers)
+    records["reading"] = b"A.HIRA  "
+    records["sheet"] = 1 + np.arange(len(records)) // 160
+    records["number"] = 1 + np.arange(len(records))
+    records["sex"] = 1
+    records["age"] = 20 + np.arange(len(records)) // len(codes)
+    if not blank:
+        records["image"] = rng.integers(0, 256, records["image"].shape, np.uint8)
+    return records
+
+
+@cache
+def first_file(name: str) -> str:
+    """The genuine name of a set's first file."""
+    return next(rows_of(name, 1)).name
+
+
+def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 200) -> NDArray[np.uint8]:
+    """About `count` records of a set's first characters, uint8 (N, record bytes), with noise for pictures.
+
+    By class, or where groups are data sets, data set by data set.
+    """
+    layout, entries = BY_NAME[name], classes(name)
+    known = [entry for entry in files_of_classes(name)[0] if name != "ETL2" or entry.character is not None][:characters]
+    places, sets = np.array([entries.index(entry) for entry in known]), count // len(known)
+    writer, entry = np.arange(sets), places
+    if layout.group == "data set" or name == "ETL4":
+        writer, entry = np.repeat(writer, len(known)), np.tile(entry, sets)
+    else:
+        writer, entry = np.tile(writer, len(known)), np.repeat(entry, sets)
+    columns = {"sheet": 1001 + writer, "style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
+    rows = Rows("", entry, writer, {k: v for k, v in columns.items() if k in layout.by_name})
+    records = fill(layout, rows, entries, seed)
+    records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
+    raw = records.view(np.uint8).reshape(len(records), layout.record_bytes)
+    return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), raw])
+
+
+def noise(layout: Layout, entries: Sequence[EtlClass], writer: int) -> NDArray[np.uint8]:
+    """Packed pictures that no two classes or writers share."""
+    rng = np.random.default_rng([layout.family, layout.bits, writer + 1])
+    return rng.integers(0, 256, (len(entries), layout.image_bytes), np.uint8)
+
+
+def blank(layout: Layout, entries: Sequence[EtlClass], _: int) -> NDArray[np.uint8]:
+    """Pictures with one spot of ink."""
+    pictures = np.zeros((len(entries), layout.image_bytes), np.uint8)
+    pictures[:, 0] = 0xFF
+    return pictures
+
+
+def write_set(folder: Path, name: str, writers: int = 0, draw: Draw = noise) -> list[Path]:
+    """The files of a set in `folder`, by so many writers, or by few."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for file, records in set_files(name, writers or WRITERS.get(name, 4), draw):
+        records.tofile(folder / file)
+        paths.append(folder / file)
+    return paths
