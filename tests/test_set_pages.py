@@ -44,11 +44,8 @@ def kinds(name: str) -> str:
     letters = sum(code >> 8 == 0x23 and chr(code & 0xFF).isalpha() for code in codes)
     rows = {"digits": 0x23, "hiragana": 0x24, "katakana": 0x25}
     counts = {kind: sum(code >> 8 == row for code in codes) for kind, row in rows.items()}
-    counts |= {
-        "digits": counts["digits"] - letters,
-        "capitals": letters,
-        "kanji": sum(is_kanji(jis_to_char(code) or "") for code in codes),
-    }
+    kanji = sum(is_kanji(jis_to_char(code) or "") for code in codes)
+    counts |= {"digits": counts["digits"] - letters, "capitals": letters, "kanji": kanji}
     counts["other signs"] = len(codes) - sum(counts.values())
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
 
