@@ -30,6 +30,7 @@ COMMANDS = {
     "sheet": "a contact sheet of a dataset, to look at",
     "train": "train the network on a dataset",
     "sweep": "many trainings with other options on a Ray cluster, the hopeless ones stopped early",
+    "compare": "runs side by side: options, accuracy by set, curves",
     "evaluate": "accuracy by class and by writer, confusions, calibration, pictures",
     "baseline": "k-nearest neighbours and random forest on the same split",
     "export": "run → Core ML and ONNX, verified",

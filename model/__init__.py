@@ -12,6 +12,7 @@ from fastetl._lazy import lazy
 
 if TYPE_CHECKING:
     from model.baseline import BaselineResult, baselines
+    from model.comparison import Comparison, compare
     from model.config import TrainConfig
     from model.errors import ModelError
     from model.evaluation import Evaluation, SetResult, evaluate
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaselineResult",
+    "Comparison",
     "Epoch",
     "Evaluation",
     "ModelError",
@@ -34,6 +36,7 @@ __all__ = [
     "TrainResult",
     "__version__",
     "baselines",
+    "compare",
     "evaluate",
     "open_run",
     "train",
@@ -44,6 +47,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "BaselineResult": "model.baseline",
+        "Comparison": "model.comparison",
         "Epoch": "model.history",
         "Evaluation": "model.evaluation",
         "ModelError": "model.errors",
@@ -54,6 +58,7 @@ __getattr__, __dir__ = lazy(
         "TrainConfig": "model.config",
         "TrainResult": "model.training",
         "baselines": "model.baseline",
+        "compare": "model.comparison",
         "evaluate": "model.evaluation",
         "open_run": "model.run",
         "train": "model.training",

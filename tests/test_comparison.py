@@ -1,0 +1,71 @@
+"""Runs side by side, as Python's value, as text of 80 columns and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fastetl_cli.main import main
+from model.comparison import compare
+from model.errors import ModelError
+from model.evaluation import evaluate
+from model.history import best_epoch
+from model.report import write_report
+from model.run import Run, open_run
+from tests.model_data import finished_run, tiny
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> list[Run]:
+    """A run that was evaluated, and one of a longer name with other options and one epoch less."""
+    first, second = (Path(shutil.copytree(finished_run()[0], tmp_path / name)) for name in ("a", "b" * 90))
+    run = open_run(first)
+    write_report(run, evaluate(run, tiny(2, seed=5)), first / "report")
+    config = dataclasses.replace(
+        run.config, seed=3, augmentation=dataclasses.replace(run.config.augmentation, zoom=0.1)
+    )
+    other = dataclasses.replace(run, path=second, config=config, history=run.history[:2])
+    other.save()
+    return [run, open_run(second)]
+
+
+def test_what_differs_is_shown(two: list[Run]) -> None:
+    comparison = compare([two[0], two[1].path])
+    assert comparison.options == {"seed": (0, 3), "augmentation.zoom": (0.25, 0.1)}
+    accuracy = evaluate(two[0], tiny(2, seed=5)).sets[0].accuracy
+    assert comparison.accuracy == {"tiny5 (all)": (accuracy, None)}
+    assert comparison.best == tuple(best_epoch(run.history) for run in two)
+    assert [len(curve) for curve in comparison.curves] == [3, 2]
+
+
+@pytest.mark.parametrize("count", [2, 5, 7])
+def test_the_text_fits_80_columns(two: list[Run], count: int) -> None:
+    text = str(compare((two * 4)[:count]))
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("augmentation.zoom") == (2 if count > 5 else 1)
+    rows = [line.split() for line in text.splitlines()]
+    assert ["seed", *["0", "3", "0", "3", "0"][:count]] in rows
+    assert rows[-1][0] == "3"
+    assert "–" in rows[-1]
+
+
+def test_the_command_prints_text_or_json(two: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+    names = [str(run.path) for run in two]
+    assert main(["compare", *names]) == 0
+    assert capsys.readouterr().out == f"{compare(two)}\n"
+    assert main(["compare", *names, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["options"]["seed"] == [0, 3]
+    assert main(["compare", names[0]]) == 2
+    assert "expected two runs or more; found 1" in capsys.readouterr().err
+
+
+def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
+    with pytest.raises(ModelError, match="no complete epoch"):
+        compare([two[0], dataclasses.replace(two[1], history=())])
+    (two[0].path / "report" / "evaluation.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
+        compare(two)
