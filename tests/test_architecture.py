@@ -1,10 +1,12 @@
-"""Imports run one way, `fastetl` is light, files stay short."""
+"""Imports run one way and in no circle; `fastetl` is light."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,36 +22,65 @@ FORBIDDEN = {
 }
 
 
-def imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker sees."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from statements(node)
+
+
+def imported(source: str) -> set[str]:
+    """Dotted names of what is imported, also within functions; `from a import b` gives a and a.b."""
+    names: set[str] = set()
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add("relative")
+            module = node.module if node.module and not node.level else "relative"
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def modules() -> dict[str, str]:
+    """Dotted name → source, of product, tests and benches."""
+    paths = [path for folder in (*PACKAGES, "tests", "benches") for path in sorted((ROOT / folder).rglob("*.py"))]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return {name: path.read_text(encoding="utf-8") for name, path in zip(names, paths, strict=True)}
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[str]:
+    """The modules in circles, and between two of them: what stays when all others are taken away."""
+    left = set(graph)
+    while True:
+        used = {name for k in left for name in graph[k]}
+        ends = {k for k in left if not graph[k] & left or k not in used}
+        if not ends:
+            break
+        left -= ends
+    return sorted(left)
+
+
+def test_the_search_for_circles_finds_them() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
+    code = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\ndef f():\n    from b import c\n"
+    assert imported(code) == {"typing", "typing.TYPE_CHECKING", "b", "b.c"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_run_one_way(package: str) -> None:
-    above = set(PACKAGES[PACKAGES.index(package) + 1 :])
-    files = sorted((ROOT / package).rglob("*.py"))
-    assert files
-    for path in files:
-        wrong = imported(path) & (above | FORBIDDEN[package] | {"relative"})
-        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+    above = {*PACKAGES[PACKAGES.index(package) + 1 :], "tests", "benches", "relative"}
+    sources = {name: source for name, source in modules().items() if name.partition(".")[0] == package}
+    assert sources
+    for name, source in sources.items():
+        wrong = {n.partition(".")[0] for n in imported(source)} & (above | FORBIDDEN[package])
+        assert not wrong, f"{name} imports {sorted(wrong)}"
 
 
 def test_one_module_alone_imports_numba() -> None:
-    users = [p.relative_to(ROOT).as_posix() for p in (ROOT / "fastetl").rglob("*.py") if "numba" in imported(p)]
-    assert users == ["fastetl/kernels/_jit.py"]
-
-
-def test_no_file_is_longer_than_400_lines() -> None:
-    long = [p for folder in (*PACKAGES, "tests", "benches") for p in (ROOT / folder).rglob("*.py")]
-    assert {p.name: n for p in long if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400} == {}
+    users = [name for name, source in modules().items() if name.startswith("fastetl.") and "numba" in imported(source)]
+    assert users == ["fastetl.kernels._jit"]
 
 
 def test_a_build_does_not_wait_for_what_it_does_not_need() -> None:
@@ -57,3 +88,23 @@ def test_a_build_does_not_wait_for_what_it_does_not_need() -> None:
     code = f"import sys, fastetl.etl.build, fastetl.etl.inspection; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]
+    broken = []
+    for page in pages:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path = target.partition("#")[0]
+            if not re.match(r"[a-z]+:", target) and path and not (page.parent / path).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def test_commands_on_pages_exist() -> None:
+    """`python -m benches.…` in the documentation names a module."""
+    known = modules()
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), ROOT / "Makefile"]:
+        for name in re.findall(r"python -m (benches[\w.]*\w)", page.read_text(encoding="utf-8")):
+            assert name in known, f"{page.relative_to(ROOT)}: python -m {name}"

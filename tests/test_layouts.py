@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastetl.etl.classes import classes, files_of_classes
-from fastetl.etl.codes import T56, character_codes, to_t56
+from fastetl.etl.codes import character_codes
 from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.data.orders import ETL8B2_ORDER, ETL8G_ORDER, ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
+from fastetl.etl.data.t56 import T56, to_t56
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
 

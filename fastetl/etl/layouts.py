@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.etl.data.t56 import T56, to_t56
+
 __all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "Field", "Layout"]
 
 Text = Literal["ascii", "t56"]
@@ -134,8 +136,6 @@ class Layout:
         raw = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
         if field.text is None:
             return _bits(raw, field.at, field.bits).astype(field.dtype)
-        from fastetl.etl.codes import T56  # only text of six bits needs it
-
         units = [_bits(raw, at, _UNIT).astype(np.uint8) for at in range(field.at, field.at + field.bits, _UNIT)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
@@ -149,8 +149,6 @@ class Layout:
         if field.text is None:
             _put_bits(raw, field.at, field.bits, np.broadcast_to(np.asarray(values, np.uint64), len(records)))
             return
-        from fastetl.etl.codes import to_t56
-
         count = field.bits // _UNIT
         given = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
         units = to_t56(np.char.ljust(given, count))
