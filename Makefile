@@ -68,16 +68,14 @@ ios-resources: setup
 	mkdir -p "$(IOS_APP)/Resources"
 	$(BIN)/python -m fastetl.synth.practice "$(IOS_APP)/Resources/practice.json"
 
-# Faults put in, for hours: damaged files, kills, full disks (mounts need root), fuzzing. The page: docs/reliability.md
+# Faults put in, for hours: damaged files, kills, full disks (mounts need root). The page: docs/reliability.md
 campaign: setup
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-campaign.lock
 	$(BIN)/python -m benches.campaign --out docs/reliability.md
 
 # Needs uv; writes no registry host.
 lock:
 	uv pip compile --universal --generate-hashes --extra arrow --extra pad --extra ray --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
-	uv pip compile --universal --generate-hashes --group campaign --python-version 3.11 --quiet -c requirements.lock -o requirements-campaign.lock
 
 clean:
 	rm -rf .venv quickstart .mypy_cache .ruff_cache .pytest_cache

@@ -49,7 +49,7 @@ def test_damaged_pictures_and_datasets(tmp_path: Path) -> None:
 
 
 def test_damaged_runs(tmp_path: Path) -> None:
-    sound(damaged_runs(tmp_path, finished_run()[0], 30, seed=5))
+    sound(damaged_runs(tmp_path, finished_run()[0], 10, seed=5))
 
 
 def test_kills_and_the_page(tmp_path: Path) -> None:

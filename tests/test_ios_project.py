@@ -247,9 +247,3 @@ def test_nothing_that_is_known_to_be_newer_than_ios_15_is_used() -> None:
             assert text.count("cpuAndNeuralEngine") == text.count("#available(iOS 16, *)"), path.name
         found = re.search(newer, path.read_text(encoding="utf-8"))
         assert found is None, f"{path.name}: {found}"
-
-
-def test_sources_are_short() -> None:
-    for path in IOS.rglob("*.swift"):
-        if ".build" not in path.parts:
-            assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path

@@ -230,7 +230,7 @@ def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -
 
 
 def test_hostile_requests(package: Package, tmp_path: Path) -> None:
-    """The quick part of `python -m benches.studies.pad_fuzz`."""
+    """800 of the requests of `benches/studies/pad_fuzz.py`."""
     with serving(package, tmp_path / "samples") as address:
         counts, wrong = fuzz(int(address.rpartition(":")[2]), 800, seed=1, patience=0.1)
     assert wrong == []

@@ -1,4 +1,4 @@
-"""Faults put in, and what became of them: damage, kills, full disks, fuzzing. `make campaign` runs it at length.
+"""Faults put in, and what became of them: damage, kills, full disks. `make campaign` runs it at length.
 
     python -m benches.campaign [--quick] [--parts records pictures …] [--minutes N] [--seed N]
                                [--results FILE] [--out docs/reliability.md]
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from benches.campaign import disks, fuzz, inputs, kills, page, records
+from benches.campaign import disks, inputs, kills, page, records
 from benches.campaign.commands import commands
 from benches.campaign.tally import Tally
 from benches.studies.pages import save
@@ -50,7 +50,6 @@ PARTS = {
     "pictures": Part(inputs.damaged_pictures, 10_000, 200, 20),
     "datasets": Part(inputs.damaged_datasets, 10_000, 200, 20),
     "runs": Part(_runs, 10_000, 20, 60),
-    "fuzz": Part(fuzz.fuzzed, 1_000_000, 2_000, 30),
     "build": Part(partial(kills.kills, names=("build",)), 200, 4, 30),
     "synth": Part(partial(kills.kills, names=("synth",)), 200, 2, 60),
     "train": Part(partial(kills.kills, names=("train",)), 200, 1, 120),

@@ -35,7 +35,6 @@ _ABOUT = """
   ends well with the same output (weights: by their digest) and leaves nothing else behind.
 - **Full disks**: a tmpfs of every size from a page to more than enough. Right is: exit code 2 and one line, or a whole
   output; nothing left behind; an old output is what it was.
-- **Fuzzing**: atheris, guided by coverage, on what reads headers.
 
 A call that takes over a minute is a hang, a command over half an hour (the machine may be busy otherwise).
 

@@ -1,39 +1,23 @@
-"""Damaged and hostile requests against the pad's server, which runs in a process of its own.
+"""Damaged and hostile requests against the pad's server.
 
-    python -m benches.studies.pad_fuzz --requests 100000
-
-One line a request would take is what a browser could send or a socket could: mutated paths, headers, bodies, samples,
-bytes. It exits 1 if any answer is a server error (5xx) or more than one line of fault, if the server's memory grows,
-if it hangs or dies, if a file appears outside of the folder of samples, or if a line of a kept sample is damaged.
+A request is what a browser could send or a socket could: mutated paths, headers, bodies, samples, bytes. Wrong are an
+answer that is a server error (5xx) or more than one line of fault, a hang, a file outside of the folder of samples, and
+a damaged line of a kept sample.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
 import socket
-import subprocess
-import sys
-import tempfile
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benches.studies.pad_serving import serving
-from export.recognizer import open_recognizer
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.samples import find_samples, read_samples
-from fastetl_cli.web.about import Package
-
-WARM = 3000
-"""Requests before the memory is first looked at: pools and caches fill."""
-GROWTH = 24
-"""MB that the server's memory may grow by afterwards."""
 
 _PATHS = ("/", "/app.js", "/about.json", "/labels.json", "/kana.json", "/read", "/samples", "/samples/a.jsonl")
 _ODD_PATHS = (
@@ -173,9 +157,7 @@ def one(port: int, sent: bytes, patience: float) -> tuple[str, str]:
     return status, ""
 
 
-def fuzz(
-    port: int, requests: int, seed: int = 0, patience: float = 0.4, every: Callable[[int], None] | None = None
-) -> tuple[Counter[str], list[str]]:
+def fuzz(port: int, requests: int, seed: int = 0, patience: float = 0.4) -> tuple[Counter[str], list[str]]:
     """Counts by status, and what went wrong. The same seed sends the same requests."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
@@ -184,8 +166,6 @@ def fuzz(
         counts[status] += 1
         if fault:
             wrong.append(f"request {k}: {fault}")
-        if every is not None:
-            every(k + 1)
     return counts, wrong
 
 
@@ -195,64 +175,3 @@ def damaged(folder: Path) -> list[str]:
     inside = [str(p) for p in folder.iterdir() if p.suffix != ".jsonl" and p.name != ".pad.lock"]
     files = find_samples(folder) if any(folder.glob("*.jsonl")) else []
     return [*beside, *inside, *(str(fault) for file in files for fault in read_samples(file)[1])]
-
-
-def _serve(folder: str) -> None:
-    """Until it is ended; the port on the first line."""
-    package = Package.of(open_recognizer())
-    with serving(package, Path(folder)) as address:
-        sys.stdout.write(address.rpartition(":")[2] + "\n")
-        sys.stdout.flush()
-        threading.Event().wait()
-
-
-def _megabytes(process: int) -> float:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--serve", metavar="DIR", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.serve:
-        _serve(given.serve)
-        return 0
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "samples"
-        command = [sys.executable, "-m", "benches.studies.pad_fuzz", "--serve", str(folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            port = int(server.stdout.readline())
-            ask = f"GET /about.json HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-            memory: list[tuple[int, float]] = []
-
-            def every(done: int) -> None:
-                if done == min(WARM, given.requests) or done % 10_000 == 0 or done == given.requests:
-                    memory.append((done, _megabytes(server.pid)))
-
-            try:
-                begun = time.monotonic()
-                counts, wrong = fuzz(port, given.requests, given.seed, every=every)
-                seconds = time.monotonic() - begun
-                alive = one(port, ask, 20)[0] == "200"
-            finally:
-                server.terminate()
-        wrong += damaged(folder)
-        kept = sum(len(read_samples(file)[0]) for file in folder.glob("*.jsonl"))
-    grown = memory[-1][1] - memory[0][1]
-    wrong += [] if alive else ["the server does not answer any more"]
-    wrong += [f"the memory grew by {grown:.1f} MB"] if grown > GROWTH else []
-    for fault in wrong[:20]:
-        sys.stdout.write(f"{fault}\n")
-    listed = ", ".join(f"{status} {count:,}" for status, count in sorted(counts.items()))
-    sys.stdout.write(f"{given.requests:,} requests in {seconds:.0f} s: {listed}; {kept:,} samples kept, each whole\n")
-    sys.stdout.write("memory, MB: " + ", ".join(f"{size:.1f} after {done:,}" for done, size in memory) + "\n")
-    sys.stdout.write(f"{len(wrong)} faults\n")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
