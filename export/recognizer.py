@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from export.errors import ExportError
 from export.names import ONNX, PRETRAINED, package_path
+from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -64,6 +65,14 @@ class Recognizer:
 
     def __repr__(self) -> str:
         return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels, pictures {self.side} × {self.side})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "charset": f"{self.charset.name} ({len(self.charset):,})",
+            "pictures": f"{self.side} × {self.side}",
+            "trusted from": f"{self.threshold:.0%}",
+        }
+        return html_table(f"Recognizer {self.path}", rows)
 
     def restricted(self, charset: str | Charset) -> Recognizer:
         """The same model, of whose answers only these characters and "no character" compete; see `probabilities`.

@@ -25,7 +25,7 @@ def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], 
         return found
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*vars(sys.modules[package]), *homes})
+        return sorted([*homes, "__version__"])
 
     return __getattr__, __dir__
 

@@ -15,12 +15,9 @@ from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, DatasetPath, Engine, RunPath, as_address, command_line, notes, out, show_json
 from model.config import TrainConfig
 from model.devices import is_first, join
-from model.history import Epoch
 from model.run import open_run
 from model.start import Start, start_of
-from model.training import Progress, TrainResult, train
-
-_NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
+from model.training import Progress, TrainResult, epoch_line, train
 
 
 def _parted(text: str) -> tuple[str, float]:
@@ -34,15 +31,6 @@ def _parted(text: str) -> tuple[str, float]:
         raise FastetlError(
             f"`also` {text} has no weight that is a number", expected="DATASET or DATASET=WEIGHT", do="check `also`"
         ) from error
-
-
-def _line(entry: Epoch, epochs: int) -> str:
-    waited = f", {entry.data_wait:.1%} waiting for pictures" if entry.data_wait >= _NOTICEABLE else ""
-    return (
-        f"epoch {entry.epoch:>3}/{epochs}  loss {entry.loss:.3f} / {entry.valid_loss:.3f}  "
-        f"accuracy {entry.accuracy:.2%} / {entry.valid_accuracy:.2%} (training / new writers)  "
-        f"{entry.images_per_second:,.0f} pictures/s{waited}"
-    )
 
 
 def _start(source: str) -> Start | None:
@@ -84,7 +72,7 @@ def train_with_bar(
             nonlocal told
             bar.update(task, completed=progress.step, total=progress.steps, loss=progress.loss)
             for entry in progress.history[told:] if is_first() else ():
-                notes.print(_line(entry, progress.epochs))
+                notes.print(epoch_line(entry, progress.epochs))
             told = len(progress.history)
 
         try:

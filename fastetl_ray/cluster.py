@@ -68,7 +68,7 @@ def _train(settings: dict[str, Any]) -> None:
     if resume or not path.exists() or settings["overwrite"]:
         # Taken up after a loss: what is replaced then was agreed to when the training began.
         begin = {"start": None if resume else settings["start"], "command": settings["command"]}
-        train(data, path, config, resume=resume, overwrite=settings["overwrite"], **begin)
+        train(data, path, config, resume=resume, overwrite=settings["overwrite"], on_progress=None, **begin)
 
 
 def _free_address() -> str:

@@ -6,6 +6,8 @@ and puts on its own devices the part that is theirs. Augmenting twice costs less
 
 from __future__ import annotations
 
+import socket
+import time
 from functools import cache
 from typing import Any, TypeVar
 
@@ -20,17 +22,20 @@ from model.errors import ModelError
 __all__ = ["barrier", "is_first", "join", "replicate", "replicated", "shard"]
 
 Tree = TypeVar("Tree")
+_PATIENCE = 60.0  # seconds
 
 
 def join(coordinator: str, processes: int, process: int) -> None:
     """Make this one of `processes` that train together; before anything else is asked of JAX.
 
-    coordinator: host and port of process 0, where it listens. Raises ModelError if they do not find each other.
+    coordinator: host and port of process 0, where it listens. Raises ModelError if they do not find each other; for
+    process 0 the others wait a minute.
     """
     if not 0 <= process < processes:
         raise ModelError(
             f"there is no process {process} of {processes}", expected=f"0 to {processes - 1}", do="check `process`"
         )
+    _meet(coordinator, process)
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except (RuntimeError, ValueError) as error:
@@ -38,6 +43,36 @@ def join(coordinator: str, processes: int, process: int) -> None:
         raise ModelError(
             f"cannot join {coordinator} as process {process} of {processes}", found=found, do="check `coordinator`"
         ) from error
+
+
+def _meet(coordinator: str, process: int) -> None:
+    """Raise ModelError unless process 0 can listen, or another one connect: JAX waits for minutes, then aborts."""
+    host, _, port = coordinator.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+        raise _unmet(coordinator, process, "no host, or no port")
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            if process == 0:
+                socket.getaddrinfo(host, int(port))
+                with socket.create_server(("", int(port))):
+                    return
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=1):
+                return
+        except OSError as error:
+            is_awaited = process > 0 and isinstance(error, ConnectionRefusedError | TimeoutError)
+            if not is_awaited or time.monotonic() > deadline:
+                raise _unmet(coordinator, process, error.strerror or error) from error
+        time.sleep(0.2)
+
+
+def _unmet(coordinator: str, process: int, reason: object) -> ModelError:
+    return ModelError(
+        f"cannot join {coordinator} as process {process}",
+        expected="HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one",
+        found=reason,
+        do="check `coordinator`",
+    )
 
 
 def is_first() -> bool:

@@ -27,6 +27,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from fastetl._html import html_table
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, Split
 from fastetl.data.preprocessing import Preprocessing
@@ -112,6 +113,18 @@ class Run:
             f"Run({str(self.path)!r}: {self.network_config.name}, charset {self.charset.name} "
             f"({len(self.charset):,}), trained on {sets}, {len(self.history)} epochs{best}{state})"
         )
+
+    def _repr_html_(self) -> str:
+        best = best_epoch(self.history) if self.history else None
+        rows = {
+            "network": self.network_config.name,
+            "charset": f"{self.charset.name} ({len(self.charset):,})",
+            "trained on": ", ".join(d.name for d in self.data),
+            "begun with": self.start or "random weights",
+            "epochs": f"{len(self.history)}{'' if self.finished else ', not finished'}",
+            "validation accuracy": "–" if best is None else f"{best.valid_accuracy:.2%} (epoch {best.epoch})",
+        }
+        return html_table(f"Run {self.path}", rows)
 
     def untrained(self) -> Network:
         """The network with the first weights that the configuration's seed draws."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,12 +38,13 @@ from model.start import Start, start_of, started
 from model.step import Step, Tree, first_state, learning_rate, make_eval, make_step
 from model.validation import Data, some_logits, validated
 
-__all__ = ["Progress", "TrainResult", "train"]
+__all__ = ["Progress", "TrainResult", "epoch_line", "print_epochs", "train"]
 
 EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
 
 
+_NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
 MOST_SCRIBBLES = 1 << 16
 REJECTED = 0.005
 """Share of the validation characters whose confidence lies below the run's threshold."""
@@ -67,6 +69,22 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+def epoch_line(entry: Epoch, epochs: int) -> str:
+    """One line about an epoch of a training."""
+    waited = f", {entry.data_wait:.1%} waiting for pictures" if entry.data_wait >= _NOTICEABLE else ""
+    return (
+        f"epoch {entry.epoch:>3}/{epochs}  loss {entry.loss:.3f} / {entry.valid_loss:.3f}  "
+        f"accuracy {entry.accuracy:.2%} / {entry.valid_accuracy:.2%} (training / new writers)  "
+        f"{entry.images_per_second:,.0f} pictures/s{waited}"
+    )
+
+
+def print_epochs(progress: Progress) -> None:
+    """Print a line for each epoch when it is complete, on standard error."""
+    if is_first() and progress.history and progress.history[-1].step == progress.step:
+        sys.stderr.write(epoch_line(progress.history[-1], progress.epochs) + "\n")
+
+
 @dataclass(frozen=True)
 class TrainResult:
     """A finished training."""
@@ -87,7 +105,7 @@ def train(
     start: Start | Run | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress | None = print_epochs,
     command: str = "",
 ) -> TrainResult:
     """Train a network on a dataset, or on several with weights, and write the run to `path`.
@@ -98,6 +116,8 @@ def train(
 
     start: a trained network whose weights training begins with: a run, or a package's (`export.open_start`). Its
     network and preprocessing are taken; characters that it does not know are learnt anew.
+
+    on_progress: called after each step, and after each epoch; a line for each epoch unless given, None for silence.
 
     Where several processes take part (`model.devices.join`), all call this alike, and see the same files.
 

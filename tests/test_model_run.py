@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -29,6 +30,15 @@ def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     edit(values)
     values.pop("digest")
     (path / "run.json").write_text(json.dumps(values))
+
+
+def test_a_notebook_shows_a_table() -> None:
+    run = open_run(finished_run()[0])
+    shown = run._repr_html_()
+    assert "<tr><th>network</th><td>small</td></tr>" in shown
+    assert "<td>few (8)</td>" in shown
+    hostile = dataclasses.replace(run, path=Path("<script>"))
+    assert "<script>" not in hostile._repr_html_()
 
 
 def test_a_changed_digit_is_found(copied: Path) -> None:

@@ -156,6 +156,35 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         join(coordinator, 2, 2)
 
 
+@pytest.mark.parametrize(
+    ("coordinator", "process", "fault"),
+    [
+        ("bad host:99999", 0, "expected HOST:PORT of this machine"),
+        ("bad host:9999", 0, "expected HOST:PORT of this machine"),
+        ("localhost:99999", 0, "found no host, or no port"),
+        ("localhost", 1, "expected HOST:PORT where process 0 listens; found no host, or no port"),
+        ("localhost:1", 1, "found Connection refused"),
+    ],
+)
+def test_a_coordinator_that_is_none_is_one_line(
+    coordinator: str, process: int, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.devices._PATIENCE", 0.3)
+    begin = time.monotonic()
+    with pytest.raises(ModelError, match=f"cannot join {coordinator} as process {process}; .*{fault}"):
+        join(coordinator, 2, process)
+    assert time.monotonic() - begin < 20
+
+
+def test_an_epoch_is_a_line_unless_told_otherwise(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, epochs=2)
+    train(tiny(), tmp_path / "run", config)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[:11] for line in lines] == ["epoch   1/2", "epoch   2/2"]
+    train(tiny(), tmp_path / "quiet", config, on_progress=None)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
     """A label beyond the classes wants all characters alike; the accuracy counts characters alone."""
 

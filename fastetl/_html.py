@@ -1,0 +1,14 @@
+"""Small tables for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+__all__ = ["html_table"]
+
+
+def html_table(title: str, rows: Mapping[str, object]) -> str:
+    """A titled table of names and values, as HTML."""
+    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
+    return f"<table><caption>{escape(title)}</caption>{cells}</table>"
