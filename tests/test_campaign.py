@@ -72,18 +72,3 @@ def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch
     assert built.count("wrong") > 3
     assert "other pixels" in built.examples[0]
     assert looked.sound
-
-
-MOMENTS = """
-import sys
-from pathlib import Path
-from benches.campaign import kills
-kills._KILLED = {"build": 1}
-found = kills.kills(Path(sys.argv[1]), 9, 0, names=("build",))
-sys.exit([example for tally in found for example in tally.examples] or not all(tally.tried == 9 for tally in found))
-"""
-
-
-def test_moments_of_a_run_that_goes_on(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", MOMENTS, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

@@ -12,7 +12,6 @@ import numpy as np
 
 from benches.campaign.commands import Command, commands, tree, warm
 from benches.campaign.processes import Ended, run_command
-from benches.campaign.stops import moments
 from benches.campaign.tally import Tally, clock
 
 __all__ = ["kills"]
@@ -20,9 +19,6 @@ __all__ = ["kills"]
 NAMES = ("build", "synth", "train", "export")
 _AGAIN = {"build": 1, "synth": 10, "train": 20, "export": 20}
 """After every so many kills the command is run again, to its end."""
-_KILLED = {"synth": 50, "train": 4, "export": 4}
-"""Commands that take long: after so many kills, their moments are taken from runs that go on."""
-_TOGETHER = 196  # moments of one run
 
 
 def _kill(command: Command, place: Path, overwrite: bool, whole: Ended, rng: np.random.Generator) -> Ended:
@@ -76,32 +72,6 @@ def _one(command: Command, place: Path, overwrite: bool, whole: Ended, number: i
     return ended.code is None, "right" if wrong is None else "wrong", wrong or ""
 
 
-def _moments(
-    command: Command, place: Path, overwrite: bool, whole: Ended, tally: Tally, seed: int, stop: float
-) -> None:
-    """The same by `stops.moments`: half of them at operations on files, a quarter in the last fifth of the time."""
-    turn = 0
-    while tally.tried < tally.target and time.monotonic() < stop:
-        rng, count = np.random.default_rng([seed, 5, turn]), min(_TOGETHER, tally.target - tally.tried)
-        turn += 1
-        old = _prepared(command, place, overwrite)
-        at = rng.permutation(whole.operations)[: (count + 1) // 2] + 1
-        late = rng.uniform(0.8, 1, count // 4)
-        after = whole.seconds * np.concatenate([late, rng.uniform(0, 1, count - len(at) - len(late))])
-        copies = place.with_name(f"{command.name}.copies")
-        shutil.rmtree(copies, ignore_errors=True)
-        found, text = moments(command.line(place / "out", overwrite), place, copies, at.tolist(), after.tolist())
-        if "Traceback" in text or not found:
-            tally.add("trace", text[-300:])
-        for number, copy in enumerate(found):
-            shutil.rmtree(place)
-            copy.rename(place)
-            wrong = _state(command, place / "out", old)
-            if wrong is None and number % _AGAIN[command.name] == 0:
-                wrong = _completed(command, place)
-            tally.add("right" if wrong is None else "wrong", f"turn {turn - 1}, moment {number}: {wrong}")
-
-
 def _prepared(command: Command, place: Path, overwrite: bool) -> dict[str, str] | None:
     """An empty place, or one with an old output, whose files are returned."""
     shutil.rmtree(place, ignore_errors=True)
@@ -134,16 +104,10 @@ def kills(folder: Path, count: int, seed: int, until: float = math.inf, names: S
             tally = Tally(f"kills of {command.name}{', with overwrite' if overwrite else ''}", count)
             number = 0
             with clock(tally):
-                real = min(count, _KILLED.get(command.name, count))
-                while tally.tried < real and time.monotonic() < stop:
+                while tally.tried < count and time.monotonic() < stop:
                     ended, outcome, wrong = _one(command, place, overwrite, whole, number, seed)
                     number += 1
                     if ended or outcome != "right":
                         tally.add(outcome, f"kill {number - 1}: {wrong}")  # type: ignore[arg-type]
-                if real < count:
-                    tally.note = (
-                        f"{tally.tried} ended by SIGKILL, the others stopped, their files copied, and continued"
-                    )
-                    _moments(command, place, overwrite, whole, tally, seed, stop)
             tallies.append(tally)
     return tallies

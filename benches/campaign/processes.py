@@ -8,12 +8,12 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-__all__ = ["LIMIT", "Ended", "run_command", "started", "stopped_or_ended"]
+__all__ = ["Ended", "run_command"]
 
 LIMIT = 1800.0
 """Seconds after which a command is a hang."""
@@ -31,8 +31,8 @@ class Ended:
     seconds: float
 
 
-def _watch(folder: Path, kill_at: int, stop_at: Collection[int], counter: int) -> None:
-    """Count operations on files below `folder` into a file; kill the process at one of them, or stop it at some."""
+def _watch(folder: Path, kill_at: int, counter: int) -> None:
+    """Count operations on files below `folder` into a file; kill the process at one of them."""
     below, count = os.fspath(folder), 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -43,20 +43,18 @@ def _watch(folder: Path, kill_at: int, stop_at: Collection[int], counter: int) -
             count += 1
             if count == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if count in stop_at:
-                os.kill(os.getpid(), signal.SIGSTOP)
             os.pwrite(counter, count.to_bytes(8, "little"), 0)
 
     sys.addaudithook(hook)
 
 
-def _child(arguments: Sequence[str], folder: Path, kill_at: int, stop_at: Collection[int], log: int) -> None:
+def _child(arguments: Sequence[str], folder: Path, kill_at: int, log: int) -> None:
     from fastetl_cli.main import main
 
     os.dup2(log, 1)
     os.dup2(log, 2)
     counter = os.open(folder.with_name(folder.name + ".count"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    _watch(folder, kill_at, stop_at, counter)
+    _watch(folder, kill_at, counter)
     random.seed()
     code = 70
     try:
@@ -69,30 +67,22 @@ def _child(arguments: Sequence[str], folder: Path, kill_at: int, stop_at: Collec
         os._exit(code)
 
 
-def started(
-    arguments: Sequence[str], folder: Path, *, kill_at: int = 0, stop_at: Collection[int] = ()
-) -> tuple[int, Path]:
-    """Fork `fastetl`; returns its process id and the file that it prints to. kill_at, stop_at: operations on files."""
+def _started(arguments: Sequence[str], folder: Path, kill_at: int) -> tuple[int, Path]:
+    """Fork `fastetl`; returns its process id and the file that it prints to."""
     log = folder.with_name(folder.name + ".log")
     with log.open("wb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # JAX warns of forks; its backend is not in use here
         child = os.fork()
         if child == 0:
-            _child(arguments, folder, kill_at, frozenset(stop_at), file.fileno())
+            _child(arguments, folder, kill_at, file.fileno())
     return child, log
-
-
-def stopped_or_ended(child: int) -> Literal["running", "stopped", "ended"]:
-    """What a forked command does now; a stop is told once."""
-    done, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
-    return "running" if not done else "stopped" if os.WIFSTOPPED(status) else "ended"
 
 
 def run_command(arguments: Sequence[str], folder: Path, *, after: float | None = None, at: int = 0) -> Ended:
     """Run `fastetl` with arguments in a fork of this process. after: kill it then, in seconds; at: at that operation on
     files below `folder`, counted from 1."""
     begun = time.perf_counter()
-    child, log = started(arguments, folder, kill_at=at)
+    child, log = _started(arguments, folder, at)
     code: int | None = None
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
