@@ -12,7 +12,7 @@ __all__ = ["STORAGES", "Storage", "expanded", "stored"]
 Storage = Literal["plain", "int8", "palette6", "palette4"]
 STORAGES: tuple[Storage, ...] = ("plain", "int8", "palette6", "palette4")
 
-_LEAST = 1024  # elements: below this, scales and tables cost more than they save
+_LEAST = 4096  # elements: below this little is saved, and it is the first layer, whose error all others pass on
 
 _KIND = {"fp16": np.float16, "fp32": np.float32}
 
