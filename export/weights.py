@@ -12,7 +12,7 @@ __all__ = ["STORAGES", "Storage", "expanded", "stored"]
 Storage = Literal["plain", "int8", "palette6", "palette4"]
 STORAGES: tuple[Storage, ...] = ("plain", "int8", "palette6", "palette4")
 
-_LEAST = 4096  # elements: below this little is saved, and it is the first layer, whose error all others pass on
+_SMALL = 2048  # elements: up to this little is saved, and it is the first layer, whose error all others pass on
 
 _KIND = {"fp16": np.float16, "fp32": np.float32}
 
@@ -24,7 +24,7 @@ def stored(array: NDArray[np.float32], storage: Storage, real: str) -> tuple[str
     (None) the only input is `val`, the array itself.
     """
     kind = _KIND[real]
-    if storage == "plain" or array.ndim < 2 or array.size < _LEAST:
+    if storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
         return None, {"val": array.astype(kind)}
     if storage == "int8":
         scale = _scale(array).astype(kind)
