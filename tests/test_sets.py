@@ -301,13 +301,6 @@ def test_model_patterns_of_etl8b2_in_any_order(folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not ENABLED, reason="draws a thousand characters")
-def test_a_named_set_has_the_writers_that_are_asked_for(tmp_path: Path) -> None:
-    synthesize(tmp_path / "etl", SynthConfig(set=("ETL8G",), writers=1))
-    (file,) = find_files([tmp_path / "etl"])
-    assert (file.layout, file.count) == (BY_NAME["ETL8G"], 956)
-
-
-@pytest.mark.skipif(not ENABLED, reason="draws a thousand characters")
 def test_synthetic_writers_write_the_same_in_both_sets(tmp_path: Path) -> None:
     """ETL8B2 is ETL8G made smaller and binary: where there is ink in one, there is ink in the other."""
     synthesize(tmp_path / "etl", SynthConfig(set=("ETL8G", "ETL8B2", "ETL4"), writers=1))

@@ -2,8 +2,8 @@
 
     python -m benches.studies.ray_faults --out docs/faults.md          (half an hour or more; --work train for one kind)
 
-Each kind of work has a process and a cluster of its own, whose nodes are raylets; one of them is killed with all its
-workers, as by a power cut, when the work is seen to be in its middle. The output must be the undisturbed one, byte
+Each trial has a process and a cluster of its own, whose nodes are raylets; one of them is killed with all its workers,
+as by a power cut, when the work is seen to be in its middle. The output must be the undisturbed one, byte
 by byte (of trainings: the digest of the best weights), or absent with one line. Writes a page with a table; exits 1 for
 anything else. A trial that takes longer than it may counts as hung: its process and all that it started are ended.
 """
@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import queue
 import secrets
 import signal
 import subprocess
@@ -85,18 +84,12 @@ class Trials:
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": noticing},
         )
-        self.nodes: list[Any] = []
-        self.fill()
+        self.nodes: list[Any] = [self.cluster.add_node(num_cpus=1) for _ in range(NODES)]
         ray.init(self.cluster.address, logging_level=logging.ERROR, log_to_driver=False)
         self.folder = folder
         self.work, self.when = "", 0
         """Which trial of its kind: a node is lost at another moment each time. 0: none is."""
         self.lost = ""
-
-    def fill(self) -> None:
-        """Nodes in the place of those that were lost."""
-        while len(self.nodes) < NODES:
-            self.nodes.append(self.cluster.add_node(num_cpus=1))
 
     def trial(self, work: str, when: int) -> dict[str, str]:
         """What came of it: the output's digest, or the line that was told; and when the node was lost."""
@@ -203,50 +196,20 @@ def _ended(mark: str) -> Iterator[None]:
                 continue
 
 
-def trials(work: str, numbers: range, folder: Path) -> Iterator[dict[str, str]]:
-    """What comes of trials in a process of their own, which is ended and started anew when one of them goes wrong."""
-    numbers_left = list(numbers)
-    while numbers_left:
-        for found in _trials_of_a_process(work, numbers_left[0], numbers_left[-1], folder):
-            numbers_left.pop(0)
-            yield found
-
-
-def _trials_of_a_process(work: str, first: int, last: int, folder: Path) -> Iterator[dict[str, str]]:
+def tried(work: str, when: int, folder: Path) -> dict[str, str]:
+    """What came of a trial, which has a process and a cluster of its own."""
     mark = secrets.token_hex(8)
-    command = [sys.executable, "-m", "benches.studies.ray_faults", "--trials", work, str(first), str(last), str(folder)]
-    with _ended(mark), tempfile.TemporaryFile("w+") as complained:
-        started = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=complained,
-            text=True,
-            env={**os.environ, MARK: mark},
-            start_new_session=True,
-        )
-        lines: queue.Queue[str] = queue.Queue()
-
-        def listen() -> None:
-            assert started.stdout is not None
-            for line in started.stdout:
-                lines.put(line)
-            lines.put("")
-
-        threading.Thread(target=listen, daemon=True).start()
-        for _ in range(first, last + 1):
-            line = "\n"
-            while line and not line.startswith("{"):
-                try:
-                    line = lines.get(timeout=SECONDS)
-                except queue.Empty:
-                    yield {"wrong": f"hung after {SECONDS} s"}
-                    return
-            if not line:
-                complained.seek(0)
-                yield {"wrong": f"exit code {started.wait()}: {complained.read()[-2000:]}"}
-                return
-            found: dict[str, str] = json.loads(line)
-            yield found
+    command = [sys.executable, "-m", "benches.studies.ray_faults", "--trial", work, str(when), str(folder)]
+    try:
+        with _ended(mark):
+            done = subprocess.run(
+                command, capture_output=True, text=True, env={**os.environ, MARK: mark}, timeout=SECONDS, check=False
+            )
+    except subprocess.TimeoutExpired:
+        return {"wrong": f"hung after {SECONDS} s"}
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    result: dict[str, str] = json.loads(lines[0]) if lines else {"wrong": f"{done.returncode}: {done.stderr[-2000:]}"}
+    return result
 
 
 def judged(found: dict[str, str], undisturbed: str) -> str:
@@ -295,8 +258,9 @@ def campaign(works: list[str], times: int, folder: Path) -> Iterator[list[Counte
     known: list[Counted] = []
     for work in works:
         known.append(Counted(work))
-        undisturbed, begun = "", time.monotonic()
-        for when, found in enumerate(trials(work, range(times + 1), folder)):
+        undisturbed = ""
+        for when in range(times + 1):
+            begun, found = time.monotonic(), tried(work, when, folder)
             told = f"{found.get('lost', '')}; {found.get('told', '')}".strip("; ")
             if when == 0:  # no node is lost
                 if "digest" not in found:
@@ -311,7 +275,6 @@ def campaign(works: list[str], times: int, folder: Path) -> Iterator[list[Counte
                 known[-1].seconds += time.monotonic() - begun
                 _say(f"{work} {when}: {result} ({told}), {time.monotonic() - begun:.0f} s")
                 yield known
-            begun = time.monotonic()
 
 
 def page(known: list[Counted], command: str) -> dict[str, Any]:
@@ -342,14 +305,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/faults.md"))
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--work", nargs="+", choices=WORKS, default=list(WORKS))
-    parser.add_argument("--trials", nargs=4, metavar=("WORK", "FIRST", "LAST", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--trial", nargs=3, metavar=("WORK", "WHEN", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.trials:
-        work, first, last, folder = given.trials
-        cluster = Trials(Path(folder))
-        for when in range(int(first), int(last) + 1):
-            _say("\n" + json.dumps(cluster.trial(work, when)))
-            cluster.fill()
+    if given.trial:
+        work, when, folder = given.trial
+        _say("\n" + json.dumps(Trials(Path(folder)).trial(work, int(when))))
         os._exit(0)  # the cluster is ended by who started this
     command = "python -m benches.studies.ray_faults " + " ".join(sys.argv[1:])
     known: list[Counted] = []
