@@ -96,13 +96,14 @@ def _terminate(*_: object) -> None:
 
 @contextlib.contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does."""
+    """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
     handler, hook = signal.signal(signal.SIGTERM, _terminate), sys.unraisablehook
 
     def again_if_lost(lost: sys.UnraisableHookArgs) -> None:
         # Python cannot raise in the callback of a weak reference, for instance: then it comes a little later again.
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            threading.Timer(0.1, signal.raise_signal, [signal.SIGTERM]).start()
+            number = signal.SIGTERM if issubclass(lost.exc_type, _Terminated) else signal.SIGINT
+            threading.Timer(0.1, signal.raise_signal, [number]).start()
         else:
             hook(lost)
 

@@ -35,7 +35,7 @@ class Sweep(Command):
 
     def run(self) -> int:
         """Sweep, and print the table, the best first."""
-        found = sweep(
+        trials = sweep(
             [(as_address(self.dataset), 1.0)],
             self.out,
             read_sweep(self.file),
@@ -45,9 +45,9 @@ class Sweep(Command):
             overwrite=self.overwrite,
         )
         if self.json:
-            show_json(found)
+            show_json(trials)
             return 0
-        names = list(found[0].options) if found else []
+        names = list(trials[0].options) if trials else []
         rows = [
             [
                 t.number,
@@ -55,7 +55,7 @@ class Sweep(Command):
                 len(t.history),
                 f"{t.best:.2%}",
             ]
-            for t in found
+            for t in trials
         ]
         show_table(str(self.out), ["trial", *names, "epochs", "best validation accuracy"], rows)
         return 0

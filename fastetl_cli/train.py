@@ -66,14 +66,14 @@ def train_with_bar(
     command = command_line()
     with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal or not is_first()) as bar:
         task = bar.add_task("train", total=None, loss=0.0)
-        told = 0
+        shown = 0
 
         def show(progress: Progress) -> None:
-            nonlocal told
+            nonlocal shown
             bar.update(task, completed=progress.step, total=progress.steps, loss=progress.loss)
-            for entry in progress.history[told:] if is_first() else ():
+            for entry in progress.history[shown:] if is_first() else ():
                 notes.print(epoch_line(entry, progress.epochs))
-            told = len(progress.history)
+            shown = len(progress.history)
 
         try:
             return train(
@@ -126,18 +126,19 @@ class Train(Command):
 
     def run(self) -> int:
         """Train, and say how it went."""
+        if "://" in as_address(self.run_path):
+            raise FastetlError("a run is written to a disk", expected="a folder", found=as_address(self.run_path))
         if self.engine == "ray":
             return self._show(self._on_ray())
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
         elif (self.processes, self.process) != (1, 0):
             raise FastetlError("`processes` and `process` are for training on several hosts", do="give `coordinator`")
+        start = _start(self.source)
         data = [(open_dataset(as_address(self.dataset)), 1.0)]
         data += [(open_dataset(path), weight) for path, weight in map(_parted, self.also)]
         config = None if self.resume else self.config
-        result = train_with_bar(
-            data, self.run_path, config, start=_start(self.source), resume=self.resume, overwrite=self.overwrite
-        )
+        result = train_with_bar(data, self.run_path, config, start=start, resume=self.resume, overwrite=self.overwrite)
         return self._show(result) if is_first() else 0
 
     def _on_ray(self) -> TrainResult:

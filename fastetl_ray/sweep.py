@@ -171,13 +171,13 @@ def _trial(options: dict[str, Any]) -> None:
 
     from model.training import Progress, train
 
-    told = 0
+    reported = 0
 
     def tell(progress: Progress) -> None:
-        nonlocal told
-        for entry in progress.history[told:]:
+        nonlocal reported
+        for entry in progress.history[reported:]:
             tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
-        told = len(progress.history)
+        reported = len(progress.history)
 
     given = options["given"]
     settings = given["settings"]
@@ -211,12 +211,12 @@ def sweep(
     from ray.tune.schedulers import ASHAScheduler
 
     epochs = max(configured(config.train, options).epochs for options in config.drawn())
-    with new_directory(out, KIND, overwrite) as made:
-        trials = (made / "trials").absolute()
+    with new_directory(out, KIND, overwrite) as folder:
+        runs = (folder / "trials").absolute()
         settings = {
             "train": dict(config.train),
             "data": [(str(p) if is_url(p) else str(Path(p).absolute()), weight) for p, weight in data],
-            "out": str(trials),
+            "out": str(runs),
         }
         drawn = [{"options": o, "settings": settings, "number": k} for k, o in enumerate(config.drawn())]
         tuner = tune.Tuner(
@@ -229,42 +229,42 @@ def sweep(
                     time_attr="epoch", max_t=epochs + 1, grace_period=config.grace, reduction_factor=config.reduction
                 ),
             ),
-            run_config=tune.RunConfig(storage_path=str(made / "ray"), name="sweep", verbose=0),
+            run_config=tune.RunConfig(storage_path=str(folder / "ray"), name="sweep", verbose=0),
         )
-        found = _results(tuner.fit())
-        shutil.rmtree(made / "ray", ignore_errors=True)
-        for left in trials.glob("*.unfinished"):
+        trials = _results(tuner.fit())
+        shutil.rmtree(folder / "ray", ignore_errors=True)
+        for left in runs.glob("*.unfinished"):
             shutil.rmtree(left, ignore_errors=True)
-        _report(found, config, made)
-    return found
+        _report(trials, config, folder)
+    return trials
 
 
 def _results(grid: Any) -> list[Trial]:
-    found = []
+    trials = []
     for result in grid:
         if result.error is not None:
             raise fault_of(result.error)
         given = result.config["given"]
         frame = result.metrics_dataframe
         history = () if frame is None else tuple(frame[_METRIC].tolist())
-        found.append(Trial(given["number"], given["options"], history))
-    return sorted(found, key=lambda trial: (-trial.best, trial.number))
+        trials.append(Trial(given["number"], given["options"], history))
+    return sorted(trials, key=lambda trial: (-trial.best, trial.number))
 
 
-def _report(found: Sequence[Trial], config: SweepConfig, made: Path) -> None:
+def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
     from model.figures import png, sweep_figure  # brings matplotlib
 
     names = list(config.search)
     rows = [
-        [str(t.number), *(_shown(t.options[n]) for n in names), str(len(t.history)), f"{t.best:.2%}"] for t in found
+        [str(t.number), *(_shown(t.options[n]) for n in names), str(len(t.history)), f"{t.best:.2%}"] for t in trials
     ]
     head = ["trial", *names, "epochs", "best validation accuracy"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in rows)]
-    (made / "sweep.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in found]}
-    (made / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
-    named = [(f"{t.number}: " + ", ".join(map(_shown, t.options.values())), t.history) for t in found]
-    (made / "sweep.png").write_bytes(png(sweep_figure(named)))
+    (folder / "sweep.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in trials]}
+    (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
+    named = [(f"{t.number}: " + ", ".join(map(_shown, t.options.values())), t.history) for t in trials]
+    (folder / "sweep.png").write_bytes(png(sweep_figure(named)))
 
 
 def _shown(value: Any) -> str:

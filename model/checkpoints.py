@@ -67,8 +67,8 @@ def save_best(folder: Path, weights: Tree) -> str:
     return _save(_file(folder, "best"), weights)
 
 
-def _unreadable(file: Path, found: object) -> ModelError:
-    return ModelError("cannot read the checkpoint", file=file, found=found, do="copy it again, or train again")
+def _unreadable(file: Path, reason: object) -> ModelError:
+    return ModelError("cannot read the checkpoint", file=file, found=reason, do="copy it again, or train again")
 
 
 def _restored(file: Path, expected: Tree, prefix: str = "") -> tuple[Tree, str]:
@@ -97,12 +97,12 @@ def _restored(file: Path, expected: Tree, prefix: str = "") -> tuple[Tree, str]:
 
 
 def _require_digest(file: Path, tree: Tree, expected: str) -> None:
-    if (found := digest(tree)) != expected:
+    if (actual := digest(tree)) != expected:
         raise ModelError(
             "the checkpoint is not what was written",
             file=file,
             expected=f"digest {expected}",
-            found=found,
+            found=actual,
             do="copy it again from a good copy, or train again",
         )
 

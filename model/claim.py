@@ -27,6 +27,8 @@ def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     Raises ModelError if another training holds it, if there is nothing to resume, if an interrupted run is there
     (without `resume` or `overwrite`), or if something else stands in its place.
     """
+    if not path.name:
+        raise ModelError("a run needs a name", file=path, do="give a folder to write", also=ValueError)
     begun = unfinished(path)
     has_run = (begun / "run.json").is_file()
     if resume and not has_run:

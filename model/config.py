@@ -117,9 +117,11 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave; a missing key takes its default. Raises ModelError for an unknown key."""
-        odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
-        if odd:
-            raise ModelError("training configuration: unknown keys", found=odd, do="use the version that trained it")
+        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if unknown:
+            raise ModelError(
+                "training configuration: unknown keys", found=unknown, do="train again"
+            )
         try:
             augmentation = Augmentation(**values.get("augmentation", {}))
         except TypeError as error:

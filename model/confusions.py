@@ -72,15 +72,15 @@ def confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[Confusion, 
 
 def size_confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[SizeConfusion, ...]:
     """One line for each small character of the charset whose large one is there too, if either has a sample."""
-    place, found = charset.class_of, []
+    place, confused = charset.class_of, []
     for small in charset.characters:
         large = _full_size(small)
         if large != small and large in place:
             s, g = place[small], place[large]
             samples = int(matrix[[s, g]].sum())
             if samples:
-                found.append(SizeConfusion(small, large, samples, int(matrix[s, g]), int(matrix[g, s])))
-    return tuple(found)
+                confused.append(SizeConfusion(small, large, samples, int(matrix[s, g]), int(matrix[g, s])))
+    return tuple(confused)
 
 
 def merged_accuracy(matrix: NDArray[np.int64], charset: Charset) -> float | None:

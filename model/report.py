@@ -46,12 +46,12 @@ def write_report(
     for k, result in enumerate(evaluation.sets):
         pictures |= {f"{kind}_{k}": picture for kind, picture in _pictures(run, result)}
     described = {**evaluation.as_dict(), "baselines": [asdict(b) for b in baselines]}
-    with new_directory(out, KIND, overwrite, [run.path]) as made:
+    with new_directory(out, KIND, overwrite, [run.path]) as folder:
         for name, picture in pictures.items():
-            (made / f"{name}.png").write_bytes(picture)
-        (made / "index.html").write_text(_page(run, evaluation, baselines, pictures), encoding="utf-8")
+            (folder / f"{name}.png").write_bytes(picture)
+        (folder / "index.html").write_text(_page(run, evaluation, baselines, pictures), encoding="utf-8")
         text = json.dumps(described, ensure_ascii=False, indent=1)
-        (made / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     return out / "index.html"
 
 

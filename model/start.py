@@ -62,12 +62,12 @@ class Start:
         """
         if self.network_config is not None:
             return self.network_config
-        kept = [layer.spec for layer in self.layers[:-1]]
+        stored = [layer.spec for layer in self.layers[:-1]]
         for config in NETWORKS.values():
-            if [spec for spec in config.layers if self._is_stored(spec)] == kept:
+            if [spec for spec in config.layers if self._is_stored(spec)] == stored:
                 return config
         specs: list[LayerSpec] = []
-        for spec in kept:
+        for spec in stored:
             specs += [spec, Norm()] if isinstance(spec, Conv) else [spec]
         return NetworkConfig(self.name, tuple(specs))
 

@@ -149,9 +149,9 @@ def train(
             run, parameters = _fit(run, loaded, on_progress)
             barrier("the run is trained")
             if is_first():
-                with new_directory(path, KIND, overwrite) as made:
-                    made.rmdir()
-                    begun.rename(made)
+                with new_directory(path, KIND, overwrite) as place:
+                    place.rmdir()
+                    begun.rename(place)
             barrier("the run is in its place")
         except OSError as error:
             if isinstance(error, BrokenPipeError):  # of whoever reports the progress
@@ -230,8 +230,8 @@ def _begun_run(
     """The interrupted run, if it was begun on the same data and with the same configuration."""
     if config is not None and config != run.config:
         given, had = config.as_dict(), run.config.as_dict()
-        odd = ", ".join(f"{k} {had[k]}" for k in had if had[k] != given[k])
-        raise ModelError("the run was begun otherwise", file=run.path, expected=odd, do="resume without options")
+        different = ", ".join(f"{k} {had[k]}" for k in had if had[k] != given[k])
+        raise ModelError("the run was begun otherwise", file=run.path, expected=different, do="resume without options")
     splits = [_split(dataset, run.config) for dataset, _ in mixture]
     if _described(mixture, splits) != run.data:
         names = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)

@@ -60,6 +60,13 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),
+        (
+            ["train", "{tmp}/empty", "s3://bucket/run"],
+            "a run is written to a disk; expected a folder; found s3://bucket",
+        ),
+        (["train", "{tmp}/empty", "{tmp}/run", "--from", "{tmp}/nowhere"], "no run here"),
+        (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
+        (["compare", "{tmp}/nowhere", "{tmp}/empty"], "no run here"),
         (["train", "{tmp}/empty"], "missing from fastetl train: RUN"),
         (["train", "{tmp}/empty", "{tmp}/run", "--processes", "0"], "Give --coordinator"),
         (["evaluate", "{tmp}/empty", "{tmp}/empty"], "run.json"),
@@ -85,6 +92,28 @@ def test_bad_input_is_one_line_and_exit_2(
     assert expected in error
     assert "Traceback" not in error
     assert [p.name for p in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_signal_that_was_lost_comes_again_as_itself() -> None:
+    """Python cannot raise in a finalizer: an interrupt that arrives there must not become a termination."""
+    code = """
+import signal, time
+from fastetl_cli.main import _ended_by_sigterm
+
+class Late:
+    def __del__(self):
+        signal.raise_signal(signal.{name})
+
+with _ended_by_sigterm():
+    try:
+        Late()
+        time.sleep(5)
+    except KeyboardInterrupt as stopped:
+        print(type(stopped).__name__)
+"""
+    for name, kind in (("SIGINT", "KeyboardInterrupt"), ("SIGTERM", "_Terminated")):
+        command = [sys.executable, "-c", code.replace("{name}", name)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [kind]
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:

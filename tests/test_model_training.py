@@ -288,6 +288,8 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
         train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, writers=7))
     with pytest.raises(FastetlError, match="batch_size is out of range"):
         train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
+    with pytest.raises(ModelError, match="a run needs a name"):
+        train(tiny(), "", CONFIG)
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)
     assert not list(tmp_path.iterdir())
