@@ -119,9 +119,7 @@ class TrainConfig:
         """From what `as_dict` gave; a missing key takes its default. Raises ModelError for an unknown key."""
         unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if unknown:
-            raise ModelError(
-                "training configuration: unknown keys", found=unknown, do="train again"
-            )
+            raise ModelError("training configuration: unknown keys", found=unknown, do="train again")
         try:
             augmentation = Augmentation(**values.get("augmentation", {}))
         except TypeError as error:
