@@ -27,7 +27,7 @@ from fastetl.synth.raster import draw
 from fastetl.synth.records import characters_of
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import FILLS, Ink, _change_legs, choose_glyphs, write
+from fastetl.synth.writing import FILLS, Ink, _change_legs, _leave_off, choose_glyphs, write
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
@@ -247,6 +247,16 @@ def test_a_running_hand_joins_what_lies_near() -> None:
     apart, joined = (sum(map(pieces, written("ふ語誠海雲", joined=j))) for j in (-50.0, 4.0))
     assert joined < 0.7 * apart
     assert pieces(written("こ", joined=1.0)[0]) == 2  # its strokes are far apart: て would come of it
+
+
+def test_ends_that_tell_characters_apart_are_not_left_off() -> None:
+    """れ without its end is わ, る is ろ; the ends of し and て may be short."""
+    style = dataclasses.replace(CAREFUL, curt=1.0, plain=50.0)
+    for characters, whole in (("ぬねるれ", True), ("してのも", False)):
+        for character in characters:
+            (g,) = forms(character)[:1]
+            drawn = _leave_off(g.points, g, style, np.random.default_rng(0))
+            assert np.allclose(drawn[-1], g.points[-1], atol=1e-3) == whole, character
 
 
 def test_plain_writers_leave_off_hooks() -> None:

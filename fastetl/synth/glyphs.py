@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.synth.strokes import Stroke
 
-__all__ = ["Glyph", "compose", "glyph"]
+__all__ = ["TIGHT", "Glyph", "compose", "glyph"]
 
 _PLACES = ("points", "anchor", "targets", "corner")
 _REACH = 3  # points to either side over which corners are rounded
@@ -23,7 +23,8 @@ _BEND = 0.045  # deviation from the line between two targets at which there is a
 _HOOK = 0.22  # of the box: a longer end after a sharp turn is no hook
 _TURN = 0.04  # of the box: how far before and after a place its turn is seen
 _SHARP = np.radians(65)
-_TIGHT = 0.5  # a loop that may shrink no further than this tells one character from another
+TIGHT = 0.5
+"""Of `Glyph.least`: a loop that may shrink no further, and the end of its stroke, tell one character from another."""
 
 
 @dataclass(frozen=True)
@@ -169,14 +170,14 @@ def glyph(
         anchor, big = s.copy(), np.zeros(len(s), np.float32)
         turns = np.array([0, *_corners(s, 0, len(s) - 1), len(s) - 1])
         free = np.ones(len(turns), np.float32)
-        tight = False
+        if least > TIGHT:
+            free[-3:] = 0.4
         loop = _crossing(s) if detailed else None
         if loop is not None:
             i, j, where = loop
             anchor[i : j + 1] = where
             big[i : j + 1] = min(max((float(np.ptp(s[i : j + 1], axis=0).max()) - 0.25) / 0.2, 0), 1)
-            tight = least > _TIGHT
-            free[(turns >= i - 2) & (turns <= j)] = 0.2 if tight else 0.6
+            free[(turns >= i - 2) & (turns <= j)] = 0.2 if least > TIGHT else 0.6
         index = np.arange(len(s))
         leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
         anchors.append(anchor)
@@ -185,7 +186,7 @@ def glyph(
         alongs.append(((index - turns[leg]) / np.diff(turns)[leg]).astype(np.float32))
         places.append(s[turns])
         frees.append(free)
-        hooks.append(1.0 if tight else _hook(s))
+        hooks.append(1.0 if least > TIGHT else _hook(s))
         first_target += len(turns)
     sizes = [len(s) for s in strokes]
     count = len(strokes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import LARGE_FORM
 from fastetl.etl.data.orders import ETL8_KANJI
 from fastetl.synth.allographs import SHARE, forms
-from fastetl.synth.glyphs import Glyph, compose
+from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.order import ORDER
 from fastetl.synth.style import WriterStyle
 
@@ -129,8 +129,8 @@ def _leave_off(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator)
     """Some strokes without their beginning or their end: float32 (P, 2)."""
     count = len(g.length)
     off = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < style.curt) * (1 - g.mark)[:, None]
-    # A loop that tells one character from another stays closed.
-    off[np.minimum.reduceat(g.free, np.searchsorted(g.target_stroke, np.arange(count))) < 0.5, 1] = 0
+    # An end that tells one character from another stays.
+    off[np.minimum.reduceat(g.least, g.starts[:-1]) > TIGHT, 1] = 0
     plain = rng.random(count) < 1 / (1 + np.exp(-style.plain))
     off[:, 1] = np.maximum(off[:, 1], plain * (1 - g.hook))
     ring = _rings(g) & (rng.random(count) < style.ring_open)
