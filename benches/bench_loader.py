@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from benches import augmenting as by
 from benches.race import Contender, race, seconds_each
 from fastetl.data.augmentation import Augmentation
-from fastetl.data.batches import Batches, Source
+from fastetl.data.batches import Batches
+from fastetl.data.ordering import Source
 from fastetl.kernels._jit import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)

@@ -17,7 +17,7 @@ import pytest
 from benches import limits, tutorial
 from benches.conftest import Input
 from benches.race import Contender, race, seconds_each
-from fastetl.data.dataset import open_dataset
+from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.selection import select
 

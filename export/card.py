@@ -100,17 +100,14 @@ def _quoted(text: str) -> str:
 
 
 def _data(run: Run, config: ExportConfig) -> str:
-    rows = "\n".join(
-        f"| {d.name} | {d.samples:,} | {len(d.train)} | {len(d.valid)} | {len(d.test)} | {d.fingerprint} |"
-        for d in run.data
-    )
+    rows = "\n".join(f"| {d.name} | {d.samples:,} | {d.train} | {d.valid} | {d.test} |" for d in run.data)
     versions = ", ".join(f"{name} {value}" for name, value in run.versions.items())
     return f"""## Data and terms
 
 Trained by `{run.command or "model.train"}`, seed {run.config.seed}, with {versions}.
 
-| dataset | samples | writers trained on | for validation | for the test | fingerprint |
-|---|---|---|---|---|---|
+| dataset | samples | writers trained on | for validation | for the test |
+|---|---|---|---|---|
 {rows}
 
 {_TERMS[config.license]}"""

@@ -16,7 +16,6 @@ from export.errors import ExportError
 from export.names import ONNX, PRETRAINED, package_path
 from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
-from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
@@ -128,8 +127,9 @@ class Recognizer:
         """uint8 (N, side, side) → float32 logits (N, characters), without "no character": as a run gives them."""
         return self.logits(pictures)[:, self._columns[:-1]]
 
-    def split(self, dataset: Dataset) -> None:
-        """A package does not know the parts of what it was trained on."""
+    @property
+    def trained(self) -> None:
+        """A package does not know what it was trained on."""
 
     @overload
     def read(self, pictures: str | PathLike[str], most: int = 5) -> list[Answer]: ...

@@ -12,11 +12,13 @@ from fastetl._lazy import lazy, shadowed
 
 if TYPE_CHECKING:
     from fastetl.data.augmentation import Augmentation, augment
-    from fastetl.data.batches import Batches, Source
+    from fastetl.data.batches import Batches
     from fastetl.data.charset import Charset
-    from fastetl.data.dataset import Dataset, Split, load_labelled, open_dataset
+    from fastetl.data.dataset import Dataset, Split
+    from fastetl.data.ordering import Source
     from fastetl.data.preprocessing import Preprocessing
     from fastetl.data.sheet import write_sheet
+    from fastetl.data.store import load_labelled, open_dataset
     from fastetl.errors import FastetlError
     from fastetl.etl.build import BuildConfig, BuildResult, build
     from fastetl.etl.inspection import FileReport, inspect
@@ -66,15 +68,15 @@ __getattr__, __dir__ = lazy(
         "FastetlError": "fastetl.errors",
         "FileReport": "fastetl.etl.inspection",
         "Preprocessing": "fastetl.data.preprocessing",
-        "Source": "fastetl.data.batches",
+        "Source": "fastetl.data.ordering",
         "Split": "fastetl.data.dataset",
         "Stroke": "fastetl.ink.drawings",
         "SynthConfig": "fastetl.synth",
         "augment": "fastetl.data.augmentation",
         "build": "fastetl.etl.build",
         "inspect": "fastetl.etl.inspection",
-        "load_labelled": "fastetl.data.dataset",
-        "open_dataset": "fastetl.data.dataset",
+        "load_labelled": "fastetl.data.store",
+        "open_dataset": "fastetl.data.store",
         "rasterize": "fastetl.ink.drawings",
         "read_picture": "fastetl.ink.pictures",
         "synthesize": "fastetl.synth",

@@ -9,10 +9,11 @@ from typing import Any
 
 from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
-from fastetl.data.dataset import load_labelled, open_dataset
+from fastetl.data.store import load_labelled
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
+from fastetl_ray.opening import open_dataset
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
 from model.reader import Reader, Restricted

@@ -14,7 +14,8 @@ from export.coreai import export_asset
 from export.names import REFERENCE, package_path
 from export.package import export
 from export.stored import Stored, open_stored
-from fastetl.data.dataset import Dataset, load_labelled
+from fastetl.data.dataset import Dataset
+from fastetl.data.store import load_labelled
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Out, RunPath, bar, out, show_json, show_table
 from fastetl_cli.verify import show_checks

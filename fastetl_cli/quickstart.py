@@ -14,7 +14,6 @@ import numpy as np
 from export.names import COREML, ONNX
 from export.package import export
 from export.verification.checks import Check
-from fastetl.data.dataset import open_dataset
 from fastetl.data.sheet import write_sheet
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import inspect
@@ -22,6 +21,7 @@ from fastetl.files.atomic import Kind, check_output
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.base import Command, bar, notes, out, show_json, show_table
 from fastetl_cli.train import train_with_bar
+from fastetl_ray.opening import open_dataset
 from model.config import TrainConfig
 from model.evaluation import Evaluation, evaluate
 from model.report import write_report

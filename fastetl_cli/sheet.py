@@ -8,9 +8,9 @@ from typing import Annotated
 
 import tyro
 
-from fastetl.data.dataset import open_dataset
 from fastetl.data.sheet import write_sheet
 from fastetl_cli.base import Command, DatasetPath, out, show_json
+from fastetl_ray.opening import open_dataset
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, DatasetPath, Engine, RunPath, as_address, command_line, notes, out, show_json
+from fastetl_ray.opening import open_dataset
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.run import open_run

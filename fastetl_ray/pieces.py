@@ -17,31 +17,24 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, planned
-from fastetl.etl.convert import convert
+from fastetl.etl.convert import convert, digests_of, identity_of
+from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.selection import Plan, Selection
 from fastetl_ray.addresses import is_url
 from fastetl_ray.shards import group_ranges
 
 __all__ = [
     "Piece",
-    "Rows",
     "WrittenPiece",
     "local_copy",
     "pieces_of_plan",
     "pieces_of_writers",
     "plan_of",
 ]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Pictures uint8 (N, size, size), classes uint16 (N,) and columns (N,) each; `group` is among them."""
-
-    pictures: NDArray[np.uint8]
-    labels: NDArray[np.uint16]
-    records: dict[str, NDArray[Any]]
 
 
 class Piece(Protocol):
@@ -51,7 +44,7 @@ class Piece(Protocol):
     def count(self) -> int:
         """Rows that it will give."""
 
-    def rows(self) -> Rows:
+    def rows(self) -> Dataset:
         """Make them. Raises FastetlError, or DisorderError if a record is not as the plan says."""
 
 
@@ -79,19 +72,19 @@ class ReadPiece:
 
     parts: tuple[Selection, ...]
     addresses: tuple[str, ...]
+    charset: Charset
     size: int
 
     @property
     def count(self) -> int:
         return sum(len(part.index) for part in self.parts)
 
-    def rows(self) -> Rows:
+    def rows(self) -> Dataset:
         here = [
             replace(part, file=replace(part.file, path=local_copy(address)))
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
-        pictures, records = convert(here, self.size)
-        return Rows(pictures, np.concatenate([part.labels for part in self.parts]), records)
+        return convert(here, self.charset, self.size)
 
 
 def plan_of(
@@ -109,10 +102,10 @@ def plan_of(
 
 def pieces_of_plan(plan: Plan, addresses: Sequence[str], size: int, rows: int) -> list[ReadPiece]:
     """The records of a plan in runs of at most `rows`, each with whole groups where it can."""
-    groups = np.concatenate([part.groups for part in plan.parts])
+    groups, source, _ = identity_of(plan.parts)
     starts = np.cumsum([0, *(len(part.index) for part in plan.parts)]).tolist()
     pieces = []
-    for run in group_ranges(groups, rows):
+    for run in group_ranges(source, groups, rows):
         parts, places = [], []
         for part, address, start in zip(plan.parts, addresses, starts[:-1], strict=True):
             low, high = max(run.start - start, 0), min(run.stop - start, len(part.index))
@@ -120,7 +113,7 @@ def pieces_of_plan(plan: Plan, addresses: Sequence[str], size: int, rows: int) -
                 cut = slice(low, high)
                 parts.append(Selection(part.file, part.index[cut], part.codes[cut], part.labels[cut], part.groups[cut]))
                 places.append(address)
-        pieces.append(ReadPiece(tuple(parts), tuple(places), size))
+        pieces.append(ReadPiece(tuple(parts), tuple(places), plan.charset, size))
     return pieces
 
 
@@ -139,13 +132,15 @@ class WrittenPiece:
     def count(self) -> int:
         return (self.last - self.first) * len(self.charset)
 
-    def rows(self) -> Rows:
+    def rows(self) -> Dataset:
         from fastetl.kernels.resize import resize_records
         from fastetl.synth import write_data_set
+        from fastetl.synth.records import WRITERS
 
         characters = self.charset.characters
         each = len(characters)
         pictures = np.empty((self.count, self.size, self.size), np.uint8)
+        digests = np.empty(self.count, np.uint64)
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
         for k, writer in enumerate(range(self.first, self.last)):
             records = write_data_set(self.seed, writer, characters, self.scans)
@@ -153,17 +148,28 @@ class WrittenPiece:
             raw[: records.nbytes] = records.view(np.uint8).ravel()
             fields: Any = records.dtype.fields
             starts = np.arange(each) * records.itemsize + fields["image"][1]
+            layout = ETL9G if records.dtype == ETL9G.dtype else ETL8G
+            digests[k * each : (k + 1) * each] = digests_of(records, layout)
             resize_records(raw, starts, 127, 128, pictures[k * each : (k + 1) * each])
             for name, values in kept.items():
                 values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
         writers = np.arange(self.first, self.last)
         columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in kept.items()}
-        columns |= {
-            "group": np.repeat(writers, each).astype(np.int32),
-            "record": np.tile(np.arange(each, dtype=np.int32), len(writers)),
-        }
-        labels = np.tile(np.arange(each, dtype=np.uint16), len(writers))
-        return Rows(pictures, labels, columns)
+        # As in files, where file 33 is the model pattern's.
+        groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1))
+        columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
+        return Dataset(
+            "synth",
+            pictures,
+            np.tile(np.arange(each, dtype=np.uint16), len(writers)),
+            np.repeat(groups, each).astype(np.int32),
+            self.charset,
+            Preprocessing(size=self.size),
+            digests,
+            np.zeros(self.count, np.uint16),
+            (f"synth:{self.seed}",),
+            columns,
+        )
 
 
 def pieces_of_writers(

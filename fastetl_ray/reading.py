@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ray.data import Datasource, ReadTask
 from ray.data.block import BlockMetadata
 
-from fastetl.data.charset import Charset
 from fastetl.data.parquet import table
 from fastetl.etl.build import BuildConfig
 from fastetl_ray.nodes import connect
@@ -27,9 +26,9 @@ ROWS = 256
 class _Pieces(Datasource):
     """A read task for each piece, whose rows become one block."""
 
-    def __init__(self, name: str, pieces: Sequence[Piece], charset: Charset, size: int) -> None:
+    def __init__(self, name: str, pieces: Sequence[Piece], size: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._name, self._pieces, self._charset, self._size = name, pieces, charset, size
+        self._name, self._pieces, self._size = name, pieces, size
 
     def get_name(self) -> str:
         return self._name
@@ -39,11 +38,8 @@ class _Pieces(Datasource):
 
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
         def reading(piece: Piece) -> Callable[[], Iterable[Any]]:
-            charset = self._charset
-
             def read() -> Iterable[Any]:
-                rows = piece.rows()
-                return [table(rows.pictures, rows.labels, rows.records, charset)]
+                return [table(piece.rows())]
 
             return read
 
@@ -92,7 +88,7 @@ def read_etl(
     # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
     plan, addresses = plan_of(listed, config, by_order=False)
     pieces = pieces_of_plan(plan, addresses, size, rows)
-    return _in_order(_Pieces("ETL", pieces, plan.charset, size), len(pieces))
+    return _in_order(_Pieces("ETL", pieces, size), len(pieces))
 
 
 def synthesize(
@@ -112,5 +108,5 @@ def synthesize(
     Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
     """
     connect(address)
-    found, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
-    return _in_order(_Pieces("synth", pieces, found, size), len(pieces))
+    _, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
+    return _in_order(_Pieces("synth", pieces, size), len(pieces))

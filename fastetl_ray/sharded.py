@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -18,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, Sample
-from fastetl.data.parquet import pictures_of, require_pyarrow
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Part
+from fastetl.data.ordering import Pictures
+from fastetl.data.parquet import column_values, pictures_of, require_pyarrow
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.splits import is_among
+from fastetl.data.store import IDENTITY, names_of, require_format
 from fastetl.errors import FastetlError
 from fastetl.files.digests import require_sealed
 from fastetl.files.untrusted import JSON_BYTES, parse_json
 from fastetl_ray.addresses import is_url, read_file
-from fastetl_ray.shards import FORMAT, MANIFEST, SHARD_BYTES, Shard
+from fastetl_ray.shards import FORMAT, MANIFEST, SHARD_BYTES, Shard, runs_of
 
 __all__ = ["CACHE_BYTES", "ShardedDataset", "ShardedImages", "ShardedSource", "open_shards"]
 
@@ -46,11 +48,19 @@ class ShardedImages:
     ndim = 3
 
     def __init__(
-        self, folder: str, shards: Sequence[Shard], side: int, classes: int, cache_bytes: int = CACHE_BYTES
+        self,
+        folder: str,
+        shards: Sequence[Shard],
+        side: int,
+        classes: int,
+        sources: Sequence[str],
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.folder = folder
         self.shards = tuple(shards)
         self.classes = classes
+        self.sources = tuple(sources)
+        self._number = {name: k for k, name in enumerate(sources)}
         self.cache_bytes = cache_bytes
         self.starts = np.concatenate([[0], np.cumsum([s.rows for s in shards], dtype=np.int64)]).astype(np.int64)
         self.shape = (int(self.starts[-1]), side, side)
@@ -106,18 +116,26 @@ class ShardedImages:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """All columns but the pictures and the characters, of all shards: one array (N,) each."""
-        found: dict[str, list[NDArray[Any]]] = {}
+        parts: dict[str, list[NDArray[Any]]] = {}
         for shard in self.shards:
             read = self._table(shard, None)
             for name in read.column_names:
-                values = read[name].to_numpy()
-                found.setdefault(name, []).append(values.astype(str) if values.dtype == object else values)
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+                values = self._numbers(read[name]) if name == "source" else column_values(read[name])
+                parts.setdefault(name, []).append(values)
+        if any(len(arrays) != len(self.shards) for arrays in parts.values()):
+            raise FastetlError("shards with different columns", file=self.folder, do="write it again")
+        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
     def read(self, number: int) -> Rows:
         """The rows of a shard, which are not kept."""
         read = self._table(self.shards[number], ["image", "label"])
         return pictures_of(read["image"], self.shape[1]), read["label"].to_numpy()
+
+    def _numbers(self, column: Any) -> NDArray[np.uint16]:
+        """Names of sources as their numbers. Raises KeyError for any other name."""
+        encoded = column.combine_chunks().dictionary_encode()
+        numbers = np.array([self._number[name] for name in encoded.dictionary.to_pylist()], np.uint16)
+        return np.asarray(numbers[encoded.indices.to_numpy()])
 
     def _rows(self, number: int) -> Rows:
         with self._lock:
@@ -146,14 +164,19 @@ class ShardedImages:
         try:
             file = pq.ParquetFile(pa.BufferReader(data))
             schema, rows = file.schema_arrow, file.metadata.num_rows
-            types = [schema.field(name).type for name in ("image", "label", "group")]
-            if rows != shard.rows or types != [pa.binary(self.shape[1] * self.shape[2]), pa.uint16(), pa.int32()]:
+            types = [schema.field(name).type for name in ("image", "label", "group", "digest")]
+            expected_types = [pa.binary(self.shape[1] * self.shape[2]), pa.uint16(), pa.int32(), pa.uint64()]
+            if rows != shard.rows or types != expected_types:
                 raise ValueError(f"{rows} rows of {', '.join(map(str, types))}")
             if columns is None:
                 columns = [name for name in schema.names if name not in ("image", "character")]
-            read = file.read(columns)
-            labels = read["label"].to_numpy()
-        except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+            read = file.read([n for n in schema.names if n in {*columns, "label", "group", "source"}])
+            if any(column.null_count for column in read.columns):
+                raise ValueError("values are missing")
+            labels, source = read["label"].to_numpy(), self._numbers(read["source"])
+            if runs_of(source, read["group"].to_numpy()) != shard.runs:
+                raise ValueError(f"other groups than {MANIFEST} says")
+        except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
             expected = f"{shard.rows} rows of {self.shape[1]} × {self.shape[2]} pictures, their classes and groups"
             raise FastetlError(
                 "not a shard", file=place, expected=expected, found=error, do="write it again"
@@ -171,43 +194,46 @@ class ShardedImages:
 
 
 class ShardedSource:
-    """The rows of some groups of a dataset of shards, to draw batches from; no column of them is held.
+    """Rows of a dataset of shards to draw batches from; no column of them is held.
 
-    groups: sorted. weight: as of `fastetl.Source`.
+    chosen: of a shard's number, bool (rows,), which of its rows. weight: as of `fastetl.Source`.
     """
 
-    is_streamed = True
-
-    def __init__(self, images: ShardedImages, groups: NDArray[np.int32], weight: float = 1.0) -> None:
-        self.images, self.groups, self.weight = images, groups, weight
-        self.counts = np.array([self._chosen(k)[1] for k in range(len(images.shards))], np.int64)
+    def __init__(self, images: ShardedImages, chosen: Callable[[int], NDArray[np.bool_]], weight: float = 1.0) -> None:
+        self.images, self.chosen, self.weight = images, chosen, weight
+        self.counts = np.array([np.count_nonzero(chosen(k)) for k in range(len(images.shards))], np.int64)
         self.side, self.span = images.shape[1], len(images)
 
     def __len__(self) -> int:
         return int(self.counts.sum())
 
-    def _chosen(self, number: int) -> tuple[NDArray[np.bool_], int]:
-        """Which rows of a shard are of the groups, and how many."""
-        groups, rows = self.images.shards[number].groups()
-        chosen = is_among(groups, self.groups)
-        return np.repeat(chosen, rows), int(rows[chosen].sum())
-
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """Indices into the dataset, each once, in a random order that can be followed with few shards in memory."""
         for window in self.images.windows(np.flatnonzero(self.counts), random):
-            parts = [self.images.starts[k] + np.flatnonzero(self._chosen(k)[0]) for k in window]
+            parts = [self.images.starts[k] + np.flatnonzero(self.chosen(k)) for k in window]
             yield random.permutation(np.concatenate(parts))
 
-    def take(self, index: NDArray[np.int64]) -> Rows:
-        """Pictures and classes at indices into the dataset."""
-        return self.images.take(index)
+    def take(self, index: NDArray[np.int64]) -> tuple[Pictures, NDArray[np.uint16]]:
+        """Pictures at indices into the dataset, copied, and their classes."""
+        pictures, labels = self.images.take(index)
+        return (pictures, np.arange(len(index))), labels
+
+    @cached_property
+    def _neighbours(self) -> Pictures:
+        number = int(np.flatnonzero(self.counts)[0])
+        pictures = self.images.read(number)[0][self.chosen(number)]
+        return pictures, np.arange(len(pictures))
+
+    def neighbours(self) -> Pictures:
+        """The pictures to use of the first shard that has any: others would have to be read for it."""
+        return self._neighbours
 
     def blocks(self, rows: int) -> Iterator[Rows]:
         """All rows in the dataset's order, about `rows` at a time: a shard more at most."""
         held: list[Rows] = []
         for number in np.flatnonzero(self.counts).tolist():
             pictures, labels = self.images.read(number)
-            chosen, _ = self._chosen(number)
+            chosen = self.chosen(number)
             held.append((pictures[chosen], labels[chosen]))
             if sum(len(part[1]) for part in held) >= rows:
                 yield _joined(held)
@@ -221,9 +247,9 @@ def _joined(parts: Sequence[Rows]) -> Rows:
 
 
 class ShardedDataset(Dataset):
-    """A dataset of shards. `split_groups` and `source` read no shard; `labels`, `groups` and `records` read them all.
+    """A dataset of shards. `groups_by_source` and `samples` read no shard; `labels` and the like read them all.
 
-    Those three are read when they are first asked for, and held from then on: some 40 bytes a row.
+    These are read when one is first asked for, and held from then on: some 50 bytes a row.
     """
 
     images: Any
@@ -234,16 +260,17 @@ class ShardedDataset(Dataset):
 
     @classmethod
     def opened(cls, folder: str, images: ShardedImages, charset: Charset, spec: Preprocessing, about: Any) -> Dataset:
-        made = object.__new__(cls)
-        made.__dict__.update(
+        data = object.__new__(cls)
+        data.__dict__.update(
             name=folder.rstrip("/").rpartition("/")[2],
             images=images,
             charset=charset,
             preprocessing=spec,
+            sources=images.sources,
             about=about,
             path=None if is_url(folder) else Path(folder),
         )
-        return made
+        return data
 
     def __reduce__(self) -> Any:
         return self.opened, (self.images.folder, self.images, self.charset, self.preprocessing, self.about)
@@ -254,23 +281,12 @@ class ShardedDataset(Dataset):
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, int | np.integer):
             return super().__getitem__(index)
-        return self._sample(int(index))
-
-    def _sample(self, index: int) -> Sample:
-        whole = range(len(self))[index]
-        pictures, labels = self.images.take(np.array([whole]))
+        pictures, labels = self.images.take(np.array([range(len(self))[int(index)]]))
         return pictures[0], int(labels[0])
-
-    def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
-        return self._whole().subset(indices)
-
-    def _whole(self) -> Dataset:
-        names = ("name", "images", "labels", "groups", "charset", "preprocessing", "records", "about", "path")
-        return Dataset(**{name: getattr(self, name) for name in names})
 
     @cached_property
     def records(self) -> Mapping[str, NDArray[Any]]:
-        return {name: values for name, values in self._columns.items() if name != "label"}
+        return {name: values for name, values in self._columns.items() if name not in ("label", *IDENTITY)}
 
     @cached_property
     def labels(self) -> NDArray[np.uint16]:
@@ -281,36 +297,69 @@ class ShardedDataset(Dataset):
         return self._columns["group"]
 
     @cached_property
+    def digests(self) -> NDArray[np.uint64]:
+        return self._columns["digest"]
+
+    @cached_property
+    def source(self) -> NDArray[np.uint16]:
+        return self._columns["source"]
+
+    @cached_property
     def _columns(self) -> dict[str, NDArray[Any]]:
         return cast("dict[str, NDArray[Any]]", self.images.columns())
 
-    def known_groups(self) -> NDArray[np.int32]:
-        return np.unique(np.concatenate([np.unique(shard.groups()[0]) for shard in self.images.shards]))
+    @cached_property
+    def _groups(self) -> dict[str, NDArray[np.int32]]:
+        keys = [source.astype(np.int64) << 32 | (groups + 1) for source, groups, _ in self._runs()]
+        joined = np.unique(np.concatenate(keys))
+        return {
+            name: ((joined[joined >> 32 == k] & 0xFFFFFFFF) - 1).astype(np.int32) for k, name in enumerate(self.sources)
+        }
 
-    def source(self, groups: NDArray[np.int32], weight: float = 1.0) -> Any:
-        return ShardedSource(self.images, groups, weight)
+    def _runs(self) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]]:
+        return (shard.groups() for shard in self.images.shards)
+
+    def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
+        return {name: groups[groups >= 0] for name, groups in self._groups.items()}
+
+    def has_unknown_groups(self) -> bool:
+        return any(bool((groups < 0).any()) for groups in self._groups.values())
+
+    def samples(self, part: Part | None = None, weight: float = 1.0) -> ShardedSource:
+        images, starts = self.images, self.images.starts
+        if part is None:
+            return ShardedSource(images, lambda k: np.ones(images.shards[k].rows, np.bool_), weight)
+        if len(part.digests) and self.has_unknown_groups():
+            held = part.holds(self)
+            return ShardedSource(images, lambda k: held[starts[k] : starts[k + 1]], weight)
+
+        def chosen(number: int) -> NDArray[np.bool_]:
+            source, groups, rows = images.shards[number].groups()
+            return np.repeat(part.has_groups(self.sources, source, groups), rows)
+
+        return ShardedSource(images, chosen, weight)
 
 
 def open_shards(folder: str, about: Mapping[str, Any] | None = None) -> Dataset:
-    """The dataset whose `dataset.json` says `about`; see `fastetl.open_dataset`."""
+    """The dataset whose `dataset.json` says `about`; see `fastetl_ray.open_dataset`."""
     place = f"{folder}/{MANIFEST}"
     if about is None:
         about = parse_json(read_file(folder, MANIFEST, JSON_BYTES), place)
-    if about.get("format") != FORMAT:
-        raise FastetlError(
-            "dataset of another format", file=place, expected=FORMAT, found=about.get("format"), do="write it again"
-        )
+    require_format(about, FORMAT, place)
     require_sealed(about, place)
     try:
         shards = [Shard.from_dict(values) for values in about["shards"]]
         charset = Charset.from_dict(about["charset"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
+        sources = names_of(about)
+        if any(run[0] >= len(sources) for shard in shards for run in shard.runs):
+            raise ValueError("shards of a source without a name")
         if sum(s.rows for s in shards) != about["count"]:
             raise ValueError(f"shards of {sum(s.rows for s in shards)} pictures, not {about['count']}")
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError) as error:
         found = error if str(error) else type(error).__name__
         raise FastetlError("cannot read", file=place, found=found, do="write it again") from error
-    images = ShardedImages(folder, shards, preprocessing.size, len(charset))
+    images = ShardedImages(folder, shards, preprocessing.size, len(charset), sources)
     if not is_url(folder):
         _require_there(Path(folder), shards)
     kept = {name: value for name, value in about.items() if name != "shards"}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
-from fastetl.data.parquet import require_pyarrow, table
+from fastetl.data.parquet import table
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.digests import sealed
@@ -40,7 +40,7 @@ __all__ = [
     "write_shards",
 ]
 
-FORMAT = 4
+FORMAT = 5
 """Format number of datasets of shards."""
 
 MANIFEST = "dataset.json"
@@ -55,8 +55,9 @@ def shard_name(number: int) -> str:
     return _NAME.format(number)
 
 
-Run = tuple[int, int, int]
-"""first, groups, rows: groups first, first + 1, … one after another, each of `rows` rows."""
+Run = tuple[int, int, int, int]
+"""source, first, groups, rows: groups first, first + 1, … of a source one after another, each of `rows` rows; group −1
+is what is not known."""
 
 
 @dataclass(frozen=True)
@@ -72,41 +73,47 @@ class Shard:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Raises ValueError, KeyError or TypeError for anything but what `as_dict` gave."""
-        made = cls(**{**values, "runs": tuple((first, groups, rows) for first, groups, rows in values["runs"])})
-        odd = Path(made.file).name != made.file or not isinstance(made.sha256, str)
-        if odd or not all(type(n) is int for n in (made.rows, made.bytes, *(n for run in made.runs for n in run))):
-            raise ValueError(f"shard {made.file!r}")
-        if made.rows < 1:
-            raise ValueError(f"{made.file}: {made.rows} rows")
-        if any(first < -1 or groups < 1 or rows < 1 or first + groups > 2**31 for first, groups, rows in made.runs):
-            raise ValueError(f"{made.file}: groups out of range")
-        if sum(groups * rows for _, groups, rows in made.runs) != made.rows:
-            raise ValueError(f"{made.file}: groups of other than {made.rows} rows")
-        return made
+        shard = cls(**{**values, "runs": tuple((a, b, c, d) for a, b, c, d in values["runs"])})
+        if Path(shard.file).name != shard.file or not isinstance(shard.sha256, str):
+            raise ValueError(f"shard {shard.file!r}")
+        if not all(type(n) is int for n in (shard.rows, shard.bytes, *(n for run in shard.runs for n in run))):
+            raise ValueError(f"{shard.file}: what is no whole number")
+        if shard.rows < 1 or not 1 <= shard.bytes <= SHARD_BYTES:
+            raise ValueError(f"{shard.file}: {shard.rows} rows, {shard.bytes} bytes")
+        for source, first, groups, rows in shard.runs:
+            in_range = 0 <= source < 2**16 and first >= -1 and first + groups <= 2**31
+            if not in_range or groups < 1 or rows < 1 or (first < 0 and groups > 1):
+                raise ValueError(f"{shard.file}: groups out of range")
+        if sum(groups * rows for _, _, groups, rows in shard.runs) != shard.rows:
+            raise ValueError(f"{shard.file}: groups of other than {shard.rows} rows")
+        return shard
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    def groups(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """int32 (M,) and int64 (M,): groups as they stand one after another, and how many rows each has there."""
-        first, groups, rows = np.array(self.runs, np.int64).T
+    def groups(self) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
+        """(M,) each: source and group as they stand one after another, and how many rows each has there."""
+        source, first, groups, rows = np.array(self.runs, np.int64).T
         ends = np.cumsum(groups)
-        found = np.arange(ends[-1]) - np.repeat(ends - groups - first, groups)
-        return found.astype(np.int32), np.repeat(rows, groups)
+        numbers = np.arange(ends[-1]) - np.repeat(ends - groups - first, groups)
+        return np.repeat(source, groups).astype(np.uint16), numbers.astype(np.int32), np.repeat(rows, groups)
 
 
-def runs_of(groups: NDArray[np.int32]) -> tuple[Run, ...]:
-    """The runs of a column of groups, int32 (N,), N at least 1."""
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
-    values, rows = groups[starts].astype(np.int64), np.diff(np.append(starts, len(groups)))
-    firsts = np.concatenate([[0], np.flatnonzero((np.diff(values) != 1) | (np.diff(rows) != 0)) + 1])
+def runs_of(source: NDArray[np.uint16], groups: NDArray[np.int32]) -> tuple[Run, ...]:
+    """The runs of a column of sources and one of groups, (N,) each, N at least 1."""
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups) | np.diff(source.astype(np.int32))) + 1])
+    values, names = groups[starts].astype(np.int64), source[starts].astype(np.int64)
+    rows = np.diff(np.append(starts, len(groups)))
+    follows = (np.diff(values) == 1) & (np.diff(rows) == 0) & (np.diff(names) == 0) & (values[:-1] >= 0)
+    firsts = np.concatenate([[0], np.flatnonzero(~follows) + 1])
     counts = np.diff(np.append(firsts, len(values)))
-    return tuple(zip(values[firsts].tolist(), counts.tolist(), rows[firsts].tolist(), strict=True))
+    lists = (names[firsts].tolist(), values[firsts].tolist(), counts.tolist(), rows[firsts].tolist())
+    return tuple(zip(*lists, strict=True))
 
 
-def group_ranges(groups: NDArray[np.int32], most: int) -> list[slice]:
+def group_ranges(source: NDArray[np.uint16], groups: NDArray[np.int32], most: int) -> list[slice]:
     """Slices of at most `most` rows that keep runs of one group together, but for a run that is longer."""
-    breaks = np.flatnonzero(np.diff(groups)) + 1
+    breaks = np.flatnonzero(np.diff(groups) | np.diff(source.astype(np.int32))) + 1
     ends = np.append(breaks, len(groups)).tolist()
     found, start, before = [], 0, 0
     for end in ends:
@@ -122,35 +129,35 @@ def group_ranges(groups: NDArray[np.int32], most: int) -> list[slice]:
     return found
 
 
-def encode_shard(
-    number: int,
-    pictures: NDArray[np.uint8],
-    labels: NDArray[np.uint16],
-    records: Mapping[str, NDArray[Any]],
-    charset: Charset,
-) -> tuple[Shard, bytes]:
+def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     """The description and the bytes of a shard; the same rows give the same bytes (with one version of pyarrow)."""
-    require_pyarrow()
+    columns = table(rows)
     import pyarrow.parquet as pq
 
-    made = table(pictures, labels, records, charset)
     file = io.BytesIO()
-    pq.write_table(made, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
+    pq.write_table(columns, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
     data = file.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
-    return Shard(shard_name(number), len(labels), len(data), sha256, runs_of(records["group"])), data
+    return Shard(shard_name(number), len(rows), len(data), sha256, runs_of(rows.source, rows.groups)), data
 
 
-def described(about: Mapping[str, Any], shards: Sequence[Shard], charset: Charset, size: int) -> str:
+def described(
+    about: Mapping[str, Any],
+    shards: Sequence[Shard],
+    charset: Charset,
+    preprocessing: Preprocessing,
+    sources: Sequence[str],
+) -> str:
     """The text of `dataset.json`. about: what else is known of the dataset."""
     values = {
         "format": FORMAT,
         "count": sum(s.rows for s in shards),
         "charset": charset.as_dict(),
-        "preprocessing": Preprocessing(size=size).as_dict(),
-        **about,
-        "shards": [s.as_dict() for s in shards],
+        "preprocessing": preprocessing.as_dict(),
+        "sources": list(sources),
     }
+    values |= {name: value for name, value in about.items() if name not in (*values, "digest")}
+    values["shards"] = [s.as_dict() for s in shards]
     return json.dumps(sealed(values), ensure_ascii=False, indent=1) + "\n"
 
 
@@ -162,14 +169,11 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
     require_range("rows", rows, 1)
     out = Path(out)
     inputs = [] if data.path is None else [data.path]
-    with new_directory(out, KIND, overwrite, inputs) as made:
+    with new_directory(out, KIND, overwrite, inputs) as folder:
         shards = []
-        for number, part in enumerate(group_ranges(data.groups, rows)):
-            records = {name: values[part] for name, values in data.records.items()} | {"group": data.groups[part]}
-            shard, stored = encode_shard(number, data.images[part], data.labels[part], records, data.charset)
-            (made / shard.file).write_bytes(stored)
+        for number, part in enumerate(group_ranges(data.source, data.groups, rows)):
+            shard, stored = encode_shard(number, data[part])
+            (folder / shard.file).write_bytes(stored)
             shards.append(shard)
-        own = ("format", "count", "charset", "preprocessing", "shards", "digest")
-        about = {k: v for k, v in data.about.items() if k not in own}
-        text = described(about, shards, data.charset, data.preprocessing.size)
-        (made / MANIFEST).write_text(text, encoding="utf-8")
+        text = described(data.about, shards, data.charset, data.preprocessing, data.sources)
+        (folder / MANIFEST).write_text(text, encoding="utf-8")

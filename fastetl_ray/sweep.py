@@ -24,12 +24,12 @@ import numpy as np
 
 from fastetl.checks import ABOVE_0, require_choice, require_range
 from fastetl.data.augmentation import Augmentation
-from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_directory
 from fastetl.files.untrusted import read_bytes
 from fastetl_ray.addresses import is_url
 from fastetl_ray.nodes import connect, fault_of
+from fastetl_ray.opening import open_dataset
 from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import named_network

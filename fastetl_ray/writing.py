@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from fastetl.data.charset import Charset
+import numpy as np
+
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, about_plan, result_of
-from fastetl.etl.convert import DisorderError
+from fastetl.etl.convert import DisorderError, identity_of
 from fastetl.files.atomic import check_output, new_directory
 from fastetl_ray.addresses import is_url, remove, write_file
 from fastetl_ray.nodes import connect, in_order
@@ -41,13 +44,17 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
     yield out
 
 
-def _write(ray: Any, pieces: Sequence[Piece], charset: Charset, folder: str, progress: Progress | None) -> list[Shard]:
+def _write(
+    ray: Any, pieces: Sequence[Piece], sources: Sequence[str], folder: str, progress: Progress | None
+) -> list[Shard]:
     def work(number: int, piece: Piece) -> Shard | DisorderError:
         try:
             rows = piece.rows()
         except DisorderError as disorder:
             return disorder
-        shard, data = encode_shard(number, rows.pictures, rows.labels, rows.records, charset)
+        # A piece names the sources that it has itself.
+        source = np.array([sources.index(name) for name in rows.sources], np.uint16)[rows.source]
+        shard, data = encode_shard(number, replace(rows, source=source, sources=tuple(sources)))
         write_file(folder, shard.file, data)
         return shard
 
@@ -88,8 +95,10 @@ def build_on_ray(
         pieces = pieces_of_plan(plan, addresses, config.size, rows)
         try:
             with _folder(place, overwrite, inputs) as folder:
-                shards = _write(ray, pieces, plan.charset, folder, progress)
-                text = described(about_plan(plan, command), shards, plan.charset, config.size)
+                _, _, sources = identity_of(plan.parts)
+                shards = _write(ray, pieces, sources, folder, progress)
+                spec = Preprocessing(size=config.size)
+                text = described(about_plan(plan, command), shards, plan.charset, spec, sources)
                 write_file(folder, MANIFEST, text.encode())
         except DisorderError as disorder:
             if not by_order:
@@ -121,10 +130,12 @@ def synthesize_on_ray(
     place = fspath(out)
     if not is_url(place):
         check_output(Path(place), KIND, overwrite)
-    found, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
+    characters, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
     ray = connect(address)
-    about = {"sets": ["synthetic"], "groups": writers, "seed": seed, "scans": scans, "sources": [], "command": command}
+    about = {"sets": ["synthetic"], "groups": writers, "seed": seed, "scans": scans, "files": [], "command": command}
+    sources = (f"synth:{seed}",)
     with _folder(place, overwrite, []) as folder:
-        shards = _write(ray, pieces, found, folder, progress)
-        write_file(folder, MANIFEST, described(about, shards, found, size).encode())
+        shards = _write(ray, pieces, sources, folder, progress)
+        text = described(about, shards, characters, Preprocessing(size=size), sources)
+        write_file(folder, MANIFEST, text.encode())
     return sum(shard.rows for shard in shards)

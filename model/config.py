@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fastetl.checks import ABOVE_0, BELOW_1, require_options
 from fastetl.data.augmentation import Augmentation
+from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
 from model.errors import ModelError
 
@@ -74,6 +75,9 @@ class TrainConfig:
     """Share of the writers that choose the best epoch and the temperature, never trained on."""
     test: float = 0.2
     """Share of the writers that nothing looks at before `evaluate`."""
+    by: By = "group"
+    """group: samples of which nobody knows the writer are an error. sample: they are divided one by one, so that a
+    writer may be in more than one part, which flatters every figure."""
     writers: int = 0
     """Train on this many of the training writers only (for learning curves); 0 takes all."""
     framing: Framing | None = None

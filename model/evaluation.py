@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
+from fastetl.data.identity import TEST, UNKNOWN, VALID
 from model.calibration import Reliability, log_softmax, reliability
 from model.confusions import Confusion, SizeConfusion, confusions, merged_accuracy, size_confusions
 from model.errors import ModelError
@@ -23,6 +24,7 @@ __all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "SetResult",
 
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
+_GROUP = 0xFFFFFFFF  # the bits of a writer's number in which the group is; above it is the source
 SCRIBBLES = 256
 """Random scribbles that should be rejected."""
 
@@ -65,7 +67,14 @@ class SetResult:
 
     name: str
     part: Literal["all", "test", "valid"]
-    """`test` or `valid` for a set that the run was trained on: those writers alone; otherwise all of it."""
+    """`test` for a set of which the run has seen something: the rest of it alone; `valid`, if it has seen all, for the
+    validation writers; otherwise all of it."""
+    excluded: int
+    """Samples that are not read because the run was trained on them, or chosen by them."""
+    unknown: int
+    """Samples of which nothing tells whether the run was trained on them."""
+    left_out: dict[str, int]
+    """Samples whose character the run does not have, by character."""
     samples: int
     accuracy: float
     interval: tuple[float, float]
@@ -140,8 +149,9 @@ class Evaluation:
 def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
     """Read every set with a run, or a package's model (`export.open_recognizer`), and compare with its labels.
 
-    Of a dataset that the run was trained on, only the test writers are read (the validation writers, if none were
-    kept for the test). Raises ModelError for an empty set, or one with other characters or another picture size.
+    What the run was trained on is left out, by source and group, or by digest where no group is known: of the same
+    data in any size, format or part only the test writers are read (the validation writers, if nothing else is left).
+    Raises ModelError for an empty set, or one with other characters or another picture size.
     """
     listed = [datasets] if isinstance(datasets, Dataset) else datasets
     sets = tuple(_evaluate_one(run, d, most_mistakes) for d in listed)
@@ -150,11 +160,25 @@ def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset], *, most_mistake
     return Evaluation(str(run.path), run.temperature, run.threshold, rejected, sets)
 
 
-def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64]]:
-    split = run.split(dataset)
-    if split is None:
-        return "all", np.arange(len(dataset))
-    return ("test", split.test) if len(split.test) else ("valid", split.valid)
+def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64], int]:
+    """Which samples may be read, and of how many of them nothing tells whether the run was trained on them."""
+    everything = np.arange(len(dataset))
+    if run.trained is None:
+        return "all", everything, len(dataset)
+    where = run.trained.where(dataset)
+    unknown = int((where == UNKNOWN).sum())
+    if (where > TEST).all():
+        return "all", everything, unknown
+    if (where >= TEST).any():
+        return "test", np.flatnonzero(where >= TEST), unknown
+    valid = np.flatnonzero(where == VALID)
+    if not len(valid):
+        raise ModelError(
+            f"{dataset.name}: the run was trained on all of it",
+            expected="writers it has not seen",
+            do="use another set",
+        )
+    return "valid", valid, 0
 
 
 def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResult:
@@ -167,8 +191,9 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
             f"{dataset.name}: charset {dataset.charset.name} ({len(dataset.charset)}); expected the run's,"
             f" {run.charset.name} ({len(run.charset)}). Build it with the same `charset`"
         )
-    part, indices = _part(run, dataset)
-    labels, writers = dataset.labels[indices].astype(np.int64), dataset.groups[indices]
+    part, indices, unknown = _part(run, dataset)
+    labels, groups = dataset.labels[indices].astype(np.int64), dataset.groups[indices]
+    writers = dataset.source[indices].astype(np.int64) << 32 | (groups.astype(np.int64) & _GROUP)
     pictures = dataset.images if part == "all" else dataset.images[indices]
     logits = run.predict(pictures)
     answers = logits.argmax(1)
@@ -176,13 +201,16 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     right = answers == labels
     classes = len(run.charset)
     matrix = np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
-    known = bool((writers >= 0).all())
+    known = bool((groups >= 0).all())
     worst = _worst(right, confidence)[:most_mistakes]
     names = run.charset.characters
     wrong = confusions(matrix, run.charset)
     return SetResult(
         name=dataset.name,
         part=part,
+        excluded=len(dataset) - len(indices),
+        unknown=unknown,
+        left_out=dict(dataset.about.get("left_out", {})),
         samples=len(labels),
         accuracy=float(right.mean()),
         interval=_interval(right, writers if known else np.arange(len(right))),
@@ -234,11 +262,11 @@ def _by_character(matrix: NDArray[np.int64], charset: Charset) -> tuple[Characte
     return tuple(CharacterResult(c, n, hit / n) for c, n, hit in rows if n)
 
 
-def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int32]) -> WriterResult:
+def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterResult:
     names, group = np.unique(writers, return_inverse=True)
     accuracy = np.bincount(group, right) / np.bincount(group)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
     worst = int(accuracy.argmin())
     return WriterResult(
-        len(names), float(accuracy.mean()), float(accuracy[worst]), int(names[worst]), tuple(deciles.tolist())
+        len(names), float(accuracy.mean()), float(accuracy[worst]), int(names[worst]) & _GROUP, tuple(deciles.tolist())
     )

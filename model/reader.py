@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, Split
+from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 
@@ -35,8 +35,9 @@ class Reader(Protocol):
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
 
-    def split(self, dataset: Dataset) -> Split | None:
-        """The parts that training made of the dataset; None if it was not trained on, or that is not known."""
+    @property
+    def trained(self) -> Trained | None:
+        """What it was trained on; None if that is not known."""
 
 
 @dataclass(frozen=True)
@@ -82,5 +83,6 @@ class Restricted:
         columns = [self.reader.charset.class_of[c] for c in self.charset.characters]
         return self.reader.predict(pictures)[:, columns]
 
-    def split(self, dataset: Dataset) -> Split | None:
-        return self.reader.split(dataset)
+    @property
+    def trained(self) -> Trained | None:
+        return self.reader.trained

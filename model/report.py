@@ -128,7 +128,7 @@ def _overview(evaluation: Evaluation) -> str:
 
 def _training(run: Run, pictures: dict[str, bytes]) -> str:
     best = best_epoch(run.history)
-    rows = [(d.name, f"{d.samples:,}", f"{d.weight:g}", len(d.train), len(d.valid), len(d.test)) for d in run.data]
+    rows = [(d.name, f"{d.samples:,}", f"{d.weight:g}", d.train, d.valid, d.test) for d in run.data]
     sentences = "".join(f"<p>{html.escape(s)}</p>" for s in diagnose(run.history, len(run.charset)))
     return (
         "<h2>Training</h2>"

@@ -10,7 +10,6 @@ While it is being trained, a run is `NAME.unfinished` beside its place; it gets 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import platform
@@ -30,6 +29,7 @@ from numpy.typing import NDArray
 from fastetl._html import html_table
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, Split
+from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, replace_file
@@ -44,7 +44,7 @@ from model.network import Network, NetworkConfig
 from model.predict import predict
 from model.step import load_weights, make_eval, weights_of
 
-__all__ = ["FORMAT", "KIND", "UNFINISHED", "Run", "TrainedOn", "fingerprint", "open_run", "unfinished"]
+__all__ = ["FORMAT", "KIND", "UNFINISHED", "Run", "TrainedOn", "open_run", "unfinished"]
 
 FORMAT = 3
 KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report", "lock"))
@@ -56,30 +56,18 @@ def unfinished(path: Path) -> Path:
     return path.with_name(path.name + ".unfinished")
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """Hash of pictures, labels and groups: 128 bits, as hex digits; of shards, the hash of their hashes."""
-    digest = hashlib.blake2b(digest_size=16)
-    shards = getattr(dataset.images, "shards", None)
-    if shards is not None:
-        digest.update("".join(shard.sha256 for shard in shards).encode())
-        return digest.hexdigest()
-    for array in (dataset.images, dataset.labels, dataset.groups):
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class TrainedOn:
-    """A dataset of the mixture, and which writers were in which part."""
+    """A dataset of the mixture, and how many groups of it (or samples without one) were in which part."""
 
     name: str
-    fingerprint: str
     samples: int
     weight: float
-    train: tuple[int, ...]
-    valid: tuple[int, ...]
-    test: tuple[int, ...]
+    train: int
+    valid: int
+    test: int
+    digest: str
+    """Of its samples, to resume on the same."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,6 +80,8 @@ class Run:
     charset: Charset
     preprocessing: Preprocessing
     data: tuple[TrainedOn, ...]
+    trained: Trained
+    """Which groups, and which samples without one, were in which part."""
     history: tuple[Epoch, ...] = ()
     temperature: float = 1.0
     """Divides the logits so that the confidence is right on the validation writers."""
@@ -157,13 +147,11 @@ class Run:
         return predict(self._logits, pictures)
 
     def split(self, dataset: Dataset) -> Split | None:
-        """The parts that this run made of a dataset it was trained on; None for any other dataset."""
-        mark = fingerprint(dataset)
-        for known in self.data:
-            if known.fingerprint == mark:
-                parts = (np.flatnonzero(np.isin(dataset.groups, w)) for w in (known.train, known.valid, known.test))
-                return Split(*parts)
-        return None
+        """Which samples of a dataset are in the parts of this run, by source and group, otherwise by digest.
+
+        So of the same pictures in any size and format, or of a part of them. None if none is in any.
+        """
+        return self.trained.split(dataset)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -177,6 +165,7 @@ class Run:
             "charset": self.charset.as_dict(),
             "preprocessing": self.preprocessing.as_dict(),
             "data": [dataclasses.asdict(d) for d in self.data],
+            "trained": self.trained.as_dict(),
             "temperature": self.temperature,
             "threshold": self.threshold,
             "versions": self.versions,
@@ -203,11 +192,6 @@ def current_versions() -> dict[str, str]:
     }
 
 
-def _trained_on(values: dict[str, Any]) -> TrainedOn:
-    parts = {part: tuple(values[part]) for part in ("train", "valid", "test")}
-    return TrainedOn(**{**values, **parts})
-
-
 def _parsed(path: Path, values: dict[str, Any]) -> Run:
     return Run(
         path=path,
@@ -215,7 +199,8 @@ def _parsed(path: Path, values: dict[str, Any]) -> Run:
         network_config=NetworkConfig.from_dict(values["network"]),
         charset=Charset.from_dict(values["charset"]),
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
-        data=tuple(map(_trained_on, values["data"])),
+        data=tuple(TrainedOn(**d) for d in values["data"]),
+        trained=Trained.from_dict(values["trained"]),
         history=tuple(Epoch(**e) for e in values["history"]),
         temperature=float(values["temperature"]),
         threshold=float(values["threshold"]),

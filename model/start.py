@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from model.config import TrainConfig
 from model.errors import ModelError
@@ -44,6 +45,8 @@ class Start:
     preprocessing: Preprocessing
     layers: tuple[Layer, ...]
     network_config: NetworkConfig | None = None
+    trained: Trained | None = None
+    """What these weights have seen: a training that begins with them counts it as its own."""
 
     def __str__(self) -> str:
         """The name, and the digest of the weights."""
@@ -132,7 +135,7 @@ def _shared(charset: Charset, other: Charset) -> tuple[NDArray[np.int64], NDArra
 def start_of(run: Run) -> Start:
     """A run's best weights. Raises ModelError if they cannot be read."""
     layers = tuple(run.network().layers())
-    return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config)
+    return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 
 
 def started(start: Start, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:

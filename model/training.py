@@ -16,11 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from numpy.typing import NDArray
 
-from fastetl.data.batches import Batches, Source
+from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset
-from fastetl.data.ordering import Samples
+from fastetl.data.identity import Part, Trained, digest_of
+from fastetl.data.ordering import Samples, Source
+from fastetl.data.splits import is_among
 from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore_last, save_best, save_last
@@ -32,7 +33,7 @@ from model.errors import ModelError
 from model.events import Events
 from model.history import Epoch, best_epoch
 from model.network import named_network
-from model.run import KIND, Run, TrainedOn, current_versions, fingerprint, open_run
+from model.run import KIND, Run, TrainedOn, current_versions, open_run
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
 from model.step import Step, Tree, first_state, learning_rate, make_eval, make_step
@@ -110,9 +111,10 @@ def train(
 ) -> TrainResult:
     """Train a network on a dataset, or on several with weights, and write the run to `path`.
 
-    Every batch takes from each dataset in proportion to its weight. Writers are split as the configuration says,
-    in each dataset by itself. With `resume` an interrupted run is taken up at its last checkpoint, and ends with the
-    weights that it would have had; its own configuration is used, and one that is given must be the same.
+    Every batch takes from each dataset in proportion to its weight. Writers are split as the configuration says, in
+    one dataset after the other: those of an earlier one stay in the part that they have. With `resume` an interrupted
+    run is taken up at its last checkpoint, and ends with the weights that it would have had; its own configuration is
+    used, and one that is given must be the same.
 
     start: a trained network whose weights training begins with: a run, or a package's (`export.open_start`). Its
     network and preprocessing are taken; characters that it does not know are learnt anew.
@@ -132,10 +134,10 @@ def train(
     with claimed(path, resume, overwrite) as begun:
         check_output(path, KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
-            run, splits = _begun_run(open_run(begun), mixture, config)
+            run = _begun_run(open_run(begun), mixture, config)
         else:
-            run, splits = _new_run(begun, mixture, config or TrainConfig(), start, command)
-        loaded = _loaded(mixture, splits, run.config)
+            run = _new_run(begun, mixture, config or TrainConfig(), start, command)
+        loaded = _loaded(mixture, run.trained, run.config)
         shard(np.zeros(run.config.batch_size, np.uint8))
         barrier("looked at what is there")
         try:
@@ -163,41 +165,36 @@ def train(
     return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
 
 
-Parts = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
-"""Groups to train on, to validate on and to test on, each sorted."""
+Mixture = Sequence[tuple[Dataset, float]]
 
 
-def _split(dataset: Dataset, config: TrainConfig) -> Parts:
-    """By writer; with `writers`, only the first so many of the shuffled training writers."""
-    train_, valid, test = dataset.split_groups(valid=config.valid, test=config.test, seed=config.split_seed)
-    if not config.writers:
-        return train_, valid, test
-    if config.writers > len(train_):
-        raise ModelError(
-            f"{dataset.name}: {len(train_)} training writers", expected=config.writers, do="check `writers`"
-        )
-    chosen = np.random.default_rng([config.split_seed, len(train_)]).permutation(train_)[: config.writers]
-    return np.sort(chosen), valid, test
+def _divided(mixture: Mixture, config: TrainConfig, start: Trained | None = None) -> Trained:
+    """Train, valid and test over all datasets, so that what is in one part of one is in no other part of another.
+
+    start: what the first weights have seen already, which stays in the part that it was in.
+    """
+    trained = start or Trained()
+    for dataset, _ in mixture:
+        trained = trained.divided(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
+    return trained
 
 
-def _described(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Parts]) -> tuple[TrainedOn, ...]:
+def _described(mixture: Mixture, trained: Trained) -> tuple[TrainedOn, ...]:
     return tuple(
         TrainedOn(
             name=dataset.name,
-            fingerprint=fingerprint(dataset),
             samples=len(dataset),
             weight=weight,
-            train=tuple(train_.tolist()),
-            valid=tuple(valid.tolist()),
-            test=tuple(test.tolist()),
+            train=trained.train.count(dataset),
+            valid=trained.valid.count(dataset),
+            test=trained.test.count(dataset),
+            digest=str(dataset.about.get("digest") or f"{digest_of(dataset.digests.tobytes()):016x}"),
         )
-        for (dataset, weight), (train_, valid, test) in zip(mixture, splits, strict=True)
+        for dataset, weight in mixture
     )
 
 
-def _new_run(
-    path: Path, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig, start: Start | None, command: str
-) -> tuple[Run, list[Parts]]:
+def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | None, command: str) -> Run:
     if not mixture:
         raise ModelError("train: no dataset", do="give at least one")
     first = mixture[0][0]
@@ -209,43 +206,70 @@ def _new_run(
             )
     if start is not None:
         start.check(first, config)
-    splits = [_split(dataset, config) for dataset, _ in mixture]
-    run = Run(
+    trained = _divided(mixture, config, None if start is None else start.trained)
+    return Run(
         path=path,
         config=config,
         network_config=named_network(config.network) if start is None else start.architecture,
         charset=first.charset,
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
-        data=_described(mixture, splits),
+        data=_described(mixture, trained),
+        trained=trained,
         command=command,
         versions=current_versions(),
     )
-    return run, splits
 
 
-def _begun_run(
-    run: Run, mixture: Sequence[tuple[Dataset, float]], config: TrainConfig | None
-) -> tuple[Run, list[Parts]]:
+def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if it was begun on the same data and with the same configuration."""
     if config is not None and config != run.config:
         given, had = config.as_dict(), run.config.as_dict()
         different = ", ".join(f"{k} {had[k]}" for k in had if had[k] != given[k])
         raise ModelError("the run was begun otherwise", file=run.path, expected=different, do="resume without options")
-    splits = [_split(dataset, run.config) for dataset, _ in mixture]
-    if _described(mixture, splits) != run.data:
+    trained = _divided(mixture, run.config, run.trained)  # other data would add to it
+    if (_described(mixture, trained), trained) != (run.data, run.trained):
         names = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
         raise ModelError("the run was begun on other data", file=run.path, expected=names, do="give the same")
-    return run, splits
+    return run
 
 
-def _loaded(mixture: Sequence[tuple[Dataset, float]], splits: Sequence[Parts], config: TrainConfig) -> Data:
-    sources = [d.source(train_, w) for (d, w), (train_, _, _) in zip(mixture, splits, strict=True)]
+def _some_writers(dataset: Dataset, part: Part, config: TrainConfig) -> Part:
+    """With `writers`, only the first so many of the shuffled training writers of a dataset."""
+    if not config.writers:
+        return part
+    owners = [
+        (name, group)
+        for name, groups in sorted(dataset.groups_by_source().items())
+        for group in groups[is_among(groups, part.groups.get(name, groups[:0]))].tolist()
+    ]
+    if config.writers > len(owners):
+        raise ModelError(
+            f"{dataset.name}: {len(owners)} training writers", expected=config.writers, do="check `writers`"
+        )
+    chosen = np.random.default_rng([config.split_seed, len(owners)]).permutation(len(owners))[: config.writers]
+    groups: dict[str, list[int]] = {}
+    for name, group in (owners[k] for k in sorted(chosen.tolist())):
+        groups.setdefault(name, []).append(group)
+    return Part({name: np.array(some, np.int32) for name, some in groups.items()})
+
+
+def _loaded(mixture: Mixture, trained: Trained, config: TrainConfig) -> Data:
+    sources = []
+    for dataset, weight in mixture:
+        part = _some_writers(dataset, trained.train, config)
+        if not part.count(dataset):
+            raise ModelError(
+                f"{dataset.name}: nothing to train on",
+                expected="writers that no other dataset has for validation or the test",
+                do="leave it out",
+            )
+        sources.append(dataset.samples(part, weight))
     sources += _scribbles(sources, len(mixture[0][0].charset), config)
     batches = Batches(
         sources, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, prefetch=2
     )
-    return Data(batches, tuple(d.source(valid) for (d, _), (_, valid, _) in zip(mixture, splits, strict=True)))
+    return Data(batches, tuple(d.samples(trained.valid) for d, _ in mixture if trained.valid.count(d)))
 
 
 def _first_state(run: Run, start: Start, data: Data) -> Tree:

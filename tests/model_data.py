@@ -17,7 +17,6 @@ import numpy as np
 
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
-from fastetl.data.preprocessing import Preprocessing
 from model.config import TrainConfig
 from model.devices import join
 from model.training import Progress, train
@@ -42,7 +41,8 @@ def tiny(writers: int = 8, each: int = 2, seed: int = 0) -> Dataset:
     owners = np.repeat(np.arange(writers), 8 * each).astype(np.int32)
     random = np.random.default_rng(seed + 1)
     ink = shapes[labels] * random.uniform(60, 230, (len(labels), 1, 1)) + random.uniform(0, 20, (len(labels), 32, 32))
-    return Dataset(f"tiny{seed}", ink.astype(np.uint8), labels, owners, CHARSET, Preprocessing())
+    characters, name = [CHARSET.characters[k] for k in labels.tolist()], f"tiny{seed}"
+    return Dataset.create(ink.astype(np.uint8), characters, owners, source=name, charset=CHARSET, name=name)
 
 
 @cache

@@ -18,7 +18,6 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 from fastetl.data.parquet import pictures_of  # noqa: E402
-from fastetl_ray.shards import write_shards  # noqa: E402
 
 PAGE = Path(__file__).parent.parent / "docs" / "other-libraries.md"
 
@@ -30,7 +29,7 @@ def test_a_table_holds_every_column() -> None:
     assert (pictures_of(table.slice(13, 20)["image"], 8) == data.images[13:33]).all()
     assert table["label"].to_pylist() == data.labels.tolist()
     assert table["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
-    assert table["source"].to_pylist() == data.records["source"].tolist()
+    assert table["file_name"].to_pylist() == data.records["file_name"].tolist()
 
 
 def test_another_way_to_store_is_refused() -> None:
@@ -56,7 +55,7 @@ def test_the_page_runs(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         block for part in section for block in re.findall("```python\n(.*?)```", part, re.DOTALL) if library in block
     )
     data = made(groups=30)
-    write_shards(data, tmp_path / "hiragana")
+    data.write(tmp_path / "hiragana")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     found: dict[str, Any] = {}

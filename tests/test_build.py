@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import open_dataset
 from fastetl.data.sheet import write_sheet
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import reading
 from fastetl.etl.build import BuildConfig, build
@@ -81,11 +81,11 @@ def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> 
     assert data.images.shape == (355, 16, 16)
     joined = np.concatenate([first, second])
     k = 200
-    where = int(data.records["record"][k]) + (len(first) if data.records["source"][k] == "ETL8G_02" else 0)
+    where = int(data.records["record"][k]) + (len(first) if data.records["file_name"][k] == "ETL8G_02" else 0)
     assert joined["code"][where] == codes_of(HIRAGANA)[data.labels[k]] == data.records["code"][k]
     assert joined["age"][where] == data.records["age"][k]
     assert sorted(set(data.groups.tolist())) == [0, 1, 5, 6, 7]
-    assert data.about["sources"][0]["bytes"] == first.nbytes
+    assert data.about["files"][0]["bytes"] == first.nbytes
 
 
 def test_npz_is_the_tutorials_array(etl_file: Write, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from benches.campaign.inputs import damaged_datasets, damaged_pictures, damaged_
 from benches.campaign.plain import PLAIN, jis_codes, resized
 from benches.campaign.records import damaged_files
 from benches.campaign.tally import Tally
-from fastetl.data.dataset import open_dataset
+from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import LAYOUTS, Layout
 from fastetl.testing.records import first_file, first_records

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset, load_labelled, open_dataset
+from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import make_records
@@ -67,10 +68,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),
     "deep JSON": (lambda out: (out / "dataset.json").write_text("[" * 100_000), "nested too deeply"),
     "a list for JSON": (lambda out: (out / "dataset.json").write_text("[]"), "found list"),
-    "groups of floats": (lambda out: column(out, group=np.full(142, np.nan)), "found float64"),
-    "groups too high": (lambda out: column(out, group=np.full(142, 2**31)), "found 2147483648"),
+    "groups of floats": (lambda out: column(out, group=np.full(142, np.nan)), "float64, not int32"),
+    "groups too low": (lambda out: column(out, group=np.full(142, -2, np.int32)), "found -2"),
     "groups of two axes": (lambda out: column(out, group=np.zeros((142, 2), np.int32)), "one value for each"),
-    "no groups": (lambda out: column(out, group=None), "groups are damaged"),
+    "no groups": (lambda out: column(out, group=None), "a column is missing; expected group"),
+    "a source without a name": (lambda out: column(out, source=np.ones(142, np.uint16)), "sources below 1"),
+    "another digest": (lambda out: column(out, digest=np.zeros(142, np.uint64)), "not what was written"),
     "a column too many": (lambda out: column(out, bomb=np.zeros(10**7, np.uint8)), "one value for each"),
     "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
     "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
@@ -120,7 +123,11 @@ def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
     reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
     assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
     np.savez(path, images=images, labels=np.array(["あ", "亜", "あ"]))
-    with pytest.raises(FastetlError, match="record 1: .*found '亜'"):
+    some = load_labelled(path, HIRAGANA, Preprocessing(size=20))
+    assert (some.about["left_out"], some.labels.tolist()) == ({"亜": 1}, [0, 0])
+    assert (some.images == data.images[[0, 2]]).all()
+    np.savez(path, images=images, labels=np.array(["亜", "亜", "亜"]))
+    with pytest.raises(FastetlError, match="no character of the network; expected some of hiragana"):
         load_labelled(path, HIRAGANA, Preprocessing())
     np.savez(path, images=images.astype(float), labels=labels)
     with pytest.raises(FastetlError, match="images float64"):
@@ -142,20 +149,14 @@ def test_a_changed_description_or_label_is_found(etl_file: Write, tmp_path: Path
     assert len(open_dataset(out)) == len(labels)
 
 
-def test_a_dataset_of_format_1_opens(etl_file: Write, tmp_path: Path) -> None:
-    """Its column of groups was called `writer`."""
+def test_another_format_and_another_split_are_told(etl_file: Write, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build([etl_file()], out, BuildConfig(size=16))
-    new = open_dataset(out)
-    edit(out, format=1)
-    with np.load(out / "records.npz") as stored:
-        records = {"writer" if k == "group" else k: stored[k] for k in stored.files}
-    np.savez(out / "records.npz", allow_pickle=False, **records)
-    old = open_dataset(out)
-    assert (old.groups == new.groups).all()
-    assert "writer" not in old.records
     with pytest.raises(FastetlError, match="expected 'group' or 'sample'; found 'writers'"):
-        old.split(by="writers")  # type: ignore[arg-type]
+        open_dataset(out).split(by="writers")  # type: ignore[arg-type]
+    edit(out, format=2)
+    with pytest.raises(FastetlError, match="dataset of another format; expected 3; found 2. Build it again"):
+        open_dataset(out)
 
 
 def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:

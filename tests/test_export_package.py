@@ -167,7 +167,6 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
         "ETL Character Database",
         "KanjiVG",
         "tiny3",
-        run.data[0].fingerprint,
         "model-index",
     ):
         assert words in card

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fastetl.data.augmentation import LIMITS, Augmentation, augment
-from fastetl.data.batches import Batches, Source
+from fastetl.data.batches import Batches
+from fastetl.data.ordering import Source
 from fastetl.errors import FastetlError
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.fragments import DEPTHS, FRAMED, GAP, MARGIN, SIDES, SLIDE, crop_maps, fragments, ink_box

@@ -54,9 +54,7 @@ def small_set(characters: str, labels: list[int], writers: list[int]) -> tuple[R
     charset = Charset("own", tuple(characters))
     run = dataclasses.replace(open_run(finished_run()[0]), charset=charset, temperature=1.0)
     images = np.arange(len(labels), dtype=np.uint8)[:, None, None] + np.zeros((1, 32, 32), np.uint8)
-    return run, Dataset(
-        "own", images, np.array(labels, np.uint16), np.array(writers, np.int32), charset, run.preprocessing
-    )
+    return run, Dataset.create(images, [characters[k] for k in labels], writers, source="own", charset=charset)
 
 
 def test_every_figure_on_a_set_counted_by_hand() -> None:
@@ -119,11 +117,12 @@ def test_scribbles_are_drawn_alike_each_time_and_differ() -> None:
 
 def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     run = open_run(finished_run()[0])
+    test = run.trained.test.groups["tiny0"]
     own, unseen = evaluate(run, [tiny(), tiny(seed=2)]).sets
     assert (own.part, own.samples) == ("test", 16)
     assert own.writers is not None
-    assert own.writers.worst_writer == run.data[0].test[0]
-    assert {tiny().groups[m.index] for m in own.mistakes} <= set(run.data[0].test)
+    assert own.writers.worst_writer == test[0]
+    assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
     assert (unseen.part, unseen.samples) == ("all", 128)
 
 

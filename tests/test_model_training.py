@@ -76,10 +76,12 @@ def test_a_run_tells_its_whole_story() -> None:
 def test_writers_of_the_three_parts_are_different_people() -> None:
     run = open_run(finished_run()[0])
     (data,) = run.data
-    assert sorted([*data.train, *data.valid, *data.test]) == list(range(8))
+    assert data.train + data.valid + data.test == 8
+    mine = [part.groups["tiny0"].tolist() for part in run.trained.parts()]
+    assert sorted(group for part in mine for group in part) == list(range(8))
     split = run.split(tiny())
     assert split is not None
-    assert set(tiny().groups[split.train].tolist()) == set(data.train)
+    assert set(tiny().groups[split.train].tolist()) == set(mine[0])
     assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
     assert run.split(tiny(seed=1)) is None
 
@@ -88,7 +90,7 @@ def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     """The pictures of the others may be anything: the weights are the same."""
     run = open_run(finished_run()[0])
     spoilt = tiny()
-    others = np.isin(spoilt.groups, run.data[0].test)
+    others = np.isin(spoilt.groups, run.trained.test.groups["tiny0"])
     spoilt.images[others] = 255 - spoilt.images[others]
     result = train(spoilt, tmp_path / "run", CONFIG)
     assert [e.loss for e in result.run.history] == [e.loss for e in run.history]
@@ -202,7 +204,7 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
     assert sure[1] < 0.6 * sure[0]
     assert int(state["characters"]) == 30 * 32
     run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25)).run
-    assert run.history[0].step == round(16 * len(run.data[0].train) / 0.75) // 32
+    assert run.history[0].step == round(16 * run.data[0].train / 0.75) // 32
     assert 0.3 < run.history[-1].accuracy <= 1
 
 
@@ -268,7 +270,7 @@ def test_a_changed_weight_is_found(tmp_path: Path) -> None:
 
 def test_a_mixture_takes_from_every_dataset_and_writers_can_be_few(tmp_path: Path) -> None:
     result = train([(tiny(), 1.0), (tiny(seed=1), 3.0)], tmp_path / "run", dataclasses.replace(CONFIG, writers=3))
-    assert [(d.name, d.weight, len(d.train)) for d in result.run.data] == [("tiny0", 1.0, 3), ("tiny1", 3.0, 3)]
+    assert [(d.name, d.weight) for d in result.run.data] == [("tiny0", 1.0), ("tiny1", 3.0)]
     assert result.run.history[-1].step == 3 * (2 * 3 * 16 // 32)
     assert result.run.history != open_run(finished_run()[0]).history
 

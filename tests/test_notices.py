@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import open_dataset
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import build as building
 from fastetl.etl import inspection

@@ -14,8 +14,8 @@ import pytest
 from benches.studies.ios_reading import LARGE
 from benches.studies.pad_browser import DRAW, draw, opened, reads, require_browser, until
 from fastetl.data.charset import KANA
-from fastetl.data.dataset import open_dataset
 from fastetl.data.preprocessing import Preprocessing, normalize, resize
+from fastetl.data.store import open_dataset
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl.synth.practice import practice

@@ -16,7 +16,7 @@ from export import compare
 from export.names import BUNDLED, CARD, COREML, ONNX, package_path
 from export.stored import open_stored
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape
-from fastetl.data.dataset import load_labelled
+from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
 from fastetl.kernels.decode import decode
 from fastetl.synth import write_data_set

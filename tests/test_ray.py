@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
+from fastetl_ray.opening import open_dataset
 from model.training import train
 from tests.model_data import CONFIG, tiny
 

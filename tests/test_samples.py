@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastetl.data.charset import HIRAGANA, KANA
-from fastetl.data.dataset import load_labelled, open_dataset
+from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import MOST_BYTES, Sample, png, read_samples, samples_to_dataset
@@ -23,7 +25,10 @@ LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), 
 
 
 def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> Sample:
-    return Sample(f"id-{k}", LINE, label, answer, "2026-11-24T20:01:02Z", "pen", "pad 1", png(rasterize(LINE)))
+    """No two people, nor one person twice, take the same time."""
+    first = dataclasses.replace(LINE.strokes[0], time=(0, 16 + k))
+    drawing = dataclasses.replace(LINE, strokes=(first, *LINE.strokes[1:]))
+    return Sample(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad 1", png(rasterize(LINE)))
 
 
 def write(path: Path, *lines: str | bytes) -> Path:
@@ -113,7 +118,8 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     data = open_dataset(tmp_path / "out")
     assert (data.images == resize(rasterize(LINE)[None], 32)[0]).all()
     assert "".join(HIRAGANA.characters[k] for k in (*data.labels[:4], data.labels[-1])) == "めぬめめあ"
-    assert data.groups.tolist() == [0] * 20 + [1] * 9 + [2]
+    assert [len(list(same)) for _, same in itertools.groupby(data.groups.tolist())] == [20, 9, 1]
+    assert set(data.groups[:20].tolist()) == {digest_of(b"id-0") >> 33}
     assert set(data.records["device"]) == {"pen"}
     assert load_labelled(tmp_path / "out", HIRAGANA, Preprocessing(size=64)).images.shape == (30, 64, 64)
     assert len(np.unique(data.split(valid=0.3, test=0.3).train)) > 0

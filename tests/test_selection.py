@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import open_dataset
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import selection
 from fastetl.etl.build import BuildConfig, build
@@ -82,7 +82,7 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
             records = change(records, at % len(records), to % len(records))
         (tmp_path / f"ETL8G_{number + 1:02d}").write_bytes(records.tobytes())
         path = tmp_path / f"ETL8G_{number + 1:02d}"
-        files.append(EtlFile(path, ETL8G, len(records), 0, number + 1))
+        files.append(EtlFile(path, ETL8G, len(records), 0, number + 1, "ETL8"))
     wanted = str(tmp_path / "wanted.txt")
     long, short = select(files, wanted), select(files, wanted, by_order=True)
     if not holds(short) or has_a_second_sample(long):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Part, Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
+from fastetl_ray.opening import open_dataset
 
 pytest.importorskip("pyarrow")
 
@@ -33,14 +37,27 @@ def made(groups: int = 6, each: int = 10) -> Dataset:
         np.repeat(np.arange(groups, dtype=np.int32), each),
         HIRAGANA,
         Preprocessing(size=SIDE),
-        {"record": np.arange(count, dtype=np.int32), "source": np.full(count, "ETL8G_01")},
+        rng.integers(0, 2**63, count).astype(np.uint64),
+        np.zeros(count, np.uint16),
+        ("ETL8",),
+        {"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
     )
 
 
 def opened(folder: Path, cache_bytes: int = 1 << 28) -> ShardedImages:
     images: object = open_dataset(folder).images
     assert isinstance(images, ShardedImages)
-    return ShardedImages(images.folder, images.shards, SIDE, len(HIRAGANA), cache_bytes)
+    return ShardedImages(images.folder, images.shards, SIDE, len(HIRAGANA), ("ETL8",), cache_bytes)
+
+
+def chosen_of(images: ShardedImages, groups: list[int]) -> Callable[[int], NDArray[np.bool_]]:
+    """Which rows of a shard are of some groups."""
+
+    def chosen(number: int) -> NDArray[np.bool_]:
+        _, values, rows = images.shards[number].groups()
+        return np.repeat(np.isin(values, groups), rows)
+
+    return chosen
 
 
 @pytest.fixture
@@ -58,8 +75,8 @@ def test_rows_are_the_same(shards: Path) -> None:
     assert (data[-1][0] == first.images[-1]).all()
     assert (data.labels == first.labels).all()
     assert (data.groups == first.groups).all()
-    assert data.records["source"].dtype == first.records["source"].dtype
-    assert data.records["source"].tolist() == first.records["source"].tolist()
+    assert data.records["file_name"].dtype == first.records["file_name"].dtype
+    assert data.records["file_name"].tolist() == first.records["file_name"].tolist()
     assert data.split(seed=3) == first.split(seed=3)
     assert (data.subset(np.arange(7)).images == first.images[:7]).all()
 
@@ -87,7 +104,7 @@ def test_memory_holds_a_few_shards(shards: Path) -> None:
 
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
     images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
-    source = ShardedSource(images, np.array([0, 2, 3, 5], np.int32))
+    source = ShardedSource(images, chosen_of(images, [0, 2, 3, 5]))
     order = np.concatenate(list(source.windows(np.random.default_rng(1))))
     assert sorted(order.tolist()) == [*range(10), *range(20, 40), *range(50, 60)]
     assert (order == np.concatenate(list(source.windows(np.random.default_rng(1))))).all()
@@ -105,11 +122,11 @@ def test_nothing_but_the_description_is_read_to_open_split_and_begin(shards: Pat
     images, first = data.images, made()
     images._table = lambda shard, columns: read.append(shard.file)
     split = first.split(seed=3)
-    parts = data.split_groups(seed=3)
-    assert [p.tolist() for p in parts] == [
+    parts = Trained().divided(data, by="group", valid=0.1, test=0.2, seed=3).parts()
+    assert [p.groups["ETL8"].tolist() for p in parts] == [
         np.unique(first.groups[s]).tolist() for s in (split.train, split.valid, split.test)
     ]
-    source = data.source(parts[0])
+    source = data.samples(parts[0])
     assert len(source) == len(split.train)
     assert sorted(np.concatenate(list(source.windows(np.random.default_rng(0)))).tolist()) == split.train.tolist()
     assert len(data) == 60
@@ -120,8 +137,9 @@ def test_nothing_but_the_description_is_read_to_open_split_and_begin(shards: Pat
 def test_blocks_are_the_rows_of_some_groups_in_order_a_shard_at_a_time(shards: Path) -> None:
     data, first = open_dataset(shards), made()
     chosen = np.flatnonzero(np.isin(first.groups, [1, 4, 5]))
+    part = Part({"ETL8": np.array([1, 4, 5], np.int32)})
     for rows in (1, 15, 1000):
-        blocks = list(data.source(np.array([1, 4, 5], np.int32)).blocks(rows))
+        blocks = list(data.samples(part).blocks(rows))
         assert all(len(labels) < rows + 20 for _, labels in blocks)
         assert (np.concatenate([pictures for pictures, _ in blocks]) == first.images[chosen]).all()
         assert (np.concatenate([labels for _, labels in blocks]) == first.labels[chosen]).all()
@@ -129,16 +147,18 @@ def test_blocks_are_the_rows_of_some_groups_in_order_a_shard_at_a_time(shards: P
 
 @pytest.mark.parametrize("groups", [[3], [-1, -1], [0, 0, 1, 1, 2, 2, 7], [5, 4, 4, 5, 6], [0, 1, 2, 0, 1, 2, 2]])
 def test_runs_are_the_column_of_groups(groups: list[int]) -> None:
-    runs = runs_of(np.array(groups, np.int32))
+    runs = runs_of(np.zeros(len(groups), np.uint16), np.array(groups, np.int32))
     shard = Shard.from_dict({"file": "x", "rows": len(groups), "bytes": 1, "sha256": "", "runs": runs})
-    assert np.repeat(*shard.groups()).tolist() == groups
-    assert len(runs_of(np.repeat(np.arange(50, dtype=np.int32), 71))) == 1
+    source, values, rows = shard.groups()
+    assert (np.repeat(values, rows).tolist(), set(source.tolist())) == (groups, {0})
+    assert len(runs_of(np.zeros(3550, np.uint16), np.repeat(np.arange(50, dtype=np.int32), 71))) == 1
+    assert len(runs_of(np.repeat(np.arange(2, dtype=np.uint16), 71), np.zeros(142, np.int32))) == 2
 
 
 def test_a_copy_with_something_replaced_has_its_own_columns(shards: Path) -> None:
     data = dataclasses.replace(open_dataset(shards), labels=np.zeros(60, np.uint16))
     assert not isinstance(data, ShardedDataset)
-    assert len(data.source(np.array([0], np.int32))) == 10
+    assert len(data.samples(Part({"ETL8": np.array([0], np.int32)}))) == 10
     assert data[3][1] == 0
     assert (data[3][0] == made().images[3]).all()
 
@@ -152,7 +172,7 @@ def test_pickles_and_comes_back(shards: Path) -> None:
 @pytest.mark.parametrize("most", [1, 7, 20, 60, 1000])
 def test_ranges_keep_groups_together(most: int) -> None:
     groups = np.repeat(np.arange(5, dtype=np.int32), [3, 10, 1, 20, 7])
-    ranges = group_ranges(groups, most)
+    ranges = group_ranges(np.zeros(len(groups), np.uint16), groups, most)
     assert [k for part in ranges for k in range(part.start, part.stop)] == list(range(len(groups)))
     for part in ranges:
         assert part.stop - part.start <= most
@@ -189,7 +209,7 @@ def test_a_label_outside_the_charset_is_told_when_it_is_read(shards: Path) -> No
 def test_an_older_format_is_told(shards: Path) -> None:
     about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
     (shards / "dataset.json").write_text(json.dumps({**about, "format": 3}), encoding="utf-8")
-    with pytest.raises(FastetlError, match=r"dataset\.json: dataset of another format; expected 4; found 3"):
+    with pytest.raises(FastetlError, match=r"dataset\.json: dataset of another format; expected 5; found 3"):
         open_dataset(shards)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastetl.data.dataset import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
+from fastetl_ray.opening import open_dataset
 
 pytest.importorskip("pyarrow")
 fsspec = pytest.importorskip("fsspec")
@@ -63,7 +63,7 @@ def test_memory_is_written_and_read_like_a_folder(etl: Path, tmp_path: Path, mon
         assert (again.labels == here.labels).all()
         system.rm("/out/digits/shard-00001.parquet")
         with pytest.raises(FileNotFoundError, match=r"memory://out/digits/shard-00001\.parquet: cannot read the file"):
-            list(again.source(np.arange(10, dtype=np.int32)).blocks(1000))
+            list(again.samples().blocks(1000))
         with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file"):
             writing.build_on_ray("memory://etl/nothing", "memory://out/none", CONFIG)
         assert not system.exists("/out/none")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, is_kanji
-from fastetl.data.dataset import open_dataset
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.data.orders import ETL8_KANJI

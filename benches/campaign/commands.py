@@ -8,13 +8,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benches.campaign.processes import run_command
-from fastetl.data.dataset import open_dataset
+from fastetl.data.store import open_dataset
 from fastetl.testing.records import first_records
 
 __all__ = ["Command", "commands", "tree", "warm"]
@@ -125,16 +123,12 @@ def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", 
 def _write_dataset(out: Path) -> None:
     """Four characters by ten writers: blocks of ink, so that two epochs learn something."""
     from fastetl.data.charset import HIRAGANA, Charset
-    from fastetl.data.dataset import write_dataset
-    from fastetl.data.preprocessing import Preprocessing
-    from fastetl.etl.jis import codes_of
+    from fastetl.data.dataset import Dataset
 
     rng = np.random.default_rng(0)
     labels, groups = np.tile(np.arange(4, dtype=np.uint16), 20), np.repeat(np.arange(10, dtype=np.int32), 8)
     shapes = np.kron(rng.random((4, 5, 5)) > 0.6, np.ones((4, 4)))
     images = np.pad(shapes, ((0, 0), (6, 6), (6, 6)))[labels] * rng.uniform(60, 230, (len(labels), 1, 1))
     charset = Charset("four", HIRAGANA.characters[:4])
-    out.mkdir()
-    np.save(out / "images.npy", images.astype(np.uint8))
-    columns: dict[str, NDArray[Any]] = {"group": groups, "code": codes_of(charset)[labels]}
-    write_dataset(out, labels, columns, charset, Preprocessing(size=32), {"groups": 10})
+    characters = [charset.characters[k] for k in labels.tolist()]
+    Dataset.create(images.astype(np.uint8), characters, groups, source="blocks", charset=charset).write(out)

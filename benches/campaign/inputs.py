@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benches.campaign.tally import Tally, attempt, clock
-from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset
+from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.ink.pictures import read_picture
 from fastetl.testing.records import first_file, first_records

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from benches.campaign.damage import Damaged, damaged
 from benches.campaign.plain import PLAIN, groups_of, jis_codes, resized
 from benches.campaign.tally import Tally, attempt, clock
-from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset
+from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.jis import codes_of, jis_to_char

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from benches.studies.conditions import CONDITIONS
 from benches.studies.pages import Table, conditions, evidence, save, table
 from fastetl.data.charset import HIRAGANA, KATAKANA, Charset, one_shape
-from fastetl.data.dataset import Dataset, open_dataset
-from fastetl.data.preprocessing import resize
+from fastetl.data.dataset import Dataset
+from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
@@ -74,10 +74,8 @@ def test_writers(charset: Charset, files: int) -> list[Labelled]:
 
 
 def _dataset(part: Labelled, pictures: NDArray[np.uint8], reader: Reader) -> Dataset:
-    labels = np.array([reader.charset.class_of[c] for c in part.characters], np.uint16)
-    small = resize(pictures, reader.preprocessing.size)
-    unknown = np.full(len(labels), -1, np.int32)
-    return Dataset(part.name, small, labels, unknown, reader.charset, reader.preprocessing)
+    size = reader.preprocessing.size
+    return Dataset.create(pictures, part.characters, source="", size=size, charset=reader.charset, name=part.name)
 
 
 def measure(reader: Reader, part: Labelled) -> list[float]:
@@ -129,7 +127,7 @@ def described(reader: Reader) -> str:
     seen = ", with surroundings" if spec.channels == 2 else ", without surroundings"
     seen += f", {len(spec.stretches)} reading{'s' * (len(spec.stretches) > 1)}"
     return (
-        f"trained on {sum(len(d.train) for d in reader.data):,} synthetic writers for {epochs}"
+        f"trained on {sum(d.train for d in reader.data):,} synthetic writers for {epochs}"
         f" epoch{'s' * (epochs > 1)} ({sum(e.seconds for e in reader.history) / 60:.0f} minutes beside other work),"
         f" {spec.framing} framing{window}{seen}; seed {reader.config.seed}: `{reader.command}`"
     )

@@ -25,8 +25,9 @@ from export.package import export
 from export.recognizer import open_recognizer
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.charset import HIRAGANA, Charset
-from fastetl.data.dataset import Dataset, open_dataset
-from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
@@ -79,9 +80,7 @@ def labelled(path: Path, charset: Charset, spec: Preprocessing) -> Dataset:
         images, labels = stored["images"], stored["labels"]
     known = np.isin(labels, charset.characters)
     name = path.stem if known.all() else f"{path.stem} without {''.join(labels[~known])}, which it does not know"
-    classes = np.array([charset.class_of[c] for c in labels[known].tolist()], np.uint16)
-    groups = np.full(len(classes), -1, np.int32)
-    return Dataset(name, resize(images[known], spec.size), classes, groups, charset, spec)
+    return Dataset.create(images[known], labels[known], source="", size=spec.size, charset=charset, name=name)
 
 
 def measured(reader: Reader, own: Dataset | None, sets: Sequence[Path]) -> tuple[list[SetResult], float]:
@@ -123,10 +122,9 @@ def page(run: Run, out: Path, rows: Sequence[SetResult], shipped: Sequence[SetRe
         coreml=round(sum(p.stat().st_size for p in (out / COREML).rglob("*") if p.is_file()) / 1000),
         onnx=round((out / ONNX).stat().st_size / 1000),
         samples=data.samples,
-        writers=len(data.train),
-        valid=len(data.valid),
-        test=len(data.test),
-        fingerprint=data.fingerprint,
+        writers=data.train,
+        valid=data.valid,
+        test=data.test,
         seed=run.config.seed,
         minutes=round(sum(e.seconds for e in run.history) / 60),
         versions=", ".join(f"{k} {v}" for k, v in run.versions.items()),
@@ -191,7 +189,7 @@ Small and large kana of the first set: samples of both, and how many were taken 
 ```
 
 Network `{network}`; Core ML package {coreml} KB (float16, from iOS 15), ONNX {onnx} KB (int8 weights). {samples:,}
-pictures; {writers} training writers, {valid} more for validation and {test} for the test; dataset {fingerprint};
+pictures; {writers} training writers, {valid} more for validation and {test} for the test;
 seed {seed}. Training took {minutes} minutes with other work on the same core (AMD EPYC, Zen 4, two virtual processors
 of one core).
 Versions: {versions}. Digest of the weights: {best}.

@@ -241,9 +241,9 @@ class Counted:
 
 def campaign(works: list[str], times: int, folder: Path) -> Iterator[list[Counted]]:
     """What is known after each trial."""
-    from fastetl.data.dataset import open_dataset
     from fastetl.etl.build import BuildConfig, build
     from fastetl.synth import SynthConfig, synthesize
+    from fastetl_ray.opening import open_dataset
     from fastetl_ray.shards import write_shards
 
     synthesize(folder / "etl", SynthConfig(files=10, charset=CHARSET))

@@ -28,14 +28,18 @@ import numpy as np
 
 from fastetl.data.batches import Batches
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Trained
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.etl.build import BuildConfig
+from fastetl_ray.opening import open_dataset
 from fastetl_ray.shards import Shard, described, encode_shard, shard_name
 
 CHARSET, SIZE, ROWS = "hiragana", 64, 4096
 SMALL, BLOCK = 32, 1024
 """Side of pictures and rows of a block, a megabyte, where many are read."""
 EACH = len(HIRAGANA)
+SOURCES = ("synth:0",)
 """Pictures of one writer."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 Found = dict[str, float]
@@ -151,13 +155,12 @@ def write_here(pictures: int) -> Found:
     """The same by a plain loop."""
     from fastetl_ray.pieces import pieces_of_writers
 
-    charset, pieces = pieces_of_writers(-(-pictures // EACH), CHARSET, SIZE, 0, 0.5, ROWS)
+    _, pieces = pieces_of_writers(-(-pictures // EACH), CHARSET, SIZE, 0, 0.5, ROWS)
     with tempfile.TemporaryDirectory() as name:
         pieces_of_writers(1, CHARSET, SIZE, 0, 0.5, ROWS)[1][0].rows()
         begun, result = processor(), 0
         for number, piece in enumerate(pieces):
-            made = piece.rows()
-            shard, data = encode_shard(number, made.pictures, made.labels, made.records, charset)
+            shard, data = encode_shard(number, piece.rows())
             (Path(name) / shard.file).write_bytes(data)
             result += len(pickle.dumps(shard))
         return {
@@ -211,11 +214,12 @@ def build(pictures: int) -> Found:
     ray = connect()
     charset, pieces, _ = _etl_pieces(pictures, ROWS)
     with tempfile.TemporaryDirectory() as name:
-        _write(ray, pieces[:2], charset, name, None)
+        _write(ray, pieces[:2], SOURCES, name, None)
 
         def written() -> int:
-            shards = _write(ray, pieces, charset, name, None)
-            (Path(name) / "dataset.json").write_text(described({}, shards, charset, SMALL), encoding="utf-8")
+            shards = _write(ray, pieces, SOURCES, name, None)
+            text = described({}, shards, charset, Preprocessing(size=SMALL), SOURCES)
+            (Path(name) / "dataset.json").write_text(text, encoding="utf-8")
             return sum(shard.rows for shard in shards)
 
         return _counted(ray, written) | {"shards": len(pieces)}
@@ -230,11 +234,11 @@ def read(pictures: int) -> Found:
     from fastetl_ray.nodes import connect
 
     ray_ = connect()
-    charset, pieces, times = _etl_pieces(pictures, BLOCK)
+    _, pieces, times = _etl_pieces(pictures, BLOCK)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
     def taken(some: list[Any]) -> int:
-        rows: Any = reading._in_order(reading._Pieces("ETL", some, charset, SMALL), len(some))
+        rows: Any = reading._in_order(reading._Pieces("ETL", some, SMALL), len(some))
         return sum(len(block) for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"))
 
     taken(pieces[:4])
@@ -242,8 +246,7 @@ def read(pictures: int) -> Found:
     begun = processor()
     some = pieces[: len(pieces) // times]
     for piece in some:
-        made = piece.rows()
-        table(made.pictures, made.labels, made.records, charset)
+        table(piece.rows())
     here = (processor() - begun) / sum(piece.count for piece in some)
     return found | {"here": here * found["pictures"], "blocks": len(pieces), "times": times}
 
@@ -255,12 +258,16 @@ def _fill(folder: Path, rows: int) -> None:
     labels = np.tile(np.arange(EACH, dtype=np.uint16), len(pictures) // EACH)
     groups = np.repeat(np.arange(len(pictures) // EACH, dtype=np.int32), EACH)
     shards: list[Shard] = []
+    spec = Preprocessing(size=SMALL)
     while sum(shard.rows for shard in shards) < rows:
-        records = {"group": groups + np.int32(len(shards) * len(pictures) // EACH)}
-        shard, data = encode_shard(len(shards), pictures, labels, records, HIRAGANA)
+        mine = groups + np.int32(len(shards) * len(pictures) // EACH)
+        digests = np.arange(len(labels), dtype=np.uint64) + np.uint64(len(shards) * len(labels))
+        zero = np.zeros(len(labels), np.uint16)
+        rows_ = Dataset("", pictures, labels, mine, HIRAGANA, spec, digests, zero, SOURCES)
+        shard, data = encode_shard(len(shards), rows_)
         (folder / shard.file).write_bytes(data)
         shards.append(shard)
-    (folder / "dataset.json").write_text(described({}, shards, HIRAGANA, SMALL), encoding="utf-8")
+    (folder / "dataset.json").write_text(described({}, shards, HIRAGANA, spec, SOURCES), encoding="utf-8")
 
 
 def _filled(rows: int) -> Iterator[Dataset]:
@@ -278,14 +285,14 @@ def draw(rows: int) -> Found:
     """Memory of opening, splitting, an epoch's first 400 batches and the whole validation part, without JAX."""
     for data in _filled(rows):
         begun = time.perf_counter()
-        train, valid, _ = data.split_groups()
-        batches = Batches([data.source(train)], batch_size=256, seed=0, augmentation=None)
+        train, valid, _ = Trained().divided(data, by="group", valid=0.1, test=0.2, seed=0).parts()
+        batches = Batches([data.samples(train)], batch_size=256, seed=0, augmentation=None)
         made = 0
         for _ in batches.epoch(0):
             made += 1
             if made == 400:
                 break
-        seen = sum(len(labels) for _, labels in data.source(valid).blocks(1 << 13))
+        seen = sum(len(labels) for _, labels in data.samples(valid).blocks(1 << 13))
         seconds = time.perf_counter() - begun
         return {"rows": len(data), "batches": made, "validated": seen, "seconds": seconds, "mb": own_peak()}
     raise AssertionError("unreachable")
@@ -317,14 +324,14 @@ def opened(rows: int) -> Found:
 
     each = ROWS // EACH
     shards = [
-        Shard(shard_name(k), each * EACH, 1 << 21, f"{k:064x}", ((k * each, each, EACH),))
+        Shard(shard_name(k), each * EACH, 1 << 21, f"{k:064x}", ((0, k * each, each, EACH),))
         for k in range(-(-rows // (each * EACH)))
     ]
-    text = described({}, shards, HIRAGANA, SIZE)
+    text = described({}, shards, HIRAGANA, Preprocessing(size=SIZE), SOURCES)
     before, begun = own_peak(), processor()
     data = open_shards("memory://nowhere", json.loads(text))
-    train, _, _ = data.split_groups()
-    count = len(data.source(train))
+    train, _, _ = Trained().divided(data, by="group", valid=0.1, test=0.2, seed=0).parts()
+    count = len(data.samples(train))
     return {
         "rows": len(data),
         "shards": len(shards),

@@ -27,8 +27,10 @@ import numpy as np
 from flax import nnx
 
 from benches.studies.pages import Table, conditions, evidence, save, table
-from fastetl.data.batches import Batches, Source
-from fastetl.data.dataset import Dataset, open_dataset
+from fastetl.data.batches import Batches
+from fastetl.data.dataset import Dataset
+from fastetl.data.ordering import Source
+from fastetl.data.store import open_dataset
 from model import network as m
 from model.config import TrainConfig
 from model.devices import replicate

@@ -127,6 +127,7 @@ def augment(
     seed: int,
     epoch: int,
     samples: NDArray[np.int64] | None = None,
+    neighbours: NDArray[np.uint8] | None = None,
     pool: NDArray[np.int64] | None = None,
 ) -> NDArray[np.uint8]:
     """Fill out[b] with images[indices[b]], varied, and return `out`.
@@ -134,9 +135,9 @@ def augment(
     images uint8 (N, S, S), ink high, S up to LARGEST_SIDE, may be memory-mapped. indices int64 (B,). out uint8
     (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the
     random values derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch,
-    need numbers of their own). pool int64 (M,): the pictures whose pieces may come in as fragments, the training
-    pictures; all of `images` unless given. Paper (0) comes in where the picture ends. Releases the interpreter lock
-    while it works.
+    need numbers of their own). neighbours uint8 (K, S, S), and pool int64 (M,), indices into it: the pictures whose
+    pieces may come in as fragments, the training pictures; all of `images` unless given. Paper (0) comes in where the
+    picture ends. Releases the interpreter lock while it works.
 
     One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then fragments, the pen,
     contrast and, in a second resampling, crops.
@@ -157,16 +158,16 @@ def augment(
     amounts = np.empty(count, np.int16)
     which = np.empty(count, np.int64)
     parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
-    # One compiled form for arrays and read-only maps alike.
-    source = np.asarray(images).view()
-    source.flags.writeable = False
+    source = _read_only(images)
     warp(source, indices, affines, nodes, terms(side), out)
     framed = np.empty((count, FRAMED), np.float32)
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC // PER_BLOCK, framed)
     if config.fragments:
-        pool = _checked_pool(pool, len(images))
-        fragments(source, pool, framed, config.crop, config.fragments, SIDES, DEPTHS, out)
+        beside = source if neighbours is None else _read_only(neighbours)
+        if beside.dtype != np.uint8 or beside.shape[1:] != images.shape[1:] or not beside.flags.c_contiguous:
+            raise _wrong("neighbours", f"uint8 (K, {side}, {side}), contiguous", beside)
+        fragments(beside, _checked_pool(pool, len(beside)), framed, config.crop, config.fragments, SIDES, DEPTHS, out)
     if config.thickness:
         thickness(amounts, out)
     if config.contrast:
@@ -174,6 +175,13 @@ def augment(
     if config.crop:
         _crop(out, framed, config.crop)
     return out
+
+
+def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One compiled form for arrays and read-only maps alike."""
+    source = np.asarray(images).view()
+    source.flags.writeable = False
+    return source
 
 
 def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> None:

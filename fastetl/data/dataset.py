@@ -1,18 +1,10 @@
-"""The dataset directory: written whole by `build`, opened lazily by everything above.
-
-images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
-labels.npy    uint16 (N,), classes: indices into the charset
-records.npz   where each picture came from: source file, record, group, code, sheet, evaluation, sex, age …
-dataset.json  format version, charset, preprocessing, sources with sizes and fingerprints, counts, command
-"""
+"""The dataset: pictures with their classes, and what tells each sample again. `fastetl.data.store` opens and writes."""
 
 from __future__ import annotations
 
-import importlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -20,30 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
-from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.splits import Split, is_among, parts_of
+from fastetl.data.identity import By, Part, Trained, digest_rows, joined
+from fastetl.data.ordering import Samples, Source
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
+from fastetl.data.splits import Split, parts_of
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_file
-from fastetl.files.digests import require_sealed, sealed
-from fastetl.files.untrusted import array_file, read_json, read_npz
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fastetl.data.ordering import Samples
     from fastetl.data.parquet import Stored
 
-__all__ = ["FORMAT", "KIND", "Dataset", "Split", "load_labelled", "open_dataset"]
-
-FORMAT = 2
-_OLDER = {1: "writer"}  # format 1 called the group so
-KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
-
+__all__ = ["Dataset", "Split"]
 
 Number = int | np.integer[Any]
 Sample = tuple[NDArray[np.uint8], int]
 """A picture, uint8 (size, size), and its class."""
-_WIDEST = 256  # bytes of one value of a header field
+_SIDE = 64  # of pictures whose own sides differ, if no other is given
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,12 +36,16 @@ class Dataset:
     """Pictures of single characters with their classes and groups.
 
     A sequence of (picture, class) pairs, as `torch.utils.data.DataLoader` and grain want it; with a slice, a mask or
-    an array of indices, the Dataset of those samples. Two are equal if their pictures, labels, groups, records,
-    characters and preprocessing are. Pickled, a dataset on disk takes its path along instead of its pictures.
+    an array of indices, the Dataset of those samples. Two are equal if their pictures, labels, groups, sources,
+    digests, records, characters and preprocessing are. Pickled, a dataset on disk takes its path along instead of its
+    pictures.
 
-    images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,). groups: int32 (N,), −1 where
-    unknown: a writer where the files tell writers, a data set where they do not; a split keeps a group together.
-    records: one array of length N for each header field that was kept. path: where it lies, if it was opened.
+    images: uint8 (N, size, size), 0–255, ink high: an array, or what is indexed as one. labels: uint16 (N,), classes.
+    groups: int32 (N,), −1 where unknown: a writer where the files tell writers, otherwise the smallest thing that
+    they tell; a split keeps a group together. A group means something within its source only. digests: uint64 (N,),
+    XXH64 of each sample's source data, before any resizing. source: uint16 (N,), indices of `sources`: names, "" for
+    samples of which nothing is known. records: one array of length N for each header field that was kept. path: where
+    it lies, if it was opened.
     """
 
     name: str
@@ -65,9 +54,74 @@ class Dataset:
     groups: NDArray[np.int32]
     charset: Charset
     preprocessing: Preprocessing
+    digests: NDArray[np.uint64]
+    source: NDArray[np.uint16]
+    sources: tuple[str, ...]
     records: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    @classmethod
+    def create(
+        cls,
+        images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
+        characters: Sequence[str] | NDArray[np.str_],
+        groups: Sequence[int] | NDArray[np.integer[Any]] | None = None,
+        *,
+        source: str,
+        size: int | None = None,
+        charset: Charset | None = None,
+        digests: NDArray[np.uint64] | None = None,
+        records: Mapping[str, NDArray[Any]] | None = None,
+        name: str = "",
+    ) -> Dataset:
+        """A dataset of one's own pictures, to train on, to mix, to evaluate and to write.
+
+        images: uint8 (N, H, W), or N arrays uint8 (H, W), ink high. characters: N, one for each. groups: whole
+        numbers from 0, one for each (who wrote it), −1 where unknown; a picture that is there again gets the group of
+        the first. source: what tells these groups from others'; "" if they come from who knows where. size: side of
+        the dataset's pictures; if not given, their own where they are square and alike, otherwise 64. charset: if not
+        given, the characters that occur, sorted. digests: uint64 (N,), of the source data; if not given, of the
+        pictures as they are here. records: one array of length N for each further field.
+
+        Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
+        """
+        pictures = list(images)
+        if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
+            kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
+            raise _wrong("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
+        texts = [str(c) for c in characters]
+        known = Charset(name or source or "own", tuple(sorted(set(texts)))) if charset is None else charset
+        lacking = sorted(set(texts) - set(known.characters))
+        if lacking:
+            raise _wrong("characters", f"those of charset {known.name}", "".join(lacking)[:40])
+        owners = np.full(len(pictures), -1) if groups is None else np.asarray(groups)
+        if owners.dtype.kind not in "iu" or (len(owners) and not -1 <= int(owners.min()) <= int(owners.max()) < 2**31):
+            raise _wrong("groups", "whole numbers from 0 to 2³¹ − 1, or −1", owners.dtype)
+        marks = _digests(pictures) if digests is None else np.asarray(digests, np.uint64)
+        counts = {"characters": len(texts), "groups": len(owners), "digests": len(marks)}
+        counts |= {column: len(values) for column, values in (records or {}).items()}
+        for what, count in counts.items():
+            if count != len(pictures):
+                raise _wrong(what, f"{len(pictures)}, one for each picture", count)
+        own = pictures[0].shape
+        alike = own[0] == own[1] <= LARGEST_SIDE and all(p.shape == own for p in pictures)
+        side = size or (own[0] if alike else _SIDE)
+        spec = Preprocessing(size=side)
+        blank = [int(marks[k]) for k, picture in enumerate(pictures) if not picture.any()]
+        joint, which, _ = joined(owners.astype(np.int32), np.zeros(len(pictures), np.uint16), marks, blank)
+        return cls(
+            name or source or "own",
+            np.concatenate([resize(picture[None], side) for picture in pictures]),
+            np.array([known.class_of[c] for c in texts], np.uint16),
+            joint,
+            known,
+            spec,
+            marks,
+            which,
+            (source,),
+            dict(records or {}),
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,8 +140,8 @@ class Dataset:
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        side, groups = self.images.shape[-1], self.known_groups()
-        known = f"{len(groups):,} groups" if len(groups) and groups[0] >= 0 else "groups unknown"
+        side, count = self.images.shape[-1], sum(map(len, self.groups_by_source().values()))
+        known = f"{count:,} groups" if count else "groups unknown"
         return (
             f"Dataset({self.name!r}: {len(self):,} pictures {side} × {side}, "
             f"charset {self.charset.name} ({len(self.charset):,}), {known})"
@@ -103,26 +157,15 @@ class Dataset:
             return NotImplemented
         if (self.charset.characters, self.preprocessing) != (other.charset.characters, other.preprocessing):
             return False
-        if self.records.keys() != other.records.keys():
+        if self.records.keys() != other.records.keys() or len(self) != len(other):
             return False
-        names = list(self.records)
-        mine: list[NDArray[Any]] = [self.labels, self.groups, self.images, *map(self.records.__getitem__, names)]
-        others: list[NDArray[Any]] = [other.labels, other.groups, other.images, *map(other.records.__getitem__, names)]
-        return all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
+        mine, others = (
+            [d.labels, d.groups, d.digests, np.array(d.sources)[d.source], d.images, *map(d.records.get, self.records)]
+            for d in (self, other)
+        )
+        return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(mine, others, strict=True))
 
     __hash__ = None  # type: ignore[assignment]  # as its arrays
-
-    def __getstate__(self) -> dict[str, Any]:
-        whole = isinstance(self.images, np.memmap) and len(self.images) == self.about.get("count")
-        return {**self.__dict__, **({"images": None} if whole and self.path is not None else {})}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if state["images"] is None:
-            images = array_file(state["path"] / "images.npy")[0]
-            if len(images) != len(state["labels"]):
-                raise FastetlError("another dataset is here now", file=state["path"], do="pickle it again")
-            state = {**state, "images": images}
-        self.__dict__.update(state)
 
     def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
         """The samples at `indices`, in that order; pictures are copied into memory."""
@@ -131,237 +174,71 @@ class Dataset:
             images=np.ascontiguousarray(self.images[indices]),
             labels=self.labels[indices],
             groups=self.groups[indices],
+            digests=self.digests[indices],
+            source=self.source[indices],
             records={k: v[indices] for k, v in self.records.items()},
         )
+
+    def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Write it as a directory, which `fastetl.open_dataset` opens. Raises FastetlError if `path` exists."""
+        from fastetl.data.store import write
+
+        write(self, path, overwrite=overwrite)
 
     def to_arrow(self, stored: Stored = "raw") -> pa.Table:
         """As an Arrow table in memory (`fastetl.data.parquet`), with pictures as bytes or as PNG files."""
         from fastetl.data.parquet import table
 
-        return table(np.asarray(self.images), self.labels, self.records, self.charset, stored)
+        return table(self, stored)
 
     def to_parquet(
         self, path: str | PathLike[str], stored: Literal["raw", "png"] = "png", *, overwrite: bool = False
     ) -> None:
-        """As one Parquet file, which pandas and `datasets.load_dataset("parquet", data_files=path)` open."""
-        from fastetl.data.parquet import PARQUET, write_parquet
+        """As one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=path)`, `open_dataset`."""
+        from fastetl.data.parquet import write_parquet
 
-        with new_file(Path(path), PARQUET, overwrite, [] if self.path is None else [self.path]) as made:
-            write_parquet(self.to_arrow(stored), made)
+        write_parquet(self, path, stored, overwrite=overwrite)
 
-    def split(
-        self,
-        *,
-        by: Literal["group", "sample"] = "group",
-        valid: float = 0.1,
-        test: float = 0.2,
-        seed: int = 0,
-    ) -> Split:
+    def split(self, *, by: By = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide into train, valid and test; with `by="group"` no group is in two parts.
 
         The fractions are of groups (at least one each, if the fraction is over 0) or of samples. `by="sample"`
         mixes groups and so flatters every figure measured on it; it is there to compare with the tutorial.
 
-        Raises FastetlError for another `by`, fractions that do not fit, or too few groups.
+        Raises FastetlError for another `by`, fractions that do not fit, unknown or too few groups.
         """
         if by not in ("group", "sample"):
             # Anything else would be a typing error, and must not fall back on the split that mixes groups.
             raise FastetlError(
                 "unknown split", expected="'group' or 'sample'", found=repr(by), do="check `by`", also=ValueError
             )
-        things = self.known_groups() if by == "group" else np.arange(len(self))
-        parts = parts_of(things, by, self.name, valid=valid, test=test, seed=seed)
         if by == "sample":
-            return Split(*parts)
-        return Split(*(np.flatnonzero(is_among(self.groups, part)) for part in parts))
+            return Split(*parts_of(np.arange(len(self)), by, self.name, valid=valid, test=test, seed=seed))
+        parts = Trained().divided(self, by=by, valid=valid, test=test, seed=seed).parts()
+        return Split(*(np.flatnonzero(part.holds(self)) for part in parts))
 
-    def known_groups(self) -> NDArray[np.int32]:
-        """int32, sorted: every group, once."""
-        return np.unique(self.groups)
+    def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
+        """The known groups of each source, sorted."""
+        return {
+            name: np.unique(self.groups[(self.source == k) & (self.groups >= 0)]) for k, name in enumerate(self.sources)
+        }
 
-    def split_groups(
-        self, *, valid: float = 0.1, test: float = 0.2, seed: int = 0
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """The groups of the three parts of `split`, each int32, sorted."""
-        return parts_of(self.known_groups(), "group", self.name, valid=valid, test=test, seed=seed)
+    def has_unknown_groups(self) -> bool:
+        """Whether the group of a sample is not known."""
+        return bool((self.groups < 0).any())
 
-    def source(self, groups: NDArray[np.int32], weight: float = 1.0) -> Samples:
-        """The samples of some groups, sorted, to draw batches from (`fastetl.Batches`); weight: as of its `Source`."""
-        from fastetl.data.batches import Source
-
-        return Source(self.images, self.labels, np.flatnonzero(is_among(self.groups, groups)), weight)
-
-
-def _array(path: Path, dtype: str, ndim: int) -> NDArray[Any]:
-    """Mapped read-only."""
-    array, _ = array_file(path)
-    if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        raise FastetlError(
-            "not the array of a dataset",
-            file=path,
-            expected=f"{dtype} with {ndim} axes",
-            found=f"{array.dtype} with {array.ndim}",
-            do="build it again",
-        )
-    return array
+    def samples(self, part: Part | None = None, weight: float = 1.0) -> Samples:
+        """The samples of a part, or all, to draw batches from (`fastetl.Batches`); weight: as of its `Source`."""
+        indices = np.arange(len(self)) if part is None else np.flatnonzero(part.holds(self))
+        return Source(self.images, self.labels, indices, weight)
 
 
-def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
-    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-        if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > _WIDEST:
-            raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count:,} samples")
-        return True
-
-    return read_npz(path, accept)
+def _wrong(what: str, expected: str, found: object) -> FastetlError:
+    return FastetlError(
+        f"a dataset cannot be made: {what} do not fit", expected=expected, found=found, do=f"check `{what}`"
+    )
 
 
-def _groups(path: Path, stored: NDArray[Any] | None) -> NDArray[np.int32]:
-    fault = None
-    if stored is None:
-        fault = "none"
-    elif stored.dtype.kind not in "iu":
-        fault = str(stored.dtype)
-    elif len(stored) and not (int(stored.min()) >= -1 and int(stored.max()) < 2**31):
-        fault = f"{stored.min()} to {stored.max()}"
-    if stored is None or fault is not None:
-        raise FastetlError(
-            "the groups are damaged",
-            file=path,
-            expected="whole numbers from -1 to 2³¹ - 1",
-            found=fault,
-            do="build it again",
-        )
-    return stored.astype(np.int32)
-
-
-def _shards(folder: str, about: Mapping[str, Any] | None) -> Dataset:
-    opened: Dataset = importlib.import_module("fastetl_ray.sharded").open_shards(folder, about)
-    return opened
-
-
-def open_dataset(path: str | PathLike[str]) -> Dataset:
-    """Open a dataset directory, or an address for fsspec, such as s3://bucket/folder, of a dataset of shards.
-
-    Pictures stay where they are: those of a directory are mapped; what shards hold is read when it is asked for
-    (`fastetl_ray.sharded`). While a mapped dataset is open, its files must not be cut short: that is a bus error. All
-    files but the pictures are checked against digests.
-
-    Raises FastetlError naming the file for anything missing, damaged or of another format version.
-    """
-    if "://" in fspath(path):
-        return _shards(fspath(path), None)
-    path = Path(path)
-    if not path.is_dir():
-        raise FastetlError("no dataset here", file=path, expected="a directory", do="build one", also=FileNotFoundError)
-    about = read_json(path / "dataset.json")
-    if "shards" in about:
-        return _shards(str(path), about)
-    version = about.get("format")
-    if version != FORMAT and version not in tuple(_OLDER):
-        raise FastetlError("dataset of another format", file=path, expected=FORMAT, found=version, do="rebuild it")
-    try:
-        charset = Charset.from_dict(about["charset"])
-        preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        count = int(about["count"])
-    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise FastetlError(
-            "cannot read", file=path / "dataset.json", found=error or type(error).__name__, do="build it again"
-        ) from error
-    images = _array(path / "images.npy", "u1", 3)
-    labels = np.array(_array(path / "labels.npy", "u2", 1))
-    records = _records(path / "records.npz", count)
-    records["group"] = groups = _groups(path / "records.npz", records.pop(_OLDER.get(version, "group"), None))
-    expected = (count, preprocessing.size, preprocessing.size)
-    if images.shape != expected:
-        raise FastetlError(
-            "wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again"
-        )
-    if len(labels) != count:
-        raise FastetlError(
-            "wrong length", file=path / "labels.npy", expected=count, found=len(labels), do="build it again"
-        )
-    if count and int(labels.max()) >= len(charset):
-        raise FastetlError(
-            "a label outside the charset",
-            file=path / "labels.npy",
-            record=int(labels.argmax()),
-            expected=f"below {len(charset)}",
-            found=int(labels.max()),
-            do="build it again",
-        )
-    require_sealed(about, path / "dataset.json", labels)
-    return Dataset(path.name, images, labels, groups, charset, preprocessing, records, about, path)
-
-
-def write_dataset(
-    made: Path,
-    labels: NDArray[np.uint16],
-    records: Mapping[str, NDArray[Any]],
-    charset: Charset,
-    preprocessing: Preprocessing,
-    about: Mapping[str, Any],
-) -> None:
-    """Write everything but `images.npy` (which `build` fills in place) into the directory `made`."""
-    np.save(made / "labels.npy", labels)
-    np.savez(made / "records.npz", allow_pickle=False, **dict(records))
-    described = {
-        "format": FORMAT,
-        "count": len(labels),
-        "charset": charset.as_dict(),
-        "preprocessing": preprocessing.as_dict(),
-        **about,
-    }
-    text = json.dumps(sealed(described, labels), ensure_ascii=False, indent=1)
-    (made / "dataset.json").write_text(text + "\n", encoding="utf-8")
-
-
-def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
-    """Any handwriting: an `.npz` with `images` (uint8, N × H × W, ink high) and `labels` (N characters).
-
-    Pictures are resized as `preprocessing` says. Of a dataset directory, all characters must be in `charset`.
-
-    Raises FastetlError for a missing array, a wrong dtype or shape, or a label that is not in `charset`.
-    """
-    path = Path(path)
-    if path.is_dir():
-        data = open_dataset(path)
-        classes = [charset.class_of.get(c, -1) for c in data.charset.characters]
-        if -1 in classes:
-            missing = "".join(c for c, k in zip(data.charset.characters, classes, strict=True) if k < 0)
-            raise FastetlError(
-                "the dataset has other characters than the network",
-                file=path,
-                expected=f"some of {charset.name} ({len(charset)})",
-                found=f"{data.charset.name} ({len(data.charset)}) with {missing[:20]}",
-                do="build it with the same `charset`",
-            )
-        if data.charset.characters != charset.characters:
-            data = replace(data, labels=np.array(classes, np.uint16)[data.labels], charset=charset)
-        return replace(data, images=resize(data.images, preprocessing.size), preprocessing=preprocessing)
-    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels"))
-    if len(stored) < 2:
-        found = "no labels" if "images" in stored else "no images"
-        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=found, do="add them")
-    images, labels = stored["images"], stored["labels"]
-    if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1] or labels.dtype.kind != "U":
-        raise FastetlError(
-            "not labelled pictures",
-            file=path,
-            expected="images uint8 (N, H, W) and labels (N,) of characters",
-            found=f"images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}",
-            do="convert it",
-        )
-    classes = [charset.class_of.get(c, -1) for c in labels.tolist()]
-    if -1 in classes:
-        k = classes.index(-1)
-        raise FastetlError(
-            "a label that the network does not know",
-            file=path,
-            record=k,
-            expected=f"one of charset {charset.name}",
-            found=repr(str(labels[k])),
-            do="take it out, or train with a charset that has it",
-        )
-    unknown = np.full(len(images), -1, np.int32)
-    small = resize(images, preprocessing.size)
-    return Dataset(path.stem, small, np.array(classes, np.uint16), unknown, charset, preprocessing)
+def _digests(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint64]:
+    """Of the pixels of each picture, row by row."""
+    return np.array([digest_rows(np.ascontiguousarray(p).reshape(1, -1))[0] for p in pictures], np.uint64)

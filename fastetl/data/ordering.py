@@ -1,23 +1,30 @@
-"""In which order an epoch takes the pictures of its sources: from (seed, epoch) alone."""
+"""What batches are drawn from, and in which order an epoch takes it: from (seed, epoch) alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Samples", "Step", "streamed", "whole"]
+from fastetl.errors import FastetlError
+
+__all__ = ["Samples", "Source", "Step", "does_not_fit", "steps"]
 
 Step = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Source, index and augmentation number of each picture of a batch: int64 (batch size,) each."""
+Pictures = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""uint8 (M, side, side), and which of them are meant: int64 (N,)."""
+Rows = tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]
+"""Pictures uint8 (N, side, side) and their classes (N,)."""
 _TOGETHER = 1 << 16
-"""Pictures among which `streamed` mixes the sources."""
+"""Pictures among which the sources are mixed."""
 
 
 class Samples(Protocol):
-    """What batches are drawn from: `fastetl.Source`, or rows of a dataset of shards."""
+    """What batches are drawn from: `fastetl.Source`, or rows of a dataset that is read piece by piece."""
 
     @property
     def weight(self) -> float:
@@ -31,47 +38,94 @@ class Samples(Protocol):
     def span(self) -> int:
         """Indices are below this."""
 
-    @property
-    def is_streamed(self) -> bool:
-        """Whether pictures are read when they are taken, in an order that keeps few of them in memory."""
-
     def __len__(self) -> int:
         """Samples to use."""
 
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """Indices of all samples to use, each once, in random order."""
+        """Indices of all samples to use, each once, in a random order that keeps few of them in memory."""
 
-    def take(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]:
-        """Pictures uint8 (M, side, side) and classes (M,) at indices."""
+    def take(self, index: NDArray[np.int64]) -> tuple[Pictures, NDArray[np.integer[Any]]]:
+        """Pictures at indices, and their classes (N,)."""
 
-    def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
+    def neighbours(self) -> Pictures:
+        """Pictures whose pieces may come in as fragments: the same ones whatever is taken."""
+
+    def blocks(self, rows: int) -> Iterator[Rows]:
         """All samples to use, in their order, about `rows` at a time."""
 
 
-def whole(
-    sources: Sequence[Samples], counts: NDArray[np.int64], steps: int, size: int, seed: int, epoch: int, start: int
-) -> Iterator[Step]:
-    """The steps of an epoch from `start` on. counts: pictures of each source; size: of a batch."""
-    random = np.random.default_rng([seed, epoch])
-    number = 0
-    parts: list[NDArray[np.int64]] = []
-    for k, (source, count) in enumerate(zip(sources, counts.tolist(), strict=True)):
-        chosen = np.concatenate(list(source.windows(random)))
-        rounds, place = np.divmod(np.arange(count), len(chosen))
-        index = chosen[place]
-        # A number of its own for each time that a sample comes up: the first source's first round has its indices.
-        parts.append(np.stack([np.full(count, k), index, number + rounds * source.span + index]))
-        number += (int(rounds[-1]) + 1 if count else 0) * source.span
-    turn = random.permutation(np.repeat(np.arange(len(parts)), counts)) if len(parts) > 1 else None
-    order = _taken_in_turn(parts, turn)[:, : steps * size]
-    for step in range(start, steps):
-        yield _by_source(order[:, step * size : (step + 1) * size])
+def does_not_fit(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
+    """The error of an argument of the wrong kind."""
+    if isinstance(found, np.ndarray):
+        found = f"{found.dtype} {found.shape}"
+    return FastetlError(f"batches: {name} does not fit", expected=expected, found=found, do=do, also=ValueError)
 
 
-def streamed(
-    sources: Sequence[Samples], counts: NDArray[np.int64], steps: int, size: int, seed: int, epoch: int, start: int
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Samples in memory to draw batches from.
+
+    images: uint8 (N, S, S), ink high, may be memory-mapped. labels: integers (N,). indices: int64, the samples to
+    use. weight: the share of an epoch's pictures, relative to the others' weights.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.integer[Any]]
+    indices: NDArray[np.int64]
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.ndim != 3 or self.images.dtype != np.uint8 or self.images.shape[1] != self.images.shape[2]:
+            raise does_not_fit("images", "uint8 (N, S, S)", f"{self.images.dtype} {self.images.shape}")
+        if self.labels.shape != (count,):
+            raise does_not_fit("labels", f"one for each of {count} images", self.labels.shape)
+        if self.indices.ndim != 1 or not len(self.indices) or self.indices.dtype.kind not in "iu":
+            raise does_not_fit("indices", "int64 (M,), M at least 1", self.indices)
+        if int(self.indices.min()) < 0 or int(self.indices.max()) >= count:
+            raise does_not_fit("indices", f"0 to {count - 1}", f"{self.indices.min()} to {self.indices.max()}")
+        object.__setattr__(self, "indices", np.ascontiguousarray(self.indices, np.int64))
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side."""
+        return int(self.images.shape[1])
+
+    @property
+    def span(self) -> int:
+        """Indices are below this."""
+        return len(self.images)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """`indices` in random order, all at once."""
+        yield self.indices[random.permutation(len(self.indices))]
+
+    def take(self, index: NDArray[np.int64]) -> tuple[Pictures, NDArray[np.integer[Any]]]:
+        """All pictures, with the indices, and the classes at these."""
+        return (self.images, index), self.labels[index]
+
+    def neighbours(self) -> Pictures:
+        """All pictures to use."""
+        return self.images, self.indices
+
+    def blocks(self, rows: int) -> Iterator[Rows]:
+        """The samples at `indices`, in that order, `rows` at a time."""
+        for start in range(0, len(self.indices), rows):
+            index = self.indices[start : start + rows]
+            yield self.images[index], self.labels[index]
+
+
+def steps(
+    sources: Sequence[Samples], counts: NDArray[np.int64], count: int, size: int, seed: int, epoch: int, start: int
 ) -> Iterator[Step]:
-    """As `whole`, in another order that needs no memory for the whole epoch."""
+    """The steps of an epoch from `start` on. counts: pictures of each source; count: steps; size: of a batch.
+
+    A sample's augmentation number is its own for each time that it comes up: the first source's first round has its
+    indices. No more of the order is held than the sources' windows.
+    """
     total, largest = int(counts.sum()), int(counts.argmax())
     rounds = counts // [len(source) for source in sources] + 2  # one at least, one begun, one for roundings
     numbers = np.concatenate([[0], np.cumsum(rounds * [source.span for source in sources])]).tolist()
@@ -79,9 +133,9 @@ def streamed(
     taken = np.zeros(len(sources), np.int64)
     together = max(1, _TOGETHER // size)
     first = 0
-    while first < steps:
-        last = first + together if first + 2 * together <= steps else steps
-        until = np.array([count * last * size // total for count in counts.tolist()])
+    while first < count:
+        last = first + together if first + 2 * together <= count else count
+        until = np.array([share * last * size // total for share in counts.tolist()])
         until[largest] += last * size - until.sum()  # what the others' roundings leave
         parts = [
             np.concatenate([np.full((1, n), k), queue.take(n)])
@@ -119,15 +173,12 @@ class _Queue:
         return joined[:, :count]
 
 
-def _taken_in_turn(parts: Sequence[NDArray[np.int64]], turn: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def _taken_in_turn(parts: Sequence[NDArray[np.int64]], turn: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64 (3, N): the rows of all parts, each part in its own order, which for shards is the one to read in."""
-    joined = np.concatenate(parts, 1)
-    if turn is None:
-        return joined
     order = np.argsort(turn, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return joined[:, place]
+    return np.concatenate(parts, 1)[:, place]
 
 
 def _by_source(rows: NDArray[np.int64]) -> Step:

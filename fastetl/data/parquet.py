@@ -1,14 +1,14 @@
 """Datasets as Arrow tables and Parquet: what pandas, `datasets` and query engines read. Needs the extra `arrow`.
 
-Columns: `image`, the picture; `label`, uint16, its class; `character`, text; `group`, int32; then one for each header
-field that was kept.
+Columns: `image`, the picture; `label`, uint16, its class; `character`, text; `group`, int32; `source`, text; `digest`,
+uint64; then one for each header field that was kept. A file has charset and preprocessing in its metadata.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -16,19 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind
+from fastetl.files.atomic import Kind, new_file
+from fastetl.files.untrusted import require_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PARQUET", "Stored", "picture_column", "pictures_of", "require_pyarrow", "table", "write_parquet"]
+__all__ = ["PARQUET", "Stored", "column_values", "pictures_of", "read_parquet", "require_pyarrow", "table"]
 
 Stored = Literal["raw", "png"]
 """How a picture is stored: its size × size bytes, row by row, or a PNG file."""
 
 PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
-_PARTS = ("image", "label", "character", "group")
+_ABOUT = b"fastetl dataset"
+_OWN = ("image", "label", "character", "group", "source", "digest")
 
 
 def require_pyarrow() -> Any:
@@ -42,7 +46,7 @@ def require_pyarrow() -> Any:
     return pyarrow
 
 
-def picture_column(pictures: NDArray[np.uint8], stored: Stored) -> pa.Array:
+def _picture_column(pictures: NDArray[np.uint8], stored: Stored) -> pa.Array:
     """uint8 (N, size, size) → N values: fixed_size_binary(size²), or the struct {bytes, path} of PNG files."""
     import pyarrow as pa
 
@@ -75,14 +79,14 @@ def _texts(values: NDArray[Any]) -> Any:
     return values.astype(str) if values.dtype.kind == "S" else values
 
 
-def table(
-    pictures: NDArray[np.uint8],
-    labels: NDArray[np.uint16],
-    records: Mapping[str, NDArray[Any]],
-    charset: Charset,
-    stored: Stored = "raw",
-) -> pa.Table:
-    """An Arrow table of pictures uint8 (N, size, size) with their classes (N,) and header fields (N,) each.
+def column_values(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of header fields as the array that it was made of."""
+    values: NDArray[Any] = column.to_numpy()
+    return values.astype(str) if values.dtype == object else values
+
+
+def table(data: Dataset, stored: Stored = "raw") -> pa.Table:
+    """An Arrow table of a dataset.
 
     `datasets` finds in its metadata that `image` holds pictures (if stored as PNG) and what the classes are called.
 
@@ -97,29 +101,102 @@ def table(
             do="check `stored`",
             also=ValueError,
         )
-    characters = pa.DictionaryArray.from_arrays(
-        pa.array(labels.astype(np.int32)), pa.array(list(charset.characters), pa.string())
-    )
-    columns = {"image": picture_column(pictures, stored), "label": pa.array(labels), "character": characters}
-    columns |= {name: pa.array(_texts(values)) for name, values in records.items() if name not in _PARTS[:3]}
+
+    def named(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
+        return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(list(names), pa.string()))
+
+    characters, source = named(data.labels, data.charset.characters), named(data.source, data.sources)
+    columns = {"image": _picture_column(np.asarray(data.images), stored), "label": pa.array(data.labels)}
+    columns |= {"character": characters, "group": pa.array(data.groups)}
+    columns |= {"source": source.cast(pa.string()), "digest": pa.array(data.digests)}
+    columns |= {name: pa.array(_texts(values)) for name, values in data.records.items() if name not in _OWN}
     if stored == "raw":
         return pa.table(columns)
     # The types that `datasets` gives classes and texts: with others it would not see what the metadata say.
-    columns |= {"label": pa.array(labels.astype(np.int64)), "character": characters.cast(pa.string())}
-    made = pa.table(columns)
+    columns |= {"label": pa.array(data.labels.astype(np.int64)), "character": characters.cast(pa.string())}
+    whole = pa.table(columns)
     features: dict[str, Any] = {
         "image": {"_type": "Image"},
-        "label": {"_type": "ClassLabel", "names": list(charset.characters)},
+        "label": {"_type": "ClassLabel", "names": list(data.charset.characters)},
     }
-    for name in made.column_names[2:]:
-        features[name] = {"_type": "Value", "dtype": str(made.schema.field(name).type)}
-    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    for name in whole.column_names[2:]:
+        features[name] = {"_type": "Value", "dtype": str(whole.schema.field(name).type)}
+    return whole.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def write_parquet(made: pa.Table, path: Path) -> None:
-    """Write a table of `table` as a Parquet file; the same table gives the same bytes with one version of pyarrow."""
+def write_parquet(data: Dataset, path: str | PathLike[str], stored: Stored, *, overwrite: bool = False) -> None:
+    """Write a dataset as a Parquet file; the same one gives the same bytes with one version of pyarrow."""
+    rows = table(data, stored)
     import pyarrow.parquet as pq
 
-    # The mark of `PARQUET`.
-    made = made.replace_schema_metadata({**(made.schema.metadata or {}), b"fastetl": b"written by fastetl"})
-    pq.write_table(made, path, compression="zstd", compression_level=1)
+    about = {
+        "charset": data.charset.as_dict(),
+        "preprocessing": data.preprocessing.as_dict(),
+        "sources": list(data.sources),
+    }
+    # Beside what `open_dataset` needs, the mark of `PARQUET`.
+    own = {b"fastetl": b"written by fastetl", _ABOUT: json.dumps(about)}
+    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **own})
+    with new_file(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
+        pq.write_table(rows, file, compression="zstd", compression_level=1)
+
+
+def read_parquet(path: Path) -> Dataset:
+    """The dataset in a file of `write_parquet`, in memory. Raises FastetlError for any other file."""
+    require_regular(path)
+    pa = require_pyarrow()
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path)
+        about = json.loads(rows.schema.metadata[_ABOUT])
+        charset, spec = Charset.from_dict(about["charset"]), Preprocessing.from_dict(about["preprocessing"])
+        sources = tuple(map(str, about["sources"]))
+        side = spec.size
+        if not 1 <= side <= LARGEST_SIDE:
+            raise ValueError(f"pictures of {side} pixels")
+        number = {name: k for k, name in enumerate(sources)}
+        labels, groups = rows["label"].to_numpy().astype(np.uint16), rows["group"].to_numpy().astype(np.int32)
+        if len(rows) and (int(labels.max()) >= len(charset) or int(groups.min()) < -1):
+            raise ValueError("classes or groups out of range")
+        return Dataset(
+            path.stem,
+            _pictures(rows["image"], side),
+            labels,
+            groups,
+            charset,
+            spec,
+            rows["digest"].to_numpy().astype(np.uint64),
+            np.array([number[name] for name in rows["source"].to_pylist()], np.uint16),
+            sources,
+            {name: column_values(rows[name]) for name in rows.column_names if name not in _OWN},
+            {},
+            path,
+        )
+    except (pa.ArrowException, FastetlError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise FastetlError(
+            "cannot read",
+            file=path,
+            expected="a Parquet file of `Dataset.to_parquet`",
+            found=str(error).partition("\n")[0] or type(error).__name__,
+            do="write it again",
+        ) from error
+
+
+def _pictures(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
+    """uint8 (N, side, side) of either way to store them."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(column.type):
+        if column.type != pa.binary(side**2):
+            raise ValueError(f"pictures of type {column.type}, not {side} × {side} bytes")
+        return pictures_of(column, side).copy()
+    from PIL import Image
+
+    pictures = np.empty((len(column), side, side), np.uint8)
+    for picture, stored in zip(pictures, column.to_pylist(), strict=True):
+        with Image.open(io.BytesIO(stored["bytes"])) as opened:
+            if opened.size != (side, side) or opened.mode != "L":
+                raise ValueError(f"a picture {opened.mode} {opened.size}, not L {side} × {side}")
+            picture[:] = np.asarray(opened)
+    return pictures

@@ -51,8 +51,6 @@ def parts_of(
             also=ValueError,
         )
     require_range("seed", seed, 0)
-    if by == "group" and len(things) and int(things[0]) < 0:
-        raise FastetlError(f"{name}: the groups are not known", do="split by sample")
     count = len(things)
     n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
     if n_valid + n_test >= count:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -17,25 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_options
-from fastetl.data.dataset import KIND, write_dataset
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import joined
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
+from fastetl.data.store import KIND, write_description
 from fastetl.errors import FastetlError
-from fastetl.etl.convert import DisorderError, columns_of, headers_of, picture_blocks, record_blocks
-from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.convert import (
+    DisorderError,
+    blanks_of,
+    columns_of,
+    digests_of,
+    headers_of,
+    identity_of,
+    picture_blocks,
+    record_blocks,
+)
+from fastetl.etl.files import EtlFile, find_files, sampled_digest
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.notices import Notice
 from fastetl.etl.reading import block, new_buffer
 from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import Kind, check_output, new_directory, new_file
-from fastetl.files.untrusted import open_regular
 
 __all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of"]
 
 Format = Literal["dataset", "npz"]
 Progress = Callable[[int, int], None]
 NPZ = Kind("an .npz file by fastetl", b"written by fastetl build")
-
-_SAMPLED = 1 << 16  # bytes at either end of a file that its fingerprint covers
 
 
 @dataclass(frozen=True)
@@ -80,27 +86,23 @@ class BuildResult:
     noticed: tuple[Notice, ...]
 
 
-def _source(file: EtlFile) -> dict[str, Any]:
-    """What tells a file again cheaply: hashing all of 1.3 GB would take longer than the build itself."""
-    with open_regular(file.path) as opened:
-        sampled = hashlib.sha1(opened.read(_SAMPLED), usedforsecurity=False)
-        size = opened.seek(0, os.SEEK_END)
-        opened.seek(max(0, size - _SAMPLED))
-        sampled.update(opened.read(_SAMPLED))
+def _described(file: EtlFile) -> dict[str, Any]:
     return {
         "file": file.path.name,
         "set": file.layout.name,
-        "bytes": size,
+        "bytes": file.count * file.layout.record_bytes + file.tail,
         "records": file.count,
-        "sha1_first_and_last_64k": sampled.hexdigest(),
+        "sha1_first_and_last_64k": sampled_digest(file.path),
     }
 
 
-def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None) -> list[NDArray[Any]]:
-    """Write images.npy and return the headers of each part's records."""
+def _write_pictures(
+    plan: Plan, size: int, made: Path, progress: Progress | None
+) -> tuple[list[NDArray[Any]], NDArray[np.uint64]]:
+    """Write images.npy and return the headers of each part's records, and all digests."""
     parts, total = plan.parts, sum(len(p.index) for p in plan.parts)
     buffers = {p.file.layout: new_buffer(p.file.layout) for p in parts}
-    headers, done = [], 0
+    headers, done, digests = [], 0, np.empty(total, np.uint64)
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
     with (made / "images.npy").open("wb", buffering=0) as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
@@ -109,12 +111,13 @@ def _write_pictures(plan: Plan, size: int, made: Path, progress: Progress | None
             kept = np.empty(len(part.index), part.file.layout.header)
             for here, pictures, records in picture_blocks(part, size, buffers[part.file.layout]):
                 kept[here] = headers_of(records, part.file.layout)
+                digests[done + here.start : done + here.stop] = digests_of(records, part.file.layout)
                 _write_all(file, pictures.data.cast("B"))
             headers.append(kept)
             done += len(kept)
             if progress is not None:
                 progress(done, total)
-    return headers
+    return headers, digests
 
 
 def _write_all(file: io.FileIO, data: memoryview) -> None:
@@ -127,7 +130,7 @@ def about_plan(plan: Plan, command: str) -> dict[str, Any]:
     return {
         "sets": list(dict.fromkeys(p.file.layout.name for p in plan.parts)),
         "groups": plan.groups,
-        "sources": [_source(p.file) for p in plan.parts],
+        "files": [_described(p.file) for p in plan.parts],
         "noticed": list(map(str, plan.noticed)),
         "command": command,
     }
@@ -135,13 +138,49 @@ def about_plan(plan: Plan, command: str) -> dict[str, Any]:
 
 def _write_dataset(
     plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
-) -> None:
+) -> list[Notice]:
+    """Returns what is odd in the pictures."""
     with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as made:
-        headers = _write_pictures(plan, config.size, made, progress)
-        labels = np.concatenate([p.labels for p in plan.parts])
-        about = about_plan(plan, command)
-        records = columns_of(plan.parts, headers)
-        write_dataset(made, labels, records, plan.charset, Preprocessing(size=config.size), about)
+        headers, digests = _write_pictures(plan, config.size, made, progress)
+        groups, source, sources = identity_of(plan.parts)
+        groups, source, copied = joined(groups, source, digests, blanks_of(plan.parts))
+        noticed = _copies(plan, copied, digests)
+        if noticed and config.strict:
+            raise noticed[0].error()
+        data = Dataset(
+            out.name,
+            np.load(made / "images.npy", mmap_mode="r"),
+            np.concatenate([p.labels for p in plan.parts]),
+            groups,
+            plan.charset,
+            Preprocessing(size=config.size),
+            digests,
+            source,
+            sources,
+            columns_of(plan.parts, headers),
+            about_plan(replace(plan, noticed=(*plan.noticed, *noticed)), command),
+        )
+        write_description(made, data)
+    return noticed
+
+
+def _copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64]) -> list[Notice]:
+    """Pictures that are there before, in another group: the same file under two names, most likely."""
+    if not len(copied):
+        return []
+    starts = np.cumsum([0, *(len(p.index) for p in plan.parts)])
+
+    def place(k: int) -> tuple[EtlFile, int]:
+        part = plan.parts[int(np.searchsorted(starts, k, "right")) - 1]
+        return part.file, int(part.index[k - starts[plan.parts.index(part)]])
+
+    (file, record), (other, first) = (
+        place(int(k)) for k in (copied[0], np.flatnonzero(digests == digests[copied[0]])[0])
+    )
+    found = f"that of record {first} of {other.path}"
+    done = "they are taken into the groups of the first; give each file once"
+    what = f"pictures that other groups have too: {len(copied):,}"
+    return [Notice(what, str(file.path), record, "a picture of its own", found, done)]
 
 
 def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> None:
@@ -187,15 +226,6 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
             archive.comment = b"written by fastetl build"  # the mark of `NPZ`
 
 
-def _write(
-    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
-) -> None:
-    if config.format == "npz":
-        _write_npz(plan, out, overwrite, progress)
-    else:
-        _write_dataset(plan, out, config, overwrite, progress, command)
-
-
 def build(
     sources: str | PathLike[str] | Sequence[str | PathLike[str]],
     out: str | PathLike[str],
@@ -205,7 +235,7 @@ def build(
     progress: Progress | None = None,
     command: str = "",
 ) -> BuildResult:
-    """Write the dataset of `sources` (ETL files or folders of them) to `out`; see `fastetl.data.dataset` for its files.
+    """Write the dataset of `sources` (ETL files or folders of them) to `out`; see `fastetl.data.store` for its files.
 
     Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records. `command` is stored.
 
@@ -215,8 +245,16 @@ def build(
     out = Path(out)
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
     check_output(out, NPZ if config.format == "npz" else KIND, overwrite, list(map(Path, sources)))
-    plan = planned(sources, config, lambda plan: _write(plan, out, config, overwrite, progress, command))
-    return result_of(plan, str(out), time.perf_counter() - begun)
+    noticed: list[Notice] = []
+
+    def write(plan: Plan) -> None:
+        if config.format == "npz":
+            _write_npz(plan, out, overwrite, progress)
+        else:
+            noticed[:] = _write_dataset(plan, out, config, overwrite, progress, command)
+
+    plan = planned(sources, config, write)
+    return result_of(replace(plan, noticed=(*plan.noticed, *noticed)), str(out), time.perf_counter() - begun)
 
 
 def planned(

@@ -66,10 +66,11 @@ def _count_within(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
 
 
 def _persons(layout: Layout, headers: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
-    """Each file's records numbered by person, over all files of the set: large and small writing are one person's."""
-    rows = [np.stack([layout.column(h, name).astype(np.int64) for name in PERSON], 1) for h in headers]
-    _, person = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
-    return np.split(person.reshape(-1).astype(np.int64), np.cumsum([len(h) for h in headers])[:-1])
+    """Each file's records numbered by person, whatever other files are there: a digest of what the header tells."""
+    from fastetl.data.identity import digest_rows  # what compiles is not needed for other sets
+
+    rows = [np.stack([layout.column(h, name).astype("<i8") for name in PERSON], 1) for h in headers]
+    return [(digest_rows(row.view(np.uint8)) % np.uint64(FAMILY)).astype(np.int64) for row in rows]
 
 
 def _last_set_is_model(file: EtlFile, sets: int) -> bool:

@@ -8,13 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.etl.codes import character_codes
 from fastetl.etl.layouts import Layout
 from fastetl.etl.notices import Notice, shown
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import Selection
 
-__all__ = ["DisorderError", "columns_of", "convert", "headers_of", "picture_blocks", "record_blocks"]
+__all__ = [
+    "DisorderError",
+    "blanks_of",
+    "columns_of",
+    "convert",
+    "digests_of",
+    "headers_of",
+    "identity_of",
+    "picture_blocks",
+    "record_blocks",
+]
 
 _KEPT = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
@@ -58,10 +71,9 @@ def columns_of(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> d
     """The records' columns; a field that a set does not have is −1 there, or an empty text."""
     sizes = [len(p.index) for p in parts]
     out = {
-        "source": np.repeat([p.file.path.name for p in parts], sizes),
+        "file_name": np.repeat([p.file.path.name for p in parts], sizes),
         "set": np.repeat([p.file.layout.name for p in parts], sizes),
         "record": np.concatenate([p.index for p in parts]).astype(np.int32),
-        "group": np.concatenate([p.groups for p in parts]),
         "code": np.concatenate([p.codes for p in parts]),
     }
     for name in _KEPT:
@@ -103,18 +115,46 @@ def headers_of(records: NDArray[Any], layout: Layout) -> NDArray[Any]:
     return kept
 
 
-def convert(parts: Sequence[Selection], size: int) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
-    """Pictures uint8 (N, size, size) and header fields of the records of a plan, or of a piece of it, in memory.
+def digests_of(records: NDArray[Any], layout: Layout) -> NDArray[np.uint64]:
+    """uint64 (N,): of the packed pictures of structured records."""
+    from fastetl.data.identity import digest_rows
+
+    rows = records.view(np.uint8).reshape(len(records), layout.record_bytes)
+    return digest_rows(rows[:, layout.image_offset : layout.image_offset + layout.image_bytes])
+
+
+def blanks_of(parts: Sequence[Selection]) -> list[int]:
+    """The digests of pictures without ink."""
+    from fastetl.data.identity import digest_of
+
+    return [digest_of(bytes(size)) for size in sorted({part.file.layout.image_bytes for part in parts})]
+
+
+def identity_of(parts: Sequence[Selection]) -> tuple[NDArray[np.int32], NDArray[np.uint16], tuple[str, ...]]:
+    """Groups and sources of the records of a plan, and the names of the sources."""
+    sources = tuple(dict.fromkeys(part.file.source for part in parts))
+    sizes = [len(part.index) for part in parts]
+    source = np.repeat([sources.index(part.file.source) for part in parts], sizes).astype(np.uint16)
+    return np.concatenate([part.groups for part in parts]), source, sources
+
+
+def convert(parts: Sequence[Selection], charset: Charset, size: int) -> Dataset:
+    """The records of a plan, or of a piece of it, in memory.
 
     Raises DisorderError if a record does not have the code that the plan says.
     """
-    pictures = np.empty((sum(len(p.index) for p in parts), size, size), np.uint8)
+    count = sum(len(p.index) for p in parts)
+    pictures, digests = np.empty((count, size, size), np.uint8), np.empty(count, np.uint64)
     headers, done = [], 0
     for part in parts:
         kept = np.empty(len(part.index), part.file.layout.header)
-        for here, made, records in picture_blocks(part, size, new_buffer(part.file.layout)):
-            pictures[done + here.start : done + here.stop] = made
+        for here, resized, records in picture_blocks(part, size, new_buffer(part.file.layout)):
+            pictures[done + here.start : done + here.stop] = resized
+            digests[done + here.start : done + here.stop] = digests_of(records, part.file.layout)
             kept[here] = headers_of(records, part.file.layout)
         headers.append(kept)
         done += len(kept)
-    return pictures, columns_of(parts, headers)
+    groups, source, sources = identity_of(parts)
+    labels, columns = np.concatenate([part.labels for part in parts]), columns_of(parts, headers)
+    spec = Preprocessing(size=size)
+    return Dataset("", pictures, labels, groups, charset, spec, digests, source, sources, columns)

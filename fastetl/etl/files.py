@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastetl.errors import FastetlError
@@ -12,18 +13,27 @@ from fastetl.etl.layouts import LAYOUTS, Layout
 from fastetl.etl.recognition import named, tell
 from fastetl.files.untrusted import open_regular, require_regular
 
-__all__ = ["EtlFile", "find_files", "recognize"]
+__all__ = ["MARK", "EtlFile", "find_files", "recognize", "sampled_digest"]
+
+MARK = b"synth:"
+"""Followed by the seed, in the spare bytes of what synthetic writers wrote."""
+_SAMPLED = 1 << 16  # bytes at either end of a file that tell it again
 
 
 @dataclass(frozen=True)
 class EtlFile:
-    """One recognized file. `tail` counts the bytes after its last whole record (0 in a sound file)."""
+    """One recognized file. `tail` counts the bytes after its last whole record (0 in a sound file).
+
+    source: within which its groups have a meaning: "ETL8" for both of these sets, "synth:" and the seed for synthetic
+    writers. Where groups go by the file's number and its name has none of its own, the file's digest is added.
+    """
 
     path: Path
     layout: Layout
     count: int
     tail: int
     number: int | None
+    source: str
 
     @property
     def is_model_pattern(self) -> bool:
@@ -94,11 +104,37 @@ def recognize(path: Path) -> EtlFile:
                 return opened.read(count)
 
             head, layout = read(0, 8), tell(read, size, name)
+            spare = b"" if layout is None else read(0, layout.record_bytes)[layout.spare]
     except OSError as error:
         raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
     if layout is None:
         raise _not_etl(path, size, head)
-    return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name))
+    source = f"ETL{layout.family}"
+    if spare.startswith(MARK):
+        source = spare.rstrip(b"\0").decode("ascii", "replace")
+    return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name), source)
+
+
+def sampled_digest(path: Path) -> str:
+    """SHA-1 of both ends of a file: hashing all of 1.3 GB would take longer than a build."""
+    with open_regular(path) as opened:
+        sampled = hashlib.sha1(opened.read(_SAMPLED), usedforsecurity=False)
+        size = opened.seek(0, os.SEEK_END)
+        opened.seek(max(0, size - _SAMPLED))
+        sampled.update(opened.read(_SAMPLED))
+    return sampled.hexdigest()
+
+
+def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
+    """Files whose number does not tell their groups become sources of their own."""
+    numbers: set[tuple[str, str, int]] = set()
+    for file in files:
+        number = (file.layout.name, file.source, file.number or 0)
+        if file.layout.group == "data set" and (number in numbers or not 1 <= number[2] <= file.layout.files):
+            yield replace(file, source=f"{file.source}:{sampled_digest(file.path)[:16]}")
+        else:
+            numbers.add(number)
+            yield file
 
 
 def _may_be(size: int) -> bool:
@@ -139,4 +175,5 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
             do="unpack ETL8G.zip, or make some with `fastetl synth`",
         )
     unique = {file.path.resolve(): file for file in found}
-    return sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
+    ordered = sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
+    return list(_with_sources(ordered))

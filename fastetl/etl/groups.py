@@ -233,18 +233,20 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
     """Group of each record of each file, from the data sets `within` each file.
 
-    All are of one set. Genuine numbering (5 × (file − 1) + data set for ETL8G) where the files' numbers allow it,
-    otherwise counted through, so that no two files share a group.
+    All are of one set. Genuine numbering (5 × (file − 1) + data set for ETL8G) where the numbers of a source's files
+    allow it, otherwise counted through, so that no two files of a source share a group.
     """
-    counts = [int(w[-1]) + 1 if len(w) else 0 for w in within]
-    numbers = [file.number for file in files]
     layout = files[0].layout
-    genuine = len(set(numbers)) == len(numbers) and all(
-        n is not None and 1 <= n <= layout.files and c <= max(layout.data_sets(n), layout.data_sets_per_file)
-        for n, c in zip(numbers, counts, strict=True)
-    )
-    if genuine:
-        starts = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers]
-    else:
-        starts = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(int).tolist()
-    return [(w + np.int32(s + layout.group_base)).astype(np.int32) for w, s in zip(within, starts, strict=True)]
+    starts: dict[int, int] = {}
+    for source in dict.fromkeys(file.source for file in files):
+        mine = [k for k, file in enumerate(files) if file.source == source]
+        counts = [int(within[k][-1]) + 1 if len(within[k]) else 0 for k in mine]
+        numbers = [files[k].number for k in mine]
+        genuine = all(
+            n is not None and 1 <= n <= layout.files and c <= max(layout.data_sets(n), layout.data_sets_per_file)
+            for n, c in zip(numbers, counts, strict=True)
+        )
+        counted = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(int).tolist()
+        own = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers] if genuine else counted
+        starts |= dict(zip(mine, own, strict=True))
+    return [(w + np.int32(starts[k] + layout.group_base)).astype(np.int32) for k, w in enumerate(within)]

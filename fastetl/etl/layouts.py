@@ -99,6 +99,14 @@ class Layout:
         """The number that the set's groups begin at; ETL8's have always begun at 0."""
         return 0 if self.family == 8 else FAMILY * self.family
 
+    @property
+    def spare(self) -> slice:
+        """The bytes of a record in which synthetic files say what they are, where there is room: behind the header's
+        fields, or at the end of an empty record 0."""
+        if self.dummy:
+            return slice(self.record_bytes - 32, self.record_bytes)
+        return slice(-(-max(field.at + field.bits for field in self.fields) // 8), self.image_offset)
+
     @cached_property
     def dtype(self) -> np.dtype[np.void]:
         """A record, structured: fields of whole bytes, `image` (rows of packed bytes), and all other bytes as gaps."""

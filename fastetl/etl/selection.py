@@ -61,9 +61,10 @@ class Plan:
     @property
     def groups(self) -> int:
         """How many groups the selected records are of."""
-        # np.unique would do, but it loads numpy.ma, which a command that is done in half a second feels.
-        groups = np.sort(np.concatenate([p.groups for p in self.parts]))
-        return 1 + int(np.count_nonzero(np.diff(groups)))
+        owners: dict[str, set[int]] = {}
+        for part in self.parts:
+            owners.setdefault(part.file.source, set()).update(part.groups.tolist())
+        return sum(map(len, owners.values()))
 
 
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:

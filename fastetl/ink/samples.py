@@ -22,7 +22,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,12 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_options
 from fastetl.data.charset import is_character, named_or_file
-from fastetl.data.dataset import KIND, write_dataset
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import digest_of
+from fastetl.data.preprocessing import LARGEST_SIDE
+from fastetl.data.store import KIND
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import check_output, new_directory
+from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.drawings import SIDE, Drawing, rasterize
 
@@ -288,28 +290,40 @@ def samples_to_dataset(
             do="check `charset`",
         )
     samples = [sample for _, _, sample in kept]
-    labels = np.array([charset.class_of[s.label] for s in samples], np.uint16)
-    images = np.stack([resize(rasterize(s.drawing)[None], config.size)[0] for s in samples])
-    about = {"set": "samples", "sources": [{"file": file.name} for file in files], "command": command}
-    with new_directory(out, KIND, overwrite, files) as made:
-        np.save(made / "images.npy", images)
-        write_dataset(made, labels, _columns(kept), charset, Preprocessing(size=config.size), about)
+    data = Dataset.create(
+        [rasterize(s.drawing) for s in samples],
+        [s.label for s in samples],
+        _blocks(kept),
+        source="samples",
+        size=config.size,
+        charset=charset,
+        digests=np.array([digest_of(json.dumps(s.drawing.as_dict()).encode()) for s in samples], np.uint64),
+        records=_columns(kept),
+    )
+    about = {"set": "samples", "files": [{"file": file.name} for file in files], "command": command}
+    replace(data, about=about).write(out, overwrite=overwrite)
     right = sum(s.answer == s.label for s in samples)
-    return SamplesResult(str(out), len(samples), len(np.unique(labels)), right, dict(left_out), tuple(map(str, faults)))
+    return SamplesResult(
+        str(out), len(samples), len(np.unique(data.labels)), right, dict(left_out), tuple(map(str, faults))
+    )
+
+
+def _blocks(kept: Sequence[tuple[Path, int, Sample]]) -> NDArray[np.int32]:
+    """The group of each sample: those in a row of one file are one, named by the id of the first."""
+    names: dict[tuple[Path, int], int] = {}
+    counts: Counter[Path] = Counter()
+    groups = np.empty(len(kept), np.int32)
+    for k, (file, _, sample) in enumerate(kept):
+        groups[k] = names.setdefault((file, counts[file] // BLOCK), digest_of(sample.id.encode()) >> 33)
+        counts[file] += 1
+    return groups
 
 
 def _columns(kept: Sequence[tuple[Path, int, Sample]]) -> dict[str, NDArray[Any]]:
-    """What `records.npz` keeps of each sample; samples in a row of one file make a group."""
-    groups: dict[tuple[Path, int], int] = {}
-    counts: Counter[Path] = Counter()
-    group = np.empty(len(kept), np.int32)
-    for k, (file, _, _) in enumerate(kept):
-        group[k] = groups.setdefault((file, counts[file] // BLOCK), len(groups))
-        counts[file] += 1
+    """What `records.npz` keeps of each sample."""
     return {
-        "source": np.array([file.name[:60] for file, _, _ in kept]),
+        "file_name": np.array([file.name[:60] for file, _, _ in kept]),
         "record": np.array([line for _, line, _ in kept], np.int32),
-        "group": group,
         "answer": np.array([s.answer for _, _, s in kept]),
         "time": np.array([s.time for _, _, s in kept]),
         "device": np.array([s.device for _, _, s in kept]),

@@ -22,7 +22,7 @@ from fastetl.files.atomic import Kind, new_directory
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
 from fastetl.synth.reduction import drawn
-from fastetl.synth.sets import set_files
+from fastetl.synth.sets import mark, set_files
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
@@ -103,7 +103,7 @@ def characters_of(charset: str) -> tuple[str, ...]:
 
 
 def _records(
-    style: WriterStyle, writer: int, rng: np.random.Generator, characters: tuple[str, ...] = ORDER
+    style: WriterStyle, writer: int, rng: np.random.Generator, seed: int, characters: tuple[str, ...] = ORDER
 ) -> NDArray[Any]:
     """One data set: the header of every record filled as in a genuine file, and the pictures."""
     count = len(characters)
@@ -113,6 +113,7 @@ def _records(
     # A data set of ETL9's 3,036 characters is read as ETL9G's.
     layout = next((known for known in (ETL9G,) if known.data_set == count), ETL8G)
     records = np.zeros(count, layout.dtype)
+    mark(records, layout, seed)
     records["image"] = draw(write(choose_glyphs(style, rng, characters), style, rng))
     records["code"] = [char_to_jis(c) or 0 for c in characters]
     records["reading"] = readings(characters)
@@ -141,12 +142,12 @@ def write_data_set(
     scans: how likely it is (0–1) that the writer's sheets are scanned.
     """
     rng = np.random.default_rng([seed, writer])
-    return _records(draw_style(rng, bool(rng.random() < scans)), writer, rng, characters)
+    return _records(draw_style(rng, bool(rng.random() < scans)), writer, rng, seed, characters)
 
 
 def write_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
     """The records of the textbook's style: KanjiVG's own forms, all in one size and place."""
-    return _records(WriterStyle(), WRITERS * (ETL8G.files - 1), np.random.default_rng(0), characters)
+    return _records(WriterStyle(), WRITERS * (ETL8G.files - 1), np.random.default_rng(0), 0, characters)
 
 
 def synthesize(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fastetl.etl.classes import EtlClass, classes, ebcdic, files_of_classes
 from fastetl.etl.data.orders import ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
+from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout
 
@@ -244,9 +245,19 @@ def _person(layout: Layout, seed: int, writer: int) -> Columns:
     return {name: value for name, value in about.items() if name in layout.by_name}
 
 
+def mark(records: NDArray[Any], layout: Layout, seed: int) -> None:
+    """Write into the spare bytes, where there is room, that synthetic writers of a seed wrote these records."""
+    text = MARK + str(seed).encode()
+    room = records.view(np.uint8).reshape(len(records), layout.record_bytes)[:, layout.spare]
+    if len(text) <= room.shape[1]:
+        room[:, : len(text)] = np.frombuffer(text, np.uint8)
+
+
 def fill(layout: Layout, rows: Rows, entries: Sequence[EtlClass], seed: int) -> NDArray[Any]:
     """The records of a file without pictures, and without the empty one."""
     records = np.zeros(len(rows.entry), layout.dtype)
+    if not layout.dummy:
+        mark(records, layout, seed)
     layout.put(records, "code", np.array([e.code for e in entries])[rows.entry])
     has = layout.by_name
     if "letters" in has:
@@ -287,4 +298,6 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
             drawn = {writer: found for writer, found in drawn.items() if writer == MODEL}
         whole = np.zeros(len(records) + rows.dummy, layout.dtype)  # np.concatenate would turn the bytes round
         whole[int(rows.dummy) :] = records
+        if rows.dummy:
+            mark(whole[:1], layout, seed)
         yield rows.name, whole

@@ -1,0 +1,228 @@
+"""What tells a sample again, whatever the size and the format it is built in, and what a run was trained on.
+
+A sample has the digest of its source data (the packed picture, the file, the strokes), and a group with a meaning
+within its source only: a genuine set (sets of the same writing are one source), synthetic writers of one seed, a
+folder of samples, or a name that was given. What has a known group is told by source and group, the rest by digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.splits import Split, is_among, parts_of
+from fastetl.errors import FastetlError
+
+if TYPE_CHECKING:
+    from fastetl.data.dataset import Dataset
+
+__all__ = ["NEW", "TEST", "TRAIN", "UNKNOWN", "VALID", "By", "Part", "Trained", "digest_of", "digest_rows", "joined"]
+
+By = Literal["group", "sample"]
+TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
+"""Where a sample was in a training: in one of its parts, in none, or nothing tells."""
+
+
+def digest_of(data: bytes) -> int:
+    """XXH64 of some bytes."""
+    return int(digest_rows(np.frombuffer(data, np.uint8)[None])[0])
+
+
+def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """uint8 (N, B) → uint64 (N,): XXH64 of each row."""
+    from fastetl.kernels.digest import xxh64  # what compiles is not needed to open a dataset
+
+    return xxh64(rows)
+
+
+def joined(
+    groups: NDArray[np.int32], source: NDArray[np.uint16], digests: NDArray[np.uint64], blank: Sequence[int] = ()
+) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.int64]]:
+    """Groups and sources, in which every copy has those of the first sample with its digest, and which these are.
+
+    So no split has a copy on either side. blank: digests of pictures without ink, which are no copies.
+    """
+    order = np.argsort(digests, kind="stable")
+    begins = np.append(True, np.diff(digests[order]) != 0)[: len(order)]
+    first = np.empty_like(order)
+    first[order] = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+    other = (groups[first] != groups) | (source[first] != source)
+    copied = np.flatnonzero(other & (groups >= 0) & (groups[first] >= 0))
+    copied = copied[~is_among(digests[copied], np.array(sorted(blank), np.uint64))]
+    groups, source = groups.copy(), source.copy()
+    groups[copied], source[copied] = groups[first[copied]], source[first[copied]]
+    return groups, source, copied
+
+
+def _ranges(values: NDArray[np.int32]) -> list[int]:
+    """Sorted numbers as first, last, first, last …"""
+    breaks = np.flatnonzero(np.diff(values) != 1)
+    ends = np.stack([values[np.append(0, breaks + 1)], values[np.append(breaks, len(values) - 1)]], 1)
+    listed: list[int] = ends.ravel().tolist()
+    return listed
+
+
+def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
+    """The reverse of `_ranges`. Raises ValueError for anything else."""
+    if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
+        raise ValueError("groups are no ranges")
+    if any(after < before for before, after in itertools.pairwise(ranges)):
+        raise ValueError("groups are out of order")
+    parts = [np.arange(first, last + 1) for first, last in zip(ranges[::2], ranges[1::2], strict=True)]
+    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples, by what tells them again.
+
+    groups: int32, sorted, for each source. digests: uint64, sorted, of samples whose group is not known.
+    """
+
+    groups: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
+    digests: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    def __len__(self) -> int:
+        """Groups, and samples without one."""
+        return sum(map(len, self.groups.values())) + len(self.digests)
+
+    def __or__(self, other: Part) -> Part:
+        names = dict.fromkeys([*self.groups, *other.groups])
+        none = np.zeros(0, np.int32)
+        groups = {n: np.union1d(self.groups.get(n, none), other.groups.get(n, none)) for n in names}
+        return Part(groups, np.union1d(self.digests, other.digests))
+
+    def has_groups(
+        self, sources: Sequence[str], source: NDArray[np.integer[Any]], groups: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        """bool (N,): which samples are of its groups. source: (N,), indices of `sources`; groups: (N,)."""
+        held = np.zeros(len(groups), np.bool_)
+        for number, name in enumerate(sources):
+            if name in self.groups:
+                held |= (source == number) & is_among(groups, self.groups[name])
+        return held
+
+    def holds(self, data: Dataset) -> NDArray[np.bool_]:
+        """bool (N,): which samples of a dataset are in it."""
+        held = self.has_groups(data.sources, data.source, data.groups)
+        return held | is_among(data.digests, self.digests) if len(self.digests) else held
+
+    def count(self, data: Dataset) -> int:
+        """How many groups of a dataset, and samples without one, are in it."""
+        by_source = data.groups_by_source()
+        groups = sum(
+            int(is_among(by_source[name], mine).sum()) for name, mine in self.groups.items() if name in by_source
+        )
+        if not len(self.digests) or not data.has_unknown_groups():
+            return groups
+        return groups + int(is_among(np.unique(data.digests[data.groups < 0]), self.digests).sum())
+
+    def as_dict(self) -> dict[str, Any]:
+        groups = {name: _ranges(values) for name, values in self.groups.items() if len(values)}
+        return {"groups": groups, "digests": base64.b64encode(self.digests.astype("<u8").tobytes()).decode()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Part:
+        """Raises ValueError, KeyError, TypeError or AttributeError for anything but what `as_dict` gave."""
+        digests = np.frombuffer(base64.b64decode(values["digests"], validate=True), "<u8").astype(np.uint64)
+        return cls({name: _numbers(ranges) for name, ranges in values["groups"].items()}, digests)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training did with the samples it was given: trained on them, validated on them, left them for the test."""
+
+    train: Part = Part()
+    valid: Part = Part()
+    test: Part = Part()
+
+    def parts(self) -> tuple[Part, Part, Part]:
+        return self.train, self.valid, self.test
+
+    def __or__(self, other: Trained) -> Trained:
+        return Trained(*(mine | others for mine, others in zip(self.parts(), other.parts(), strict=True)))
+
+    def __eq__(self, other: object) -> bool:
+        return self.as_dict() == other.as_dict() if isinstance(other, Trained) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as its arrays
+
+    def where(self, data: Dataset) -> NDArray[np.int8]:
+        """int8 (N,): TRAIN, VALID or TEST; NEW for what is in none of them; UNKNOWN where nothing tells.
+
+        Nothing tells of a sample without source or without group, if what was trained on is known by its groups.
+        """
+        known = [name for part in self.parts() for name, groups in part.groups.items() if len(groups)]
+        nameless = np.array([not name for name in data.sources], np.bool_)[data.source]
+        ours = np.array([name in known for name in data.sources], np.bool_)[data.source]
+        place = np.where(bool(known) & (nameless | (ours & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
+        for number, part in reversed(tuple(enumerate(self.parts()))):
+            place[part.holds(data)] = number
+        return place
+
+    def split(self, data: Dataset) -> Split | None:
+        """The samples of a dataset that are in each of its parts; None if none is in any."""
+        place = self.where(data)
+        if not (place <= TEST).any():
+            return None
+        return Split(*(np.flatnonzero(place == part) for part in (TRAIN, VALID, TEST)))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"train": self.train.as_dict(), "valid": self.valid.as_dict(), "test": self.test.as_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Trained:
+        """Raises ValueError, KeyError, TypeError or AttributeError for anything but what `as_dict` gave."""
+        return cls(*(Part.from_dict(values[part]) for part in ("train", "valid", "test")))
+
+    def divided(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Trained:
+        """With the samples of another dataset: what is in a part already stays there, the rest is divided anew.
+
+        by: "sample" divides samples whose group is not known one by one, copies of one picture together; otherwise
+        such samples are an error. Groups stay together in any case.
+
+        Raises FastetlError for fractions that do not fit, or too few groups.
+        """
+        held = self.train | self.valid | self.test
+        none = np.zeros(0, np.int32)
+        by_source = data.groups_by_source()
+        left = {name: np.setdiff1d(by_source[name], held.groups.get(name, none)) for name in sorted(by_source)}
+        parts = [dict.fromkeys(left, none) for _ in range(3)]
+        owner = np.repeat(np.arange(len(left)), [len(groups) for groups in left.values()])
+        groups = np.concatenate([none, *left.values()])
+        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed}
+        for part, chosen in zip(parts, _thirds(groups, "group", data.name, bool(len(held)), **options), strict=True):
+            for number, name in enumerate(left):
+                part[name] = groups[chosen[owner[chosen] == number]]
+        digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
+        if data.has_unknown_groups():
+            if by != "sample":
+                raise FastetlError(
+                    f"{data.name}: the groups of some samples are not known",
+                    expected="groups, which a split keeps together",
+                    do="give `by` sample to divide these one by one; their writers may then be in both parts",
+                )
+            loose = np.setdiff1d(data.digests[data.groups < 0], held.digests)
+            chosen_ = _thirds(loose, "sample", data.name, bool(len(held)), **options)
+            digests = tuple(loose[chosen] for chosen in chosen_)
+        more = Trained(*(Part(g, d) for g, d in zip(parts, digests, strict=True)))
+        return self | more
+
+
+def _thirds(
+    things: NDArray[Any], by: By, name: str, begun: bool, *, valid: float, test: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Places of things to train on, to validate on and for the test.
+
+    begun: there are parts already, so that a few more things need not be in each: they are trained on.
+    """
+    places = np.arange(len(things))
+    if not len(places) or (begun and sum(max(1, round(f * len(places))) for f in (valid, test) if f) >= len(places)):
+        return places, places[:0], places[:0]
+    return parts_of(places, by, name, valid=valid, test=test, seed=seed)

@@ -1,0 +1,270 @@
+"""The dataset directory: written whole, opened lazily.
+
+images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
+labels.npy    uint16 (N,), classes: indices into the charset
+records.npz   group, source and digest of each sample, and where it came from: file, record, code, sheet, sex, age …
+dataset.json  format version, charset, preprocessing, names of the sources, files with fingerprints, counts, command
+
+An `.npz` of `images` (uint8, N × H × W, ink high) and `labels` (N characters), and a Parquet file that
+`Dataset.to_parquet` wrote, are opened too, into memory.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset
+from fastetl.data.parquet import read_parquet
+from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.errors import FastetlError
+from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.digests import require_sealed, sealed
+from fastetl.files.untrusted import array_file, read_json, read_npz
+
+__all__ = ["FORMAT", "KIND", "fitted", "load_labelled", "open_dataset", "write", "write_description"]
+
+FORMAT = 3
+KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
+_WIDEST = 256  # bytes of one value of a header field
+_BLOCK = 1 << 12  # pictures written together
+IDENTITY = {"group": np.dtype(np.int32), "source": np.dtype(np.uint16), "digest": np.dtype(np.uint64)}
+"""Columns of records.npz that are fields of a Dataset."""
+
+
+class MappedPictures(np.memmap[Any, np.dtype[np.uint8]]):
+    """The pictures of a directory: pickled, they are its path and the digest of its description."""
+
+    place: tuple[Path, str] | None = None
+
+    def __array_finalize__(self, obj: Any) -> None:
+        super().__array_finalize__(obj)
+        self.place = None
+
+    def __reduce__(self) -> Any:
+        return np.asarray(self).copy().__reduce__() if self.place is None else (_mapped_again, self.place)
+
+
+def _mapped(path: Path, digest: str) -> NDArray[np.uint8]:
+    pictures = _array(path / "images.npy", "u1", 3)
+    if not isinstance(pictures, np.memmap):  # of no samples
+        return pictures
+    mapped: MappedPictures = pictures.view(MappedPictures)
+    mapped.place = (path, digest)
+    return mapped
+
+
+def _mapped_again(path: Path, digest: str) -> NDArray[np.uint8]:
+    if read_json(path / "dataset.json").get("digest") != digest:
+        raise FastetlError("another dataset is here now", file=path, do="pickle it again")
+    return _mapped(path, digest)
+
+
+def _array(path: Path, dtype: str, ndim: int) -> NDArray[Any]:
+    """Mapped read-only."""
+    array, _ = array_file(path)
+    if array.dtype != np.dtype(dtype) or array.ndim != ndim:
+        raise FastetlError(
+            "not the array of a dataset",
+            file=path,
+            expected=f"{dtype} with {ndim} axes",
+            found=f"{array.dtype} with {array.ndim}",
+            do="build it again",
+        )
+    return array
+
+
+def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
+    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > _WIDEST:
+            raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count:,} samples")
+        if dtype != IDENTITY.get(name, dtype):
+            raise ValueError(f"{name} {dtype}, not {IDENTITY[name]}")
+        return True
+
+    records = read_npz(path, accept)
+    lacking = sorted(set(IDENTITY) - set(records))
+    if lacking:
+        raise FastetlError("a column is missing", file=path, expected=", ".join(lacking), do="build it again")
+    return records
+
+
+def require_format(about: Mapping[str, Any], expected: int, place: Path | str) -> None:
+    """Raise FastetlError if a dataset's description is of another format version."""
+    version = about.get("format")
+    if version != expected:
+        raise FastetlError(
+            "dataset of another format", file=place, expected=expected, found=version, do="build it again"
+        )
+
+
+def names_of(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sources that a description names. Raises ValueError or KeyError for anything but names."""
+    sources = about["sources"]
+    if not isinstance(sources, list) or not sources or not all(isinstance(name, str) for name in sources):
+        raise ValueError("sources are no names")
+    return tuple(sources)
+
+
+def _opened(path: Path) -> Dataset:
+    about = read_json(path / "dataset.json")
+    if "shards" in about:
+        raise FastetlError("a dataset of shards", file=path, do="open it with `fastetl_ray.open_dataset`")
+    require_format(about, FORMAT, path)
+    try:
+        charset = Charset.from_dict(about["charset"])
+        preprocessing = Preprocessing.from_dict(about["preprocessing"])
+        count, sources = int(about["count"]), names_of(about)
+    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise FastetlError(
+            "cannot read", file=path / "dataset.json", found=error or type(error).__name__, do="build it again"
+        ) from error
+    images = _mapped(path, str(about.get("digest")))
+    labels = np.array(_array(path / "labels.npy", "u2", 1))
+    records = _records(path / "records.npz", count)
+    groups, source, digests = (records.pop(name) for name in IDENTITY)
+    expected = (count, preprocessing.size, preprocessing.size)
+    if images.shape != expected:
+        raise FastetlError(
+            "wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again"
+        )
+    if len(labels) != count:
+        raise FastetlError(
+            "wrong length", file=path / "labels.npy", expected=count, found=len(labels), do="build it again"
+        )
+    if count and int(labels.max()) >= len(charset):
+        raise FastetlError(
+            "a label outside the charset",
+            file=path / "labels.npy",
+            record=int(labels.argmax()),
+            expected=f"below {len(charset)}",
+            found=int(labels.max()),
+            do="build it again",
+        )
+    if count and (int(groups.min()) < -1 or int(source.max()) >= len(sources)):
+        raise FastetlError(
+            "the groups are damaged",
+            file=path / "records.npz",
+            expected=f"groups from -1, sources below {len(sources)}",
+            found=f"{groups.min()} and {source.max()}",
+            do="build it again",
+        )
+    require_sealed(about, path / "dataset.json", labels, groups, source, digests)
+    return Dataset(
+        path.name, images, labels, groups, charset, preprocessing, digests, source, sources, records, about, path
+    )
+
+
+def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Dataset:
+    """Open a dataset directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
+
+    Pictures of a directory stay where they are: they are mapped, and while it is open, its files must not be cut
+    short (that is a bus error). All files but the pictures are checked against digests. size: of the pictures of an
+    `.npz`, if not their own. Datasets of shards, and addresses: `fastetl_ray.open_dataset`.
+
+    Raises FastetlError naming the file for anything missing, damaged or of another format version.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _opened(path)
+    if path.suffix == ".parquet":
+        return read_parquet(path)
+    if not path.exists():
+        raise FastetlError(
+            "no dataset here",
+            file=path,
+            expected="a directory, a Parquet file or an .npz",
+            do="build one",
+            also=FileNotFoundError,
+        )
+    return _labelled(path, size)
+
+
+def _labelled(path: Path, size: int | None) -> Dataset:
+    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels"))
+    if len(stored) < 2:
+        found = "no labels" if "images" in stored else "no images"
+        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=found, do="add them")
+    images, labels = stored["images"], stored["labels"]
+    if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1] or labels.dtype.kind != "U":
+        raise FastetlError(
+            "not labelled pictures",
+            file=path,
+            expected="images uint8 (N, H, W) and labels (N,) of characters",
+            found=f"images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}",
+            do="convert it",
+        )
+    return replace(Dataset.create(images, labels.tolist(), source="", size=size, name=path.stem), path=path)
+
+
+def fitted(data: Dataset, charset: Charset, preprocessing: Preprocessing) -> Dataset:
+    """A dataset in a network's classes and picture size. Samples of other characters are left out.
+
+    `about["left_out"]` counts them by character. Raises FastetlError if none is left.
+    """
+    if data.charset.characters != charset.characters:
+        classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
+        left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
+        if not (classes >= 0).any():
+            raise FastetlError(
+                "no character of the network",
+                file=data.path,
+                expected=f"some of {charset.name} ({len(charset)})",
+                found=f"{data.charset.name} ({len(data.charset)})",
+                do="build it with the same `charset`",
+            )
+        if left_out:
+            data = data.subset(np.flatnonzero(classes >= 0))
+            classes = classes[classes >= 0]
+        about = {**data.about, "left_out": dict(left_out)}
+        data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)
+    if data.preprocessing.size != preprocessing.size:
+        data = replace(data, images=resize(np.asarray(data.images), preprocessing.size))
+    return replace(data, preprocessing=preprocessing)
+
+
+def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
+    """What `open_dataset` opens, in a network's classes and picture size: see `fitted`."""
+    return fitted(open_dataset(path, size=preprocessing.size), charset, preprocessing)
+
+
+def write_description(folder: Path, data: Dataset) -> None:
+    """Write everything of a dataset but `images.npy` into a directory."""
+    np.save(folder / "labels.npy", data.labels)
+    identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
+    with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez has no place for a column called file
+        for name, values in {**identity, **data.records}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
+    described = {
+        "format": FORMAT,
+        "count": len(data),
+        "charset": data.charset.as_dict(),
+        "preprocessing": data.preprocessing.as_dict(),
+        "sources": list(data.sources),
+    }
+    described |= {name: value for name, value in data.about.items() if name not in (*described, "digest")}
+    text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
+    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
+    inputs = [] if data.path is None else [data.path]
+    with new_directory(Path(out), KIND, overwrite, inputs) as folder:
+        with (folder / "images.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": tuple(data.images.shape)}
+            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+            for start in range(0, len(data), _BLOCK):
+                file.write(np.ascontiguousarray(data.images[start : start + _BLOCK]).data)
+        write_description(folder, data)

@@ -1,0 +1,29 @@
+"""Opening whatever a dataset is: a directory, a file, shards, or the address of shards."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from pathlib import Path
+
+from fastetl.data import store
+from fastetl.data.dataset import Dataset
+from fastetl.files.untrusted import read_json
+from fastetl_ray.addresses import is_url
+
+__all__ = ["open_dataset"]
+
+
+def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Dataset:
+    """`fastetl.open_dataset`, and datasets of shards, in a folder or at an address for fsspec (s3://bucket/folder).
+
+    What shards hold is read when it is asked for (`fastetl_ray.sharded`).
+
+    Raises FastetlError naming the file for anything missing, damaged or of another format version.
+    """
+    place = fspath(path)
+    described = Path(place) / "dataset.json"
+    if is_url(place) or (described.is_file() and "shards" in read_json(described)):
+        from fastetl_ray.sharded import open_shards
+
+        return open_shards(place)
+    return store.open_dataset(path, size=size)
