@@ -181,7 +181,7 @@ class Dataset:
 
     def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write it as a directory, which `fastetl.open_dataset` opens. Raises FastetlError if `path` exists."""
-        from fastetl.data.store import write
+        from fastetl.data.writing import write
 
         write(self, path, overwrite=overwrite)
 

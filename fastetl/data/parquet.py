@@ -15,24 +15,22 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_file
-from fastetl.files.untrusted import require_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PARQUET", "Stored", "column_values", "pictures_of", "read_parquet", "require_pyarrow", "table"]
+    from fastetl.data.dataset import Dataset
+
+__all__ = ["PARQUET", "Stored", "column_values", "pictures_of", "require_pyarrow", "table"]
 
 Stored = Literal["raw", "png"]
 """How a picture is stored: its size × size bytes, row by row, or a PNG file."""
 
 PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
-_ABOUT = b"fastetl dataset"
-_OWN = ("image", "label", "character", "group", "source", "digest")
+ABOUT = b"fastetl dataset"
+OWN = ("image", "label", "character", "group", "source", "digest")
 
 
 def require_pyarrow() -> Any:
@@ -109,7 +107,7 @@ def table(data: Dataset, stored: Stored = "raw") -> pa.Table:
     columns = {"image": _picture_column(np.asarray(data.images), stored), "label": pa.array(data.labels)}
     columns |= {"character": characters, "group": pa.array(data.groups)}
     columns |= {"source": source.cast(pa.string()), "digest": pa.array(data.digests)}
-    columns |= {name: pa.array(_texts(values)) for name, values in data.records.items() if name not in _OWN}
+    columns |= {name: pa.array(_texts(values)) for name, values in data.records.items() if name not in OWN}
     if stored == "raw":
         return pa.table(columns)
     # The types that `datasets` gives classes and texts: with others it would not see what the metadata say.
@@ -135,68 +133,7 @@ def write_parquet(data: Dataset, path: str | PathLike[str], stored: Stored, *, o
         "sources": list(data.sources),
     }
     # Beside what `open_dataset` needs, the mark of `PARQUET`.
-    own = {b"fastetl": b"written by fastetl", _ABOUT: json.dumps(about)}
+    own = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}
     rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **own})
     with new_file(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)
-
-
-def read_parquet(path: Path) -> Dataset:
-    """The dataset in a file of `write_parquet`, in memory. Raises FastetlError for any other file."""
-    require_regular(path)
-    pa = require_pyarrow()
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path)
-        about = json.loads(rows.schema.metadata[_ABOUT])
-        charset, spec = Charset.from_dict(about["charset"]), Preprocessing.from_dict(about["preprocessing"])
-        sources = tuple(map(str, about["sources"]))
-        side = spec.size
-        if not 1 <= side <= LARGEST_SIDE:
-            raise ValueError(f"pictures of {side} pixels")
-        number = {name: k for k, name in enumerate(sources)}
-        labels, groups = rows["label"].to_numpy().astype(np.uint16), rows["group"].to_numpy().astype(np.int32)
-        if len(rows) and (int(labels.max()) >= len(charset) or int(groups.min()) < -1):
-            raise ValueError("classes or groups out of range")
-        return Dataset(
-            path.stem,
-            _pictures(rows["image"], side),
-            labels,
-            groups,
-            charset,
-            spec,
-            rows["digest"].to_numpy().astype(np.uint64),
-            np.array([number[name] for name in rows["source"].to_pylist()], np.uint16),
-            sources,
-            {name: column_values(rows[name]) for name in rows.column_names if name not in _OWN},
-            {},
-            path,
-        )
-    except (pa.ArrowException, FastetlError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise FastetlError(
-            "cannot read",
-            file=path,
-            expected="a Parquet file of `Dataset.to_parquet`",
-            found=str(error).partition("\n")[0] or type(error).__name__,
-            do="write it again",
-        ) from error
-
-
-def _pictures(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
-    """uint8 (N, side, side) of either way to store them."""
-    import pyarrow as pa
-
-    if not pa.types.is_struct(column.type):
-        if column.type != pa.binary(side**2):
-            raise ValueError(f"pictures of type {column.type}, not {side} × {side} bytes")
-        return pictures_of(column, side).copy()
-    from PIL import Image
-
-    pictures = np.empty((len(column), side, side), np.uint8)
-    for picture, stored in zip(pictures, column.to_pylist(), strict=True):
-        with Image.open(io.BytesIO(stored["bytes"])) as opened:
-            if opened.size != (side, side) or opened.mode != "L":
-                raise ValueError(f"a picture {opened.mode} {opened.size}, not L {side} × {side}")
-            picture[:] = np.asarray(opened)
-    return pictures

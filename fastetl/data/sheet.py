@@ -6,16 +6,18 @@ import base64
 import io
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_file
+
+if TYPE_CHECKING:
+    from fastetl.data.dataset import Dataset
 
 __all__ = ["contact_sheet", "html", "write_sheet"]
 

@@ -11,33 +11,33 @@ An `.npz` of `images` (uint8, N × H × W, ink high) and `labels` (N characters)
 
 from __future__ import annotations
 
+import io
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
-from fastetl.data.parquet import read_parquet
-from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.data.parquet import ABOUT, OWN, column_values, pictures_of, require_pyarrow
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
+from fastetl.data.writing import FORMAT
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_directory
-from fastetl.files.digests import require_sealed, sealed
-from fastetl.files.untrusted import array_file, read_json, read_npz
+from fastetl.files.digests import require_sealed
+from fastetl.files.untrusted import array_file, read_json, read_npz, require_regular
 
-__all__ = ["FORMAT", "KIND", "fitted", "load_labelled", "open_dataset", "write", "write_description"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-FORMAT = 3
-KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
+__all__ = ["fitted", "load_labelled", "open_dataset"]
+
 _WIDEST = 256  # bytes of one value of a header field
-_BLOCK = 1 << 12  # pictures written together
 IDENTITY = {"group": np.dtype(np.int32), "source": np.dtype(np.uint16), "digest": np.dtype(np.uint64)}
 """Columns of records.npz that are fields of a Dataset."""
 
@@ -178,7 +178,7 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
     if path.is_dir():
         return _opened(path)
     if path.suffix == ".parquet":
-        return read_parquet(path)
+        return _read_parquet(path)
     if not path.exists():
         raise FastetlError(
             "no dataset here",
@@ -238,33 +238,62 @@ def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Pr
     return fitted(open_dataset(path, size=preprocessing.size), charset, preprocessing)
 
 
-def write_description(folder: Path, data: Dataset) -> None:
-    """Write everything of a dataset but `images.npy` into a directory."""
-    np.save(folder / "labels.npy", data.labels)
-    identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
-    with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez has no place for a column called file
-        for name, values in {**identity, **data.records}.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, values, allow_pickle=False)
-    described = {
-        "format": FORMAT,
-        "count": len(data),
-        "charset": data.charset.as_dict(),
-        "preprocessing": data.preprocessing.as_dict(),
-        "sources": list(data.sources),
-    }
-    described |= {name: value for name, value in data.about.items() if name not in (*described, "digest")}
-    text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
-    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+def _read_parquet(path: Path) -> Dataset:
+    """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
+    require_regular(path)
+    pa = require_pyarrow()
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path)
+        about = json.loads(rows.schema.metadata[ABOUT])
+        charset, spec = Charset.from_dict(about["charset"]), Preprocessing.from_dict(about["preprocessing"])
+        sources = tuple(map(str, about["sources"]))
+        side = spec.size
+        if not 1 <= side <= LARGEST_SIDE:
+            raise ValueError(f"pictures of {side} pixels")
+        number = {name: k for k, name in enumerate(sources)}
+        labels, groups = rows["label"].to_numpy().astype(np.uint16), rows["group"].to_numpy().astype(np.int32)
+        if len(rows) and (int(labels.max()) >= len(charset) or int(groups.min()) < -1):
+            raise ValueError("classes or groups out of range")
+        return Dataset(
+            path.stem,
+            _pictures(rows["image"], side),
+            labels,
+            groups,
+            charset,
+            spec,
+            rows["digest"].to_numpy().astype(np.uint64),
+            np.array([number[name] for name in rows["source"].to_pylist()], np.uint16),
+            sources,
+            {name: column_values(rows[name]) for name in rows.column_names if name not in OWN},
+            {},
+            path,
+        )
+    except (pa.ArrowException, FastetlError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise FastetlError(
+            "cannot read",
+            file=path,
+            expected="a Parquet file of `Dataset.to_parquet`",
+            found=str(error).partition("\n")[0] or type(error).__name__,
+            do="write it again",
+        ) from error
 
 
-def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
-    inputs = [] if data.path is None else [data.path]
-    with new_directory(Path(out), KIND, overwrite, inputs) as folder:
-        with (folder / "images.npy").open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": tuple(data.images.shape)}
-            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
-            for start in range(0, len(data), _BLOCK):
-                file.write(np.ascontiguousarray(data.images[start : start + _BLOCK]).data)
-        write_description(folder, data)
+def _pictures(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
+    """uint8 (N, side, side) of either way to store them."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(column.type):
+        if column.type != pa.binary(side**2):
+            raise ValueError(f"pictures of type {column.type}, not {side} × {side} bytes")
+        return pictures_of(column, side).copy()
+    from PIL import Image
+
+    pictures = np.empty((len(column), side, side), np.uint8)
+    for picture, stored in zip(pictures, column.to_pylist(), strict=True):
+        with Image.open(io.BytesIO(stored["bytes"])) as opened:
+            if opened.size != (side, side) or opened.mode != "L":
+                raise ValueError(f"a picture {opened.mode} {opened.size}, not L {side} × {side}")
+            picture[:] = np.asarray(opened)
+    return pictures

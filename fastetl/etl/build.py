@@ -18,7 +18,7 @@ from fastetl.checks import require_options
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import joined
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
-from fastetl.data.store import KIND, write_description
+from fastetl.data.writing import KIND, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import (
     DisorderError,

@@ -35,7 +35,7 @@ from fastetl.data.charset import is_character, named_or_file
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
-from fastetl.data.store import KIND
+from fastetl.data.writing import KIND
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import open_regular

@@ -1,0 +1,56 @@
+"""Writing a dataset directory, whole or not at all; `fastetl.data.store` says what is in it, and opens it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.digests import sealed
+
+if TYPE_CHECKING:
+    from fastetl.data.dataset import Dataset
+
+__all__ = ["FORMAT", "KIND", "write", "write_description"]
+
+FORMAT = 3
+KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
+_BLOCK = 1 << 12  # pictures written together
+
+
+def write_description(folder: Path, data: Dataset) -> None:
+    """Write everything of a dataset but `images.npy` into a directory."""
+    np.save(folder / "labels.npy", data.labels)
+    identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
+    with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez has no place for a column called file
+        for name, values in {**identity, **data.records}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
+    described = {
+        "format": FORMAT,
+        "count": len(data),
+        "charset": data.charset.as_dict(),
+        "preprocessing": data.preprocessing.as_dict(),
+        "sources": list(data.sources),
+    }
+    described |= {name: value for name, value in data.about.items() if name not in (*described, "digest")}
+    text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
+    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
+    inputs = [] if data.path is None else [data.path]
+    with new_directory(Path(out), KIND, overwrite, inputs) as folder:
+        with (folder / "images.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": tuple(data.images.shape)}
+            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+            for start in range(0, len(data), _BLOCK):
+                file.write(np.ascontiguousarray(data.images[start : start + _BLOCK]).data)
+        write_description(folder, data)
