@@ -32,12 +32,21 @@ def open_reader(path: Path) -> Reader:
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """One row a set, then its most frequent confusions."""
-    merged = any(result.merged is not None for result in evaluation.sets)
-    columns = ["set", "samples", "accuracy", "95 % interval", "top 5", "calibration", "worst", *["へ=ヘ"] * merged]
-    rows = [[*_row(r), *([f"{r.merged:.2%}"] if r.merged is not None else [""] * merged)] for r in evaluation.sets]
+    merged = any(result.merged_sizes is not None for result in evaluation.sets)
+    columns = [
+        "set",
+        "samples",
+        "accuracy",
+        "95 % interval",
+        "top 5",
+        "calibration",
+        "worst",
+        *["へ=ヘ", "っ=つ"] * merged,
+    ]
+    rows = [[*_row(r), *(_share(r.merged), _share(r.merged_sizes)) * merged] for r in evaluation.sets]
     show_table("accuracy", columns, rows)
     if merged:
-        out.print("へ=ヘ: the accuracy where へ/ヘ, べ/ベ and ぺ/ペ, which are written alike, count as one shape")
+        out.print("へ=ヘ: the accuracy where characters written alike (へ/ヘ, カ/力) count as one; っ=つ: sizes, too")
     for result in evaluation.sets:
         if result.sizes:
             told = "  ".join(
@@ -48,6 +57,10 @@ def show_evaluation(evaluation: Evaluation) -> None:
         if result.confusions:
             listed = "  ".join(f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10])
             out.print(f"{result.name}: most often wrong (is → answer): {listed}")
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
 def _row(result: SetResult) -> Sequence[Any]:

@@ -83,10 +83,13 @@ def size_confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[SizeCo
     return tuple(confused)
 
 
-def merged_accuracy(matrix: NDArray[np.int64], charset: Charset) -> float | None:
-    """Share of right answers where characters of one shape (へ/ヘ) count as one; None where the charset has none."""
-    shapes = [one_shape(c) for c in charset.characters]
-    if len(set(shapes)) == len(shapes):
+def merged_accuracy(matrix: NDArray[np.int64], charset: Charset, sizes: bool = False) -> float | None:
+    """Share of right answers where characters of one shape (へ/ヘ) count as one, with `sizes` also small and large ones
+    (つ/っ); None where the charset has none such.
+    """
+    first = charset.merged(sizes)
+    if len(np.unique(first)) == len(first):
         return None
-    same = np.array([[a == b for b in shapes] for a in shapes])
-    return float(matrix[same].sum() / matrix.sum())
+    rows, columns = np.nonzero(matrix)
+    counts = matrix[rows, columns]
+    return float(counts[first[rows] == first[columns]].sum() / counts.sum())

@@ -82,7 +82,10 @@ class SetResult:
     top5: float
     """Share of the samples whose character is among the five likeliest."""
     merged: float | None
-    """Accuracy where characters of one shape (へ/ヘ, べ/ベ, ぺ/ペ) count as one; None where the charset has none."""
+    """Accuracy where characters of one shape (`fastetl.data.charset.SHAPES`: へ/ヘ, カ/力) count as one; None where the
+    charset has none."""
+    merged_sizes: float | None
+    """Accuracy where small and large characters (っ/つ) count as one besides; None where the charset has neither."""
     characters: tuple[CharacterResult, ...]
     """Those that occur, in the charset's order."""
     writers: WriterResult | None
@@ -216,6 +219,7 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         interval=_interval(right, writers if known else np.arange(len(right))),
         top5=_top5(logits, labels),
         merged=merged_accuracy(matrix, run.charset),
+        merged_sizes=merged_accuracy(matrix, run.charset, sizes=True),
         characters=_by_character(matrix, run.charset),
         writers=_by_writer(right, writers) if known else None,
         confusions=wrong[:30],

@@ -81,6 +81,8 @@ def test_every_figure_on_a_set_counted_by_hand() -> None:
     )
     assert [m.index for m in result.mistakes] == [6, 8, 3, 7]
     assert result.pictures[:, 0, 0].tolist() == [6, 8, 3, 7]
+    assert result.merged is None
+    assert result.merged_sizes == 0.7  # つ read as っ once
     assert result.matrix.sum() == 10
     assert result.matrix[0].tolist() == [1, 1, 1, 0, 0, 0, 0]
 
