@@ -11,13 +11,13 @@ from fastetl import __version__
 from fastetl._lazy import lazy
 
 if TYPE_CHECKING:
+    from export.checks import Check
     from export.config import ExportConfig
     from export.errors import ExportError
     from export.package import export
     from export.recognizer import Answer, Recognizer, open_recognizer
     from export.starting import open_start
     from export.verification import verify
-    from export.verification.checks import Check
 
 __all__ = [
     "Answer",
@@ -36,7 +36,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "Answer": "export.recognizer",
-        "Check": "export.verification.checks",
+        "Check": "export.checks",
         "ExportConfig": "export.config",
         "ExportError": "export.errors",
         "Recognizer": "export.recognizer",

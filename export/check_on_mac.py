@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 BOUND = 0.03
 """Largest difference of a probability that another order of sums in float16 explains. Apple's Core AI runtime on a
-Linux CPU stays below a third of it: docs/coreai.md."""
+Linux CPU stays below a third of it: docs/decisions/0011."""
 
 UNITS = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
 """Where Core ML is asked to compute."""

@@ -12,23 +12,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from export.checks import max_abs_diff
 from export.config import ExportConfig
-from export.coreai import coreai_answers, installed, write_asset
 from export.coreml import write_coreml
 from export.evaluator import run as run_program
+from export.from_run import graph_from_run
 from export.graph import Blank, Graph
 from export.mlpackage import read_package
 from export.onnx_export import onnx_logits, write_onnx
-from export.package import graph_from_run
-from export.program import BEYOND
+from export.program import BEYOND, Programs
 from export.reference import is_blank
 from export.stored import Stored
-from export.verification.checks import max_abs_diff
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
 from model.run import Run
-
-_FEW = 50  # pictures of each dataset that Core AI is asked about, at some 40 ms each
 
 __all__ = ["WAYS", "Variant", "Way", "compare"]
 
@@ -69,9 +66,6 @@ class Variant:
     """Share of the pictures that are read as Flax reads them."""
     rejected: float
     """Share of the pictures answered with "no character", or with less confidence than the threshold."""
-    coreai: float | None
-    """Largest difference of a logit to Flax on Apple's Core AI runtime, over the first pictures of each dataset; None
-    where that is not installed, and for what is no Core ML program."""
     accuracy: tuple[float, ...]
     """On each dataset."""
 
@@ -93,23 +87,22 @@ def compare(
     whole = [_with_blank(a, i, run.preprocessing) for a, i in zip(flax, images, strict=True)]
     rights = tuple(_accuracy(logits, truth) for logits, truth in zip(flax, labels, strict=True))
     first = "layer graph" if isinstance(run, Stored) else "Flax"
-    found = [Variant(first, "", 0, 0.0, 1.0, _rejected(whole, run.threshold), None, rights)]
+    variants = [Variant(first, "", 0, 0.0, 1.0, _rejected(whole, run.threshold), rights)]
     make = run.graph if isinstance(run, Stored) else partial(graph_from_run, run, network=run.network("best"))
     for k, way in enumerate(WAYS):
         if progress is not None:
             progress(k, len(WAYS))
-        size, whole, apple = _saved(make, way, images)
+        size, whole = _saved(make, way, images)
         answers = [logits[:, :-1] for logits in whole]
         parity = max(max_abs_diff(a, b) for a, b in zip(answers, flax, strict=True))
         same = np.concatenate([a.argmax(1) == b.argmax(1) for a, b in zip(answers, flax, strict=True)]).mean()
         rights = tuple(_accuracy(logits, truth) for logits, truth in zip(answers, labels, strict=True))
         target = way.config.target if way.runtime == "coreml" else ""
-        coreai = max((max_abs_diff(a[:, :-1], b[: len(a)]) for a, b in zip(apple, flax, strict=False)), default=None)
         rejected = _rejected(whole, run.threshold)
-        found.append(Variant(way.name, target, size, parity, float(same), rejected, coreai, rights))
+        variants.append(Variant(way.name, target, size, parity, float(same), rejected, rights))
     if progress is not None:
         progress(len(WAYS), len(WAYS))
-    return tuple(found)
+    return tuple(variants)
 
 
 def _with_blank(logits: NDArray[np.float32], images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
@@ -131,24 +124,14 @@ def _accuracy(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
 
 def _saved(
     make: Callable[[ExportConfig], Graph], way: Way, images: Sequence[NDArray[np.uint8]]
-) -> tuple[int, list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """Bytes of the canvas variant; the logits (N, classes + 1) that the variant for pictures gives, as it lies on disk;
-    and those of Core AI for the first few, if it can be asked.
-    """
+) -> tuple[int, list[NDArray[np.float32]]]:
+    """Bytes of the canvas variant; the logits (N, classes + 1) that the saved variant for pictures gives."""
     write, answers = _RUNTIMES[way.runtime]
     with tempfile.TemporaryDirectory() as folder:
         canvas, picture = Path(folder) / "canvas", Path(folder) / "picture"
         for path, config in ((canvas, replace(way.config, input="canvas")), (picture, way.config)):
-            write(make(config), path, config)
-        size = sum(file.stat().st_size for file in _files(canvas))
-        apple = _coreai_logits(picture, images) if way.runtime == "coreml" and installed() else []
-        return size, answers(picture, images), apple
-
-
-def _coreai_logits(path: Path, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-    asset = path.with_suffix(".aimodel")
-    write_asset(read_package(path).ops, images[0].shape[1], asset)
-    return [coreai_answers(asset, i[:_FEW])["logits"] for i in images]
+            write(Programs(make(config), config), path)
+        return sum(file.stat().st_size for file in _files(canvas)), answers(picture, images)
 
 
 def _coreml_logits(path: Path, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.check_on_mac import BOUND
+from export.checks import Check, equal, max_abs_diff, within
 from export.errors import ExportError
 from export.mlpackage import read_package
 from export.names import COREML, REFERENCE
 from export.program import Op, Ref
 from export.reference import read_reference
-from export.verification.checks import Check, equal, max_abs_diff, within
 from export.weights import expanded
 from fastetl.files.atomic import Kind, new_directory
 

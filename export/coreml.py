@@ -16,27 +16,32 @@ from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import AUTHOR, DESCRIPTION, license_text, metadata
 from export.mlpackage import write_package
-from export.program import Op, Ref, Value, lower
-from export.runtimes import coremltools
+from export.program import Op, Programs, Ref, Value
+from export.runtimes import coremltools, native_parts, quiet
 
-__all__ = ["program", "write_coreml"]
+__all__ = ["write_coreml"]
 
 _SHARED = 64  # elements
 
 
-def program(graph: Graph, config: ExportConfig) -> tuple[Op, ...]:
-    """The operations that the package of `graph` holds."""
-    return lower(graph, config.precision, config.storage, config.preprocessing)
-
-
-def write_coreml(graph: Graph, path: Path, config: ExportConfig) -> None:
+def write_coreml(programs: Programs, path: Path) -> None:
     """Write the package directory `path`, which must not exist: the same graph and config give the same bytes.
 
-    Raises ExportError if coremltools rejects the program.
+    Raises ExportError if coremltools rejects the program, or cannot write here.
     """
-    ct = coremltools()
-    ops = program(graph, config)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+    ct, graph, config = coremltools(), programs.graph, programs.config
+    if not native_parts():
+        raise ExportError(
+            "coremltools is installed without its native parts, and cannot write a Core ML package",
+            expected="its wheel for Linux on x86-64 or for macOS",
+            do="export with a Python that coremltools has a wheel for",
+        )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stderr(io.StringIO()),
+        quiet(),
+        warnings.catch_warnings(),
+    ):
         # coremltools leaves its temporary folder to the garbage collector, and tells of it by a ResourceWarning.
         warnings.simplefilter("ignore", ResourceWarning)
         # Its serializer turns 0-d arrays of one element into numbers in the way that numpy is giving up.
@@ -44,7 +49,7 @@ def write_coreml(graph: Graph, path: Path, config: ExportConfig) -> None:
         built = Path(folder) / "built.mlpackage"
         try:
             model = ct.convert(
-                _mil(ct, ops, graph.side, config.target),
+                _mil(ct, programs.coreml, graph.side, config.target),
                 convert_to="mlprogram",
                 # Types stand in the program; no pass may change them, nor anything else.
                 compute_precision=ct.precision.FLOAT32,

@@ -1,20 +1,73 @@
-"""From a trained network to its layer graph: batch norm folded, channels first, temperature in the last layer."""
+"""From a run to its layer graph, with batch norm folded and channels first, and to its own answers."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from numpy.typing import NDArray
 
 from export import graph as g
+from export.config import ExportConfig
 from export.errors import ExportError
+from export.metadata import exporting_versions
+from export.reference import Logits
 from fastetl.data.charset import Charset
 from model import network as m
+from model.run import Run
 
-__all__ = ["graph_from_network"]
+__all__ = ["flax_logits", "graph_from_network", "graph_from_run"]
 
 _Array = NDArray[np.float32]
+
+
+def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = None) -> g.Graph:
+    """The layer graph of the run's best weights, with its temperature and origin."""
+    side = g.CANVAS if config.input == "canvas" else run.preprocessing.size
+    graph = graph_from_network(network or run.network("best"), run.charset, side=side, temperature=run.temperature)
+    about = {
+        **exporting_versions(),
+        "weights_sha256": _fingerprint(graph),
+        "network": run.network_config.name,
+        "terms": config.license,
+        "trained_on": ", ".join(d.name for d in run.data),
+        "trained_with": json.dumps(run.versions, sort_keys=True),
+    }
+    return graph.with_metadata(about, run.threshold)
+
+
+def _fingerprint(graph: g.Graph) -> str:
+    """SHA-256 of names, shapes and values of all weights, which tells a run's network from every other."""
+    digest = hashlib.sha256()
+    for name, array in sorted(graph.weights.items()):
+        digest.update(f"{name} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+@nnx.jit
+def _answers(network: m.Network, pictures: jax.Array) -> jax.Array:
+    return network(pictures)
+
+
+def flax_logits(network: m.Network, temperature: float) -> Logits:
+    """The trained network itself, asked on whatever device JAX has, in full float32."""
+
+    def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with jax.default_matmul_precision("highest"):
+            logits = np.asarray(_answers(network, jnp.asarray(pictures)), np.float32)
+        if not np.isfinite(logits).all():
+            raise ExportError(
+                "the run's network answers with what is not a number", do="train again, with a lower learning rate"
+            )
+        return np.asarray(logits / np.float32(temperature))
+
+    return ask
 
 
 def graph_from_network(
@@ -33,23 +86,23 @@ def graph_from_network(
     """
     if not temperature > 0:
         raise ExportError(f"temperature must be over 0, not {temperature}")
-    found = list(network.layers())
+    parts = list(network.layers())
     shape: tuple[int, ...] = (1, network.preprocessing.side, network.preprocessing.side)
     layers: list[g.Layer] = []
-    for k, layer in enumerate(found):
+    for k, layer in enumerate(parts):
         name = f"{type(layer.spec).__name__.lower()}_{k}"
         if isinstance(layer.spec, m.Norm):
-            if not k or not isinstance(found[k - 1].spec, m.Conv):
+            if not k or not isinstance(parts[k - 1].spec, m.Conv):
                 raise ExportError(f"network {network.config.name!r}: norm {k} does not follow a convolution")
             continue
-        norm = found[k + 1].weights if k + 1 < len(found) and isinstance(found[k + 1].spec, m.Norm) else None
-        divisor = temperature if k == len(found) - 1 else 1.0
+        norm = parts[k + 1].weights if k + 1 < len(parts) and isinstance(parts[k + 1].spec, m.Norm) else None
+        divisor = temperature if k == len(parts) - 1 else 1.0
         if isinstance(layer.spec, m.Place):
             if network.preprocessing.place:
                 layers.append(g.Place(name))
             continue
-        made, shape = _layer(name, layer, norm, shape, divisor)
-        layers.append(made)
+        translated, shape = _layer(name, layer, norm, shape, divisor)
+        layers.append(translated)
     return g.Graph(side, network.preprocessing, tuple(layers), charset, temperature, about=about or {})
 
 

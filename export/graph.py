@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -144,6 +145,9 @@ class Graph:
             raise ExportError(
                 f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {found}"
             )
+        if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # what is not a number is neither
+            found = f"temperature {self.temperature}, threshold {self.threshold}"
+            raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=found)
         names = [layer.name for layer in self.layers]
         if len(set(names)) != len(names):
             raise ExportError(f"layer graph: layer names must differ: {', '.join(names)}")
@@ -207,8 +211,8 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
                 if array.dtype != np.float32:
                     raise TypeError(f"{fields['name']}_{part} is {array.dtype}, not float32")
                 fields[part] = array
-            made: Any = kind
-            layers.append(made(**fields))
+            make: Any = kind
+            layers.append(make(**fields))
         charset = Charset.from_dict(described["charset"])
         return Graph(
             side=int(described["side"]),
@@ -220,5 +224,5 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
             blank=Blank(**described["blank"]),
             about=described["about"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError, FastetlError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
         raise ExportError(f"the stored layer graph cannot be read ({type(error).__name__}: {error})") from error

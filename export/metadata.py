@@ -1,14 +1,25 @@
-"""What a package says of itself: labels, origin and terms, for Core ML's metadata, ONNX's and `labels.json`."""
+"""What a package says of itself: labels, origin, terms, versions, for Core ML's metadata, ONNX's and `labels.json`."""
 
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 
 from export.config import ExportConfig
 from export.graph import Graph
 from fastetl.data.charset import joined
 
-__all__ = ["AUTHOR", "DESCRIPTION", "labels_text", "license_text", "metadata", "onnx_properties", "usage"]
+__all__ = [
+    "AUTHOR",
+    "DESCRIPTION",
+    "exporting_versions",
+    "labels_text",
+    "license_text",
+    "metadata",
+    "onnx_properties",
+    "other_versions",
+    "usage",
+]
 
 AUTHOR = "Made with fastetl"
 _LICENSES = {
@@ -25,6 +36,21 @@ DESCRIPTION = {
     "classLabel": 'The most likely character, or "no character".',
     "classLabel_probs": 'The probability of each character, and of "no character".',
 }
+
+
+def exporting_versions() -> dict[str, str]:
+    """The versions that decide a package's bytes: fastetl's, and those of the libraries that write."""
+    libraries = {name: version(name) for name in ("coremltools", "numpy", "onnx")}
+    return {"version": version("fastetl"), "exported_with": json.dumps(libraries, sort_keys=True)}
+
+
+def other_versions(graph: Graph) -> str:
+    """Empty if a package of `graph` must come out the same here; else what was recorded, and what is here."""
+    return "; ".join(
+        f"{name} {graph.about.get(name, 'not recorded')}, here {value}"
+        for name, value in exporting_versions().items()
+        if graph.about.get(name) != value
+    )
 
 
 def license_text(graph: Graph) -> str:

@@ -81,7 +81,7 @@ def write_package(path: Path, spec: Any, weights: Path) -> None:
 
 
 def manifest_text(model: bytes, weight: bytes) -> str:
-    """The text of `Manifest.json` for these two files."""
+    """The text of `Manifest.json` for these two files, its keys in the order in which Apple's library writes them."""
     entries = {}
     for name, text, where, content in (
         ("model.mlmodel", "CoreML Model Specification", MODEL, model),
@@ -91,7 +91,7 @@ def manifest_text(model: bytes, weight: bytes) -> str:
         entries[key] = {"author": "com.apple.CoreML", "description": text, "name": name, "path": where}
     root = next(key for key, entry in entries.items() if entry["path"] == MODEL)
     manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
-    return json.dumps(manifest, indent=4) + "\n"
+    return json.dumps(manifest, indent=4, sort_keys=True) + "\n"
 
 
 def read_package(path: Path) -> Package:

@@ -11,14 +11,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import onnx_properties
-from export.program import Op, Ref, Value, lower
+from export.program import Op, Programs, Ref, Value
+from export.runtimes import onnx_session
 from export.weights import expanded
 
-__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "onnx_program", "write_onnx"]
+__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "write_onnx"]
 
 OPSET = 17
 """Read by onnxruntime 1.12 (2022) and newer."""
@@ -43,15 +43,15 @@ _ELEMENTWISE = {
 _REDUCE = {"reduce_mean": "ReduceMean", "reduce_max": "ReduceMax"}
 
 
-def onnx_model(graph: Graph, ops: tuple[Op, ...] | None = None) -> onnx.ModelProto:
-    """`graph`, or its operations `ops` as they were made for another runtime, with all constants widened to float32.
+def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
+    """The operations `ops` of `graph`, for whatever runtime they were made, with all constants widened to float32.
 
     Input `image` uint8 (batch, 1, side, side); outputs `logits` and `probabilities` float32 (batch, classes + 1)
     and `label` int64 (batch,), an index into the labels.
     """
     writer = _Writer()
     writer.node("Cast", ["image"], "image_number", to=TensorProto.FLOAT)
-    for op in lower(graph) if ops is None else ops:
+    for op in ops:
         writer.translate(op)
     writer.node("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
     classes = len(graph.labels)
@@ -73,14 +73,9 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...] | None = None) -> onnx.ModelPro
     return model
 
 
-def onnx_program(graph: Graph, config: ExportConfig) -> tuple[Op, ...]:
-    """The operations that the ONNX model of `graph` holds."""
-    return lower(graph, storage="int8" if config.onnx == "int8" else "plain")
-
-
-def write_onnx(graph: Graph, path: Path, config: ExportConfig) -> None:
+def write_onnx(programs: Programs, path: Path) -> None:
     """Write the model to `path`: the same graph gives the same bytes."""
-    model = onnx_model(graph, onnx_program(graph, config))
+    model = onnx_model(programs.graph, programs.onnx)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
@@ -89,19 +84,14 @@ def onnx_logits(model: bytes, images: NDArray[np.uint8], file: Path | None = Non
 
     Raises ExportError if onnxruntime does not accept the model or the pictures.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
+    session = onnx_session(model, file, threads=1)
+    names = [output.name for output in session.get_outputs()]
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
         parts = [session.run(names, {"image": images[k : k + 256, None]}) for k in range(0, len(images), 256)]
     except Exception as error:  # onnxruntime's errors share no public base
-        found = str(error).splitlines()[0]
-        raise ExportError("onnxruntime rejects the model", file=file, found=found, do="export it again") from error
-    return {name: np.concatenate(found) for name, found in zip(names, zip(*parts, strict=True), strict=True)}
+        reason = str(error).splitlines()[0]
+        raise ExportError("onnxruntime rejects the pictures", file=file, found=reason, do="export it again") from error
+    return {name: np.concatenate(blocks) for name, blocks in zip(names, zip(*parts, strict=True), strict=True)}
 
 
 class _Writer:

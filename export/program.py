@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.config import Precision
+from export.config import ExportConfig, Precision
 from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Place, Relu
 from export.weights import Storage, stored
 from fastetl.data.preprocessing import (
@@ -29,7 +30,7 @@ from fastetl.data.preprocessing import (
     triangle_weights,
 )
 
-__all__ = ["BEYOND", "HALF", "Op", "Ref", "Value", "framed_names", "lower"]
+__all__ = ["BEYOND", "HALF", "Op", "Programs", "Ref", "Value", "framed_names", "lower"]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
@@ -394,3 +395,19 @@ def lower(
     logits = p.concat("logits", (known, other))
     p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=p.constant(1, "int32"))
     return tuple(p.ops)
+
+
+@dataclass(frozen=True, eq=False)
+class Programs:
+    """The operations of a package's Core ML and of its ONNX file, each lowered once, when they are first needed."""
+
+    graph: Graph
+    config: ExportConfig
+
+    @cached_property
+    def coreml(self) -> tuple[Op, ...]:
+        return lower(self.graph, self.config.precision, self.config.storage, self.config.preprocessing)
+
+    @cached_property
+    def onnx(self) -> tuple[Op, ...]:
+        return lower(self.graph, storage="int8" if self.config.onnx == "int8" else "plain")

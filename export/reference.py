@@ -20,7 +20,7 @@ from export.config import ExportConfig
 from export.errors import ExportError
 from export.evaluator import run
 from export.graph import CANVAS, Blank, Graph, graph_from_arrays, graph_to_arrays
-from export.program import HALF, lower
+from export.program import HALF, Programs
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
@@ -30,7 +30,6 @@ __all__ = [
     "Reference",
     "is_blank",
     "make_reference",
-    "package_answers",
     "pictures",
     "read_reference",
     "resized",
@@ -82,17 +81,13 @@ def is_blank(images: NDArray[np.uint8], spec: Preprocessing, rule: Blank) -> NDA
     return np.asarray((top.ravel() < rule.faintest) | (ink < rule.least) | (ink > rule.most))
 
 
-def make_reference(graph: Graph, config: ExportConfig, logits: Logits, seed: int = 0) -> Reference:
-    """Ask the trained network about the test pictures."""
+def make_reference(programs: Programs, logits: Logits, seed: int = 0) -> Reference:
+    """Ask the trained network, and the program that is to be stored in its own precision, about the test pictures."""
+    graph, config = programs.graph, programs.config
     images, kinds = pictures(graph.side, seed)
     trained = logits(resized(images, graph.preprocessing.size))
-    return Reference(graph, config, images, kinds, trained, package_answers(graph, config, images))
-
-
-def package_answers(graph: Graph, config: ExportConfig, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """float32 (N, classes + 1): the probabilities of the program that `config` stores, in its own precision."""
-    ops = lower(graph, config.precision, config.storage, config.preprocessing)
-    return np.asarray(run(ops, images, ("probabilities",), config.precision)["probabilities"], np.float32)
+    answers = run(programs.coreml, images, ("probabilities",), config.precision)["probabilities"]
+    return Reference(graph, config, images, kinds, trained, np.asarray(answers, np.float32))
 
 
 def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -107,16 +102,16 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Test pictures uint8 (N, side, side), read-only, ink high unless inverted, and the kind of each."""
     rng = np.random.default_rng([seed, side])
-    found: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
-    found += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
-    found += [("inverted", 255 - _strokes(rng, side)) for _ in range(4)]
-    found += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
-    found += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
-    found += [("adversarial", picture) for picture in _adversarial(rng, side)]
-    images = np.stack([picture for _, picture in found])
+    drawn: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
+    drawn += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
+    drawn += [("inverted", 255 - _strokes(rng, side)) for _ in range(4)]
+    drawn += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
+    drawn += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
+    drawn += [("adversarial", picture) for picture in _adversarial(rng, side)]
+    images = np.stack([picture for _, picture in drawn])
     rounded = np.clip(np.rint(images), 0, 255).astype(np.uint8)
     rounded.setflags(write=False)
-    return rounded, tuple(kind for kind, _ in found)
+    return rounded, tuple(kind for kind, _ in drawn)
 
 
 def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
@@ -180,7 +175,7 @@ def read_reference(path: Path) -> Reference:
                 "a package of another version", expected=f"format {_FORMAT}", found=f"format {arrays['format']}"
             )
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
-        made = Reference(
+        reference = Reference(
             graph,
             ExportConfig(**json.loads(str(arrays["config"]))),
             arrays["images"],
@@ -188,11 +183,11 @@ def read_reference(path: Path) -> Reference:
             arrays["logits"],
             arrays["answers"],
         )
-        _check_arrays(made, arrays)
+        _check_arrays(reference, arrays)
     except Exception as error:  # whatever the damage is
-        found = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
-        raise ExportError("cannot read the reference", file=path, found=found, do="export it again") from error
-    return made
+        fault = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
+        raise ExportError("cannot read the reference", file=path, found=fault, do="export it again") from error
+    return reference
 
 
 def _accepted(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
@@ -204,9 +199,9 @@ def _accepted(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
     return True
 
 
-def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
+def _check_arrays(reference: Reference, arrays: dict[str, NDArray[Any]]) -> None:
     """Raises ExportError where arrays don't fit each other or the graph."""
-    graph, count = made.graph, len(made.images)
+    graph, count = reference.graph, len(reference.images)
     expected: dict[str, object] = {
         "images": ("uint8", (count, graph.side, graph.side)),
         "logits": ("float32", (count, len(graph.charset))),
@@ -216,22 +211,22 @@ def _check_arrays(made: Reference, arrays: dict[str, NDArray[Any]]) -> None:
     }
     for name, wanted in expected.items():
         array = arrays[name]
-        found = ("str" if array.dtype.kind == "U" else str(array.dtype), array.shape)
-        if found != wanted or not count:
-            raise ExportError(f"array {name}", expected=wanted, found=found)
+        shape = ("str" if array.dtype.kind == "U" else str(array.dtype), array.shape)
+        if shape != wanted or not count:
+            raise ExportError(f"array {name}", expected=wanted, found=shape)
     if arrays["format"].shape != () or arrays["format"].dtype.kind != "i":
         raise ExportError("array format", expected="a whole number", found=arrays["format"].dtype)
-    spelt = {"graph/graph": str(graph_to_arrays(graph)["graph"]), "config": _config_text(made.config)}
+    spelt = {"graph/graph": str(graph_to_arrays(graph)["graph"]), "config": _config_text(reference.config)}
     for name, text in spelt.items():
         if str(arrays[name]) != text:
             raise ExportError(f"{name} is not what this version writes")
-    side = CANVAS if made.config.input == "canvas" else graph.preprocessing.size
+    side = CANVAS if reference.config.input == "canvas" else graph.preprocessing.size
     if graph.side != side:
-        raise ExportError(f"pictures for `input` {made.config.input}", expected=side, found=graph.side)
+        raise ExportError(f"pictures for `input` {reference.config.input}", expected=side, found=graph.side)
     stored = {k.removeprefix("graph/") for k in arrays if k.startswith("graph/")}
     if stored != {"graph", *graph.weights}:
         raise ExportError("arrays of the graph", expected=len(graph.weights) + 1, found=len(stored))
-    if not np.isfinite(made.logits).all() or not np.isfinite(made.answers).all():
+    if not np.isfinite(reference.logits).all() or not np.isfinite(reference.answers).all():
         raise ExportError("stored answers that are not numbers")
-    if arrays["expected"].tolist() != made.labels:
+    if arrays["expected"].tolist() != reference.labels:
         raise ExportError("expected labels that the stored logits do not give")

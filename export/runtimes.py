@@ -1,20 +1,63 @@
-"""Imports of coremltools, quietly: it logs and warns about what no user of ours can change."""
+"""coremltools and onnxruntime, quietly: they log, warn and report what no user of ours can change."""
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-__all__ = ["coremltools"]
+from export.errors import ExportError
+
+__all__ = ["coremltools", "native_parts", "onnx_session", "quiet"]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within it coremltools' log is silent; what the user has set is set again afterwards."""
+    logger = logging.getLogger("coremltools")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def coremltools() -> Any:
     """The module. Importing it takes seconds, so it is asked for only where it is needed."""
     # It tries to load Apple's libraries, and logs a line for each that is missing on other systems.
-    logging.getLogger("coremltools").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
+    with quiet(), warnings.catch_warnings():
         # Deprecations inside it and its dependencies, at import.
         warnings.simplefilter("ignore")
         import coremltools
     return coremltools
+
+
+def native_parts() -> bool:
+    """Whether coremltools can write weights: pip's source package, where there is no wheel, comes without."""
+    coremltools()
+    return importlib.util.find_spec("coremltools.libmilstoragepython") is not None
+
+
+def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> Any:
+    """onnxruntime's session of a model, on the CPU. threads: 0 for as many as it likes.
+
+    Raises ExportError if onnxruntime rejects the model.
+    """
+    # Its wheels report to a collector otherwise, and write what they report below the user's home.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no public base
+        reason = str(error).partition("\n")[0]
+        raise ExportError("onnxruntime rejects the model", file=file, found=reason, do="export it again") from error

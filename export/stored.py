@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 
@@ -15,11 +13,10 @@ from export.card import repeated_card
 from export.config import ExportConfig
 from export.evaluator import evaluate
 from export.graph import CANVAS, Graph
+from export.metadata import exporting_versions
 from export.names import CARD, REFERENCE, package_path
-from export.reference import read_reference
-from export.verification.checks import Check
+from export.reference import Reference, read_reference, resized
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.untrusted import read_bytes
 
@@ -36,9 +33,13 @@ class Stored:
     """
 
     path: Path
-    layers: Graph
+    reference: Reference
     text: str
     """The package's model card."""
+
+    @property
+    def layers(self) -> Graph:
+        return self.reference.graph
 
     @property
     def charset(self) -> Charset:
@@ -61,23 +62,25 @@ class Stored:
         """uint8 (N, size, size) → float32 logits (N, classes), computed in numpy."""
         return evaluate(replace(self.layers, side=self.preprocessing.size), pictures)[:, :-1]
 
-    def split(self, dataset: Dataset) -> None:
-        """A package does not know the parts of what it was trained on."""
+    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same, but to the package's own reference pictures the answers that are stored there: Flax's."""
+        if np.array_equal(pictures, resized(self.reference.images, self.preprocessing.size)):
+            return self.reference.logits
+        return self.predict(pictures)
 
     def graph(self, config: ExportConfig) -> Graph:
-        """The graph for the pictures that `config` asks for; its terms stay what they are."""
+        """The graph for the pictures that `config` asks for; its terms stay what they are, the versions are today's."""
         side = CANVAS if config.input == "canvas" else self.preprocessing.size
-        tools = json.dumps({name: version(name) for name in ("coremltools", "onnx", "numpy")}, sort_keys=True)
-        return replace(self.layers, side=side, about={**self.layers.about, "exported_with": tools})
+        return replace(self.layers, side=side, about={**self.layers.about, **exporting_versions()})
 
-    def card(self, graph: Graph, config: ExportConfig, checks: tuple[Check, ...]) -> str:
+    def card(self, graph: Graph, config: ExportConfig) -> str:
         """The package's card with what another export changes."""
-        return repeated_card(self.text, graph, config, checks)
+        return repeated_card(self.text, graph, config)
 
 
 def open_stored(path: str | PathLike[str]) -> Stored:
     """Open what a package holds ("pretrained": the bundled one). Raises ExportError if it is missing or damaged."""
     folder = package_path(path)
-    graph = read_reference(folder / REFERENCE).graph
+    reference = read_reference(folder / REFERENCE)
     text = read_bytes(folder / CARD, _CARD_BYTES).decode("utf-8", "replace")
-    return Stored(folder, graph, text)
+    return Stored(folder, reference, text)

@@ -11,15 +11,14 @@ from typing import Any
 from export.compare import Variant, compare
 from export.config import ExportConfig
 from export.coreai import export_asset
-from export.names import REFERENCE, package_path
-from export.package import export
-from export.stored import Stored, open_stored
+from export.package import export, open_exportable
+from export.stored import Stored
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import load_labelled
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, Out, RunPath, bar, out, show_json, show_table
-from fastetl_cli.verify import show_checks
-from model.run import Run, open_run
+from fastetl_cli.base import Command, Out, RunPath, bar, show_json, show_table
+from fastetl_cli.verify import Verbose, show_checks
+from model.run import Run
 
 
 def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
@@ -58,12 +57,13 @@ class Export(Command):
     a beta of Apple's)."""
     overwrite: bool = False
     """Replace OUT if it exists."""
+    verbose: Verbose = False
+    """Show every check with its figure and bound."""
 
     def run(self) -> int:
-        """Write, verify, print one line a check."""
-        is_package = (package_path(self.run_path) / REFERENCE).is_file()
-        run = open_stored(self.run_path) if is_package else open_run(self.run_path)
-        sets = () if is_package else evaluated_sets(self.run_path)
+        """Write, verify, and print what failed and one line."""
+        run = open_exportable(self.run_path)
+        sets = () if isinstance(run, Stored) else evaluated_sets(self.run_path)
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.compare]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
@@ -73,22 +73,14 @@ class Export(Command):
         if self.json:
             show_json({"checks": checks, "variants": variants})
             return 0 if all(c.passed for c in checks) else 1
-        code = show_checks(checks)
         if variants:
             rows = [
                 [
-                    *(
-                        v.name,
-                        v.target,
-                        f"{v.size:,}",
-                        f"{v.parity:.2g}",
-                        "" if v.coreai is None else f"{v.coreai:.2g}",
-                    ),
+                    *(v.name, v.target, f"{v.size:,}", f"{v.parity:.2g}"),
                     *(f"{v.same:.2%}", f"{v.rejected:.2%}", *(f"{a:.2%}" for a in v.accuracy)),
                 ]
                 for v in variants
             ]
-            columns = ["", "from", "bytes", "parity", "Core AI", "same answer", "rejected", *(d.name for d in data)]
+            columns = ["", "from", "bytes", "parity", "same answer", "rejected", *(d.name for d in data)]
             show_table("variants", columns, rows)
-        out.print(f"{self.out}: {', '.join(sorted(p.name for p in self.out.iterdir()))}")
-        return code
+        return show_checks(self.out, checks, self.verbose)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from export.checks import Check
 from export.names import COREML, ONNX
 from export.package import export
-from export.verification.checks import Check
 from fastetl.data.sheet import write_sheet
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import inspect

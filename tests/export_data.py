@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from export.card import card_head
+from export.checks import Check
 from export.config import ExportConfig
-from export.from_run import graph_from_network
+from export.from_run import flax_logits, graph_from_network
 from export.graph import CANVAS, Graph
-from export.metadata import usage
-from export.package import flax_logits, write_package_directory
-from export.verification.checks import Check
-from export.versions import exporting_versions
+from export.metadata import exporting_versions
+from export.package import write_package_directory
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from model import network as m
@@ -79,8 +79,8 @@ def make_package(
     config = config or ExportConfig()
     side = CANVAS if config.input == "canvas" else network.preprocessing.size
     graph = graph_of(network, side=side, temperature=temperature, charset=charset)
-    card = usage(graph, config)
-    return write_package_directory(graph, config, flax_logits(network, temperature), lambda checks: card, out)
+    card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
+    return write_package_directory(graph, config, flax_logits(network, temperature), card, out)
 
 
 def failures(checks: Sequence[Check]) -> list[str]:

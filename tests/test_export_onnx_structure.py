@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.config import ExportConfig
 from export.errors import ExportError
 from export.onnx_export import onnx_model
 from export.onnx_structure import OPERATIONS, structure_faults
+from export.program import lower
 from export.recognizer import open_recognizer
 from tests.export_data import CHARSET, graph_of, random_network
 
@@ -22,7 +22,8 @@ Edit = Callable[[onnx.ModelProto], object]
 
 @pytest.fixture(scope="module")
 def sound() -> onnx.ModelProto:
-    return onnx_model(graph_of(random_network()))
+    graph = graph_of(random_network())
+    return onnx_model(graph, lower(graph))
 
 
 def written(model: onnx.ModelProto, folder: Path) -> Path:
@@ -34,8 +35,7 @@ def test_an_export_is_opened(sound: onnx.ModelProto, tmp_path: Path) -> None:
     recognizer = open_recognizer(written(sound, tmp_path))
     assert (recognizer.side, recognizer.labels) == (128, (*CHARSET.characters, "no character"))
     assert {node.op_type for node in sound.graph.node} <= OPERATIONS
-    assert list(structure_faults(onnx_model(graph_of(random_network()), None))) == []
-    assert ExportConfig().onnx == "float32"
+    assert list(structure_faults(sound)) == []
 
 
 def fewer_labels(model: onnx.ModelProto) -> None:

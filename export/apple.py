@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from export.checks import Check, equal, unchecked
 from export.mlpackage import Package
 from export.names import MODEL, WEIGHTS
-from export.runtimes import coremltools
-from export.verification.checks import Check, equal
+from export.runtimes import coremltools, quiet
 
 __all__ = ["apple_checks"]
 
@@ -32,17 +32,18 @@ def apple_checks(path: Path, package: Package) -> Iterator[Check]:
         from coremltools.libmilstoragepython import _BlobStorageReader
         from coremltools.libmodelpackage import ModelPackage
     except ImportError as error:
-        yield Check("Apple's readers", True, "not here", "where coremltools brings them", str(error))
+        yield unchecked("Apple's readers", f"coremltools has none here ({error})")
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / path.name  # the library writes the manifest again when it is done
         shutil.copytree(path, copy)
         valid = ModelPackage.isValid(str(copy))
         root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if valid else "rejected"
-    yield equal("Apple's reader of packages", root, f"Data/{MODEL}")
+    yield equal("reader of packages", root, f"Data/{MODEL}")
     reader = _BlobStorageReader(str(path / "Data" / WEIGHTS / "weight.bin"))
-    wrong = [at for at in sorted(set(package.blobs)) if not _same(reader, package.weights, at)]
-    yield equal("Apple's reader of weights", f"{len(wrong)} differ", "0 differ", f"of {len(set(package.blobs))} arrays")
+    records = sorted(set(package.blobs))
+    wrong = sum(not _same(reader, package.weights, at) for at in records)
+    yield equal("reader of weights", f"{wrong} differ", "0 differ", f"of {len(records)} arrays")
     yield _operations(path, package)
 
 
@@ -58,12 +59,12 @@ def _operations(path: Path, package: Package) -> Check:
     """coremltools builds every operation again, in the opset that the program names, with its own checks of types."""
     from coremltools.converters.mil.frontend.milproto.load import load
 
-    with warnings.catch_warnings():
+    with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = load(
             package.spec,
             specification_version=package.spec.specificationVersion,
             file_weights_dir=str(path / "Data" / WEIGHTS),
         )
-    found = sum(op.op_type not in ("const", "classify") for op in program.functions["main"].operations)
-    return equal("coremltools builds them again", found, len(package.ops), "operations, in the program's own opset")
+    count = sum(op.op_type not in ("const", "classify") for op in program.functions["main"].operations)
+    return equal("operations built again", count, len(package.ops), "in the program's own opset")
