@@ -18,6 +18,9 @@ __all__ = ["TrainConfig"]
 _SEED = (0, 2**32 - 1)
 _RANGES: Mapping[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
+    "steps": (0, 10**9),
+    "minutes": (0, 10**6),
+    "threads": (0, 1024),
     "batch_size": (1, 1_000_000),
     "learning_rate": (ABOVE_0, 100),
     "muon_learning_rate": (ABOVE_0, 100),
@@ -49,6 +52,11 @@ class TrainConfig:
     """What is done to the pictures, anew in each epoch."""
     epochs: int = 20
     """How often the training pictures are gone through."""
+    steps: int = 0
+    """End after this many steps instead of `epochs`, the last epoch cut short; 0 goes by `epochs`."""
+    minutes: float = 0.0
+    """Choose `steps` from the speed of the first ones so that all is done in this many minutes. The run records the
+    steps, and the same `steps` give the same training anywhere."""
     batch_size: int = 64
     """Pictures in one step, over all devices together."""
     optimizer: Literal["muon", "adamw"] = "muon"
@@ -91,6 +99,11 @@ class TrainConfig:
     readings: Literal[1, 3] | None = None
     """How often the trained network reads a picture, if not what the dataset says: 3 takes the mean of the logits of
     three frames that are stretched a little, 1 computes a third of it and reads a little less."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the convolutions in training; preprocessing, batch norms' statistics, last layer, loss and weights are always
+    float32. bfloat16 is faster on a GPU, and slower without."""
+    threads: int = 0
+    """Threads that make the pictures, the same with any number; 0 takes one, or with a GPU one for each processor."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0

@@ -114,5 +114,8 @@ def shard(array: NDArray[Any]) -> jax.Array:
 
 
 def _put(array: NDArray[Any], placement: NamedSharding) -> jax.Array:
-    """Each device gets its part, if it is this process's."""
+    """Each device gets its part, if it is this process's; returns before the copying is done."""
+    if jax.process_count() == 1:
+        placed: jax.Array = jax.device_put(array, placement)
+        return placed
     return jax.make_array_from_callback(array.shape, placement, lambda part: array[part])

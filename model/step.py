@@ -2,7 +2,8 @@
 
 The state is a plain tree of arrays, so that donation, checkpoints and sharding see nothing but arrays:
 `weights` (params, stats) as trained; `ema`, their exponential moving average, which is evaluated; `optimizer`; `step`;
-`loss`, `correct` and `characters` (pictures that are no scribbles), summed since the epoch began.
+`steps`, of the whole schedule, an array too, so that any length runs the same program; `loss`, `correct` and
+`characters` (pictures that are no scribbles), summed since the epoch began.
 """
 
 from __future__ import annotations
@@ -52,14 +53,21 @@ def load_weights(network: Network, weights: Tree) -> Network:
     return loaded
 
 
-def learning_rate(config: TrainConfig, steps: int, peak: float | None = None) -> optax.Schedule:
+def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | None = None) -> optax.Schedule:
     """The learning rate at each of `steps` steps: up along a line to `peak` (Adam's), down along a cosine."""
-    warm = min(round(config.warmup * steps), steps - 1)
     peak = config.learning_rate if peak is None else peak
-    return optax.warmup_cosine_decay_schedule(peak / 25 if warm else peak, peak, warm, steps, peak / 1e4)
+    warm = jnp.minimum(jnp.round(config.warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
+
+    def rate(count: jax.Array | int) -> jax.Array:
+        climbed = jnp.minimum(count / jnp.maximum(warm, 1), 1)
+        gone = jnp.clip((count - warm) / (steps - warm), 0, 1)
+        up, down = 1 / 25 + (1 - 1 / 25) * climbed, 1e-4 + (1 - 1e-4) * (1 + jnp.cos(jnp.pi * gone)) / 2
+        return peak * jnp.where(count < warm, up, down)
+
+    return rate
 
 
-def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
+def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTransformation:
     def kernels(params: Tree) -> Tree:
         is_kernel: Tree = jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
         return is_kernel
@@ -96,6 +104,7 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
             "ema": jax.tree.map(jnp.copy, weights),
             "optimizer": _optimizer(config, steps).init(weights["params"]),
             "step": jnp.zeros((), jnp.int32),
+            "steps": jnp.asarray(steps, jnp.int32),
             "loss": jnp.zeros((), jnp.float32),
             "correct": jnp.zeros((), jnp.int32),
             "characters": jnp.zeros((), jnp.int32),
@@ -118,17 +127,24 @@ def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
     return -((1 - off) * picked + off * log.mean(1)).mean()
 
 
-def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
+def _in_precision(network: Network, precision: str) -> Network:
+    """Convolutions and what passes between them in this precision; sums of a batch norm stay float32."""
+    for block in network.blocks:
+        if isinstance(block, nnx.Conv | nnx.BatchNorm):
+            block.dtype = jnp.dtype(precision)
+    return network
+
+
+def make_step(network: Network, config: TrainConfig) -> Step:
     """(state, pictures uint8 (B, size, size), labels int32 (B,), scribbles' beyond the classes) → next state, loss.
 
     The given state is used up: its arrays may no longer be read.
     """
-    optimizer = _optimizer(config, steps)
     dropout = jax.random.key(config.seed)
 
     def loss_of(params: Tree, stats: Tree, key: jax.Array, pictures: jax.Array, labels: jax.Array) -> Any:
-        trained = load_weights(network, {"params": params, "stats": stats})
-        logits = trained(pictures, key)
+        trained = _in_precision(load_weights(network, {"params": params, "stats": stats}), config.precision)
+        logits = trained(pictures, key).astype(jnp.float32)
         loss = _loss(logits, labels, config.label_smoothing)
         return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())
 
@@ -138,6 +154,7 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
         (loss, (stats, correct)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
             params, stats, key, pictures, labels
         )
+        optimizer = _optimizer(config, state["steps"])
         update, optimizer_state = optimizer.update(gradient, state["optimizer"], params)
         weights = {"params": optax.apply_updates(params, update), "stats": stats}
         count = state["step"] + 1
@@ -148,6 +165,7 @@ def make_step(network: Network, config: TrainConfig, steps: int) -> Step:
             "ema": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["ema"], weights),
             "optimizer": optimizer_state,
             "step": count,
+            "steps": state["steps"],
             "loss": state["loss"] + loss,
             "correct": state["correct"] + correct.astype(jnp.int32),
             "characters": state["characters"] + (labels < network.classes).sum().astype(jnp.int32),

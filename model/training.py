@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ from model.network import named_network
 from model.run import KIND, Run, TrainedOn, current_versions, open_run
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
-from model.step import Step, Tree, first_state, learning_rate, make_eval, make_step
+from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
 from model.validation import Data, some_logits, validated
 
 __all__ = ["Progress", "TrainResult", "epoch_line", "print_epochs", "train"]
@@ -47,6 +48,12 @@ EVENTS_EVERY = 20
 
 _NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
 MOST_SCRIBBLES = 1 << 16
+UNTIMED = 10
+"""Steps before the speed is measured: the first compiles, and the next find batches that are ready."""
+TIMED = 0.02
+"""Share of `minutes` in which the speed is measured."""
+SPARE = 0.02
+"""Share of what is then left that no step is counted on."""
 REJECTED = 0.005
 """Share of the validation characters whose confidence lies below the run's threshold."""
 
@@ -126,7 +133,7 @@ def train(
     Raises FastetlError if `path` exists (without `overwrite`), if an interrupted run is there (without `resume` or
     `overwrite`), and if data and configuration do not fit together.
     """
-    path = Path(path)
+    path, asked = Path(path), time.perf_counter()
     start = start_of(start) if isinstance(start, Run) else start
     if start is not None and resume:
         raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
@@ -148,7 +155,7 @@ def train(
                     save_last(begun / "checkpoints", _first_state(run, start, loaded))
                 run.save()
             barrier("the run is begun")
-            run, parameters = _fit(run, loaded, on_progress)
+            run, parameters = _fit(run, loaded, on_progress, asked)
             barrier("the run is trained")
             if is_first():
                 with new_directory(path, KIND, overwrite) as place:
@@ -266,8 +273,14 @@ def _loaded(mixture: Mixture, trained: Trained, config: TrainConfig) -> Data:
             )
         sources.append(dataset.samples(part, weight))
     sources += _scribbles(sources, len(mixture[0][0].charset), config)
+    threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
     batches = Batches(
-        sources, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, prefetch=2
+        sources,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        augmentation=config.augmentation,
+        prefetch=threads + 1,
+        threads=threads,
     )
     return Data(batches, tuple(d.samples(trained.valid) for d, _ in mixture if trained.valid.count(d)))
 
@@ -280,21 +293,51 @@ def _first_state(run: Run, start: Start, data: Data) -> Tree:
     return {**state, "weights": weights, "ema": weights}
 
 
-def _fit(run: Run, data: Data, on_progress: OnProgress | None) -> tuple[Run, int]:
+def _steps_in_time(state: Tree, step: Step, evaluate: Eval, data: Data, config: TrainConfig, asked: float) -> int:
+    """Steps that end `config.minutes` after `asked`, by the speed of the first ones, which are not kept."""
+    seconds, count, begin, before = config.minutes * 60, -UNTIMED, 0.0, None
+    for pictures, labels in data.batches.epoch(0):
+        state, loss = step(state, shard(pictures), shard(labels))
+        if before is not None:
+            before.block_until_ready()  # one step ahead, as in training
+        before, count = loss, count + 1
+        if count == 0:
+            loss.block_until_ready()
+            begin = time.perf_counter()
+        if count > 0 and time.perf_counter() - begin > TIMED * seconds:
+            break
+    each = (time.perf_counter() - begin) / count if count > 0 else seconds
+    for _ in range(2):  # the first time compiles
+        begun = time.perf_counter()
+        blank = Epoch(1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        validated(blank, evaluate, state["ema"], data, config)
+        epoch = time.perf_counter() - begun
+    left = (1 - SPARE) * (seconds - (time.perf_counter() - asked)) - epoch
+    return max(1, int(left / (each + epoch / len(data.batches))))
+
+
+def _fit(run: Run, data: Data, on_progress: OnProgress | None, asked: float) -> tuple[Run, int]:
     """Train from the last checkpoint, or from the beginning, to the end."""
     config, per_epoch = run.config, len(data.batches)
-    steps = per_epoch * config.epochs
     network = nnx.eval_shape(run.untrained)
+    steps = config.steps or per_epoch * config.epochs
     first = partial(first_state, run.untrained, config, steps)
-    loop = _Loop(data, config, make_step(network, config, steps), steps, on_progress)
-    evaluate = make_eval(network)
+    step, evaluate = make_step(network, config), make_eval(network)
     folder = run.path / "checkpoints"
     state = restore_last(folder, jax.eval_shape(first)) or replicate(first())
     done = int(state["step"])
-    run = dataclasses.replace(run, history=run.history[: done // per_epoch])
+    if config.minutes and not config.steps:
+        steps = _steps_in_time(jax.tree.map(jnp.copy, state), step, evaluate, data, config, asked)
+        config = dataclasses.replace(config, steps=steps)
+        run = dataclasses.replace(run, config=config)
+        run.save()
+    state |= {"steps": replicate(np.int32(steps))}
+    loop = _Loop(data, config, step, steps, on_progress)
+    epochs = -(-steps // per_epoch)
+    run = dataclasses.replace(run, history=run.history[: epochs if done == steps else done // per_epoch])
     rates = jax.jit(learning_rate(config, steps))
     with Events(run.path / "tensorboard", purge_step=done + 1, write=is_first()) as events:
-        for epoch in range(done // per_epoch, config.epochs):
+        for epoch in range(len(run.history), epochs):
             if _stopped(run.history, config.patience):
                 break
             state, entry = loop.epoch(state, epoch, folder, events, run.history)
@@ -308,7 +351,7 @@ def _fit(run: Run, data: Data, on_progress: OnProgress | None) -> tuple[Run, int
             state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
             save_last(folder, state)
             loop.report(entry.step, entry.loss, run.history)
-    logits, labels = some_logits(run.predict, data)
+    logits, labels = some_logits(run.predict, data, len(run.charset))
     temperature = fit_temperature(logits, labels)
     threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
     run = dataclasses.replace(run, temperature=temperature, threshold=threshold, finished=True)
@@ -340,18 +383,20 @@ class _Loop:
 
     def report(self, step: int, loss: float, history: tuple[Epoch, ...]) -> None:
         if self.on_progress is not None:
-            self.on_progress(Progress(step, self.steps, self.config.epochs, loss, history))
+            epochs = -(-self.steps // len(self.batches))
+            self.on_progress(Progress(step, self.steps, epochs, loss, history))
 
     def epoch(
         self, state: Tree, epoch: int, checkpoints: Path, events: Events, history: tuple[Epoch, ...]
     ) -> tuple[Tree, Epoch]:
         """Run the epoch's steps that are still to be done; the entry has no validation yet."""
-        per_epoch = len(self.batches)
+        first = epoch * len(self.batches)
+        last = min(first + len(self.batches), self.steps)
         done = int(state["step"])
         begin, waited, count = time.perf_counter(), 0.0, 0
         before: Any = None  # the loss of the step before, a jax.Array
-        stream = self.batches.epoch(epoch, done - epoch * per_epoch)
-        while done < (epoch + 1) * per_epoch:
+        stream = self.batches.epoch(epoch, done - first)
+        while done < last:
             asked = time.perf_counter()
             pictures, labels = next(stream)
             if before is None or before.is_ready():  # otherwise the devices were busy all the while
@@ -362,7 +407,7 @@ class _Loop:
                 self._known(done, float(before), events, history)
             before = loss
             done, count = done + 1, count + 1
-            if done % self.config.checkpoint_steps == 0 and done % per_epoch:
+            if done % self.config.checkpoint_steps == 0 and done < last:
                 _require_finite(done, float(loss))
                 save_last(checkpoints, state)
         summed = float(state["loss"])
@@ -371,7 +416,7 @@ class _Loop:
         entry = Epoch(
             epoch=epoch + 1,
             step=done,
-            loss=summed / per_epoch,
+            loss=summed / (last - first),
             accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
             valid_loss=float("nan"),
             valid_accuracy=float("nan"),

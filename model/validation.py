@@ -22,6 +22,8 @@ __all__ = ["Data", "some_logits", "validated"]
 
 MOST_CALIBRATING = 1 << 16
 """Validation characters on which confidence is fitted, at most: their logits are held in memory."""
+MOST_LOGITS = 1 << 24
+"""The same of their logits: with thousands of classes, fewer characters tell as much."""
 BLOCK = 1 << 13
 """Validation pictures in memory at a time."""
 Read = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -42,9 +44,9 @@ class Data:
                 yield pictures, labels.astype(np.int64)
 
 
-def some_logits(read: Read, data: Data) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of every so-many-th validation picture, MOST_CALIBRATING at most, with their classes."""
-    every = -(-sum(map(len, data.valid)) // MOST_CALIBRATING)
+def some_logits(read: Read, data: Data, classes: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Of every so-many-th validation picture, as many as the two bounds allow, with their classes."""
+    every = -(-sum(map(len, data.valid)) // max(1, min(MOST_CALIBRATING, MOST_LOGITS // classes)))
     found, passed = [], 0
     for pictures, labels in data.blocks():
         some = slice(-passed % every, None, every)

@@ -122,6 +122,25 @@ def test_each_repetition_is_augmented_anew() -> None:
     assert len(np.unique(repeated, axis=0)) == 16
 
 
+@pytest.mark.parametrize("reuse", [False, True])
+@pytest.mark.parametrize("count", [2, 3])
+def test_any_number_of_threads_gives_the_same_pixels(count: int, reuse: bool) -> None:
+    def pictures(threads: int) -> list[tuple[Any, Any]]:
+        batches = Batches(
+            [source(60), source(30, 1000, 2.0)],
+            batch_size=4,
+            seed=3,
+            augmentation=Augmentation(fragments=0.5, crop=0.3),
+            prefetch=4,
+            threads=threads,
+            reuse=reuse,
+        )
+        return [(images.copy(), labels.copy()) for images, labels in batches.epoch(1, start=2)]
+
+    assert same(pictures(count), pictures(1))
+    assert not threads()
+
+
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_each_batch_has_arrays_of_its_own(prefetch: int) -> None:
     batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch)

@@ -44,7 +44,7 @@ def lowered(function: Any, *arguments: Any) -> jax.export.Exported:
 def test_the_training_step_lowers_for_every_device(config: TrainConfig) -> None:
     network = nnx.eval_shape(partial(make, config))
     state = jax.eval_shape(partial(first_state, partial(make, config), config, STEPS))
-    step = make_step(network, config, STEPS)
+    step = make_step(network, config)
     program = lowered(step, state, shape(BATCH, 64, 64), shape(BATCH, dtype=jnp.int32))
     assert tuple(program.platforms) == PLATFORMS
     assert calls(program) == set()  # of one kind of device's runtime

@@ -86,6 +86,33 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert run.split(tiny(seed=1)) is None
 
 
+def test_steps_cut_the_last_epoch_short_and_minutes_choose_them(tmp_path: Path) -> None:
+    cut = train(tiny(), tmp_path / "cut", dataclasses.replace(CONFIG, steps=5, threads=2)).run
+    assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
+    timed = train(tiny(), tmp_path / "timed", dataclasses.replace(CONFIG, minutes=1e-6)).run
+    assert timed.config == dataclasses.replace(CONFIG, minutes=1e-6, steps=1)
+    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=1)).run
+    assert again.best == timed.best
+
+
+def test_a_step_in_bfloat16_is_nearly_the_same() -> None:
+    def make() -> Network:
+        return Network(NETWORKS["default"], CONFIG.preprocessing(tiny().preprocessing), 8, rngs=nnx.Rngs(0))
+
+    losses, states = [], []
+    for precision in ("float32", "bfloat16"):
+        config = dataclasses.replace(CONFIG, network="default", precision=precision)
+        state, loss = make_step(make(), config)(
+            first_state(make, config, 9), jnp.asarray(tiny().images[:16]), jnp.asarray(tiny().labels[:16], jnp.int32)
+        )
+        losses.append(float(loss))
+        states.append(state)
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    types = [jax.tree.map(lambda a: a.dtype, state) for state in states]
+    assert types[0] == types[1]
+
+
 def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     """The pictures of the others may be anything: the weights are the same."""
     run = open_run(finished_run()[0])
@@ -194,7 +221,7 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
         return Network(NETWORKS["small"], tiny().preprocessing, 8, rngs=nnx.Rngs(0))
 
     config = dataclasses.replace(CONFIG, learning_rate=0.01)
-    state, step, read = first_state(make, config, 60), make_step(make(), config, 60), make_eval(make())
+    state, step, read = first_state(make, config, 60), make_step(make(), config), make_eval(make())
     pictures, labels = scribbles(32, 32), np.arange(32, dtype=np.int32) % 8
     sure = []
     for answers in (labels, np.full(32, 8, np.int32)):

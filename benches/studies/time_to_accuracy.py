@@ -82,7 +82,7 @@ def measure(config: TrainConfig, data: Sequence[Dataset], pictures: int, every: 
     network = nnx.eval_shape(make)
     state, step, answer = (
         replicate(first_state(make, config, steps)),
-        make_step(network, config, steps),
+        make_step(network, config),
         make_eval(network),
     )
 

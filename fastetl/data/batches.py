@@ -1,4 +1,4 @@
-"""Shuffled, augmented batches, made in a thread beside the training step and resumable at any step."""
+"""Shuffled, augmented batches, made in threads beside the training step and resumable at any step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.dataset import Dataset
-from fastetl.data.ordering import Samples, Step, does_not_fit, steps
+from fastetl.data.ordering import Samples, Source, Step, does_not_fit, steps
 
 __all__ = ["Batch", "Batches"]
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
+_Free = queue.SimpleQueue[Batch | None]
+_Ready = queue.SimpleQueue[queue.SimpleQueue[Batch | BaseException]]
+"""In the order of the steps, each a place into which one thread puts its batch."""
 
 
 class Batches:
@@ -44,11 +47,13 @@ class Batches:
         seed: int = 0,
         augmentation: Augmentation | None = None,
         prefetch: int = 1,
+        threads: int = 1,
         reuse: bool = False,
     ) -> None:
         """sources: a dataset, all of which is used, or samples of datasets (`Dataset.samples`).
 
-        `prefetch` batches are kept ready by a thread; 0 makes each when it is asked for.
+        `prefetch` batches are kept ready by `threads` threads; 0 makes each when it is asked for. Any number of
+        threads gives the same batches in the same order.
 
         Each batch has arrays of its own. `reuse` fills the same few again and again, which saves the system making new
         pages of memory: then a batch is valid until the next but one is asked for, and what must live longer, or is
@@ -74,12 +79,14 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.prefetch = prefetch
+        self.threads = threads
         self.reuse = reuse
         self.data_wait = 0.0
         total = sum(len(source) for source in self.sources)
         require_range("batch_size", batch_size, 1, total)
         require_range("seed", seed, 0, 2**64 - 1)
         require_range("prefetch", prefetch, 0)
+        require_range("threads", threads, 1)
         # Shares are cut at whole pictures so that they sum to the epoch's length.
         weights = np.array([source.weight for source in self.sources])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
@@ -149,32 +156,48 @@ class Batches:
             self.data_wait += time.perf_counter() - begin
             yield made
 
-    def _made_ahead(self, epoch: int, start: int) -> Iterator[Batch]:
-        free: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        ready: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
-
-        def work() -> None:
+    def _work(self, epoch: int, order: Iterator[Step], turn: threading.Lock, free: _Free, ready: _Ready) -> None:
+        """Fill free buffers, each with the next step's batch, until there is no step or None comes instead of one."""
+        # Pictures of shards are held only until the order goes on: they are taken in turn.
+        in_turn = not all(isinstance(source, Source) for source in self.sources)
+        while True:
+            place: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
             try:
-                for step in self._order(epoch, start):
+                with turn:
                     made = free.get()
-                    if made is None:
+                    step = None if made is None else next(order, None)
+                    if made is None or step is None:
+                        free.put(None)  # the other threads end too
                         return
+                    ready.put(place)
+                    if in_turn:
+                        self._fill(made, epoch, step)
+                if not in_turn:
                     self._fill(made, epoch, step)
-                    ready.put(made)
+                place.put(made)
             except BaseException as error:  # the consumer raises it
-                ready.put(error)
+                ready.put(place)
+                place.put(error)
+                return
 
+    def _made_ahead(self, epoch: int, start: int) -> Iterator[Batch]:
+        free: _Free = queue.SimpleQueue()
+        ready: _Ready = queue.SimpleQueue()
+        shared = epoch, self._order(epoch, start), threading.Lock(), free, ready
         # With `reuse` two are the consumer's, this one and the one before.
         kept = 2 if self.reuse else 0
         for _ in range(self.prefetch + kept):
             free.put(self._buffers())
-        thread = threading.Thread(target=work, name="batches", daemon=True)
-        thread.start()
+        threads = [
+            threading.Thread(target=self._work, args=shared, name="batches", daemon=True) for _ in range(self.threads)
+        ]
+        for thread in threads:
+            thread.start()
         following: list[Batch] = []
         try:
             for _ in range(start, len(self)):
                 begin = time.perf_counter()
-                made = ready.get()
+                made = ready.get().get()
                 self.data_wait += time.perf_counter() - begin
                 if isinstance(made, BaseException):
                     raise made
@@ -184,4 +207,5 @@ class Batches:
                 yield made
         finally:
             free.put(None)
-            thread.join()
+            for thread in threads:
+                thread.join()
