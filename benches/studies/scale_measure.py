@@ -1,6 +1,6 @@
 """What `benches.studies.scale` measures, each measurement in a process of its own, whose peak of memory it then is.
 
-    python -m benches.studies.scale_measure write 152960      prints a line of JSON; also: make, read, …
+    python -m benches.studies.scale_measure write 152960      prints a line of JSON; also: build, draw, …
 
 Times are of the processor, over this process and all that it started, so that other work on the machine counts less.
 """
@@ -36,8 +36,8 @@ from fastetl_ray.opening import open_dataset
 from fastetl_ray.shards import Shard, described, encode_shard, shard_name
 
 CHARSET, SIZE, ROWS = "hiragana", 64, 4096
-SMALL, BLOCK = 32, 1024
-"""Side of pictures and rows of a block, a megabyte, where many are read."""
+SMALL = 32
+"""Side of pictures where many are read."""
 EACH = len(HIRAGANA)
 SOURCES = ("synth:0",)
 """Pictures of one writer."""
@@ -146,11 +146,6 @@ def write(pictures: int, rows: int = ROWS) -> Found:
     return found
 
 
-def write_blocks(pictures: int) -> Found:
-    """The same with shards of a megabyte of pictures."""
-    return write(pictures, BLOCK // 4)
-
-
 def write_here(pictures: int) -> Found:
     """The same by a plain loop."""
     from fastetl_ray.pieces import pieces_of_writers
@@ -184,28 +179,6 @@ def _etl_pieces(pictures: int, rows: int) -> tuple[Any, list[Any], int]:
     return plan.charset, once * times, times
 
 
-def make(pictures: int) -> Found:
-    """Synthetic writers into blocks of a megabyte, by Ray Data, every block taken from the object store here."""
-    import ray.data
-
-    from fastetl_ray import synthesize
-    from fastetl_ray.nodes import connect
-
-    ray_ = connect()
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    blocks = 0
-
-    def taken(writers: int) -> int:
-        nonlocal blocks
-        rows = synthesize(writers, CHARSET, SIZE, rows=BLOCK // 4)
-        sizes = [len(block) for block in rows.iter_batches(batch_size=None, batch_format="pyarrow")]
-        blocks = len(sizes)
-        return sum(sizes)
-
-    taken(4)
-    return _counted(ray_, lambda: taken(-(-pictures // EACH))) | {"blocks": blocks}
-
-
 def build(pictures: int) -> Found:
     """ETL8G files into shards by Ray's workers, as `fastetl_ray.build_on_ray` does."""
     from fastetl_ray.nodes import connect
@@ -223,32 +196,6 @@ def build(pictures: int) -> Found:
             return sum(shard.rows for shard in shards)
 
         return _counted(ray, written) | {"shards": len(pieces)}
-
-
-def read(pictures: int) -> Found:
-    """ETL8G files through Ray Data, as `fastetl_ray.read_etl` does, every block taken from the object store here."""
-    import ray.data
-
-    from fastetl.data.parquet import table
-    from fastetl_ray import reading
-    from fastetl_ray.nodes import connect
-
-    ray_ = connect()
-    _, pieces, times = _etl_pieces(pictures, BLOCK)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-
-    def taken(some: list[Any]) -> int:
-        rows: Any = reading._in_order(reading._Pieces("ETL", some, SMALL), len(some))
-        return sum(len(block) for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"))
-
-    taken(pieces[:4])
-    found = _counted(ray_, lambda: taken(pieces))
-    begun = processor()
-    some = pieces[: len(pieces) // times]
-    for piece in some:
-        table(piece.rows())
-    here = (processor() - begun) / sum(piece.count for piece in some)
-    return found | {"here": here * found["pictures"], "blocks": len(pieces), "times": times}
 
 
 def _fill(folder: Path, rows: int) -> None:
@@ -359,11 +306,8 @@ def task(count: int) -> Found:
 
 KINDS: dict[str, Callable[[int], Found]] = {
     "write": write,
-    "write_blocks": write_blocks,
     "write_here": write_here,
-    "make": make,
     "build": build,
-    "read": read,
     "draw": draw,
     "train": train,
     "opened": opened,
