@@ -61,6 +61,17 @@ def circles(graph: Mapping[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
+def test_no_module_imports_itself_through_others() -> None:
+    sources = modules()
+    graph = {}
+    for name, source in sources.items():
+        names = imported(source)
+        # `from package import module` is an import of the module, not of the package's `__init__`.
+        packages = {n.rpartition(".")[0] for n in names & sources.keys()}
+        graph[name] = {n for n in names & sources.keys() if n not in packages or sources[n].strip()} - {name}
+    assert circles(graph) == []
+
+
 def test_the_search_for_circles_finds_them() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
@@ -76,6 +87,11 @@ def test_imports_run_one_way(package: str) -> None:
     for name, source in sources.items():
         wrong = {n.partition(".")[0] for n in imported(source)} & (above | FORBIDDEN[package])
         assert not wrong, f"{name} imports {sorted(wrong)}"
+
+
+def test_benches_do_not_import_tests() -> None:
+    sources = {name: source for name, source in modules().items() if name.startswith("benches")}
+    assert [name for name, source in sources.items() if any(n.startswith("tests") for n in imported(source))] == []
 
 
 def test_one_module_alone_imports_numba() -> None:

@@ -177,7 +177,8 @@ def _work(found: All) -> list[str | Table]:
         f" plain loop"
         f" over {here['pictures']:,.0f} pictures takes {1e6 * each:,.0f} µs"
         f" and"
-        f" {stored['stored'] / stored['pictures']:,.0f} stored bytes a picture, and {here['driver_mb']:,.0f} MB at most.",
+        f" {stored['stored'] / stored['pictures']:,.0f} stored bytes a picture, and {here['driver_mb']:,.0f} MB"
+        f" at most.",
         table(head, _rows(found, "write", each), 0),
         "Pictures go from the worker straight to the shard: a task gives back its shard's description"
         f" ({here['result']:,.0f} bytes), which is small enough to go past the object store.",
@@ -185,7 +186,8 @@ def _work(found: All) -> list[str | Table]:
         f" of {ROWS:,} rows (what `build_on_ray` does). The same files are read again and again for the larger"
         f" sizes.",
         table(head, _rows(found, "build", 0.0), 0),
-        "Through Ray Data (`fastetl_ray.synthesize`, `read_etl`) every picture goes through the object store to the driver:"
+        "Through Ray Data (`fastetl_ray.synthesize`, `read_etl`) every picture goes through the object store to"
+        " the driver:"
         " on 2026-11-25 Ray's share was 35 % of making 153,005 pictures, and 67 to 74 % of reading ETL8G files, where"
         " decoding costs little.",
         f"A task that does nothing takes {1000 * task['seconds']:.1f} ms from one to the next,"
