@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from fastetl_ray.addresses import as_address
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -97,11 +99,6 @@ class Command:
     def run(self) -> int:
         """Do the work; the return value is the exit code."""
         raise TypeError(f"{type(self).__name__} does nothing")
-
-
-def as_address(path: Path) -> str:
-    """A path as it was given: `Path` makes one slash of the two in s3://bucket."""
-    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", str(path))
 
 
 def command_line() -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
-from fastetl.data.store import load_labelled
+from fastetl.data.store import fitted
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
@@ -48,6 +48,8 @@ def show_evaluation(evaluation: Evaluation) -> None:
     if merged:
         out.print("へ=ヘ: the accuracy where characters written alike (へ/ヘ, カ/力) count as one; っ=つ: sizes, too")
     for result in evaluation.sets:
+        for line in _left_out(result):
+            out.print(f"{result.name}: {line}")
         if result.sizes:
             told = "  ".join(
                 f"{z.small}→{z.large} {z.small_as_large}, {z.large}→{z.small} {z.large_as_small} of {z.samples}"
@@ -61,6 +63,16 @@ def show_evaluation(evaluation: Evaluation) -> None:
 
 def _share(share: float | None) -> str:
     return "" if share is None else f"{share:.2%}"
+
+
+def _left_out(result: SetResult) -> Iterator[str]:
+    if result.excluded:
+        yield f"{result.excluded:,} samples are left out: the run was trained on them, or chosen by them"
+    if result.unknown:
+        yield f"nothing tells whether the run was trained on {result.unknown:,} of the samples"
+    if result.left_out:
+        listed = ", ".join(f"{character} {count:,}" for character, count in sorted(result.left_out.items()))
+        yield f"left out, since they do not compete: {listed}"
 
 
 def _row(result: SetResult) -> Sequence[Any]:
@@ -80,14 +92,14 @@ def _row(result: SetResult) -> Sequence[Any]:
 class Evaluate(Command):
     """Accuracy by character and by writer, confusions, calibration, pictures: one report that opens from disk.
 
-    Of a dataset that the run was trained on, only the test writers are read. A set may also be an .npz with
+    What the run was trained on is left out, in whatever size or format it is given. A set may also be an .npz with
     `images` (uint8, N × H × W, ink high) and `labels` (characters).
     """
 
     run_path: RunPath
     """A run directory, or a package directory ("pretrained" is the bundled one)."""
     sets: Paths
-    """Datasets, or .npz files of labelled pictures."""
+    """Datasets, addresses of such, or .npz files of labelled pictures."""
     report: Path | None = None
     """Where to write the report (index.html, pictures, evaluation.json); if not given, RUN/report, and none for a
     package."""
@@ -108,7 +120,8 @@ class Evaluate(Command):
         report = self.report or (self.run_path / "report" if isinstance(run, Run) else None)
         if report is not None:
             check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])
-        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
+        size = run.preprocessing.size
+        data = [fitted(open_dataset(path, size=size), run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
         shallow: tuple[BaselineResult, ...] = ()
         if self.baseline is not None:

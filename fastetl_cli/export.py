@@ -14,10 +14,11 @@ from export.coreai import export_asset
 from export.package import export, open_exportable
 from export.stored import Stored
 from fastetl.data.dataset import Dataset
-from fastetl.data.store import load_labelled
+from fastetl.data.store import fitted
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Command, Out, RunPath, bar, show_json, show_table
 from fastetl_cli.verify import Verbose, show_checks
+from fastetl_ray.opening import open_dataset
 from model.run import Run
 
 
@@ -64,7 +65,10 @@ class Export(Command):
         """Write, verify, and print what failed and one line."""
         run = open_exportable(self.run_path)
         sets = () if isinstance(run, Stored) else evaluated_sets(self.run_path)
-        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.compare]
+        data = [
+            fitted(open_dataset(path, size=run.preprocessing.size), run.charset, run.preprocessing)
+            for path in self.compare
+        ]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
         if self.aimodel is not None:

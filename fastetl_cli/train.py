@@ -137,8 +137,12 @@ class Train(Command):
         elif (self.processes, self.process) != (1, 0):
             raise FastetlError("`processes` and `process` are for training on several hosts", do="give `coordinator`")
         start = _start(self.source)
-        data = [(open_dataset(as_address(self.dataset)), 1.0)]
+        data = [(open_dataset(self.dataset), 1.0)]
         data += [(open_dataset(path), weight) for path, weight in map(_parted, self.also)]
+        loose = [dataset.name for dataset, _ in data if dataset.has_unknown_groups()]
+        if loose and self.config.by == "sample":
+            names = ", ".join(loose)
+            notes.print(f"{names}: nobody knows who wrote some samples: a writer may be in training and test alike")
         config = None if self.resume else self.config
         result = train_with_bar(data, self.run_path, config, start=start, resume=self.resume, overwrite=self.overwrite)
         return self._show(result) if is_first() else 0

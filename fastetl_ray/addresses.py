@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,12 +10,21 @@ from pathlib import Path
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
-__all__ = ["is_url", "read_file", "remove", "write_file"]
+__all__ = ["as_address", "is_url", "read_file", "remove", "write_file"]
 
 
 def is_url(path: str | PathLike[str]) -> bool:
     """Whether a path is an address for fsspec."""
     return "://" in fspath(path)
+
+
+def as_address(path: str | PathLike[str]) -> str:
+    """A path as it was given: `Path` makes one slash of the two in s3://bucket, and of the three in file:///folder."""
+    place = fspath(path)
+    scheme, colon, rest = place.partition(":/")
+    if not colon or not re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) or rest.startswith("/"):
+        return place
+    return f"{scheme}:///{rest}" if scheme == "file" else f"{scheme}://{rest}"
 
 
 def read_file(folder: str, name: str, most: int) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 
 from fastetl.data import store
 from fastetl.data.dataset import Dataset
 from fastetl.files.untrusted import read_json
-from fastetl_ray.addresses import is_url
+from fastetl_ray.addresses import as_address, is_url
 
 __all__ = ["open_dataset"]
 
@@ -20,7 +20,7 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
-    place = fspath(path)
+    place = as_address(path)
     described = Path(place) / "dataset.json"
     if is_url(place) or (described.is_file() and "shards" in read_json(described)):
         from fastetl_ray.sharded import open_shards

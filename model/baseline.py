@@ -46,7 +46,7 @@ def baselines(
     require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
     results: list[BaselineResult] = []
     splits: tuple[By, By] = ("group", "sample")
-    stored = dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
+    stored = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     kinds: dict[Pixels, NDArray[np.float32]] = {"as stored": stored}
     if dataset.preprocessing.framing != "none":
         kinds["framed"] = normalize(np.asarray(dataset.images), dataset.preprocessing).reshape(len(dataset), -1)

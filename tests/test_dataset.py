@@ -224,3 +224,10 @@ def test_members_that_are_not_needed_are_not_unpacked(tmp_path: Path) -> None:
     assert len(load_labelled(path, HIRAGANA, Preprocessing())) == 1
     assert tracemalloc.get_traced_memory()[1] < 10**7
     tracemalloc.stop()
+
+
+def test_a_pickle_does_not_take_a_rebuilt_dataset_for_its_own(data: Dataset, etl_file: Write, tmp_path: Path) -> None:
+    stored = pickle.dumps(data)
+    build([etl_file(records=make_records(2, seed=5))], tmp_path / "out", BuildConfig(size=16), overwrite=True)
+    with pytest.raises(FastetlError, match="another dataset is here now"):
+        pickle.loads(stored)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.identity import digest_rows, joined
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.files import EtlFile, find_files
@@ -53,12 +54,13 @@ class FileReport:
 
 @dataclass(frozen=True)
 class _Read:
-    """What one pass over a file gives. headers: (count,). blank: bool (count,), pictures without ink."""
+    """What one pass over a file gives. headers, digests: (count,). blank: bool (count,), pictures without ink."""
 
     fingerprint: str
     genuine: str | None
     headers: NDArray[Any]
     blank: NDArray[np.bool_]
+    digests: NDArray[np.uint64]
 
 
 def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Read:
@@ -66,18 +68,21 @@ def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Read:
     size, image = layout.record_bytes, layout.image_offset
     digest = new_fingerprint(file.count * size + file.tail, layout)
     headers, blank = np.empty(file.count, layout.header), np.empty(file.count, bool)
+    digests = np.empty(file.count, np.uint64)
     rows, at = headers.view(np.uint8).reshape(file.count, image), 0
     for part in read_blocks(file, buffer):
         digest.update(part)
         whole = len(part) // size
         records = buffer[: whole * size].reshape(whole, size)
         rows[at : at + whole] = records[:, :image]
-        blank[at : at + whole] = ~records[:, image : image + layout.image_bytes].any(1)
+        pictures = records[:, image : image + layout.image_bytes]
+        blank[at : at + whole] = ~pictures.any(1)
+        digests[at : at + whole] = digest_rows(pictures)
         at += whole
     blank[: file.first] = False  # empty by rule
     found = digest.hexdigest()
     genuine = SUMS.get(digest.values) if isinstance(digest, Sums) else KNOWN.get(found)
-    return _Read(found, genuine, headers, blank)
+    return _Read(found, genuine, headers, blank, digests)
 
 
 def _unsound(file: EtlFile, read: _Read) -> list[Notice]:
@@ -116,7 +121,8 @@ def inspect(
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [read.headers for read in looked])
-    reports = [_report(read, found) for read, found in zip(looked, contents, strict=True)]
+    copies = _copies(looked, contents)
+    reports = [_report(*each) for each in zip(looked, contents, copies, strict=True)]
     if strict:
         for notice in (notice for report in reports for notice in report.odd):
             raise notice.error()
@@ -128,7 +134,26 @@ def _like(file: EtlFile) -> str | None:
     return known.name if known is not None and known.records == file.count and not file.tail else None
 
 
-def _report(read: _Read, found: Contents) -> FileReport:
+def _copies(looked: Sequence[_Read], contents: Sequence[Contents]) -> list[list[Notice]]:
+    """Pictures of each file that other groups have before: the same file under two names, most likely."""
+    names = list(dict.fromkeys(found.file.source for found in contents))
+    source = np.concatenate([np.full(len(c.groups), names.index(c.file.source), np.uint16) for c in contents])
+    groups = np.concatenate([found.groups for found in contents])
+    digests = np.concatenate([read.digests for read in looked])
+    blank = np.unique(digests[np.concatenate([read.blank for read in looked])]).tolist()
+    _, _, copied = joined(groups, source, digests, blank)
+    notices, start = [], 0
+    for found in contents:
+        mine = copied[(copied >= start) & (copied < start + len(found.groups))] - start
+        what = f"pictures that other groups have too: {listed(mine)}" if len(mine) else ""
+        done = "a build takes them into those groups; give each file once"
+        path = str(found.file.path)
+        notices.append([Notice(what, path, int(mine[0]), "pictures of its own", "copies", done)] if what else [])
+        start += len(found.groups)
+    return notices
+
+
+def _report(read: _Read, found: Contents, copies: list[Notice]) -> FileReport:
     file = found.file
     groups, models = found.groups[(found.groups >= 0) & ~found.models], int(found.models.sum())
     groups = groups if len(groups) else found.groups[found.groups >= 0]
@@ -151,5 +176,5 @@ def _report(read: _Read, found: Contents) -> FileReport:
         fingerprint=read.fingerprint,
         genuine=read.genuine,
         differs=None if read.genuine else _like(file),
-        odd=(*misnamed(file), *_unsound(file, read), *found.noticed),
+        odd=(*misnamed(file), *_unsound(file, read), *found.noticed, *copies),
     )

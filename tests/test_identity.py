@@ -1,0 +1,215 @@
+"""What tells a sample again: digests, sources of files, copies, and what a run records."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.batches import Batches
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Part, Trained, digest_of, digest_rows
+from fastetl.data.store import open_dataset
+from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.inspection import inspect
+from fastetl.kernels.digest import xxh64_twin
+from fastetl.synth import SynthConfig, synthesize
+from fastetl.testing.records import make_records
+
+Write = Callable[..., Path]
+SMALL = BuildConfig(size=8)
+
+
+@pytest.mark.parametrize(
+    ("data", "digest"),
+    [
+        (b"", 0xEF46DB3751D8E999),
+        (b"abc", 0x44BC2CF5AD770999),
+        (b"Nobody inspects the spammish repetition", 0xFBCEA83C8A378BF1),
+    ],
+)
+def test_the_digest_is_xxh64(data: bytes, digest: int) -> None:
+    assert digest_of(data) == digest
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 4, 7, 8, 31, 32, 33, 100, 504, 2700])
+def test_kernel_and_twin_agree_on_rows_of_any_stride(length: int) -> None:
+    rows = np.random.default_rng(length).integers(0, 256, (3, length + 71), np.uint8)[:, 60 : 60 + length]
+    assert (digest_rows(rows) == xxh64_twin(rows)).all()
+
+
+def test_a_sample_has_the_same_identity_in_every_build(etl_file: Write, tmp_path: Path) -> None:
+    first, second = etl_file(), etl_file("ETL8G_02", make_records(2, seed=1))
+    build([first, second], tmp_path / "all", SMALL)
+    build([second], tmp_path / "second", BuildConfig(size=16))
+    whole, part = open_dataset(tmp_path / "all"), open_dataset(tmp_path / "second")
+    assert whole.sources == part.sources == ("ETL8",)
+    here = np.isin(whole.groups, part.groups)
+    assert (whole.digests[here] == part.digests).all()
+    assert (whole.groups[here] == part.groups).all()
+    assert len(set(whole.digests.tolist())) == len(whole)
+
+
+def test_copies_have_the_group_of_the_first_and_are_told(etl_file: Write, tmp_path: Path) -> None:
+    first, other = etl_file(), etl_file("ETL8G_02", make_records(2, seed=1))
+    copy = first.with_name("ETL8G_01 (1)")
+    shutil.copy(first, copy)
+    result = build([first, other, copy], tmp_path / "out", SMALL)
+    assert "pictures that other groups have too: 142" in str(result.noticed[-1])
+    data = open_dataset(tmp_path / "out")
+    assert len(data) == 3 * 142
+    for _, same in np.ndenumerate(np.unique(data.digests)):
+        twins = np.flatnonzero(data.digests == same)
+        assert len(set(zip(data.source[twins].tolist(), data.groups[twins].tolist(), strict=True))) == 1
+    # The files that have numbers keep their groups.
+    assert set(data.groups.tolist()) == {0, 1, 5, 6}
+    split = data.split(valid=0.25, test=0.25)
+    assert not np.intersect1d(data.digests[split.train], data.digests[split.test]).size
+    with pytest.raises(FastetlError, match="pictures that other groups have too"):
+        build([first, other, copy], tmp_path / "strict", dataclasses.replace(SMALL, strict=True))
+    reports = inspect([first, other, copy])
+    assert [any("pictures that other groups have too" in n.what for n in report.odd) for report in reports] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_pictures_without_ink_are_no_copies(etl_file: Write, tmp_path: Path) -> None:
+    result = build([etl_file(records=make_records(2, blank=True))], tmp_path / "out", SMALL)
+    assert not [notice for notice in result.noticed if "other groups" in notice.what]
+    assert set(open_dataset(tmp_path / "out").groups.tolist()) == {0, 1}
+
+
+def test_synthetic_files_say_of_which_seed_they_are(tmp_path: Path) -> None:
+    for seed in (0, 7):
+        synthesize(tmp_path / str(seed), SynthConfig(files=1, charset="digits", seed=seed, model_pattern=False))
+    build([tmp_path / "0", tmp_path / "7"], tmp_path / "out", BuildConfig(charset="digits", size=8))
+    data = open_dataset(tmp_path / "out")
+    assert set(data.sources) == {"synth:0", "synth:7"}
+    assert {name: len(groups) for name, groups in data.groups_by_source().items()} == {"synth:0": 5, "synth:7": 5}
+
+
+def own(count: int = 12, side: int = 8) -> Dataset:
+    pictures = np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
+    return Dataset.create(pictures, ["あ", "い", "う"] * (count // 3), np.arange(count) // 3, source="mine")
+
+
+def test_a_dataset_is_made_and_written_and_read(tmp_path: Path) -> None:
+    data = own()
+    data.write(tmp_path / "own")
+    assert open_dataset(tmp_path / "own") == data
+    assert (data.charset.characters, data.sources) == (("あ", "い", "う"), ("mine",))
+    pictures = [np.full((10, 20), 7, np.uint8), np.full((5, 5), 9, np.uint8)]
+    mixed = Dataset.create(pictures, ["a", "b"], source="", size=16)
+    assert (mixed.images.shape, mixed.has_unknown_groups()) == ((2, 16, 16), True)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"characters": ["あ"]}, "characters do not fit; expected 12"),
+        ({"groups": [0.5] * 12}, "groups do not fit"),
+        ({"groups": [-2] * 12}, "groups do not fit"),
+        ({"images": np.zeros((12, 8, 8))}, "images do not fit"),
+        ({"records": {"age": np.zeros(3)}}, "age do not fit"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(change: dict[str, object], told: str) -> None:
+    given: dict[str, object] = {"images": own().images, "characters": ["あ"] * 12, "groups": [0] * 12, **change}
+    with pytest.raises(FastetlError, match=told):
+        Dataset.create(**given, source="mine")  # type: ignore[arg-type]
+
+
+def test_what_a_run_records_comes_back_from_json() -> None:
+    digests = np.array([3, 2**64 - 1], np.uint64)
+    part = Part({"ETL8": np.array([0, 1, 2, 7, 9, 10], np.int32)}, digests)
+    trained = Trained(part, Part(), Part({"synth:0": np.array([4], np.int32)}))
+    values = json.loads(json.dumps(trained.as_dict()))
+    assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
+    again = Trained.from_dict(values)
+    assert again == trained
+    assert again.train.groups["ETL8"].tolist() == [0, 1, 2, 7, 9, 10]
+    for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"]):
+        values["train"]["groups"]["ETL8"] = ranges
+        with pytest.raises(ValueError, match="groups"):
+            Trained.from_dict(values)
+
+
+def test_groups_mean_something_within_a_source_only() -> None:
+    data = own()
+    trained = Trained().divided(data, by="group", valid=0.25, test=0.25, seed=0)
+    other = dataclasses.replace(data, sources=("others",), digests=data.digests + np.uint64(1))
+    assert trained.split(other) is None
+    assert trained.split(data) == data.split(valid=0.25, test=0.25)
+
+
+def shards_of(data: Dataset, folder: Path, rows: int = 6) -> Dataset:
+    pytest.importorskip("pyarrow")
+    from fastetl_ray import open_dataset as open_anything
+    from fastetl_ray.shards import write_shards
+
+    write_shards(data, folder, rows=rows)
+    return open_anything(folder)
+
+
+def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
+    data = shards_of(own(48, 32), tmp_path / "shards", rows=16)
+    config = Augmentation(fragments=1.0)
+
+    def pictures(size: int) -> dict[bytes, NDArray[np.uint8]]:
+        plain = Batches(data, batch_size=size, seed=1).epoch(0)
+        changed = Batches(data, batch_size=size, seed=1, augmentation=config).epoch(0)
+        pairs = [zip(a[0], b[0], strict=True) for a, b in zip(plain, changed, strict=True)]
+        return {before.tobytes(): after for pair in pairs for before, after in pair}
+
+    small, large = pictures(8), pictures(16)
+    assert small.keys() == large.keys()
+    assert all((small[key] == large[key]).all() for key in small)
+
+
+def test_shards_keep_the_preprocessing(tmp_path: Path) -> None:
+    data = own()
+    spec = dataclasses.replace(data.preprocessing, framing="none")
+    assert shards_of(dataclasses.replace(data, preprocessing=spec), tmp_path / "shards").preprocessing == spec
+
+
+def test_a_source_without_samples_is_told(tmp_path: Path) -> None:
+    data = shards_of(own(), tmp_path / "shards")
+    nothing = data.samples(Part({"mine": np.array([77], np.int32)}))
+    with pytest.raises(FastetlError, match="sources does not fit; expected samples in each; found none in one"):
+        Batches([own().samples(), nothing], batch_size=4)
+    for weight in (0.0, -1.0, float("nan")):
+        with pytest.raises(FastetlError, match="weight does not fit"):
+            Batches([data.samples(weight=weight)], batch_size=4)
+
+
+def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next() -> None:
+    data = own()
+    batches = Batches(data, batch_size=4, seed=3)
+    first, second = [images for images, _ in batches], [images for images, _ in batches]
+    assert len(first) == len(second) == 3
+    assert (np.concatenate(first) != np.concatenate(second)).any()
+    assert sorted(p.tobytes() for p in np.concatenate(first)) == sorted(p.tobytes() for p in data.images)
+
+
+def test_shards_are_what_the_description_says(tmp_path: Path) -> None:
+    """A description that was made anew does not pass for the shards' own."""
+    shards_of(own(), tmp_path / "shards")
+    from fastetl_ray import open_dataset as open_anything
+
+    file = tmp_path / "shards" / "dataset.json"
+    about = json.loads(file.read_text(encoding="utf-8"))
+    del about["digest"]
+    about["shards"][0]["runs"][0][1] += 5
+    file.write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(FastetlError, match=r"not a shard; .* found other groups than dataset\.json says"):
+        _ = open_anything(tmp_path / "shards").labels

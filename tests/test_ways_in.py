@@ -1,0 +1,153 @@
+"""One tiny run, and its data in every form that a command or Python takes: the same samples are known in each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastetl.data.preprocessing import resize
+from fastetl.data.sheet import write_sheet
+from fastetl.data.splits import Split
+from fastetl.data.store import load_labelled, open_dataset
+from fastetl_cli.main import main
+from fastetl_ray import open_dataset as open_anything
+from model.baseline import baselines
+from model.errors import ModelError
+from model.evaluation import evaluate
+from model.run import open_run
+from model.training import train
+from tests.model_data import CONFIG, finished_run, tiny
+
+FORMS = ("directory", "shards", "parquet", "address")
+ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1, scribbles=0)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    pytest.importorskip("pyarrow")
+    from fastetl_ray.shards import write_shards
+
+    folder = tmp_path_factory.mktemp("data")
+    data = tiny()
+    data.write(folder / "directory")
+    data.to_parquet(folder / "data.parquet")
+    write_shards(data, folder / "shards", rows=32)
+    return {
+        "directory": str(folder / "directory"),
+        "shards": str(folder / "shards"),
+        "parquet": str(folder / "data.parquet"),
+        "address": f"file://{folder}/shards",
+    }
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
+    """What a command prints as JSON."""
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_the_dataset(places: dict[str, str], form: str) -> None:
+    data = open_anything(places[form])
+    assert data == tiny()
+    assert data.split(seed=3) == tiny().split(seed=3)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_evaluate_knows_what_was_trained_on(
+    places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run(finished_run()[0])
+    (mine,) = evaluate(run, open_anything(places[form])).sets
+    assert (mine.part, mine.samples, mine.excluded, mine.unknown) == ("test", 16, 112, 0)
+    found = told(capsys, "evaluate", str(run.path), places[form], "--report", str(tmp_path / "report"))
+    assert isinstance(found, dict)
+    (there,) = found["sets"]
+    assert (there["part"], there["accuracy"], there["excluded"]) == ("test", mine.accuracy, 112)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_train_sheet_and_baseline_take_every_form(
+    places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, data = places[form], open_anything(places[form])
+    write_sheet(data, tmp_path / "python.png", rows=4, columns=3)
+    told(capsys, "sheet", place, str(tmp_path / "command.png"), "--rows", "4", "--columns", "3")
+    assert (tmp_path / "command.png").read_bytes() == (tmp_path / "python.png").read_bytes()
+    rows = told(capsys, "baseline", place)
+    assert isinstance(rows, list)
+    assert [row["accuracy"] for row in rows] == [result.accuracy for result in baselines(data)]
+    options = ["--network", "small", "--epochs", "1", "--batch-size", "32", "--ema-decay", "0.9", "--test", "0.1"]
+    told(capsys, "train", place, str(tmp_path / "run"), *options, "--scribbles", "0", "--checkpoint-steps", "2")
+    run = train(data, tmp_path / "python", ONE_EPOCH).run
+    assert open_run(tmp_path / "run").best == run.best
+    assert run.trained == open_run(finished_run()[0]).trained
+
+
+def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Path) -> None:
+    run = open_run(finished_run()[0])
+    whole = run.split(tiny())
+    assert whole is not None
+    data = tiny()
+    larger = dataclasses.replace(data, images=resize(data.images, 48))
+    assert run.split(larger) == whole
+    some = np.arange(0, len(data), 3)
+    part = run.split(data.subset(some))
+    assert part is not None
+    assert [some[indices].tolist() for indices in (part.train, part.valid, part.test)] == [
+        np.intersect1d(some, indices).tolist() for indices in (whole.train, whole.valid, whole.test)
+    ]
+    with pytest.raises(ModelError, match="the run was trained on all of it; expected writers it has not seen"):
+        evaluate(run, data.subset(whole.train))
+
+
+def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tiny()
+    characters = np.array([data.charset.characters[k] for k in data.labels])
+    np.savez(tmp_path / "elsewhere.npz", images=data.images, labels=characters)
+    run = open_run(finished_run()[0])
+    (result,) = evaluate(run, load_labelled(tmp_path / "elsewhere.npz", run.charset, run.preprocessing)).sets
+    assert (result.part, result.samples, result.unknown) == ("all", 128, 128)
+    report = ["--report", str(tmp_path / "report")]
+    assert main(["evaluate", str(run.path), str(tmp_path / "elsewhere.npz"), *report]) == 0
+    assert "nothing tells whether the run was trained on 128 of the samples" in capsys.readouterr().out
+
+
+def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:
+    """The second dataset is made of writers of the first."""
+    data = tiny()
+    some = data.subset(np.flatnonzero(np.isin(data.groups, [0, 1, 2, 3, 4, 5])))
+    run = train([(data, 1.0), (some, 1.0)], tmp_path / "run", ONE_EPOCH).run
+    split, alone = run.split(data), open_run(finished_run()[0]).split(data)
+    assert isinstance(split, Split)
+    assert split == alone
+    with pytest.raises(ModelError, match="nothing to train on"):
+        train([(data, 1.0), (data.subset(split.test), 1.0)], tmp_path / "other", ONE_EPOCH)
+
+
+def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tiny()
+    loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
+    twice = loose.subset(np.concatenate([np.arange(len(data)), np.arange(16)]))
+    twice.write(tmp_path / "loose")
+    arguments = ["train", str(tmp_path / "loose"), str(tmp_path / "run"), "--network", "small", "--epochs", "1"]
+    assert main([*arguments, "--batch-size", "32"]) == 2
+    assert "Give --by sample to divide these one by one" in capsys.readouterr().err
+    assert main([*arguments, "--batch-size", "32", "--by", "sample"]) == 0
+    assert "a writer may be in training and test alike" in " ".join(capsys.readouterr().err.split())
+    split = open_run(tmp_path / "run").split(open_dataset(tmp_path / "loose"))
+    assert split is not None
+    marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]
+    assert sum(map(len, marks)) == len(set.union(*marks))
+    assert sum(map(len, marks)) == len(data)
+    resized = dataclasses.replace(loose, images=resize(loose.images, 48))
+    parts = open_run(tmp_path / "run").split(resized)
+    assert parts is not None
+    assert set(loose.digests[parts.test].tolist()) == marks[2]
