@@ -141,9 +141,9 @@ def blocks(readers: Mapping[str, Sequence[Reader]], sets: Sequence[Labelled], fi
         " so other people's handwriting may be recognized a little worse.",
         "Conditions, each drawn with a fixed seed (`benches/studies/conditions.py`). Fragments: ends of other"
         " characters of the same set at the edges, as often on each side and as deep as on [real"
-        " scans](scans.md); *added* to the"
-        " pictures as they are, or after each character was given the size and place that characters have on real"
-        " scans. Thick pen: 6–12 pixels wider where the character is 100 pixels large. Small: over 22–35 % of the"
+        " scans](scans.md); *added* to the pictures as they are, or after each character was given the size and place"
+        " that characters have on real scans. Thick pen: 6–12 pixels wider where the character is 100 pixels"
+        " large. Small: over 22–35 % of the"
         " canvas, anywhere in it. Whole canvas: over 92–98 % of it.",
         f"Synthetic test writers: {5 * files} of each kind, by a seed of their own.",
         "\n".join(f"- {name}: {described(reader)}" for name, group in readers.items() for reader in group),

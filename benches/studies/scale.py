@@ -174,22 +174,17 @@ def _work(found: All) -> list[str | Table]:
         " machine, of which there was much, counts less. The cluster was running, of one machine; Ray's share is what"
         " a plain loop does not need.",
         f"Making: synthetic hiragana at {SIZE} × {SIZE} into shards of {ROWS:,} rows (`synthesize_on_ray`). A"
-        f" plain loop"
-        f" over {here['pictures']:,.0f} pictures takes {1e6 * each:,.0f} µs"
-        f" and"
-        f" {stored['stored'] / stored['pictures']:,.0f} stored bytes a picture, and {here['driver_mb']:,.0f} MB"
-        f" at most.",
+        f" plain loop over {here['pictures']:,.0f} pictures takes {1e6 * each:,.0f} µs and"
+        f" {stored['stored'] / stored['pictures']:,.0f} bytes a picture, and {here['driver_mb']:,.0f} MB at most.",
         table(head, _rows(found, "write", each), 0),
         "Pictures go from the worker straight to the shard: a task gives back its shard's description"
         f" ({here['result']:,.0f} bytes), which is small enough to go past the object store.",
         f"Building: records of ETL8G files by synthetic writers, decoded and resized to {SMALL} × {SMALL}, into shards"
-        f" of {ROWS:,} rows (what `build_on_ray` does). The same files are read again and again for the larger"
-        f" sizes.",
+        f" of {ROWS:,} rows (what `build_on_ray` does). The same files are read again and again for larger sizes.",
         table(head, _rows(found, "build", 0.0), 0),
         "Through Ray Data (`fastetl_ray.synthesize`, `read_etl`) every picture goes through the object store to"
-        " the driver:"
-        " on 2026-11-25 Ray's share was 35 % of making 153,005 pictures, and 67 to 74 % of reading ETL8G files, where"
-        " decoding costs little.",
+        " the driver: on 2026-11-25 Ray's share was 35 % of making 153,005 pictures, and 67 to 74 % of reading ETL8G"
+        " files, where decoding costs little.",
         f"A task that does nothing takes {1000 * task['seconds']:.1f} ms from one to the next,"
         f" {1000 * task['processor']:.1f} ms of the processor.",
     ]
