@@ -38,7 +38,7 @@ types: setup
 pad-test: setup
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) apt-get install --yes chromium
-	$(BIN)/python -m pytest tests/test_pad_server.py tests/test_pad_page.py tests/test_pad_everywhere.py
+	$(BIN)/python -m pytest tests/test_pad_server.py tests/test_pad_page.py
 
 # The whole table wants the peers too: make peers. A folder of genuine files: FASTETL_BENCH_ETL=… make bench
 bench: setup
