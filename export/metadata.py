@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from export.config import ExportConfig
 from export.graph import Graph
-from fastetl.data.charset import joined
+from fastetl.data.charset import in_a_line
 
 __all__ = [
     "AUTHOR",
@@ -61,7 +61,7 @@ def license_text(graph: Graph) -> str:
 def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
     """What the package says of itself beside author, licence and descriptions; all strings."""
     return {
-        "charset": joined(graph.charset.characters),
+        "charset": in_a_line(graph.charset.characters),
         "charset_name": graph.charset.name,
         "no_character_label": graph.labels[-1],
         "preprocessing": json.dumps(graph.preprocessing.as_dict(), sort_keys=True),
@@ -110,7 +110,7 @@ finds out by the border. Contrast, centre and size are set right in the model. I
 ({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
 An answer under a probability of {graph.threshold:.2f} should be rejected: the app then says that it cannot read.
 
-Labels, in the order of the probabilities: {joined(graph.charset.characters)}, then "{graph.labels[-1]}".
+Labels, in the order of the probabilities: {in_a_line(graph.charset.characters)}, then "{graph.labels[-1]}".
 `labels.json` has them, with the threshold, for programs: ONNX in a browser shows no metadata, so the web reads that
 file.
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from export.names import PRETRAINED
 from export.recognizer import open_recognizer
+from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
-from fastetl.ink.pictures import SUFFIXES, read_picture
+from fastetl.ink.pictures import read_picture
 from fastetl_cli.base import Command, Paths, note, show_json, show_table
 
 

@@ -42,17 +42,22 @@ class SizeConfusion:
 @cache
 def _full_size(character: str) -> str:
     """The character, or the large one of which it is the small form."""
-    name = unicodedata.name(character, "")
+    name = unicodedata.name(character, "") if len(character) == 1 else ""
     try:
         return unicodedata.lookup(name.replace("LETTER SMALL ", "LETTER ")) if " LETTER SMALL " in name else character
     except KeyError:
         return character
 
 
+def _unvoiced(character: str) -> str:
+    """A kana without its mark of voicing: は for ば and ぱ. Of other scripts the character."""
+    return unicodedata.normalize("NFD", character).rstrip("\u3099\u309a")
+
+
 def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
     if one_shape(a) == one_shape(b):
         return "shape"
-    if unicodedata.normalize("NFD", a)[0] == unicodedata.normalize("NFD", b)[0]:
+    if _unvoiced(a) == _unvoiced(b):
         return "voicing"
     return "size" if _full_size(a) == _full_size(b) else "other"
 

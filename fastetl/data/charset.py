@@ -39,12 +39,13 @@ __all__ = [
     "SHAPES",
     "SMALL_LETTERS",
     "Charset",
+    "in_a_line",
     "is_character",
     "is_kanji",
-    "joined",
     "named_or_file",
     "nfc",
     "one_shape",
+    "read_entries",
 ]
 
 LONGEST = 32
@@ -125,7 +126,7 @@ class Charset:
         return len(self.characters)
 
     def __repr__(self) -> str:
-        shown = joined(self.characters[:12]) + ("…" if len(self) > 12 else "")
+        shown = in_a_line(self.characters[:12]) + ("…" if len(self) > 12 else "")
         return f"Charset({self.name!r}, {len(self):,} characters: {shown})"
 
     def as_dict(self) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Charset:
         return np.array([self.class_of.get(nfc(label), -1) for label in labels], np.int32)
 
 
-def joined(characters: Iterable[str]) -> str:
+def in_a_line(characters: Iterable[str]) -> str:
     """Characters in a line to read, apart where one of them has several code points."""
     listed = list(characters)
     return ("" if all(len(c) == 1 for c in listed) else " ").join(listed)
@@ -238,10 +239,11 @@ def named_or_file(name: str, present: Iterable[str] = ()) -> Charset:
             expected=f"one of {', '.join(NAMES)}, or a text file of characters",
             do="check `charset`",
         )
-    return Charset(path.stem, _entries(path))
+    return Charset(path.stem, read_entries(path))
 
 
-def _entries(path: Path) -> tuple[str, ...]:
+def read_entries(path: Path) -> tuple[str, ...]:
+    """The entries of a text file: one a line, or the code points of its only line. Raises FastetlError for none."""
     try:
         text = nfc(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:

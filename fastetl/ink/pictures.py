@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.data.preprocessing import resize
+from fastetl.data.preprocessing import Preprocessing, border_sum, resize
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.paper import whiten_paper
 
-__all__ = ["FORMATS", "LARGEST", "LONGEST", "SUFFIXES", "read_picture"]
+__all__ = ["FORMATS", "LARGEST", "LONGEST", "read_ink", "read_picture"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-"""Names by which pictures are found in a folder."""
 LARGEST = 9000
 """Most pixels along a side: a phone's 48 megapixels are 8,064 × 6,048."""
 LONGEST = 16
@@ -94,3 +92,10 @@ def read_picture(path: str | PathLike[str], side: int | None = None) -> NDArray[
             ) from error
     square = _square(whiten_paper(grey))
     return square if side is None else np.asarray(resize(square[None], side)[0])
+
+
+def read_ink(path: str | PathLike[str], side: int) -> NDArray[np.uint8]:
+    """uint8 (side, side), ink high: as `read_picture`, and turned where the paper is light, as the networks do it."""
+    picture, spec = read_picture(path, side), Preprocessing(size=side)
+    light = border_sum(picture[None].astype(np.float32), spec).item() > spec.darkest_paper
+    return 255 - picture if light else picture

@@ -1,0 +1,219 @@
+"""Labelled pictures of any script become datasets."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import fastetl
+from fastetl.data.importing import import_pictures
+from fastetl.errors import FastetlError
+
+NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3")
+CHARACTERS = tuple(sorted(("한", "क्ष", "spiral", "/", "が", "क्", "3")))
+EACH = 3
+
+
+def draw(path: Path, seed: int, ink: int = 30, paper: int = 235) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("L", (90, 110), paper)
+    points = np.random.default_rng(seed).uniform(20, 70, (5, 2))
+    ImageDraw.Draw(picture).line([tuple(p) for p in points.tolist()], fill=ink, width=5)
+    picture.save(path)
+
+
+@pytest.fixture
+def symbols(tmp_path: Path) -> Path:
+    for number, name in enumerate(NAMES):
+        for k in range(EACH):
+            draw(tmp_path / "symbols" / name / f"{k}.png", EACH * number + k)
+        for junk in (".DS_Store", "Thumbs.db", "._0.png"):
+            (tmp_path / "symbols" / name / junk).write_bytes(b"\0")
+    return tmp_path / "symbols"
+
+
+def arrays(count: int = 20, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8), (np.arange(count) % classes).astype(np.uint8)
+
+
+def write_idx(path: Path, array: np.ndarray, *, packed: bool = False) -> None:
+    head = bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes()
+    with gzip.open(path, "wb") if packed else path.open("wb") as file:
+        file.write(head + array.tobytes())
+
+
+def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
+    result = fastetl.build(symbols, tmp_path / "out", size=48)
+    assert (result.images, result.classes, result.groups, result.noticed) == (len(NAMES) * EACH, len(NAMES), 0, ())
+    data = fastetl.open_dataset(tmp_path / "out")
+    assert data.charset.characters == CHARACTERS
+    assert data.images.shape[1:] == (48, 48)
+    assert data.sources == ("symbols",)
+    assert (data.groups == -1).all()
+    assert np.bincount(data.labels).tolist() == [EACH] * len(NAMES)
+    edge = np.asarray(data.images)[:, [0, -1]]
+    assert edge.max() == 0 and np.asarray(data.images).max(axis=(1, 2)).min() > 200  # ink high
+
+
+def test_light_ink_is_read_as_dark_ink(tmp_path: Path) -> None:
+    draw(tmp_path / "a" / "x" / "0.png", 1)
+    draw(tmp_path / "b" / "x" / "0.png", 1, ink=255, paper=0)
+    dark, light = (np.asarray(import_pictures([tmp_path / name]).dataset.images) for name in "ab")
+    assert np.abs(dark.astype(int) - light).max() < 64
+    assert dark[0, 0, 0] == light[0, 0, 0] == 0
+
+
+def test_digests_are_of_the_files_whatever_the_size(symbols: Path) -> None:
+    small, large = (import_pictures([symbols], size=size).dataset for size in (32, 96))
+    assert (small.digests == large.digests).all()
+    assert len(set(small.digests.tolist())) == len(small)
+
+
+def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_text("한\nक्ष\n가\n", encoding="utf-8")
+    result = fastetl.build(symbols, tmp_path / "out", charset=str(tmp_path / "few.txt"))
+    assert result.left_out == dict.fromkeys(set(CHARACTERS) - {"한", "क्ष"}, EACH)
+    assert (result.images, result.missing) == (2 * EACH, "가")
+    with pytest.raises(FastetlError, match="no picture of a character of the charset"):
+        fastetl.build(symbols, tmp_path / "none", charset="capitals")
+
+
+def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> None:
+    (symbols / "한" / "notes.png").write_text("not a picture")
+    result = fastetl.build(symbols, tmp_path / "out")
+    assert result.images == len(NAMES) * EACH
+    assert [notice.done for notice in result.noticed] == ["left out"]
+    with pytest.raises(FastetlError, match=r"notes\.png"):
+        fastetl.build(symbols, tmp_path / "strict", strict=True)
+
+
+def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
+    for number in range(2):
+        draw(tmp_path / "in" / str(number) / "0.png", number)
+    assert import_pictures([tmp_path / "in"]).dataset.charset.characters == ("0", "1")
+    (tmp_path / "in" / "labels.txt").write_text("한\nक्ष\n", encoding="utf-8")
+    assert [import_pictures([tmp_path / "in"]).dataset.charset.characters[k] for k in (0, 1)] == ["क्ष", "한"]
+    draw(tmp_path / "in" / "2" / "0.png", 3)
+    with pytest.raises(FastetlError, match=r"in/2: a folder that is no number; expected 0 to 1"):
+        import_pictures([tmp_path / "in"])
+
+
+def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
+    rows = [f"{p.relative_to(tmp_path)},{p.parent.name},{'Ann' if p.stem == '0' else '7'}" for p in symbols.rglob("[0-9].png")]
+    table = tmp_path / "symbols.csv"
+    table.write_text("\n".join(["file,character,group", *rows]), encoding="utf-8")
+    data = import_pictures([table]).dataset
+    assert data.charset.characters == CHARACTERS
+    ann, seven = sorted(set(data.groups.tolist()), key=lambda g: g == 7)
+    assert (seven, (data.groups == ann).sum()) == (7, len(NAMES))
+    assert data.sources == ("symbols.csv",)
+    table.write_text("\n".join(["file;group;character", "symbols/한/0.png;Ann;한"]), encoding="utf-8")
+    assert import_pictures([table]).dataset.groups.tolist() == [ann]
+
+
+def test_an_npz_of_characters_is_built_and_opened(tmp_path: Path) -> None:
+    images, numbers = arrays()
+    labels = np.array(["한", "क्ष", "か\u3099"])[numbers]
+    np.savez(tmp_path / "mine.npz", images=images, labels=labels, groups=numbers)
+    result = fastetl.build(tmp_path / "mine.npz", tmp_path / "out", size=28)
+    data = fastetl.open_dataset(tmp_path / "out")
+    assert (result.groups, data.groups.tolist()) == (3, numbers.tolist())
+    assert [data.charset.characters[k] for k in data.labels[:3]] == ["한", "क्ष", "が"]
+    assert (np.asarray(data.images) == images).all()
+    assert fastetl.open_dataset(tmp_path / "mine.npz").charset.characters == data.charset.characters
+
+
+def test_kmnist_by_its_class_map(tmp_path: Path) -> None:
+    images, labels = arrays()
+    for part in ("train", "test"):
+        np.savez(tmp_path / f"kmnist-{part}-imgs.npz", images)
+        np.savez(tmp_path / f"kmnist-{part}-labels.npz", labels)
+    with pytest.raises(FastetlError, match=r"labels that are numbers.*labels\.txt"):
+        import_pictures([tmp_path])
+    rows = "index,codepoint,char\n0,U+304A,お\n1,U+304D,き\n2,U+3059,す\n"
+    (tmp_path / "kmnist_classmap.csv").write_text(rows, encoding="utf-8")
+    (tmp_path / "k49_classmap.csv").write_text(rows.replace("お", "あ"), encoding="utf-8")
+    data = import_pictures([tmp_path], "hiragana", 28).dataset
+    assert len(data) == 40
+    assert [data.charset.characters[k] for k in data.labels[:3]] == ["お", "き", "す"]
+    only = import_pictures([tmp_path / "kmnist-test-imgs.npz"], size=28).dataset
+    assert only.charset.characters == ("お", "き", "す")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx(tmp_path: Path, packed: bool) -> None:
+    images, labels = arrays()
+    suffix = ".gz" if packed else ""
+    write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", images, packed=packed)
+    with pytest.raises(FastetlError, match="no file of labels"):
+        import_pictures([tmp_path])
+    write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", labels, packed=packed)
+    (tmp_path / "labels.txt").write_text("한글자\n", encoding="utf-8")
+    data = import_pictures([tmp_path], size=28).dataset
+    assert (np.asarray(data.images) == images).all()
+    assert [data.charset.characters[k] for k in data.labels[:3]] == ["한", "글", "자"]
+
+
+def _flat(folder: Path) -> None:
+    draw(folder / "a.png", 0)
+
+
+def _two_kinds(folder: Path) -> None:
+    draw(folder / "한" / "a.png", 0)
+    images, labels = arrays()
+    np.savez(folder / "a.npz", images=images, labels=labels)
+
+
+def _blank_name(folder: Path) -> None:
+    draw(folder / "two words" / "a.png", 0)
+
+
+def _short_idx(folder: Path) -> None:
+    write_idx(folder / "train-images-idx3-ubyte", arrays()[0])
+    write_idx(folder / "train-labels-idx1-ubyte", arrays()[1])
+    with (folder / "train-images-idx3-ubyte").open("r+b") as file:
+        file.truncate(500)
+
+
+def _floats(folder: Path) -> None:
+    np.savez(folder / "a.npz", images=np.zeros((3, 8, 8)), labels=np.array(["a", "b", "c"]))
+
+
+def _too_few_labels(folder: Path) -> None:
+    np.savez(folder / "a.npz", images=np.zeros((3, 8, 8), np.uint8), labels=np.array(["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (_flat, "pictures without characters; expected one subfolder"),
+        (_two_kinds, "several kinds of labelled pictures"),
+        (_blank_name, "two words: not a character"),
+        (_short_idx, "the IDX file is damaged"),
+        (_floats, "not an array of pictures; expected uint8"),
+        (_too_few_labels, "labels that do not fit the pictures"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], None], expected: str) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in")
+    with pytest.raises(FastetlError, match=expected) as caught:
+        fastetl.build(tmp_path / "in", tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_records_and_pictures_are_not_mixed(symbols: Path, etl_file: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(FastetlError, match="records and labelled pictures"):
+        fastetl.build([etl_file(), symbols], tmp_path / "out")
+    shutil.rmtree(symbols)
+    symbols.mkdir()
+    with pytest.raises(FastetlError, match="no ETL file"):
+        fastetl.build(symbols, tmp_path / "out")
