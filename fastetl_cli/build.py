@@ -15,11 +15,12 @@ _TOLD = 20
 
 @dataclass(frozen=True)
 class Build(Command):
-    """Records → dataset: select characters by JIS code, decode and resize in one pass."""
+    """Records, or labelled pictures of any script → dataset."""
 
     paths: SourcesAndOut
-    """Files of the ETL Character Database, or folders of them (several sets make one dataset), and last the dataset
-    directory (or .npz file) to write."""
+    """Files of the ETL Character Database, or folders of them (several sets make one dataset); or labelled pictures: a
+    folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
+    pairs, IDX (docs/own-pictures.md). Last the dataset directory (or .npz file) to write."""
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
@@ -34,7 +35,7 @@ class Build(Command):
         """Write the dataset and say what went in."""
         *sources, out = self.paths or (None,)
         if out is None or not sources:
-            raise FastetlError("build: no output given", do="name files or folders of ETL, and last the output")
+            raise FastetlError("build: no output given", do="name files or folders, and last the output")
         with bar("build") as progress:
             result = self._built(sources, out, progress)
         return self._show(result)
@@ -55,11 +56,15 @@ class Build(Command):
             show_json(result)
             return 0
         say(
-            f"{result.out}: {result.images:,} pictures of {result.classes} characters of {result.groups} groups, "
+            f"{result.out}: {result.images:,} pictures of {result.classes} characters of "
+            f"{result.groups or 'unknown'} groups, "
             f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
         )
         if result.missing:
             note(f"No sample of: {result.missing}")
+        if result.left_out:
+            listed = ", ".join(sorted(result.left_out)[:_TOLD])
+            note(f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {listed}")
         if result.unknown_codes:
             note(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
         if result.without:

@@ -22,7 +22,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, planned
 from fastetl.etl.convert import convert, digests_of, identity_of
-from fastetl.etl.layouts import ETL8G, ETL9G
+from fastetl.etl.layouts import ETL8G
 from fastetl.etl.selection import Plan, Selection
 from fastetl_ray.addresses import is_url
 from fastetl_ray.shards import group_ranges
@@ -135,10 +135,10 @@ class WrittenPiece:
     def rows(self) -> Dataset:
         from fastetl.kernels.resize import resize_records
         from fastetl.synth import write_data_set
-        from fastetl.synth.records import WRITERS
+        from fastetl.synth.records import WRITERS, layout_of
 
         characters = self.charset.characters
-        each = len(characters)
+        each, layout = len(characters), layout_of(characters)
         pictures = np.empty((self.count, self.size, self.size), np.uint8)
         digests = np.empty(self.count, np.uint64)
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
@@ -148,15 +148,14 @@ class WrittenPiece:
             raw[: records.nbytes] = records.view(np.uint8).ravel()
             fields: Any = records.dtype.fields
             starts = np.arange(each) * records.itemsize + fields["image"][1]
-            layout = ETL9G if records.dtype == ETL9G.dtype else ETL8G
             digests[k * each : (k + 1) * each] = digests_of(records, layout)
             resize_records(raw, starts, 127, 128, pictures[k * each : (k + 1) * each])
             for name, values in kept.items():
                 values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
         writers = np.arange(self.first, self.last)
         columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in kept.items()}
-        # As in files, where file 33 is the model pattern's.
-        groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1))
+        # As in files of ETL8G, where number 33 is the model pattern's.
+        groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1)) if layout is ETL8G else writers
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
         return Dataset(
             "synth",

@@ -59,7 +59,8 @@ def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
     assert (data.groups == -1).all()
     assert np.bincount(data.labels).tolist() == [EACH] * len(NAMES)
     edge = np.asarray(data.images)[:, [0, -1]]
-    assert edge.max() == 0 and np.asarray(data.images).max(axis=(1, 2)).min() > 200  # ink high
+    assert edge.max() == 0  # ink high
+    assert np.asarray(data.images).max(axis=(1, 2)).min() > 200
 
 
 def test_light_ink_is_read_as_dark_ink(tmp_path: Path) -> None:
@@ -106,7 +107,10 @@ def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
 
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
-    rows = [f"{p.relative_to(tmp_path)},{p.parent.name},{'Ann' if p.stem == '0' else '7'}" for p in symbols.rglob("[0-9].png")]
+    rows = [
+        f"{p.relative_to(tmp_path)},{p.parent.name},{'Ann' if p.stem == '0' else '7'}"
+        for p in symbols.rglob("[0-9].png")
+    ]
     table = tmp_path / "symbols.csv"
     table.write_text("\n".join(["file,character,group", *rows]), encoding="utf-8")
     data = import_pictures([table]).dataset

@@ -321,3 +321,11 @@ def test_synthetic_writers_write_the_same_in_both_sets(tmp_path: Path) -> None:
         SynthConfig(set=("ETL10",))
     with pytest.raises(FastetlError, match="charset"):
         SynthConfig(set=("ETL1",), charset="hiragana")
+
+
+def test_synthetic_files_of_etl9_have_its_names(tmp_path: Path) -> None:
+    """The README's example gave a notice for each file."""
+    synthesize(tmp_path / "etl", SynthConfig(files=1, charset="etl9"))
+    assert [path.name for path in sorted((tmp_path / "etl").glob("ETL*"))] == ["ETL9G_01"]
+    result = build(tmp_path / "etl", tmp_path / "out", charset="etl9", size=32)
+    assert (result.images, result.groups, result.noticed) == (4 * 3036, 4, ())

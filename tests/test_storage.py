@@ -21,14 +21,15 @@ from fastetl_ray.opening import open_dataset
 pytest.importorskip("pyarrow")
 fsspec = pytest.importorskip("fsspec")
 
-CONFIG = BuildConfig(charset="digits", size=32)
+CHARSET = "digits"
+CONFIG = BuildConfig(charset=CHARSET, size=32)
 SMALL = ("--network=small", "--epochs=1", "--batch-size=32", "--valid=0.2")
 
 
 @pytest.fixture(scope="module")
 def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("storage") / "etl"
-    synthesize(out, SynthConfig(files=2, charset=CONFIG.charset, seed=4))
+    synthesize(out, SynthConfig(files=2, charset=CHARSET, seed=4))
     return out
 
 
@@ -107,13 +108,13 @@ def test_s3_is_written_by_workers_and_trained_from(bucket: str, etl: Path, tmp_p
     build(etl, tmp_path / "here", CONFIG)
     here = open_dataset(tmp_path / "here")
     build_on_ray(etl, f"{bucket}/build", CONFIG, rows=30)
-    synthesize_on_ray(f"{bucket}/synth", 10, CONFIG.charset, CONFIG.size, seed=4, rows=30)
+    synthesize_on_ray(f"{bucket}/synth", 10, CHARSET, CONFIG.size, seed=4, rows=30)
     for name in ("build", "synth"):
         there = open_dataset(f"{bucket}/{name}")
         assert (np.asarray(there.images) == here.images).all()
         assert (there.groups == here.groups).all()
     with pytest.raises(FileExistsError, match="s3://handwriting/synth: the output exists already"):
-        synthesize_on_ray(f"{bucket}/synth", 10, CONFIG.charset, CONFIG.size)
+        synthesize_on_ray(f"{bucket}/synth", 10, CHARSET, CONFIG.size)
     config = TrainConfig(network="small", epochs=1, batch_size=32, valid=0.2)
     by_worker = train_on_ray([(f"{bucket}/synth", 1.0)], tmp_path / "by worker", config)
     mine = train(open_dataset(f"{bucket}/synth"), tmp_path / "mine", config)

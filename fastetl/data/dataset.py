@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset
+from fastetl.data.charset import Charset, nfc
 from fastetl.data.identity import By, Part, Trained, digest_rows, joined
 from fastetl.data.ordering import Samples, Source
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
@@ -90,7 +90,7 @@ class Dataset:
         if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
             kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
             raise _wrong("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
-        texts = [str(c) for c in characters]
+        texts = [nfc(str(c)) for c in characters]
         known = Charset(name or source or "own", tuple(sorted(set(texts)))) if charset is None else charset
         lacking = sorted(set(texts) - set(known.characters))
         if lacking:

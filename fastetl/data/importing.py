@@ -18,9 +18,10 @@ import gzip
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,21 +97,30 @@ def import_pictures(
     for labelled in sources:
         taken = np.flatnonzero(known.classes_of(labelled.characters) >= 0)
         left_out += Counter(c for c in labelled.characters if c not in known.class_of)
-        images, digests, faults = _read(labelled, taken, size, lambda k, begun=done: progress and progress(begun + k, total))
+        images, digests, faults = _read(labelled, taken, size, partial(_tell, progress, done, total))
         unread += faults.values()
         taken = np.array([k for k in taken.tolist() if k not in faults], np.int64)
         done += len(labelled.characters)
         if len(taken):
             parts.append(_dataset(labelled, taken, images, digests, known, size))
     if not parts:
-        raise unread[0] if unread else FastetlError(
-            "no picture of a character of the charset",
-            file=paths[0],
-            expected=f"charset {known.name}",
-            found=", ".join(list(left_out)[:10]),
-            do="choose another `charset`",
+        raise (
+            unread[0]
+            if unread
+            else FastetlError(
+                "no picture of a character of the charset",
+                file=paths[0],
+                expected=f"charset {known.name}",
+                found=", ".join(list(left_out)[:10]),
+                do="choose another `charset`",
+            )
         )
     return Imported(_joined(parts), dict(left_out), tuple(unread))
+
+
+def _tell(progress: Progress | None, begun: int, total: int, count: int) -> None:
+    if progress is not None:
+        progress(begun + count, total)
 
 
 def _dataset(
@@ -147,11 +157,11 @@ def _joined(parts: Sequence[Dataset]) -> Dataset:
 
 
 def _read(
-    labelled: _Labelled, taken: NDArray[np.int64], size: int, tell: Callable[[int], object]
+    labelled: _Labelled, taken: NDArray[np.int64], size: int, tell: Callable[[int], None]
 ) -> tuple[Sequence[NDArray[np.uint8]], NDArray[np.uint64] | None, dict[int, FastetlError]]:
     """The pictures taken, and of files the digests; what cannot be read by its number."""
     if not isinstance(labelled.images, list):
-        return labelled.images[taken], None, {}
+        return list(labelled.images[taken]), None, {}
     from fastetl.ink.pictures import read_ink
 
     files, faults = labelled.images, dict[int, FastetlError]()
@@ -220,7 +230,8 @@ def _folder_reader(folder: Path) -> Reader | None:
     kinds: dict[Reader, Path] = {}
     for entry in entries:
         if entry.is_dir():
-            reader = _from_folders if any(p.suffix.lower() in SUFFIXES for p in _visible(entry)) else None
+            pictured = any(p.suffix.lower() in SUFFIXES for p in _visible(entry))
+            reader: Reader | None = _from_folders if pictured else None
         else:
             reader = _file_reader(entry) if entry.suffix.lower() not in SUFFIXES else None
         if reader is not None:
@@ -238,11 +249,11 @@ def _folder_reader(folder: Path) -> Reader | None:
         if any(entry.suffix.lower() in SUFFIXES for entry in entries):
             raise _unlabelled(folder)
         return None
-    (reader,) = kinds
-    if reader is _from_folders:
-        return reader
-    files = [entry for entry in entries if entry.is_file() and _file_reader(entry) is reader]
-    return lambda _: [labelled for file in files if not _is_labels(file) for labelled in reader(file)]
+    (kind,) = kinds
+    if kind is _from_folders:
+        return kind
+    files = [entry for entry in entries if entry.is_file() and _file_reader(entry) is kind]
+    return lambda _: [labelled for file in files for labelled in kind(file)]
 
 
 def _unlabelled(path: Path) -> FastetlError:
@@ -361,7 +372,9 @@ def _text(path: Path) -> str:
     try:
         return read_bytes(path, _TABLE_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FastetlError("cannot read the table", file=path, expected="UTF-8", found=error, do="save it so") from error
+        raise FastetlError(
+            "cannot read the table", file=path, expected="UTF-8", found=error, do="save it so"
+        ) from error
 
 
 def _columns(path: Path) -> tuple[str, str] | None:

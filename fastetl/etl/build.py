@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_options
+from fastetl.data.charset import in_a_line
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import joined
+from fastetl.data.importing import holds_pictures, import_pictures
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
-from fastetl.data.writing import KIND, write_description
+from fastetl.data.writing import KIND, write, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import (
     DisorderError,
@@ -48,9 +50,10 @@ NPZ = Kind("an .npz file by fastetl", b"written by fastetl build")
 class BuildConfig:
     """What to take from the files, and how."""
 
-    charset: str = "hiragana"
-    """hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162), digits, capitals (26),
-    latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the files hold), or a text file of characters."""
+    charset: str | None = None
+    """hiragana (71; of records without this option), hiragana46, hiragana-small (75), katakana (71), katakana46,
+    kana (162), digits, capitals (26), latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the data hold; all
+    of pictures without this option), or a text file: one character a line, or all in one line."""
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
@@ -84,6 +87,8 @@ class BuildResult:
     seconds: float
     images_per_second: float
     noticed: tuple[Notice, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many pictures have a character that the charset lacks."""
 
 
 def _described(file: EtlFile) -> dict[str, Any]:
@@ -234,17 +239,29 @@ def build(
     overwrite: bool = False,
     progress: Progress | None = None,
     command: str = "",
+    **options: Any,
 ) -> BuildResult:
-    """Write the dataset of `sources` (ETL files or folders of them) to `out`; see `fastetl.data.store` for its files.
+    """Write the dataset of `sources` to `out`: ETL files or folders of them, or what `fastetl.data.importing` reads.
 
-    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records. `command` is stored.
+    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records; `fastetl.data.store` names
+    the files. `command` is stored. options: fields of the config by keyword, `build(source, out, charset="kana")`.
 
     Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
     """
     begun = time.perf_counter()
-    out = Path(out)
+    out, config = Path(out), replace(config, **options)
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
     check_output(out, NPZ if config.format == "npz" else KIND, overwrite, list(map(Path, sources)))
+    labelled = [path for path in map(Path, sources) if holds_pictures(path)]
+    if labelled:
+        if len(labelled) < len(sources):
+            raise FastetlError(
+                "records and labelled pictures in one dataset",
+                file=labelled[0],
+                expected="sources of one kind",
+                do="build two datasets with one `charset`, and train on both with `also`",
+            )
+        return _build_of_pictures(labelled, out, config, overwrite, progress, command, begun)
     noticed: list[Notice] = []
 
     def write(plan: Plan) -> None:
@@ -255,6 +272,57 @@ def build(
 
     plan = planned(sources, config, write)
     return result_of(replace(plan, noticed=(*plan.noticed, *noticed)), str(out), time.perf_counter() - begun)
+
+
+def _build_of_pictures(
+    sources: list[Path],
+    out: Path,
+    config: BuildConfig,
+    overwrite: bool,
+    progress: Progress | None,
+    command: str,
+    begun: float,
+) -> BuildResult:
+    if config.format != "dataset" or config.model_pattern:
+        option = "model_pattern" if config.model_pattern else "format"
+        raise FastetlError(
+            "this is of ETL's records, and these are pictures", file=sources[0], do=f"leave out `{option}`"
+        )
+    imported = import_pictures(sources, config.charset, config.size, progress)
+    data = imported.dataset
+    noticed = tuple(
+        Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out")
+        for error in imported.unread
+    )
+    groups = sum(map(len, data.groups_by_source().values()))
+    present = set(data.labels.tolist())
+    missing = in_a_line(c for k, c in enumerate(data.charset.characters) if k not in present)
+    if config.strict and noticed:
+        raise noticed[0].error()
+    if config.strict and missing:
+        raise _without_sample(data.charset.name, missing)
+    about = {
+        "sets": list(data.sources),
+        "groups": groups,
+        "files": [{"file": path.name} for path in sources],
+        "noticed": list(map(str, noticed)),
+        "command": command,
+    }
+    write(replace(data, name=out.name, about=about), out, overwrite=overwrite)
+    seconds = time.perf_counter() - begun
+    return BuildResult(
+        out=str(out),
+        images=len(data),
+        classes=len(present),
+        groups=groups,
+        missing=missing,
+        unknown_codes=0,
+        without=0,
+        seconds=seconds,
+        images_per_second=len(data) / seconds,
+        noticed=noticed,
+        left_out=imported.left_out,
+    )
 
 
 def planned(
@@ -302,7 +370,7 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
 
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
     """
-    plan = select(files, config.charset, model_pattern=config.model_pattern, by_order=by_order)
+    plan = select(files, config.charset or "hiragana", model_pattern=config.model_pattern, by_order=by_order)
     plan = replace(plan, noticed=noticed + plan.noticed)
     if not plan.parts:
         raise FastetlError(
@@ -315,19 +383,23 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
         if plan.noticed:
             raise plan.noticed[0].error()
         if _missing(plan):
-            raise FastetlError(
-                "characters without a sample",
-                expected=plan.charset.name,
-                found=f"none of {_missing(plan)}",
-                do="choose another `charset`, or leave out `strict`",
-            )
+            raise _without_sample(plan.charset.name, in_a_line(_missing(plan)))
     return plan
 
 
-def _missing(plan: Plan) -> str:
+def _without_sample(charset: str, missing: str) -> FastetlError:
+    return FastetlError(
+        "characters without a sample",
+        expected=charset,
+        found=f"none of {missing}",
+        do="choose another `charset`, or leave out `strict`",
+    )
+
+
+def _missing(plan: Plan) -> list[str]:
     """The characters of the charset without a sample."""
     present = set(np.concatenate([p.labels for p in plan.parts]).tolist())
-    return "".join(c for k, c in enumerate(plan.charset.characters) if k not in present)
+    return [c for k, c in enumerate(plan.charset.characters) if k not in present]
 
 
 def result_of(plan: Plan, out: str, seconds: float) -> BuildResult:
@@ -338,7 +410,7 @@ def result_of(plan: Plan, out: str, seconds: float) -> BuildResult:
         images=count,
         classes=len(plan.charset) - len(missing),
         groups=plan.groups,
-        missing=missing,
+        missing=in_a_line(missing),
         unknown_codes=sum(code > 0 and jis_to_char(code) is None for code in plan.seen),
         without=plan.without,
         seconds=seconds,

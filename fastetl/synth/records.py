@@ -27,7 +27,15 @@ from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
 
-__all__ = ["ATTRIBUTION", "SynthConfig", "characters_of", "synthesize", "write_data_set", "write_model_pattern"]
+__all__ = [
+    "ATTRIBUTION",
+    "SynthConfig",
+    "characters_of",
+    "layout_of",
+    "synthesize",
+    "write_data_set",
+    "write_model_pattern",
+]
 
 KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = 1_000_000
@@ -57,8 +65,8 @@ class SynthConfig:
     writers: int = 10
     """Writers of each set, where `set` is given (of ETL2, which is printed: samples of each code in each style)."""
     files: int = 12
-    """Number of files, 1–1,000,000; each holds five writers, who write every character once. A genuine ETL8G has 32.
-    Only without `set`."""
+    """Number of files, 1–1,000,000; each holds five writers (of charset etl9, four), who write every character
+    once. A genuine ETL8G has 32. Only without `set`."""
     charset: str = "all"
     """all: the 956 characters of ETL8 in their order; kanji: 881 of them; hiragana (71), hiragana-small (75), katakana
     (71), kana (162), digits, latin, etl9 (3,036), japanese (6,625), or a text file of characters that KanjiVG has
@@ -110,8 +118,7 @@ def _records(
     sizes = ETL8G_SHEETS if characters == ORDER else [min(SHEET, count - k) for k in range(0, count, SHEET)]
     sheet = np.repeat(np.arange(len(sizes)), sizes)
     place = np.concatenate([np.arange(size) for size in sizes])
-    # A data set of ETL9's 3,036 characters is read as ETL9G's.
-    layout = next((known for known in (ETL9G,) if known.data_set == count), ETL8G)
+    layout = layout_of(characters)
     records = np.zeros(count, layout.dtype)
     mark(records, layout, seed)
     records["image"] = draw(write(choose_glyphs(style, rng, characters), style, rng))
@@ -132,6 +139,11 @@ def _records(
     if writer == 0:
         records["scanned"][0] = 16880  # no date, as in the first genuine record
     return records
+
+
+def layout_of(characters: tuple[str, ...]) -> Layout:
+    """Whose records and files synthetic writers fill: ETL9G's with its 3,036 characters, else ETL8G's."""
+    return ETL9G if len(characters) == ETL9G.data_set else ETL8G
 
 
 def write_data_set(
@@ -159,8 +171,8 @@ def synthesize(
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
 
-    With `set`, the files of those sets instead, each by its genuine name. Number 33 is the model pattern's, so that
-    file 34 follows 32. `progress` is called with (data sets done, data sets in all).
+    With charset etl9, ETL9G_01 …; with `set`, the files of those sets, each by its genuine name. Of ETL8G, number 33
+    is the model pattern's, so that file 34 follows 32. `progress` is called with (data sets done, data sets in all).
 
     Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
     or if KanjiVG's strokes are not installed.
@@ -169,13 +181,16 @@ def synthesize(
         _synthesize_sets(Path(out), config, overwrite, progress)
         return
     characters = characters_of(config.charset)
-    pattern = ETL8G.files
-    jobs = [(n + (n >= pattern), range(WRITERS * (n - 1), WRITERS * n)) for n in range(1, config.files + 1)]
-    total = WRITERS * config.files + config.model_pattern
+    layout, pattern = layout_of(characters), ETL8G.files
+    if config.model_pattern and layout is not ETL8G:
+        raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
+    each, skipped = layout.data_sets_per_file, pattern if layout is ETL8G else config.files + 1
+    jobs = [(n + (n >= skipped), range(each * (n - 1), each * n)) for n in range(1, config.files + 1)]
+    total = each * config.files + config.model_pattern
     done = 0
     with new_directory(Path(out), KIND, overwrite) as folder:
         for number, writers in [*jobs, *([(pattern, range(1))] if config.model_pattern else [])]:
-            with (folder / f"{ETL8G.name}_{number:02d}").open("wb") as file:
+            with (folder / f"{layout.name}_{number:02d}").open("wb") as file:
                 for writer in writers:
                     if number == pattern:
                         write_model_pattern(characters).tofile(file)
