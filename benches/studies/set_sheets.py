@@ -30,9 +30,10 @@ def _few(layout: Layout) -> list[EtlClass]:
     return [known[k] for k in np.linspace(0, len(known) - 1, 12).astype(int)]
 
 
-def _packed(layout: Layout, entries: Sequence[EtlClass], writer: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The drawn pictures one after another, and where each begins. All classes are drawn, as in a data set."""
-    every = classes(layout.name) if layout.data_sets_per_file else entries
+def _packed(
+    layout: Layout, entries: Sequence[EtlClass], writer: int, every: Sequence[EtlClass]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The drawn pictures one after another, and where each begins. every: the classes that are drawn together."""
     packed = drawn(0, 0.5)(layout, every, writer)[[every.index(entry) for entry in entries]]
     return np.concatenate([packed.reshape(-1), np.zeros(256, np.uint8)]), np.arange(len(entries)) * layout.image_bytes
 
@@ -47,7 +48,7 @@ def main() -> None:
         for writer in range(6):
             entries = _few(layout)
             out = np.empty((len(entries), layout.height, layout.width), np.uint8)
-            decode(*_packed(layout, entries, writer), out, bits=layout.bits, scale=True)
+            decode(*_packed(layout, entries, writer, entries), out, bits=layout.bits, scale=True)
             rows.append(np.hstack(list(out)))
         _save(rows, layout.name)
     rows = []
@@ -55,7 +56,7 @@ def main() -> None:
         entries = sorted(_few(layout), key=lambda entry: entry.code)
         for writer in range(3):
             out = np.empty((len(entries), 64, 64), np.uint8)
-            packed, starts = _packed(layout, entries, writer)
+            packed, starts = _packed(layout, entries, writer, classes(layout.name))  # the same writing in both
             resize_records(packed, starts, layout.height, layout.width, out, bits=layout.bits)
             rows.append(np.hstack(list(out)))
     _save(rows, "grey_and_binary")
