@@ -40,6 +40,7 @@ __all__ = [
     "Framing",
     "Preprocessing",
     "border_sum",
+    "framed",
     "network_input",
     "normalize",
     "resize",
@@ -200,12 +201,12 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return out
 
 
-def border_sum(pixels: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.float32]:
+def border_sum(pixels: Any, spec: Preprocessing) -> Any:
     """What `Preprocessing.darkest_paper` is compared with: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
-    if spec.polarity == "mean":
-        return np.asarray(pixels.sum((1, 2), keepdims=True))
-    inner = pixels[:, BORDER:-BORDER, BORDER:-BORDER]
-    return np.asarray(pixels.sum((1, 2), keepdims=True) - inner.sum((1, 2), keepdims=True))
+    total = pixels.sum((1, 2), keepdims=True)
+    if spec.polarity == "border":
+        total = total - pixels[:, BORDER:-BORDER, BORDER:-BORDER].sum((1, 2), keepdims=True)
+    return total
 
 
 def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
@@ -219,25 +220,33 @@ def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.floa
 def network_input(
     images: NDArray[np.uint8], spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Steps 2–4, the readable twin. uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high.
+    """Steps 2–4 in numpy. uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high.
 
     And with it what framing took away: float32 (N, PLACE), or (N, 0) without framing. stretch: one of
     `spec.stretches`, for step 5.
     """
-    pixels = images.astype(np.float32)
-    invert = border_sum(pixels, spec) > spec.darkest_paper
-    x = np.asarray(np.where(invert, 255 - pixels, pixels) / 255, np.float32)
-    top = np.maximum(x.max((1, 2), keepdims=True), np.float32(1 / 255))
-    x = np.asarray(np.maximum(x / top - np.float32(spec.floor), 0) / np.float32(1 - spec.floor), np.float32)
+    return framed(images, spec, stretch, np)
+
+
+def framed(pictures: Any, spec: Preprocessing, stretch: tuple[float, float], xp: Any) -> tuple[Any, Any]:
+    """`network_input` in whatever array module: numpy or jax.numpy, whose arrays go in and come out.
+
+    Always float32, and with products in full precision: a deviation measured in half precision moves the frame by whole
+    pixels.
+    """
+    x = xp.asarray(pictures, np.float32)
+    # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
+    x = xp.where(border_sum(x, spec) > spec.darkest_paper, 255 - x, x) / 255
+    x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
-        return x[..., None], np.zeros((len(x), 0), np.float32)
-    cy, cx, scale = place(x, spec)
-    height, width = map(np.float32, stretch)
-    seen = [
-        frame_weights(cy, side * height, spec) @ x @ frame_weights(cx, side * width, spec).transpose(0, 2, 1)
-        for side in (scale, scale * np.float32(AROUND))[: spec.channels]
+        return x[..., None], xp.zeros((len(x), 0), np.float32)
+    cy, cx, scale = place(x, spec, xp)
+    height, width = stretch
+    views = [
+        _frame_weights(cy, side * height, spec, xp) @ x @ _frame_weights(cx, side * width, spec, xp).swapaxes(1, 2)
+        for side in (scale, scale * AROUND)[: spec.channels]
     ]
-    return np.asarray(np.stack(seen, -1), np.float32), np.concatenate([cy, cx, scale], 1)
+    return xp.stack(views, -1), xp.concatenate([cy, cx, scale], 1)
 
 
 def _positions(count: int) -> NDArray[np.float32]:
@@ -245,16 +254,16 @@ def _positions(count: int) -> NDArray[np.float32]:
     return ((np.arange(count) + 0.5) * (2 / count) - 1).astype(np.float32)
 
 
-_Moments = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+_Moments = tuple[Any, Any, Any]
 
 
-def _moments(x: NDArray[np.float32]) -> _Moments:
+def _moments(x: Any, xp: Any) -> _Moments:
     """Centre y, centre x and summed variance of ink (N, size, size), each float32 (N, 1)."""
-    position = _positions(x.shape[1])
+    position = xp.asarray(_positions(x.shape[1]))
     by_row, by_column = x.mean(2), x.mean(1)
-    ink = np.maximum(by_row.mean(1, keepdims=True), np.float32(1e-4))
+    ink = xp.maximum(by_row.mean(1, keepdims=True), 1e-4)
 
-    def along(profile: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def along(profile: Any) -> tuple[Any, Any]:
         share = profile / ink
         centre = (share * position).mean(1, keepdims=True)
         return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
@@ -263,32 +272,32 @@ def _moments(x: NDArray[np.float32]) -> _Moments:
     return cy, cx, vy + vx
 
 
-def _adaptive_moments(x: NDArray[np.float32], spec: Preprocessing) -> _Moments:
+def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> _Moments:
     """The same for what a Gaussian picks out, which is put, turn by turn, where the ink under it is."""
-    position = _positions(x.shape[1])
-    cy = cx = np.zeros((len(x), 1), np.float32)
-    summed = np.full((len(x), 1), spec.start, np.float32)
+    position = xp.asarray(_positions(x.shape[1]))
+    cy = cx = xp.zeros((len(x), 1), np.float32)
+    summed = xp.full((len(x), 1), spec.start, np.float32)
     for _ in range(TURNS):
-        sharpness = np.float32(-1 / (2 * spec.window)) / summed
-        down, across = (np.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
-        cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :])
-        summed = np.minimum(np.maximum(summed, np.float32(SUMMED[0])), np.float32(SUMMED[1]))
+        sharpness = -1 / (2 * spec.window) / summed
+        down, across = (xp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
+        cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :], xp)
+        summed = xp.clip(summed, *SUMMED)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
-    return cy, cx, summed * np.float32(2 * spec.window / (2 * spec.window - 1))
+    return cy, cx, summed * (2 * spec.window / (2 * spec.window - 1))
 
 
-def place(x: NDArray[np.float32], spec: Preprocessing) -> _Moments:
+def place(x: Any, spec: Preprocessing, xp: Any = np) -> _Moments:
     """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
-    cy, cx, summed = _adaptive_moments(x, spec) if spec.framing == "adaptive" else _moments(x)
-    return cy, cx, np.maximum(np.sqrt(summed) / np.float32(2 * spec.scale), np.float32(SMALLEST_SCALE))
+    cy, cx, summed = _adaptive_moments(x, spec, xp) if spec.framing == "adaptive" else _moments(x, xp)
+    return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
 
 
-def frame_weights(centre: NDArray[np.float32], scale: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.float32]:
+def _frame_weights(centre: Any, scale: Any, spec: Preprocessing, xp: Any) -> Any:
     """The resampling matrix of one axis, float32 (N, frame, size)."""
-    source = centre[:, :, None] + scale[:, :, None] * _positions(spec.frame)[None, :, None]
+    source = centre[:, :, None] + scale[:, :, None] * xp.asarray(_positions(spec.frame))[None, :, None]
     # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.
-    support = np.maximum(np.float32(2 / spec.size), scale * np.float32(2 / spec.frame))[:, :, None]
-    raw = np.maximum(1 - np.abs(_positions(spec.size)[None, None, :] - source) / support, 0)
+    support = xp.maximum(2 / spec.size, scale * (2 / spec.frame))[:, :, None]
+    raw = xp.maximum(1 - xp.abs(xp.asarray(_positions(spec.size)) - source) / support, 0)
     # Weights of a full triangle sum to support / pixel pitch; dividing by that (not by their own sum) lets what lies
     # outside the picture count as paper.
-    return np.asarray(raw * (np.float32(2 / spec.size) / support), np.float32)
+    return raw * (2 / spec.size / support)
