@@ -11,9 +11,11 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from export.errors import ExportError
 from export.names import ONNX, PRETRAINED, package_path
+from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -25,8 +27,9 @@ __all__ = ["Answer", "Recognizer", "open_recognizer"]
 _BATCH = 256
 _MODEL_BYTES = 1 << 28
 
-Picture = str | PathLike[str] | NDArray[np.uint8]
-"""A picture file, or uint8 (H, W) of any size and either polarity."""
+Picture = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+"""A picture file, its bytes, a PIL image, or uint8 (H, W) or (H, W, 1, 3 or 4 channels) of any size and polarity."""
+_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class Recognizer:
 
     def __repr__(self) -> str:
         return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels, pictures {self.side} × {self.side})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as where it lies and what competes: the model is opened again there, in whatever process."""
+        restricted = self.labels != self.known
+        return _reopened, (self.path, self.charset if restricted else None)
 
     def _repr_html_(self) -> str:
         rows = {
@@ -132,7 +140,7 @@ class Recognizer:
         """A package does not know what it was trained on."""
 
     @overload
-    def read(self, pictures: str | PathLike[str], most: int = 5) -> list[Answer]: ...
+    def read(self, pictures: str | PathLike[str] | bytes | Image.Image, most: int = 5) -> list[Answer]: ...
     @overload
     def read(self, pictures: list[Any] | tuple[Any, ...], most: int = 5) -> list[list[Answer]]: ...
     @overload
@@ -140,16 +148,18 @@ class Recognizer:
     def read(self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5) -> Any:
         """The `most` likeliest labels, likeliest first: of one picture, or a list of such for each of several.
 
-        One picture: a file, or uint8 (H, W). Several: a list of those, or uint8 (N, H, W).
+        One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) of 1, 3 or 4 channels.
+        Several: a list of those, or uint8 (N, H, W).
 
         Raises FastetlError naming a file that cannot be read, ExportError for an array of another shape or dtype.
         """
-        one = isinstance(pictures, str | PathLike) or (isinstance(pictures, np.ndarray) and pictures.ndim == 2)
+        one = isinstance(pictures, str | PathLike | bytes | Image.Image) or _is_picture(pictures)
         listed: Any = [pictures] if one else pictures
-        found = self.probabilities(self._stacked(listed))
-        order = np.argsort(-found, axis=1, kind="stable")[:, :most]
+        probabilities = self.probabilities(self._stacked(listed))
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
         answers = [
-            [Answer(self.labels[k], float(row[k])) for k in best] for row, best in zip(found, order, strict=True)
+            [Answer(self.labels[k], float(row[k])) for k in best]
+            for row, best in zip(probabilities, order, strict=True)
         ]
         return answers[0] if one else answers
 
@@ -162,12 +172,26 @@ class Recognizer:
                 stacked[k] = read_picture(picture, self.side)
             elif picture.dtype == np.uint8 and picture.ndim == 2 and picture.size:
                 stacked[k] = resize(picture[None], self.side)[0]
+            elif picture.dtype == np.uint8 and _is_picture(picture) and picture.size:
+                grey = picture.shape[2] == 1
+                stacked[k] = read_picture(Image.fromarray(picture[..., 0] if grey else picture), self.side)
             else:
                 found = f"{picture.dtype} {picture.shape}"
                 raise ExportError(
                     "not a picture", expected="uint8 (H, W)", found=found, do="convert it", also=ValueError
                 )
         return stacked
+
+
+def _reopened(path: Path, charset: Charset | None) -> Recognizer:
+    return open_recognizer(path, charset=charset)
+
+
+def _is_picture(pictures: Any) -> bool:
+    """Whether it is one picture: of two axes, or with a last one of colours. No picture is so narrow."""
+    if not isinstance(pictures, np.ndarray):
+        return False
+    return pictures.ndim == 2 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
 
 
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
@@ -188,18 +212,14 @@ def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Cha
     side, _ = interface_of(model)
     labels = labels_of(model)
 
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    session = onnx_session(data, path)
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        said = session.get_modelmeta().custom_metadata_map
-        known = Charset(said["charset_name"], labels[:-1])
-        preprocessing = replace(Preprocessing.from_dict(json.loads(said["preprocessing"])), size=side)
-        threshold = float(said["threshold"])
+        properties = session.get_modelmeta().custom_metadata_map
+        known = Charset(properties["charset_name"], labels[:-1])
+        preprocessing = replace(Preprocessing.from_dict(json.loads(properties["preprocessing"])), size=side)
+        threshold = float(properties["threshold"])
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
-        found = str(error).partition("\n")[0]
-        raise ExportError("cannot open the model", file=path, found=found, do="export it again") from error
+        reason = str(error).partition("\n")[0]
+        raise ExportError("cannot open the model", file=path, found=reason, do="export it again") from error
     opened = Recognizer(folder, side, labels, labels, known, preprocessing, threshold, session)
     return opened if charset is None else opened.restricted(charset)

@@ -16,13 +16,13 @@ from fastetl_cli.base import Command, Paths, note, show_json, show_table
 
 
 def _pictures(paths: tuple[Path, ...]) -> list[Path]:
-    found: list[Path] = []
+    pictures: list[Path] = []
     for path in paths:
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
         if not inside:
             raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
-        found += inside
-    return found
+        pictures += inside
+    return pictures
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Recognize(Command):
             show_json([*described, *faults])
         else:
             rows = [[path.name, *map(repr, five)] for path, five in zip(read, answers, strict=True)]
-            show_table(f"{len(rows)} pictures", ["picture", "1", "2", "3", "4", "5"], rows)
+            places = map(str, range(1, min(5, len(recognizer.labels)) + 1))
+            show_table(f"{len(rows)} pictures", ["picture", *places], rows)
         for fault in faults:
             note(f"fastetl recognize: {fault['error']}")
         return 1 if faults else 0

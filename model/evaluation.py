@@ -243,7 +243,8 @@ def _worst(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> NDArray
 
 def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     own = logits[np.arange(len(labels)), labels]
-    return float(((logits > own[:, None]).sum(1) < 5).mean())
+    # Counted by what is not greater, so that what is not a number is never among the five.
+    return float(((logits <= own[:, None]).sum(1) > logits.shape[1] - min(5, logits.shape[1])).mean())
 
 
 def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from fastetl_cli.export import Export
 from fastetl_cli.main import main
 from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
+from model import evaluation
 
 PACKAGE = package_path("kana")
 
@@ -133,3 +135,50 @@ def test_its_network_is_exported_again_and_compared(tmp_path: Path, monkeypatch:
     assert graph.name == "layer graph"
     assert [v.name for v in others] == ["Core ML float16", "ONNX int8"]
     assert all(v.same >= 0.8 for v in others)
+
+
+def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_path: Path) -> None:
+    (picture, *_), _ = _written(1, ("あ",))
+    image = Image.fromarray(255 - picture)
+    image.save(tmp_path / "a.png")
+    recognizer = export.open_recognizer(charset="hiragana")
+    expected = recognizer.read(tmp_path / "a.png")
+    assert isinstance(expected[0].label, str)
+    colour = np.asarray(image.convert("RGB"))
+    for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
+        assert recognizer.read(same) == expected
+        both = recognizer.read([same, same])
+        assert [[answer.label for answer in five[:2]] for five in both] == [[a.label for a in expected[:2]]] * 2
+
+
+def test_a_recognizer_survives_pickling() -> None:
+    pictures, _ = _written(1, ("あ", "め"))
+    for recognizer in (export.open_recognizer(), export.open_recognizer(charset="hiragana")):
+        again = pickle.loads(pickle.dumps(recognizer))
+        assert again.labels == recognizer.labels
+        assert again.read(pictures) == recognizer.read(pictures)
+
+
+def test_recognize_among_fewer_than_five(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (picture, *_), _ = _written(1, ("め",))
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    for characters in ("め", "めぬ", "めぬね"):
+        (tmp_path / "few.txt").write_text(characters, encoding="utf-8")
+        assert main(["recognize", str(tmp_path / "a.png"), "--charset", str(tmp_path / "few.txt")]) == 0
+        assert "no character" in capsys.readouterr().out
+
+
+def test_a_path_is_exported_and_its_version_is_todays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.metadata.version", lambda name: "9.9")
+    assert open_stored("pretrained").graph(export.ExportConfig()).about["version"] == "9.9"
+    monkeypatch.undo()
+    checks = export.export("pretrained", tmp_path / "again", export.ExportConfig("picture"))
+    assert [c for c in checks if not c.passed] == []
+
+
+def test_what_is_no_number_is_not_among_five() -> None:
+    logits = np.full((2, 8), np.nan, np.float32)
+    assert evaluation._top5(logits, np.zeros(2, np.int64)) == 0
+    logits = np.arange(8, dtype=np.float32)[None]
+    assert [evaluation._top5(logits, np.array([k])) for k in range(8)] == [0, 0, 0, 1, 1, 1, 1, 1]
+    assert evaluation._top5(logits[:, :3], np.array([0])) == 1

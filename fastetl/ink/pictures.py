@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 import numpy as np
@@ -63,8 +66,18 @@ def _square(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return square
 
 
-def read_picture(path: str | PathLike[str], side: int | None = None) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255: a picture file in grey, upright, made square with its edge's colour.
+@contextmanager
+def _opened(source: str | PathLike[str] | bytes | Image.Image) -> Iterator[Image.Image]:
+    if isinstance(source, Image.Image):
+        yield source
+        return
+    file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+    with file, Image.open(file, formats=FORMATS) as opened:
+        yield opened
+
+
+def read_picture(source: str | PathLike[str] | bytes | Image.Image, side: int | None = None) -> NDArray[np.uint8]:
+    """uint8 (side, side), 0–255: a picture file, its bytes or a PIL image: grey, upright, its edge's colour around.
 
     Without `side` it keeps its own size. Formats: `FORMATS`; 8 and 16 bits, floating point (0–1, 0–255 or 0–65,535),
     colour, palette; transparent parts are white paper; the camera's rotation (EXIF) is applied; of several frames the
@@ -73,11 +86,12 @@ def read_picture(path: str | PathLike[str], side: int | None = None) -> NDArray[
 
     Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`.
     """
-    with open_regular(path) as file, warnings.catch_warnings():
+    path = source if isinstance(source, str | PathLike) else "the picture"
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(file, formats=FORMATS) as opened:
+            with _opened(source) as opened:
                 _bounded(path, opened.size)
                 grey = _grey(ImageOps.exif_transpose(opened))
         except FastetlError:
