@@ -125,8 +125,8 @@ line; with `--strict` anything odd does.
 It is trained on in the same way, on one machine or many. Opening reads `dataset.json` alone; the split needs only the \
 groups in it. Pictures and classes are read shard by shard and mixed within 128 MB ({cache} MB of pictures are kept), \
 in an order that is made window by window from (seed, epoch); the validation part is read a block at a time, and the \
-temperature fitted on at most 65,536 of its pictures. `labels`, `groups` and `records` of such a dataset read every \
-shard and are then held in memory, so `evaluate`, which takes the first two, needs some 40 bytes a row and the \
+temperature fitted on at most 65,536 of its pictures. `labels`, `groups` and the like of such a dataset read every \
+shard and are then held in memory, so `evaluate`, which takes them, needs some 50 bytes a row and the \
 pictures of the part that it reads.
 """
 
