@@ -68,8 +68,10 @@ class _Builder:
             self.values[op.name] = getattr(self.c, _UNARY[op.type])(self.value(op, "x"))
         elif op.type in _BINARY:
             self.values[op.name] = getattr(self.c, _BINARY[op.type])(self.value(op, "x"), self.value(op, "y"))
-        else:
+        elif op.type in _OTHERS:
             self.values[op.name] = _OTHERS[op.type](self, op)
+        else:
+            raise ExportError(f"no Core AI operation is known for {op.type!r} ({op.name})")
 
     def shape(self, op: Op) -> list[int]:
         assert op.shape is not None  # of a saved program, which declares each

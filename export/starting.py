@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike, fspath
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,8 @@ def _layers(graph: g.Graph) -> list[m.Layer]:
                 weights = {"kernel": _dense(layer.weight, shape), "bias": layer.bias}
                 layers.append(m.Layer(m.Dense(len(layer.bias)), weights))
                 shape = (len(layer.bias),)
+            case _:
+                assert_never(layer)
     return layers
 
 
