@@ -102,24 +102,24 @@ def _described(file: EtlFile) -> dict[str, Any]:
 
 
 def _write_pictures(
-    plan: Plan, size: int, made: Path, progress: Progress | None
+    plan: Plan, size: int, target: Path, progress: Progress | None
 ) -> tuple[list[NDArray[Any]], NDArray[np.uint64]]:
     """Write images.npy and return the headers of each part's records, and all digests."""
     parts, total = plan.parts, sum(len(p.index) for p in plan.parts)
     buffers = {p.file.layout: new_buffer(p.file.layout) for p in parts}
     headers, done, digests = [], 0, np.empty(total, np.uint64)
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
-    with (made / "images.npy").open("wb", buffering=0) as file:
+    with (target / "images.npy").open("wb", buffering=0) as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
         for part in parts:
-            kept = np.empty(len(part.index), part.file.layout.header)
+            rows = np.empty(len(part.index), part.file.layout.header)
             for here, pictures, records in picture_blocks(part, size, buffers[part.file.layout]):
-                kept[here] = headers_of(records, part.file.layout)
+                rows[here] = headers_of(records, part.file.layout)
                 digests[done + here.start : done + here.stop] = digests_of(records, part.file.layout)
                 _write_all(file, pictures.data.cast("B"))
-            headers.append(kept)
-            done += len(kept)
+            headers.append(rows)
+            done += len(rows)
             if progress is not None:
                 progress(done, total)
     return headers, digests
@@ -145,8 +145,8 @@ def _write_dataset(
     plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
 ) -> list[Notice]:
     """Returns what is odd in the pictures."""
-    with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as made:
-        headers, digests = _write_pictures(plan, config.size, made, progress)
+    with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as target:
+        headers, digests = _write_pictures(plan, config.size, target, progress)
         groups, source, sources = identity_of(plan.parts)
         groups, source, copied = joined(groups, source, digests, blanks_of(plan.parts))
         noticed = _copies(plan, copied, digests)
@@ -154,7 +154,7 @@ def _write_dataset(
             raise noticed[0].error()
         data = Dataset(
             out.name,
-            np.load(made / "images.npy", mmap_mode="r"),
+            np.load(target / "images.npy", mmap_mode="r"),
             np.concatenate([p.labels for p in plan.parts]),
             groups,
             plan.charset,
@@ -165,7 +165,7 @@ def _write_dataset(
             columns_of(plan.parts, headers),
             about_plan(replace(plan, noticed=(*plan.noticed, *noticed)), command),
         )
-        write_description(made, data)
+        write_description(target, data)
     return noticed
 
 
@@ -224,10 +224,10 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
             found="no such record",
             do="use `format` dataset, or a smaller `charset`",
         )
-    with new_file(out, NPZ, overwrite, [p.file.path for p in plan.parts]) as made:
-        with made.open("wb") as file:  # np.savez appends .npz to a path, but not to an open file
+    with new_file(out, NPZ, overwrite, [p.file.path for p in plan.parts]) as target:
+        with target.open("wb") as file:  # np.savez appends .npz to a path, but not to an open file
             np.savez(file, levels)
-        with zipfile.ZipFile(made, "a") as archive:
+        with zipfile.ZipFile(target, "a") as archive:
             archive.comment = b"written by fastetl build"  # the mark of `NPZ`
 
 

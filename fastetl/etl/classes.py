@@ -102,12 +102,12 @@ def _kana(character: str, before: str, letters: str, hiragana: bool) -> EtlClass
 
 def _in_order(characters: str, before: str = "", hiragana: bool = False) -> list[EtlClass]:
     """Kana; what comes a second time has the letters of the row of ヤ or ワ."""
-    found: list[EtlClass] = []
+    entries: list[EtlClass] = []
     for c in characters:
-        again = any(KANA_CODES[c] == known.code for known in found)
+        again = any(KANA_CODES[c] == known.code for known in entries)
         letters = _AGAIN[c] if again else {**LETTERS, **_OLD, **_MARKS}[c]
-        found.append(_kana(c, before, letters, hiragana))
-    return found
+        entries.append(_kana(c, before, letters, hiragana))
+    return entries
 
 
 def _etl1() -> list[EtlClass]:
@@ -120,25 +120,25 @@ def _etl1() -> list[EtlClass]:
 
 
 def _etl3() -> list[EtlClass]:
-    found = [EtlClass(ord(c), f"N  {c}", c) for c in "0123456789"]
-    found += [EtlClass(ord(c), f"A  {c}", c) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    entries = [EtlClass(ord(c), f"N  {c}", c) for c in "0123456789"]
+    entries += [EtlClass(ord(c), f"A  {c}", c) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
     for c in "¥+-*/=()・,␣’":
-        found.append(EtlClass(ETL1_SYMBOLS[c], _ETL3_SYMBOLS.get(c, f"S  {c}"), c if c != "␣" else None))
-    return found
+        entries.append(EtlClass(ETL1_SYMBOLS[c], _ETL3_SYMBOLS.get(c, f"S  {c}"), c if c != "␣" else None))
+    return entries
 
 
 def _etl6() -> list[EtlClass]:
-    found = []
+    entries = []
     for name in _ETL6_FILES:
         if name in ETL6_SYMBOLS:
             symbol = ETL6_SYMBOLS[name]
             # Which byte the symbols have is not known: 0 where ASCII has none.
-            found.append(EtlClass(ord(symbol) if symbol and symbol.isascii() else 0, name, symbol))
+            entries.append(EtlClass(ord(symbol) if symbol and symbol.isascii() else 0, name, symbol))
         elif name in KANA_CODES:
-            found.append(_kana(name, "", {**LETTERS, **_MARKS}[name], False))
+            entries.append(_kana(name, "", {**LETTERS, **_MARKS}[name], False))
         else:
-            found.append(EtlClass(ord(name), f"{name} ", name))
-    return found
+            entries.append(EtlClass(ord(name), f"{name} ", name))
+    return entries
 
 
 def _etl2() -> list[EtlClass]:
@@ -146,13 +146,13 @@ def _etl2() -> list[EtlClass]:
     turn = (0, 2, 1, 3)
     half = len(co59.UNITS) // 2
     second = sorted(co59.UNITS, key=lambda unit: (unit // 4, turn.index(unit % 4)))
-    found = []
+    entries = []
     for part in (co59.UNITS[:half], co59.UNITS[half:]):
         first = sorted(part, key=lambda unit: (turn.index(unit % 4), unit))
         for b, a in ((b, a) for b in second for a in first):
             c = co59.CHARACTERS[co59.UNITS.index(a)][co59.UNITS.index(b)]
-            found.append(EtlClass(a << 6 | b, "", None if c == co59.NONE else jis_to_char(char_to_jis(c) or 0)))
-    return found
+            entries.append(EtlClass(a << 6 | b, "", None if c == co59.NONE else jis_to_char(char_to_jis(c) or 0)))
+    return entries
 
 
 def _jis(characters: tuple[str, ...]) -> list[EtlClass]:
@@ -162,7 +162,7 @@ def _jis(characters: tuple[str, ...]) -> list[EtlClass]:
 @cache
 def classes(name: str) -> tuple[EtlClass, ...]:
     """The classes of a set by its name, in the order in which its files (or its data sets) have them."""
-    made: dict[str, Callable[[], list[EtlClass]]] = {
+    builders: dict[str, Callable[[], list[EtlClass]]] = {
         "ETL1": _etl1,
         "ETL2": _etl2,
         "ETL3": _etl3,
@@ -175,23 +175,23 @@ def classes(name: str) -> tuple[EtlClass, ...]:
         "ETL9B": lambda: _jis(ETL9.characters),
         "ETL9G": lambda: _jis(ETL9G_ORDER),
     }
-    return tuple(made[name]())
+    return tuple(builders[name]())
 
 
 @cache
 def files_of_classes(name: str) -> tuple[tuple[EtlClass, ...], ...]:
     """Which classes each file has, for the sets whose files are divided by class; for others, all classes once."""
-    found = classes(name)
+    entries = classes(name)
     if name == "ETL1":
         sizes = [len(line) for line in _ETL1_FILES]
     elif name == "ETL6":
-        sizes = [_ETL6_IN_A_FILE] * 11 + [len(found) - 11 * _ETL6_IN_A_FILE]
+        sizes = [_ETL6_IN_A_FILE] * 11 + [len(entries) - 11 * _ETL6_IN_A_FILE]
     elif name == "ETL8B2":
         sizes = [320, 320, 316]
     else:
-        sizes = [len(found)]
+        sizes = [len(entries)]
     ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
-    return tuple(found[end - size : end] for size, end in zip(sizes, ends, strict=True))
+    return tuple(entries[end - size : end] for size, end in zip(sizes, ends, strict=True))
 
 
 def ebcdic(code: int) -> int:

@@ -69,13 +69,13 @@ def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[
         appeared = codes[np.sort(np.unique(codes, return_index=True)[1])]
         turns += [_turned(appeared, codes, first), appeared]
     different = {turn.tobytes(): turn for turn in turns}
-    found = [_followed(turn, codes) for turn in different.values()]
-    if len(found) == 1:
-        return found[0]
-    faults = [_faults(aligned) + _TRUST * (first is not None and aligned.order[0] != first) for aligned in found]
+    orders = [_followed(turn, codes) for turn in different.values()]
+    if len(orders) == 1:
+        return orders[0]
+    faults = [_faults(aligned) + _TRUST * (first is not None and aligned.order[0] != first) for aligned in orders]
     if genuine and len(order) > 2 * _TRUST:
         faults[0] -= _TRUST
-    return found[int(np.argmin(faults))]
+    return orders[int(np.argmin(faults))]
 
 
 def _faults(aligned: Alignment) -> int:

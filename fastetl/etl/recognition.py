@@ -77,12 +77,12 @@ def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 @cache
 def _genuine() -> dict[tuple[int, int], str]:
     """(record length, records) → the set that alone has such files."""
-    found: dict[tuple[int, int], set[str]] = {}
+    sets: dict[tuple[int, int], set[str]] = {}
     for name, print_ in FINGERPRINTS.items():
         layout = named(name)
         if layout is not None:
-            found.setdefault((layout.record_bytes, print_.records), set()).add(layout.name)
-    return {key: names.pop() for key, names in found.items() if len(names) == 1}
+            sets.setdefault((layout.record_bytes, print_.records), set()).add(layout.name)
+    return {key: names.pop() for key, names in sets.items() if len(names) == 1}
 
 
 def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
@@ -117,8 +117,8 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, gen
             if _share(layout, sample, codes, letters) >= _MOST:
                 fits.append((len(listed), layout))
     if not fits:
-        told = [layout for layout in candidates if layout.name == genuine]
-        return (told or [named(name) or candidates[0]])[0]
+        exact = [layout for layout in candidates if layout.name == genuine]
+        return (exact or [named(name) or candidates[0]])[0]
     return min(fits, key=lambda fit: (fit[1].name != genuine, fit[1] is not named(name), fit[0]))[1]
 
 
