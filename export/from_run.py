@@ -36,6 +36,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = N
         "network": run.network_config.name,
         "terms": config.license,
         "trained_on": ", ".join(d.name for d in run.data),
+        "trained": json.dumps(run.trained.as_dict(), sort_keys=True),
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
     return graph.with_metadata(about, run.threshold)

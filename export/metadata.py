@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from export.config import ExportConfig
+from export.errors import ExportError
 from export.graph import Graph
 from fastetl.data.charset import in_a_line
+from fastetl.data.identity import Trained
+from fastetl.errors import FastetlError
+from fastetl.files.untrusted import parse_json
 
 __all__ = [
     "AUTHOR",
@@ -18,6 +23,7 @@ __all__ = [
     "metadata",
     "onnx_properties",
     "other_versions",
+    "trained_of",
     "usage",
 ]
 
@@ -56,6 +62,16 @@ def other_versions(graph: Graph) -> str:
 def license_text(graph: Graph) -> str:
     """The licence that the package names, by what `ExportConfig.license` was when the graph was made."""
     return _LICENSES["kanjivg" if graph.about.get("terms") == "kanjivg" else "data"]
+
+
+def trained_of(about: Mapping[str, str]) -> Trained | None:
+    """What a package's network was trained on; None if it does not say. Raises ExportError for anything else."""
+    if "trained" not in about:
+        return None
+    try:
+        return Trained.from_dict(parse_json(about["trained"].encode(), "metadata"))
+    except (ValueError, KeyError, TypeError, AttributeError, FastetlError) as error:
+        raise ExportError("cannot read what the network was trained on", found=error, do="export it again") from error
 
 
 def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:

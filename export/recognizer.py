@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.errors import ExportError
+from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
@@ -64,6 +66,8 @@ class Recognizer:
     session: Any = field(compare=False)
     temperature: float = 1.0
     """1: the model divides by its temperature itself."""
+    trained: Trained | None = None
+    """What it was trained on; None if the package does not say."""
 
     def __repr__(self) -> str:
         return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels, pictures {self.side} × {self.side})"
@@ -134,10 +138,6 @@ class Recognizer:
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, side, side) → float32 logits (N, characters), without "no character": as a run gives them."""
         return self.logits(pictures)[:, self._columns[:-1]]
-
-    @property
-    def trained(self) -> None:
-        """A package does not know what it was trained on."""
 
     @overload
     def read(self, pictures: str | PathLike[str] | bytes | Image.Image, most: int = 5) -> list[Answer]: ...
@@ -218,8 +218,9 @@ def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Cha
         known = Charset(properties["charset_name"], labels[:-1])
         preprocessing = replace(Preprocessing.from_dict(json.loads(properties["preprocessing"])), size=side)
         threshold = float(properties["threshold"])
+        trained = trained_of(properties)
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
         reason = str(error).partition("\n")[0]
         raise ExportError("cannot open the model", file=path, found=reason, do="export it again") from error
-    opened = Recognizer(folder, side, labels, labels, known, preprocessing, threshold, session)
+    opened = Recognizer(folder, side, labels, labels, known, preprocessing, threshold, session, trained=trained)
     return opened if charset is None else opened.restricted(charset)

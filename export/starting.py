@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from export import graph as g
 from export.errors import ExportError
+from export.metadata import trained_of
 from export.names import REFERENCE, package_path
 from export.reference import read_reference
 from model import network as m
@@ -30,7 +31,7 @@ def open_start(path: str | PathLike[str]) -> Start:
 
 def start_of_graph(graph: g.Graph, name: str) -> Start:
     """The same of a layer graph. Raises ExportError for one that no network has."""
-    return Start(name, graph.charset, graph.preprocessing, tuple(_layers(graph)))
+    return Start(name, graph.charset, graph.preprocessing, tuple(_layers(graph)), trained=trained_of(graph.about))
 
 
 def _layers(graph: g.Graph) -> list[m.Layer]:

@@ -11,6 +11,8 @@ import pytest
 from flax import nnx
 
 from export.from_run import graph_from_network
+from export.package import export
+from export.recognizer import open_recognizer
 from export.starting import open_start, start_of_graph
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
@@ -87,6 +89,14 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     assert open_run(run.path).start == run.start
     scratch = train(more, tmp_path / "scratch", dataclasses.replace(CONFIG, epochs=1)).run
     assert run.history[0].loss < 0.8 * scratch.history[0].loss
+
+
+def test_a_package_says_what_it_was_trained_on(tmp_path: Path) -> None:
+    run = open_run(finished_run()[0])
+    export(run, tmp_path / "package")
+    assert open_recognizer(tmp_path / "package").trained == run.trained
+    assert open_start(tmp_path / "package").trained == run.trained
+    assert run.trained.split(tiny()) is not None
 
 
 def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
