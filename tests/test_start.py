@@ -93,7 +93,7 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
 
 def test_a_package_says_what_it_was_trained_on(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
-    export(run, tmp_path / "package")
+    assert all(check.passed for check in export(run, tmp_path / "package"))
     assert open_recognizer(tmp_path / "package").trained == run.trained
     assert open_start(tmp_path / "package").trained == run.trained
     assert run.trained.split(tiny()) is not None
