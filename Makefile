@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock clean
+.PHONY: pad-test setup quickstart test lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock gpu clean
 
 setup: .venv/.done
 
@@ -71,6 +71,12 @@ ios-resources: setup
 # Faults put in, for hours: damaged files, kills, full disks (mounts need root). The page: docs/reliability.md
 campaign: setup
 	$(BIN)/python -m benches.campaign --out docs/reliability.md
+
+# Training on a GPU, measured, and a network trained with what is left of the minutes. A rehearsal: make gpu DEVICE=cpu MINUTES=4
+DEVICE ?= gpu
+MINUTES ?= 9.3
+gpu: setup
+	$(BIN)/python -m benches.gpu --out .benchmarks/gpu --minutes $(MINUTES) --device $(DEVICE) $(if $(filter cpu,$(DEVICE)),--small --network default)
 
 # Needs uv; writes no registry host.
 lock:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from model.network import NetworkConfig
 
 SIZE = 64
-BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"), (512, "bfloat16"), (2048, "bfloat16"))
+BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (1, 4, 8, 16)
 TAIL = 20.0
 """Seconds kept for what comes after the training."""
@@ -476,18 +476,14 @@ def speeds(
         for batch, precision in (BATCHES[:1] if few else BATCHES)
         for config, classes in configs
     ]
-    first: Stepped | None = None
-    with ThreadPoolExecutor(3) as pool:
-        coming = [pool.submit(Stepped, config, spec, classes) for config, classes in wanted]
-        for (config, _), future in zip(wanted, coming, strict=True):
-            if time.monotonic() > until and first is not None:
-                future.cancel()
-                continue
-            made = future.result()
+    with ThreadPoolExecutor(len(wanted)) as pool:  # compiling tries things out on the device: all of it first
+        made = list(pool.map(lambda one: Stepped(one[0], spec, one[1]), wanted))
+    for stepped in made:
+        if time.monotonic() < until:
+            config = stepped.config
             name = f"{config.network} {config.precision} {config.batch_size}"
-            results.add(f"speed {name}", made.speed(0.2 if few else 1.5))
-            first = first or made
-    return first
+            results.add(f"speed {name}", stepped.speed(0.2 if few else 1.5))
+    return made[0]
 
 
 def short_trainings(results: Results, data: Dataset, precision: str, few: bool, folder: Path, until: float) -> None:
@@ -514,7 +510,7 @@ def recipe(network: str, few: bool) -> tuple[Charset, list[Written]]:
 
     charset = named_or_file("japanese" if network == "japanese" else "kana")
     if network != "japanese":
-        return charset, [Written("kana", charset.characters, 60 if few else 20_000, 900, 0.4)]
+        return charset, [Written("kana", charset.characters, 8 if few else 20_000, 900, 0.4)]
     signs = tuple(c for c in charset.characters if not "\u4e00" <= c <= "\u9fff")
     return charset, [
         Written("japanese", charset.characters, 4 if few else 480, 1000, 0.4, 0.75),
@@ -554,7 +550,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu")
     parser.add_argument("--network", choices=["japanese", "default"], default="japanese", help="trained at the end")
     parser.add_argument("--small", action="store_true", help="little of everything, for a rehearsal")
-    parser.add_argument("--skip", nargs="*", default=[], help="sections to leave out: devices, speeds, quickstart")
+    parser.add_argument("--skip", nargs="*", default=[], help="leave out devices, speeds, quickstart, training")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.device == "cpu":
@@ -577,7 +573,9 @@ def _measure(results: Results, given: argparse.Namespace, begun: float, folder: 
     first = Writers(
         [Written("quickstart", HIRAGANA.characters, 40 if few else 500, 0, 0.5)], processes, begun + 0.5 * total
     )
-    writers = Writers(sets, processes, begun + (0.3 if few else 0.36) * total)
+    if "training" in given.skip:
+        sets = []
+    writers = Writers(sets, processes, begun + (0.6 if few else 0.36) * total)
 
     import jax  # only now: the writers are this process without it
 
@@ -607,13 +605,14 @@ def _measure(results: Results, given: argparse.Namespace, begun: float, folder: 
         writers.process.join(timeout=10)
         results.add("writers", writers.figures())
         data = [(writers.dataset(k, charset), s.weight) for k, s in enumerate(sets)]
-    if stepped is not None:
+    if stepped is not None and data:
         with results.section("pictures"):
             waiting(results, stepped, [d.samples(None, w) for d, w in data], 0.3 if few else 2.0)
     del stepped
-    with results.section("training"):
-        minutes = (begun + total - time.monotonic() - (3 if few else TAIL)) / 60
-        long_training(results, data, replace(long, minutes=max(minutes, 0.05)), folder, given.out)
+    if data:
+        with results.section("training"):
+            minutes = (begun + total - time.monotonic() - (3 if few else TAIL)) / 60
+            long_training(results, data, replace(long, minutes=max(minutes, 0.05)), folder, given.out)
     results.add("all seconds", round(time.monotonic() - begun, 1))
 
 

@@ -49,10 +49,10 @@ EVENTS_EVERY = 20
 _NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
 MOST_SCRIBBLES = 1 << 16
 UNTIMED = 10
-"""Steps before the speed is measured: the first compiles, and the next find batches that are ready."""
-TIMED = 0.02
+"""Steps before the speed is measured, beside those that find batches ready: the first compiles."""
+TIMED = 0.04
 """Share of `minutes` in which the speed is measured."""
-SPARE = 0.02
+SPARE = 0.08
 """Share of what is then left that no step is counted on."""
 REJECTED = 0.005
 """Share of the validation characters whose confidence lies below the run's threshold."""
@@ -295,7 +295,7 @@ def _first_state(run: Run, start: Start, data: Data) -> Tree:
 
 def _steps_in_time(state: Tree, step: Step, evaluate: Eval, data: Data, config: TrainConfig, asked: float) -> int:
     """Steps that end `config.minutes` after `asked`, by the speed of the first ones, which are not kept."""
-    seconds, count, begin, before = config.minutes * 60, -UNTIMED, 0.0, None
+    seconds, count, begin, before = config.minutes * 60, -UNTIMED - data.batches.prefetch, 0.0, None
     for pictures, labels in data.batches.epoch(0):
         state, loss = step(state, shard(pictures), shard(labels))
         if before is not None:
