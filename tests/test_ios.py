@@ -118,7 +118,7 @@ def test_every_kana_that_swift_draws_is_read(built: Path, tmp_path: Path) -> Non
     """Strokes → Swift's picture → the bundled network. All labels compete."""
     drawings = kana_drawings()
     pictures = dict(zip(drawings, draw(built, list(drawings.values()), tmp_path / "kana"), strict=True))
-    large, small = read_back(open_recognizer(), pictures)
+    large, small = read_back(open_recognizer("kana"), pictures)
     assert large.asked == 144
     assert large.right >= 0.98 * large.asked, large.wrong
     # KanjiVG's small forms are nearly as large as the large ones: the network may take them for those, for no others.
@@ -129,7 +129,7 @@ def test_every_kana_that_swift_draws_is_read(built: Path, tmp_path: Path) -> Non
 def test_swift_judges_as_python_does(built: Path, tmp_path: Path) -> None:
     """Threshold, competing characters and equal shapes, on the network's own answers to kana and scrawls."""
     pictures = np.stack([rasterize(d) for d in (*kana_drawings().values(), *map(_scrawl, range(40)))])
-    recognizer = open_recognizer()
+    recognizer = open_recognizer("kana")
     rows = []
     for script, first, last in (("hiragana", "ぁ", "ゖ"), ("katakana", "ァ", "ヺ"), ("kana", "ぁ", "ヺ")):
         chosen = Charset(script, tuple(c for c in recognizer.labels[:-1] if first <= c <= last or c == "ー"))

@@ -224,7 +224,7 @@ def test_the_bundled_package_is_what_the_actor_demands() -> None:
 
 
 def test_photographs_are_brought_to_a_square_as_the_docs_say() -> None:
-    recognizer = open_recognizer()
+    recognizer = open_recognizer("kana")
     drawings = {c: kana_drawings()[c] for c in "あぬシ"}
     made = photographs(recognizer, drawings.values())
     assert all(pictures.shape == (3, 128, 128) for pictures in made.values())

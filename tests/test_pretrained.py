@@ -73,7 +73,7 @@ def test_it_is_small_and_says_under_which_licence() -> None:
 
 def test_it_reads_synthetic_writers() -> None:
     pictures, labels = _written(4, HIRAGANA_SMALL.characters)
-    recognizer = export.open_recognizer()
+    recognizer = export.open_recognizer("kana")
     assert recognizer.labels == (*KANA.characters, "no character")
     told = [five[0].label for five in recognizer.read(pictures)]
     shape = [one_shape(a) == one_shape(b) for a, b in zip(told, labels, strict=True)]
@@ -82,7 +82,7 @@ def test_it_reads_synthetic_writers() -> None:
 
 def test_a_charset_leaves_only_its_characters_to_compete() -> None:
     pictures, labels = _written(1, HIRAGANA_SMALL.characters)
-    every, some = export.open_recognizer(), export.open_recognizer(charset="hiragana-small")
+    every, some = export.open_recognizer("kana"), export.open_recognizer("kana", charset="hiragana-small")
     assert some.labels == (*HIRAGANA_SMALL.characters, "no character")
     stacked = every._stacked(pictures)
     wide, narrow = every.probabilities(stacked), some.probabilities(stacked)
@@ -104,7 +104,7 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     assert main(["recognize", str(tmp_path / "a.png"), "--charset", str(tmp_path / "few.txt"), "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)
     assert {a["label"] for a in answer["answers"]} == {"め", "ぬ", "no character"}
-    assert main(["recognize", str(tmp_path / "a.png"), "--charset", "digits"]) == 2
+    assert main(["recognize", str(tmp_path / "a.png"), "--package", "kana", "--charset", "digits"]) == 2
     assert "does not know these characters" in capsys.readouterr().err
 
 
@@ -120,7 +120,7 @@ def test_the_commands_on_its_page_are_what_makes_it() -> None:
 def test_its_network_is_exported_again_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures, labels = _written(1, HIRAGANA_SMALL.characters[:8])
     np.savez(tmp_path / "few.npz", images=np.stack(pictures), labels=np.array(labels))
-    stored, out = open_stored("pretrained"), tmp_path / "again"
+    stored, out = open_stored("kana"), tmp_path / "again"
     checks = export.export(stored, out, export.ExportConfig(storage="int8", target="iOS16"))
     assert [c for c in checks if not c.passed] == []
     card = (out / CARD).read_text(encoding="utf-8")

@@ -140,7 +140,7 @@ def _read_back_rows(recognizer: Recognizer) -> list[str]:
 
 
 def main() -> None:
-    recognizer = open_recognizer()
+    recognizer = open_recognizer("kana")
     digest = hashlib.sha256((recognizer.path / ONNX).read_bytes()).hexdigest()
     rows = [f"{ONNX}, SHA-256 {digest[:12]}…", "", *_read_back_rows(recognizer), "", *_photograph_rows(recognizer)]
     sys.stdout.write("\n".join(rows) + "\n")

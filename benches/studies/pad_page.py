@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--runtime", type=Path)
     parser.add_argument("--strokes", type=int, default=200)
     given = parser.parse_args()
-    package = Package.of(open_recognizer())
+    package = Package.of(open_recognizer("kana"))
     with chromium() as browser:
         if given.what == "latency":
             latency(browser, package, given.runtime, given.strokes)

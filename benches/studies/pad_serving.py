@@ -25,7 +25,7 @@ def bundled_package(out: Path) -> Package:
     """A copy of what the pad needs of the bundled package: the model and its labels."""
     out.mkdir(parents=True)
     for name in (ONNX, LABELS):
-        shutil.copyfile(package_path() / name, out / name)
+        shutil.copyfile(package_path("kana") / name, out / name)
     return Package.of(open_recognizer(out))
 
 
