@@ -44,7 +44,7 @@ def test_every_command_of_the_page(
     assert len(commands) == 10
     for command in commands:
         assert main(shlex.split(command)[1:]) == 0, (command, capsys.readouterr())
-    run, writers = fastetl.open_dataset("symbols-data"), fastetl.open_dataset("writers-data")
-    assert run.charset.characters == tuple(sorted(("한", "글", "क्ष", "ज्ञ", "spiral", "/")))
+    alone, writers = fastetl.open_dataset("symbols-data"), fastetl.open_dataset("writers-data")
+    assert alone.charset.characters == tuple(sorted(("한", "글", "क्ष", "ज्ञ", "spiral", "/")))
     assert len(set(writers.groups.tolist())) == 4
-    assert (np.asarray(run.images)[0] == np.asarray(writers.images)[0]).all()
+    assert set(alone.digests.tolist()) == set(writers.digests.tolist())
