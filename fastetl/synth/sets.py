@@ -85,7 +85,7 @@ def _etl2(writers: int) -> Iterator[Rows]:
             for c in range(first, after):
                 for sample in range(writers):
                     number += 1
-                    pairs.append((c, writers * "ABCD".index(style) + sample))  # no style has another's pictures
+                    pairs.append((c, sample))
                     styles.append(style)
                     numbers.append(number)
                 number += 3 if entries[c].character is None else 0  # the numbers have gaps
