@@ -57,8 +57,9 @@ def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(
     assert package_path("kana") == Path("kana")  # a folder of one's own comes first
 
 
-def test_it_is_sound() -> None:
-    checks = export.verify(PACKAGE)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_each_is_sound(name: str) -> None:
+    checks = export.verify(package_path(name))
     assert [c for c in checks if not c.passed] == []
 
 
