@@ -30,7 +30,7 @@ __all__ = ["export", "open_exportable", "write_package_directory"]
 
 _STEPS = 5
 _ALL = (CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION)
-KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
+PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
 
 def open_exportable(path: str | PathLike[str]) -> Run | Stored:
@@ -59,7 +59,7 @@ def export(
     if isinstance(run, str | PathLike):
         run = open_exportable(run)
     out = Path(out)
-    check_output(out, KIND, overwrite, [run.path])
+    check_output(out, PACKAGE_KIND, overwrite, [run.path])
     config = config or ExportConfig()
     logits: Logits
     if isinstance(run, Stored):
@@ -91,7 +91,7 @@ def write_package_directory(
             progress(step, _STEPS)
 
     programs = Programs(graph, config)
-    with new_directory(out, KIND, overwrite) as folder:
+    with new_directory(out, PACKAGE_KIND, overwrite) as folder:
         done(0)
         write_reference(make_reference(programs, logits), folder / REFERENCE)
         done(1)

@@ -17,7 +17,7 @@ from fastetl_ray.opening import open_dataset
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
 from model.reader import Reader, Restricted
-from model.report import KIND, write_report
+from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
 
@@ -119,7 +119,7 @@ class Evaluate(Command):
             run = Restricted(run, named_or_file(self.charset, run.charset.characters))
         report = self.report or (self.run_path / "report" if isinstance(run, Run) else None)
         if report is not None:
-            check_output(report, KIND, self.overwrite, [self.run_path, *self.sets])
+            check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         size = run.preprocessing.size
         data = [fitted(open_dataset(path, size=size), run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)

@@ -27,7 +27,9 @@ from model.evaluation import Evaluation, evaluate
 from model.report import write_report
 from model.training import TrainResult
 
-KIND = Kind("a folder of quickstart", (), ("etl", "dataset", "sheet.png", "run", "run.unfinished", "package"))
+QUICKSTART_KIND = Kind(
+    "a folder of quickstart", (), ("etl", "dataset", "sheet.png", "run", "run.unfinished", "package")
+)
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Quickstart(Command):
 
     def run(self) -> int:
         """Walk the way, then print what came out."""
-        check_output(self.folder, KIND, self.overwrite, [self.etl] if self.etl else [])
+        check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
         clock = _Clock()
         walked = self._walk(clock)
         if self.json:

@@ -26,7 +26,7 @@ from model.devices import is_first, join
 from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.history import best_epoch
-from model.run import KIND, open_run, unfinished
+from model.run import RUN_KIND, open_run, unfinished
 from model.start import Start
 from model.training import TrainResult, train
 
@@ -120,7 +120,7 @@ def train_on_ray(
         "command": command,
         "fault": str(told),
     }
-    check_output(path, KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
+    check_output(path, RUN_KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
     with claimed(path, resume, overwrite) as begun:
         if not resume:
             emptied(begun)

@@ -28,8 +28,8 @@ from fastetl.files.digests import sealed
 
 __all__ = [
     "FORMAT",
-    "KIND",
     "MANIFEST",
+    "SHARDS_KIND",
     "SHARD_BYTES",
     "Shard",
     "described",
@@ -44,7 +44,7 @@ FORMAT = 5
 """Format number of datasets of shards."""
 
 MANIFEST = "dataset.json"
-KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "shard-*.parquet"))
+SHARDS_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "shard-*.parquet"))
 SHARD_BYTES = 1 << 28
 """Of one file, at most."""
 _NAME = "shard-{:05d}.parquet"
@@ -169,7 +169,7 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
     require_range("rows", rows, 1)
     out = Path(out)
     inputs = [] if data.path is None else [data.path]
-    with new_directory(out, KIND, overwrite, inputs) as folder:
+    with new_directory(out, SHARDS_KIND, overwrite, inputs) as folder:
         shards = []
         for number, part in enumerate(group_ranges(data.source, data.groups, rows)):
             shard, stored = encode_shard(number, data[part])

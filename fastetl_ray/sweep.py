@@ -34,9 +34,9 @@ from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import named_network
 
-__all__ = ["KIND", "SweepConfig", "Trial", "read_sweep", "sweep"]
+__all__ = ["SWEEP_KIND", "SweepConfig", "Trial", "read_sweep", "sweep"]
 
-KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.png", "sweep.toml", "trials"))
+SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.png", "sweep.toml", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
@@ -205,13 +205,13 @@ def sweep(
     Raises FastetlError if `out` exists (without `overwrite`), or a training raises one.
     """
     out = Path(out)
-    check_output(out, KIND, overwrite)
+    check_output(out, SWEEP_KIND, overwrite)
     connect(address)
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
     epochs = max(configured(config.train, options).epochs for options in config.drawn())
-    with new_directory(out, KIND, overwrite) as folder:
+    with new_directory(out, SWEEP_KIND, overwrite) as folder:
         runs = (folder / "trials").absolute()
         settings = {
             "train": dict(config.train),

@@ -20,7 +20,7 @@ from fastetl.files.atomic import check_output, new_directory
 from fastetl_ray.addresses import is_url, remove, write_file
 from fastetl_ray.nodes import connect, in_order
 from fastetl_ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
-from fastetl_ray.shards import KIND, MANIFEST, Shard, described, encode_shard
+from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, described, encode_shard
 
 __all__ = ["ROWS", "build_on_ray", "synthesize_on_ray"]
 
@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
     """Where shards go: a hidden sibling that takes the place of `out`, or the address itself, which has no rename."""
     if not is_url(out):
-        with new_directory(Path(out), KIND, overwrite, inputs) as made:
+        with new_directory(Path(out), SHARDS_KIND, overwrite, inputs) as made:
             yield str(made.absolute())
         return
     if remove(out, MANIFEST, only_look=not overwrite):
@@ -88,7 +88,7 @@ def build_on_ray(
     listed = [sources] if isinstance(sources, str | PathLike) else list(sources)
     place, inputs = fspath(out), [Path(s) for s in listed if not is_url(s)]
     if not is_url(place):
-        check_output(Path(place), KIND, overwrite, inputs)
+        check_output(Path(place), SHARDS_KIND, overwrite, inputs)
     ray = connect(address)
     for by_order in (not config.strict, False):
         plan, addresses = plan_of(listed, config, by_order)
@@ -129,7 +129,7 @@ def synthesize_on_ray(
     """
     place = fspath(out)
     if not is_url(place):
-        check_output(Path(place), KIND, overwrite)
+        check_output(Path(place), SHARDS_KIND, overwrite)
     characters, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
     ray = connect(address)
     about = {"sets": ["synthetic"], "groups": writers, "seed": seed, "scans": scans, "files": [], "command": command}

@@ -20,7 +20,7 @@ from model.run import Run
 
 __all__ = ["write_report"]
 
-KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json", "*.png"))
+REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json", "*.png"))
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
 body { max-width: 64rem; margin: auto; padding: 1rem }
@@ -46,7 +46,7 @@ def write_report(
     for k, result in enumerate(evaluation.sets):
         pictures |= {f"{kind}_{k}": picture for kind, picture in _pictures(run, result)}
     described = {**evaluation.as_dict(), "baselines": [asdict(b) for b in baselines]}
-    with new_directory(out, KIND, overwrite, [run.path]) as folder:
+    with new_directory(out, REPORT_KIND, overwrite, [run.path]) as folder:
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture)
         (folder / "index.html").write_text(_page(run, evaluation, baselines, pictures), encoding="utf-8")

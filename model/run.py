@@ -44,11 +44,11 @@ from model.network import Network, NetworkConfig
 from model.predict import predict
 from model.step import load_weights, make_eval, weights_of
 
-__all__ = ["FORMAT", "KIND", "UNFINISHED", "Run", "TrainedOn", "open_run", "unfinished"]
+__all__ = ["FORMAT", "RUN_KIND", "UNFINISHED", "Run", "TrainedOn", "open_run", "unfinished"]
 
 FORMAT = 3
-KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report", "lock"))
-UNFINISHED = Kind("an interrupted run", (), KIND.entries)
+RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report", "lock"))
+UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
 
 
 def unfinished(path: Path) -> Path:

@@ -34,7 +34,7 @@ from model.errors import ModelError
 from model.events import Events
 from model.history import Epoch, best_epoch
 from model.network import named_network
-from model.run import KIND, Run, TrainedOn, current_versions, open_run
+from model.run import RUN_KIND, Run, TrainedOn, current_versions, open_run
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
 from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
@@ -139,7 +139,7 @@ def train(
         raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
     with claimed(path, resume, overwrite) as begun:
-        check_output(path, KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
+        check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = _begun_run(open_run(begun), mixture, config)
         else:
@@ -158,7 +158,7 @@ def train(
             run, parameters = _fit(run, loaded, on_progress, asked)
             barrier("the run is trained")
             if is_first():
-                with new_directory(path, KIND, overwrite) as place:
+                with new_directory(path, RUN_KIND, overwrite) as place:
                     place.rmdir()
                     begun.rename(place)
             barrier("the run is in its place")

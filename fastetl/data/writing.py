@@ -17,10 +17,10 @@ from fastetl.files.digests import sealed
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["FORMAT", "KIND", "write", "write_description"]
+__all__ = ["DATASET_KIND", "FORMAT", "write", "write_description"]
 
 FORMAT = 3
-KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
+DATASET_KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
 _BLOCK = 1 << 12  # pictures written together
 
 
@@ -47,7 +47,7 @@ def write_description(folder: Path, data: Dataset) -> None:
 def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
     inputs = [] if data.path is None else [data.path]
-    with new_directory(Path(out), KIND, overwrite, inputs) as folder:
+    with new_directory(Path(out), DATASET_KIND, overwrite, inputs) as folder:
         with (folder / "images.npy").open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": tuple(data.images.shape)}
             np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]

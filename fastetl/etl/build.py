@@ -20,7 +20,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import joined
 from fastetl.data.importing import holds_pictures, import_pictures
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
-from fastetl.data.writing import KIND, write, write_description
+from fastetl.data.writing import DATASET_KIND, write, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import (
     DisorderError,
@@ -145,7 +145,7 @@ def _write_dataset(
     plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
 ) -> list[Notice]:
     """Returns what is odd in the pictures."""
-    with new_directory(out, KIND, overwrite, [p.file.path for p in plan.parts]) as target:
+    with new_directory(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
         headers, digests = _write_pictures(plan, config.size, target, progress)
         groups, source, sources = identity_of(plan.parts)
         groups, source, copied = joined(groups, source, digests, blanks_of(plan.parts))
@@ -251,7 +251,7 @@ def build(
     begun = time.perf_counter()
     out, config = Path(out), replace(config, **options)
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
-    check_output(out, NPZ if config.format == "npz" else KIND, overwrite, list(map(Path, sources)))
+    check_output(out, NPZ if config.format == "npz" else DATASET_KIND, overwrite, list(map(Path, sources)))
     labelled = [path for path in map(Path, sources) if holds_pictures(path)]
     if labelled:
         if len(labelled) < len(sources):

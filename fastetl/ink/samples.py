@@ -35,7 +35,7 @@ from fastetl.data.charset import is_character, named_or_file
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
-from fastetl.data.writing import KIND
+from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import open_regular
@@ -263,7 +263,7 @@ def samples_to_dataset(
     out = Path(out)
     given = [sources] if isinstance(sources, str | PathLike) else list(sources)
     files = [file for source in given for file in find_samples(source)]
-    check_output(out, KIND, overwrite, files)
+    check_output(out, DATASET_KIND, overwrite, files)
     charset = named_or_file(config.charset)
     found: dict[str, tuple[Path, int, Sample]] = {}
     faults: list[FastetlError] = []

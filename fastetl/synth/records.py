@@ -37,7 +37,7 @@ __all__ = [
     "write_model_pattern",
 ]
 
-KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
+SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = 1_000_000
 WRITERS = ETL8G.data_sets_per_file
 SHEET = 96  # characters of one sheet
@@ -188,7 +188,7 @@ def synthesize(
     jobs = [(n + (n >= skipped), range(each * (n - 1), each * n)) for n in range(1, config.files + 1)]
     total = each * config.files + config.model_pattern
     done = 0
-    with new_directory(Path(out), KIND, overwrite) as folder:
+    with new_directory(Path(out), SYNTHETIC_KIND, overwrite) as folder:
         for number, writers in [*jobs, *([(pattern, range(1))] if config.model_pattern else [])]:
             with (folder / f"{layout.name}_{number:02d}").open("wb") as file:
                 for writer in writers:
@@ -215,7 +215,7 @@ def _synthesize_sets(
             progress(min(done, total), total)
         return pictures(layout, entries, writer)
 
-    with new_directory(out, KIND, overwrite) as folder:
+    with new_directory(out, SYNTHETIC_KIND, overwrite) as folder:
         for name in config.set:
             for file, records in set_files(name, config.writers, counted, config.seed):
                 records.tofile(folder / file)

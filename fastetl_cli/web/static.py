@@ -20,7 +20,7 @@ RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """What the browser needs of onnxruntime-web's npm package (its folder `dist`)."""
 _MOST = 1 << 28
 _MARK = b"<!-- policy -->"
-KIND = Kind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*{t}" for t in TYPES))
+PAD_KIND = Kind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*{t}" for t in TYPES))
 
 
 def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool = False) -> dict[str, int]:
@@ -57,7 +57,7 @@ def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool 
     worker = found["service-worker.js"].decode()
     worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
     found["service-worker.js"] = worker.encode()
-    with new_directory(out, KIND, overwrite, [path, runtime]) as made:
+    with new_directory(out, PAD_KIND, overwrite, [path, runtime]) as made:
         for name, data in found.items():
             (made / name).write_bytes(data)
     return {name: len(data) for name, data in sorted(found.items())}
