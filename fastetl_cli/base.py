@@ -59,12 +59,12 @@ def __getattr__(name: str) -> Console:
         """Prints texts as they are: no markup, nothing that steers the terminal."""
 
         def print(self, *objects: Any, **options: Any) -> None:
-            shown = (clean(str(o)) if isinstance(o, str | Path) else o for o in objects)
-            super().print(*shown, **options)
+            texts = (clean(str(o)) if isinstance(o, str | Path) else o for o in objects)
+            super().print(*texts, **options)
 
-    made = Plain(stderr=name == "notes", highlight=False, markup=False, emoji=False)
-    globals()[name] = made
-    return made
+    console = Plain(stderr=name == "notes", highlight=False, markup=False, emoji=False)
+    globals()[name] = console
+    return console
 
 
 # Control characters but tab and newline, invisible and direction marks, halves of surrogate pairs.
@@ -79,7 +79,7 @@ def clean(text: str) -> str:
     File names, charsets and labels could otherwise move the cursor, set the clipboard or end the program with an
     encoding error. In JSON the escapes mean the same characters.
     """
-    return _UNSEEN.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found[0])), text)
+    return _UNSEEN.sub(lambda match: "".join(f"\\u{unit:04x}" for unit in _units(match[0])), text)
 
 
 def _units(character: str) -> tuple[int, ...]:

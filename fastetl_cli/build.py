@@ -41,15 +41,15 @@ class Build(Command):
         return self._show(result)
 
     def _built(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
-        done: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
+        options: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
         if self.engine == "local":
-            return build(sources, out, self.config, **done)
+            return build(sources, out, self.config, **options)
         if self.config.format != "dataset":
             raise FastetlError("--engine ray writes shards", expected="--format dataset", found=self.config.format)
         from fastetl_ray import build_on_ray
 
-        places, made = [as_address(s) for s in sources], as_address(out)
-        return build_on_ray(places, made, self.config, rows=self.shard_rows, address=self.address, **done)
+        addresses, target = [as_address(s) for s in sources], as_address(out)
+        return build_on_ray(addresses, target, self.config, rows=self.shard_rows, address=self.address, **options)
 
     def _show(self, result: BuildResult) -> int:
         if self.json:

@@ -51,11 +51,11 @@ def show_evaluation(evaluation: Evaluation) -> None:
         for line in _left_out(result):
             out.print(f"{result.name}: {line}")
         if result.sizes:
-            told = "  ".join(
+            counts = "  ".join(
                 f"{z.small}→{z.large} {z.small_as_large}, {z.large}→{z.small} {z.large_as_small} of {z.samples}"
                 for z in result.sizes
             )
-            out.print(f"{result.name}: small and large: {told}")
+            out.print(f"{result.name}: small and large: {counts}")
         if result.confusions:
             listed = "  ".join(f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10])
             out.print(f"{result.name}: most often wrong (is → answer): {listed}")

@@ -14,14 +14,14 @@ from fastetl_cli.base import Command, Paths, bar, note, out, say, show_json, sho
 def _row(report: FileReport) -> list[object]:
     rest = report.characters - report.hiragana - report.katakana - report.kanji
     kinds = {"hiragana": report.hiragana, "katakana": report.katakana, "kanji": report.kanji, "other": rest}
-    known = "genuine" if report.genuine else "not the genuine contents" if report.differs else "not known"
+    fingerprint = "genuine" if report.genuine else "not the genuine contents" if report.differs else "not known"
     return [
         Path(report.file).name,
         report.set,
         f"{report.records:,}",
         f"{report.groups:,} ({report.first_group}–{report.last_group})",
         f"{report.characters:,} (" + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n) + ")",
-        known + (f", {report.models:,} model patterns" if report.models else ""),
+        fingerprint + (f", {report.models:,} model patterns" if report.models else ""),
         "; ".join(notice.what for notice in report.odd) or "nothing",
     ]
 
@@ -74,7 +74,7 @@ class Inspect(Command):
         return 0
 
     def _code(self, reports: list[FileReport]) -> int:
-        odd = sum(bool(report.odd) for report in reports)
-        if self.strict and odd:
-            note(f"fastetl inspect: {odd} of {len(reports)} files with something odd")
-        return int(self.strict and odd > 0)
+        odd_files = sum(bool(report.odd) for report in reports)
+        if self.strict and odd_files:
+            note(f"fastetl inspect: {odd_files} of {len(reports)} files with something odd")
+        return int(self.strict and odd_files > 0)

@@ -117,7 +117,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 def as_options(text: str) -> str:
     """Parameters that a library message names in backticks, as the options of the command line."""
-    return re.sub(r"`([a-z][a-z_]*)`", lambda found: "--" + found[1].replace("_", "-"), text)
+    return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
 
 
 def _out_of_box(text: str) -> str:
@@ -126,10 +126,10 @@ def _out_of_box(text: str) -> str:
     sections = re.split(r"\n[─-]{3,}\n", "\n".join(rows))
     if "│" not in text:  # without UTF-8 the title has a section of its own
         del sections[0]
-    said, *more = (" ".join(section.split()) for section in sections)
-    meant = [found[1] for section in more if (found := re.match(r"Perhaps you meant: (--\S+)", section))]
-    said = said[:1].lower() + said[1:].rstrip(".")
-    return said + "".join(f". Perhaps you meant {option}" for option in meant)
+    sentence, *more = (" ".join(section.split()) for section in sections)
+    proposals = [match[1] for section in more if (match := re.match(r"Perhaps you meant: (--\S+)", section))]
+    sentence = sentence[:1].lower() + sentence[1:].rstrip(".")
+    return sentence + "".join(f". Perhaps you meant {option}" for option in proposals)
 
 
 def _run(name: str, arguments: list[str]) -> int:
@@ -142,10 +142,10 @@ def _run(name: str, arguments: list[str]) -> int:
         module = importlib.import_module(f"fastetl_cli.{name}")
         kind = getattr(module, name.capitalize())
         config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-        told = io.StringIO()
+        messages = io.StringIO()
         try:
             # tyro prints errors in a box: here they are one line, as any other.
-            with contextlib.redirect_stderr(told):
+            with contextlib.redirect_stderr(messages):
                 command = tyro.cli(kind, args=arguments, prog=f"fastetl {name}", config=config)
         except SystemExit as ended:
             fault = ended.__context__
@@ -155,7 +155,7 @@ def _run(name: str, arguments: list[str]) -> int:
                 raise fault from None
             if not ended.code:  # help
                 raise
-            note(f"fastetl {name}: {_out_of_box(told.getvalue())}. See fastetl {name} --help")
+            note(f"fastetl {name}: {_out_of_box(messages.getvalue())}. See fastetl {name} --help")
             return 2
         with _ended_by_sigterm():
             return int(command.run())

@@ -97,14 +97,14 @@ class Pad(Command):
         listening = listen(self.host, self.port)
         port = listening.getsockname()[1]
         token = "" if is_loopback(self.host) else secrets.token_urlsafe(16)
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        address = f"http://{shown}:{port}/" + (f"#token={token}" if token else "")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
         if self.json:
             show_json({"address": address, "samples": self.samples})
         else:
             say(f"Draw at {address}    (Ctrl-C ends)")
-            kept = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
-            say(f"Corrections: {kept}")
+            corrections = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
+            say(f"Corrections: {corrections}")
         if not is_loopback(self.host):
             note("Others on this network can reach the pad: give the address to nobody who should not draw.")
         if not self.no_browser:
@@ -129,12 +129,12 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that a port in use is told in one line, and port 0 is known before it is printed."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, kind)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
     except (OSError, OverflowError, UnicodeError) as error:
         found = getattr(error, "strerror", None) or error
         raise FastetlError(
             f"cannot listen on {host}, port {port}", found=found, do="check `host` and `port`"
         ) from error
-    return made
+    return listening

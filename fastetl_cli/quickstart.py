@@ -83,24 +83,26 @@ class Quickstart(Command):
         return 0 if all(c.passed for c in walked.checks) else 1
 
     def _walk(self, clock: _Clock) -> _Walked:
-        folder, again = self.folder, self.overwrite
+        folder, overwrite = self.folder, self.overwrite
         source = self.etl or folder / "etl"
         if self.etl is None:
             with clock.step("synth"), bar("writing") as progress:
-                synthesize(source, self.synth, overwrite=again, progress=progress)
+                synthesize(source, self.synth, overwrite=overwrite, progress=progress)
         with clock.step("inspect"), bar("inspecting") as progress:
             reports = inspect([source], progress=progress)
-            odd = sum(bool(r.odd) for r in reports)
-            notes.print(f"{len(reports)} files, {sum(r.records for r in reports):,} records, {odd} with something odd")
+            odd_files = sum(bool(r.odd) for r in reports)
+            notes.print(
+                f"{len(reports)} files, {sum(r.records for r in reports):,} records, {odd_files} with something odd"
+            )
         with clock.step("build"):
             with bar("building") as progress:
-                built = build([source], folder / "dataset", BuildConfig(), overwrite=again, progress=progress)
+                built = build([source], folder / "dataset", BuildConfig(), overwrite=overwrite, progress=progress)
             notes.print(f"{built.images:,} pictures of {built.groups} writers")
             data = open_dataset(folder / "dataset")
-            write_sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=again)
+            write_sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite)
         with clock.step("train"):
             config = TrainConfig(network=self.network, epochs=self.epochs)
-            trained = train_with_bar([(data, 1.0)], folder / "run", config, overwrite=again)
+            trained = train_with_bar([(data, 1.0)], folder / "run", config, overwrite=overwrite)
             for sentence in trained.diagnosis:
                 notes.print(sentence)
         with clock.step("evaluate"):
@@ -108,7 +110,7 @@ class Quickstart(Command):
             write_report(trained.run, evaluation, folder / "run" / "report", overwrite=True)
         with clock.step("export and verify"), bar("exporting") as progress:
             sets = [result.as_dict() for result in evaluation.sets]
-            checks = export(trained.run, folder / "package", sets=sets, overwrite=again, progress=progress)
+            checks = export(trained.run, folder / "package", sets=sets, overwrite=overwrite, progress=progress)
         size = sum(p.stat().st_size for p in (folder / "package" / COREML).rglob("*") if p.is_file())
         return _Walked(built, trained, evaluation, checks, size)
 
@@ -119,13 +121,13 @@ class Quickstart(Command):
         failed = [c for c in walked.checks if not c.passed]
         for check in failed:
             notes.print(f"FAILED: {check.name}: {check.figure} (bound {check.bound}) {check.detail}", style="bold red")
-        shown = (
+        outputs = (
             ("pictures of the writers", self.folder / "sheet.png"),
             ("report", self.folder / "run" / "report" / "index.html"),
             ("package", self.folder / "package" / COREML),
             ("ONNX twin", self.folder / "package" / ONNX),
         )
-        for what, path in shown:
+        for what, path in outputs:
             out.print(f"{what}: {path}", soft_wrap=True)
 
 

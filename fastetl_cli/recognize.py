@@ -42,11 +42,11 @@ class Recognize(Command):
         paths = _pictures(self.images)
         if not paths:
             raise FastetlError("no picture given", do="name a picture or a folder of pictures")
-        pictures, read, faults = [], [], []
+        pictures, readable, faults = [], [], []
         for path in paths:
             try:
                 pictures.append(read_picture(path, recognizer.side))
-                read.append(path)
+                readable.append(path)
             except FastetlError as error:
                 if len(paths) == 1:
                     raise
@@ -54,12 +54,12 @@ class Recognize(Command):
         answers = recognizer.read(np.stack(pictures)) if pictures else []
         described = [
             {"image": path, "answers": [{"label": a.label, "probability": a.probability} for a in five]}
-            for path, five in zip(read, answers, strict=True)
+            for path, five in zip(readable, answers, strict=True)
         ]
         if self.json:
             show_json([*described, *faults])
         else:
-            rows = [[path.name, *map(repr, five)] for path, five in zip(read, answers, strict=True)]
+            rows = [[path.name, *map(repr, five)] for path, five in zip(readable, answers, strict=True)]
             places = map(str, range(1, min(5, len(recognizer.labels)) + 1))
             show_table(f"{len(rows)} pictures", ["picture", *places], rows)
         for fault in faults:

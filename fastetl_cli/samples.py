@@ -26,17 +26,19 @@ class Samples(Command):
 
     def run(self) -> int:
         """Write the dataset and say what went in. Damaged lines are named, the others are taken, and it exits 1."""
-        made = samples_to_dataset(self.source, self.out, self.config, overwrite=self.overwrite, command=command_line())
+        result = samples_to_dataset(
+            self.source, self.out, self.config, overwrite=self.overwrite, command=command_line()
+        )
         if self.json:
-            show_json(made)
+            show_json(result)
         else:
             say(
-                f"{made.out}: {made.images:,} samples of {made.classes} characters; "
-                f"{made.right:,} had been read right when they were drawn"
+                f"{result.out}: {result.images:,} samples of {result.classes} characters; "
+                f"{result.right:,} had been read right when they were drawn"
             )
-        for fault in made.faults:
+        for fault in result.faults:
             note(f"fastetl samples: {fault}")
-        if made.left_out:
-            listed = ", ".join(f"{label} {count}" for label, count in sorted(made.left_out.items())[:20])
+        if result.left_out:
+            listed = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:20])
             note(f"Left out, not in the charset {self.config.charset}: {listed}")
-        return 1 if made.faults else 0
+        return 1 if result.faults else 0

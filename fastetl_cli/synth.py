@@ -38,25 +38,25 @@ class Synth(Command):
         if self.json:
             show_json({"out": self.out, "config": self.config})
         else:
-            sets, made = " + ".join(self.config.set or ("ETL8G",)), self.config
-            writers = made.writers if made.set else 5 * made.files
+            sets, config = " + ".join(self.config.set or ("ETL8G",)), self.config
+            writers = config.writers if config.set else 5 * config.files
             out.print(f"{self.out}: {len(list(self.out.glob('ETL*')))} files of {sets} by {writers} synthetic writers")
         return 0
 
     def _on_ray(self) -> int:
         from fastetl_ray import synthesize_on_ray
 
-        made, out = self.config, as_address(self.out)
-        if made.set or made.model_pattern:
+        config, out = self.config, as_address(self.out)
+        if config.set or config.model_pattern:
             raise FastetlError("--engine ray writes the datasets of writers", do="leave out --set and --model-pattern")
         with bar("synth") as progress:
             count = synthesize_on_ray(
                 out,
-                5 * made.files,
-                made.charset,
+                5 * config.files,
+                config.charset,
                 self.size,
-                seed=made.seed,
-                scans=made.scans,
+                seed=config.seed,
+                scans=config.scans,
                 rows=self.shard_rows,
                 address=self.address,
                 overwrite=self.overwrite,
@@ -64,7 +64,7 @@ class Synth(Command):
                 command=command_line(),
             )
         if self.json:
-            show_json({"out": out, "config": made, "images": count})
+            show_json({"out": out, "config": config, "images": count})
         else:
-            say(f"{out}: {count:,} pictures by {5 * made.files:,} synthetic writers")
+            say(f"{out}: {count:,} pictures by {5 * config.files:,} synthetic writers")
         return 0

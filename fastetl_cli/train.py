@@ -67,14 +67,14 @@ def train_with_bar(
     command = command_line()
     with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal or not is_first()) as bar:
         task = bar.add_task("train", total=None, loss=0.0)
-        shown = 0
+        epochs_shown = 0
 
         def show(progress: Progress) -> None:
-            nonlocal shown
+            nonlocal epochs_shown
             bar.update(task, completed=progress.step, total=progress.steps, loss=progress.loss)
-            for entry in progress.history[shown:] if is_first() else ():
+            for entry in progress.history[epochs_shown:] if is_first() else ():
                 notes.print(epoch_line(entry, progress.epochs))
-            shown = len(progress.history)
+            epochs_shown = len(progress.history)
 
         try:
             return train(

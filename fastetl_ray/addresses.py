@@ -36,24 +36,24 @@ def read_file(folder: str, name: str, most: int) -> bytes:
         import fsspec
 
         with fsspec.open(place, "rb") as file:
-            read: bytes = file.read(most + 1)
+            data: bytes = file.read(most + 1)
     except Exception as error:  # each file system of fsspec has errors of its own
         found = f"{type(error).__name__}: {error}".partition("\n")[0]
         do = "run: pip install fsspec" if isinstance(error, ImportError) else "check the address"
         also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
         raise FastetlError("cannot read the file", file=place, found=found, do=do, also=also) from error
-    if len(read) > most:
+    if len(data) > most:
         raise FastetlError("the file is too large", file=place, expected=f"at most {most:,} bytes", do="check it")
-    return read
+    return data
 
 
 def write_file(folder: str, name: str, data: bytes) -> None:
     """Write a file of a folder; on a local disk it is there whole or not at all. Raises FastetlError if it cannot."""
     try:
         if not is_url(folder):
-            made = Path(folder) / f".{name}.new-{secrets.token_hex(4)}"
-            made.write_bytes(data)
-            made.replace(Path(folder) / name)
+            temporary = Path(folder) / f".{name}.new-{secrets.token_hex(4)}"
+            temporary.write_bytes(data)
+            temporary.replace(Path(folder) / name)
             return
         import fsspec
 

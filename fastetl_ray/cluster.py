@@ -110,7 +110,7 @@ def train_on_ray(
 
     path = Path(path).absolute()
     storage = path.parent / f".{path.name}.ray"  # what Ray Train keeps of the workers
-    told = storage / "fault"
+    fault_file = storage / "fault"
     settings = {
         "data": [(str(place) if is_url(place) else str(Path(place).absolute()), weight) for place, weight in data],
         "path": str(path),
@@ -118,20 +118,20 @@ def train_on_ray(
         "start": start,
         "overwrite": overwrite,
         "command": command,
-        "fault": str(told),
+        "fault": str(fault_file),
     }
     check_output(path, RUN_KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
     with claimed(path, resume, overwrite) as begun:
         if not resume:
             emptied(begun)
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
-    there = ray.cluster_resources()
-    for kind, each in resources.items():
-        if there.get(kind, 0) < each * workers:
+    available = ray.cluster_resources()
+    for kind, amount in resources.items():
+        if available.get(kind, 0) < amount * workers:
             raise ModelError(
                 "the cluster is too small",
-                expected=f"{each * workers} {kind} for {workers} workers",
-                found=f"{there.get(kind, 0):g}",
+                expected=f"{amount * workers} {kind} for {workers} workers",
+                found=f"{available.get(kind, 0):g}",
                 do="ask for fewer `workers`",
             )
     trainer = DataParallelTrainer(
@@ -148,8 +148,8 @@ def train_on_ray(
     storage.mkdir(parents=True)
     try:
         trainer.fit()
-        if told.exists():
-            raise pickle.loads(told.read_bytes())  # what our own worker wrote
+        if fault_file.exists():
+            raise pickle.loads(fault_file.read_bytes())  # what our own worker wrote
     except Exception as error:  # Ray wraps a worker's error in its own
         fault = fault_of(error)
         if fault is error:

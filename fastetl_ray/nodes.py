@@ -39,16 +39,16 @@ def connect(address: str = "") -> Any:
 
 def fault_of(error: BaseException) -> BaseException:
     """What a worker raised, out of what Ray wraps it in: a FastetlError where one is the cause."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, FastetlError):
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, FastetlError):
             # Ray's error is of the same class, but shows the worker's trace: the plain one is its cause.
-            inner = getattr(seen, "cause", None)
-            return inner if isinstance(inner, FastetlError) else seen
-        failures = getattr(seen, "worker_failures", None)  # of Ray Train: one error for each worker's rank
+            inner = getattr(current, "cause", None)
+            return inner if isinstance(inner, FastetlError) else current
+        failures = getattr(current, "worker_failures", None)  # of Ray Train: one error for each worker's rank
         if failures:
             return fault_of(next(iter(failures.values())))
-        seen = getattr(seen, "cause", None) or seen.__cause__
+        current = getattr(current, "cause", None) or current.__cause__
     return error
 
 
@@ -71,8 +71,8 @@ def in_order(
         try:
             result: R = ray.get(running.pop(0))
         except Exception as error:  # Ray's error of a task is also of the class that the task raised
-            for left in running:
-                ray.cancel(left, force=True)
+            for task in running:
+                ray.cancel(task, force=True)
             raise fault_of(error) from None
         done += 1
         if progress is not None:

@@ -141,7 +141,7 @@ class WrittenPiece:
         each, layout = len(characters), layout_of(characters)
         pictures = np.empty((self.count, self.size, self.size), np.uint8)
         digests = np.empty(self.count, np.uint64)
-        kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
         for k, writer in enumerate(range(self.first, self.last)):
             records = write_data_set(self.seed, writer, characters, self.scans)
             raw = np.zeros(records.nbytes + 128, np.uint8)
@@ -150,10 +150,10 @@ class WrittenPiece:
             starts = np.arange(each) * records.itemsize + fields["image"][1]
             digests[k * each : (k + 1) * each] = digests_of(records, layout)
             resize_records(raw, starts, 127, 128, pictures[k * each : (k + 1) * each])
-            for name, values in kept.items():
+            for name, values in parts.items():
                 values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
         writers = np.arange(self.first, self.last)
-        columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in kept.items()}
+        columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in parts.items()}
         # As in files of ETL8G, where number 33 is the model pattern's.
         groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1)) if layout is ETL8G else writers
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
@@ -185,8 +185,9 @@ def pieces_of_writers(
     require_range("scans", scans, 0, 1, integer=False)
     BuildConfig(size=size)  # raises for a size out of range
     characters = characters_of(charset)
-    found = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)
+    written_charset = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)
     each = max(1, rows // len(characters))
-    return found, [
-        WrittenPiece(seed, first, min(first + each, writers), found, size, scans) for first in range(0, writers, each)
+    return written_charset, [
+        WrittenPiece(seed, first, min(first + each, writers), written_charset, size, scans)
+        for first in range(0, writers, each)
     ]

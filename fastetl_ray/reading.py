@@ -62,8 +62,8 @@ def _in_order(source: Datasource, blocks: int) -> Dataset:
     import ray.data
 
     ray.data.DataContext.get_current().execution_options.preserve_order = True
-    made: Dataset = ray.data.read_datasource(source, override_num_blocks=blocks)
-    return made
+    dataset: Dataset = ray.data.read_datasource(source, override_num_blocks=blocks)
+    return dataset
 
 
 def read_etl(

@@ -64,17 +64,17 @@ class ShardedImages:
         self.cache_bytes = cache_bytes
         self.starts = np.concatenate([[0], np.cumsum([s.rows for s in shards], dtype=np.int64)]).astype(np.int64)
         self.shape = (int(self.starts[-1]), side, side)
-        self._kept: OrderedDict[int, Rows] = OrderedDict()
+        self._cache: OrderedDict[int, Rows] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_kept", "_lock")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_cache", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _kept=OrderedDict(), _lock=threading.Lock())
+        self.__dict__.update(state, _cache=OrderedDict(), _lock=threading.Lock())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
         return self[:]
@@ -96,21 +96,21 @@ class ShardedImages:
         bounds = np.flatnonzero(np.diff(where[order])) + 1
         for part in np.split(order, bounds) if len(order) else ():
             shard = int(where[part[0]])
-            found, place = self._rows(shard), index[part] - self.starts[shard]
-            pictures[part], labels[part] = found[0][place], found[1][place]
+            rows, place = self._rows(shard), index[part] - self.starts[shard]
+            pictures[part], labels[part] = rows[0][place], rows[1][place]
         return pictures, labels
 
     def windows(self, shards: NDArray[np.int64], random: np.random.Generator) -> Iterator[list[int]]:
         """`shards` in random order, so many at a time as half of the cache holds: what a shuffle can mix."""
-        held = 0
+        filled = 0
         window: list[int] = []
         for shard in random.permutation(shards).tolist():
             size = self.shards[shard].rows * self.shape[1] * self.shape[2]
-            if window and held + size > self.cache_bytes // 2:
+            if window and filled + size > self.cache_bytes // 2:
                 yield window
-                held, window = 0, []
+                filled, window = 0, []
             window.append(shard)
-            held += size
+            filled += size
         if window:
             yield window
 
@@ -118,9 +118,9 @@ class ShardedImages:
         """All columns but the pictures and the characters, of all shards: one array (N,) each."""
         parts: dict[str, list[NDArray[Any]]] = {}
         for shard in self.shards:
-            read = self._table(shard, None)
-            for name in read.column_names:
-                values = self._numbers(read[name]) if name == "source" else column_values(read[name])
+            table = self._table(shard, None)
+            for name in table.column_names:
+                values = self._numbers(table[name]) if name == "source" else column_values(table[name])
                 parts.setdefault(name, []).append(values)
         if any(len(arrays) != len(self.shards) for arrays in parts.values()):
             raise FastetlError("shards with different columns", file=self.folder, do="write it again")
@@ -128,8 +128,8 @@ class ShardedImages:
 
     def read(self, number: int) -> Rows:
         """The rows of a shard, which are not kept."""
-        read = self._table(self.shards[number], ["image", "label"])
-        return pictures_of(read["image"], self.shape[1]), read["label"].to_numpy()
+        table = self._table(self.shards[number], ["image", "label"])
+        return pictures_of(table["image"], self.shape[1]), table["label"].to_numpy()
 
     def _numbers(self, column: Any) -> NDArray[np.uint16]:
         """Names of sources as their numbers. Raises KeyError for any other name."""
@@ -139,16 +139,16 @@ class ShardedImages:
 
     def _rows(self, number: int) -> Rows:
         with self._lock:
-            kept = self._kept.get(number)
-            if kept is not None:
-                self._kept.move_to_end(number)
-                return kept
-        made = self.read(number)
+            rows = self._cache.get(number)
+            if rows is not None:
+                self._cache.move_to_end(number)
+                return rows
+        rows = self.read(number)
         with self._lock:
-            self._kept[number] = made
-            while len(self._kept) > 1 and sum(k[0].nbytes for k in self._kept.values()) > self.cache_bytes:
-                self._kept.popitem(last=False)
-        return made
+            self._cache[number] = rows
+            while len(self._cache) > 1 and sum(k[0].nbytes for k in self._cache.values()) > self.cache_bytes:
+                self._cache.popitem(last=False)
+        return rows
 
     def _table(self, shard: Shard, columns: list[str] | None) -> Any:
         require_pyarrow()
@@ -170,11 +170,11 @@ class ShardedImages:
                 raise ValueError(f"{rows} rows of {', '.join(map(str, types))}")
             if columns is None:
                 columns = [name for name in schema.names if name not in ("image", "character")]
-            read = file.read([n for n in schema.names if n in {*columns, "label", "group", "source"}])
-            if any(column.null_count for column in read.columns):
+            table = file.read([n for n in schema.names if n in {*columns, "label", "group", "source"}])
+            if any(column.null_count for column in table.columns):
                 raise ValueError("values are missing")
-            labels, source = read["label"].to_numpy(), self._numbers(read["source"])
-            if runs_of(source, read["group"].to_numpy()) != shard.runs:
+            labels, source = table["label"].to_numpy(), self._numbers(table["source"])
+            if runs_of(source, table["group"].to_numpy()) != shard.runs:
                 raise ValueError(f"other groups than {MANIFEST} says")
         except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
             expected = f"{shard.rows} rows of {self.shape[1]} × {self.shape[2]} pictures, their classes and groups"
@@ -190,7 +190,7 @@ class ShardedImages:
                 found=int(labels.max()),
                 do="write it again",
             )
-        return read
+        return table
 
 
 class ShardedSource:
@@ -230,16 +230,16 @@ class ShardedSource:
 
     def blocks(self, rows: int) -> Iterator[Rows]:
         """All rows in the dataset's order, about `rows` at a time: a shard more at most."""
-        held: list[Rows] = []
+        parts: list[Rows] = []
         for number in np.flatnonzero(self.counts).tolist():
             pictures, labels = self.images.read(number)
-            chosen = self.chosen(number)
-            held.append((pictures[chosen], labels[chosen]))
-            if sum(len(part[1]) for part in held) >= rows:
-                yield _joined(held)
-                held = []
-        if held:
-            yield _joined(held)
+            mask = self.chosen(number)
+            parts.append((pictures[mask], labels[mask]))
+            if sum(len(part[1]) for part in parts) >= rows:
+                yield _joined(parts)
+                parts = []
+        if parts:
+            yield _joined(parts)
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
@@ -330,8 +330,8 @@ class ShardedDataset(Dataset):
         if part is None:
             return ShardedSource(images, lambda k: np.ones(images.shards[k].rows, np.bool_), weight)
         if len(part.digests) and self.has_unknown_groups():
-            held = part.holds(self)
-            return ShardedSource(images, lambda k: held[starts[k] : starts[k + 1]], weight)
+            mask = part.holds(self)
+            return ShardedSource(images, lambda k: mask[starts[k] : starts[k + 1]], weight)
 
         def chosen(number: int) -> NDArray[np.bool_]:
             source, groups, rows = images.shards[number].groups()
@@ -362,8 +362,8 @@ def open_shards(folder: str, about: Mapping[str, Any] | None = None) -> Dataset:
     images = ShardedImages(folder, shards, preprocessing.size, len(charset), sources)
     if not is_url(folder):
         _require_there(Path(folder), shards)
-    kept = {name: value for name, value in about.items() if name != "shards"}
-    return ShardedDataset.opened(folder, images, charset, preprocessing, kept)
+    description = {name: value for name, value in about.items() if name != "shards"}
+    return ShardedDataset.opened(folder, images, charset, preprocessing, description)
 
 
 def _require_there(folder: Path, shards: Sequence[Shard]) -> None:

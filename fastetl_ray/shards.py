@@ -115,18 +115,18 @@ def group_ranges(source: NDArray[np.uint16], groups: NDArray[np.int32], most: in
     """Slices of at most `most` rows that keep runs of one group together, but for a run that is longer."""
     breaks = np.flatnonzero(np.diff(groups) | np.diff(source.astype(np.int32))) + 1
     ends = np.append(breaks, len(groups)).tolist()
-    found, start, before = [], 0, 0
+    ranges, start, before = [], 0, 0
     for end in ends:
         if end - start > most and before > start:
-            found.append(slice(start, before))
+            ranges.append(slice(start, before))
             start = before
         while end - start > most:
-            found.append(slice(start, start + most))
+            ranges.append(slice(start, start + most))
             start += most
         before = end
     if start < len(groups):
-        found.append(slice(start, len(groups)))
-    return found
+        ranges.append(slice(start, len(groups)))
+    return ranges
 
 
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:

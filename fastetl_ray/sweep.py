@@ -179,11 +179,11 @@ def _trial(options: dict[str, Any]) -> None:
             tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
         reported = len(progress.history)
 
-    given = options["given"]
-    settings = given["settings"]
-    config = configured(settings["train"], given["options"])
+    draw = options["given"]
+    settings = draw["settings"]
+    config = configured(settings["train"], draw["options"])
     data = [(open_dataset(path), weight) for path, weight in settings["data"]]
-    path = Path(settings["out"]) / f"trial-{given['number']:04d}"
+    path = Path(settings["out"]) / f"trial-{draw['number']:04d}"
     train(data, path, config, overwrite=True, on_progress=tell)
 
 
@@ -218,10 +218,10 @@ def sweep(
             "data": [(str(p) if is_url(p) else str(Path(p).absolute()), weight) for p, weight in data],
             "out": str(runs),
         }
-        drawn = [{"options": o, "settings": settings, "number": k} for k, o in enumerate(config.drawn())]
+        draws = [{"options": o, "settings": settings, "number": k} for k, o in enumerate(config.drawn())]
         tuner = tune.Tuner(
             tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
-            param_space={"given": tune.grid_search(drawn)},
+            param_space={"given": tune.grid_search(draws)},
             tune_config=tune.TuneConfig(
                 metric=_METRIC,
                 mode="max",
@@ -233,8 +233,8 @@ def sweep(
         )
         trials = _results(tuner.fit())
         shutil.rmtree(folder / "ray", ignore_errors=True)
-        for left in runs.glob("*.unfinished"):
-            shutil.rmtree(left, ignore_errors=True)
+        for unfinished_run in runs.glob("*.unfinished"):
+            shutil.rmtree(unfinished_run, ignore_errors=True)
         _report(trials, config, folder)
     return trials
 
@@ -244,10 +244,10 @@ def _results(grid: Any) -> list[Trial]:
     for result in grid:
         if result.error is not None:
             raise fault_of(result.error)
-        given = result.config["given"]
+        draw = result.config["given"]
         frame = result.metrics_dataframe
         history = () if frame is None else tuple(frame[_METRIC].tolist())
-        trials.append(Trial(given["number"], given["options"], history))
+        trials.append(Trial(draw["number"], draw["options"], history))
     return sorted(trials, key=lambda trial: (-trial.best, trial.number))
 
 

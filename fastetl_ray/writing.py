@@ -34,8 +34,8 @@ Progress = Callable[[int, int], None]
 def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
     """Where shards go: a hidden sibling that takes the place of `out`, or the address itself, which has no rename."""
     if not is_url(out):
-        with new_directory(Path(out), SHARDS_KIND, overwrite, inputs) as made:
-            yield str(made.absolute())
+        with new_directory(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
+            yield str(folder.absolute())
         return
     if remove(out, MANIFEST, only_look=not overwrite):
         raise FastetlError(

@@ -327,7 +327,7 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     def counted(self: ShardedImages, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         nonlocal held
         read.append(number)
-        held = max(held, 1 + len(self._kept))
+        held = max(held, 1 + len(self._cache))
         return once(self, number)
 
     monkeypatch.setattr(ShardedImages, "read", counted)

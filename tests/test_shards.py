@@ -99,7 +99,7 @@ def test_memory_holds_a_few_shards(shards: Path) -> None:
     images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
     for start in range(0, 60, 10):
         images.take(np.arange(start, start + 10))
-        assert sum(kept[0].nbytes for kept in images._kept.values()) <= images.cache_bytes
+        assert sum(rows[0].nbytes for rows in images._cache.values()) <= images.cache_bytes
 
 
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:

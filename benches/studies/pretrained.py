@@ -158,8 +158,8 @@ In Python: `export.open_recognizer(charset="hiragana").read("picture.png")`.
 among them the 6,355 kanji of JIS levels 1 and 2, with one reading. It was trained on synthetic writers alone: 480 who
 wrote every character (seed 1000) and 3,000 who wrote all but kanji (seed 2000), 79,139 steps of 1,024 pictures on one
 NVIDIA H200 in 323 s, one seed ([gpu.md](gpu.md)). Its accuracy, strict, with shapes merged and with sizes merged,
-stands in [peers.md](peers.md). `make gpu` trains such a network again and leaves its run; `make pretrained` makes the kana
-network alone.
+stands in [peers.md](peers.md). `make gpu` trains such a network again and leaves its run; `make pretrained` makes the
+kana network alone.
 
 **Restricting the answers in an app**, from Core ML's dictionary or ONNX's output: take the probabilities of the
 characters that can be meant and of "no character", divide each by their sum, leave out the others. That is what the

@@ -57,8 +57,8 @@ class Package:
     def of(cls, recognizer: Recognizer) -> Package:
         """Raises ExportError if `labels.json` is missing, damaged, or not that of the model."""
         path = recognizer.path / LABELS
-        said = read_json(path)
-        labels, none, threshold = (said.get(name) for name in ("labels", "no_character", "threshold"))
+        values = read_json(path)
+        labels, none, threshold = (values.get(name) for name in ("labels", "no_character", "threshold"))
         if not (
             (isinstance(labels, list) and tuple(labels) == recognizer.labels)
             and (type(none) is int and 0 <= none < len(recognizer.labels))
@@ -77,7 +77,7 @@ class Package:
             raise ExportError(
                 "cannot read the model's preprocessing", file=recognizer.path, found=error, do="export again"
             ) from error
-        charset = str(said.get("charset", ""))
+        charset = str(values.get("charset", ""))
         return cls(recognizer, recognizer.labels, none, float(threshold), charset, preprocessing)
 
     def about(self, *, engine: str, samples: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ BATCH = 64
 WAITING = 1024
 """Most pictures that wait."""
 
-_Asked = tuple[NDArray[np.uint8], "asyncio.Future[NDArray[np.float32]]"]
+_Request = tuple[NDArray[np.uint8], "asyncio.Future[NDArray[np.float32]]"]
 
 
 class BusyError(Exception):
@@ -30,7 +30,7 @@ class Reader:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[_Request] = deque()
         self._pictures = 0
         self._thread = ThreadPoolExecutor(1, "reader")
         self._task: asyncio.Task[None] | None = None
@@ -55,21 +55,21 @@ class Reader:
                 batch.append(self._waiting.popleft())
                 size += len(batch[-1][0])
             self._pictures -= size
-            asked = [entry for entry in batch if not entry[1].done()]  # the others hung up
-            if not asked:
+            requests = [entry for entry in batch if not entry[1].done()]  # the others hung up
+            if not requests:
                 continue
             try:
-                joined = np.concatenate([pictures for pictures, _ in asked])
-                found = await loop.run_in_executor(self._thread, self._recognizer.probabilities, joined)
+                joined = np.concatenate([pictures for pictures, _ in requests])
+                probabilities = await loop.run_in_executor(self._thread, self._recognizer.probabilities, joined)
             except Exception as error:  # belongs to those who asked, and must not end this loop
-                for _, answer in asked:
+                for _, answer in requests:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
             at = 0
-            for pictures, answer in asked:
+            for pictures, answer in requests:
                 if not answer.done():
-                    answer.set_result(found[at : at + len(pictures)])
+                    answer.set_result(probabilities[at : at + len(pictures)])
                 at += len(pictures)
 
     def close(self) -> None:

@@ -98,8 +98,8 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return 403, "requests from other pages are not answered"
         if needs_token and self.token:
-            given = headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+            authorization = headers.get("authorization", "")
+            if not hmac.compare_digest(authorization.encode(), f"Bearer {self.token}".encode()):
                 return 401, "the token is missing or wrong: use the whole address that fastetl pad printed"
         return None
 

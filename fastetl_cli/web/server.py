@@ -119,10 +119,10 @@ class _Pages:
 
     async def page(self, request: Request) -> Response:
         name = request.url.path.removeprefix("/") or "index.html"
-        found = page_files().get(name)
-        if found is None:
+        content = page_files().get(name)
+        if content is None:
             raise HTTPException(404, "no such page")
-        return Response(found, headers={"content-type": TYPES["." + name.rpartition(".")[2]]})
+        return Response(content, headers={"content-type": TYPES["." + name.rpartition(".")[2]]})
 
     async def said(self, request: Request) -> Response:
         return JSONResponse(self.about)
@@ -136,24 +136,24 @@ class _Pages:
     async def read(self, request: Request) -> Response:
         """N × side × side bytes of pictures → N × labels probabilities, float32, little-endian."""
         _require_type(request, "application/octet-stream")
-        one = self.side**2
-        body = await _body(request, self.limits.pictures * one, self.limits.seconds)
-        if not body or len(body) % one:
-            raise HTTPException(400, f"expected 1 to {self.limits.pictures} pictures of {one:,} bytes")
+        picture_bytes = self.side**2
+        body = await _body(request, self.limits.pictures * picture_bytes, self.limits.seconds)
+        if not body or len(body) % picture_bytes:
+            raise HTTPException(400, f"expected 1 to {self.limits.pictures} pictures of {picture_bytes:,} bytes")
         pictures = np.frombuffer(body, np.uint8).reshape(-1, self.side, self.side)
         try:
-            found = await self.reader.ask(pictures)
+            probabilities = await self.reader.ask(pictures)
         except BusyError as error:
             raise HTTPException(429, "too many pictures wait: ask again in a second") from error
-        return Response(found.astype("<f4").tobytes(), media_type="application/octet-stream")
+        return Response(probabilities.astype("<f4").tobytes(), media_type="application/octet-stream")
 
-    def _kept(self) -> Store:
+    def _require_store(self) -> Store:
         if self.store is None:
             raise HTTPException(404, "no samples are kept: start fastetl pad with --samples DIR")
         return self.store
 
     async def keep(self, request: Request) -> Response:
-        store = self._kept()
+        store = self._require_store()
         _require_type(request, "application/json")
         body = await _body(request, MOST_BYTES // 2, self.limits.seconds)
         try:
@@ -170,29 +170,29 @@ class _Pages:
         return JSONResponse({"id": sample.id, "file": f"{sample.time[:10]}.jsonl"}, 201)
 
     async def listed(self, request: Request) -> Response:
-        return JSONResponse({"files": await run_in_threadpool(self._kept().listed)})
+        return JSONResponse({"files": await run_in_threadpool(self._require_store().listed)})
 
     async def shown(self, request: Request) -> Response:
         try:
-            found = await run_in_threadpool(self._kept().shown, request.path_params["name"])
+            listing = await run_in_threadpool(self._require_store().shown, request.path_params["name"])
         except (FastetlError, OSError) as error:
             raise HTTPException(409, str(error)) from error
-        if found is None:
+        if listing is None:
             raise HTTPException(404, "no such file")
-        return JSONResponse(found)
+        return JSONResponse(listing)
 
     async def remove(self, request: Request) -> Response:
         names = request.path_params
         try:
-            gone = await run_in_threadpool(self._kept().remove, names["name"], names["identity"])
+            removed = await run_in_threadpool(self._require_store().remove, names["name"], names["identity"])
         except (FastetlError, OSError) as error:
             raise HTTPException(409, str(error)) from error
-        if not gone:
+        if not removed:
             raise HTTPException(404, "no such sample")
         return Response(status_code=204)
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _fault_of(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     response = _fault(error.status_code, error.detail)
@@ -228,5 +228,5 @@ def make_app(package: Package, guard: Guard, store: Store | None = None, limits:
         Route("/samples/{name}/{identity}", pages.remove, methods=["DELETE"]),
         Route("/{path:path}", pages.page, methods=["GET"]),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _told})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _fault_of})
     return _Guarded(app, guard, limits)

@@ -30,7 +30,7 @@ def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool 
 
     Raises FastetlError if the runtime is not there, or `out` exists.
     """
-    found = {}
+    contents = {}
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
         if not file.exists():
@@ -42,25 +42,25 @@ def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool 
                 do="unpack its npm package, and give `runtime` its folder dist",
                 also=FileNotFoundError,
             )
-        found[name] = read_bytes(file, _MOST)
+        contents[name] = read_bytes(file, _MOST)
     path = package.recognizer.path
-    found |= {name: read_bytes(path / name, _MOST) for name in (ONNX, LABELS)}
-    found |= page_files()
+    contents |= {name: read_bytes(path / name, _MOST) for name in (ONNX, LABELS)}
+    contents |= page_files()
     # Compiling WebAssembly has a word of its own in the policy; workers are their own script's, not the page's.
     policy = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
-    found["index.html"] = found["index.html"].replace(_MARK, meta)
-    found["about.json"] = _json(package.about(engine="browser", samples=False))
-    found["kana.json"] = _json(practice())
-    names = sorted(set(found) - {"service-worker.js"})
-    version = hashlib.sha256(b"".join(hashlib.sha256(found[name]).digest() for name in names)).hexdigest()[:16]
-    worker = found["service-worker.js"].decode()
+    contents["index.html"] = contents["index.html"].replace(_MARK, meta)
+    contents["about.json"] = _json(package.about(engine="browser", samples=False))
+    contents["kana.json"] = _json(practice())
+    names = sorted(set(contents) - {"service-worker.js"})
+    version = hashlib.sha256(b"".join(hashlib.sha256(contents[name]).digest() for name in names)).hexdigest()[:16]
+    worker = contents["service-worker.js"].decode()
     worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
-    found["service-worker.js"] = worker.encode()
-    with new_directory(out, PAD_KIND, overwrite, [path, runtime]) as made:
-        for name, data in found.items():
-            (made / name).write_bytes(data)
-    return {name: len(data) for name, data in sorted(found.items())}
+    contents["service-worker.js"] = worker.encode()
+    with new_directory(out, PAD_KIND, overwrite, [path, runtime]) as folder:
+        for name, data in contents.items():
+            (folder / name).write_bytes(data)
+    return {name: len(data) for name, data in sorted(contents.items())}
 
 
 def _json(value: object) -> bytes:

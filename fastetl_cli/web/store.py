@@ -64,9 +64,9 @@ class Store:
         Raises FastetlError for what is no sample, FullError, OSError if it cannot be written.
         """
         now = datetime.now(UTC)
-        given = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
-        given.pop("picture", None)
-        sample = Sample.from_values(given)
+        values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
+        values.pop("picture", None)
+        sample = Sample.from_values(values)
         sample = replace(sample, picture=png(rasterize(sample.drawing)))
         line = sample.as_line().encode() + b"\n"
         with self._turn:
@@ -85,13 +85,13 @@ class Store:
             path = self._named(name)
             if path is None:
                 return None
-            read, faults = read_samples(path)
+            numbered, faults = read_samples(path)
         keys = ("id", "label", "answer", "time", "device", "picture")
-        newest = [sample for _, sample in reversed(read[-SHOWN:])]
+        newest = [sample for _, sample in reversed(numbered[-SHOWN:])]
         samples = [{key: getattr(s, key) for key in keys} for s in newest]
         for entry, sample in zip(samples, newest, strict=True):
             entry["picture"] = entry["picture"] or png(rasterize(sample.drawing))
-        return {"name": name, "count": len(read), "damaged": len(faults), "samples": samples}
+        return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> bool:
         """Delete a sample; every other line stays as it is, byte for byte. False if it is not there."""
@@ -99,12 +99,12 @@ class Store:
             path = self._named(name)
             if path is None:
                 return False
-            gone = {line for line, sample in read_samples(path)[0] if sample.id == identity}
-            if not gone:
+            removed = {line for line, sample in read_samples(path)[0] if sample.id == identity}
+            if not removed:
                 return False
-            kept = [x for k, x in enumerate(path.read_bytes().split(b"\n")) if k not in gone]
-            with replace_file(path) as made:
-                made.write_bytes(b"\n".join(kept))
+            remaining = [x for k, x in enumerate(path.read_bytes().split(b"\n")) if k not in removed]
+            with replace_file(path) as temporary:
+                temporary.write_bytes(b"\n".join(remaining))
             return True
 
     def _named(self, name: str) -> Path | None:
@@ -119,8 +119,8 @@ def _append(path: Path, line: bytes) -> None:
         end = os.lseek(descriptor, 0, os.SEEK_END)
         if end and os.pread(descriptor, 1, end - 1) != b"\n":
             line = b"\n" + line
-        written = os.write(descriptor, line)
-        if written != len(line):
+        count = os.write(descriptor, line)
+        if count != len(line):
             os.ftruncate(descriptor, end)
             raise OSError("the disk is full")
         os.fsync(descriptor)
