@@ -107,21 +107,21 @@ def _write_pictures(
     """Write images.npy and return the headers of each part's records, and all digests."""
     parts, total = plan.parts, sum(len(p.index) for p in plan.parts)
     buffers = {p.file.layout: new_buffer(p.file.layout) for p in parts}
-    headers, done, digests = [], 0, np.empty(total, np.uint64)
+    headers, count, digests = [], 0, np.empty(total, np.uint64)
     # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
     with (target / "images.npy").open("wb", buffering=0) as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
         for part in parts:
             rows = np.empty(len(part.index), part.file.layout.header)
-            for here, pictures, records in picture_blocks(part, size, buffers[part.file.layout]):
-                rows[here] = headers_of(records, part.file.layout)
-                digests[done + here.start : done + here.stop] = digests_of(records, part.file.layout)
+            for span, pictures, records in picture_blocks(part, size, buffers[part.file.layout]):
+                rows[span] = headers_of(records, part.file.layout)
+                digests[count + span.start : count + span.stop] = digests_of(records, part.file.layout)
                 _write_all(file, pictures.data.cast("B"))
             headers.append(rows)
-            done += len(rows)
+            count += len(rows)
             if progress is not None:
-                progress(done, total)
+                progress(count, total)
     return headers, digests
 
 
@@ -179,13 +179,13 @@ def _copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64]) 
         part = plan.parts[int(np.searchsorted(starts, k, "right")) - 1]
         return part.file, int(part.index[k - starts[plan.parts.index(part)]])
 
-    (file, record), (other, first) = (
+    (file, record), (first_file, first_record) = (
         place(int(k)) for k in (copied[0], np.flatnonzero(digests == digests[copied[0]])[0])
     )
-    found = f"that of record {first} of {other.path}"
-    done = "they are taken into the groups of the first; give each file once"
+    origin = f"that of record {first_record} of {first_file.path}"
+    treatment = "they are taken into the groups of the first; give each file once"
     what = f"pictures that other groups have too: {len(copied):,}"
-    return [Notice(what, str(file.path), record, "a picture of its own", found, done)]
+    return [Notice(what, str(file.path), record, "a picture of its own", origin, treatment)]
 
 
 def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> None:
@@ -208,11 +208,11 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
     starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
     for k, part in enumerate(plan.parts):
         columns = np.searchsorted(writers, part.groups)
-        for here, records in record_blocks(part, raw):
+        for span, records in record_blocks(part, raw):
             pictures = buffer[: len(records)]
             decode(raw, starts[: len(records)], pictures)
-            levels[part.labels[here], columns[here]] = pictures
-            filled[part.labels[here], columns[here]] = True
+            levels[part.labels[span], columns[span]] = pictures
+            filled[part.labels[span], columns[span]] = True
         if progress is not None:
             progress(k + 1, len(plan.parts))
     if not filled.all():
@@ -353,13 +353,13 @@ def planned(
         try:
             do(plan)
         except DisorderError as changed:
-            found = changed.notice
+            notice = changed.notice
             raise FastetlError(
                 "the file changed while it was read",
-                file=found.file,
-                record=found.record,
-                expected=found.expected,
-                found=found.found,
+                file=notice.file,
+                record=notice.record,
+                expected=notice.expected,
+                found=notice.found,
                 do="another process is changing it: wait and retry",
             ) from None
     return plan

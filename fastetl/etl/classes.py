@@ -96,15 +96,15 @@ _HIRAGANA = {k: chr(ord(k) - 0x60) for k in (*_PLAIN, *"ヲヰヱ")}
 
 
 def _kana(character: str, before: str, letters: str, hiragana: bool) -> EtlClass:
-    shown = _HIRAGANA.get(character, character) if hiragana else character
-    return EtlClass(KANA_CODES[character], before + letters, shown)
+    symbol = _HIRAGANA.get(character, character) if hiragana else character
+    return EtlClass(KANA_CODES[character], before + letters, symbol)
 
 
 def _in_order(characters: str, before: str = "", hiragana: bool = False) -> list[EtlClass]:
     """Kana; what comes a second time has the letters of the row of ヤ or ワ."""
     entries: list[EtlClass] = []
     for c in characters:
-        again = any(KANA_CODES[c] == known.code for known in entries)
+        again = any(KANA_CODES[c] == entry.code for entry in entries)
         letters = _AGAIN[c] if again else {**LETTERS, **_OLD, **_MARKS}[c]
         entries.append(_kana(c, before, letters, hiragana))
     return entries
@@ -112,11 +112,11 @@ def _in_order(characters: str, before: str = "", hiragana: bool = False) -> list
 
 def _etl1() -> list[EtlClass]:
     kana = iter(_in_order("".join(_ETL1_FILES[6:])))
-    plain = [
+    entries = [
         EtlClass(ETL1_SYMBOLS.get(c, ord(c)), f"{chr(ETL1_SYMBOLS.get(c, ord(c)))} ", c if c != "␣" else None)
         for c in "".join(_ETL1_FILES[:6])
     ]
-    return [*plain, *kana]
+    return [*entries, *kana]
 
 
 def _etl3() -> list[EtlClass]:

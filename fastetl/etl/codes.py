@@ -32,21 +32,21 @@ def jis_code(entry: EtlClass) -> int:
 @cache
 def table(codes: Codes) -> NDArray[np.uint16]:
     """uint16 (65536,): JIS X 0208 of each code, 0 for a code without a character."""
-    found = np.zeros(65536, np.uint16)
+    jis_codes = np.zeros(65536, np.uint16)
     if codes == "jis":
         for code in range(0x2121, 0x7E7F):
-            found[code] = code if jis_to_char(code) is not None else 0
-        return found
+            jis_codes[code] = code if jis_to_char(code) is not None else 0
+        return jis_codes
     if codes == "etl6":
         # What the letters and the code must agree on; the codes of symbols are not known.
         for entry in classes("ETL6"):
             if entry.letters not in ETL6_SYMBOLS:
-                found[entry.code] = jis_code(entry)
-        return found
+                jis_codes[entry.code] = jis_code(entry)
+        return jis_codes
     for name in _SET_OF[codes]:
         for entry in classes(name):
-            found[entry.code] = jis_code(entry)
-    return found
+            jis_codes[entry.code] = jis_code(entry)
+    return jis_codes
 
 
 def _letters(text: str) -> int:
@@ -56,17 +56,17 @@ def _letters(text: str) -> int:
 @cache
 def _letters_table() -> NDArray[np.uint16]:
     """uint16 (65536,): JIS X 0208 of ETL6's two letters."""
-    found = np.zeros(65536, np.uint16)
+    jis_codes = np.zeros(65536, np.uint16)
     for entry in classes("ETL6"):
-        found[_letters(entry.letters)] = jis_code(entry)
-    return found
+        jis_codes[_letters(entry.letters)] = jis_code(entry)
+    return jis_codes
 
 
 @cache
 def _letters_are_enough() -> NDArray[np.bool_]:
-    found = np.zeros(65536, bool)
-    found[[_letters(name) for name in ETL6_SYMBOLS]] = True
-    return found
+    symbols = np.zeros(65536, bool)
+    symbols[[_letters(name) for name in ETL6_SYMBOLS]] = True
+    return symbols
 
 
 def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]:

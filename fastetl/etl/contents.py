@@ -45,8 +45,8 @@ class Contents:
 
     def taken(self, model_pattern: bool) -> NDArray[np.bool_]:
         """bool (count,): the records that a dataset may have."""
-        wanted = (self.groups >= 0) & (self.codes > 0)
-        return wanted if model_pattern else wanted & ~self.models
+        samples = (self.groups >= 0) & (self.codes > 0)
+        return samples if model_pattern else samples & ~self.models
 
 
 def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
@@ -57,8 +57,8 @@ def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
 def _count_within(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
     """int64 (N,): how many records before have the same code."""
     order = np.argsort(codes, kind="stable")
-    same = codes[order]
-    begins = np.append(True, same[1:] != same[:-1])
+    ascending = codes[order]
+    begins = np.append(True, ascending[1:] != ascending[:-1])
     starts = np.maximum.accumulate(np.where(begins, np.arange(len(codes)), 0))
     out = np.empty(len(codes), np.int64)
     out[order] = np.arange(len(codes)) - starts
@@ -81,17 +81,17 @@ def _last_set_is_model(file: EtlFile, sets: int) -> bool:
     return file.number == file.layout.model_file and sets != file.layout.data_sets_per_file
 
 
-def _trailing_models(codes: NDArray[np.uint16], many: int) -> NDArray[np.bool_]:
+def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.bool_]:
     """bool (N,): ETL8B2's model patterns. Behind the last class every character comes once more.
 
-    many: characters of the set. In which order they come there is not known; where there is one writer alone, they
+    characters: how many the set has. In which order they come there is not known; where there is one writer alone, they
     begin where the codes fall.
     """
     models = np.zeros(len(codes), bool)
-    same = np.flatnonzero(codes[1:] == codes[:-1]) + 2
-    rest = codes[same[-1] :] if len(same) else codes
-    if len(same) and len(rest) > many // 2 and len(np.unique(rest)) == len(rest):
-        models[same[-1] :] = True
+    behind_pair = np.flatnonzero(codes[1:] == codes[:-1]) + 2
+    rest = codes[behind_pair[-1] :] if len(behind_pair) else codes
+    if len(behind_pair) and len(rest) > characters // 2 and len(np.unique(rest)) == len(rest):
+        models[behind_pair[-1] :] = True
         return models
     falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
     if len(falls):
@@ -111,19 +111,19 @@ def _of_data_sets(files: list[EtlFile], raw: list[NDArray[np.uint16]]) -> list[C
     """ETL8G, ETL9G, ETL9B: the order tells the data sets."""
     codes = [code[file.first :] for file, code in zip(files, raw, strict=True)]
     alignments: list[Alignment] = [align(code, natural=_genuine(files[0].layout)) for code in codes]
-    within = [aligned.groups for aligned in alignments]
-    groups = number_groups(files, within)
+    data_sets = [aligned.groups for aligned in alignments]
+    groups = number_groups(files, data_sets)
     noticed = notices_of_order(files, codes, alignments, groups)
-    found = []
-    for file, code, data_set, group, odd in zip(files, raw, within, groups, noticed, strict=True):
+    contents = []
+    for file, code, data_set, group, notices in zip(files, raw, data_sets, groups, noticed, strict=True):
         none = np.full(file.first, -1, np.int32)
         models = np.full(len(code), file.is_model_pattern)
         sets = int(data_set.max()) + 1 if len(data_set) else 0
         if file.layout.kind == "B" and _last_set_is_model(file, sets):
             models[file.first :] = data_set == sets - 1
             group[data_set == sets - 1] = file.layout.group_base + file.layout.data_sets_per_file * file.layout.files
-        found.append(Contents(file, code, np.concatenate([none, group]), models, tuple(odd)))
-    return found
+        contents.append(Contents(file, code, np.concatenate([none, group]), models, tuple(notices)))
+    return contents
 
 
 def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np.uint16]]) -> list[NDArray[np.int64]]:
@@ -132,11 +132,11 @@ def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np
         return _persons(layout, headers)
     if layout.group == "place":
         # The n-th record of a class is the n-th data set's; model patterns come next.
-        bare = [code[1:] for code in codes]
-        models = [_trailing_models(code, layout.data_set) for code in bare]
+        sample_codes = [code[1:] for code in codes]
+        models = [_trailing_models(code, layout.data_set) for code in sample_codes]
         return [
             np.where(model, layout.data_sets_per_file, _count_within(code))
-            for model, code in zip(models, bare, strict=True)
+            for model, code in zip(models, sample_codes, strict=True)
         ]
     if layout.group == "style":
         return [layout.column(h, "style").view(np.uint8).astype(np.int64) - ord("A") for h in headers]
@@ -147,7 +147,7 @@ def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np
 def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[NDArray[np.uint16]]) -> list[Contents]:
     layout = files[0].layout
     numbers = _numbers(layout, headers, codes)
-    found = []
+    contents = []
     for file, header, code, number in zip(files, headers, codes, numbers, strict=True):
         groups = np.full(len(code), -1, np.int32)
         groups[file.first :] = (number + layout.group_base).astype(np.int32)
@@ -155,8 +155,8 @@ def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[ND
         if layout.model_file is not None:
             models[file.first :] = _trailing_models(code[file.first :], layout.data_set)
         noticed = notices_of_classes(file, header, code, groups, models)
-        found.append(Contents(file, code, groups, models, tuple(noticed)))
-    return found
+        contents.append(Contents(file, code, groups, models, tuple(noticed)))
+    return contents
 
 
 def contents_of(files: Sequence[EtlFile], read: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
@@ -164,13 +164,13 @@ def contents_of(files: Sequence[EtlFile], read: Sequence[NDArray[Any]] | None = 
 
     read: the headers of each file, if they are there already. Raises FastetlError if a file cannot be read.
     """
-    found: list[Contents] = []
+    contents: list[Contents] = []
     for group in by_layout(files):
-        done = len(found)
-        headers = [read_headers(file) for file in group] if read is None else list(read[done : done + len(group)])
+        start = len(contents)
+        headers = [read_headers(file) for file in group] if read is None else list(read[start : start + len(group)])
         layout = group[0].layout
         if layout.group == "data set":
-            found += _of_data_sets(group, [layout.column(h, "code") for h in headers])
+            contents += _of_data_sets(group, [layout.column(h, "code") for h in headers])
         else:
-            found += _of_others(group, headers, [character_codes(layout, h) for h in headers])
-    return found
+            contents += _of_others(group, headers, [character_codes(layout, h) for h in headers])
+    return contents

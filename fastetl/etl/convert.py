@@ -44,13 +44,13 @@ class DisorderError(Exception):
         self.notice = notice
 
 
-def _disorder(part: Selection, here: slice, codes: NDArray[np.uint16]) -> DisorderError:
-    at = int(np.flatnonzero(codes != part.codes[here])[0])
+def _disorder(part: Selection, span: slice, codes: NDArray[np.uint16]) -> DisorderError:
+    at = int(np.flatnonzero(codes != part.codes[span])[0])
     notice = Notice(
         "a record does not follow the order of the first data set",
         str(part.file.path),
-        int(part.index[here.start + at]),
-        shown(int(part.codes[here.start + at])),
+        int(part.index[span.start + at]),
+        shown(int(part.codes[span.start + at])),
         shown(int(codes[at])),
         "read every header of every file instead",
     )
@@ -60,11 +60,11 @@ def _disorder(part: Selection, here: slice, codes: NDArray[np.uint16]) -> Disord
 def record_blocks(part: Selection, buffer: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[Any]]]:
     """The wanted records of a file, read into `buffer`: which of `part` they are, and structured records."""
     layout = part.file.layout
-    for here, records in read_records(part.file, part.index, buffer):
+    for span, records in read_records(part.file, part.index, buffer):
         codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
-        if (codes != part.codes[here]).any():
-            raise _disorder(part, here, codes)
-        yield here, records
+        if (codes != part.codes[span]).any():
+            raise _disorder(part, span, codes)
+        yield span, records
 
 
 def columns_of(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -81,7 +81,8 @@ def columns_of(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> d
         if not any(has):
             continue
         columns = [
-            p.file.layout.column(h, name) if there else None for p, h, there in zip(parts, headers, has, strict=True)
+            p.file.layout.column(h, name) if present else None
+            for p, h, present in zip(parts, headers, has, strict=True)
         ]
         kind = np.result_type(*(column.dtype for column in columns if column is not None))
         if kind.kind == "u" and not all(has):
@@ -100,19 +101,19 @@ def picture_blocks(part: Selection, size: int, buffer: NDArray[np.uint8]) -> Ite
     most = block(layout)
     pictures = np.empty((most, size, size), np.uint8)
     starts = np.arange(most) * layout.record_bytes + layout.image_offset
-    for here, records in record_blocks(part, buffer):
+    for span, records in record_blocks(part, buffer):
         out = pictures[: len(records)]
         resize_records(buffer, starts[: len(out)], layout.height, layout.width, out, bits=layout.bits)
-        yield here, out, records
+        yield span, out, records
 
 
 def headers_of(records: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """What stands before the pictures, copied."""
-    kept = np.empty(len(records), layout.header)
-    kept.view(np.uint8).reshape(len(kept), -1)[:] = records.view(np.uint8).reshape(len(kept), -1)[
+    headers = np.empty(len(records), layout.header)
+    headers.view(np.uint8).reshape(len(headers), -1)[:] = records.view(np.uint8).reshape(len(headers), -1)[
         :, : layout.image_offset
     ]
-    return kept
+    return headers
 
 
 def digests_of(records: NDArray[Any], layout: Layout) -> NDArray[np.uint64]:
@@ -145,15 +146,15 @@ def convert(parts: Sequence[Selection], charset: Charset, size: int) -> Dataset:
     """
     count = sum(len(p.index) for p in parts)
     pictures, digests = np.empty((count, size, size), np.uint8), np.empty(count, np.uint64)
-    headers, done = [], 0
+    headers, start = [], 0
     for part in parts:
-        kept = np.empty(len(part.index), part.file.layout.header)
-        for here, resized, records in picture_blocks(part, size, new_buffer(part.file.layout)):
-            pictures[done + here.start : done + here.stop] = resized
-            digests[done + here.start : done + here.stop] = digests_of(records, part.file.layout)
-            kept[here] = headers_of(records, part.file.layout)
-        headers.append(kept)
-        done += len(kept)
+        rows = np.empty(len(part.index), part.file.layout.header)
+        for span, resized, records in picture_blocks(part, size, new_buffer(part.file.layout)):
+            pictures[start + span.start : start + span.stop] = resized
+            digests[start + span.start : start + span.stop] = digests_of(records, part.file.layout)
+            rows[span] = headers_of(records, part.file.layout)
+        headers.append(rows)
+        start += len(rows)
     groups, source, sources = identity_of(parts)
     labels, columns = np.concatenate([part.labels for part in parts]), columns_of(parts, headers)
     spec = Preprocessing(size=size)

@@ -61,16 +61,16 @@ class EtlFile:
 
 def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
     likely = [layout.name for layout in LAYOUTS if size and size % layout.record_bytes == 0]
-    found = f"{size:,} bytes beginning {head[:8].hex(' ') or 'with nothing'}"
+    contents = f"{size:,} bytes beginning {head[:8].hex(' ') or 'with nothing'}"
     if likely:
-        found += f" (the size would fit {', '.join(likely)}, the contents do not)"
+        contents += f" (the size would fit {', '.join(likely)}, the contents do not)"
     lengths = sorted({layout.record_bytes for layout in LAYOUTS})
     expected = f"{', '.join(f'{length:,}' for length in lengths[:-1])} or {lengths[-1]:,} bytes each"
     return FastetlError(
         "not a file of a known set",
         file=path,
         expected=f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}, {expected}",
-        found=found,
+        found=contents,
         do="give the unpacked files, such as ETL8G_01",
     )
 
@@ -149,7 +149,7 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
 
     Raises FastetlError if a path does not exist, or nothing is found.
     """
-    found: list[EtlFile] = []
+    files: list[EtlFile] = []
     paths = list(paths)
     for path in paths:
         if path.is_dir():
@@ -157,23 +157,23 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
                 has_name = named(inner.name) is not None
                 if has_name or (inner.is_file() and _may_be(inner.stat().st_size)):
                     try:
-                        found.append(recognize(inner))
+                        files.append(recognize(inner))
                     except FastetlError:
                         if has_name:
                             raise
         elif path.exists():
-            found.append(recognize(path))
+            files.append(recognize(path))
         else:
             raise FastetlError(
                 "there is no such file or folder", file=path, do="check the path", also=FileNotFoundError
             )
-    if not found:
+    if not files:
         raise FastetlError(
             "no ETL files here",
             file=", ".join(map(str, paths)),
             expected="files such as ETL8G_01",
             do="unpack ETL8G.zip, or make some with `fastetl synth`",
         )
-    unique = {file.path.resolve(): file for file in found}
+    unique = {file.path.resolve(): file for file in files}
     ordered = sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
     return list(_with_sources(ordered))

@@ -51,14 +51,14 @@ def new_fingerprint(size: int, layout: Layout | None = None) -> hashlib._Hash | 
     SHA-1 over `blob <size>\\0` and the bytes, as `git hash-object` has it, wherever nothing else is known.
     """
     if layout is not None and size % layout.record_bytes == 0:
-        like = [
-            known
-            for known in FINGERPRINTS.values()
-            if known.records * layout.record_bytes == size and layout.number(known.name) is not None
+        genuine = [
+            entry
+            for entry in FINGERPRINTS.values()
+            if entry.records * layout.record_bytes == size and layout.number(entry.name) is not None
         ]
-        if like and like[0].digest is None:
+        if genuine and genuine[0].digest is None:
             return Sums()
-        if like and len(like[0].digest or "") == _SHA256:
+        if genuine and len(genuine[0].digest or "") == _SHA256:
             return hashlib.sha256()
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 

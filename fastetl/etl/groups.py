@@ -81,11 +81,11 @@ def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[
 def _faults(aligned: Alignment) -> int:
     """Records that are out of order or doubled, and places without a record from the first to the last data set."""
     length, groups = len(aligned.order), aligned.groups.astype(np.int64)
-    there = np.zeros((int(groups.max()) + 1) * length, bool)
+    present = np.zeros((int(groups.max()) + 1) * length, bool)
     known = aligned.rank >= 0
-    there[(groups * length + aligned.rank)[known]] = True
-    doubled = np.count_nonzero(known) - np.count_nonzero(there)
-    return int(len(aligned.aside) + np.count_nonzero(~there) + doubled)
+    present[(groups * length + aligned.rank)[known]] = True
+    doubled = np.count_nonzero(known) - np.count_nonzero(present)
+    return int(len(aligned.aside) + np.count_nonzero(~present) + doubled)
 
 
 def _natural(order: NDArray[np.uint16], natural: NDArray[np.uint16] | None) -> list[NDArray[np.uint16]]:
@@ -103,31 +103,31 @@ def _followed(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
     rank = _ranks(order, codes)
     begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
     lengths = np.diff(np.append(begins, len(codes)))
-    kept, sets = _choose(rank[begins], lengths, length)
+    runs, sets = _choose(rank[begins], lengths, length)
     # Absolute place (data set × length + rank) of the first record of each kept run; all others count on from there.
     place = np.full(len(codes), -1, np.int64)
-    for run, number in zip(kept, sets, strict=True):
+    for run, number in zip(runs, sets, strict=True):
         first = int(begins[run])
         place[first : first + lengths[run]] = number * length + int(rank[first]) + np.arange(lengths[run])
-    known = place >= 0
-    aside = np.flatnonzero(~known)
-    _place_aside(place, known, length)
+    followed = place >= 0
+    aside = np.flatnonzero(~followed)
+    _place_aside(place, followed, length)
     groups = (place // length).astype(np.int32)
     return Alignment(order, groups, rank, aside, place % length)
 
 
-def _place_aside(place: NDArray[np.int64], known: NDArray[np.bool_], length: int) -> None:
+def _place_aside(place: NDArray[np.int64], followed: NDArray[np.bool_], length: int) -> None:
     """Give each record that is set aside the place after the one before it, but none past the next kept record."""
     count = np.arange(len(place))
-    if not known.any():
+    if not followed.any():
         place[:] = count
         return
-    last = np.maximum.accumulate(np.where(known, count, -1))
-    following = np.minimum.accumulate(np.where(known, count, len(place))[::-1])[::-1]
-    end = (int(place[known].max()) // length + 1) * length
+    previous = np.maximum.accumulate(np.where(followed, count, -1))
+    following = np.minimum.accumulate(np.where(followed, count, len(place))[::-1])[::-1]
+    end = (int(place[followed].max()) // length + 1) * length
     limit = np.append(place, end)[following] - 1
-    at = np.where(last < 0, following, last)
-    place[:] = np.where(known, place, np.clip(place[at] + count - at, 0, np.maximum(limit, 0)))
+    at = np.where(previous < 0, following, previous)
+    place[:] = np.where(followed, place, np.clip(place[at] + count - at, 0, np.maximum(limit, 0)))
 
 
 def _ranks(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -150,10 +150,10 @@ def _learn(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
     lengths = [int(comes_again[0]) if len(comes_again) else count]
     sorted_ = np.argsort(codes, kind="stable")
-    same = codes[sorted_[1:]] == codes[sorted_[:-1]]
-    if same.any():
+    repeated = codes[sorted_[1:]] == codes[sorted_[:-1]]
+    if repeated.any():
         # The distance at which most characters come again.
-        lengths.append(int(np.bincount(np.diff(sorted_)[same]).argmax()))
+        lengths.append(int(np.bincount(np.diff(sorted_)[repeated]).argmax()))
         # The characters that are not rare; and all, for a record that comes many times makes the others rare.
         often = np.bincount(codes)
         lengths += [int((2 * often >= often.max()).sum()), int(np.count_nonzero(often))]
@@ -219,15 +219,15 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     run = min(range(len(ends)), key=ends.__getitem__)
     if ends[run] == float("inf"):
         return [], []
-    kept, moves = [], []
+    runs, moves = [], []
     while run >= 0:
-        kept.append(run)
+        runs.append(run)
         run, move = chosen[run]
         moves.append(move)
-    kept.reverse()
+    runs.reverse()
     # The first kept run begins in data set 0; `moves` count from the beginning of the run before.
     sets = np.cumsum(moves[::-1]).tolist()
-    return kept, sets
+    return runs, sets
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:

@@ -72,34 +72,34 @@ def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Read:
     rows, at = headers.view(np.uint8).reshape(file.count, image), 0
     for part in read_blocks(file, buffer):
         digest.update(part)
-        whole = len(part) // size
-        records = buffer[: whole * size].reshape(whole, size)
-        rows[at : at + whole] = records[:, :image]
+        count = len(part) // size
+        records = buffer[: count * size].reshape(count, size)
+        rows[at : at + count] = records[:, :image]
         pictures = records[:, image : image + layout.image_bytes]
-        blank[at : at + whole] = ~pictures.any(1)
-        digests[at : at + whole] = digest_rows(pictures)
-        at += whole
+        blank[at : at + count] = ~pictures.any(1)
+        digests[at : at + count] = digest_rows(pictures)
+        at += count
     blank[: file.first] = False  # empty by rule
-    found = digest.hexdigest()
-    genuine = SUMS.get(digest.values) if isinstance(digest, Sums) else KNOWN.get(found)
-    return _Read(found, genuine, headers, blank, digests)
+    hexdigest = digest.hexdigest()
+    genuine = SUMS.get(digest.values) if isinstance(digest, Sums) else KNOWN.get(hexdigest)
+    return _Read(hexdigest, genuine, headers, blank, digests)
 
 
 def _unsound(file: EtlFile, read: _Read) -> list[Notice]:
     """What is odd in a file besides the order of its records."""
-    path, odd = str(file.path), []
+    path, notices = str(file.path), []
     if file.tail:
         what = f"short tail: {file.tail} bytes after record {file.count - 1}"
-        odd.append(Notice(what, path, file.count, f"{file.layout.record_bytes} bytes", f"{file.tail}", "not built"))
+        notices.append(Notice(what, path, file.count, f"{file.layout.record_bytes} bytes", f"{file.tail}", "not built"))
     blank = np.flatnonzero(read.blank)
     if len(blank):
         what = f"blank pictures: {listed(blank)}"
-        odd.append(Notice(what, path, int(blank[0]), "ink", "none", "built as they are"))
+        notices.append(Notice(what, path, int(blank[0]), "ink", "none", "built as they are"))
     genuine = read.genuine
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what = f"renamed: the fingerprint is that of {genuine}"
-        odd.append(Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has"))
-    return odd
+        notices.append(Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has"))
+    return notices
 
 
 def inspect(
@@ -130,34 +130,34 @@ def inspect(
 
 
 def _like(file: EtlFile) -> str | None:
-    known = FINGERPRINTS.get(file.path.name.upper())
-    return known.name if known is not None and known.records == file.count and not file.tail else None
+    entry = FINGERPRINTS.get(file.path.name.upper())
+    return entry.name if entry is not None and entry.records == file.count and not file.tail else None
 
 
 def _copies(looked: Sequence[_Read], contents: Sequence[Contents]) -> list[list[Notice]]:
     """Pictures of each file that other groups have before: the same file under two names, most likely."""
-    names = list(dict.fromkeys(found.file.source for found in contents))
+    names = list(dict.fromkeys(content.file.source for content in contents))
     source = np.concatenate([np.full(len(c.groups), names.index(c.file.source), np.uint16) for c in contents])
-    groups = np.concatenate([found.groups for found in contents])
+    groups = np.concatenate([content.groups for content in contents])
     digests = np.concatenate([read.digests for read in looked])
     blank = np.unique(digests[np.concatenate([read.blank for read in looked])]).tolist()
     _, _, copied = joined(groups, source, digests, blank)
     notices, start = [], 0
-    for found in contents:
-        mine = copied[(copied >= start) & (copied < start + len(found.groups))] - start
+    for content in contents:
+        mine = copied[(copied >= start) & (copied < start + len(content.groups))] - start
         what = f"pictures that other groups have too: {listed(mine)}" if len(mine) else ""
-        done = "a build takes them into those groups; give each file once"
-        path = str(found.file.path)
-        notices.append([Notice(what, path, int(mine[0]), "pictures of its own", "copies", done)] if what else [])
-        start += len(found.groups)
+        treatment = "a build takes them into those groups; give each file once"
+        path = str(content.file.path)
+        notices.append([Notice(what, path, int(mine[0]), "pictures of its own", "copies", treatment)] if what else [])
+        start += len(content.groups)
     return notices
 
 
-def _report(read: _Read, found: Contents, copies: list[Notice]) -> FileReport:
-    file = found.file
-    groups, models = found.groups[(found.groups >= 0) & ~found.models], int(found.models.sum())
-    groups = groups if len(groups) else found.groups[found.groups >= 0]
-    distinct = np.unique(found.codes[(found.codes > 0) & (found.groups >= 0)])
+def _report(read: _Read, content: Contents, copies: list[Notice]) -> FileReport:
+    file = content.file
+    groups, models = content.groups[(content.groups >= 0) & ~content.models], int(content.models.sum())
+    groups = groups if len(groups) else content.groups[content.groups >= 0]
+    distinct = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
     row = distinct >> 8
     return FileReport(
         file=str(file.path),
@@ -171,10 +171,10 @@ def _report(read: _Read, found: Contents, copies: list[Notice]) -> FileReport:
         hiragana=int((row == 0x24).sum()),
         katakana=int((row == 0x25).sum()),
         kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
-        without=int(((found.codes == 0) & (found.groups >= 0)).sum()),
+        without=int(((content.codes == 0) & (content.groups >= 0)).sum()),
         models=models,
         fingerprint=read.fingerprint,
         genuine=read.genuine,
         differs=None if read.genuine else _like(file),
-        odd=(*misnamed(file), *_unsound(file, read), *found.noticed, *copies),
+        odd=(*misnamed(file), *_unsound(file, read), *content.noticed, *copies),
     )

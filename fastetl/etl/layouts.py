@@ -111,20 +111,20 @@ class Layout:
     def dtype(self) -> np.dtype[np.void]:
         """A record, structured: fields of whole bytes, `image` (rows of packed bytes), and all other bytes as gaps."""
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
-        found = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
-        return self._structured({**found, self.image_offset: ("image", rows)}, self.record_bytes)
+        fields = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
+        return self._structured({**fields, self.image_offset: ("image", rows)}, self.record_bytes)
 
     @cached_property
     def header(self) -> np.dtype[np.void]:
         """What stands before the picture, structured in the same way."""
-        found = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
-        return self._structured(found, self.image_offset)
+        fields = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
+        return self._structured(fields, self.image_offset)
 
     @staticmethod
-    def _structured(found: Mapping[int, tuple[str, Any]], size: int) -> np.dtype[np.void]:
+    def _structured(placed: Mapping[int, tuple[str, Any]], size: int) -> np.dtype[np.void]:
         fields: list[tuple[str, Any]] = []
         end = 0
-        for at, (name, kind) in [*sorted(found.items()), (size, ("", np.dtype("V0")))]:
+        for at, (name, kind) in [*sorted(placed.items()), (size, ("", np.dtype("V0")))]:
             if at > end:
                 fields.append((f"bytes {end} to {at - 1}", np.dtype(f"V{at - end}")))
             if name:
@@ -158,8 +158,8 @@ class Layout:
             _put_bits(raw, field.at, field.bits, np.broadcast_to(np.asarray(values, np.uint64), len(records)))
             return
         count = field.bits // _UNIT
-        given = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
-        units = to_t56(np.char.ljust(given, count))
+        texts = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
+        units = to_t56(np.char.ljust(texts, count))
         for k in range(count):
             _put_bits(raw, field.at + _UNIT * k, _UNIT, units[:, k].astype(np.uint64))
 
@@ -280,14 +280,14 @@ def _c(name: str, codes: Codes, group: Group, data_set: int, files: int, file_na
 
 
 def _b(name: str, size: int, group: Group, data_sets: tuple[int, int], files: tuple[int, str]) -> Layout:
-    many, each = data_sets
-    return Layout(name, "B", size, _B, 8, 63, 64, 1, "jis", group, int(name[3]), many, *files, each, files[0], True)
+    length, sets = data_sets
+    return Layout(name, "B", size, _B, 8, 63, 64, 1, "jis", group, int(name[3]), length, *files, sets, files[0], True)
 
 
 def _g(name: str, image: int, data_sets: tuple[int, int], model: int | None, files: tuple[int, str]) -> Layout:
-    many, each = data_sets
+    length, sets = data_sets
     return Layout(
-        *(name, "G", 8199, _G, image, 127, 128, 4, "jis", "data set", int(name[3]), many, *files), each, model
+        *(name, "G", 8199, _G, image, 127, 128, 4, "jis", "data set", int(name[3]), length, *files), sets, model
     )
 
 

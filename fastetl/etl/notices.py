@@ -68,21 +68,21 @@ def unknown_codes(file: EtlFile, codes: NDArray[np.uint16]) -> list[Notice]:
     if not len(records):
         return []
     what = f"unknown codes: {listed(records + file.first)}"
-    found = shown(int(codes[records[0]]))
+    code = shown(int(codes[records[0]]))
     return [
         Notice(
-            what, str(file.path), int(records[0]) + file.first, "a code of JIS X 0208", found, "left out of a dataset"
+            what, str(file.path), int(records[0]) + file.first, "a code of JIS X 0208", code, "left out of a dataset"
         )
     ]
 
 
 def misnamed(file: EtlFile) -> list[Notice]:
     """A file that has the name of another set than its records are of."""
-    said = named(file.path.name) or named(file.path.stem)
-    if said is None or said is file.layout:
+    layout = named(file.path.name) or named(file.path.stem)
+    if layout is None or layout is file.layout:
         return []
-    done = "taken by its records; rename it, or look whether it is damaged"
-    return [Notice("the name is that of another set", str(file.path), None, file.layout.name, said.name, done)]
+    treatment = "taken by its records; rename it, or look whether it is damaged"
+    return [Notice("the name is that of another set", str(file.path), None, file.layout.name, layout.name, treatment)]
 
 
 def doubled_records(file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np.int32]) -> list[Notice]:
@@ -92,9 +92,9 @@ def doubled_records(file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np
     if not len(doubled):
         return []
     what, at = f"doubled (group, character): {listed(doubled + file.first)}", int(doubled[0])
-    found = f"{shown(int(codes[at]))} again in group {groups[at]}"
+    again = f"{shown(int(codes[at]))} again in group {groups[at]}"
     return [
-        Notice(what, str(file.path), at + file.first, "each character once in a group", found, "each of them is taken")
+        Notice(what, str(file.path), at + file.first, "each character once in a group", again, "each of them is taken")
     ]
 
 
@@ -104,18 +104,18 @@ def _misplaced(file: EtlFile, codes: NDArray[np.uint16], aligned: Alignment) -> 
     at = int(aligned.aside[0])
     what = f"records out of order: {listed(aligned.aside + file.first)}"
     expected = shown(int(aligned.order[aligned.expected[at]]))
-    done = "taken by their codes, with the group in which they stand; all others keep theirs"
-    return [Notice(what, str(file.path), at + file.first, expected, shown(int(codes[at])), done)]
+    treatment = "taken by their codes, with the group in which they stand; all others keep theirs"
+    return [Notice(what, str(file.path), at + file.first, expected, shown(int(codes[at])), treatment)]
 
 
 def _lost(file: EtlFile, aligned: Alignment, first_group: int) -> list[Notice]:
     """Characters that groups lack, but for those in whose place a record out of order stands."""
     length, groups = len(aligned.order), aligned.groups.astype(np.int64)
-    there = np.zeros((int(groups.max()) + 1) * length, bool)
-    known = aligned.rank >= 0
-    there[(groups * length + aligned.rank)[known]] = True
-    there[(groups * length + aligned.expected)[aligned.aside]] = True
-    lost = np.flatnonzero(~there)
+    present = np.zeros((int(groups.max()) + 1) * length, bool)
+    ranked = aligned.rank >= 0
+    present[(groups * length + aligned.rank)[ranked]] = True
+    present[(groups * length + aligned.expected)[aligned.aside]] = True
+    lost = np.flatnonzero(~present)
     if not len(lost):
         return []
     place = groups * length + aligned.expected
@@ -123,36 +123,36 @@ def _lost(file: EtlFile, aligned: Alignment, first_group: int) -> list[Notice]:
     short = np.unique(lost // length)
     what = f"records lost: {len(lost):,}, in {len(short):,} group{'s' * (len(short) > 1)} that are not complete"
     expected = f"{shown(int(aligned.order[lost[0] % length]))} of group {first_group + int(lost[0]) // length}"
-    found = f"{length - np.count_nonzero(lost // length == short[0]):,} of {length:,} characters in that group"
-    return [Notice(what, str(file.path), at + file.first, expected, found, "the dataset has no such samples")]
+    tally = f"{length - np.count_nonzero(lost // length == short[0]):,} of {length:,} characters in that group"
+    return [Notice(what, str(file.path), at + file.first, expected, tally, "the dataset has no such samples")]
 
 
 def _order_of_others(
-    file: EtlFile, order: NDArray[np.uint16], usual: NDArray[np.uint16], like: EtlFile
+    file: EtlFile, order: NDArray[np.uint16], usual: NDArray[np.uint16], reference: EtlFile
 ) -> list[Notice]:
     if np.array_equal(order, usual):
         return []
     lost, added = np.setdiff1d(usual, order), np.setdiff1d(order, usual)
     if len(lost) or len(added):
         example = shown(int((lost if len(lost) else added)[0]))
-        found = f"{len(lost):,} of them missing, {len(added):,} others ({example})"
-        expected = f"the {len(usual):,} characters of {like.path.name}"
-        return [Notice("other characters than in the other files", str(file.path), None, expected, found)]
+        actual = f"{len(lost):,} of them missing, {len(added):,} others ({example})"
+        expected = f"the {len(usual):,} characters of {reference.path.name}"
+        return [Notice("other characters than in the other files", str(file.path), None, expected, actual)]
     at = int(np.flatnonzero(order != usual)[0])
-    done = "every header was read; groups are told by this file's own order"
-    expected, found = shown(int(usual[at])), shown(int(order[at]))
-    return [Notice("another order than in the other files", str(file.path), at, expected, found, done)]
+    treatment = "every header was read; groups are told by this file's own order"
+    expected, actual = shown(int(usual[at])), shown(int(order[at]))
+    return [Notice("another order than in the other files", str(file.path), at, expected, actual, treatment)]
 
 
 def _data_sets(file: EtlFile, aligned: Alignment) -> list[Notice]:
     layout, number = file.layout, file.number
     if len(aligned.order) != layout.data_set or number is None or not 1 <= number <= layout.files:
         return []  # not a file as it is distributed
-    found, expected = int(aligned.groups.max()) + 1, layout.data_sets(number)
-    if found == expected:
+    sets, expected = int(aligned.groups.max()) + 1, layout.data_sets(number)
+    if sets == expected:
         return []
     counted = f"{expected} data sets of {layout.data_set:,} records, as the genuine file {number} has"
-    return [Notice("another number of data sets", str(file.path), None, counted, str(found), "those there are taken")]
+    return [Notice("another number of data sets", str(file.path), None, counted, str(sets), "those there are taken")]
 
 
 def notices_of_order(
@@ -167,24 +167,24 @@ def notices_of_order(
     """
     kinds = [(file.layout.name, aligned.order.tobytes()) for file, aligned in zip(files, alignments, strict=True)]
     counted = Counter(kinds)
-    found: list[list[Notice]] = []
+    notices: list[list[Notice]] = []
     for file, code, aligned, group in zip(files, codes, alignments, groups, strict=True):
         if not len(code):
-            found.append([])
+            notices.append([])
             continue
         usual = max((kind for kind in kinds if kind[0] == file.layout.name), key=counted.__getitem__)
-        like = kinds.index(usual)
-        found.append(
+        reference = kinds.index(usual)
+        notices.append(
             [
                 *_misplaced(file, code, aligned),
                 *_lost(file, aligned, int(group[0]) - int(aligned.groups[0])),
                 *doubled_records(file, code, group),
                 *unknown_codes(file, code),
-                *_order_of_others(file, aligned.order, alignments[like].order, files[like]),
+                *_order_of_others(file, aligned.order, alignments[reference].order, files[reference]),
                 *_data_sets(file, aligned),
             ]
         )
-    return found
+    return notices
 
 
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}
@@ -194,8 +194,8 @@ _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}
 def _dummy(file: EtlFile, headers: NDArray[Any]) -> list[Notice]:
     if not file.first or not headers[:1].tobytes().strip(b"\0"):
         return []
-    done = "left out, as the rule of the set is"
-    return [Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", done)]
+    treatment = "left out, as the rule of the set is"
+    return [Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", treatment)]
 
 
 def notices_of_classes(
@@ -212,22 +212,22 @@ def notices_of_classes(
     layout, path = file.layout, str(file.path)
     raw = layout.column(headers, "code").astype(np.uint16)
     sample = (groups >= 0) & ~models
-    found = _dummy(file, headers)
-    known = np.zeros(65536, bool)
-    known[[entry.code for entry in classes(layout.name)]] = True
-    right = known[raw]
+    notices = _dummy(file, headers)
+    class_codes = np.zeros(65536, bool)
+    class_codes[[entry.code for entry in classes(layout.name)]] = True
+    valid = class_codes[raw]
     if layout.codes == "etl6":  # the codes of its symbols are not known
-        right = np.isin(headers["letters"], [entry.letters.encode() for entry in classes(layout.name)])
-    strange = np.flatnonzero(~right & (groups >= 0))
+        valid = np.isin(headers["letters"], [entry.letters.encode() for entry in classes(layout.name)])
+    strange = np.flatnonzero(~valid & (groups >= 0))
     if len(strange):
         at = int(strange[0])
         what, expected = f"unknown codes: {listed(strange)}", f"a code of {layout.name}"
-        found.append(Notice(what, path, at, expected, f"0x{int(raw[at]):02X}", "left out of a dataset"))
+        notices.append(Notice(what, path, at, expected, f"0x{int(raw[at]):02X}", "left out of a dataset"))
     if layout.group == "place":
-        found += _runs(file, raw, sample)
+        notices += _runs(file, raw, sample)
     if layout.group in ("style", "person"):
-        return found
-    return found + _each_once(file, raw, groups, sample & right)
+        return notices
+    return notices + _each_once(file, raw, groups, sample & valid)
 
 
 def _runs(file: EtlFile, raw: NDArray[np.uint16], sample: NDArray[np.bool_]) -> list[Notice]:
@@ -238,9 +238,10 @@ def _runs(file: EtlFile, raw: NDArray[np.uint16], sample: NDArray[np.bool_]) -> 
     if not len(again):
         return []
     at = int(begins[again[0]])
-    found, done = f"{shown(int(raw[at]))} again", "taken by their codes, with the group of their place in the class"
+    example = f"{shown(int(raw[at]))} again"
+    treatment = "taken by their codes, with the group of their place in the class"
     what = f"records out of order: {listed(begins[again])}"
-    return [Notice(what, str(file.path), at, "each class in one piece", found, done)]
+    return [Notice(what, str(file.path), at, "each class in one piece", example, treatment)]
 
 
 def _each_once(
@@ -250,28 +251,28 @@ def _each_once(
     layout, path, index = file.layout, str(file.path), np.flatnonzero(sample)
     if not len(index):
         return []
-    many = Counter(entry.code for entry in classes(layout.name) if entry.code or layout.codes != "etl6")
+    usual = Counter(entry.code for entry in classes(layout.name) if entry.code or layout.codes != "etl6")
     present, counts = np.unique(raw[index], return_counts=True)
-    sheets, each = np.unique(groups[index]), np.array([many.get(code, 0) for code in present.tolist()])
+    sheets, per_sheet = np.unique(groups[index]), np.array([usual.get(code, 0) for code in present.tolist()])
     pair = groups[index].astype(np.int64) << 16 | raw[index]
     order = np.argsort(pair, kind="stable")
     place = np.empty(len(order), np.int64)
     begins = np.append(True, np.diff(pair[order]) != 0)
     place[order] = np.arange(len(order)) - np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
     limit = np.zeros(65536, np.int64)
-    limit[present] = np.where(each > 0, each, len(raw))
+    limit[present] = np.where(per_sheet > 0, per_sheet, len(raw))
     # ETL1 has some of its second イ, ウ and エ in other files than the first.
     doubled = index[place >= limit[raw[index]]]
-    found = []
+    notices = []
     if len(doubled):
         at = int(doubled[0])
         what, again = f"doubled (group, class): {listed(doubled)}", f"0x{int(raw[at]):02X} again in group {groups[at]}"
-        found.append(Notice(what, path, at, "each class once in a group", again, "each of them is taken"))
-    whole = np.where(each > 0, np.maximum(np.rint(counts / len(sheets)), 1), 0).astype(np.int64) * len(sheets)
-    lost = np.maximum(whole - counts, 0)
+        notices.append(Notice(what, path, at, "each class once in a group", again, "each of them is taken"))
+    complete = np.where(per_sheet > 0, np.maximum(np.rint(counts / len(sheets)), 1), 0).astype(np.int64) * len(sheets)
+    lost = np.maximum(complete - counts, 0)
     if int(lost.sum()) > _KNOWN_GAPS.get((layout.name, file.number or 0), 0):
         k = int(np.flatnonzero(lost)[0])
         what = f"records lost: {int(lost.sum()):,}, of {int((lost > 0).sum()):,} classes"
-        expected = f"0x{int(present[k]):02X} {int(whole[k]):,} times, for {len(sheets):,} groups"
-        found.append(Notice(what, path, None, expected, f"{int(counts[k]):,}", "the dataset has no such samples"))
-    return found
+        expected = f"0x{int(present[k]):02X} {int(complete[k]):,} times, for {len(sheets):,} groups"
+        notices.append(Notice(what, path, None, expected, f"{int(counts[k]):,}", "the dataset has no such samples"))
+    return notices

@@ -71,8 +71,8 @@ def read_records(
             source, at, preadv = opened.fileno(), 0, PREADV
             for first, after in itertools.pairwise(begins):
                 # Where there are many runs most are one record; every microsecond here comes ten thousand times.
-                one = after - first == 1 and len(places) > 0
-                run = places[first - at] if one else (view[(first - at) * size : (after - at) * size],)
+                single = after - first == 1 and len(places) > 0
+                run = places[first - at] if single else (view[(first - at) * size : (after - at) * size],)
                 if preadv(source, run, offsets[first]) != (after - first) * size:
                     _fill(source, run[0], offsets[first], file)
                 if after - at == most or after == len(index):
@@ -95,9 +95,9 @@ def read_headers(file: EtlFile, most: int | None = None, begin: int = 0) -> NDAr
         buffer, at = new_buffer(layout), 0
         rows = headers.view(np.uint8).reshape(count, size)
         for part in read_blocks(file, buffer):
-            whole = len(part) // step
-            rows[at : at + whole] = buffer[: whole * step].reshape(whole, step)[:, :size]
-            at += whole
+            records = len(part) // step
+            rows[at : at + records] = buffer[: records * step].reshape(records, step)[:, :size]
+            at += records
         return headers
     try:
         with open_regular(file.path) as opened:
@@ -128,17 +128,17 @@ def read_blocks(file: EtlFile, buffer: NDArray[np.uint8]) -> Iterator[memoryview
 
 def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
     """Read until `run` is full."""
-    got = 0
-    while got < len(run):
-        more = PREADV(source, (run[got:],), offset + got)
-        if not more:
+    filled = 0
+    while filled < len(run):
+        count = PREADV(source, (run[filled:],), offset + filled)
+        if not count:
             raise FastetlError(
                 "the file ended while it was read",
                 file=file.path,
-                record=(offset + got) // file.layout.record_bytes,
-                offset=offset + got,
-                expected=f"{len(run) - got} more bytes",
+                record=(offset + filled) // file.layout.record_bytes,
+                offset=offset + filled,
+                expected=f"{len(run) - filled} more bytes",
                 found="its end",
                 do="another process is changing it: wait and retry",
             )
-        got += more
+        filled += count

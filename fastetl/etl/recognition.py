@@ -57,21 +57,21 @@ def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
         return False
     code = layout.column(heads, "code")
     if layout.kind == "M":
-        known = (table("kana") > 0) | (table("hiragana") > 0)
+        kana = (table("kana") > 0) | (table("hiragana") > 0)
         letters = heads["letters"]
-        right = (known[code] | (letters != b"")) & _ascii(letters) & (letters != b"") & (heads["sex"] <= 2)
+        valid = (kana[code] | (letters != b"")) & _ascii(letters) & (letters != b"") & (heads["sex"] <= 2)
     elif layout.kind == "K":
         codes = np.zeros(1 << 12, bool)
         codes[[entry.code for entry in classes("ETL2")]] = True
-        right = codes[code] & _one_of(layout.column(heads, "style"), (b"A", b"B", b"C", b"D"))
+        valid = codes[code] & _one_of(layout.column(heads, "style"), (b"A", b"B", b"C", b"D"))
     elif layout.kind == "C":
         first = layout.column(heads, "letters").astype("S1")
-        right = _one_of(first, (b"N", b"A", b"S", b"H", b"K")) & (layout.column(heads, "sex") <= 2)
+        valid = _one_of(first, (b"N", b"A", b"S", b"H", b"K")) & (layout.column(heads, "sex") <= 2)
     else:
-        right = np.array([jis_to_char(c) is not None for c in code.tolist()]) & _ascii(heads["reading"])
+        valid = np.array([jis_to_char(c) is not None for c in code.tolist()]) & _ascii(heads["reading"])
         if layout.kind == "G":
-            right &= heads["sex"] <= 2
-    return bool(right.mean() >= _MOST)
+            valid &= heads["sex"] <= 2
+    return bool(valid.mean() >= _MOST)
 
 
 @cache
@@ -93,33 +93,33 @@ def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
 
 def _share(layout: Layout, sample: NDArray[Any], codes: set[int], letters: set[bytes]) -> float:
     """The share of records whose class is one of those."""
-    right = np.isin(layout.column(sample, "code"), list(codes))
+    matches = np.isin(layout.column(sample, "code"), list(codes))
     if layout.codes == "etl6":  # the codes of its symbols are not known
-        right = _one_of(layout.column(sample, "letters"), letters)
-    return float(right.mean())
+        matches = _one_of(layout.column(sample, "letters"), letters)
+    return float(matches.mean())
 
 
 def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: str | None) -> Layout:
     """Of sets with one type of record, those that have such classes: the one that has genuine files of this length,
     or the named one, or the one with fewest classes a file."""
     index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
-    fits: list[tuple[int, Layout]] = []
+    matches: list[tuple[int, Layout]] = []
     for layout in candidates:
         sample = _headers(layout, read, index)
         if layout.kind == "C":
             first = layout.column(sample, "letters").astype("S1")
-            own = {"ETL4": (b"H",), "ETL5": (b"K",)}.get(layout.name, (b"N", b"A", b"S"))
-            if _one_of(first, own).mean() > 0.5:
+            initials = {"ETL4": (b"H",), "ETL5": (b"K",)}.get(layout.name, (b"N", b"A", b"S"))
+            if _one_of(first, initials).mean() > 0.5:
                 return layout
             continue
         for listed in files_of_classes(layout.name):
             codes, letters = {entry.code for entry in listed}, {entry.letters.encode() for entry in listed}
             if _share(layout, sample, codes, letters) >= _MOST:
-                fits.append((len(listed), layout))
-    if not fits:
+                matches.append((len(listed), layout))
+    if not matches:
         exact = [layout for layout in candidates if layout.name == genuine]
         return (exact or [named(name) or candidates[0]])[0]
-    return min(fits, key=lambda fit: (fit[1].name != genuine, fit[1] is not named(name), fit[0]))[1]
+    return min(matches, key=lambda match: (match[1].name != genuine, match[1] is not named(name), match[0]))[1]
 
 
 def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
@@ -133,9 +133,9 @@ def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
     again = next((k for k in range(1, most) if read(k * step + 2, 2) == code), None)
     if again == ETL9G.data_set:
         return ETL9G
-    said = named(name)
-    if said in (ETL8G, ETL9G):
-        return said
+    layout = named(name)
+    if layout in (ETL8G, ETL9G):
+        return layout
     # A single data set of 956 codes cannot be one of 3,036.
     return ETL8G if most <= ETL8G.data_set or again is not None else None
 

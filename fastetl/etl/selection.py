@@ -106,27 +106,27 @@ def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset)
 
 def _by_headers(contents: Sequence[Contents], charset: Charset, model_pattern: bool) -> list[Selection]:
     parts = []
-    for found in contents:
-        classes = class_of_code(charset)[found.codes]
-        index = np.flatnonzero((classes >= 0) & found.taken(model_pattern))
-        codes, labels = found.codes[index], classes[index].astype(np.uint16)
-        parts.append(Selection(found.file, index, codes, labels, found.groups[index]))
+    for content in contents:
+        classes = class_of_code(charset)[content.codes]
+        index = np.flatnonzero((classes >= 0) & content.taken(model_pattern))
+        codes, labels = content.codes[index], classes[index].astype(np.uint16)
+        parts.append(Selection(content.file, index, codes, labels, content.groups[index]))
     return parts
 
 
 def _same_writing(files: Sequence[EtlFile]) -> list[Notice]:
     """Sets of the same writing share groups by the numbers of their files: without those, a split may mix them."""
-    found = []
+    notices = []
     for layout in {file.layout.name: file.layout for file in files}.values():
-        mine = [file for file in files if file.layout is layout]
+        members = [file for file in files if file.layout is layout]
         shared = layout.data_sets_per_file and any(
             f.layout.family == layout.family and f.layout is not layout for f in files
         )
-        if shared and layout.group == "data set" and any(file.number is None for file in mine):
+        if shared and layout.group == "data set" and any(file.number is None for file in members):
             what = "the same writing as in another set here, in files whose names do not tell which they are"
-            file = next(file for file in mine if file.number is None)
-            found.append(Notice(what, str(file.path), None, layout.file_name, file.path.name, "groups are counted"))
-    return found
+            file = next(file for file in members if file.number is None)
+            notices.append(Notice(what, str(file.path), None, layout.file_name, file.path.name, "groups are counted"))
+    return notices
 
 
 def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -140,19 +140,20 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     contents = [contents_of(group) if order is None else None for group, order in zip(groups, orders, strict=True)]
     while True:
         seen = {int(code) for order in orders if order is not None for code in order}
-        seen |= {int(code) for found in contents if found for one in found for code in np.unique(one.codes)}
+        seen |= {int(code) for of_set in contents if of_set for content in of_set for code in np.unique(content.codes)}
         charset = named_or_file(name, (c for c in map(jis_to_char, sorted(seen)) if c))
         parts: list[list[Selection] | None] = []
         for k, (group, order) in enumerate(zip(groups, orders, strict=True)):
-            made = None if order is None else _by_order(group, order, charset)
-            if made is None and contents[k] is None:
+            selections = None if order is None else _by_order(group, order, charset)
+            if selections is None and contents[k] is None:
                 orders[k], contents[k] = None, contents_of(group)
                 break
-            parts.append(made or _by_headers(contents[k] or [], charset, model_pattern))
+            parts.append(selections or _by_headers(contents[k] or [], charset, model_pattern))
         else:
             break
-    noticed = [notice for found in contents if found for one in found for notice in one.noticed]
-    whole = tuple(part for group in parts for part in group or [] if len(part.index))
-    without = sum(int(((one.codes == 0) & (one.groups >= 0)).sum()) for found in contents if found for one in found)
+    headers = [content for of_set in contents if of_set for content in of_set]
+    noticed = [notice for content in headers for notice in content.noticed]
+    selected = tuple(part for group in parts for part in group or [] if len(part.index))
+    without = sum(int(((content.codes == 0) & (content.groups >= 0)).sum()) for content in headers)
     noticed = [*(notice for file in files for notice in misnamed(file)), *noticed, *_same_writing(files)]
-    return Plan(charset, whole, tuple(sorted(seen)), tuple(noticed), without)
+    return Plan(charset, selected, tuple(sorted(seen)), tuple(noticed), without)

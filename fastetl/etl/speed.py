@@ -76,19 +76,19 @@ def _of_a_set(files: Sequence[EtlFile], sizes: Sequence[int], rounds: int) -> It
     room = np.zeros(len(starts) * height * width + 64, np.uint8)
     pixels = room[-room.ctypes.data % 64 :][: len(starts) * height * width].reshape(len(starts), height, width)
 
-    def one(work: str, size: int | None, run: Callable[[], object]) -> Speed:
+    def speed_of(work: str, size: int | None, run: Callable[[], object]) -> Speed:
         seconds, images = _median(run, rounds), len(starts)
         slow = _median(lambda: _pillow(layout, raw, few, size), rounds) / len(few)
         return Speed(f"{layout.name}: {work}", images, seconds, images / seconds, slow * images / seconds)
 
-    yield one("decode", None, lambda: decode(raw, starts, pixels, bits=layout.bits, scale=True))
+    yield speed_of("decode", None, lambda: decode(raw, starts, pixels, bits=layout.bits, scale=True))
     for size in sizes:
         out = np.zeros((len(starts), size, size), np.uint8)
 
         def run(out: NDArray[np.uint8] = out) -> None:
             resize_records(raw, starts, height, width, out, bits=layout.bits)
 
-        yield one(f"decode + resize to {size} × {size}", size, run)
+        yield speed_of(f"decode + resize to {size} × {size}", size, run)
 
 
 def measure(sources: Sequence[str | Path], sizes: Sequence[int] = (32, 64), rounds: int = 5) -> list[Speed]:

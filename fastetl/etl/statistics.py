@@ -45,9 +45,9 @@ def _pieces(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32
     """Connected pieces (eight neighbours) of pictures bool (N, H, W): their numbers from 1, and each one's picture."""
     from scipy import ndimage
 
-    within = np.zeros((3, 3, 3), bool)
-    within[1] = True
-    labels, count = ndimage.label(ink, within)
+    neighbours = np.zeros((3, 3, 3), bool)
+    neighbours[1] = True
+    labels, count = ndimage.label(ink, neighbours)
     first = np.zeros(count + 1, np.int32)
     where = np.nonzero(labels)
     first[labels[where]] = where[0]
@@ -62,19 +62,19 @@ def _touching(labels: NDArray[np.int32], count: int) -> dict[str, NDArray[np.boo
         "top": labels[:, :_EDGE],
         "bottom": labels[:, -_EDGE:],
     }
-    found = {}
+    touching = {}
     for side, strip in edges.items():
-        found[side] = np.zeros(count + 1, bool)
-        found[side][np.unique(strip)] = True
-        found[side][0] = False
-    return found
+        touching[side] = np.zeros(count + 1, bool)
+        touching[side][np.unique(strip)] = True
+        touching[side][0] = False
+    return touching
 
 
 def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last place along an axis (1 or 2) where a picture of `mask` is true; (0, −1) where it nowhere is."""
     line: NDArray[Any] = np.any(mask, axis=3 - axis)
-    some, length = line.any(1), line.shape[1]
-    return np.where(some, line.argmax(1), 0), np.where(some, length - 1 - line[:, ::-1].argmax(1), -1)
+    present, length = line.any(1), line.shape[1]
+    return np.where(present, line.argmax(1), 0), np.where(present, length - 1 - line[:, ::-1].argmax(1), -1)
 
 
 def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:
@@ -90,51 +90,51 @@ def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:
     touching = _touching(labels, len(picture) - 1)
     any_side = np.logical_or.reduce(list(touching.values()))
     fragment = any_side[labels]
-    alone = ~(ink & ~fragment).any((1, 2))  # all of the ink touches the edge: it is the character
-    fragment[alone] = False
+    edge_only = ~(ink & ~fragment).any((1, 2))  # all of the ink touches the edge: it is the character
+    fragment[edge_only] = False
     character = ink & ~fragment
-    found: dict[str, NDArray[np.float64]] = {}
+    measures: dict[str, NDArray[np.float64]] = {}
     weight = levels.astype(np.float64)
     for side in _SIDES:
-        here = touching[side][labels] & fragment
-        found[f"fragment {side}"] = here.any((1, 2)).astype(float)
+        pieces = touching[side][labels] & fragment
+        measures[f"fragment {side}"] = pieces.any((1, 2)).astype(float)
         if side == "left":
-            low, high = _extent(here, 1)
-            _, depth = _extent(here, 2)
-            some = depth >= 0
+            low, high = _extent(pieces, 1)
+            _, depth = _extent(pieces, 2)
+            present = depth >= 0
             start = _extent(character, 2)[0]
-            found["depth of the left fragment"] = np.where(some, depth + 1.0, np.nan)
-            found["height of the left fragment"] = np.where(some, high - low + 1.0, np.nan)
-            found["gap behind the left fragment"] = np.where(some, start - depth - 1.0, np.nan)
-    found["fragment anywhere"] = fragment.any((1, 2)).astype(float)
+            measures["depth of the left fragment"] = np.where(present, depth + 1.0, np.nan)
+            measures["height of the left fragment"] = np.where(present, high - low + 1.0, np.nan)
+            measures["gap behind the left fragment"] = np.where(present, start - depth - 1.0, np.nan)
+    measures["fragment anywhere"] = fragment.any((1, 2)).astype(float)
     total = np.maximum((weight * ink).sum((1, 2)), 1)
-    found["share of fragments in the ink"] = (weight * fragment).sum((1, 2)) / total
+    measures["share of fragments in the ink"] = (weight * fragment).sum((1, 2)) / total
     for axis, name in ((2, "width"), (1, "height")):
         first, last = _extent(character, axis)
-        found[f"character's {name}"] = np.where(last >= first, last - first + 1.0, np.nan)
-    own = weight * character
-    mass = np.maximum(own.sum((1, 2)), 1e-9)
+        measures[f"character's {name}"] = np.where(last >= first, last - first + 1.0, np.nan)
+    inked_levels = weight * character
+    mass = np.maximum(inked_levels.sum((1, 2)), 1e-9)
     y, x = (np.arange(n) + 0.5 for n in levels.shape[1:])
-    cx, cy = (own.sum(1) * x).sum(1) / mass, (own.sum(2) * y).sum(1) / mass
-    vx = (own.sum(1) * (x - cx[:, None]) ** 2).sum(1) / mass
-    vy = (own.sum(2) * (y - cy[:, None]) ** 2).sum(1) / mass
+    cx, cy = (inked_levels.sum(1) * x).sum(1) / mass, (inked_levels.sum(2) * y).sum(1) / mass
+    vx = (inked_levels.sum(1) * (x - cx[:, None]) ** 2).sum(1) / mass
+    vy = (inked_levels.sum(2) * (y - cy[:, None]) ** 2).sum(1) / mass
     empty = ~character.any((1, 2))
-    found |= {"centre of gravity, x": cx, "centre of gravity, y": cy, "deviation": np.sqrt(vx + vy)}
+    measures |= {"centre of gravity, x": cx, "centre of gravity, y": cy, "deviation": np.sqrt(vx + vy)}
     # One row of paper between the pictures of a column of all of them: the transform is taken once.
     padded = np.pad(character, ((0, 0), (1, 1), (1, 1)))
     distance = ndimage.distance_transform_edt(padded.reshape(-1, padded.shape[2])).reshape(padded.shape)
     count = np.maximum(character.sum((1, 2)), 1)
-    found["pen width"] = 4 * distance.sum((1, 2)) / count
-    found["darkest level"] = top.ravel().astype(float)
+    measures["pen width"] = 4 * distance.sum((1, 2)) / count
+    measures["darkest level"] = top.ravel().astype(float)
     inked = np.where(ink, levels / np.maximum(top, 1), np.nan).reshape(len(levels), -1)
     blank = ~ink.any((1, 2))
     inked[blank] = 0
-    found["median level of ink over the darkest"] = np.nanmedian(inked, 1)
-    found["paper pixels that are not 0"] = ((levels > 0) & ~ink).sum((1, 2)) / np.maximum((~ink).sum((1, 2)), 1)
-    for name, values in found.items():
+    measures["median level of ink over the darkest"] = np.nanmedian(inked, 1)
+    measures["paper pixels that are not 0"] = ((levels > 0) & ~ink).sum((1, 2)) / np.maximum((~ink).sum((1, 2)), 1)
+    for name, values in measures.items():
         unknown = blank if name.startswith("fragment") or "level" in name else empty
-        found[name] = np.where(unknown, np.nan, values)
-    return found
+        measures[name] = np.where(unknown, np.nan, values)
+    return measures
 
 
 def statistics(
@@ -173,12 +173,12 @@ def statistics(
 
 
 def _figure(name: str, values: NDArray[np.float64]) -> Figure:
-    known = values[~np.isnan(values)]
+    defined = values[~np.isnan(values)]
     if name.startswith("fragment"):
-        return Figure(name, "share of pictures", float(known.mean()) if len(known) else float("nan"))
+        return Figure(name, "share of pictures", float(defined.mean()) if len(defined) else float("nan"))
     unit = "share" if "share" in name or "paper" in name else "of the darkest" if "median" in name else "pixels"
     if name == "darkest level":
         unit = "level"
-    if not len(known):
+    if not len(defined):
         return Figure(name, unit, float("nan"))
-    return Figure(name, unit, float(known.mean()), tuple(np.percentile(known, PERCENTILES).tolist()))
+    return Figure(name, unit, float(defined.mean()), tuple(np.percentile(defined, PERCENTILES).tolist()))

@@ -54,10 +54,10 @@ class Kind:
             return "a file"
         names = sorted(entry.name for entry in path.iterdir())
         missing = [name for name in self.marks if name not in names]
-        other = [name for name in names if not any(fnmatch.fnmatchcase(name, p) for p in (*self.entries, *_OURS))]
+        strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, p) for p in (*self.entries, *_OURS))]
         if missing:
             return f"a folder without {missing[0]}"
-        return f"{other[0]!r} in it, which is none of its files" if other else None
+        return f"{strangers[0]!r} in it, which is none of its files" if strangers else None
 
 
 def _ends(path: Path) -> bytes:
@@ -75,11 +75,11 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
     `inputs` nor holds one. Also tells of an old output that an interrupted command has left aside.
     """
     if not (path.exists() or path.is_symlink()):
-        for old in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
+        for remnant in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
             raise FastetlError(
                 "an interrupted command left the old output aside",
                 file=path,
-                found=old,
+                found=remnant,
                 do="move it back to its name, or delete it",
                 also=FileExistsError,
             )
@@ -88,12 +88,12 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
         raise FastetlError(
             "the output exists already", file=path, do="choose another, or give `overwrite`", also=FileExistsError
         )
-    for given in inputs:
-        if any(place.exists() and place.samefile(path) for place in (given, *given.absolute().parents)):
+    for source in inputs:
+        if any(place.exists() and place.samefile(path) for place in (source, *source.absolute().parents)):
             raise FastetlError(
                 "an input of this command would be replaced",
                 file=path,
-                found=given,
+                found=source,
                 do="choose another output",
                 also=FileExistsError,
             )
@@ -132,31 +132,31 @@ def _exchanged(a: Path, b: Path) -> bool:
     return not failed
 
 
-def _put(made: Path, path: Path) -> None:
-    """Give `made` the name `path`; what stood there goes only after its replacement is whole."""
+def _put(temporary: Path, path: Path) -> None:
+    """Give `temporary` the name `path`; what stood there goes only after its replacement is whole."""
     if not (path.exists() or path.is_symlink()):
-        made.rename(path)
-    elif not _exchanged(made, path):
-        old = path.with_name(f".{path.name}.old-{secrets.token_hex(4)}")
-        path.rename(old)
-        made.rename(path)
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+        temporary.rename(path)
+    elif not _exchanged(temporary, path):
+        aside = path.with_name(f".{path.name}.old-{secrets.token_hex(4)}")
+        path.rename(aside)
+        temporary.rename(path)
+        shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:
-    found = error.strerror or error
-    return FastetlError("cannot write the output", file=path, found=found, do="free space or mend rights")
+    reason = error.strerror or error
+    return FastetlError("cannot write the output", file=path, found=reason, do="free space or mend rights")
 
 
 def _clean(path: Path) -> None:
     """Remove what killed commands left beside `path`: their locks are free."""
-    for left in path.parent.glob(f".{_escaped(path.name)}.new-*"):
-        if (left / _LOCK).is_file():
-            if (lock := try_lock(left / _LOCK)) is not None:
-                shutil.rmtree(left, ignore_errors=True)
+    for holder in path.parent.glob(f".{_escaped(path.name)}.new-*"):
+        if (holder / _LOCK).is_file():
+            if (lock := try_lock(holder / _LOCK)) is not None:
+                shutil.rmtree(holder, ignore_errors=True)
                 lock.release()
-        elif not _runs(left.name.rpartition(".new-")[2].partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)  # killed before it had its lock
+        elif not _runs(holder.name.rpartition(".new-")[2].partition("-")[0]):
+            shutil.rmtree(holder, ignore_errors=True)  # killed before it had its lock
 
 
 def _runs(process: str) -> bool:
@@ -184,12 +184,12 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
     lock = None
     try:
         lock = try_lock(holder / _LOCK)
-        made = holder / path.name
+        temporary = holder / path.name
         if path.name == _LOCK:
-            made = holder / "made"
+            temporary = holder / "made"
         if directory:
-            made.mkdir()
-        yield made
+            temporary.mkdir()
+        yield temporary
     except FastetlError:
         raise
     except OSError as error:
@@ -210,32 +210,32 @@ def new_directory(path: Path, kind: Kind, overwrite: bool = False, inputs: Seque
     Raises FastetlError for what `check_output` rejects, and if it cannot be written.
     """
     check_output(path, kind, overwrite, inputs)
-    with _sibling(path, True) as made:
-        yield made
+    with _sibling(path, True) as temporary:
+        yield temporary
         check_output(path, kind, overwrite, inputs)
-        _put(made, path)
+        _put(temporary, path)
 
 
 @contextmanager
 def new_file(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
     """The same for one file: write to the path given, it gets the name `path` at the end."""
     check_output(path, kind, overwrite, inputs)
-    with _sibling(path, False) as made:
-        yield made
-        _flush(made)
+    with _sibling(path, False) as temporary:
+        yield temporary
+        _flush(temporary)
         check_output(path, kind, overwrite, inputs)
-        _put(made, path)
+        _put(temporary, path)
 
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
     """The same for a file within an output of our own, which is replaced in one step."""
-    with _sibling(path, False) as made:
-        yield made
-        _flush(made)
-        made.replace(path)
+    with _sibling(path, False) as temporary:
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
 
 
-def _flush(made: Path) -> None:
-    with made.open("rb") as written:
-        os.fsync(written.fileno())
+def _flush(temporary: Path) -> None:
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())

@@ -19,8 +19,8 @@ _KEY = "digest"
 
 
 def _digest(described: Mapping[str, Any], arrays: tuple[NDArray[Any], ...]) -> str:
-    rest = {key: value for key, value in described.items() if key != _KEY}
-    hashed = hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=16)
+    values = {key: value for key, value in described.items() if key != _KEY}
+    hashed = hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16)
     for array in arrays:
         hashed.update(f"{array.dtype} {array.shape}".encode())
         hashed.update(np.ascontiguousarray(array).data)
@@ -42,12 +42,12 @@ def require_sealed(
     stored = described.get(_KEY)
     if stored is None:
         return
-    found = _digest(described, arrays)
-    if stored != found:
+    digest = _digest(described, arrays)
+    if stored != digest:
         raise kind(
             "not what was written",
             file=file,
             expected=f"digest {stored}",
-            found=found,
+            found=digest,
             do="copy it again from a good copy, or make it again; if the change was meant, take out `digest`",
         )

@@ -56,18 +56,18 @@ def _not_regular(path: str | PathLike[str], mode: int) -> FastetlError:
 def require_regular(path: str | PathLike[str]) -> int:
     """The size of a regular file in bytes, or of what a link leads to. Raises FastetlError for anything else."""
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    if not stat.S_ISREG(found.st_mode):
-        raise _not_regular(path, found.st_mode)
-    return found.st_size
+    if not stat.S_ISREG(status.st_mode):
+        raise _not_regular(path, status.st_mode)
+    return status.st_size
 
 
 def _unreadable(path: str | PathLike[str], error: Exception) -> FastetlError:
     also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
-    found = getattr(error, "strerror", None) or error
-    return FastetlError("cannot read the file", file=path, found=found, do="check it", also=also)
+    reason = getattr(error, "strerror", None) or error
+    return FastetlError("cannot read the file", file=path, found=reason, do="check it", also=also)
 
 
 def open_regular(path: str | PathLike[str]) -> BinaryIO:
@@ -89,12 +89,12 @@ def read_bytes(path: str | PathLike[str], most: int) -> bytes:
     """The contents of a regular file. Raises FastetlError if they are more than `most` bytes, or cannot be read."""
     with open_regular(path) as file:
         try:
-            read = file.read(most + 1)
+            data = file.read(most + 1)
         except OSError as error:
             raise _unreadable(path, error) from error
-    if len(read) > most:
+    if len(data) > most:
         raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="check it")
-    return read
+    return data
 
 
 def read_json(path: str | PathLike[str]) -> dict[str, Any]:
@@ -105,22 +105,22 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
 def parse_json(data: bytes, path: str | PathLike[str]) -> dict[str, Any]:
     """The object in the bytes of the JSON file `path`. Raises FastetlError if there is none, or nested too deeply."""
     try:
-        found = json.loads(data.decode("utf-8"))
+        values = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        told = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise FastetlError("cannot read", file=path, expected="JSON", found=told, do="make it again") from error
-    if not isinstance(found, dict):
-        kind = type(found).__name__
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise FastetlError("cannot read", file=path, expected="JSON", found=reason, do="make it again") from error
+    if not isinstance(values, dict):
+        kind = type(values).__name__
         raise FastetlError("cannot read", file=path, expected="a JSON object", found=kind, do="make it again")
-    return found
+    return values
 
 
 def _header(file: IO[bytes]) -> Header:
     """Shape and dtype from the head of an `.npy` stream. Raises ValueError for anything but a plain C-ordered array."""
-    read = _HEADERS.get(np.lib.format.read_magic(file))
-    if read is None:
+    read_header = _HEADERS.get(np.lib.format.read_magic(file))
+    if read_header is None:
         raise ValueError("an unknown version of the .npy format")
-    shape, fortran, dtype = read(file)
+    shape, fortran, dtype = read_header(file)
     if dtype.hasobject or fortran or any(not 0 <= side < 2**48 for side in shape):
         raise ValueError(f"shape {shape}, {dtype}")
     return shape, dtype
@@ -162,13 +162,13 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
     Each array takes the memory that its header says and no more, and only if the archive holds exactly as much.
     Raises FastetlError for a damaged archive.
     """
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     with open_regular(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 for member in archive.infolist():
                     name = member.filename.removesuffix(".npy")
-                    if name in found:
+                    if name in arrays:
                         raise ValueError(f"{name} is in it twice")
                     with archive.open(member) as stored:
                         shape, dtype = _header(stored)
@@ -180,13 +180,13 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
                         values = bytearray(size)
                         view = memoryview(values)
                         while view:
-                            read = stored.readinto(view)  # type: ignore[attr-defined,unused-ignore]
-                            if not read:
+                            count = stored.readinto(view)  # type: ignore[attr-defined,unused-ignore]
+                            if not count:
                                 raise ValueError(f"{name} ends early")
-                            view = view[read:]
+                            view = view[count:]
                         stored.read(1)  # the checksum is compared at the end
-                    found[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)
+                    arrays[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)
         except Exception as error:  # zipfile raises what it likes for a damaged archive
-            told = str(error) or type(error).__name__
-            raise FastetlError("cannot read", file=path, expected="an .npz", found=told, do="make it again") from error
-    return found
+            fault = str(error) or type(error).__name__
+            raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error
+    return arrays

@@ -149,26 +149,26 @@ def _column(name: str, values: Sequence[float], count: int, least: float, most: 
         raise _wrong(name, f"{count:,} values, as x has", f"{len(values):,}")
     if count:
         # A comparison with NaN is false, wherever it stands.
-        odd = next((value for value in values if not least <= value <= most), None)
-        if odd is not None:
-            _require(name, odd, least, most)
+        outlier = next((value for value in values if not least <= value <= most), None)
+        if outlier is not None:
+            _require(name, outlier, least, most)
 
 
 def _segments(drawing: Drawing, side: int) -> NDArray[np.float64]:
     """float64 (M, 6), as the kernel takes them: steps 1–3."""
     scale = side / max(drawing.width, drawing.height)
-    right, down = (side - drawing.width * scale) / 2, (side - drawing.height * scale) / 2
-    made = [np.empty((0, 6))]
+    across, down = (side - drawing.width * scale) / 2, (side - drawing.height * scale) / 2
+    segments = [np.empty((0, 6))]
     for stroke in drawing.strokes:
         if not len(stroke):
             continue
-        x = np.array(stroke.x, np.float64) * scale + right
+        x = np.array(stroke.x, np.float64) * scale + across
         y = np.array(stroke.y, np.float64) * scale + down
         pressure = np.full(len(stroke), 0.5) if stroke.pressure is None else np.array(stroke.pressure, np.float64)
         radius = drawing.pen * side / 2 * (0.5 + pressure)
         a, b = (slice(0, 1), slice(0, 1)) if len(stroke) == 1 else (slice(0, -1), slice(1, None))
-        made.append(np.stack([x[a], y[a], x[b], y[b], radius[a], radius[b]], 1))
-    return np.concatenate(made)
+        segments.append(np.stack([x[a], y[a], x[b], y[b], radius[a], radius[b]], 1))
+    return np.concatenate(segments)
 
 
 def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> None:

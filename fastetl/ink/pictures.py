@@ -100,9 +100,9 @@ def read_picture(source: str | PathLike[str] | bytes | Image.Image, side: int | 
             raise FastetlError("the picture is too large", file=path, found=error, do="crop it") from error
         except Exception as error:  # Pillow's readers raise what comes: struct.error, SyntaxError, KeyError …
             unknown = isinstance(error, UnidentifiedImageError)
-            found = "no such picture" if unknown else f"{type(error).__name__} {error}".strip()
+            reason = "no such picture" if unknown else f"{type(error).__name__} {error}".strip()
             raise FastetlError(
-                "cannot read the picture", file=path, expected=", ".join(FORMATS), found=found, do="check it"
+                "cannot read the picture", file=path, expected=", ".join(FORMATS), found=reason, do="check it"
             ) from error
     square = _square(whiten_paper(grey))
     return square if side is None else np.asarray(resize(square[None], side)[0])

@@ -95,10 +95,10 @@ class Sample:
 
     def as_line(self) -> str:
         """One line of a file, without its end; the inverse of `from_line`."""
-        said = {"format": FORMAT, "id": self.id, **self.drawing.as_dict(), "label": self.label, "answer": self.answer}
-        said |= {"time": self.time, "device": self.device}
-        said |= {name: value for name, value in (("app", self.app), ("picture", self.picture)) if value}
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        values = {"format": FORMAT, "id": self.id, **self.drawing.as_dict(), "label": self.label, "answer": self.answer}
+        values |= {"time": self.time, "device": self.device}
+        values |= {name: value for name, value in (("app", self.app), ("picture", self.picture)) if value}
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_line(cls, line: bytes | str) -> Sample:
@@ -106,17 +106,17 @@ class Sample:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
-            told = "nested too deeply" if isinstance(error, RecursionError) else error
-            raise FastetlError("not a sample", expected="JSON", found=told, do="delete the line") from error
+            reason = "nested too deeply" if isinstance(error, RecursionError) else error
+            raise FastetlError("not a sample", expected="JSON", found=reason, do="delete the line") from error
         return cls.from_values(values)
 
     @classmethod
     def from_values(cls, values: Any) -> Sample:
         """From what JSON holds. Raises FastetlError for anything that is no sample of this format."""
         if not isinstance(values, dict) or values.get("format") != FORMAT:
-            found = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
+            version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
             raise FastetlError(
-                "not a sample", expected=f"an object of format {FORMAT}", found=repr(found)[:40], do="delete the line"
+                "not a sample", expected=f"an object of format {FORMAT}", found=repr(version)[:40], do="delete the line"
             )
         return cls(
             drawing=Drawing.from_dict(values),
@@ -138,9 +138,9 @@ class Sample:
         except Exception as error:  # Pillow's readers raise what comes
             expected = f"a grey PNG of {SIDE} × {SIDE}"
             raise _wrong("picture", expected, str(error) or type(error).__name__) from error
-        apart = int(np.abs(stored - rasterize(self.drawing)).max())
-        if apart > 1:
-            raise _wrong("picture", "that of the strokes, within 1 of 255", f"{apart} of 255 apart")
+        difference = int(np.abs(stored - rasterize(self.drawing)).max())
+        if difference > 1:
+            raise _wrong("picture", "that of the strokes, within 1 of 255", f"{difference} of 255 apart")
 
 
 def _is_text(text: str, most: int) -> bool:
@@ -151,8 +151,8 @@ def _wrong(name: str, expected: str, found: object) -> FastetlError:
     return FastetlError(f"sample: {name}", expected=expected, found=found, do="delete the line", also=ValueError)
 
 
-def _require(name: str, found: object, expected: str, right: bool) -> None:
-    if not right:
+def _require(name: str, found: object, expected: str, valid: bool) -> None:
+    if not valid:
         raise _wrong(name, expected, repr(found)[:80])
 
 
@@ -167,9 +167,9 @@ def png(picture: NDArray[np.uint8]) -> str:
     """Base64 of the PNG of a picture, uint8 (H, W)."""
     from PIL import Image
 
-    made = io.BytesIO()
-    Image.fromarray(picture).save(made, format="PNG", optimize=True)
-    return base64.b64encode(made.getvalue()).decode()
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], list[FastetlError]]:
@@ -177,7 +177,7 @@ def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], l
 
     Raises FastetlError if the file cannot be read, or has more than a million lines.
     """
-    read: list[tuple[int, Sample]] = []
+    samples: list[tuple[int, Sample]] = []
     faults: list[FastetlError] = []
     with open_regular(path) as file:
         number = 0
@@ -190,11 +190,11 @@ def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], l
                         line = file.readline(MOST_BYTES + 1)
                     raise _wrong("length", f"at most {MOST_BYTES:,} bytes", "more")
                 if line.strip():
-                    read.append((number, Sample.from_line(line)))
+                    samples.append((number, Sample.from_line(line)))
             except FastetlError as error:
                 faults.append(_at(error, path, number))
             number += 1
-    return read, faults
+    return samples, faults
 
 
 def _at(error: FastetlError, path: str | PathLike[str], record: int) -> FastetlError:
@@ -213,10 +213,10 @@ def find_samples(source: str | PathLike[str]) -> list[Path]:
     source = Path(source)
     if not source.is_dir():
         return [source]
-    found = sorted(source.glob("*.jsonl"))
-    if not found:
+    files = sorted(source.glob("*.jsonl"))
+    if not files:
         raise FastetlError("no samples here", file=source, expected="files *.jsonl", do="give the folder of samples")
-    return found
+    return files
 
 
 @dataclass(frozen=True)
@@ -261,44 +261,44 @@ def samples_to_dataset(
     Raises FastetlError if nothing is left, or `out` exists.
     """
     out = Path(out)
-    given = [sources] if isinstance(sources, str | PathLike) else list(sources)
-    files = [file for source in given for file in find_samples(source)]
+    paths = [sources] if isinstance(sources, str | PathLike) else list(sources)
+    files = [file for source in paths for file in find_samples(source)]
     check_output(out, DATASET_KIND, overwrite, files)
     charset = named_or_file(config.charset)
-    found: dict[str, tuple[Path, int, Sample]] = {}
+    by_id: dict[str, tuple[Path, int, Sample]] = {}
     faults: list[FastetlError] = []
     for file in files:
-        read, wrong = read_samples(file)
-        faults += wrong
-        for line, sample in read:
+        lines, file_faults = read_samples(file)
+        faults += file_faults
+        for line, sample in lines:
             try:
                 sample.require_picture()
             except FastetlError as error:
                 faults.append(_at(error, file, line))
             else:
-                found.pop(sample.id, None)
-                found[sample.id] = file, line, sample
-    kept = [entry for entry in found.values() if entry[2].label in charset.class_of]
-    left_out = Counter(s.label or "no character" for _, _, s in found.values() if s.label not in charset.class_of)
-    if not kept:
-        told = str(faults[0]) if faults else f"labels {''.join(sorted(left_out))[:40]!r}" if left_out else "none"
+                by_id.pop(sample.id, None)
+                by_id[sample.id] = file, line, sample
+    entries = [entry for entry in by_id.values() if entry[2].label in charset.class_of]
+    left_out = Counter(s.label or "no character" for _, _, s in by_id.values() if s.label not in charset.class_of)
+    if not entries:
+        reason = str(faults[0]) if faults else f"labels {''.join(sorted(left_out))[:40]!r}" if left_out else "none"
         raise FastetlError(
             "no sample to take",
-            file=", ".join(map(str, given)),
+            file=", ".join(map(str, paths)),
             expected=f"labels of charset {charset.name}",
-            found=told,
+            found=reason,
             do="check `charset`",
         )
-    samples = [sample for _, _, sample in kept]
+    samples = [sample for _, _, sample in entries]
     data = Dataset.create(
         [rasterize(s.drawing) for s in samples],
         [s.label for s in samples],
-        _blocks(kept),
+        _blocks(entries),
         source="samples",
         size=config.size,
         charset=charset,
         digests=np.array([digest_of(json.dumps(s.drawing.as_dict()).encode()) for s in samples], np.uint64),
-        records=_columns(kept),
+        records=_columns(entries),
     )
     about = {"set": "samples", "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
@@ -308,23 +308,23 @@ def samples_to_dataset(
     )
 
 
-def _blocks(kept: Sequence[tuple[Path, int, Sample]]) -> NDArray[np.int32]:
+def _blocks(entries: Sequence[tuple[Path, int, Sample]]) -> NDArray[np.int32]:
     """The group of each sample: those in a row of one file are one, named by the id of the first."""
     names: dict[tuple[Path, int], int] = {}
     counts: Counter[Path] = Counter()
-    groups = np.empty(len(kept), np.int32)
-    for k, (file, _, sample) in enumerate(kept):
+    groups = np.empty(len(entries), np.int32)
+    for k, (file, _, sample) in enumerate(entries):
         groups[k] = names.setdefault((file, counts[file] // BLOCK), digest_of(sample.id.encode()) >> 33)
         counts[file] += 1
     return groups
 
 
-def _columns(kept: Sequence[tuple[Path, int, Sample]]) -> dict[str, NDArray[Any]]:
+def _columns(entries: Sequence[tuple[Path, int, Sample]]) -> dict[str, NDArray[Any]]:
     """What `records.npz` keeps of each sample."""
     return {
-        "file_name": np.array([file.name[:60] for file, _, _ in kept]),
-        "record": np.array([line for _, line, _ in kept], np.int32),
-        "answer": np.array([s.answer for _, _, s in kept]),
-        "time": np.array([s.time for _, _, s in kept]),
-        "device": np.array([s.device for _, _, s in kept]),
+        "file_name": np.array([file.name[:60] for file, _, _ in entries]),
+        "record": np.array([line for _, line, _ in entries], np.int32),
+        "answer": np.array([s.answer for _, _, s in entries]),
+        "time": np.array([s.time for _, _, s in entries]),
+        "device": np.array([s.device for _, _, s in entries]),
     }
