@@ -76,9 +76,9 @@ class Augmentation:
 def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     """uint8 (65, 256): 255 · (pixel / 255)^e for exponents e from e^−contrast to e^contrast, log-spaced."""
     exponents = np.exp(np.linspace(-contrast, contrast, TABLES))
-    made = np.floor(255 * (np.arange(256) / 255) ** exponents[:, None] + 0.5).astype(np.uint8)
-    made.flags.writeable = False
-    return made
+    tables = np.floor(255 * (np.arange(256) / 255) ** exponents[:, None] + 0.5).astype(np.uint8)
+    tables.flags.writeable = False
+    return tables
 
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
@@ -187,12 +187,12 @@ def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> None:
     count, side = out.shape[:2]
     chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
-    found = crop_maps(out, framed, share, chosen, affines)
-    cut = np.empty((found, side, side), np.uint8)
+    crops = crop_maps(out, framed, share, chosen, affines)
+    cropped = np.empty((crops, side, side), np.uint8)
     source = out.view()
     source.flags.writeable = False
-    warp(source, chosen[:found], affines[:found], np.empty((0, 4, 2, 4), np.float32), terms(side), cut)
-    out[chosen[:found]] = cut
+    warp(source, chosen[:crops], affines[:crops], np.empty((0, 4, 2, 4), np.float32), terms(side), cropped)
+    out[chosen[:crops]] = cropped
 
 
 @lru_cache(maxsize=8)
@@ -200,6 +200,6 @@ def _ranges(config: Augmentation) -> NDArray[np.float64]:
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
     pen = (config.thickness, FULL, FULL // 2)
     warps = (math.radians(config.rotation), config.zoom, config.aspect, config.shear, config.shift, config.elastic)
-    made = np.array([*warps, *pen], np.float64)
-    made.flags.writeable = False
-    return made
+    ranges = np.array([*warps, *pen], np.float64)
+    ranges.flags.writeable = False
+    return ranges

@@ -122,9 +122,9 @@ class Batches:
         side = self.sources[0].side
         return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
 
-    def _fill(self, made: Batch, epoch: int, step: Step) -> None:
+    def _fill(self, batch: Batch, epoch: int, step: Step) -> None:
         """Make one batch, source by source."""
-        images, labels = made
+        images, labels = batch
         which, index, sample = step
         bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
         for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
@@ -151,10 +151,10 @@ class Batches:
         ring = [self._buffers() for _ in range(2 if self.reuse else 0)]
         for step in range(start, len(self)):
             begin = time.perf_counter()
-            made = ring[step % 2] if self.reuse else self._buffers()
-            self._fill(made, epoch, next(order))
+            batch = ring[step % 2] if self.reuse else self._buffers()
+            self._fill(batch, epoch, next(order))
             self.data_wait += time.perf_counter() - begin
-            yield made
+            yield batch
 
     def _work(self, epoch: int, order: Iterator[Step], turn: threading.Lock, free: _Free, ready: _Ready) -> None:
         """Fill free buffers, each with the next step's batch, until there is no step or None comes instead of one."""
@@ -164,17 +164,17 @@ class Batches:
             place: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
             try:
                 with turn:
-                    made = free.get()
-                    step = None if made is None else next(order, None)
-                    if made is None or step is None:
+                    batch = free.get()
+                    step = None if batch is None else next(order, None)
+                    if batch is None or step is None:
                         free.put(None)  # the other threads end too
                         return
                     ready.put(place)
                     if in_turn:
-                        self._fill(made, epoch, step)
+                        self._fill(batch, epoch, step)
                 if not in_turn:
-                    self._fill(made, epoch, step)
-                place.put(made)
+                    self._fill(batch, epoch, step)
+                place.put(batch)
             except BaseException as error:  # the consumer raises it
                 ready.put(place)
                 place.put(error)
@@ -185,8 +185,8 @@ class Batches:
         ready: _Ready = queue.SimpleQueue()
         shared = epoch, self._order(epoch, start), threading.Lock(), free, ready
         # With `reuse` two are the consumer's, this one and the one before.
-        kept = 2 if self.reuse else 0
-        for _ in range(self.prefetch + kept):
+        spare = 2 if self.reuse else 0
+        for _ in range(self.prefetch + spare):
             free.put(self._buffers())
         threads = [
             threading.Thread(target=self._work, args=shared, name="batches", daemon=True) for _ in range(self.threads)
@@ -197,14 +197,14 @@ class Batches:
         try:
             for _ in range(start, len(self)):
                 begin = time.perf_counter()
-                made = ready.get().get()
+                batch = ready.get().get()
                 self.data_wait += time.perf_counter() - begin
-                if isinstance(made, BaseException):
-                    raise made
-                following.append(made if self.reuse else self._buffers())
-                if len(following) > kept:
+                if isinstance(batch, BaseException):
+                    raise batch
+                following.append(batch if self.reuse else self._buffers())
+                if len(following) > spare:
                     free.put(following.pop(0))
-                yield made
+                yield batch
         finally:
             free.put(None)
             for thread in threads:

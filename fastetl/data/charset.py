@@ -126,8 +126,8 @@ class Charset:
         return len(self.characters)
 
     def __repr__(self) -> str:
-        shown = in_a_line(self.characters[:12]) + ("…" if len(self) > 12 else "")
-        return f"Charset({self.name!r}, {len(self):,} characters: {shown})"
+        characters = in_a_line(self.characters[:12]) + ("…" if len(self) > 12 else "")
+        return f"Charset({self.name!r}, {len(self):,} characters: {characters})"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -91,10 +91,10 @@ class Dataset:
             kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
             raise _wrong("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
         texts = [nfc(str(c)) for c in characters]
-        known = Charset(name or source or "own", tuple(sorted(set(texts)))) if charset is None else charset
-        lacking = sorted(set(texts) - set(known.characters))
+        alphabet = Charset(name or source or "own", tuple(sorted(set(texts)))) if charset is None else charset
+        lacking = sorted(set(texts) - set(alphabet.characters))
         if lacking:
-            raise _wrong("characters", f"those of charset {known.name}", "".join(lacking)[:40])
+            raise _wrong("characters", f"those of charset {alphabet.name}", "".join(lacking)[:40])
         owners = np.full(len(pictures), -1) if groups is None else np.asarray(groups)
         if owners.dtype.kind not in "iu" or (len(owners) and not -1 <= int(owners.min()) <= int(owners.max()) < 2**31):
             raise _wrong("groups", "whole numbers from 0 to 2³¹ − 1, or −1", owners.dtype)
@@ -104,18 +104,18 @@ class Dataset:
         for what, count in counts.items():
             if count != len(pictures):
                 raise _wrong(what, f"{len(pictures)}, one for each picture", count)
-        own = pictures[0].shape
-        alike = own[0] == own[1] <= LARGEST_SIDE and all(p.shape == own for p in pictures)
-        side = size or (own[0] if alike else _SIDE)
+        shape = pictures[0].shape
+        uniform = shape[0] == shape[1] <= LARGEST_SIDE and all(p.shape == shape for p in pictures)
+        side = size or (shape[0] if uniform else _SIDE)
         spec = Preprocessing(size=side)
         blank = [int(marks[k]) for k, picture in enumerate(pictures) if not picture.any()]
         joint, which, _ = joined(owners.astype(np.int32), np.zeros(len(pictures), np.uint16), marks, blank)
         return cls(
             name or source or "own",
             np.concatenate([resize(picture[None], side) for picture in pictures]),
-            np.array([known.class_of[c] for c in texts], np.uint16),
+            np.array([alphabet.class_of[c] for c in texts], np.uint16),
             joint,
-            known,
+            alphabet,
             spec,
             marks,
             which,
@@ -141,10 +141,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         side, count = self.images.shape[-1], sum(map(len, self.groups_by_source().values()))
-        known = f"{count:,} groups" if count else "groups unknown"
+        groups = f"{count:,} groups" if count else "groups unknown"
         return (
             f"Dataset({self.name!r}: {len(self):,} pictures {side} × {side}, "
-            f"charset {self.charset.name} ({len(self.charset):,}), {known})"
+            f"charset {self.charset.name} ({len(self.charset):,}), {groups})"
         )
 
     def _repr_html_(self) -> str:
@@ -159,11 +159,11 @@ class Dataset:
             return False
         if self.records.keys() != other.records.keys() or len(self) != len(other):
             return False
-        mine, others = (
+        mine, theirs = (
             [d.labels, d.groups, d.digests, np.array(d.sources)[d.source], d.images, *map(d.records.get, self.records)]
             for d in (self, other)
         )
-        return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(mine, others, strict=True))
+        return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(mine, theirs, strict=True))
 
     __hash__ = None  # type: ignore[assignment]  # as its arrays
 

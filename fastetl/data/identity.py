@@ -52,8 +52,8 @@ def joined(
     begins = np.append(True, np.diff(digests[order]) != 0)[: len(order)]
     first = np.empty_like(order)
     first[order] = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
-    other = (groups[first] != groups) | (source[first] != source)
-    copied = np.flatnonzero(other & (groups >= 0) & (groups[first] >= 0))
+    differs = (groups[first] != groups) | (source[first] != source)
+    copied = np.flatnonzero(differs & (groups >= 0) & (groups[first] >= 0))
     copied = copied[~is_among(digests[copied], np.array(sorted(blank), np.uint64))]
     groups, source = groups.copy(), source.copy()
     groups[copied], source[copied] = groups[first[copied]], source[first[copied]]
@@ -102,16 +102,16 @@ class Part:
         self, sources: Sequence[str], source: NDArray[np.integer[Any]], groups: NDArray[np.int32]
     ) -> NDArray[np.bool_]:
         """bool (N,): which samples are of its groups. source: (N,), indices of `sources`; groups: (N,)."""
-        held = np.zeros(len(groups), np.bool_)
+        members = np.zeros(len(groups), np.bool_)
         for number, name in enumerate(sources):
             if name in self.groups:
-                held |= (source == number) & is_among(groups, self.groups[name])
-        return held
+                members |= (source == number) & is_among(groups, self.groups[name])
+        return members
 
     def holds(self, data: Dataset) -> NDArray[np.bool_]:
         """bool (N,): which samples of a dataset are in it."""
-        held = self.has_groups(data.sources, data.source, data.groups)
-        return held | is_among(data.digests, self.digests) if len(self.digests) else held
+        members = self.has_groups(data.sources, data.source, data.groups)
+        return members | is_among(data.digests, self.digests) if len(self.digests) else members
 
     def count(self, data: Dataset) -> int:
         """How many groups of a dataset, and samples without one, are in it."""
@@ -158,10 +158,10 @@ class Trained:
 
         Nothing tells of a sample without source or without group, if what was trained on is known by its groups.
         """
-        known = [name for part in self.parts() for name, groups in part.groups.items() if len(groups)]
+        names = [name for part in self.parts() for name, groups in part.groups.items() if len(groups)]
         nameless = np.array([not name for name in data.sources], np.bool_)[data.source]
-        ours = np.array([name in known for name in data.sources], np.bool_)[data.source]
-        place = np.where(bool(known) & (nameless | (ours & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
+        in_known = np.array([name in names for name in data.sources], np.bool_)[data.source]
+        place = np.where(bool(names) & (nameless | (in_known & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
         for number, part in reversed(tuple(enumerate(self.parts()))):
             place[part.holds(data)] = number
         return place
@@ -189,16 +189,18 @@ class Trained:
 
         Raises FastetlError for fractions that do not fit, or too few groups.
         """
-        held = self.train | self.valid | self.test
+        assigned = self.train | self.valid | self.test
         none = np.zeros(0, np.int32)
         by_source = data.groups_by_source()
-        left = {name: np.setdiff1d(by_source[name], held.groups.get(name, none)) for name in sorted(by_source)}
-        parts = [dict.fromkeys(left, none) for _ in range(3)]
-        owner = np.repeat(np.arange(len(left)), [len(groups) for groups in left.values()])
-        groups = np.concatenate([none, *left.values()])
+        remaining = {name: np.setdiff1d(by_source[name], assigned.groups.get(name, none)) for name in sorted(by_source)}
+        parts = [dict.fromkeys(remaining, none) for _ in range(3)]
+        owner = np.repeat(np.arange(len(remaining)), [len(groups) for groups in remaining.values()])
+        groups = np.concatenate([none, *remaining.values()])
         options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed}
-        for part, chosen in zip(parts, _thirds(groups, "group", data.name, bool(len(held)), **options), strict=True):
-            for number, name in enumerate(left):
+        for part, chosen in zip(
+            parts, _thirds(groups, "group", data.name, bool(len(assigned)), **options), strict=True
+        ):
+            for number, name in enumerate(remaining):
                 part[name] = groups[chosen[owner[chosen] == number]]
         digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
         if data.has_unknown_groups():
@@ -208,21 +210,21 @@ class Trained:
                     expected="groups, which a split keeps together",
                     do="give `by` sample to divide these one by one; their writers may then be in both parts",
                 )
-            loose = np.setdiff1d(data.digests[data.groups < 0], held.digests)
-            chosen_ = _thirds(loose, "sample", data.name, bool(len(held)), **options)
+            loose = np.setdiff1d(data.digests[data.groups < 0], assigned.digests)
+            chosen_ = _thirds(loose, "sample", data.name, bool(len(assigned)), **options)
             digests = tuple(loose[chosen] for chosen in chosen_)
-        more = Trained(*(Part(g, d) for g, d in zip(parts, digests, strict=True)))
-        return self | more
+        added = Trained(*(Part(g, d) for g, d in zip(parts, digests, strict=True)))
+        return self | added
 
 
 def _thirds(
-    things: NDArray[Any], by: By, name: str, begun: bool, *, valid: float, test: float, seed: int
+    items: NDArray[Any], by: By, name: str, begun: bool, *, valid: float, test: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Places of things to train on, to validate on and for the test.
+    """Places of items to train on, to validate on and for the test.
 
-    begun: there are parts already, so that a few more things need not be in each: they are trained on.
+    begun: there are parts already, so that a few more items need not be in each: they are trained on.
     """
-    places = np.arange(len(things))
+    places = np.arange(len(items))
     if not len(places) or (begun and sum(max(1, round(f * len(places))) for f in (valid, test) if f) >= len(places)):
         return places, places[:0], places[:0]
     return parts_of(places, by, name, valid=valid, test=test, seed=seed)

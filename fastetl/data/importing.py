@@ -89,20 +89,20 @@ def import_pictures(
     present = sorted({character for labelled in sources for character in labelled.characters})
     if not present:
         raise FastetlError("no pictures", file=paths[0], expected="labelled pictures", do="check the folder")
-    known = named_or_file(charset, present) if charset else Charset(_name(paths[0]), tuple(present))
+    alphabet = named_or_file(charset, present) if charset else Charset(_name(paths[0]), tuple(present))
     left_out: Counter[str] = Counter()
     unread: list[FastetlError] = []
     parts: list[Dataset] = []
     total, done = sum(len(labelled.characters) for labelled in sources), 0
     for labelled in sources:
-        taken = np.flatnonzero(known.classes_of(labelled.characters) >= 0)
-        left_out += Counter(c for c in labelled.characters if c not in known.class_of)
-        images, digests, faults = _read(labelled, taken, size, partial(_tell, progress, done, total))
+        index = np.flatnonzero(alphabet.classes_of(labelled.characters) >= 0)
+        left_out += Counter(c for c in labelled.characters if c not in alphabet.class_of)
+        images, digests, faults = _read(labelled, index, size, partial(_tell, progress, done, total))
         unread += faults.values()
-        taken = np.array([k for k in taken.tolist() if k not in faults], np.int64)
+        index = np.array([k for k in index.tolist() if k not in faults], np.int64)
         done += len(labelled.characters)
-        if len(taken):
-            parts.append(_dataset(labelled, taken, images, digests, known, size))
+        if len(index):
+            parts.append(_dataset(labelled, index, images, digests, alphabet, size))
     if not parts:
         raise (
             unread[0]
@@ -110,7 +110,7 @@ def import_pictures(
             else FastetlError(
                 "no picture of a character of the charset",
                 file=paths[0],
-                expected=f"charset {known.name}",
+                expected=f"charset {alphabet.name}",
                 found=", ".join(list(left_out)[:10]),
                 do="choose another `charset`",
             )
@@ -125,23 +125,23 @@ def _tell(progress: Progress | None, begun: int, total: int, count: int) -> None
 
 def _dataset(
     labelled: _Labelled,
-    taken: NDArray[np.int64],
+    index: NDArray[np.int64],
     images: Sequence[NDArray[np.uint8]],
     digests: NDArray[np.uint64] | None,
     charset: Charset,
     size: int,
 ) -> Dataset:
     files = labelled.images if isinstance(labelled.images, list) else None
-    names = [labelled.path.name if files is None else f"{files[k].parent.name}/{files[k].name}" for k in taken.tolist()]
+    names = [labelled.path.name if files is None else f"{files[k].parent.name}/{files[k].name}" for k in index.tolist()]
     return Dataset.create(
         images,
-        [labelled.characters[k] for k in taken.tolist()],
-        labelled.groups[taken],
+        [labelled.characters[k] for k in index.tolist()],
+        labelled.groups[index],
         source=_name(labelled.path),
         size=size,
         charset=charset,
         digests=digests,
-        records={"file": np.array([n[-_FILE_WIDTH:] for n in names]), "record": taken.astype(np.int32)},
+        records={"file": np.array([n[-_FILE_WIDTH:] for n in names]), "record": index.astype(np.int32)},
     )
 
 
@@ -157,11 +157,11 @@ def _joined(parts: Sequence[Dataset]) -> Dataset:
 
 
 def _read(
-    labelled: _Labelled, taken: NDArray[np.int64], size: int, tell: Callable[[int], None]
+    labelled: _Labelled, index: NDArray[np.int64], size: int, tell: Callable[[int], None]
 ) -> tuple[Sequence[NDArray[np.uint8]], NDArray[np.uint64] | None, dict[int, FastetlError]]:
     """The pictures taken, and of files the digests; what cannot be read by its number."""
     if not isinstance(labelled.images, list):
-        return list(labelled.images[taken]), None, {}
+        return list(labelled.images[index]), None, {}
     from fastetl.ink.pictures import read_ink
 
     files, faults = labelled.images, dict[int, FastetlError]()
@@ -175,7 +175,7 @@ def _read(
 
     images, digests = [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for count, picture in enumerate(pool.map(read, taken.tolist()), 1):
+        for count, picture in enumerate(pool.map(read, index.tolist()), 1):
             tell(count)
             if picture is not None:
                 images.append(picture[0])
@@ -288,8 +288,8 @@ def _character(text: str, place: Path, record: int | None = None) -> str:
 
 
 def _characters(texts: Iterable[str], place: Path) -> list[str]:
-    known: dict[str, str] = {}
-    return [known.get(t) or known.setdefault(t, _character(t, place, k)) for k, t in enumerate(texts)]
+    cache: dict[str, str] = {}
+    return [cache.get(t) or cache.setdefault(t, _character(t, place, k)) for k, t in enumerate(texts)]
 
 
 def _groups(values: Sequence[str] | NDArray[Any]) -> NDArray[np.int32]:
@@ -455,11 +455,11 @@ def _is_labels(path: Path) -> bool:
 def _partner(path: Path) -> Path:
     """The file of labels beside one of pictures, by its name."""
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
-    others = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
-    for other in others:
-        if other != path and other.is_file() and _is_labels(other):
-            return other
-    raise FastetlError("no file of labels beside the pictures", file=path, expected=others[0].name, do="put it there")
+    files = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
+    for file in files:
+        if file != path and file.is_file() and _is_labels(file):
+            return file
+    raise FastetlError("no file of labels beside the pictures", file=path, expected=files[0].name, do="put it there")
 
 
 def _from_pair(path: Path) -> list[_Labelled]:

@@ -130,7 +130,7 @@ def steps(
     rounds = counts // [len(source) for source in sources] + 2  # one at least, one begun, one for roundings
     numbers = np.concatenate([[0], np.cumsum(rounds * [source.span for source in sources])]).tolist()
     queues = [_Queue(source, (seed, epoch, 0, k), numbers[k]) for k, source in enumerate(sources)]
-    taken = np.zeros(len(sources), np.int64)
+    position = np.zeros(len(sources), np.int64)
     together = max(1, _TOGETHER // size)
     first = 0
     while first < count:
@@ -139,13 +139,13 @@ def steps(
         until[largest] += last * size - until.sum()  # what the others' roundings leave
         parts = [
             np.concatenate([np.full((1, n), k), queue.take(n)])
-            for k, (queue, n) in enumerate(zip(queues, (until - taken).tolist(), strict=True))
+            for k, (queue, n) in enumerate(zip(queues, (until - position).tolist(), strict=True))
         ]
         random = np.random.default_rng([seed, epoch, 1, first])
-        order = _taken_in_turn(parts, random.permutation(np.repeat(np.arange(len(parts)), until - taken)))
+        order = _taken_in_turn(parts, random.permutation(np.repeat(np.arange(len(parts)), until - position)))
         for step in range(max(first, start), last):
             yield _by_source(order[:, (step - first) * size : (step - first + 1) * size])
-        first, taken = last, until
+        first, position = last, until
 
 
 class _Queue:

@@ -69,8 +69,8 @@ def pictures_of(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
         for chunk in column.chunks
         if len(chunk)
     ]
-    whole = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.uint8), *parts])
-    return whole.reshape(-1, side, side)
+    pixels = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.uint8), *parts])
+    return pixels.reshape(-1, side, side)
 
 
 def _texts(values: NDArray[Any]) -> Any:
@@ -112,14 +112,14 @@ def table(data: Dataset, stored: Stored = "raw") -> pa.Table:
         return pa.table(columns)
     # The types that `datasets` gives classes and texts: with others it would not see what the metadata say.
     columns |= {"label": pa.array(data.labels.astype(np.int64)), "character": characters.cast(pa.string())}
-    whole = pa.table(columns)
+    rows = pa.table(columns)
     features: dict[str, Any] = {
         "image": {"_type": "Image"},
         "label": {"_type": "ClassLabel", "names": list(data.charset.characters)},
     }
-    for name in whole.column_names[2:]:
-        features[name] = {"_type": "Value", "dtype": str(whole.schema.field(name).type)}
-    return whole.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    for name in rows.column_names[2:]:
+        features[name] = {"_type": "Value", "dtype": str(rows.schema.field(name).type)}
+    return rows.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
 def write_parquet(data: Dataset, path: str | PathLike[str], stored: Stored, *, overwrite: bool = False) -> None:
@@ -133,7 +133,7 @@ def write_parquet(data: Dataset, path: str | PathLike[str], stored: Stored, *, o
         "sources": list(data.sources),
     }
     # Beside what `open_dataset` needs, the mark of `PARQUET`.
-    own = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}
-    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **own})
+    marks = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}
+    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **marks})
     with new_file(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

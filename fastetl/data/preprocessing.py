@@ -169,9 +169,9 @@ class Preprocessing:
             values = _EARLIER | values
             values.setdefault("surroundings", False)
             values.setdefault("readings", 1)
-        odd = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
-        if odd:
-            raise FastetlError("preprocessing: unknown keys", found=odd, do="use the version that wrote them")
+        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if unknown:
+            raise FastetlError("preprocessing: unknown keys", found=unknown, do="use the version that wrote them")
         return cls(**values)
 
 

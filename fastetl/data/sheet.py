@@ -38,10 +38,10 @@ def contact_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 
 def html(data: Dataset) -> str:
     """A line and the first pictures, for a notebook."""
-    shown = contact_sheet(data.images[:48], 16) if len(data) else np.zeros((1, 1), np.uint8)
-    made = io.BytesIO()
-    Image.fromarray(shown).save(made, format="PNG")
-    picture = base64.b64encode(made.getvalue()).decode()
+    sheet = contact_sheet(data.images[:48], 16) if len(data) else np.zeros((1, 1), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, format="PNG")
+    picture = base64.b64encode(file.getvalue()).decode()
     title = escape(repr(data))
     return f'<div>{title}<br><img alt="{title}" src="data:image/png;base64,{picture}"></div>'
 
@@ -63,10 +63,10 @@ def write_sheet(
     classes = np.sort(rng.permutation(present)[:rows])
     picks: list[NDArray[Any]] = []
     for k in classes.tolist():
-        here = np.flatnonzero(data.labels == k)
-        picks.append(rng.choice(here, columns, replace=len(here) < columns))
+        indices = np.flatnonzero(data.labels == k)
+        picks.append(rng.choice(indices, columns, replace=len(indices) < columns))
     sheet = contact_sheet(data.images[np.concatenate(picks)], columns)
-    with new_file(out, PNG, overwrite, inputs) as made:
+    with new_file(out, PNG, overwrite, inputs) as temporary:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `PNG`
-        Image.fromarray(sheet).save(made, format="PNG", pnginfo=text)
+        Image.fromarray(sheet).save(temporary, format="PNG", pnginfo=text)

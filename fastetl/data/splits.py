@@ -35,12 +35,12 @@ class Split:
 
 
 def parts_of(
-    things: NDArray[Any], by: Literal["group", "sample"], name: str, *, valid: float, test: float, seed: int
+    items: NDArray[Any], by: Literal["group", "sample"], name: str, *, valid: float, test: float, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Divide groups or samples (sorted, each once) into train, valid and test, each sorted.
 
     The fractions are of their number: at least one, if the fraction is over 0. by: what they are; name: of the
-    dataset; both for messages. Raises FastetlError for fractions that do not fit, or too few things.
+    dataset; both for messages. Raises FastetlError for fractions that do not fit, or too few of them.
     """
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
         raise FastetlError(
@@ -51,7 +51,7 @@ def parts_of(
             also=ValueError,
         )
     require_range("seed", seed, 0)
-    count = len(things)
+    count = len(items)
     n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
     if n_valid + n_test >= count:
         raise FastetlError(f"{name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s")
@@ -59,7 +59,7 @@ def parts_of(
     part = np.zeros(count, np.int8)
     part[order[:n_test]] = 2
     part[order[n_test : n_test + n_valid]] = 1
-    return things[part == 0], things[part == 1], things[part == 2]
+    return items[part == 0], items[part == 1], items[part == 2]
 
 
 def is_among(values: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:

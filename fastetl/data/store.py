@@ -193,8 +193,8 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
 def _labelled(path: Path, size: int | None) -> Dataset:
     stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels"))
     if len(stored) < 2:
-        found = "no labels" if "images" in stored else "no images"
-        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=found, do="add them")
+        fault = "no labels" if "images" in stored else "no images"
+        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=fault, do="add them")
     images, labels = stored["images"], stored["labels"]
     if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1] or labels.dtype.kind != "U":
         raise FastetlError(

@@ -41,12 +41,12 @@ def addresses(
     raw: uint8 (bytes,); starts: int64 (N,); last: of `check`. Pictures too near the end of `raw` are copied into the
     second array, which must be kept alive as long as the addresses are used.
     """
-    found = starts + raw.ctypes.data
+    pointers = starts + raw.ctypes.data
     if last + length + behind <= raw.size:
-        return found, None
+        return pointers, None
     near = np.flatnonzero(starts > raw.size - length - behind)
     padded = np.zeros((len(near), length + behind), np.uint8)
     for row, n in zip(padded, near.tolist(), strict=True):
         row[:length] = raw[starts[n] : starts[n] + length]
-    found[near] = padded.ctypes.data + np.arange(len(near)) * padded.shape[1]
-    return found, padded
+    pointers[near] = padded.ctypes.data + np.arange(len(near)) * padded.shape[1]
+    return pointers, padded

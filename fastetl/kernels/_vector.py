@@ -58,7 +58,7 @@ def forms() -> tuple[str, ...]:
     """The forms that this processor runs, best first; only "plain" with NUMBA_DISABLE_JIT=1."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return (PLAIN,)
-    features = {name for name, here in llvm.get_host_cpu_features().items() if here}
+    features = {name for name, present in llvm.get_host_cpu_features().items() if present}
     return (*(form for form, needed in FORMS.items() if needed <= features), PLAIN)
 
 
@@ -134,8 +134,8 @@ class Code:
 
     def load(self, pointer: Value, kind: Value, count: int = 0, offset: Value | int = 0) -> Value:
         """Load a scalar (count 0) or a vector, from any address."""
-        wanted = ir.VectorType(kind, count) if count else kind
-        return self.b.load(self.at(pointer, offset), typ=wanted, align=1)
+        result = ir.VectorType(kind, count) if count else kind
+        return self.b.load(self.at(pointer, offset), typ=result, align=1)
 
     def store(self, value: Value, pointer: Value, offset: Value | int = 0, streaming: bool = False) -> None:
         """Store; `streaming` past the caches, to a 64-byte boundary."""
@@ -168,10 +168,10 @@ class Code:
 
     def call(self, name: str, result: Value, *arguments: Value) -> Value:
         """Call one of LLVM's own functions."""
-        found = self.b.module.globals.get(name)
-        if found is None:
-            found = ir.Function(self.b.module, ir.FunctionType(result, [a.type for a in arguments]), name)
-        return self.b.call(found, arguments)
+        function = self.b.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.b.module, ir.FunctionType(result, [a.type for a in arguments]), name)
+        return self.b.call(function, arguments)
 
     def fma(self, x: Value, y: Value, z: Value) -> Value:
         """x · y + z with a single rounding, float32 or float64."""

@@ -47,10 +47,10 @@ def decode(
 
         decode_plain(raw, starts, bits, _values(bits, scale), out.reshape(len(out), pixels))
         return
-    found, _padded = addresses(raw, starts, last, length, _BEHIND)
+    pointers, _padded = addresses(raw, starts, last, length, _BEHIND)
     target = out.ctypes.data
     streaming = out.nbytes >= STREAM_FROM and target % 64 == 0 and pixels % PIXELS[bits] == 0
-    decode_kernel(pixels, bits, scale, streaming, form)(found.ctypes.data, len(found), target)
+    decode_kernel(pixels, bits, scale, streaming, form)(pointers.ctypes.data, len(pointers), target)
 
 
 def _values(bits: int, scale: bool) -> NDArray[np.uint8]:

@@ -38,13 +38,13 @@ def _merged(value: np.uint64, lane: np.uint64) -> np.uint64:
 @jit
 def _kernel(words: NDArray[np.uint64], tail: NDArray[np.uint8], out: NDArray[np.uint64]) -> None:
     """words uint64 (N, W), little-endian and of any strides; tail uint8 (N, fewer than 8)."""
-    whole = words.shape[1] // 4 * 4
+    stop = words.shape[1] // 4 * 4
     length = np.uint64(words.shape[1] * 8 + tail.shape[1])
     for n in range(words.shape[0]):
         value = _P5
-        if whole:
+        if stop:
             a, b, c, d = _P1 + _P2, _P2, np.uint64(0), np.uint64(0) - _P1
-            for k in range(0, whole, 4):
+            for k in range(0, stop, 4):
                 a = _round(a, words[n, k])
                 b = _round(b, words[n, k + 1])
                 c = _round(c, words[n, k + 2])
@@ -52,7 +52,7 @@ def _kernel(words: NDArray[np.uint64], tail: NDArray[np.uint8], out: NDArray[np.
             value = _rotated(a, _1) + _rotated(b, _7) + _rotated(c, _12) + _rotated(d, _18)
             value = _merged(_merged(_merged(_merged(value, a), b), c), d)
         value += length
-        for k in range(whole, words.shape[1]):
+        for k in range(stop, words.shape[1]):
             value = _rotated(value ^ _round(np.uint64(0), words[n, k]), _27) * _P1 + _P4
         at = 0
         if tail.shape[1] >= 4:
@@ -114,6 +114,6 @@ def xxh64(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     if not ENABLED:  # 64-bit products overflow, which numpy's scalars warn of
         return xxh64_twin(rows)
     out = np.empty(len(rows), np.uint64)
-    whole = rows.shape[1] // _WORD * _WORD
-    _kernel(rows[:, :whole].view("<u8"), rows[:, whole:], out)
+    end = rows.shape[1] // _WORD * _WORD
+    _kernel(rows[:, :end].view("<u8"), rows[:, end:], out)
     return out

@@ -114,24 +114,24 @@ def fragments(
     (arguments, because a cached kernel keeps another value after that has changed). out uint8 (B, S, S), ink high.
     """
     side = images.shape[1]
-    own, other = np.empty(4, np.int64), np.empty(4, np.int64)
+    box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)
     for b in range(out.shape[0]):
-        if share_of(draws[b, 0]) < cropped or share_of(draws[b, 2]) >= share or not ink_box(out[b], own):
+        if share_of(draws[b, 0]) < cropped or share_of(draws[b, 2]) >= share or not ink_box(out[b], box):
             continue
         for k in range(4):
-            drawn = draws[b, 4 + 5 * k : 9 + 5 * k]
-            if share_of(drawn[0]) >= sides[k]:
+            draw = draws[b, 4 + 5 * k : 9 + 5 * k]
+            if share_of(draw[0]) >= sides[k]:
                 continue
-            depth = int(depth_of(share_of(drawn[1]), depths) * side / 128 + 0.5)
-            paper = own[k] if k % 2 == 0 else side - 1 - own[k]
+            depth = int(depth_of(share_of(draw[1]), depths) * side / 128 + 0.5)
+            paper = box[k] if k % 2 == 0 else side - 1 - box[k]
             depth = min(max(1, depth), int(paper - GAP * side))
-            high, low = np.int64(share_of(drawn[3]) * 65536), np.int64(share_of(drawn[4]) * 65536)
+            high, low = np.int64(share_of(draw[3]) * 65536), np.int64(share_of(draw[4]) * 65536)
             neighbour = images[pool[((high << 16 | low) * pool.size) >> 32]]
-            if depth < 1 or not ink_box(neighbour, other):
+            if depth < 1 or not ink_box(neighbour, neighbour_box):
                 continue
-            slide = int(np.floor(np.float64(drawn[2]) * SLIDE * side + 0.5))
+            slide = int(np.floor(np.float64(draw[2]) * SLIDE * side + 0.5))
             # Its far end comes to `depth` pixels from the edge.
-            move = other[k + 1] - (depth - 1) if k % 2 == 0 else other[k - 1] - (side - depth)
+            move = neighbour_box[k + 1] - (depth - 1) if k % 2 == 0 else neighbour_box[k - 1] - (side - depth)
             span = (0, depth) if k % 2 == 0 else (side - depth, side)
             if k < 2:
                 paste(out[b], neighbour, (0, side), span, slide, move)

@@ -31,8 +31,8 @@ def cover(segments: NDArray[Any], out: NDArray[Any]) -> None:
             # costs its own area, not its box.
             first, last = 0.0, 1.0
             if dy != 0.0:
-                one, two = (y - reach - ay) / dy, (y + reach - ay) / dy
-                first, last = min(max(min(one, two), 0.0), 1.0), min(max(one, two, 0.0), 1.0)
+                upper, lower = (y - reach - ay) / dy, (y + reach - ay) / dy
+                first, last = min(max(min(upper, lower), 0.0), 1.0), min(max(upper, lower, 0.0), 1.0)
             left, right = ax + first * dx, ax + last * dx
             begin = max(0, int(np.floor(min(left, right) - reach)))
             end = min(width, int(np.ceil(max(left, right) + reach)))

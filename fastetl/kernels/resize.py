@@ -46,11 +46,11 @@ def resize_records(
 
         resize_plain(raw, starts, bits, *taps(height, size), *taps(width, out.shape[2]), width, out)
         return
-    found, _padded = addresses(raw, starts, last, length, geometry.row_bytes + resize_vector.BEHIND)
-    how = resize_narrow if resize_narrow.fits(geometry) else resize_vector
-    rows = how.tables(geometry)
+    pointers, _padded = addresses(raw, starts, last, length, geometry.row_bytes + resize_vector.BEHIND)
+    module = resize_narrow if resize_narrow.fits(geometry) else resize_vector
+    rows = module.tables(geometry)
     arrays = (rows.offsets, rows.weights, rows.factors, aligned(rows.scratch), out)
-    how.resize_kernel(geometry, form)(found.ctypes.data, len(found), *(array.ctypes.data for array in arrays))
+    module.resize_kernel(geometry, form)(pointers.ctypes.data, len(pointers), *(array.ctypes.data for array in arrays))
 
 
 def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:

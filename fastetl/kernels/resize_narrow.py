@@ -96,7 +96,7 @@ def resize_kernel(g: Geometry, form: str) -> Kernel:
     return compile_resize(g, form, _columns, _rows)
 
 
-def _columns(code: Code, g: Geometry, source: Any, after: Any, scratch: Any) -> None:
+def _columns(code: Code, g: Geometry, source: Any, following: Any, scratch: Any) -> None:
     """Column sums of each row, i16."""
     b, groups = code.b, _groups(g)
     turns, at_once = _turns(g)
@@ -104,14 +104,14 @@ def _columns(code: Code, g: Geometry, source: Any, after: Any, scratch: Any) -> 
     with code.loop(turns) as turn:
         at = b.mul(turn.index, code.number(at_once * g.row_bytes))
         for line in range(0, at_once * g.row_bytes, 64):
-            code.prefetch(after, b.add(at, code.number(line)))
+            code.prefetch(following, b.add(at, code.number(line)))
         first, second, place = unpack(code, source, at, g.bits)
         to = code.at(scratch, b.mul(turn.index, code.number(at_once * len(groups) * 2 * LANES)))
         for k in range(at_once):
             for n, group in enumerate(groups):
                 order, weights = _pairs(dense[group : group + LANES])
-                taken = code.shuffle(first, second, [place[k * g.width + x] for x in order])
-                code.store(code.pairs(code.lanes(I8, weights), taken), to, 2 * LANES * (k * len(groups) + n))
+                pixels = code.shuffle(first, second, [place[k * g.width + x] for x in order])
+                code.store(code.pairs(code.lanes(I8, weights), pixels), to, 2 * LANES * (k * len(groups) + n))
 
 
 def _pairs(columns: NDArray[np.int64]) -> tuple[list[int], list[int]]:

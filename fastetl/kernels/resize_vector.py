@@ -89,10 +89,10 @@ def factors(g: Geometry) -> NDArray[np.floating]:
     lifted = np.where(near > exact, near, np.nextafter(near, np.float32(np.inf)))
     # The largest sum that belongs below each half decides; float64 holds its product with a float32 exactly.
     pixel = np.arange(1, 256)
-    whole, first = np.unique(TOP[g.bits] * rows[:, None] * columns, return_index=True)
-    below = ((2 * pixel - 1) * whole[:, None] - 1) // (2 * 255)
+    denominators, first = np.unique(TOP[g.bits] * rows[:, None] * columns, return_index=True)
+    below = ((2 * pixel - 1) * denominators[:, None] - 1) // (2 * 255)
     stays = below * lifted.ravel()[first, None].astype(np.float64) < pixel - 0.5
-    if int(whole.max()) < 1 << 24 and stays.all():
+    if int(denominators.max()) < 1 << 24 and stays.all():
         return np.pad(lifted.ravel(), (0, LANES - 1))
     return np.asarray(255 * (1 + 2.0**-45) / (TOP[g.bits] * rows))
 
@@ -120,27 +120,27 @@ def compile_resize(g: Geometry, form: str, columns: Callable[..., None], rows: C
     """A kernel of two parts: columns(code, g, source, following, scratch), rows(code, g, tables, scratch, out)."""
 
     def write(code: Code, addresses: Any, count: Any, *arrays: Any) -> None:
-        *taken, scratch, out = arrays
+        *row_tables, scratch, out = arrays
         b = code.b
         with code.loop(count) as turn:
-            here = code.load(addresses, I64, offset=b.mul(turn.index, code.number(8)))
+            source = code.load(addresses, I64, offset=b.mul(turn.index, code.number(8)))
             following = b.add(turn.index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, turn.index)
-            after = code.load(addresses, I64, offset=b.mul(following, code.number(8)))
-            columns(code, g, code.pointer(here), code.pointer(after), scratch)
-            rows(code, g, taken, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
+            next_source = code.load(addresses, I64, offset=b.mul(following, code.number(8)))
+            columns(code, g, code.pointer(source), code.pointer(next_source), scratch)
+            rows(code, g, row_tables, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
 
     return compile_kernel("resize", "pippppp", write, form)
 
 
-def _columns(code: Code, g: Geometry, source: Any, after: Any, scratch: Any) -> None:
+def _columns(code: Code, g: Geometry, source: Any, following: Any, scratch: Any) -> None:
     """Column sums of each pair of rows: i32 lanes that hold the first row's in the low half, the second's above."""
     dense = triangle(g.width, g.size)
     nothing = code.splat(I32, LANES, 0)
     with code.loop(g.pairs) as pair:
         at = code.b.mul(pair.index, code.number(2 * g.row_bytes))
         for line in range(0, 2 * g.row_bytes, 64):
-            code.prefetch(after, code.b.add(at, code.number(line)))
+            code.prefetch(following, code.b.add(at, code.number(line)))
         rows = [unpack(code, source, code.b.add(at, code.number(k * g.row_bytes)), g.bits) for k in (1, 0)]
         to = code.at(scratch, code.b.mul(pair.index, code.number(g.scratch // g.pairs)))
         for k, group in enumerate(g.groups):
@@ -149,8 +149,8 @@ def _columns(code: Code, g: Geometry, source: Any, after: Any, scratch: Any) -> 
             for first, second, place in rows:
                 total = code.shift(total, 16) if total is not nothing else total
                 for order, weights in _chunks(columns):
-                    taken = code.shuffle(first, second, [place[x] for x in order])
-                    total = code.dot4(total, code.lanes(I8, weights), taken)
+                    pixels = code.shuffle(first, second, [place[x] for x in order])
+                    total = code.dot4(total, code.lanes(I8, weights), pixels)
             code.store(total, to, 4 * LANES * k)
 
 
@@ -176,7 +176,7 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
     by_column = 1.0 / triangle(g.width, g.size).sum(1)
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
     single = factors(g).dtype == np.float32
-    kind, whole, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
+    kind, integer, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
 
     def factor(y: Any, group: int) -> Any:
         if single:
@@ -200,7 +200,7 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
                 total = code.dot2(total, lanes, pair)
             value = b.sitofp(total, code.vector(kind, LANES))
             rounded = code.fma(value, factor(y, group), code.splat(kind, LANES, magic))
-            pixels = b.trunc(b.bitcast(rounded, code.vector(whole, LANES)), code.vector(I8, LANES))
+            pixels = b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES))
             if count < LANES:
                 pixels = code.shuffle(pixels, pixels, list(range(count)))
             code.store(pixels, target, group)

@@ -99,12 +99,12 @@ def draw_characters(
     canvas: float32 (2, height, width), scratch. out: uint8 (C, height, width / 2), high nibble first, ink high.
     """
     for c in range(len(out)):
-        drawn, blurred = canvas[0], canvas[1]
-        drawn[:] = _ZERO
-        _draw_segments(drawn, segments, starts[c], starts[c + 1], 0.0, 0.0)
+        ink, blurred = canvas[0], canvas[1]
+        ink[:] = _ZERO
+        _draw_segments(ink, segments, starts[c], starts[c + 1], 0.0, 0.0)
         for k in range(neighbours.shape[1]):
             n = neighbours[c, k]
             if n >= 0:
-                _draw_segments(drawn, segments, starts[n], starts[n + 1], shifts[c, k, 0], shifts[c, k, 1])
-        _blur_rows(drawn, blurred, blur)
+                _draw_segments(ink, segments, starts[n], starts[n + 1], shifts[c, k, 0], shifts[c, k, 1])
+        _blur_rows(ink, blurred, blur)
         _pack(blurred, blur, levels[c], grain, c * 977, out[c])

@@ -30,9 +30,9 @@ def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[
     left, middle, right = padded[: row.size], padded[1 : row.size + 1], padded[2 : row.size + 2]
     for i in range(row.size):
         row[i] = max(left[i], middle[i], right[i])
-    upper, own, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
+    upper, centre, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
     for i in range(extreme.size):
-        extreme[i] = max(upper[i], own[i], lower[i])
+        extreme[i] = max(upper[i], centre[i], lower[i])
 
 
 @jit
@@ -41,9 +41,9 @@ def smallest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray
     left, middle, right = padded[: row.size], padded[1 : row.size + 1], padded[2 : row.size + 2]
     for i in range(row.size):
         row[i] = min(left[i], middle[i], right[i])
-    upper, own, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
+    upper, centre, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
     for i in range(extreme.size):
-        extreme[i] = min(upper[i], own[i], lower[i])
+        extreme[i] = min(upper[i], centre[i], lower[i])
 
 
 @jit

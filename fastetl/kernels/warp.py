@@ -99,22 +99,22 @@ def gather(
     stride: int,
     index: NDArray[np.uint32],
     quads: NDArray[np.uint32],
-    found: NDArray[np.uint32],
+    neighbourhoods: NDArray[np.uint32],
 ) -> None:
-    """Set found[i] to the neighbourhood of place i."""
+    """Set neighbourhoods[i] to the neighbourhood of place i."""
     for i in range(index.size):
         index[i] = np.uint32(np.int32(py[i]) * np.int32(stride) + np.int32(px[i]))
     for i in range(index.size):
-        found[i] = quads[index[i]]
+        neighbourhoods[i] = quads[index[i]]
 
 
 @jit
 def interpolate(
-    px: NDArray[np.float32], py: NDArray[np.float32], found: NDArray[np.uint32], out: NDArray[np.uint8]
+    px: NDArray[np.float32], py: NDArray[np.float32], neighbourhoods: NDArray[np.uint32], out: NDArray[np.uint8]
 ) -> None:
     """Set out[i] to the picture at place i, bilinear, rounded half up."""
     for i in range(out.size):
-        quad = found[i]
+        quad = neighbourhoods[i]
         fx, fy = px[i] - _F(np.int32(px[i])), py[i] - _F(np.int32(py[i]))
         a, b = _F(np.int32(quad & _BYTE)), _F(np.int32(quad >> _8 & _BYTE))
         c, d = _F(np.int32(quad >> _16 & _BYTE)), _F(np.int32(quad >> _24))
@@ -145,7 +145,7 @@ def warp(
     quads = np.empty(stride * stride, np.uint32)
     places = np.empty((2, side, side), np.float32)
     px, py = places[0].reshape(count), places[1].reshape(count)
-    index, found = np.empty(count, np.uint32), np.empty(count, np.uint32)
+    index, neighbourhoods = np.empty(count, np.uint32), np.empty(count, np.uint32)
     at = np.empty(side, np.float32)
     for x in range(side):
         at[x] = _F(x) - _F(side - 1) / _F(2)
@@ -153,5 +153,5 @@ def warp(
     for b in range(indices.size):
         pack(images[indices[b]], padded, quads)
         locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), through, at, places)
-        gather(px, py, stride, index, quads, found)
-        interpolate(px, py, found, out[b].reshape(count))
+        gather(px, py, stride, index, quads, neighbourhoods)
+        interpolate(px, py, neighbourhoods, out[b].reshape(count))

@@ -58,13 +58,13 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
     By class, or where groups are data sets, data set by data set.
     """
     layout, entries = BY_NAME[name], classes(name)
-    known = [entry for entry in files_of_classes(name)[0] if name != "ETL2" or entry.character is not None][:characters]
-    places, sets = np.array([entries.index(entry) for entry in known]), count // len(known)
+    picks = [entry for entry in files_of_classes(name)[0] if name != "ETL2" or entry.character is not None][:characters]
+    places, sets = np.array([entries.index(entry) for entry in picks]), count // len(picks)
     writer, entry = np.arange(sets), places
     if layout.group == "data set" or name == "ETL4":
-        writer, entry = np.repeat(writer, len(known)), np.tile(entry, sets)
+        writer, entry = np.repeat(writer, len(picks)), np.tile(entry, sets)
     else:
-        writer, entry = np.tile(writer, len(known)), np.repeat(entry, sets)
+        writer, entry = np.tile(writer, len(picks)), np.repeat(entry, sets)
     columns = {"sheet": 1001 + writer, "style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
     rows = Rows("", entry, writer, {k: v for k, v in columns.items() if k in layout.by_name})
     records = fill(layout, rows, entries, seed)
