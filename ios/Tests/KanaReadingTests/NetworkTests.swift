@@ -21,7 +21,8 @@ private let file = ProcessInfo.processInfo.environment["KANA_ANSWERS"]
     @Test(.enabled(if: file != nil, "tests/test_ios.py gives the file"))
     func verdictsAreThoseOfPython() throws {
         let answers = try JSONDecoder().decode(Answers.self, from: Data(contentsOf: URL(fileURLWithPath: file ?? "")))
-        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained/kana").standardized
+        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained/kana")
+            .standardized
         let facts = try ModelFacts(labelsJSON: Data(contentsOf: root.appendingPathComponent("labels.json")))
         #expect(answers.rows.count > 100)
         for row in answers.rows {

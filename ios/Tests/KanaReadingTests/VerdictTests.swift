@@ -27,7 +27,8 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
     }
 
     @Test func labelsFileOfTheBundledPackage() throws {
-        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained/kana").standardized
+        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained/kana")
+            .standardized
         let found = try ModelFacts(labelsJSON: Data(contentsOf: root.appendingPathComponent("labels.json")))
         #expect(found.characters.count == 162 && found.threshold > 0)
         #expect(found.characters.allSatisfy { Script.kana.holds($0) })
