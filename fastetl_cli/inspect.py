@@ -22,7 +22,7 @@ def _row(report: FileReport) -> list[object]:
         f"{report.groups:,} ({report.first_group}–{report.last_group})",
         f"{report.characters:,} (" + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n) + ")",
         fingerprint + (f", {report.models:,} model patterns" if report.models else ""),
-        "; ".join(notice.what for notice in report.odd) or "nothing",
+        "; ".join(notice.what for notice in report.noticed) or "nothing",
     ]
 
 
@@ -56,10 +56,11 @@ class Inspect(Command):
         columns = ["file", "set", "records", "groups", "characters", "fingerprint", "odd"]
         show_table(f"{len(reports)} files", columns, map(_row, reports))
         out.print(
-            f"{sum(r.records for r in reports):,} records, {sum(bool(r.odd) for r in reports)} files with something odd"
+            f"{sum(r.records for r in reports):,} records, "
+            f"{sum(bool(r.noticed) for r in reports)} files with something odd"
         )
         for report in reports:
-            for notice in report.odd:
+            for notice in report.noticed:
                 say(str(notice))
         return self._code(reports)
 
@@ -74,7 +75,7 @@ class Inspect(Command):
         return 0
 
     def _code(self, reports: list[FileReport]) -> int:
-        odd_files = sum(bool(report.odd) for report in reports)
+        odd_files = sum(bool(report.noticed) for report in reports)
         if self.strict and odd_files:
             note(f"fastetl inspect: {odd_files} of {len(reports)} files with something odd")
         return int(self.strict and odd_files > 0)

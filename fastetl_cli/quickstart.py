@@ -90,7 +90,7 @@ class Quickstart(Command):
                 synthesize(source, self.synth, overwrite=overwrite, progress=progress)
         with clock.step("inspect"), bar("inspecting") as progress:
             reports = inspect([source], progress=progress)
-            odd_files = sum(bool(r.odd) for r in reports)
+            odd_files = sum(bool(r.noticed) for r in reports)
             notes.print(
                 f"{len(reports)} files, {sum(r.records for r in reports):,} records, {odd_files} with something odd"
             )

@@ -76,7 +76,7 @@ def test_copies_have_the_group_of_the_first_and_are_told(etl_file: Write, tmp_pa
     with pytest.raises(FastetlError, match="pictures that other groups have too"):
         build([first, other, copy], tmp_path / "strict", dataclasses.replace(SMALL, strict=True))
     reports = inspect([first, other, copy])
-    assert [any("pictures that other groups have too" in n.what for n in report.odd) for report in reports] == [
+    assert [any("pictures that other groups have too" in n.what for n in report.noticed) for report in reports] == [
         False,
         False,
         True,

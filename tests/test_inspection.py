@@ -15,7 +15,7 @@ Write = Callable[..., Path]
 
 def test_a_sound_file_has_nothing_odd(etl_file: Write) -> None:
     (report,) = inspect([etl_file(records=make_records(3))])
-    assert report.odd == ()
+    assert report.noticed == ()
     assert (report.set, report.records, report.groups, report.characters) == ("ETL8G", 3 * 135, 3, 135)
     assert (report.hiragana, report.kanji, report.genuine) == (75, 60, None)
 
@@ -26,7 +26,7 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
     records["image"][[11, 200]] = 0
     records = records[np.insert(np.arange(270), 5, 4)]
     (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
-    odd = "\n".join(map(str, report.odd))
+    odd = "\n".join(map(str, report.noticed))
     assert report.models == 271
     assert "short tail: 5 bytes after record 270" in odd
     assert "unknown codes: 1 (record 8)" in odd
@@ -39,7 +39,7 @@ def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch
     monkeypatch.setitem(fingerprints.KNOWN, fingerprints.fingerprint(path), "ETL8G_07")
     (report,) = inspect([path])
     assert report.genuine == "ETL8G_07"
-    assert [notice.what for notice in report.odd] == ["renamed: the fingerprint is that of ETL8G_07"]
+    assert [notice.what for notice in report.noticed] == ["renamed: the fingerprint is that of ETL8G_07"]
 
 
 def test_fingerprint_is_that_of_git(tmp_path: Path) -> None:

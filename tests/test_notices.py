@@ -38,7 +38,7 @@ def test_a_sound_file_gives_no_notice(etl_file: Write, tmp_path: Path) -> None:
     strict = build(source, tmp_path / "b", BuildConfig(size=8, strict=True))
     assert strict.noticed == ()
     assert open_dataset(tmp_path / "a") == open_dataset(tmp_path / "b")
-    assert inspect(source, strict=True)[0].odd == ()
+    assert inspect(source, strict=True)[0].noticed == ()
 
 
 def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
@@ -57,7 +57,7 @@ def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
     assert (a.records["record"] == b.records["record"]).all()
     assert (a.groups == b.groups).all()
     assert np.flatnonzero(a.labels != b.labels).tolist() == [0]
-    assert "records out of order: 1 (record 0)" in told(inspect(source)[0].odd)
+    assert "records out of order: 1 (record 0)" in told(inspect(source)[0].noticed)
     with pytest.raises(FastetlError, match=r"record 0: .*leave out `strict`"):
         build(source, tmp_path / "strict", BuildConfig(size=8, strict=True))
     with pytest.raises(FastetlError, match="record 0: records out of order"):
@@ -84,7 +84,7 @@ def test_a_file_of_another_order_is_told(etl_file: Write, tmp_path: Path) -> Non
     assert "ETL8G_02, record 3: a record does not follow the order of the first data set" in text
     assert "Read every header of every file instead" in text
     assert "ETL8G_02, record 3: another order than in the other files" in text
-    assert [bool(report.odd) for report in inspect(folder)] == [False, True, False]
+    assert [bool(report.noticed) for report in inspect(folder)] == [False, True, False]
     (folder / "ETL8G_02").rename(folder / "ETL8G_04")  # the last file
     assert "ETL8G_04, record 3: another order" in told(build(folder, tmp_path / "last", SMALL).noticed)
 
@@ -102,7 +102,7 @@ def test_a_file_with_the_name_of_another_set_is_told(etl_file: Write, tmp_path: 
     source = etl_file("ETL4C")
     text = "ETL4C: the name is that of another set; expected ETL8G; found ETL4"
     assert text in told(build(source, tmp_path / "out", SMALL).noticed)
-    assert text in told(inspect(source)[0].odd)
+    assert text in told(inspect(source)[0].noticed)
 
 
 def test_lost_and_added_records_and_short_sets_are_told(etl_file: Write, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_lost_and_added_records_and_short_sets_are_told(etl_file: Write, tmp_pat
     assert "doubled (group, character): 1 (record 20)" in told(build(added, tmp_path / "added", SMALL).noticed)
     for place in (140, 269):
         records["code"][place] = 0xFFFF
-    unknown = told(inspect(etl_file("ETL8G_01", records))[0].odd)
+    unknown = told(inspect(etl_file("ETL8G_01", records))[0].noticed)
     assert "unknown codes: 2 (records 140, 269)" in unknown
     assert "found 0xFFFF. Left out of a dataset" in unknown
 
@@ -126,7 +126,7 @@ def test_a_file_cut_between_data_sets_is_told(etl_file: Write) -> None:
     codes = [c for row in range(0x30, 0x3B) for c in range(row * 256 + 0x21, row * 256 + 0x7F)][:956]
     path = etl_file("ETL8G_07", make_records(3, codes, blank=True))
     assert recognize(path).layout is ETL8G
-    assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in told(inspect(path)[0].odd)
+    assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in told(inspect(path)[0].noticed)
 
 
 def test_strict_wants_every_character(etl_file: Write, tmp_path: Path) -> None:

@@ -199,10 +199,10 @@ def test_inspect_tells_every_set(folder: Path) -> None:
     reports = inspect(folder)
     assert {report.set for report in reports} == set(NAMES)
     # The generator gives every typeface of ETL2 the same pictures, and no other set any twice.
-    copies = {r.set for r in reports for n in r.odd if n.what.startswith("pictures that other groups have too")}
+    copies = {r.set for r in reports for n in r.noticed if n.what.startswith("pictures that other groups have too")}
     assert copies == {"ETL2"}
     scaled = ("another number of data sets", "records lost", "pictures that other groups have too")
-    odd = [str(notice) for report in reports for notice in report.odd if not notice.what.startswith(scaled)]
+    odd = [str(notice) for report in reports for notice in report.noticed if not notice.what.startswith(scaled)]
     assert odd == []
     without = Counter[str]()
     for report in reports:

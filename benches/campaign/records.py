@@ -113,11 +113,11 @@ def _judge_build(
 def _judge_inspect(case: _Case, reports: Sequence[FileReport]) -> str | None:
     report = reports[0]
     if report.set != case.layout.name:
-        return None if any("the name is" in notice.what for notice in report.odd) else "taken for another set"
+        return None if any("the name is" in notice.what for notice in report.noticed) else "taken for another set"
     if report.records != len(case.codes) or report.bytes != len(case.damage.data):
         return "another number of records or bytes"
-    text = " ".join(notice.what for notice in report.odd)
-    if case.layout.group == "data set" and case.must_be_told and not report.odd:
+    text = " ".join(notice.what for notice in report.noticed)
+    if case.layout.group == "data set" and case.must_be_told and not report.noticed:
         return "the order of the records changed, and nothing was said"
     plain = PLAIN[case.layout.name]
     length = plain.height * plain.width * plain.bits // 8

@@ -76,7 +76,7 @@ SHAPES = (
 """Characters that are written alike: nothing but the text around them tells them apart. The first stands for all."""
 SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "O"}
 """What is told from a capital letter by its size and place alone, and that letter."""
-_ONE_SHAPE = {ord(c): alike[0] for alike in SHAPES for c in alike}
+_ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
 _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
 _FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
 _JOINERS = "\u200c\u200d"  # inside of clusters

@@ -93,14 +93,14 @@ def import_pictures(
     left_out: Counter[str] = Counter()
     unread: list[FastetlError] = []
     parts: list[Dataset] = []
-    total, done = sum(len(labelled.characters) for labelled in sources), 0
+    total, count = sum(len(labelled.characters) for labelled in sources), 0
     for labelled in sources:
         index = np.flatnonzero(alphabet.classes_of(labelled.characters) >= 0)
         left_out += Counter(c for c in labelled.characters if c not in alphabet.class_of)
-        images, digests, faults = _read(labelled, index, size, partial(_tell, progress, done, total))
+        images, digests, faults = _read(labelled, index, size, partial(_tell, progress, count, total))
         unread += faults.values()
         index = np.array([k for k in index.tolist() if k not in faults], np.int64)
-        done += len(labelled.characters)
+        count += len(labelled.characters)
         if len(index):
             parts.append(_dataset(labelled, index, images, digests, alphabet, size))
     if not parts:

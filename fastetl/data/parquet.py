@@ -100,10 +100,10 @@ def table(data: Dataset, stored: Stored = "raw") -> pa.Table:
             also=ValueError,
         )
 
-    def named(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
+    def dictionary(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
         return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(list(names), pa.string()))
 
-    characters, source = named(data.labels, data.charset.characters), named(data.source, data.sources)
+    characters, source = dictionary(data.labels, data.charset.characters), dictionary(data.source, data.sources)
     columns = {"image": _picture_column(np.asarray(data.images), stored), "label": pa.array(data.labels)}
     columns |= {"character": characters, "group": pa.array(data.groups)}
     columns |= {"source": source.cast(pa.string()), "digest": pa.array(data.digests)}

@@ -89,15 +89,15 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
     """
     models = np.zeros(len(codes), bool)
     behind_pair = np.flatnonzero(codes[1:] == codes[:-1]) + 2
-    rest = codes[behind_pair[-1] :] if len(behind_pair) else codes
-    if len(behind_pair) and len(rest) > characters // 2 and len(np.unique(rest)) == len(rest):
+    tail = codes[behind_pair[-1] :] if len(behind_pair) else codes
+    if len(behind_pair) and len(tail) > characters // 2 and len(np.unique(tail)) == len(tail):
         models[behind_pair[-1] :] = True
         return models
     falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
     if len(falls):
-        before, rest = codes[: falls[-1]], codes[falls[-1] :]
+        before, tail = codes[: falls[-1]], codes[falls[-1] :]
         # Every character: two records that happen to rise, at the end of a damaged file, are no models.
-        models[falls[-1] :] = bool((rest[1:] > rest[:-1]).all() and np.isin(before, rest).all())
+        models[falls[-1] :] = bool((tail[1:] > tail[:-1]).all() and np.isin(before, tail).all())
     return models
 
 
@@ -159,15 +159,15 @@ def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[ND
     return contents
 
 
-def contents_of(files: Sequence[EtlFile], read: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
+def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
     """What the headers of all files say, in the order of `files`, which must be sorted by set.
 
-    read: the headers of each file, if they are there already. Raises FastetlError if a file cannot be read.
+    heads: the headers of each file, if they are there already. Raises FastetlError if a file cannot be read.
     """
     contents: list[Contents] = []
     for group in by_layout(files):
         start = len(contents)
-        headers = [read_headers(file) for file in group] if read is None else list(read[start : start + len(group)])
+        headers = [read_headers(file) for file in group] if heads is None else list(heads[start : start + len(group)])
         layout = group[0].layout
         if layout.group == "data set":
             contents += _of_data_sets(group, [layout.column(h, "code") for h in headers])

@@ -13,9 +13,9 @@ from fastetl.files.untrusted import open_regular, require_regular
 
 __all__ = ["KNOWN", "SUMS", "Sums", "fingerprint", "new_fingerprint"]
 
-KNOWN: dict[str, str] = {known.digest: known.name for known in FINGERPRINTS.values() if known.digest is not None}
+KNOWN: dict[str, str] = {entry.digest: entry.name for entry in FINGERPRINTS.values() if entry.digest is not None}
 """Digest → name of the genuine file."""
-SUMS = {(known.bsd, known.sysv): known.name for known in FINGERPRINTS.values() if known.digest is None}
+SUMS = {(entry.bsd, entry.sysv): entry.name for entry in FINGERPRINTS.values() if entry.digest is None}
 """The two 16-bit sums → name, for files of which no digest is known."""
 _SHA256 = 64  # digits
 

@@ -82,9 +82,9 @@ def _faults(aligned: Alignment) -> int:
     """Records that are out of order or doubled, and places without a record from the first to the last data set."""
     length, groups = len(aligned.order), aligned.groups.astype(np.int64)
     present = np.zeros((int(groups.max()) + 1) * length, bool)
-    known = aligned.rank >= 0
-    present[(groups * length + aligned.rank)[known]] = True
-    doubled = np.count_nonzero(known) - np.count_nonzero(present)
+    ranked = aligned.rank >= 0
+    present[(groups * length + aligned.rank)[ranked]] = True
+    doubled = np.count_nonzero(ranked) - np.count_nonzero(present)
     return int(len(aligned.aside) + np.count_nonzero(~present) + doubled)
 
 
@@ -247,6 +247,6 @@ def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list
             for n, c in zip(numbers, counts, strict=True)
         )
         counted = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(int).tolist()
-        own = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers] if genuine else counted
-        starts |= dict(zip(mine, own, strict=True))
+        bases = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers] if genuine else counted
+        starts |= dict(zip(mine, bases, strict=True))
     return [(w + np.int32(starts[k] + layout.group_base)).astype(np.int32) for k, w in enumerate(within)]

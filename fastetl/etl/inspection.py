@@ -29,7 +29,7 @@ class FileReport:
     differs: the name of the genuine file that has this name and as many records, but other contents: this one is
     damaged, or not genuine at all.
     groups, first_group, last_group: what a split keeps together, numbered as in a dataset. without: records that have
-    no character by the rules of the set. models: model patterns, which no writer wrote and a build leaves out. odd:
+    no character by the rules of the set. models: model patterns, which no writer wrote and a build leaves out. noticed:
     what a user should know, nothing for a sound file.
     """
 
@@ -49,11 +49,11 @@ class FileReport:
     fingerprint: str
     genuine: str | None
     differs: str | None
-    odd: tuple[Notice, ...]
+    noticed: tuple[Notice, ...]
 
 
 @dataclass(frozen=True)
-class _Read:
+class _Scan:
     """What one pass over a file gives. headers, digests: (count,). blank: bool (count,), pictures without ink."""
 
     fingerprint: str
@@ -63,7 +63,7 @@ class _Read:
     digests: NDArray[np.uint64]
 
 
-def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Read:
+def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
     size, image = layout.record_bytes, layout.image_offset
     digest = new_fingerprint(file.count * size + file.tail, layout)
@@ -82,20 +82,20 @@ def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Read:
     blank[: file.first] = False  # empty by rule
     hexdigest = digest.hexdigest()
     genuine = SUMS.get(digest.values) if isinstance(digest, Sums) else KNOWN.get(hexdigest)
-    return _Read(hexdigest, genuine, headers, blank, digests)
+    return _Scan(hexdigest, genuine, headers, blank, digests)
 
 
-def _unsound(file: EtlFile, read: _Read) -> list[Notice]:
+def _unsound(file: EtlFile, scan: _Scan) -> list[Notice]:
     """What is odd in a file besides the order of its records."""
     path, notices = str(file.path), []
     if file.tail:
         what = f"short tail: {file.tail} bytes after record {file.count - 1}"
         notices.append(Notice(what, path, file.count, f"{file.layout.record_bytes} bytes", f"{file.tail}", "not built"))
-    blank = np.flatnonzero(read.blank)
+    blank = np.flatnonzero(scan.blank)
     if len(blank):
         what = f"blank pictures: {listed(blank)}"
         notices.append(Notice(what, path, int(blank[0]), "ink", "none", "built as they are"))
-    genuine = read.genuine
+    genuine = scan.genuine
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what = f"renamed: the fingerprint is that of {genuine}"
         notices.append(Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has"))
@@ -115,32 +115,32 @@ def inspect(
     """
     files = find_files(map(Path, [paths] if isinstance(paths, str | PathLike) else paths))
     buffers = {file.layout.name: new_buffer(file.layout) for file in files}
-    looked = []
+    scans = []
     for k, file in enumerate(files):
-        looked.append(_look(file, buffers[file.layout.name]))
+        scans.append(_look(file, buffers[file.layout.name]))
         if progress is not None:
             progress(k + 1, len(files))
-    contents = contents_of(files, [read.headers for read in looked])
-    copies = _copies(looked, contents)
-    reports = [_report(*each) for each in zip(looked, contents, copies, strict=True)]
+    contents = contents_of(files, [scan.headers for scan in scans])
+    copies = _copies(scans, contents)
+    reports = [_report(*results) for results in zip(scans, contents, copies, strict=True)]
     if strict:
-        for notice in (notice for report in reports for notice in report.odd):
+        for notice in (notice for report in reports for notice in report.noticed):
             raise notice.error()
     return reports
 
 
-def _like(file: EtlFile) -> str | None:
+def _namesake(file: EtlFile) -> str | None:
     entry = FINGERPRINTS.get(file.path.name.upper())
     return entry.name if entry is not None and entry.records == file.count and not file.tail else None
 
 
-def _copies(looked: Sequence[_Read], contents: Sequence[Contents]) -> list[list[Notice]]:
+def _copies(scans: Sequence[_Scan], contents: Sequence[Contents]) -> list[list[Notice]]:
     """Pictures of each file that other groups have before: the same file under two names, most likely."""
     names = list(dict.fromkeys(content.file.source for content in contents))
     source = np.concatenate([np.full(len(c.groups), names.index(c.file.source), np.uint16) for c in contents])
     groups = np.concatenate([content.groups for content in contents])
-    digests = np.concatenate([read.digests for read in looked])
-    blank = np.unique(digests[np.concatenate([read.blank for read in looked])]).tolist()
+    digests = np.concatenate([scan.digests for scan in scans])
+    blank = np.unique(digests[np.concatenate([scan.blank for scan in scans])]).tolist()
     _, _, copied = joined(groups, source, digests, blank)
     notices, start = [], 0
     for content in contents:
@@ -153,7 +153,7 @@ def _copies(looked: Sequence[_Read], contents: Sequence[Contents]) -> list[list[
     return notices
 
 
-def _report(read: _Read, content: Contents, copies: list[Notice]) -> FileReport:
+def _report(scan: _Scan, content: Contents, copies: list[Notice]) -> FileReport:
     file = content.file
     groups, models = content.groups[(content.groups >= 0) & ~content.models], int(content.models.sum())
     groups = groups if len(groups) else content.groups[content.groups >= 0]
@@ -173,8 +173,8 @@ def _report(read: _Read, content: Contents, copies: list[Notice]) -> FileReport:
         kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
         without=int(((content.codes == 0) & (content.groups >= 0)).sum()),
         models=models,
-        fingerprint=read.fingerprint,
-        genuine=read.genuine,
-        differs=None if read.genuine else _like(file),
-        odd=(*misnamed(file), *_unsound(file, read), *content.noticed, *copies),
+        fingerprint=scan.fingerprint,
+        genuine=scan.genuine,
+        differs=None if scan.genuine else _namesake(file),
+        noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *copies),
     )

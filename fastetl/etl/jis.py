@@ -40,8 +40,8 @@ def char_to_jis(character: str) -> int | None:
         raw = character.translate(_FULL_WIDTH).encode("euc_jp")
     except UnicodeEncodeError:
         return None
-    alone = len(character) == 1 and len(raw) == 2 and raw[0] != 0x8E
-    return ((raw[0] & 0x7F) << 8 | (raw[1] & 0x7F)) if alone else None
+    single = len(character) == 1 and len(raw) == 2 and raw[0] != 0x8E
+    return ((raw[0] & 0x7F) << 8 | (raw[1] & 0x7F)) if single else None
 
 
 def codes_of(charset: Charset) -> NDArray[np.uint16]:

@@ -302,9 +302,9 @@ def samples_to_dataset(
     )
     about = {"set": "samples", "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
-    right = sum(s.answer == s.label for s in samples)
+    correct = sum(s.answer == s.label for s in samples)
     return SamplesResult(
-        str(out), len(samples), len(np.unique(data.labels)), right, dict(left_out), tuple(map(str, faults))
+        str(out), len(samples), len(np.unique(data.labels)), correct, dict(left_out), tuple(map(str, faults))
     )
 
 
