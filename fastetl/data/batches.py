@@ -113,7 +113,7 @@ class Batches:
         if epoch < 0 or not 0 <= start <= len(self):
             raise does_not_fit("epoch or start", f"0 or more and 0 to {len(self)}, its steps", f"{epoch} and {start}")
         self.data_wait = 0.0
-        return self._made_here(epoch, start) if self.prefetch == 0 else self._made_ahead(epoch, start)
+        return self._serial(epoch, start) if self.prefetch == 0 else self._prefetched(epoch, start)
 
     def _order(self, epoch: int, start: int) -> Iterator[Step]:
         return steps(self.sources, self._counts, len(self), self.batch_size, self.seed, epoch, start)
@@ -146,7 +146,7 @@ class Batches:
                 pool=pool,
             )
 
-    def _made_here(self, epoch: int, start: int) -> Iterator[Batch]:
+    def _serial(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self._order(epoch, start)
         ring = [self._buffers() for _ in range(2 if self.reuse else 0)]
         for step in range(start, len(self)):
@@ -180,7 +180,7 @@ class Batches:
                 place.put(error)
                 return
 
-    def _made_ahead(self, epoch: int, start: int) -> Iterator[Batch]:
+    def _prefetched(self, epoch: int, start: int) -> Iterator[Batch]:
         free: _Free = queue.SimpleQueue()
         ready: _Ready = queue.SimpleQueue()
         shared = epoch, self._order(epoch, start), threading.Lock(), free, ready

@@ -142,7 +142,7 @@ def steps(
             for k, (queue, n) in enumerate(zip(queues, (until - position).tolist(), strict=True))
         ]
         random = np.random.default_rng([seed, epoch, 1, first])
-        order = _taken_in_turn(parts, random.permutation(np.repeat(np.arange(len(parts)), until - position)))
+        order = _interleaved(parts, random.permutation(np.repeat(np.arange(len(parts)), until - position)))
         for step in range(max(first, start), last):
             yield _by_source(order[:, (step - first) * size : (step - first + 1) * size])
         first, position = last, until
@@ -173,7 +173,7 @@ class _Queue:
         return joined[:, :count]
 
 
-def _taken_in_turn(parts: Sequence[NDArray[np.int64]], turn: NDArray[np.int64]) -> NDArray[np.int64]:
+def _interleaved(parts: Sequence[NDArray[np.int64]], turn: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64 (3, N): the rows of all parts, each part in its own order, which for shards is the one to read in."""
     order = np.argsort(turn, kind="stable")
     place = np.empty_like(order)

@@ -29,7 +29,7 @@ __all__ = [
     "record_blocks",
 ]
 
-_KEPT = (
+_COLUMNS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
     *("collected", "scanned", "x", "y", "letters"),
 )
@@ -76,7 +76,7 @@ def columns_of(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> d
         "record": np.concatenate([p.index for p in parts]).astype(np.int32),
         "code": np.concatenate([p.codes for p in parts]),
     }
-    for name in _KEPT:
+    for name in _COLUMNS:
         has = [name in p.file.layout.by_name for p in parts]
         if not any(has):
             continue

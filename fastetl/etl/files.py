@@ -75,7 +75,7 @@ def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
     )
 
 
-def _found_in(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path) -> Iterator[Path]:
     """Every file below a folder, in one order on every disk, but hidden ones and those in hidden folders.
 
     An interrupted `synth` leaves a hidden folder with half of the files.
@@ -153,7 +153,7 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
     paths = list(paths)
     for path in paths:
         if path.is_dir():
-            for inner in _found_in(path):
+            for inner in _files_below(path):
                 has_name = named(inner.name) is not None
                 if has_name or (inner.is_file() and _may_be(inner.stat().st_size)):
                     try:
