@@ -160,10 +160,14 @@ def bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=__getattr__("notes"), transient=True) as progress:
-        task = progress.add_task(what, total=None)
+    progress = Progress(*columns, console=__getattr__("notes"), transient=True)
+    task = progress.add_task(what, total=None)
 
-        def step(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+    def step(done: int, total: int) -> None:
+        progress.start()  # here, for its thread must not run before `synth` forks; again does nothing
+        progress.update(task, completed=done, total=total)
 
+    try:
         yield step
+    finally:
+        progress.stop()

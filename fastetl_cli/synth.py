@@ -18,6 +18,8 @@ class Synth(Command):
     config: SynthConfig = SynthConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
+    processes: int = 0
+    """How many processes write; 0: as many as there are processors, the same files. With --set, one writes."""
 
     engine: Engine = "local"
     """local: files of the ETL sets. ray: a dataset of Parquet shards, by 5 × --files writers, made by the workers of a
@@ -34,7 +36,7 @@ class Synth(Command):
         if self.engine == "ray":
             return self._on_ray()
         with bar("synth") as progress:
-            synthesize(self.out, self.config, overwrite=self.overwrite, progress=progress)
+            synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
         if self.json:
             show_json({"out": self.out, "config": self.config})
         else:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -116,21 +118,42 @@ with _ended_by_sigterm():
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [kind]
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(tmp_path / "out"), "--files", "32"]
+def stopped_synth(folder: Path, number: signal.Signals) -> tuple[int, str]:
+    """The exit code and the messages of a `synth` that is stopped in the middle, when none of its processes is left."""
+    command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / "out"), "--files", "32"]
     # A shell's background job ignores interrupts, and so would its child.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, "--processes", "3"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         signal.signal(signal.SIGINT, before)
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob(".out.new-*/out/ETL8G_01")) and time.monotonic() < deadline:
+        while not any(p.stat().st_size for p in folder.glob(".out.new-*/out/ETL8G_02")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        if number == signal.SIGINT:  # as a terminal sends it
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
         assert process.stderr is not None
         error = process.stderr.read()
-        assert process.wait(30) == 130
-    assert error.strip() == "fastetl: interrupted; what was on disk before is whole"
+        code = process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.killpg(process.pid, 0)
+                assert time.monotonic() < deadline + 30, "a process is left"
+                time.sleep(0.05)
+    return code, error.strip()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    assert stopped_synth(tmp_path, number) == (code, "fastetl: interrupted; what was on disk before is whole")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_process_outlives_a_killed_synth(tmp_path: Path) -> None:
+    assert stopped_synth(tmp_path, signal.SIGKILL) == (-signal.SIGKILL, "")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,8 +20,10 @@ from flax import nnx
 from safetensors.numpy import load_file
 
 from fastetl.data.charset import Charset
+from fastetl.data.ordering import Source
 from fastetl.errors import FastetlError
 from fastetl.files.locks import try_lock
+from model import training
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
@@ -233,6 +235,15 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
     run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25)).run
     assert run.history[0].step == round(16 * run.data[0].train / 0.75) // 32
     assert 0.3 < run.history[-1].accuracy <= 1
+
+
+def test_scribbles_of_a_large_training_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are drawn one by one; their share of the pictures stays."""
+    monkeypatch.setattr(training, "scribbles", lambda count, size, seed: np.zeros((count, size, size), np.uint8))
+    many = Source(np.zeros((100_000, 1, 1), np.uint8), np.zeros(100_000, np.int64), np.arange(100_000), 1.0)
+    (source,) = training._scribbles([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
+    assert len(source) == training.MOST_SCRIBBLES < 100_000 * 0.25
+    assert source.weight == 0.25
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

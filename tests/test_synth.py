@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from fastetl.etl.files import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.statistics import picture_statistics
-from fastetl.synth import SynthConfig, strokes, synthesize, write_data_set, write_model_pattern
+from fastetl.synth import SynthConfig, processes, records, strokes, synthesize, write_data_set, write_model_pattern
 from fastetl.synth.allographs import SHARE, WAYS, forms
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
@@ -340,6 +344,45 @@ def test_synthesize_writes_whole_files_that_are_recognized(made: Made) -> None:
     assert "KanjiVG" in (out / "ATTRIBUTION.txt").read_text(encoding="utf-8")
     found = [(f.layout.name, f.count, f.is_model_pattern) for f in find_files([out])]
     assert found == [("ETL8G", 4780, False), ("ETL8G", 956, True)]
+
+
+def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they are new ones or, in a process of its own, where JAX is not loaded, forked."""
+    monkeypatch.setattr(processes, "_forks", lambda: False)
+    config, seen = SynthConfig(files=2, charset="digits", seed=3, model_pattern=True), []
+    synthesize(tmp_path / "one", config)
+    synthesize(tmp_path / "new", config, processes=2, progress=lambda *state: seen.append(state))
+    assert seen == [(k, 11) for k in range(1, 12)]
+    code = f"""
+import sys
+from pathlib import Path
+from fastetl.synth import *
+from fastetl.synth import processes
+assert processes._forks() == (sys.platform == "linux")
+synthesize(Path(sys.argv[1]), {config}, processes=2)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path / "forked"], check=True)
+    one, *others = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("one", "new", "forked"))
+    assert others == [one, one]
+    assert set(one) == {"ETL8G_01", "ETL8G_02", "ETL8G_33", "ATTRIBUTION.txt"}
+
+
+def fail(folder: Path, config: SynthConfig, characters: tuple[str, ...], job: tuple[int, int, int]) -> None:
+    """In the place of the work: writer 3 fails, or its process is killed."""
+    if job[2] == 3 and config.seed:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job[2] == 3:
+        raise FastetlError("no such luck")
+
+
+@pytest.mark.parametrize(("seed", "message"), [(0, "no such luck"), (1, "a process was killed")])
+def test_what_fails_in_a_process_fails(
+    seed: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_write_one", fail)
+    with pytest.raises(FastetlError, match=message):
+        synthesize(tmp_path / "etl", SynthConfig(charset="digits", seed=seed), processes=2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_existing_folder_is_kept(tmp_path: Path) -> None:

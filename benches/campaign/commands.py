@@ -99,7 +99,7 @@ def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", 
         words: tuple[str, ...] = (str(etl), "--charset", "all", "--size", "16")
         made.append(Command("build", words, (*words[:-1], "8"), _dataset_whole))
     if "synth" in names:
-        options = ("--charset", "digits", "--files", "1", "--seed")
+        options = ("--charset", "digits", "--files", "1", "--processes", "1", "--seed")
         _made(["synth", str(folder / "synth"), *options, "1"], folder)
         made.append(Command("synth", ("", *options, "1"), ("", *options, "2"), _synth_whole(tree(folder / "synth"))))
     if "train" in names or "export" in names:

@@ -140,7 +140,7 @@ def _memory(found: All) -> list[str | Table]:
     return [
         f"Peak memory by size, pictures of {SMALL} × {SMALL} in shards of {ROWS // 71 * 71:,} rows: of reading (open,"
         " split, up to 400 batches of 256, the whole validation part) in a process without JAX, and of `train`, stopped"
-        " after 30 steps, without the scribbles that it adds otherwise (at most 65,536 are held). What grows is the"
+        " after 30 steps, without the scribbles that it adds otherwise (at most 4,096 are held). What grows is the"
         " kept pictures, until they fill their 256 MB.",
         table(["rows", "pictures, decoded", "reading", "`train`"], rows, 0),
     ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_choice, require_options
+from fastetl.checks import require_choice, require_options, require_range
 from fastetl.data.charset import named_or_file
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import EtlClass
@@ -20,9 +21,10 @@ from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.synth.order import ORDER, readings
+from fastetl.synth.processes import each_done
 from fastetl.synth.raster import draw
 from fastetl.synth.reduction import drawn
-from fastetl.synth.sets import mark, set_files
+from fastetl.synth.sets import MODEL, mark, set_files
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
@@ -166,6 +168,7 @@ def synthesize(
     out: str | Path,
     config: SynthConfig = SynthConfig(),
     *,
+    processes: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -174,9 +177,14 @@ def synthesize(
     With charset etl9, ETL9G_01 …; with `set`, the files of those sets, each by its genuine name. Of ETL8G, number 33
     is the model pattern's, so that file 34 follows 32. `progress` is called with (data sets done, data sets in all).
 
+    processes: how many write, 0: as many as there are processors; the bytes are the same. With `set`, one does. On
+    Linux they are forked, if no other thread runs and JAX is not imported; else they are new ones, which import the
+    script that calls this: it needs `if __name__ == "__main__"`.
+
     Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
     or if KanjiVG's strokes are not installed.
     """
+    require_range("processes", processes, 0)
     if config.set:
         _synthesize_sets(Path(out), config, overwrite, progress)
         return
@@ -185,21 +193,30 @@ def synthesize(
     if config.model_pattern and layout is not ETL8G:
         raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
     each, skipped = layout.data_sets_per_file, pattern if layout is ETL8G else config.files + 1
-    jobs = [(n + (n >= skipped), range(each * (n - 1), each * n)) for n in range(1, config.files + 1)]
-    total = each * config.files + config.model_pattern
-    done = 0
+    numbers = [n + (n >= skipped) for n in range(1, config.files + 1)]
+    jobs = [(numbers[w // each], w % each, w) for w in range(each * config.files)]
+    if config.model_pattern:
+        jobs.append((pattern, 0, MODEL))
     with new_directory(Path(out), SYNTHETIC_KIND, overwrite) as folder:
-        for number, writers in [*jobs, *([(pattern, range(1))] if config.model_pattern else [])]:
-            with (folder / f"{layout.name}_{number:02d}").open("wb") as file:
-                for writer in writers:
-                    if number == pattern:
-                        write_model_pattern(characters).tofile(file)
-                    else:
-                        write_data_set(config.seed, writer, characters, config.scans).tofile(file)
-                    done += 1
-                    if progress is not None:
-                        progress(done, total)
+        for number in {number for number, *_ in jobs}:
+            (folder / f"{layout.name}_{number:02d}").touch()
+        work = partial(_write_one, folder, config, characters)
+        for done, _ in enumerate(each_done(work, jobs, processes), 1):
+            if progress is not None:
+                progress(done, len(jobs))
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+
+
+def _write_one(folder: Path, config: SynthConfig, characters: tuple[str, ...], job: tuple[int, int, int]) -> None:
+    """Write a data set into its place of a file. job: the file's number, the place, and the writer or MODEL."""
+    number, place, writer = job
+    if writer == MODEL:
+        records = write_model_pattern(characters)
+    else:
+        records = write_data_set(config.seed, writer, characters, config.scans)
+    with (folder / f"{layout_of(characters).name}_{number:02d}").open("r+b") as file:
+        file.seek(place * records.nbytes)
+        records.tofile(file)
 
 
 def _synthesize_sets(

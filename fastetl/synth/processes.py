@@ -1,0 +1,69 @@
+"""Work in several processes: forked where that is safe, which spares them what this one has read and compiled.
+
+It is on Linux, in a process without other threads that has not imported JAX. Elsewhere the processes are new ones.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from fastetl.errors import FastetlError
+
+__all__ = ["each_done"]
+
+Job = TypeVar("Job")
+
+
+def _forks() -> bool:
+    return sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def _prepare() -> None:
+    """Ctrl-C comes to every process of a terminal: the parent alone answers it. Nobody outlives a killed parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def each_done(work: Callable[[Job], None], jobs: Sequence[Job], processes: int) -> Iterator[None]:
+    """Do all jobs, and yield when each is done; the first one here. processes: at most so many, 0: one a processor.
+
+    Raises what a job raises, and FastetlError if a process is killed; jobs that have begun are waited for.
+    """
+    processes = min(processes or os.cpu_count() or 1, len(jobs) - 1)
+    if processes < 2:
+        for job in jobs:
+            work(job)
+            yield
+        return
+    work(jobs[0])
+    context = multiprocessing.get_context("fork" if _forks() else "spawn")
+    pool = ProcessPoolExecutor(processes, context, _prepare)
+    try:
+        # All before the first `yield`: progress may start a thread.
+        others = as_completed([pool.submit(work, job) for job in jobs[1:]])
+        yield
+        for future in others:
+            future.result()
+            yield
+    except BrokenProcessPool as error:
+        raise FastetlError(
+            "a process was killed", expected=f"{processes} to work", do="free memory, or give fewer `processes`"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
