@@ -160,5 +160,5 @@ def _read(line: str) -> Fingerprint:
     return Fingerprint(name, int(records), int(bsd), int(sysv), None if digest == "-" else digest)
 
 
-FINGERPRINTS = {found.name: found for found in map(_read, _TABLE.strip().splitlines())}
+FINGERPRINTS = {entry.name: entry for entry in map(_read, _TABLE.strip().splitlines())}
 """By the name of the file as it is distributed."""
