@@ -42,8 +42,8 @@ def apple_checks(path: Path, package: Package) -> Iterator[Check]:
     yield equal("reader of packages", root, f"Data/{MODEL}")
     reader = _BlobStorageReader(str(path / "Data" / WEIGHTS / "weight.bin"))
     records = sorted(set(package.blobs))
-    wrong = sum(not _same(reader, package.weights, at) for at in records)
-    yield equal("reader of weights", f"{wrong} differ", "0 differ", f"of {len(records)} arrays")
+    differing = sum(not _same(reader, package.weights, at) for at in records)
+    yield equal("reader of weights", f"{differing} differ", "0 differ", f"of {len(records)} arrays")
     yield _operations(path, package)
 
 
@@ -51,8 +51,8 @@ def _same(reader: Any, raw: bytes, at: int) -> bool:
     kind, size, offset = (int.from_bytes(raw[at + a : at + b], "little") for a, b in ((4, 8), (8, 16), (16, 24)))
     if kind not in _READ:
         return False
-    read = np.asarray(getattr(reader, _READ[kind])(at))
-    return read.tobytes() == raw[offset : offset + size]
+    array = np.asarray(getattr(reader, _READ[kind])(at))
+    return array.tobytes() == raw[offset : offset + size]
 
 
 def _operations(path: Path, package: Package) -> Check:

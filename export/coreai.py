@@ -51,19 +51,19 @@ class _Builder:
         self.constants: dict[str, NDArray[Any]] = {}
 
     def value(self, op: Op, key: str) -> Any:
-        given = op.inputs[key]
-        if not isinstance(given, Ref):
-            return np.ascontiguousarray(np.asarray(given))
-        return self.values[given.name] if given.name in self.values else self.constants[given.name]
+        operand = op.inputs[key]
+        if not isinstance(operand, Ref):
+            return np.ascontiguousarray(np.asarray(operand))
+        return self.values[operand.name] if operand.name in self.values else self.constants[operand.name]
 
     def array(self, op: Op, key: str) -> NDArray[Any]:
-        given = op.inputs[key]
-        return self.constants[given.name] if isinstance(given, Ref) else np.asarray(given)
+        operand = op.inputs[key]
+        return self.constants[operand.name] if isinstance(operand, Ref) else np.asarray(operand)
 
     def add(self, op: Op) -> None:
         if op.type.startswith("constexpr"):
-            given = {k: np.asarray(v) for k, v in op.inputs.items()}
-            self.constants[op.name] = np.ascontiguousarray(expanded(op.type, given))
+            operands = {k: np.asarray(v) for k, v in op.inputs.items()}
+            self.constants[op.name] = np.ascontiguousarray(expanded(op.type, operands))
         elif op.type in _UNARY:
             self.values[op.name] = getattr(self.c, _UNARY[op.type])(self.value(op, "x"))
         elif op.type in _BINARY:
@@ -112,9 +112,11 @@ class _Builder:
         return self.c.transpose(self.value(op, "x"), self.array(op, "perm").astype(np.uint32))
 
     def max_pool(self, op: Op) -> Any:
-        made = self.c.TensorType(shape=self.shape(op), dtype=_KINDS[op.dtype])
+        output_type = self.c.TensorType(shape=self.shape(op), dtype=_KINDS[op.dtype])
         sizes, strides = (self.array(op, k).astype(np.uint32) for k in ("kernel_sizes", "strides"))
-        return self.c.maxpool2d(made, self.value(op, "x"), sizes, strides, np.array([1, 1], np.uint32), np.array(False))
+        return self.c.maxpool2d(
+            output_type, self.value(op, "x"), sizes, strides, np.array([1, 1], np.uint32), np.array(False)
+        )
 
     def reduce(self, op: Op) -> Any:
         y = getattr(self.c, op.type)(self.value(op, "x"), self.array(op, "axes").astype(np.int32))
@@ -155,8 +157,8 @@ def write_asset(ops: tuple[Op, ...], side: int, out: Path) -> None:
 
     declared = {op.name: op.shape for op in ops}
     module = authoring.Module.create()
-    given = Annotated[authoring.Value, authoring.TensorSpec(shape=[1, 1, side, side], dtype=np.float32)]
-    made = tuple(
+    input_type = Annotated[authoring.Value, authoring.TensorSpec(shape=[1, 1, side, side], dtype=np.float32)]
+    output_types = tuple(
         Annotated[authoring.Value, authoring.TensorSpec(shape=list(declared[name] or ()), dtype=np.float32, name=name)]
         for name in ("logits", "probabilities")
     )
@@ -167,7 +169,7 @@ def write_asset(ops: tuple[Op, ...], side: int, out: Path) -> None:
             builder.add(op)
         return builder.values["logits"], builder.values["probabilities"]
 
-    main.__annotations__ = {"image": given, "return": tuple[made[0], made[1]]}  # type: ignore[valid-type]
+    main.__annotations__ = {"image": input_type, "return": tuple[output_types[0], output_types[1]]}  # type: ignore[valid-type]
     with module:
         authoring.graph(main)
     module.verify()
@@ -181,15 +183,15 @@ def coreai_answers(asset: Path, images: NDArray[np.uint8]) -> dict[str, NDArray[
     from coreai.authoring import AIModelAsset
 
     async def ask() -> dict[str, NDArray[np.float32]]:
-        found: dict[str, list[NDArray[np.float32]]] = {"logits": [], "probabilities": []}
+        answers: dict[str, list[NDArray[np.float32]]] = {"logits": [], "probabilities": []}
         async with AIModelAsset.load(asset).executable() as model:
             function = model.load_function("main")
             for image in images:
                 picture = runtime.NDArray(np.ascontiguousarray(image[None, None].astype(np.float32)))
                 answer = await function({"image": picture})
-                for name, parts in found.items():
+                for name, parts in answers.items():
                     parts.append(np.array(answer[name].numpy(), np.float32))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+        return {name: np.concatenate(parts) for name, parts in answers.items()}
 
     return asyncio.run(ask())
 
@@ -209,15 +211,17 @@ def export_asset(package: Path, asset: Path, overwrite: bool = False) -> tuple[C
     if not installed():
         raise ExportError("coreai-core is not installed", do="pip install coreai-core==1.0.0b3 (Linux and macOS)")
     reference = read_reference(package / REFERENCE)
-    with new_directory(asset, _ASSET, overwrite, [package]) as made:
-        write_asset(read_package(package / COREML).ops, reference.graph.side, made)
-        found = coreai_answers(made, reference.images)["probabilities"]
+    with new_directory(asset, _ASSET, overwrite, [package]) as folder:
+        write_asset(read_package(package / COREML).ops, reference.graph.side, folder)
+        probabilities = coreai_answers(folder, reference.images)["probabilities"]
     top = np.sort(reference.answers, 1)
     sure = top[:, -1] - top[:, -2] > 2 * BOUND
-    wrong = int((found.argmax(1) != reference.answers.argmax(1))[sure].sum())
+    mistakes = int((probabilities.argmax(1) != reference.answers.argmax(1))[sure].sum())
     return (
-        within("Core AI answers", max_abs_diff(found, reference.answers), BOUND, "probabilities, Apple's runtime"),
-        equal("Core AI labels", f"{wrong} of {int(sure.sum())} wrong", f"0 of {int(sure.sum())} wrong"),
+        within(
+            "Core AI answers", max_abs_diff(probabilities, reference.answers), BOUND, "probabilities, Apple's runtime"
+        ),
+        equal("Core AI labels", f"{mistakes} of {int(sure.sum())} wrong", f"0 of {int(sure.sum())} wrong"),
     )
 
 

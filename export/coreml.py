@@ -78,23 +78,23 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
         values = {"image": image}
         shared: dict[tuple[str, bytes], Any] = {}
 
-        def value(given: Value) -> Any:
-            if isinstance(given, Ref):
-                return values[given.name]
-            if isinstance(given, tuple):
-                return [values[ref.name] for ref in given]
-            if not isinstance(given, np.ndarray):
-                return given
-            if given.size < _SHARED or given.dtype.kind != "f":
-                return given[()]
+        def value(operand: Value) -> Any:
+            if isinstance(operand, Ref):
+                return values[operand.name]
+            if isinstance(operand, tuple):
+                return [values[ref.name] for ref in operand]
+            if not isinstance(operand, np.ndarray):
+                return operand
+            if operand.size < _SHARED or operand.dtype.kind != "f":
+                return operand[()]
             # Some constants occur twice (the filter's edges, positions); the file need not hold them twice.
-            key = (f"{given.dtype} {given.shape}", given.tobytes())
+            key = (f"{operand.dtype} {operand.shape}", operand.tobytes())
             if key not in shared:
-                shared[key] = Builder.const(val=given, name=f"constant_{len(shared)}")
+                shared[key] = Builder.const(val=operand, name=f"constant_{len(shared)}")
             return shared[key]
 
         for op in ops:
-            inputs = {key: value(given) for key, given in op.inputs.items()}
+            inputs = {key: value(operand) for key, operand in op.inputs.items()}
             values[op.name] = getattr(Builder, op.type)(name=op.name, **inputs)
         return values["probabilities"]
 

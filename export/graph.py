@@ -141,13 +141,13 @@ class Graph:
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None
         if not isinstance(last, Dense) or len(last.weight) != len(self.charset):
-            found = f"{len(last.weight)} outputs" if isinstance(last, Dense) else type(last).__name__
+            actual = f"{len(last.weight)} outputs" if isinstance(last, Dense) else type(last).__name__
             raise ExportError(
-                f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {found}"
+                f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {actual}"
             )
         if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # what is not a number is neither
-            found = f"temperature {self.temperature}, threshold {self.threshold}"
-            raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=found)
+            actual = f"temperature {self.temperature}, threshold {self.threshold}"
+            raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
         names = [layer.name for layer in self.layers]
         if len(set(names)) != len(names):
             raise ExportError(f"layer graph: layer names must differ: {', '.join(names)}")

@@ -94,12 +94,12 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
 def onnx_properties(graph: Graph) -> dict[str, str]:
     """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
     of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision")
-    said = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
+    properties = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
     return {
         "labels": "\n".join(graph.labels),
         "author": AUTHOR,
         "description": DESCRIPTION["model"],
-        **said,
+        **properties,
         "license": license_text(graph),
     }
 

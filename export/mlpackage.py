@@ -172,8 +172,8 @@ class _Reader:
                 constants[output.name] = self.value(operation.attributes["val"])
                 continue
             if operation.type == "classify":
-                held = operation.inputs["classes"].arguments[0].value.immediateValue.list.values
-                classes = tuple(str(self.value(label)) for label in held)
+                labels = operation.inputs["classes"].arguments[0].value.immediateValue.list.values
+                classes = tuple(str(self.value(label)) for label in labels)
                 classified = operation.inputs["probabilities"].arguments[0].name
                 continue
             bound = {k: self.argument(v, constants) for k, v in operation.inputs.items()}
@@ -190,11 +190,11 @@ class _Reader:
         return _DTYPES[tensor.dataType], tuple(int(d.constant.size) for d in tensor.dimensions)
 
     def argument(self, argument: Any, constants: Mapping[str, Value]) -> Value:
-        found = [self.binding(a, constants) for a in argument.arguments]
-        if len(found) == 1:
-            return found[0]
-        refs = tuple(ref for ref in found if isinstance(ref, Ref))
-        if len(refs) != len(found):
+        values = [self.binding(a, constants) for a in argument.arguments]
+        if len(values) == 1:
+            return values[0]
+        refs = tuple(ref for ref in values if isinstance(ref, Ref))
+        if len(refs) != len(values):
             raise ValueError("a list of constants")
         return refs
 
@@ -211,12 +211,12 @@ class _Reader:
             return self.blob(value.blobFileValue.offset, dtype, shape)
         tensor = value.immediateValue.tensor
         kind = tensor.WhichOneof("value")
-        held = getattr(tensor, kind).values
+        elements = getattr(tensor, kind).values
         if kind == "strings":
-            return np.array(list(held)).reshape(shape) if shape else str(held[0])
+            return np.array(list(elements)).reshape(shape) if shape else str(elements[0])
         if kind == "bytes":
-            return np.frombuffer(held, _NUMPY[dtype]).reshape(shape)
-        return np.array(list(held), _NUMPY[dtype]).reshape(shape)
+            return np.frombuffer(elements, _NUMPY[dtype]).reshape(shape)
+        return np.array(list(elements), _NUMPY[dtype]).reshape(shape)
 
     def blob(self, at: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array of the weight file: at `at` its record (mark, type, bytes, offset), elsewhere its data."""

@@ -55,7 +55,7 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
         writer.translate(op)
     writer.node("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
     classes = len(graph.labels)
-    made = helper.make_graph(
+    onnx_graph = helper.make_graph(
         writer.nodes,
         "kana",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, graph.side, graph.side])],
@@ -67,7 +67,7 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
         writer.constants,
     )
     opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastetl")
+    model = helper.make_model(onnx_graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastetl")
     helper.set_model_props(model, dict(sorted(onnx_properties(graph).items())))
     onnx.checker.check_model(model, full_check=True)
     return model

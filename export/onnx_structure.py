@@ -51,8 +51,8 @@ def _fault(file: str | PathLike[str], found: str) -> ExportError:
 
 def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
     """The labels in the metadata, one a line; empty if there are none."""
-    held = [p.value for p in model.metadata_props if p.key == "labels"]
-    return tuple(held[0].split("\n")) if len(held) == 1 else ()
+    texts = [p.value for p in model.metadata_props if p.key == "labels"]
+    return tuple(texts[0].split("\n")) if len(texts) == 1 else ()
 
 
 def interface_of(model: onnx.ModelProto) -> tuple[int, int]:
@@ -84,10 +84,10 @@ def _parts(model: onnx.ModelProto) -> Iterator[str]:
 
 
 def _constants(graph: onnx.GraphProto) -> Iterator[str]:
-    held = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
+    tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
     if graph.sparse_initializer:
         yield "sparse constants"
-    for tensor in held:
+    for tensor in tensors:
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             yield f"constant {tensor.name!r} in another file"
         if math.prod(tensor.dims) > _ELEMENTS or any(side < 0 for side in tensor.dims):
@@ -110,8 +110,8 @@ def _interface(model: onnx.ModelProto) -> Iterator[str]:
     for output in graph.output:
         tensor = output.type.tensor_type
         shape = [d.dim_value for d in tensor.shape.dim]
-        wanted = [0] if output.name == "label" else [0, len(labels)]
-        if tensor.elem_type != _ENDS[output.name] or shape != wanted:
+        expected = [0] if output.name == "label" else [0, len(labels)]
+        if tensor.elem_type != _ENDS[output.name] or shape != expected:
             kind = TensorProto.DataType.Name(tensor.elem_type).lower()
             yield f"{output.name} {kind} {shape} for {len(labels)} labels"
     if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
@@ -125,12 +125,12 @@ def _sizes(model: onnx.ModelProto) -> Iterator[str]:
     except Exception as error:  # InferenceError, and what else its checks raise
         yield " ".join(str(error).split())[:200] or type(error).__name__
         return
-    known = {v.name: v.type.tensor_type.shape for v in (*inferred.graph.value_info, *inferred.graph.output)}
+    shapes = {v.name: v.type.tensor_type.shape for v in (*inferred.graph.value_info, *inferred.graph.output)}
     for name in (name for node in model.graph.node for name in node.output):
-        if name not in known:
+        if name not in shapes:
             yield f"{name!r} of no known size"
             continue
-        sides = [d.dim_value if d.HasField("dim_value") else -1 for d in known[name].dim]
+        sides = [d.dim_value if d.HasField("dim_value") else -1 for d in shapes[name].dim]
         constant = sides[1:] if sides and sides[0] == -1 else sides
         if any(side < 0 for side in constant) or math.prod(constant) > _ELEMENTS:
             yield f"{name!r} of {sides}"

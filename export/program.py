@@ -232,10 +232,10 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     picture. crossing: the window (1, 2, 1, size) with its channels exchanged.
     """
     profile = p.matmul(f"profile{turn}", crossing, both, False)
-    seen = profile if isinstance(window, float) else p.two("mul", f"seen{turn}", profile, window)
+    windowed = profile if isinstance(window, float) else p.two("mul", f"seen{turn}", profile, window)
     position = _positions(size)
-    ink = p.matmul(f"seen_ink{turn}", seen, _both(np.ones((size, 1))), False)
-    share = p.two("real_div", f"share{turn}", seen, p.two("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2))
+    ink = p.matmul(f"seen_ink{turn}", windowed, _both(np.ones((size, 1))), False)
+    share = p.two("real_div", f"share{turn}", windowed, p.two("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2))
     centre = p.matmul(f"centre{turn}", share, _both(position[:, None]), False)
     away = p.two("sub", f"from_centre{turn}", _both(position[None]), centre)
     squares = p.two("mul", f"squares{turn}", away, away)
@@ -248,19 +248,19 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     first = _both(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     window: _Term = first
     crossing: _Term = first
-    found: _Moments | None = None
+    moments: _Moments | None = None
     for k in range(1, TURNS + 1):
         turn = f"_{k}"
-        if found is not None:
-            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * spec.window), found.variance)
-            exponent = p.two("mul", f"exponent{turn}", found.squares, sharpness)
+        if moments is not None:
+            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
+            exponent = p.two("mul", f"exponent{turn}", moments.squares, sharpness)
             window = p.one("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
-        found = _moments(p, both, crossing, window, spec.size, turn)
-        least = p.two("maximum", f"least_variance{turn}", found.variance, SUMMED[0] / 2)
-        found = dataclasses.replace(found, variance=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1] / 2))
-    assert found is not None  # TURNS is at least 1
-    return found
+        moments = _moments(p, both, crossing, window, spec.size, turn)
+        least = p.two("maximum", f"least_variance{turn}", moments.variance, SUMMED[0] / 2)
+        moments = dataclasses.replace(moments, variance=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1] / 2))
+    assert moments is not None  # TURNS is at least 1
+    return moments
 
 
 def _sampled(p: _Program, x: str, centre: str, scale: str, spec: Preprocessing, of: str = "") -> str:
@@ -290,12 +290,12 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[dict[
     x = p.cast(x, "fp32", "contrasted_number")
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=p.constant((0, 1, 3, 2), "int32")), x))
     if spec.framing == "adaptive":
-        found = _adaptive_moments(p, both, spec)
+        moments = _adaptive_moments(p, both, spec)
         summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
     else:
-        found = _moments(p, both, _both(np.ones((1, spec.size))), 1.0, spec.size, "")
+        moments = _moments(p, both, _both(np.ones((1, spec.size))), 1.0, spec.size, "")
         summed = 2.0  # of two axes, from their mean
-    deviation = p.one("sqrt", "deviation", found.variance)
+    deviation = p.one("sqrt", "deviation", moments.variance)
     to_frame = p.two("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
     framed: dict[str, str] = {}
@@ -303,14 +303,14 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[dict[
         side = scale
         if stretch != (1, 1):
             side = p.two("mul", f"{of}stretched_scale", scale, np.reshape(stretch, (1, 2, 1, 1)))
-        framed[of] = _sampled(p, x, found.centre, side, spec, of)
+        framed[of] = _sampled(p, x, moments.centre, side, spec, of)
         if spec.surroundings:
             wide = p.two("mul", f"{of}wide_scale", side, AROUND)
-            seen = (framed[of], _sampled(p, x, found.centre, wide, spec, f"{of}wide_"))
-            framed[of] = p.concat(f"{of}frame_and_surroundings", seen)
+            views = (framed[of], _sampled(p, x, moments.centre, wide, spec, f"{of}wide_"))
+            framed[of] = p.concat(f"{of}frame_and_surroundings", views)
     if not asked:
         return framed, ""
-    place = p.flatten("place", p.concat("places", (found.centre, scale)), PLACE)
+    place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE)
     return framed, p.cast(place, p.real, "place_number")
 
 
@@ -333,10 +333,10 @@ def _preprocess(p: _Program, graph: Graph) -> tuple[dict[str, str], str, str]:
     little = p.two("less", "little", ink, blank.least, "bool")
     much = p.two("greater", "much", ink, blank.most, "bool")
     none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
-    seen, place = {"": x}, ""
+    frames, place = {"": x}, ""
     if spec.framing != "none":
-        seen, place = _frame(p, x, spec, any(isinstance(layer, Place) for layer in graph.layers))
-    return {of: p.cast(frame, p.real, f"{of}frame_number") for of, frame in seen.items()}, place, none
+        frames, place = _frame(p, x, spec, any(isinstance(layer, Place) for layer in graph.layers))
+    return {of: p.cast(frame, p.real, f"{of}frame_number") for of, frame in frames.items()}, place, none
 
 
 def _layer(p: _Program, x: str, layer: Layer, place: str, of: str) -> str:
@@ -385,14 +385,14 @@ def lower(
         for layer in graph.layers:
             x = _layer(p, x, layer, place, of)
         readings.append(p.cast(x, "fp32", f"{of}character_logits"))
-    known = readings[0]
+    character_logits = readings[0]
     for k, more in enumerate(readings[1:], 2):
-        known = p.two("add", f"logits_of_{k}_readings", known, more)
+        character_logits = p.two("add", f"logits_of_{k}_readings", character_logits, more)
     if len(readings) > 1:
-        known = p.two("mul", "mean_logits", known, 1 / len(readings))
+        character_logits = p.two("mul", "mean_logits", character_logits, 1 / len(readings))
     flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
     other = p.two("sub", "no_character", p.two("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
-    logits = p.concat("logits", (known, other))
+    logits = p.concat("logits", (character_logits, other))
     p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=p.constant(1, "int32"))
     return tuple(p.ops)
 

@@ -91,8 +91,8 @@ class Recognizer:
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
         for an unknown one, ExportError for a character that the model does not know.
         """
-        wanted = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
-        missing = [c for c in wanted.characters if c not in self.known[:-1]]
+        competing = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
+        missing = [c for c in competing.characters if c not in self.known[:-1]]
         if missing:
             raise ExportError(
                 "the model does not know these characters",
@@ -102,7 +102,7 @@ class Recognizer:
                 do="choose another `charset`",
                 also=ValueError,
             )
-        return replace(self, labels=(*wanted.characters, self.known[-1]), charset=wanted)
+        return replace(self, labels=(*competing.characters, self.known[-1]), charset=competing)
 
     @cached_property
     def _columns(self) -> list[int]:
@@ -120,8 +120,8 @@ class Recognizer:
 
     def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, side, side) → float32 (N, known), divided by the temperature; the last is "no character"'s."""
-        wanted = (self.side, self.side)
-        if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != wanted:
+        shape = (self.side, self.side)
+        if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != shape:
             raise ExportError(
                 "wrong pictures",
                 expected=f"uint8 (N, {self.side}, {self.side})",
@@ -176,9 +176,9 @@ class Recognizer:
                 grey = picture.shape[2] == 1
                 stacked[k] = read_picture(Image.fromarray(picture[..., 0] if grey else picture), self.side)
             else:
-                found = f"{picture.dtype} {picture.shape}"
+                actual = f"{picture.dtype} {picture.shape}"
                 raise ExportError(
-                    "not a picture", expected="uint8 (H, W)", found=found, do="convert it", also=ValueError
+                    "not a picture", expected="uint8 (H, W)", found=actual, do="convert it", also=ValueError
                 )
         return stacked
 

@@ -102,16 +102,16 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Test pictures uint8 (N, side, side), read-only, ink high unless inverted, and the kind of each."""
     rng = np.random.default_rng([seed, side])
-    drawn: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
-    drawn += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
-    drawn += [("inverted", 255 - _strokes(rng, side)) for _ in range(4)]
-    drawn += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
-    drawn += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
-    drawn += [("adversarial", picture) for picture in _adversarial(rng, side)]
-    images = np.stack([picture for _, picture in drawn])
+    samples: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
+    samples += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
+    samples += [("inverted", 255 - _strokes(rng, side)) for _ in range(4)]
+    samples += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
+    samples += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
+    samples += [("adversarial", picture) for picture in _adversarial(rng, side)]
+    images = np.stack([picture for _, picture in samples])
     rounded = np.clip(np.rint(images), 0, 255).astype(np.uint8)
     rounded.setflags(write=False)
-    return rounded, tuple(kind for kind, _ in drawn)
+    return rounded, tuple(kind for kind, _ in samples)
 
 
 def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
@@ -209,11 +209,11 @@ def _check_arrays(reference: Reference, arrays: dict[str, NDArray[Any]]) -> None
         "kinds": ("str", (count,)),
         "expected": ("str", (count,)),
     }
-    for name, wanted in expected.items():
+    for name, declaration in expected.items():
         array = arrays[name]
         shape = ("str" if array.dtype.kind == "U" else str(array.dtype), array.shape)
-        if shape != wanted or not count:
-            raise ExportError(f"array {name}", expected=wanted, found=shape)
+        if shape != declaration or not count:
+            raise ExportError(f"array {name}", expected=declaration, found=shape)
     if arrays["format"].shape != () or arrays["format"].dtype.kind != "i":
         raise ExportError("array format", expected="a whole number", found=arrays["format"].dtype)
     spelt = {"graph/graph": str(graph_to_arrays(graph)["graph"]), "config": _config_text(reference.config)}

@@ -249,8 +249,8 @@ def _run_checks(reference: Reference, graph: Graph | None, logits: Logits | None
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Labels, code and the head of the card: what the installed fastetl writes for this graph, word for word."""
     graph = reference.graph
-    written, installed = graph.about.get("version", "unknown"), version("fastetl")
-    others = "" if written == installed else f"fastetl {written}, here {installed}"
+    package_version, installed_version = graph.about.get("version", "unknown"), version("fastetl")
+    versions = "" if package_version == installed_version else f"fastetl {package_version}, here {installed_version}"
     expected = {
         LABELS: labels_text(graph),
         MAC: Path(check_on_mac.__file__).read_text(encoding="utf-8"),
@@ -259,8 +259,8 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     for name, text in expected.items():
         content = read_bytes(out / name, _MOST).decode("utf-8")
         same = content.startswith(f"{text}\n\n") if name == CARD else content == text
-        if others and not same and name != LABELS:
-            yield unchecked(name, f"{others}. Do not run it unread" if name == MAC else others)
+        if versions and not same and name != LABELS:
+            yield unchecked(name, f"{versions}. Do not run it unread" if name == MAC else versions)
         else:
             yield equal(name, "as expected" if same else "otherwise", "as expected", _ABOUT[name])
 
@@ -289,8 +289,8 @@ def _interface_checks(package: Package, reference: Reference) -> Iterator[Check]
     yield equal("predicted", predicted, ("classLabel", "classLabel_probs") * 2)
     yield equal("classified tensor", package.classified, "probabilities")
     expected = metadata(graph, reference.config)
-    wrong = [key for key, text in expected.items() if description.metadata.userDefined.get(key) != text]
-    yield equal("metadata", f"{len(wrong)} differ", "0 differ", ", ".join(wrong))
+    wrong_keys = [key for key, text in expected.items() if description.metadata.userDefined.get(key) != text]
+    yield equal("metadata", f"{len(wrong_keys)} differ", "0 differ", ", ".join(wrong_keys))
 
 
 def _inputs(features: Any) -> str:
@@ -341,13 +341,17 @@ def _answer_check(name: str, labels: Sequence[str], reference: Reference, doubt:
     ordered = np.sort(reference.logits, 1)
     sure = (reference.blank | (ordered[:, -1] - ordered[:, -2] > 2 * doubt)).tolist()
     none = reference.graph.labels[-1]
-    wrong = [
+    mistakes = [
         k
         for k, (label, expected) in enumerate(zip(labels, reference.labels, strict=True))
         if label != expected and (sure[k] or none in (label, expected))
     ]
-    detail = f"picture {wrong[0]} is told {labels[wrong[0]]!r}, not {reference.labels[wrong[0]]!r}" if wrong else ""
-    return equal(name, f"{len(wrong)} wrong", "0 wrong", detail or f"{sum(sure)} of {len(sure)} pictures are sure")
+    detail = (
+        f"picture {mistakes[0]} is told {labels[mistakes[0]]!r}, not {reference.labels[mistakes[0]]!r}"
+        if mistakes
+        else ""
+    )
+    return equal(name, f"{len(mistakes)} wrong", "0 wrong", detail or f"{sum(sure)} of {len(sure)} pictures are sure")
 
 
 def _first_difference(ops: Sequence[Op], expected: Sequence[Op]) -> str:

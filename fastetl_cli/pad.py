@@ -133,8 +133,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except (OSError, OverflowError, UnicodeError) as error:
-        found = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         raise FastetlError(
-            f"cannot listen on {host}, port {port}", found=found, do="check `host` and `port`"
+            f"cannot listen on {host}, port {port}", found=reason, do="check `host` and `port`"
         ) from error
     return listening

@@ -38,10 +38,10 @@ def read_file(folder: str, name: str, most: int) -> bytes:
         with fsspec.open(place, "rb") as file:
             data: bytes = file.read(most + 1)
     except Exception as error:  # each file system of fsspec has errors of its own
-        found = f"{type(error).__name__}: {error}".partition("\n")[0]
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         do = "run: pip install fsspec" if isinstance(error, ImportError) else "check the address"
         also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
-        raise FastetlError("cannot read the file", file=place, found=found, do=do, also=also) from error
+        raise FastetlError("cannot read the file", file=place, found=reason, do=do, also=also) from error
     if len(data) > most:
         raise FastetlError("the file is too large", file=place, expected=f"at most {most:,} bytes", do="check it")
     return data
@@ -60,9 +60,9 @@ def write_file(folder: str, name: str, data: bytes) -> None:
         with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:
             file.write(data)
     except Exception as error:  # each file system of fsspec has errors of its own
-        found = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
         raise FastetlError(
-            "cannot write the file", file=f"{folder}/{name}", found=found, do="free space or mend rights"
+            "cannot write the file", file=f"{folder}/{name}", found=reason, do="free space or mend rights"
         ) from error
 
 
@@ -72,12 +72,12 @@ def remove(folder: str, name: str, *, only_look: bool = False) -> bool:
         import fsspec
 
         system, place = fsspec.core.url_to_fs(f"{folder.rstrip('/')}/{name}")
-        there = bool(system.exists(place))
-        if there and not only_look:
+        exists = bool(system.exists(place))
+        if exists and not only_look:
             system.rm(place)
     except Exception as error:  # each file system of fsspec has errors of its own
-        found = f"{type(error).__name__}: {error}".partition("\n")[0]
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise FastetlError(
-            "cannot write the output", file=f"{folder}/{name}", found=found, do="check the address"
+            "cannot write the output", file=f"{folder}/{name}", found=reason, do="check the address"
         ) from error
-    return there and only_look
+    return exists and only_look

@@ -32,8 +32,8 @@ def connect(address: str = "") -> Any:
         try:
             ray.init(address, **options) if address else ray.init("local", include_dashboard=False, **options)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError and Ray's own
-            found = str(error).partition("\n")[0]
-            raise FastetlError("cannot reach the Ray cluster", found=found, do="check `address`") from error
+            reason = str(error).partition("\n")[0]
+            raise FastetlError("cannot reach the Ray cluster", found=reason, do="check `address`") from error
     return ray
 
 

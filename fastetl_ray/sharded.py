@@ -158,9 +158,9 @@ class ShardedImages:
         data = read_file(self.folder, shard.file, SHARD_BYTES)
         place = f"{self.folder}/{shard.file}"
         if hashlib.sha256(data).hexdigest() != shard.sha256:
-            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
             expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
-            raise FastetlError("the shard is damaged", file=place, expected=expected, found=found, do="write it again")
+            raise FastetlError("the shard is damaged", file=place, expected=expected, found=actual, do="write it again")
         try:
             file = pq.ParquetFile(pa.BufferReader(data))
             schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -357,8 +357,8 @@ def open_shards(folder: str, about: Mapping[str, Any] | None = None) -> Dataset:
         if sum(s.rows for s in shards) != about["count"]:
             raise ValueError(f"shards of {sum(s.rows for s in shards)} pictures, not {about['count']}")
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError) as error:
-        found = error if str(error) else type(error).__name__
-        raise FastetlError("cannot read", file=place, found=found, do="write it again") from error
+        reason = error if str(error) else type(error).__name__
+        raise FastetlError("cannot read", file=place, found=reason, do="write it again") from error
     images = ShardedImages(folder, shards, preprocessing.size, len(charset), sources)
     if not is_url(folder):
         _require_there(Path(folder), shards)

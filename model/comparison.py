@@ -47,12 +47,12 @@ class Comparison:
             lines += ["", *self._block(slice(first, first + _RUNS))]
         return "\n".join(lines)
 
-    def _block(self, chosen: slice) -> Iterator[str]:
-        numbers = range(1, len(self.runs) + 1)[chosen]
+    def _block(self, columns: slice) -> Iterator[str]:
+        numbers = range(1, len(self.runs) + 1)[columns]
         yield _row("", [str(k) for k in numbers])
         for name, values in self.options.items():
-            yield _row(name, [_shown(value) for value in values[chosen]])
-        best = self.best[chosen]
+            yield _row(name, [_shown(value) for value in values[columns]])
+        best = self.best[columns]
         yield _row("best epoch", [str(entry.epoch) for entry in best])
         yield _row("validation loss", [f"{entry.valid_loss:.4f}" for entry in best])
         yield _row("pictures a second", [f"{entry.images_per_second:,.0f}" for entry in best])
@@ -60,10 +60,10 @@ class Comparison:
         yield "accuracy"
         yield _row("  validation writers", [_percent(entry.valid_accuracy) for entry in best])
         for name, accuracies in self.accuracy.items():
-            yield _row(f"  {name}", list(map(_percent, accuracies[chosen])))
+            yield _row(f"  {name}", list(map(_percent, accuracies[columns])))
         yield ""
         yield "validation accuracy by epoch"
-        curves = self.curves[chosen]
+        curves = self.curves[columns]
         longest = max(map(len, curves))
         step = -(-longest // _ROWS)
         for epoch in sorted({*range(step, longest + 1, step), longest}):

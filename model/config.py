@@ -125,8 +125,8 @@ class TrainConfig:
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""
         names = ("framing", "frame", "scale", "surroundings", "readings")
-        given: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return dataclasses.replace(spec, **{name: value for name, value in given.items() if value is not None})
+        options: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return dataclasses.replace(spec, **{name: value for name, value in options.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

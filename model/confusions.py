@@ -64,13 +64,13 @@ def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
 
 def confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[Confusion, ...]:
     """Every pair that occurs, the most frequent first. matrix: (classes, classes), truth in rows."""
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    rows, columns = np.nonzero(wrong)
-    order = np.argsort(-wrong[rows, columns], kind="stable")
+    mistakes = matrix.copy()
+    np.fill_diagonal(mistakes, 0)
+    rows, columns = np.nonzero(mistakes)
+    order = np.argsort(-mistakes[rows, columns], kind="stable")
     names = charset.characters
     return tuple(
-        Confusion(names[i], names[j], int(wrong[i, j]), _kind(names[i], names[j]))
+        Confusion(names[i], names[j], int(mistakes[i, j]), _kind(names[i], names[j]))
         for i, j in zip(rows[order].tolist(), columns[order].tolist(), strict=True)
     )
 

@@ -39,9 +39,9 @@ def join(coordinator: str, processes: int, process: int) -> None:
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except (RuntimeError, ValueError) as error:
-        found = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise ModelError(
-            f"cannot join {coordinator} as process {process} of {processes}", found=found, do="check `coordinator`"
+            f"cannot join {coordinator} as process {process} of {processes}", found=reason, do="check `coordinator`"
         ) from error
 
 

@@ -109,8 +109,8 @@ class SetResult:
 
     def as_dict(self) -> dict[str, Any]:
         left_out = {"matrix", "pictures"}
-        shown = dataclasses.replace(self, matrix=np.zeros(0, np.int64), pictures=np.zeros(0, np.uint8))
-        return {k: v for k, v in dataclasses.asdict(shown).items() if k not in left_out}
+        result = dataclasses.replace(self, matrix=np.zeros(0, np.int64), pictures=np.zeros(0, np.uint8))
+        return {k: v for k, v in dataclasses.asdict(result).items() if k not in left_out}
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,8 +145,8 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        shown = dataclasses.asdict(dataclasses.replace(self, sets=()))
-        return {**shown, "sets": [s.as_dict() for s in self.sets]}
+        values = dataclasses.asdict(dataclasses.replace(self, sets=()))
+        return {**values, "sets": [s.as_dict() for s in self.sets]}
 
 
 def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
@@ -204,10 +204,10 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     right = answers == labels
     classes = len(run.charset)
     matrix = np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
-    known = bool((groups >= 0).all())
+    groups_known = bool((groups >= 0).all())
     worst = _worst(right, confidence)[:most_mistakes]
     names = run.charset.characters
-    wrong = confusions(matrix, run.charset)
+    pairs = confusions(matrix, run.charset)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -216,15 +216,15 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         left_out=dict(dataset.about.get("left_out", {})),
         samples=len(labels),
         accuracy=float(right.mean()),
-        interval=_interval(right, writers if known else np.arange(len(right))),
+        interval=_interval(right, writers if groups_known else np.arange(len(right))),
         top5=_top5(logits, labels),
         merged=merged_accuracy(matrix, run.charset),
         merged_sizes=merged_accuracy(matrix, run.charset, sizes=True),
         characters=_by_character(matrix, run.charset),
-        writers=_by_writer(right, writers) if known else None,
-        confusions=wrong[:30],
-        voicing_mistakes=sum(c.count for c in wrong if c.kind == "voicing"),
-        size_mistakes=sum(c.count for c in wrong if c.kind == "size"),
+        writers=_by_writer(right, writers) if groups_known else None,
+        confusions=pairs[:30],
+        voicing_mistakes=sum(c.count for c in pairs if c.kind == "voicing"),
+        size_mistakes=sum(c.count for c in pairs if c.kind == "size"),
         sizes=size_confusions(matrix, run.charset),
         rejected=float((confidence < run.threshold).mean()),
         calibration=reliability(confidence, right),
@@ -237,8 +237,8 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
 
 
 def _worst(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> NDArray[np.int64]:
-    wrong = np.flatnonzero(~right)
-    return wrong[np.argsort(-confidence[wrong], kind="stable")]
+    mistakes = np.flatnonzero(~right)
+    return mistakes[np.argsort(-confidence[mistakes], kind="stable")]
 
 
 def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -255,8 +255,8 @@ def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, fl
     random = np.random.default_rng(0)
     shares = np.empty(RESAMPLES)
     for k in range(RESAMPLES):
-        drawn = random.integers(0, len(total), len(total))
-        shares[k] = hits[drawn].sum() / total[drawn].sum()
+        resample = random.integers(0, len(total), len(total))
+        shares[k] = hits[resample].sum() / total[resample].sum()
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
 

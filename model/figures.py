@@ -109,13 +109,13 @@ def sweep_figure(trials: Sequence[tuple[str, Sequence[float]]]) -> Figure:
 def confusion_figure(result: SetResult, characters: Sequence[str]) -> Figure:
     """Truth in rows, answers in columns, share of the row; mistakes in red on a logarithmic scale."""
     share = result.matrix / np.maximum(result.matrix.sum(1, keepdims=True), 1)
-    wrong = share.copy()
-    np.fill_diagonal(wrong, 0)
+    mistakes = share.copy()
+    np.fill_diagonal(mistakes, 0)
     side = 9.0
     figure = Figure(figsize=(side + 1, side + 1))
     axes = figure.add_axes((0.5 / (side + 1), 0.5 / (side + 1), side / (side + 1), side / (side + 1)))
     axes.imshow(np.where(np.eye(len(share)) > 0, share, np.nan), cmap="Blues", vmin=0, vmax=1.3)
-    axes.imshow(np.where(wrong > 0, wrong, np.nan), cmap="Reds", norm=LogNorm(1e-3, 1))
+    axes.imshow(np.where(mistakes > 0, mistakes, np.nan), cmap="Reds", norm=LogNorm(1e-3, 1))
     axes.set_xticks([])
     axes.set_yticks([])
     if len(characters) <= MOST_LABELS:

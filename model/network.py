@@ -254,8 +254,8 @@ class Network(nnx.Module):
                 case Place():
                     x = jnp.concatenate([x, place], 1)
                 case Dropout() if key is not None:
-                    kept = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
-                    x = jnp.where(kept, x / (1 - spec.rate), 0)
+                    mask = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
+                    x = jnp.where(mask, x / (1 - spec.rate), 0)
         return x
 
     def layers(self) -> Iterator[Layer]:

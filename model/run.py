@@ -176,8 +176,10 @@ class Run:
         """Write run.json, once however many processes there are."""
         if not is_first():
             return
-        with replace_file(self.path / "run.json") as made:
-            made.write_text(json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        with replace_file(self.path / "run.json") as temporary:
+            temporary.write_text(
+                json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            )
 
 
 def current_versions() -> dict[str, str]:
@@ -246,5 +248,5 @@ def open_run(path: str | PathLike[str]) -> Run:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:
         nested = error.found if isinstance(error, FastetlError) else None
-        found = nested or f"{type(error).__name__} {error}"
-        raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
+        reason = nested or f"{type(error).__name__} {error}"
+        raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error

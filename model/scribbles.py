@@ -16,7 +16,7 @@ _CANVAS = 128
 def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
     random = np.random.default_rng(seed)
-    drawn = np.empty((count, _CANVAS, _CANVAS), np.uint8)
+    canvases = np.empty((count, _CANVAS, _CANVAS), np.uint8)
     for k in range(count):
         canvas = Image.new("L", (_CANVAS, _CANVAS))
         pen = ImageDraw.Draw(canvas)
@@ -27,5 +27,5 @@ def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
                 near, far = 0.75 * curve[:-1] + 0.25 * curve[1:], 0.25 * curve[:-1] + 0.75 * curve[1:]
                 curve = np.stack([near, far], 1).reshape(-1, 2)
             pen.line([(float(x), float(y)) for x, y in curve], fill=255, width=width, joint="curve")
-        drawn[k] = np.asarray(canvas)
-    return resize(drawn, size)
+        canvases[k] = np.asarray(canvas)
+    return resize(canvases, size)

@@ -79,8 +79,8 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
             inner = path[-1].key == "kernel" and value.ndim == 4 and value.shape[2] > 1
             return MuonDimensionNumbers((0, 1, 2), (3,)) if inner else None
 
-        found: Tree = jax.tree_util.tree_map_with_path(shape, params)
-        return found
+        dimensions: Tree = jax.tree_util.tree_map_with_path(shape, params)
+        return dimensions
 
     rate = learning_rate(config, steps)
     if config.optimizer == "adamw":

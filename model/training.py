@@ -135,7 +135,7 @@ def train(
     Raises FastetlError if `path` exists (without `overwrite`), if an interrupted run is there (without `resume` or
     `overwrite`), and if data and configuration do not fit together.
     """
-    path, asked = Path(path), time.perf_counter()
+    path, start_time = Path(path), time.perf_counter()
     start = start_of(start) if isinstance(start, Run) else start
     if start is not None and resume:
         raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
@@ -157,7 +157,7 @@ def train(
                     save_last(begun / "checkpoints", _first_state(run, start, loaded))
                 run.save()
             barrier("the run is begun")
-            run, parameters = _fit(run, loaded, on_progress, asked)
+            run, parameters = _fit(run, loaded, on_progress, start_time)
             barrier("the run is trained")
             if is_first():
                 with new_directory(path, RUN_KIND, overwrite) as place:
@@ -233,8 +233,8 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
 def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if it was begun on the same data and with the same configuration."""
     if config is not None and config != run.config:
-        given, had = config.as_dict(), run.config.as_dict()
-        different = ", ".join(f"{k} {had[k]}" for k in had if had[k] != given[k])
+        options, begun_options = config.as_dict(), run.config.as_dict()
+        different = ", ".join(f"{k} {begun_options[k]}" for k in begun_options if begun_options[k] != options[k])
         raise ModelError("the run was begun otherwise", file=run.path, expected=different, do="resume without options")
     trained = _divided(mixture, run.config, run.trained)  # other data would add to it
     if (_described(mixture, trained), trained) != (run.data, run.trained):
@@ -256,9 +256,9 @@ def _some_writers(dataset: Dataset, part: Part, config: TrainConfig) -> Part:
         raise ModelError(
             f"{dataset.name}: {len(owners)} training writers", expected=config.writers, do="check `writers`"
         )
-    chosen = np.random.default_rng([config.split_seed, len(owners)]).permutation(len(owners))[: config.writers]
+    picks = np.random.default_rng([config.split_seed, len(owners)]).permutation(len(owners))[: config.writers]
     groups: dict[str, list[int]] = {}
-    for name, group in (owners[k] for k in sorted(chosen.tolist())):
+    for name, group in (owners[k] for k in sorted(picks.tolist())):
         groups.setdefault(name, []).append(group)
     return Part({name: np.array(some, np.int32) for name, some in groups.items()})
 
@@ -295,8 +295,8 @@ def _first_state(run: Run, start: Start, data: Data) -> Tree:
     return {**state, "weights": weights, "ema": weights}
 
 
-def _steps_in_time(state: Tree, step: Step, evaluate: Eval, data: Data, config: TrainConfig, asked: float) -> int:
-    """Steps that end `config.minutes` after `asked`, by the speed of the first ones, which are not kept."""
+def _steps_in_time(state: Tree, step: Step, evaluate: Eval, data: Data, config: TrainConfig, start_time: float) -> int:
+    """Steps that end `config.minutes` after `start_time`, by the speed of the first ones, which are not kept."""
     seconds, count, begin, before = config.minutes * 60, -UNTIMED - data.batches.prefetch, 0.0, None
     for pictures, labels in data.batches.epoch(0):
         state, loss = step(state, shard(pictures), shard(labels))
@@ -308,17 +308,17 @@ def _steps_in_time(state: Tree, step: Step, evaluate: Eval, data: Data, config: 
             begin = time.perf_counter()
         if count > 0 and time.perf_counter() - begin > TIMED * seconds:
             break
-    each = (time.perf_counter() - begin) / count if count > 0 else seconds
+    step_seconds = (time.perf_counter() - begin) / count if count > 0 else seconds
     for _ in range(2):  # the first time compiles
         begun = time.perf_counter()
         blank = Epoch(1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         validated(blank, evaluate, state["ema"], data, config)
         epoch = time.perf_counter() - begun
-    left = (1 - SPARE) * (seconds - (time.perf_counter() - asked)) - epoch
-    return max(1, int(left / (each + epoch / len(data.batches))))
+    remaining = (1 - SPARE) * (seconds - (time.perf_counter() - start_time)) - epoch
+    return max(1, int(remaining / (step_seconds + epoch / len(data.batches))))
 
 
-def _fit(run: Run, data: Data, on_progress: OnProgress | None, asked: float) -> tuple[Run, int]:
+def _fit(run: Run, data: Data, on_progress: OnProgress | None, start_time: float) -> tuple[Run, int]:
     """Train from the last checkpoint, or from the beginning, to the end."""
     config, per_epoch = run.config, len(data.batches)
     network = nnx.eval_shape(run.untrained)
@@ -327,18 +327,18 @@ def _fit(run: Run, data: Data, on_progress: OnProgress | None, asked: float) -> 
     step, evaluate = make_step(network, config), make_eval(network)
     folder = run.path / "checkpoints"
     state = restore_last(folder, jax.eval_shape(first)) or replicate(first())
-    done = int(state["step"])
+    steps_done = int(state["step"])
     if config.minutes and not config.steps:
-        steps = _steps_in_time(jax.tree.map(jnp.copy, state), step, evaluate, data, config, asked)
+        steps = _steps_in_time(jax.tree.map(jnp.copy, state), step, evaluate, data, config, start_time)
         config = dataclasses.replace(config, steps=steps)
         run = dataclasses.replace(run, config=config)
         run.save()
     state |= {"steps": replicate(np.int32(steps))}
     loop = _Loop(data, config, step, steps, on_progress)
     epochs = -(-steps // per_epoch)
-    run = dataclasses.replace(run, history=run.history[: epochs if done == steps else done // per_epoch])
+    run = dataclasses.replace(run, history=run.history[: epochs if steps_done == steps else steps_done // per_epoch])
     rates = jax.jit(learning_rate(config, steps))
-    with Events(run.path / "tensorboard", purge_step=done + 1, write=is_first()) as events:
+    with Events(run.path / "tensorboard", purge_step=steps_done + 1, write=is_first()) as events:
         for epoch in range(len(run.history), epochs):
             if _stopped(run.history, config.patience):
                 break
@@ -367,9 +367,9 @@ def _scribbles(sources: Sequence[Samples], classes: int, config: TrainConfig) ->
     count = min(round(odds * sum(map(len, sources))), MOST_SCRIBBLES)
     if not count:
         return []
-    drawn = scribbles(count, sources[0].side, seed=config.seed + 1)
+    pictures = scribbles(count, sources[0].side, seed=config.seed + 1)
     weight = odds * sum(s.weight for s in sources)
-    return [Source(drawn, np.full(count, classes), np.arange(count), weight)]
+    return [Source(pictures, np.full(count, classes), np.arange(count), weight)]
 
 
 class _Loop:
@@ -398,10 +398,10 @@ class _Loop:
         before: Any = None  # the loss of the step before, a jax.Array
         stream = self.batches.epoch(epoch, done - first)
         while done < last:
-            asked = time.perf_counter()
+            wait_begin = time.perf_counter()
             pictures, labels = next(stream)
             if before is None or before.is_ready():  # otherwise the devices were busy all the while
-                waited += time.perf_counter() - asked
+                waited += time.perf_counter() - wait_begin
             state, loss = self.step(state, shard(pictures), shard(labels))
             if before is not None:
                 # One step ahead and no more; this is where the host waits for the devices.

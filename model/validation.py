@@ -47,12 +47,12 @@ class Data:
 def some_logits(read: Read, data: Data, classes: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Of every so-many-th validation picture, as many as the two bounds allow, with their classes."""
     every = -(-sum(map(len, data.valid)) // max(1, min(MOST_CALIBRATING, MOST_LOGITS // classes)))
-    found, passed = [], 0
+    blocks, passed = [], 0
     for pictures, labels in data.blocks():
         some = slice(-passed % every, None, every)
-        found.append((read(pictures[some]), labels[some]))
+        blocks.append((read(pictures[some]), labels[some]))
         passed += len(labels)
-    return np.concatenate([logits for logits, _ in found]), np.concatenate([labels for _, labels in found])
+    return np.concatenate([logits for logits, _ in blocks]), np.concatenate([labels for _, labels in blocks])
 
 
 def validated(entry: Epoch, evaluate: Eval, weights: Tree, data: Data, config: TrainConfig) -> Epoch:
