@@ -281,8 +281,8 @@ def _positions(count: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
-def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[dict[str, str], str]:
-    """The framed picture with its surroundings for each reading, and, if asked for, what framing took away (1, PLACE).
+def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[dict[str, str], str]:
+    """The framed picture with its surroundings for each reading, and, `with_place`, what framing took away (1, PLACE).
 
     A reading's operations begin with its key. See fastetl.data.preprocessing.
     """
@@ -308,7 +308,7 @@ def _frame(p: _Program, x: str, spec: Preprocessing, asked: bool) -> tuple[dict[
             wide = p.two("mul", f"{of}wide_scale", side, AROUND)
             views = (framed[of], _sampled(p, x, moments.centre, wide, spec, f"{of}wide_"))
             framed[of] = p.concat(f"{of}frame_and_surroundings", views)
-    if not asked:
+    if not with_place:
         return framed, ""
     place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE)
     return framed, p.cast(place, p.real, "place_number")

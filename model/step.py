@@ -60,8 +60,8 @@ def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | Non
 
     def rate(count: jax.Array | int) -> jax.Array:
         climbed = jnp.minimum(count / jnp.maximum(warm, 1), 1)
-        gone = jnp.clip((count - warm) / (steps - warm), 0, 1)
-        up, down = 1 / 25 + (1 - 1 / 25) * climbed, 1e-4 + (1 - 1e-4) * (1 + jnp.cos(jnp.pi * gone)) / 2
+        fallen = jnp.clip((count - warm) / (steps - warm), 0, 1)
+        up, down = 1 / 25 + (1 - 1 / 25) * climbed, 1e-4 + (1 - 1e-4) * (1 + jnp.cos(jnp.pi * fallen)) / 2
         return peak * jnp.where(count < warm, up, down)
 
     return rate
