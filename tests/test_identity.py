@@ -20,7 +20,6 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.inspection import inspect
-from fastetl.kernels.digest import xxh64_twin
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import make_records
 
@@ -40,10 +39,9 @@ def test_the_digest_is_xxh64(data: bytes, digest: int) -> None:
     assert digest_of(data) == digest
 
 
-@pytest.mark.parametrize("length", [0, 1, 3, 4, 7, 8, 31, 32, 33, 100, 504, 2700])
-def test_kernel_and_twin_agree_on_rows_of_any_stride(length: int) -> None:
-    rows = np.random.default_rng(length).integers(0, 256, (3, length + 71), np.uint8)[:, 60 : 60 + length]
-    assert (digest_rows(rows) == xxh64_twin(rows)).all()
+def test_rows_of_any_stride_have_the_digests_of_their_bytes() -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (3, 200), np.uint8)[:, 60:160]
+    assert digest_rows(rows).tolist() == [digest_of(row.tobytes()) for row in rows]
 
 
 def test_a_sample_has_the_same_identity_in_every_build(etl_file: Write, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.identity import digest_rows
 from fastetl.etl.classes import classes
 from fastetl.etl.codes import character_codes
 from fastetl.etl.files import EtlFile
@@ -67,8 +68,6 @@ def _count_within(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
 
 def _persons(layout: Layout, headers: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
     """Each file's records numbered by person, whatever other files are there: a digest of what the header tells."""
-    from fastetl.data.identity import digest_rows  # what compiles is not needed for other sets
-
     rows = [np.stack([layout.column(h, name).astype("<i8") for name in PERSON], 1) for h in headers]
     return [(digest_rows(row.view(np.uint8)) % np.uint64(FAMILY)).astype(np.int64) for row in rows]
 

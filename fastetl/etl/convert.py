@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
+from fastetl.data.identity import digest_of, digest_rows
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.etl.codes import character_codes
 from fastetl.etl.layouts import Layout
@@ -118,16 +119,12 @@ def headers_of(records: NDArray[Any], layout: Layout) -> NDArray[Any]:
 
 def digests_of(records: NDArray[Any], layout: Layout) -> NDArray[np.uint64]:
     """uint64 (N,): of the packed pictures of structured records."""
-    from fastetl.data.identity import digest_rows
-
     rows = records.view(np.uint8).reshape(len(records), layout.record_bytes)
     return digest_rows(rows[:, layout.image_offset : layout.image_offset + layout.image_bytes])
 
 
 def blanks_of(parts: Sequence[Selection]) -> list[int]:
     """The digests of pictures without ink."""
-    from fastetl.data.identity import digest_of
-
     return [digest_of(bytes(size)) for size in sorted({part.file.layout.image_bytes for part in parts})]
 
 
