@@ -48,8 +48,7 @@ EVENTS_EVERY = 20
 
 _NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
 MOST_SCRIBBLES = 1 << 12
-"""They are drawn one by one, and augmented anew each time: a network that was trained on 2,048 of them rejected 99.2 %
-of others."""
+"""They are drawn one by one in Python, which takes minutes for tens of thousands, and augmented anew each time."""
 UNTIMED = 10
 """Steps before the speed is measured, beside those that find batches ready: the first compiles."""
 TIMED = 0.04
