@@ -31,7 +31,7 @@ from tests import golden_drawings
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
 _ALIKE = str.maketrans("ヘベペ", "へべぺ")  # what the app merges
-SOURCES = ("Package.swift", "Sources", "Tests", "App", "Stubs")
+SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "ios")
 PLACES = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
 
 
@@ -45,14 +45,14 @@ pytestmark = pytest.mark.skipif(SWIFT is None, reason="Swift 6 is not installed:
 
 
 def run(*words: str | Path, **variables: str) -> str:
-    """Run a tool of the Swift toolchain in the app's folder; fails with what it said."""
+    """Run a tool of the Swift toolchain in the checkout; fails with what it said."""
     assert SWIFT is not None
     tool = Path(SWIFT).parent / words[0]
-    home = IOS / ".build" / "home"  # where caches go that would else lie in the user's own folder
+    home = ROOT / ".build" / "home"  # where caches go that would else lie in the user's own folder
     home.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")} | variables
     done = subprocess.run(
-        [tool, *words[1:]], cwd=IOS, env=environment, capture_output=True, text=True, timeout=600, check=False
+        [tool, *words[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout + done.stderr
@@ -89,7 +89,7 @@ def test_swift_passes_its_own_tests(built: Path) -> None:
 
 
 def test_swift_is_formatted() -> None:
-    run("swift", "format", "lint", "--strict", "--recursive", *(name for name in SOURCES if (IOS / name).exists()))
+    run("swift", "format", "lint", "--strict", "--recursive", *SOURCES)
 
 
 def _scrawl(seed: int) -> Drawing:
@@ -197,7 +197,7 @@ def modules(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The hand-written interfaces of what the app uses of Apple's frameworks, as modules."""
     out = tmp_path_factory.mktemp("modules")
     for name in STUBS:
-        run("swiftc", *_options(name, out), "-emit-module-path", out / f"{name}.swiftmodule", f"Stubs/{name}.swift")
+        run("swiftc", *_options(name, out), "-emit-module-path", out / f"{name}.swiftmodule", f"ios/Stubs/{name}.swift")
     return out
 
 
@@ -213,7 +213,7 @@ def type_check(built: Path, modules: Path, module: str, files: list[Path]) -> No
 
 
 def test_what_needs_apples_frameworks_has_right_types(built: Path, modules: Path) -> None:
-    for module in ("KanaCoreML", "KanaUI"):
+    for module in ("KanaPhoto", "KanaCoreML", "KanaUI"):
         type_check(built, modules, module, sorted((IOS / "Sources" / module).glob("*.swift")))
     type_check(built, modules, "Kana", sorted((IOS / "App").glob("*.swift")))
 
@@ -222,8 +222,9 @@ def test_the_snippets_of_the_docs_have_right_types(built: Path, modules: Path, t
     page = (ROOT / "docs" / "ios.md").read_text(encoding="utf-8")
     snippets = re.findall(r"```swift\n(.*?)```", page, re.DOTALL)
     assert len(snippets) >= 7
-    if not (modules / "KanaCoreML.swiftmodule").exists():
-        type_check(built, modules, "KanaCoreML", sorted((IOS / "Sources/KanaCoreML").glob("*.swift")))
+    for module in ("KanaPhoto", "KanaCoreML"):
+        if not (modules / f"{module}.swiftmodule").exists():
+            type_check(built, modules, module, sorted((IOS / "Sources" / module).glob("*.swift")))
     for number, snippet in enumerate(snippets):
         path = tmp_path / f"snippet_{number}.swift"
         path.write_text(snippet, encoding="utf-8")

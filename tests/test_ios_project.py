@@ -96,7 +96,7 @@ def test_the_target_takes_the_app_folder_and_the_package(project: dict[str, Any]
     for name in ("KanaApp.swift", "Localizable.xcstrings", "PrivacyInfo.xcprivacy", "Assets.xcassets/Contents.json"):
         assert (IOS / group["path"] / name).is_file(), name
     (product,) = (objects[key] for key in target["packageProductDependencies"])
-    manifest = (IOS / "Package.swift").read_text(encoding="utf-8")
+    manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
     assert f'.library(name: "{product["productName"]}"' in manifest
     assert (IOS / objects[product["package"]]["relativePath"] / "Package.swift").is_file()
 
@@ -113,9 +113,8 @@ def test_the_settings_are_those_that_the_code_needs(project: dict[str, Any]) -> 
             merged |= found["buildSettings"]
         assert merged["SWIFT_VERSION"] == "6.0"
         assert merged["COREML_CODEGEN_LANGUAGE"] == "None"  # a class `Kana` that nobody uses
-        assert f".iOS(.v{merged['IPHONEOS_DEPLOYMENT_TARGET'].removesuffix('.0')})" in (
-            IOS / "Package.swift"
-        ).read_text(encoding="utf-8")
+        manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
+        assert f".iOS(.v{merged['IPHONEOS_DEPLOYMENT_TARGET'].removesuffix('.0')})" in manifest
         icon = APP / "Assets.xcassets" / f"{merged['ASSETCATALOG_COMPILER_APPICON_NAME']}.appiconset"
         colour = merged["ASSETCATALOG_COMPILER_GLOBAL_ACCENT_COLOR_NAME"]
         assert (APP / "Assets.xcassets" / f"{colour}.colorset/Contents.json").is_file()
@@ -202,7 +201,7 @@ def test_make_brings_model_and_strokes(tmp_path: Path) -> None:
 
 def test_what_make_brings_is_ignored_by_git() -> None:
     ignored = (IOS.parent / ".gitignore").read_text(encoding="utf-8").splitlines()
-    assert {"/ios/App/Model/", "/ios/App/Resources/", "/ios/.build/"} <= set(ignored)
+    assert {"/ios/App/Model/", "/ios/App/Resources/", "/.build/"} <= set(ignored)
 
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:

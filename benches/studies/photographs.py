@@ -89,7 +89,7 @@ def main() -> None:
         " whitens the paper of every picture first (`fastetl/ink/paper.py`). Share of correct answers among hiragana in"
         " percent, without and with that. The papers are simulated on clean drawings"
         " (`benches/studies/photographs.py`): real photographs have not been measured. In an app `Photograph`"
-        " of `KanaInk` does the same ([ios.md](ios.md)).",
+        " of `KanaPhoto` does the same ([ios.md](ios.md)).",
         table(
             ["paper", *(f"{part.name}: {how}" for part in parts for how in ("as it is", "whitened"))],
             [

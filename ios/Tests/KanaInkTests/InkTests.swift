@@ -142,8 +142,4 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
             try memory.withUnsafeMutableBytes { try picture.copyRows(to: $0, bytesPerRow: 4) }
         }
     }
-
-    @Test func pgmHoldsTheBytes() {
-        #expect(picture.pgm == Array("P5\n3 3\n255\n".utf8) + picture.pixels)
-    }
 }

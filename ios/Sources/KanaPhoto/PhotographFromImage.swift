@@ -1,6 +1,5 @@
-#if canImport(CoreML)
+#if canImport(CoreGraphics)
 import CoreGraphics
-import KanaInk
 
 extension Photograph {
     /// In grey, on white paper where the image is transparent; its rows as they are stored: a photograph's orientation

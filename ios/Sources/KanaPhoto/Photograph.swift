@@ -1,3 +1,5 @@
+import KanaInk
+
 /// A grey picture of one character on any paper, as a camera sees it: what `fastetl/pictures.py` and
 /// `fastetl/paper.py` make of a picture file, in Swift.
 public struct Photograph: Equatable, Sendable {

@@ -1,7 +1,8 @@
 import Foundation
+import KanaInk
 import Testing
 
-@testable import KanaInk
+@testable import KanaPhoto
 
 /// 128 × 128: a cross of ink (`ink` of 255) on paper whose level is given for each pixel.
 private func photograph(ink: Int = 40, paper: (Int, Int) -> Int) throws -> Photograph {

@@ -1,4 +1,6 @@
 /// Pictures as files, without a library: PGM, and PNG with stored (not compressed) blocks.
+import KanaInk
+
 extension Picture {
     /// A binary PGM: greyscale, 8 bits.
     public var pgm: [UInt8] { Array("P5\n\(side) \(side)\n255\n".utf8) + pixels }

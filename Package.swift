@@ -1,0 +1,34 @@
+// swift-tools-version: 6.0
+// No dependencies. On Linux everything but what needs Apple's frameworks is built and tested; KanaCoreML is empty there.
+import PackageDescription
+
+let package = Package(
+    name: "fastetl",
+    platforms: [.iOS(.v17), .macOS(.v14)],
+    products: [
+        .library(name: "KanaInk", targets: ["KanaInk"]),
+        .library(name: "KanaReading", targets: ["KanaReading"]),
+        .library(name: "KanaCoreML", targets: ["KanaCoreML"]),
+        .library(name: "KanaNetwork", targets: ["KanaNetwork"]),
+        .library(name: "KanaPhoto", targets: ["KanaPhoto"]),
+        .library(name: "KanaUI", targets: ["KanaUI"]),
+    ],
+    targets: [
+        .target(name: "KanaInk", path: "ios/Sources/KanaInk"),
+        .target(name: "KanaPhoto", dependencies: ["KanaInk"], path: "ios/Sources/KanaPhoto"),
+        .target(name: "KanaReading", dependencies: ["KanaInk"], path: "ios/Sources/KanaReading"),
+        .target(name: "KanaCoreML", dependencies: ["KanaInk", "KanaReading"], path: "ios/Sources/KanaCoreML"),
+        .target(
+            name: "KanaNetwork", path: "export/pretrained",
+            exclude: [
+                "kana", "japanese/MODEL_CARD.md", "japanese/check_on_mac.py", "japanese/kana.onnx",
+                "japanese/labels.json", "japanese/reference.npz", "japanese/verification.json",
+            ], sources: ["KanaNetwork.swift"], resources: [.copy("japanese/Kana.mlpackage")]),
+        .target(
+            name: "KanaUI", dependencies: ["KanaInk", "KanaReading", "KanaCoreML"], path: "ios/Sources/KanaUI"),
+        .executableTarget(name: "kana-raster", dependencies: ["KanaInk"], path: "ios/Sources/kana-raster"),
+        .testTarget(name: "KanaInkTests", dependencies: ["KanaInk"], path: "ios/Tests/KanaInkTests"),
+        .testTarget(name: "KanaPhotoTests", dependencies: ["KanaPhoto"], path: "ios/Tests/KanaPhotoTests"),
+        .testTarget(name: "KanaReadingTests", dependencies: ["KanaReading"], path: "ios/Tests/KanaReadingTests"),
+    ]
+)
