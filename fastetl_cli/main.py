@@ -26,7 +26,6 @@ COMMANDS = {
     "synth": "write ETL files in their exact formats, by synthetic writers",
     "inspect": "what these files are, whether they are whole, what is odd in them",
     "build": "records → dataset",
-    "bench": "how fast this machine reads your files",
     "sheet": "a contact sheet of a dataset, to look at",
     "train": "train the network on a dataset",
     "sweep": "many trainings with other options on a Ray cluster, the hopeless ones stopped early",
