@@ -21,7 +21,7 @@ def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
     assert len({(k.script, k.row, k.column) for k in listed}) == len(listed)
     by_sound = {k.character: k.sound for k in listed}
     assert [by_sound[c] for c in "しチヌっーヴ"] == ["shi", "chi", "nu", "small tsu", "long", "vu"]
-    assert all(k.character in k.word for k in listed if k.word)
+    assert all(k.character in k.word and k.meaning for k in listed if k.word)
 
 
 def test_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

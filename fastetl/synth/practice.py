@@ -8,7 +8,8 @@ kana               a list in the order of the tables, each with
     character
     script         hiragana or katakana
     sound          Hepburn, as one would type it: "nu", "small tsu"
-    word           a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), or ""
+    word, meaning  a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), and what
+                   it means in English; or ""
     row, column    place in the table of its script, from 0, or null for what has none
     strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
 """
@@ -55,12 +56,15 @@ _ROWS = """
 ゃ small-ya っ small-tsu ゅ small-yu ゔ vu ょ small-yo
 """
 _WORDS = """
-つき っ:きって を:ほんを じ:じかん ぢ:はなぢ ず:みず づ:つづき お:おちゃ ゃ:おちゃ や:やま ゅ:きゅうり ゆ:ゆき
-ょ:きょう よ:よる ぁ:ふぁ ぃ:ふぃ ぅ:とぅ ぇ:ふぇ ぉ:ふぉ あ:あめ い:いぬ う:うみ え:えき
-ツ:ツナ ッ:コップ ヲ:ヲタク ジ:ラジオ ヂ:チヂミ ズ:サイズ ヅ:カナヅチ オ:オレンジ ャ:キャベツ ヤ:タイヤ
-ュ:ニュース ユ:ユーロ
-ョ:ショー ヨ:ヨガ ァ:ソファ ィ:パーティー ゥ:トゥ ェ:カフェ ォ:フォーク
-ア:アイス イ:インク ウ:ウール エ:エアコン ー:コーヒー
+つ つき moon / っ きって stamp / を ほんを a book, as an object / じ じかん time / ぢ はなぢ nosebleed / ず みず water
+づ つづき sequel / お おと sound / ゃ おちゃ tea / や やま mountain / ゅ きゅうり cucumber / ゆ ゆき snow
+ょ きょう today / よ よる night / ぁ ふぁいと go for it / ぃ ふぃるむ film / ぅ たとぅー tattoo / ぇ かふぇ café
+ぉ ふぉと photo / あ あめ rain / い いぬ dog / う うみ sea / え えき station
+ツ ツナ tuna / ッ コップ cup / ヲ ヲタク geek / ジ ラジオ radio / ヂ チヂミ Korean pancake / ズ サイズ size
+ヅ カナヅチ hammer / オ オレンジ orange / ャ キャベツ cabbage / ヤ タイヤ tyre / ュ ニュース news / ユ ユーロ euro
+ョ ショー show / ヨ ヨガ yoga / ァ ソファ sofa / ィ パーティー party / ゥ タトゥー tattoo / ェ カフェ café
+ォ フォーク fork / ア アイス ice cream / イ インク ink / ウ ウール wool
+エ エアコン air conditioner / ー コーヒー coffee
 """
 _TO_KATAKANA = ord("ア") - ord("あ")
 
@@ -73,6 +77,7 @@ class Kana:
     script: str
     sound: str
     word: str
+    meaning: str
     row: int | None
     column: int | None
 
@@ -80,8 +85,9 @@ class Kana:
 @cache
 def kana() -> tuple[Kana, ...]:
     """Every character of charset `KANA`: hiragana, then katakana, in the order of their tables."""
-    words = {text[0]: text.partition(":")[2] or text for text in _WORDS.split()}
-    made = []
+    entries = (entry.split(maxsplit=2) for line in _WORDS.split("\n")[1:-1] for entry in line.split(" / "))
+    words = {character: (word, meaning) for character, word, meaning in entries}
+    listed = []
     for script, shift in (("hiragana", 0), ("katakana", _TO_KATAKANA)):
         for row, line in enumerate(_ROWS.split("\n")[1:-1]):
             cells = line.split()
@@ -93,8 +99,8 @@ def kana() -> tuple[Kana, ...]:
                 if character not in KANA.class_of:
                     continue
                 sound = sound.replace("-", " ")
-                made.append(Kana(character, script, sound, words.get(character, ""), row, column))
-    return tuple(made)
+                listed.append(Kana(character, script, sound, *words.get(character, ("", "")), row, column))
+    return tuple(listed)
 
 
 def practice() -> dict[str, Any]:
