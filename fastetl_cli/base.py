@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tyro
-
 from fastetl_ray.addresses import as_address
 
 if TYPE_CHECKING:
@@ -38,12 +36,13 @@ __all__ = [
     "show_table",
 ]
 
-SourcesAndOut = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SRC [SRC …] OUT")]
-Out = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-DatasetPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
-RunPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+# What the text in `Annotated` means: fastetl_cli/arguments.py
+SourcesAndOut = Annotated[tuple[Path, ...], "SRC [SRC …] OUT"]
+Out = Annotated[Path, "OUT"]
+DatasetPath = Annotated[Path, "DATASET"]
+RunPath = Annotated[Path, "RUN"]
 Engine = Literal["local", "ray"]
-Paths = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH")]
+Paths = Annotated[tuple[Path, ...], "PATH"]
 
 
 def __getattr__(name: str) -> Console:

@@ -119,48 +119,22 @@ def as_options(text: str) -> str:
     return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
 
 
-def _out_of_box(text: str) -> str:
-    """What tyro says of an option, without its box and its longer help, and the option that it proposes."""
-    rows = [row.strip("│ ") for row in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines() if row[:1] not in ("╭", "╰")]
-    sections = re.split(r"\n[─-]{3,}\n", "\n".join(rows))
-    if "│" not in text:  # without UTF-8 the title has a section of its own
-        del sections[0]
-    sentence, *more = (" ".join(section.split()) for section in sections)
-    proposals = [match[1] for section in more if (match := re.match(r"Perhaps you meant: (--\S+)", section))]
-    sentence = sentence[:1].lower() + sentence[1:].rstrip(".")
-    return sentence + "".join(f". Perhaps you meant {option}" for option in proposals)
-
-
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl.errors import FastetlError
+    from fastetl_cli.arguments import WrongOptionsError, parse
     from fastetl_cli.base import note
 
     try:
-        import tyro
-
         module = importlib.import_module(f"fastetl_cli.{name}")
-        kind = getattr(module, name.capitalize())
-        config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-        messages = io.StringIO()
-        try:
-            # tyro prints errors in a box: here they are one line, as any other.
-            with contextlib.redirect_stderr(messages):
-                command = tyro.cli(kind, args=arguments, prog=f"fastetl {name}", config=config)
-        except SystemExit as ended:
-            fault = ended.__context__
-            while fault is not None and not isinstance(fault, FastetlError):
-                fault = fault.__context__
-            if fault is not None:
-                raise fault from None
-            if not ended.code:  # help
-                raise
-            note(f"fastetl {name}: {_out_of_box(messages.getvalue())}. See fastetl {name} --help")
-            return 2
+        command = parse(getattr(module, name.capitalize()), arguments, f"fastetl {name}")
         with _ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as stopped:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
         return 143 if isinstance(stopped, _Terminated) else 130
+    except WrongOptionsError as error:
+        note(str(error))
+        return 2
     except BrokenPipeError:
         sys.stderr.close()
         return 0

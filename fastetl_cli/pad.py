@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
 from export.names import PRETRAINED
 from export.recognizer import open_recognizer
 from fastetl.errors import FastetlError
@@ -28,7 +26,7 @@ class Pad(Command):
     With --static it writes the page as a folder for any web host instead, and serves nothing.
     """
 
-    package: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PACKAGE")] = Path(PRETRAINED)
+    package: Annotated[Path, "PACKAGE"] = Path(PRETRAINED)
     """A package directory; the bundled one, which reads all kana, if not given."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder; without it nothing is kept."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
 from fastetl.ink.samples import SamplesConfig, samples_to_dataset
 from fastetl_cli.base import Command, Out, command_line, note, say, show_json
 
@@ -16,7 +14,7 @@ from fastetl_cli.base import Command, Out, command_line, note, say, show_json
 class Samples(Command):
     """Corrections from the pad and the phone → dataset, for evaluate and for train --also."""
 
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    source: Annotated[Path, "DIR"]
     """The folder of samples (*.jsonl), or one such file."""
     out: Out
     """The dataset directory to write."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
 from fastetl.data.sheet import write_sheet
 from fastetl_cli.base import Command, DatasetPath, out, show_json
 from fastetl_ray.opening import open_dataset
@@ -19,7 +17,7 @@ class Sheet(Command):
 
     dataset: DatasetPath
     """A dataset directory."""
-    png: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PNG")]
+    png: Annotated[Path, "PNG"]
     """The picture to write."""
     rows: int = 24
     """Characters, drawn at random."""

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
 from fastetl_cli.base import Command, DatasetPath, Out, as_address, show_json, show_table
 from fastetl_ray.sweep import read_sweep, sweep
 
-File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+File = Annotated[Path, "CONFIG"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
@@ -103,7 +102,7 @@ class Train(Command):
     also: tuple[str, ...] = ()
     """More datasets to mix in, each as DATASET or DATASET=WEIGHT; the first one's weight is 1."""
     config: TrainConfig = TrainConfig()
-    source: Annotated[str, tyro.conf.arg(name="from", metavar="SOURCE")] = ""
+    source: Annotated[str, "--from"] = ""
     """Begin with trained weights: those of a run, a package, or "pretrained", the bundled one. Its network and
     preprocessing are taken; characters that it does not know are learnt anew. With a tenth of the learning rates
     (--learning-rate 4e-4 --muon-learning-rate 0.01) it forgets little of what it knows."""

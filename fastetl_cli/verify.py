@@ -8,13 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
 from export.checks import Check
 from export.verification import VOUCHES, verify
 from fastetl_cli.base import Command, Out, bar, note, say, show_json, show_table
 
-Verbose = Annotated[bool, tyro.conf.arg(aliases=["-v"])]
+Verbose = Annotated[bool, "-v"]
 
 
 def show_checks(package: Path, checks: Sequence[Check], verbose: bool) -> int:

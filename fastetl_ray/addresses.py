@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def write_file(folder: str, name: str, data: bytes) -> None:
     """Write a file of a folder; on a local disk it is there whole or not at all. Raises FastetlError if it cannot."""
     try:
         if not is_url(folder):
-            temporary = Path(folder) / f".{name}.new-{secrets.token_hex(4)}"
+            temporary = Path(folder) / f".{name}.new-{os.urandom(4).hex()}"
             temporary.write_bytes(data)
             temporary.replace(Path(folder) / name)
             return

@@ -89,8 +89,8 @@ def nfc(text: str) -> str:
 
 def is_character(text: str) -> bool:
     """Whether text can be an entry of a charset: visible, without white space, of at most `LONGEST` code points."""
-    hidden = (unicodedata.category(c)[0] in "CZ" and c not in _JOINERS for c in text)
-    return 0 < len(text) <= LONGEST and not any(hidden) and text.strip(_JOINERS) != ""
+    visible = text if len(text) == 1 else "".join(c for c in text if c not in _JOINERS)
+    return 0 < len(text) <= LONGEST and visible != "" and visible.isprintable() and " " not in visible
 
 
 def is_kanji(character: str) -> bool:

@@ -19,7 +19,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -162,6 +161,8 @@ def _read(
     """The pictures taken, and of files the digests; what cannot be read by its number."""
     if not isinstance(labelled.images, list):
         return list(labelled.images[index]), None, {}
+    from concurrent.futures import ThreadPoolExecutor
+
     from fastetl.ink.pictures import read_ink
 
     files, faults = labelled.images, dict[int, FastetlError]()

@@ -39,7 +39,7 @@ class Field:
     bits: int
     text: Text | None = None
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Of the column that is read: the smallest unsigned number, or bytes."""
         if self.text is not None:

@@ -142,15 +142,14 @@ def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
 
 def tell(read: Read, size: int, name: str) -> Layout | None:
     """The set of a file of `size` bytes, or None. name: without a suffix; it is asked only where nothing else tells."""
-    head = read(0, PROBE * max(layout.record_bytes for layout in LAYOUTS))
     candidates: list[Layout] = []
     # Records of which there is a whole number, then long ones: the first that fits is right.
     for layout in sorted(LAYOUTS, key=lambda k: (size % k.record_bytes != 0, -k.record_bytes)):
-        length, count = layout.record_bytes, min(len(head) // layout.record_bytes, PROBE)
+        length = layout.record_bytes
         if candidates and length != candidates[0].record_bytes:
             break
-        raw = [np.frombuffer(head, np.uint8, layout.image_offset, k * length) for k in range(count)]
-        if count and _plausible(layout, np.stack(raw).view(layout.header).reshape(-1), name):
+        heads = _headers(layout, read, range(min(size // length, PROBE)))
+        if len(heads) and _plausible(layout, heads, name):
             candidates.append(layout)
     if not candidates:
         return None

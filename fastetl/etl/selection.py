@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, named_or_file
-from fastetl.etl.codes import table
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import number_groups
@@ -84,7 +83,7 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     if len(order) < _SHORTEST or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
         return None
     last = read_headers(files[-1], begin=files[-1].count - len(order))["code"]
-    if (last != order).any() or not (table(layout.codes)[order] > 0).all():
+    if (last != order).any() or None in map(jis_to_char, order.tolist()):
         return None
     return order
 

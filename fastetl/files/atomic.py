@@ -9,7 +9,6 @@ import ctypes
 import errno
 import fnmatch
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -137,7 +136,7 @@ def _put(temporary: Path, path: Path) -> None:
     if not (path.exists() or path.is_symlink()):
         temporary.rename(path)
     elif not _exchanged(temporary, path):
-        aside = path.with_name(f".{path.name}.old-{secrets.token_hex(4)}")
+        aside = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
         path.rename(aside)
         temporary.rename(path)
         shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
