@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock gpu clean
+.PHONY: pad-test setup quickstart test lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock gpu docs clean
 
 setup: .venv/.done
 
@@ -17,6 +17,14 @@ quickstart: setup
 
 test: setup lint types
 	$(BIN)/python -m pytest
+
+# The pages and the Python API as a site with search, in build/docs; the generator has an environment of its own.
+docs: setup
+	test -d build/sphinx || $(PYTHON) -m venv build/sphinx
+	build/sphinx/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	PYTHONPATH=$$($(BIN)/python -c "import site; print(site.getsitepackages()[0])"):. \
+		build/sphinx/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
+	@echo "open build/docs/README.html"
 
 # docs/cli.md, after a change of options; a test compares.
 cli-docs: setup
@@ -81,6 +89,7 @@ gpu: setup
 # Needs uv; writes no registry host.
 lock:
 	uv pip compile --universal --generate-hashes --extra arrow --extra pad --extra ray --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --group docs --python-version 3.11 --quiet -o requirements-docs.lock
 	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
 
 clean:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -104,23 +103,3 @@ def test_a_build_does_not_wait_for_what_it_does_not_need() -> None:
     code = f"import sys, fastetl.etl.build, fastetl.etl.inspection; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_links_between_pages_lead_somewhere() -> None:
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]
-    broken = []
-    for page in pages:
-        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
-        for target in re.findall(r"\]\(([^)\s]+)\)", text):
-            path = target.partition("#")[0]
-            if not re.match(r"[a-z]+:", target) and path and not (page.parent / path).exists():
-                broken.append(f"{page.relative_to(ROOT)}: {target}")
-    assert broken == []
-
-
-def test_commands_on_pages_exist() -> None:
-    """`python -m benches.…` in the documentation names a module."""
-    known = modules()
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), ROOT / "Makefile"]:
-        for name in re.findall(r"python -m (benches[\w.]*\w)", page.read_text(encoding="utf-8")):
-            assert name in known, f"{page.relative_to(ROOT)}: python -m {name}"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -45,27 +43,3 @@ def test_parquet_keeps_the_pictures(tmp_path: Path) -> None:
     assert (picture == data.images[7]).all()
     with pytest.raises(FastetlError, match="the output exists already"):
         data.to_parquet(tmp_path / "made.parquet")
-
-
-@pytest.mark.parametrize("library", ["torch", "grain", "datasets", "pandas"])
-def test_the_page_runs(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip(library)
-    section = re.split("^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    code = next(
-        block for part in section for block in re.findall("```python\n(.*?)```", part, re.DOTALL) if library in block
-    )
-    data = made(groups=30)
-    data.write(tmp_path / "hiragana")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    found: dict[str, Any] = {}
-    exec(code, found)
-    if library in ("torch", "grain"):
-        assert found["pictures"].shape == (128, 8, 8)
-        assert len(found["classes"]) == 128
-    elif library == "datasets":
-        assert (np.asarray(found["picture"]) == data.images[0]).all()
-        assert found["character"] == data.charset.characters[data.labels[0]]
-        assert found["loaded"].features["label"].names == list(data.charset.characters)
-    else:
-        assert found["counts"].sum() == len(data)

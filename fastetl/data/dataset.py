@@ -227,8 +227,13 @@ class Dataset:
         """Whether the group of a sample is not known."""
         return bool((self.groups < 0).any())
 
-    def samples(self, part: Part | None = None, weight: float = 1.0) -> Samples:
-        """The samples of a part, or all, to draw batches from (`fastetl.Batches`); weight: as of its `Source`."""
+    def samples(self, part: Part | NDArray[np.int64] | None = None, weight: float = 1.0) -> Samples:
+        """The samples of a part (also indices, as a `Split` has them), or all, to draw batches from (`Batches`).
+
+        weight: as of its `Source`.
+        """
+        if isinstance(part, np.ndarray):
+            return Source(self.images, self.labels, part, weight)
         indices = np.arange(len(self)) if part is None else np.flatnonzero(part.holds(self))
         return Source(self.images, self.labels, indices, weight)
 

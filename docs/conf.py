@@ -1,0 +1,44 @@
+"""Sphinx: README, guides, reference and evidence as a site with search, and the Python API from the docstrings."""
+
+from pathlib import Path
+from typing import Any
+
+import fastetl
+
+project, author, copyright = "fastetl", "the fastetl authors", "the fastetl authors, MIT"
+release = fastetl.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+root_doc = "README"
+include_patterns = ["*.md", "docs/**.md", "docs/api.rst", "ios/README.md"]
+html_theme = "furo"
+default_role = "code"  # docstrings are plain text with `names`
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_class_signature = "separated"
+myst_heading_anchors = 3
+suppress_warnings = ["myst.xref_missing"]  # files that are no pages; tests/test_docs.py checks every link
+
+CONTENTS = {
+    "Guides": "tutorial own-pictures other-libraries ios apps pad publishing scale sweep faults",
+    "Reference": "cli api formats sets/README",
+    "Evidence": "accuracy peers pretrained scans photographs performance gpu verification reliability without-a-mac",
+    "Project": "tour /CONTRIBUTING /CHANGELOG",
+}
+
+
+def add_contents(app: Any, name: str, source: list[str]) -> None:
+    """The README is the first page: there the table of contents is added."""
+    if name == "README":
+        for caption, pages in CONTENTS.items():
+            lines = [page if page.startswith("/") else f"docs/{page}" for page in pages.split()]
+            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```\n"
+    if name in ("docs/sets/README", "docs/tour"):
+        folder = "sets" if name.endswith("README") else "decisions"
+        pages = sorted(path.stem for path in Path(__file__).parent.glob(f"{folder}/[E0]*.md"))
+        lines = pages if folder == "sets" else [f"decisions/{page}" for page in pages]
+        source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(lines) + "\n```\n"
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", add_contents)
