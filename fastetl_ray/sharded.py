@@ -325,12 +325,12 @@ class ShardedDataset(Dataset):
     def has_unknown_groups(self) -> bool:
         return any(bool((groups < 0).any()) for groups in self._groups.values())
 
-    def samples(self, part: Part | None = None, weight: float = 1.0) -> ShardedSource:
+    def samples(self, part: Part | NDArray[np.int64] | None = None, weight: float = 1.0) -> ShardedSource:
         images, starts = self.images, self.images.starts
         if part is None:
             return ShardedSource(images, lambda k: np.ones(images.shards[k].rows, np.bool_), weight)
-        if len(part.digests) and self.has_unknown_groups():
-            mask = part.holds(self)
+        if isinstance(part, np.ndarray) or (len(part.digests) and self.has_unknown_groups()):
+            mask = np.isin(np.arange(len(self)), part) if isinstance(part, np.ndarray) else part.holds(self)
             return ShardedSource(images, lambda k: mask[starts[k] : starts[k + 1]], weight)
 
         def chosen(number: int) -> NDArray[np.bool_]:
