@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Pad(Command):
     """
 
     package: Annotated[Path, "PACKAGE"] = Path(PRETRAINED)
-    """A package directory; the bundled one, which reads all kana, if not given."""
+    """A package directory, or the name of a bundled package."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder; without it nothing is kept."""
     host: str = "127.0.0.1"
@@ -46,11 +47,12 @@ class Pad(Command):
     def run(self) -> int:
         """Serve until interrupted, or write the folder."""
         try:
+            import segno  # noqa: F401
             import starlette  # noqa: F401
             import uvicorn  # noqa: F401
         except ImportError as error:
             raise FastetlError(
-                "the pad needs starlette and uvicorn", found=error, do="in the repository: pip install '.[pad]'"
+                "the pad needs starlette, uvicorn and segno", found=error, do="in the repository: pip install '.[pad]'"
             ) from error
         from fastetl_cli.web.about import Package
 
@@ -95,7 +97,8 @@ class Pad(Command):
         listening = listen(self.host, self.port)
         port = listening.getsockname()[1]
         token = "" if is_loopback(self.host) else secrets.token_urlsafe(16)
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        reached = _own_address() if self.host in ("0.0.0.0", "::") else self.host
+        host = f"[{reached}]" if ":" in reached else reached
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
         if self.json:
             show_json({"address": address, "samples": self.samples})
@@ -105,6 +108,10 @@ class Pad(Command):
             say(f"Corrections: {corrections}")
         if not is_loopback(self.host):
             note("Others on this network can reach the pad: give the address to nobody who should not draw.")
+            if sys.stdout.isatty() and not self.json:
+                import segno
+
+                segno.make(address).terminal(compact=True)
         if not self.no_browser:
             webbrowser.open(address)
         config = uvicorn.Config(
@@ -121,6 +128,17 @@ class Pad(Command):
         )
         uvicorn.Server(config).run([listening])
         return 0
+
+
+def _own_address() -> str:
+    """The address by which others of this network reach this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        try:
+            route.connect(("192.0.2.1", 9))  # for documentation (RFC 5737): nothing is sent, a route is looked up
+        except OSError:
+            return "127.0.0.1"
+        address: str = route.getsockname()[0]
+        return address
 
 
 def listen(host: str, port: int) -> socket.socket:

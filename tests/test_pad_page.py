@@ -20,6 +20,7 @@ from fastetl.data.store import open_dataset
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl.synth.practice import practice
+from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests.golden_drawings import FILE
 
@@ -144,7 +145,7 @@ def test_words_for_every_confidence(browser: Browser, address: str) -> None:
             ({"ぬ": 0.99}, "Almost certainly ぬ."),
             ({"ぬ": 0.9, "め": 0.1}, "Very likely ぬ."),
             ({"ぬ": 0.2, "め": 0.22, "の": 0.2, "あ": 0.2, "お": 0.18}, "Perhaps め?"),
-            ({"none": 0.9, "め": 0.1}, "This is no character that I know."),
+            ({"none": 0.9, "め": 0.1}, "I do not know this character."),
         ):
             reads(page, **shares)
             page.keyboard.press("c")
@@ -159,6 +160,9 @@ def test_words_for_every_confidence(browser: Browser, address: str) -> None:
         assert page.locator("#candidates li").first.inner_text().split() == ["へ", "95%"]
         page.click("#language")
         assert "同じ形" in (hint.text_content() or "")
+        rows = [row.split() for row in page.locator("#candidates li").all_inner_texts()]
+        assert rows[1][1] == "5%"
+        assert all(len(row) == 1 for row in rows[2:])  # no row says 0 %
         page.click("[data-compete=katakana]")
         assert "ヘ" in (said.text_content() or "")
 
@@ -210,6 +214,9 @@ def test_practice(browser: Browser, address: str) -> None:
         assert verdict.text_content() == "Right: あ."
         assert page.locator("#advice").text_content() == "It has 3 strokes; you drew 1. It comes back tomorrow."
         page.click("#next")
+        page.click("#language")
+        assert verdict.text_content() == ""
+        page.click("#language")
         assert page.locator("#prompt-sound").text_content() == "i"
         reads(page, り=0.9)
         draw(page, LINE)
@@ -225,13 +232,16 @@ def test_practice(browser: Browser, address: str) -> None:
         page.click("#check")
         page.wait_for_selector("#next:visible")
         assert "This is い" in (verdict.text_content() or "")
+        page.click("#language")
+        assert "正しくは い です" in (verdict.text_content() or "")
+        page.click("#language")
         page.click("#next")
         page.click("#unknown")
         page.wait_for_selector("#next:visible")
         # っ for つ is told in a word.
         page.click("[data-go=table]")
         page.click("#tables button:has-text('small tsu') >> nth=0")
-        assert "き◯て" in (page.locator("#prompt-word").text_content() or "")
+        assert page.locator("#prompt-word").text_content() == "as in き◯て (stamp)"
         reads(page, つ=0.9)
         draw(page, LINE)
         page.click("#check")
@@ -239,7 +249,13 @@ def test_practice(browser: Browser, address: str) -> None:
         draw(page, [[0.4, 0.4, 0.6, 0.6]])  # small enough, whatever the network takes it for
         page.click("#check")
         until(page, "document.getElementById('verdict').textContent === 'Right now: っ.'")
-        # The table tells it all, and a reload does not forget.
+        # A row alone.
+        page.select_option("#practice-row", label="Row か")
+        assert page.locator("#prompt-sound").text_content() == "ka"
+        page.click("#unknown")
+        page.click("#next")
+        assert page.locator("#prompt-sound").text_content() == "ki"
+        # The chart has it all, and a reload does not forget.
         page.reload()
         page.wait_for_selector("body[data-ready]")
         page.click("[data-go=table]")
@@ -248,6 +264,7 @@ def test_practice(browser: Browser, address: str) -> None:
             ["あ", "1/1"],
             ["い", "0/1"],
             ["う", "0/1"],
+            ["か", "0/1"],
             ["っ", "0/1"],
         ]
         assert cells.first.get_attribute("aria-label") == "あ, a: right 1 of 1, box 2 of 5"
@@ -298,12 +315,59 @@ def test_corrections_become_a_dataset(browser: Browser, address: str, folder: Pa
     assert np.abs(data.images[0].astype(int) - resize(rasterize(line)[None], 32)[0]).max() <= 2
 
 
+def test_kanji_are_recognized_and_found(browser: Browser, folder: Path) -> None:
+    """Drawn from KanjiVG's strokes, read by the bundled network of all of written Japanese."""
+    package = Package.of(open_recognizer("japanese"))
+    with serving(package, folder / "kanji") as address, opened(browser, address) as page:
+        page.click("[data-compete=kanji]")
+        read = []
+        for character in "日本語鬱":
+            strokes = [(0.1 + 0.8 * (s + 0.5)).ravel().tolist() for s in load_strokes(character, 0.03)]
+            draw(page, strokes)
+            read.append(page.locator("#hero").text_content())
+            page.click("#clear")
+        assert read == [*"日本語鬱"]
+        draw(page, LINE)
+        page.click("#another")
+        assert page.locator("#picker-grid button").count() == 163  # no character, and all kana
+        for text in ("本", "U+672C"):
+            page.fill("#picker-find", text)
+            assert page.locator("#picker-grid button").all_inner_texts() == ["no character", "本"]
+        page.click("#picker-grid button:text-is('本')")
+        until(page, "document.getElementById('toast').textContent === 'Kept as 本.'")
+
+
+def test_stroke_order_of_what_was_recognized(browser: Browser, address: str) -> None:
+    with opened(browser, address, reduced_motion="reduce") as page:
+        reads(page, ぬ=0.9)
+        assert page.locator("#order-first").is_hidden()
+        draw(page, LINE)
+        page.click("#order-first")
+        overlay = "document.getElementById('overlay').getContext('2d').getImageData(0, 0, 999, 999).data.some((v) => v)"
+        until(page, overlay)
+        draw(page, LINE)
+        assert not page.evaluate(overlay)
+
+
+def test_a_server_that_is_gone_and_a_fault_of_the_page_are_told_apart(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        toast = page.locator("#toast")
+        page.evaluate("globalThis.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
+        draw(page, LINE)
+        assert "does not answer" in (toast.text_content() or "")
+        page.evaluate("globalThis.fetch = () => Promise.resolve(new Response('too many pictures wait', {status: 429}))")
+        draw(page, LINE)
+        assert toast.text_content() == "It did not work: too many pictures wait"
+
+
 def test_which_ink_decided(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         draw(page, [*LINE, [0.8, 0.2, 0.2, 0.8]])
+        height = page.evaluate("document.documentElement.scrollHeight")
         page.click("#why")
         page.wait_for_selector("#why-said b.second")
         assert page.locator("#sheet-frame.explained").count() == 1
+        assert page.evaluate("document.documentElement.scrollHeight") == height  # nothing jumps
         overlay = "document.getElementById('overlay').getContext('2d').getImageData(0, 0, 999, 999).data.some((v) => v)"
         assert page.evaluate(overlay)
         draw(page, [[0.5, 0.1, 0.5, 0.9]])

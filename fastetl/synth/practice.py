@@ -46,14 +46,15 @@ _ROWS = """
 や ya - - ゆ yu - - よ yo
 ら ra り ri る ru れ re ろ ro
 わ wa - - - - - - を wo
-ん n - - - - - - ー long
+ん n
 が ga ぎ gi ぐ gu げ ge ご go
 ざ za じ ji ず zu ぜ ze ぞ zo
 だ da ぢ ji づ zu で de ど do
 ば ba び bi ぶ bu べ be ぼ bo
 ぱ pa ぴ pi ぷ pu ぺ pe ぽ po
 ぁ small-a ぃ small-i ぅ small-u ぇ small-e ぉ small-o
-ゃ small-ya っ small-tsu ゅ small-yu ゔ vu ょ small-yo
+ゃ small-ya - - ゅ small-yu - - ょ small-yo
+っ small-tsu - - ゔ vu - - ー long
 """
 _WORDS = """
 つ つき moon / っ きって stamp / を ほんを a book, as an object / じ じかん time / ぢ はなぢ nosebleed / ず みず water

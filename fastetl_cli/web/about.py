@@ -13,6 +13,7 @@ from export.errors import ExportError
 from export.names import LABELS
 from export.recognizer import Recognizer
 from fastetl import __version__
+from fastetl.data.charset import LARGE_FORM, SHAPES
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.untrusted import read_json
 
@@ -90,4 +91,6 @@ class Package:
             "samples": samples,
             "side": self.recognizer.side,
             "preprocessing": self.preprocessing.as_dict(),
+            "shapes": SHAPES,
+            "small": LARGE_FORM,
         }

@@ -1,9 +1,9 @@
 // What is shown of an answer: the character, a sentence, five candidates with bars.
 
 import { percent, t } from "./text.js";
-import { confidence, otherSize, twin } from "./verdict.js";
+import { confidence, otherSize, twins } from "./verdict.js";
 
-const MOST = 5;
+const MOST = 5, LEAST = 0.005;
 const element = (id) => document.getElementById(id);
 
 export const shownLabel = (answer) => (answer.none ? t("noCharacter") : answer.label);
@@ -21,7 +21,8 @@ export function sentence(list, threshold) {
 export function hint(list, known) {
   const [first, second] = list;
   if (first.none) return "";
-  if (twin(first.label) && known.has(twin(first.label))) return t("alike", first.label, twin(first.label));
+  const alike = twins(first.label).filter((label) => known.has(label));
+  if (alike.length) return t("alike", first.label, alike.join(", "));
   const other = otherSize(first.label);
   if (other && second?.label === other && second.probability > 0.1) return t("size", first.label, other);
   return "";
@@ -61,10 +62,13 @@ export class Answer {
     this.rows.forEach((row, k) => {
       const answer = list?.[k];
       row.item.hidden = Boolean(list) && !answer;
+      // What is near nothing can be chosen, but no row says 0 %.
+      const least = answer?.probability >= LEAST;
+      row.item.classList.toggle("least", Boolean(answer) && !least);
       row.glyph.textContent = answer ? shownLabel(answer) : "";
       row.glyph.classList.toggle("words", Boolean(answer?.none));
       row.fill.style.width = answer ? `${Math.max(answer.probability * 100, 0.5)}%` : "0";
-      row.share.textContent = answer ? percent(answer.probability) : "";
+      row.share.textContent = least ? percent(answer.probability) : "";
       row.button.disabled = !answer || !keeping;
       const label = answer ? `${shownLabel(answer)} ${percent(answer.probability)}` : "–";
       row.button.setAttribute("aria-label", answer && keeping ? `${label} – ${t("meantThis")}` : label);

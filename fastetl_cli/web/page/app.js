@@ -10,10 +10,11 @@ import { Lesson } from "./lesson.js";
 import { fetchJson } from "./server.js";
 import { startSettings } from "./settings.js";
 import { Sight } from "./sight.js";
+import { startSpeech } from "./speech.js";
 import { StrokeOrder } from "./strokes.js";
 import { showPicker, showTables, sumOf } from "./tables.js";
 import { t } from "./text.js";
-import { answers } from "./verdict.js";
+import { answers, startTables } from "./verdict.js";
 
 const element = (id) => document.getElementById(id);
 const PRACTISED = "fastetl-pad-practice";
@@ -37,7 +38,7 @@ function toast(text) {
 }
 
 function failed(error) {
-  toast(error instanceof TypeError && !navigator.onLine ? t("gone") : error.name === "TypeError" ? t("gone") : t("failed", error.message));
+  toast(error.gone ? t("gone") : t(error.fatal ? "noEngine" : "failed", error.message));
 }
 
 function ask(text) {
@@ -93,10 +94,13 @@ function painted(time) {
 
 async function start() {
   const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
+  startTables(about);
   const known = new Set(labels.labels);
   const scripts = Object.fromEntries(
     ["hiragana", "katakana"].map((s) => [s, new Set(kana.filter((k) => k.script === s && known.has(k.character)).map((k) => k.character))]),
   );
+  scripts.kanji = new Set(labels.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
+  const strokesOf = new Map(kana.map((one) => [one.character, one.strokes]));
   const engine = about.engine === "browser" ? new BrowserEngine(about.side) : new ServerEngine(about.side);
   const samples = about.engine === "browser" ? new BrowserSamples(`pad ${about.version}`) : new ServerSamples();
   const cards = new Cards(kana.map((one) => one.character), stored(PRACTISED));
@@ -111,7 +115,10 @@ async function start() {
   measured.idle = () => !live.busy;
   const read = async () => (last?.picture && !live.busy ? last.found : engine.probabilities(board.ink.picture()));
   const kept = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
-  const lesson = new Lesson({ kana, labels, cards, board, order, read, kept });
+  const lesson = new Lesson({ kana, labels, cards, board, order, read, kept, rendered: () => audible() });
+  let first = null; // the likeliest character of the newest answer
+  const prompted = () => lesson.current?.word || lesson.current?.character;
+  const audible = startSpeech({ prompt: prompted, first: () => first });
   const gallery = new Gallery(samples, labels, ask, failed);
 
   function changed(kind, time) {
@@ -119,6 +126,7 @@ async function start() {
     element("undo").disabled = !drawing.done.length;
     element("redo").disabled = !drawing.undone.length;
     element("clear").disabled = board.empty;
+    if (view === "draw") order.hide();
     board.frame.classList.toggle("drawn", !board.empty);
     if (kind === "edit") {
       live.edited();
@@ -145,6 +153,9 @@ async function start() {
   function show(found, picture) {
     const list = found && answers(found, labels, compete && scripts[compete]);
     answer.show(list, labels.threshold, known, keeping());
+    first = list && !list[0].none ? list[0].label : null;
+    element("order-first").hidden = !strokesOf.has(first);
+    audible();
     // What the network sees may come a moment after what it says.
     sight.forget();
     clearTimeout(show.timer);
@@ -209,7 +220,15 @@ async function start() {
 
   for (const button of document.querySelectorAll("[data-go]")) button.addEventListener("click", () => go(button.dataset.go));
   for (const name of ["undo", "redo", "clear"]) element(name).addEventListener("click", () => board[name]());
-  element("why").addEventListener("click", () => sight.explain().catch(failed));
+  const explain = () => {
+    order.hide();
+    sight.explain().catch(failed);
+  };
+  element("why").addEventListener("click", explain);
+  element("order-first").addEventListener("click", () => {
+    sight.forget();
+    order.show(strokesOf.get(first));
+  });
   element("another").addEventListener("click", () => !board.empty && element("picker").showModal());
   element("keep-here-box").addEventListener("change", ({ target }) => {
     localStorage.setItem(KEEP_HERE, JSON.stringify(target.checked));
@@ -222,8 +241,9 @@ async function start() {
     kept();
     tables();
   });
-  element("compete").hidden = !scripts.hiragana.size || !scripts.katakana.size;
+  element("compete").hidden = Object.values(scripts).filter((set) => set.size).length < 2;
   for (const button of document.querySelectorAll("[data-compete]")) {
+    button.hidden = button.dataset.compete !== "" && !scripts[button.dataset.compete].size;
     button.addEventListener("click", () => {
       compete = button.dataset.compete || null;
       for (const one of document.querySelectorAll("[data-compete]")) one.setAttribute("aria-pressed", String(one === button));
@@ -237,7 +257,7 @@ async function start() {
     c: () => board.clear(),
     Delete: () => board.clear(),
     Backspace: () => board.clear(),
-    w: () => view === "draw" && sight.explain().catch(failed),
+    w: () => view === "draw" && explain(),
     "?": () => element("keys").showModal(),
   };
   document.addEventListener("keydown", (event) => {
@@ -271,13 +291,13 @@ async function start() {
 
   startSettings(() => {
     explainKeeping();
-    showPicker(element("picker-grid"), labels, kana, (label) => {
+    showPicker(element("picker-grid"), element("picker-find"), labels, kana, (label) => {
       element("picker").close();
       keep(label);
     });
     board.repaint();
     show(last?.found ?? null, last?.picture ?? null);
-    if (view === "practice") lesson.render();
+    if (view === "practice") lesson.open();
     if (view === "table") tables();
     if (view === "samples") gallery.open();
   });

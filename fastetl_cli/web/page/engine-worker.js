@@ -11,13 +11,16 @@ const session = ort.InferenceSession.create(new URL("kana.onnx", import.meta.url
 });
 
 self.onmessage = async ({ data: { number, pictures, side } }) => {
+  let fatal = true;
   try {
+    const network = await session;
+    fatal = false;
     const count = pictures.length / side ** 2;
     const image = new ort.Tensor("uint8", pictures, [count, 1, side, side]);
-    const { probabilities } = await (await session).run({ image }, ["probabilities"]);
+    const { probabilities } = await network.run({ image }, ["probabilities"]);
     const found = Float32Array.from(probabilities.data);
     self.postMessage({ number, found }, [found.buffer]);
   } catch (error) {
-    self.postMessage({ number, error: String(error?.message ?? error) });
+    self.postMessage({ number, error: String(error?.message ?? error), fatal });
   }
 };

@@ -27,14 +27,14 @@ export class BrowserEngine {
     this.worker = new Worker("engine-worker.js", { type: "module" });
     this.worker.onmessage = ({ data }) => this.settle(data.number, data);
     this.worker.onerror = (event) => {
-      for (const number of [...this.waiting.keys()]) this.settle(number, { error: event.message || "the worker failed" });
+      for (const number of [...this.waiting.keys()]) this.settle(number, { error: event.message || "the worker failed", fatal: true });
     };
   }
 
-  settle(number, { found, error }) {
+  settle(number, { found, error, fatal }) {
     const [resolve, reject] = this.waiting.get(number) ?? [];
     this.waiting.delete(number);
-    if (error) reject?.(new Error(error));
+    if (error) reject?.(Object.assign(new Error(error), { fatal }));
     else resolve?.(found);
   }
 

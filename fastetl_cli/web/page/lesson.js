@@ -2,35 +2,47 @@
 
 import { DAYS } from "./cards.js";
 import { t } from "./text.js";
-import { answers, confidence, otherSize, twin } from "./verdict.js";
+import { answers, confidence, otherSize, twins } from "./verdict.js";
 
 const element = (id) => document.getElementById(id);
 const SMALL = /^small /;
 const HALF = 0.58; // of the square's side: what a small kana stays below
 
 export class Lesson {
-  /** `read()`: probabilities of what is drawn. `order`: shows strokes. `kept()`: called when a card has changed. */
-  constructor({ kana, labels, cards, board, order, read, kept }) {
-    Object.assign(this, { labels, cards, board, order, read, kept });
+  /** `read()`: probabilities of what is drawn. `order`: shows strokes. `kept()`: called when a card has changed;
+   *  `rendered()`: when another is shown. */
+  constructor({ kana, labels, cards, board, order, read, kept, rendered }) {
+    Object.assign(this, { labels, cards, board, order, read, kept, rendered, said: () => {} });
     this.known = new Set(labels.labels);
     this.kana = new Map(kana.map((one) => [one.character, one]));
     this.script = "hiragana";
+    this.row = null; // of the table, or null for all
     this.current = null;
     this.state = "idle"; // asked, checking, done
     element("check").addEventListener("click", () => this.check());
     element("unknown").addEventListener("click", () => this.give());
     element("next").addEventListener("click", () => this.ask());
+    element("strokes").addEventListener("click", () => this.order.show(this.current.strokes));
+    element("practice-row").addEventListener("change", ({ target }) => {
+      this.row = target.value === "" ? null : Number(target.value);
+      this.ask();
+    });
     for (const button of document.querySelectorAll("[data-set]")) {
       button.addEventListener("click", () => this.choose(button.dataset.set));
     }
   }
 
+  members() {
+    return [...this.kana.values()].filter((one) => one.script === this.script && this.known.has(one.character));
+  }
+
   chosen() {
-    return [...this.kana.values()].filter((k) => k.script === this.script && this.known.has(k.character)).map((k) => k.character);
+    return this.members().filter((one) => this.row === null || one.row === this.row).map((one) => one.character);
   }
 
   choose(script) {
     this.script = script;
+    if (!this.chosen().length) this.row = null;
     this.mark();
     this.ask();
   }
@@ -39,6 +51,10 @@ export class Lesson {
     for (const button of document.querySelectorAll("[data-set]")) {
       button.setAttribute("aria-pressed", String(button.dataset.set === this.script));
     }
+    const rows = new Map(this.members().map((one) => [one.row, one.character]).reverse()); // each by its first
+    const options = [...rows].sort(([a], [b]) => a - b).map(([row, first]) => new Option(t("rowOf", first), row));
+    element("practice-row").replaceChildren(new Option(t("allRows"), ""), ...options);
+    element("practice-row").value = this.row ?? "";
   }
 
   open() {
@@ -52,32 +68,39 @@ export class Lesson {
   ask(character = this.cards.next(this.chosen())) {
     this.current = character ? this.kana.get(character) : null;
     if (this.current) this.script = this.current.script;
+    if (this.current && this.row !== null) this.row = this.current.row;
     this.mark();
     this.misses = 0;
     this.given = false;
     this.state = this.current ? "asked" : "idle";
     this.order.hide();
     this.board.renew();
-    this.say("", "");
+    this.say();
     this.render();
     if (this.current) this.board.canvas.focus({ preventScroll: true });
   }
 
-  say(verdict, advice, kind = "") {
-    element("verdict").textContent = verdict;
+  /** `verdict` and `advice` give their texts: they are asked again when the language changes. */
+  say(verdict = () => "", advice = () => "", kind = "") {
+    this.said = () => {
+      element("verdict").textContent = verdict();
+      element("advice").textContent = advice();
+    };
     element("verdict").dataset.kind = kind;
-    element("advice").textContent = advice;
+    this.said();
   }
 
   render() {
     const one = this.current;
+    this.said();
     element("prompt-script").textContent = one ? t("prompt", t(one.script)) : t("nothingToPractise");
     element("prompt-sound").textContent = one ? one.sound : "";
     const blank = one?.word && one.word.replace(one.character, "◯");
-    element("prompt-word").textContent = blank ? t("promptWord", blank) : "";
+    element("prompt-word").textContent = blank ? t("promptWord", blank, one.meaning) : "";
     const asked = this.state === "asked";
     element("check").hidden = element("unknown").hidden = !asked;
-    element("next").hidden = this.state !== "done";
+    element("next").hidden = element("strokes").hidden = this.state !== "done";
+    this.rendered();
     element("check").disabled = this.board.empty;
     const all = this.chosen();
     const sums = all.map((c) => this.cards.get(c));
@@ -93,7 +116,9 @@ export class Lesson {
         fill.style.height = `${(count / most) * 100}%`;
         const number = document.createElement("small");
         number.textContent = String(count);
-        box.append(fill, number);
+        const name = document.createElement("em");
+        name.textContent = t("boxNames")[k];
+        box.append(fill, number, name);
         return box;
       }),
     );
@@ -115,7 +140,7 @@ export class Lesson {
       this.judge(answers(found, this.labels, new Set(this.chosen())));
     } catch (error) {
       this.state = "asked";
-      this.say(t("failed", error.message), "", "missed");
+      this.say(() => t("failed", error.message), undefined, "missed");
     }
   }
 
@@ -125,29 +150,30 @@ export class Lesson {
     const size = otherSize(one.character) === list[0].label;
     // Alone on a canvas, a small kana is a large one but for its size: there the size itself decides.
     const fits = size && this.board.drawing.extent() < HALF === SMALL.test(one.sound);
-    const same = fits || list[0].label === one.character || twin(list[0].label) === one.character;
+    const same = fits || list[0].label === one.character || twins(list[0].label).includes(one.character);
     if (kind === "none" || (kind === "unsure" && !same)) {
-      this.say(t("unread"), "", "unread");
+      this.say(() => t("unread"), undefined, "unread");
       return;
     }
     if (same) {
       const needed = one.strokes.length;
-      const counts = needed === drawn ? "" : needed === 1 ? t("strokesOne", 1, drawn) : t("strokes", needed, drawn);
-      this.finish(t(this.misses ? "rightAgain" : "right", one.character), counts, "right");
+      const counts = () => (needed === drawn ? "" : t(needed === 1 ? "strokesOne" : "strokes", needed, drawn));
+      const key = this.misses ? "rightAgain" : "right";
+      this.finish(() => t(key, one.character), counts, "right");
       return;
     }
     this.misses++;
     const read = list[0].label;
     // What differs only in size is said in words: another try would look the same.
-    const told = size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "";
+    const told = () => (size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "");
     if (this.misses < 2) {
-      this.say(told || t("missed", read), "", "missed");
+      this.say(() => told() || t("missed", read), undefined, "missed");
       this.board.clear();
       return;
     }
     this.board.renew();
     this.order.show(one.strokes);
-    this.finish(t("missedTwice", read, one.character), told, "missed");
+    this.finish(() => t("missedTwice", read, one.character), told, "missed");
   }
 
   /** "I do not know": the answer at once. */
@@ -155,8 +181,9 @@ export class Lesson {
     if (this.state !== "asked") return;
     this.misses = 2;
     this.board.renew();
-    this.order.show(this.current.strokes);
-    this.finish(t("shown", this.current.character), "", "missed");
+    const { character, strokes } = this.current;
+    this.order.show(strokes);
+    this.finish(() => t("shown", character), () => "", "missed");
   }
 
   finish(verdict, advice, kind) {
@@ -164,9 +191,8 @@ export class Lesson {
     this.kept();
     this.state = "done";
     const days = DAYS[card.box];
-    const [soon, tomorrow, later] = t("comesBack");
-    const back = days === 0 ? soon : days === 1 ? tomorrow : later.replace("{0}", days);
-    this.say(verdict, [advice, back].filter(Boolean).join(" "), kind);
+    const back = () => t("comesBack")[Math.min(days, 2)].replace("{0}", days);
+    this.say(verdict, () => [advice(), back()].filter(Boolean).join(" "), kind);
     this.render();
   }
 }

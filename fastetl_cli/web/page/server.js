@@ -17,7 +17,9 @@ const secret = token();
 /** fetch with the token; throws an Error with the one line that the server answered. */
 export async function authorized(path, options = {}) {
   const headers = { ...options.headers, ...(secret ? { authorization: `Bearer ${secret}` } : {}) };
-  const response = await fetch(path, { ...options, headers });
+  const response = await fetch(path, { ...options, headers }).catch((error) => {
+    throw Object.assign(new Error(error.message), { gone: true });
+  });
   if (!response.ok) {
     const error = new Error((await response.text()).trim() || `${response.status}`);
     error.status = response.status;

@@ -2,6 +2,8 @@
 
 import { t } from "./text.js";
 
+const MOST = 400; // labels that are all shown
+
 /** Two tables of buttons; `chosen(character)` is called for one that the network knows. */
 export function showTables(root, kana, known, cards, chosen) {
   root.replaceChildren();
@@ -61,20 +63,32 @@ export function sumOf(kana, known, cards) {
   return t("tableSum", all.filter((card) => card.asked).length, all.length, total("right"), total("asked"));
 }
 
-/** Every label of the network as a button, "no character" first; kana in the order of their tables. */
-export function showPicker(root, labels, kana, chosen) {
+/** Labels of the network as buttons, "no character" first; of many, the kana and what is typed into `find`. */
+export function showPicker(root, find, labels, kana, chosen) {
   const none = labels.labels[labels.no_character];
   const order = new Map(kana.map((one, k) => [one.character, k]));
   const listed = labels.labels.filter((label) => label !== none);
   listed.sort((a, b) => (order.get(a) ?? 1e4) - (order.get(b) ?? 1e4));
-  const buttons = [none, ...listed].map((label) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = label === none ? t("noCharacter") : label;
-    button.classList.toggle("words", label === none);
-    button.lang = label === none ? document.documentElement.lang : "ja";
-    button.addEventListener("click", () => chosen(label === none ? "" : label));
-    return button;
-  });
-  root.replaceChildren(...buttons);
+  const many = listed.length > MOST;
+  const show = () => {
+    const text = find.value.trim().normalize("NFC"), code = /^u\+?([0-9a-f]{4,6})$/i.exec(text);
+    const asked = code ? String.fromCodePoint(Math.min(parseInt(code[1], 16), 0x10ffff)) : text;
+    const shown = asked ? listed.filter((label) => asked.includes(label)) : listed.slice(0, many ? order.size : undefined);
+    root.replaceChildren(...[none, ...shown].map((label) => choice(label === none ? "" : label, chosen)));
+  };
+  find.hidden = !many;
+  find.placeholder = t("find");
+  find.value = "";
+  find.oninput = show;
+  show();
+}
+
+function choice(label, chosen) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label || t("noCharacter");
+  button.classList.toggle("words", !label);
+  button.lang = label ? "ja" : document.documentElement.lang;
+  button.addEventListener("click", () => chosen(label));
+  return button;
 }

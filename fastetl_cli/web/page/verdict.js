@@ -1,41 +1,39 @@
 // From probabilities to what is said: likeliest labels, and how sure.
 
-const SAME_SHAPE = { "ヘ": "へ", "ベ": "べ", "ペ": "ぺ" };
-const SMALL = [..."ぁぃぅぇぉっゃゅょァィゥェォッャュョ"];
-const LARGE = [..."あいうえおつやゆよアイウエオツヤユヨ"];
+const shapes = new Map(), sizes = new Map();
 
-/** The katakana that looks the same as this hiragana, or the other way round, or "". */
-export function twin(label) {
-  const pair = Object.entries(SAME_SHAPE).find((both) => both.includes(label));
-  return pair ? pair.find((one) => one !== label) : "";
+/** `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. */
+export function startTables(about) {
+  for (const group of about.shapes) for (const label of group) shapes.set(label, group);
+  for (const [small, large] of Object.entries(about.small)) sizes.set(small, large).set(large, small);
 }
+
+/** The other labels that are written like this one. */
+export const twins = (label) => [...(shapes.get(label) ?? "")].filter((one) => one !== label);
 
 /** The small kana of a large one, or the other way round, or "". */
-export function otherSize(label) {
-  return LARGE[SMALL.indexOf(label)] ?? SMALL[LARGE.indexOf(label)] ?? "";
-}
+export const otherSize = (label) => sizes.get(label) ?? "";
 
 /**
  * Answers, likeliest first: [{label, probability, none}]. `labels` is labels.json; with `allowed` (a Set) only those
- * characters compete, and no character. へ and ヘ are written alike: they are one answer.
+ * characters compete, and no character. What is written alike (へ and ヘ) is one answer, named by its likeliest label.
  */
 export function answers(probabilities, labels, allowed = null) {
-  const found = new Map();
+  const sums = new Map();
   let total = 0;
   labels.labels.forEach((label, k) => {
     const none = k === labels.no_character;
     if (allowed && !none && !allowed.has(label)) return;
-    total += probabilities[k];
-    const same = !none && twin(label) && found.get(twin(label));
-    if (!same) {
-      found.set(label, { label, probability: probabilities[k], none });
-      return;
+    const share = probabilities[k], key = none ? null : (shapes.get(label) ?? label);
+    total += share;
+    const sum = sums.get(key);
+    if (!sum) sums.set(key, { label, none, share, best: share });
+    else {
+      sum.share += share;
+      if (share > sum.best) [sum.label, sum.best] = [label, share];
     }
-    found.delete(same.label);
-    const named = same.probability >= probabilities[k] ? same.label : label;
-    found.set(named, { label: named, probability: same.probability + probabilities[k], none });
   });
-  const listed = [...found.values()].map((a) => ({ ...a, probability: a.probability / Math.max(total, 1e-12) }));
+  const listed = [...sums.values()].map(({ label, none, share }) => ({ label, none, probability: share / Math.max(total, 1e-12) }));
   return listed.sort((a, b) => b.probability - a.probability);
 }
 
