@@ -352,10 +352,10 @@ def test_stroke_order_of_what_was_recognized(browser: Browser, address: str) -> 
 def test_a_server_that_is_gone_and_a_fault_of_the_page_are_told_apart(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         toast = page.locator("#toast")
-        page.evaluate("globalThis.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
+        page.evaluate("void (globalThis.fetch = () => Promise.reject(new TypeError()))")
         draw(page, LINE)
         assert "does not answer" in (toast.text_content() or "")
-        page.evaluate("globalThis.fetch = () => Promise.resolve(new Response('too many pictures wait', {status: 429}))")
+        page.evaluate("void (globalThis.fetch = async () => new Response('too many pictures wait', {status: 429}))")
         draw(page, LINE)
         assert toast.text_content() == "It did not work: too many pictures wait"
 
