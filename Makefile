@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock gpu docs clean
+.PHONY: pad-test setup quickstart test dist lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock gpu docs clean
 
 setup: .venv/.done
 
 .venv/.done: requirements.lock pyproject.toml
+	@echo "Installing fastetl with all its extras into .venv: about 2 GB, some minutes" >&2
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -25,6 +26,20 @@ docs: setup
 	PYTHONPATH=$$($(BIN)/python -c "import site; print(site.getsitepackages()[0])"):. \
 		build/sphinx/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
 	@echo "open build/docs/README.html"
+
+# Wheel and sdist, and the wheel tried in an environment of its own: first the base, then with [export].
+TRIAL := dist/trial
+dist: setup
+	rm -rf dist
+	$(BIN)/hatchling build --directory dist
+	$(BIN)/fastetl synth $(TRIAL)/etl --files 2
+	$(PYTHON) -m venv $(TRIAL)/venv
+	$(TRIAL)/venv/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	cd $(TRIAL) && venv/bin/fastetl build etl dataset && venv/bin/fastetl sheet dataset sheet.png && venv/bin/fastetl recognize sheet.png
+	@$(TRIAL)/venv/bin/python -c "import pathlib; n = sum(p.lstat().st_size for p in pathlib.Path('$(TRIAL)/venv').rglob('*') if '/pip' not in str(p)); print(f'The base takes {n / 1e6:.0f} MB'); assert n < 410e6"
+	$(TRIAL)/venv/bin/pip install --quiet --disable-pip-version-check "$$(echo dist/*.whl)[export]"
+	$(TRIAL)/venv/bin/fastetl verify pretrained
+	rm -rf $(TRIAL)
 
 # docs/cli.md, after a change of options; a test compares.
 cli-docs: setup
@@ -88,7 +103,7 @@ gpu: setup
 
 # Needs uv; writes no registry host.
 lock:
-	uv pip compile --universal --generate-hashes --extra arrow --extra pad --extra ray --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --extra all --group dev --python-version 3.11 --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --group docs --python-version 3.11 --quiet -o requirements-docs.lock
 	uv pip compile --universal --generate-hashes --group peers --python-version 3.11 --quiet -c requirements.lock -o requirements-peers.lock
 

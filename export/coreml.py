@@ -32,9 +32,9 @@ def write_coreml(programs: Programs, path: Path) -> None:
     ct, graph, config = coremltools(), programs.graph, programs.config
     if not native_parts():
         raise ExportError(
-            "coremltools is installed without its native parts, and cannot write a Core ML package",
+            "coremltools is installed without its native part libmilstoragepython: no Core ML package can be written",
             expected="its wheel for Linux on x86-64 or for macOS",
-            do="export with a Python that coremltools has a wheel for",
+            do="use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx",
         )
     with (
         tempfile.TemporaryDirectory() as folder,

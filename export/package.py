@@ -11,7 +11,7 @@ from typing import Any
 
 from export import check_on_mac
 from export.card import model_card
-from export.checks import Check
+from export.checks import Check, gather
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
@@ -22,13 +22,14 @@ from export.onnx_export import write_onnx
 from export.program import Programs
 from export.reference import Logits, make_reference, write_reference
 from export.stored import Stored, open_stored
-from export.verification import package_checks, verification_text
-from fastetl.files.atomic import Kind, check_output, new_directory
+from export.verification import onnx_checks, package_checks, verification_text
+from fastetl.files.atomic import Kind, check_output, new_directory, new_file
 from model.run import Run, open_run
 
 __all__ = ["export", "open_exportable", "write_package_directory"]
 
 _STEPS = 5
+ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ALL = (CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION)
 PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
@@ -55,11 +56,13 @@ def export(
 
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A
     failed check is no error: the caller sees it in the answer, and in `verification.json`.
+
+    If `out` ends in `.onnx`, that model alone is written and checked, without coremltools.
     """
     if isinstance(run, str | PathLike):
         run = open_exportable(run)
     out = Path(out)
-    check_output(out, PACKAGE_KIND, overwrite, [run.path])
+    check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
     config = config or ExportConfig()
     logits: Logits
     if isinstance(run, Stored):
@@ -91,6 +94,10 @@ def write_package_directory(
             progress(step, _STEPS)
 
     programs = Programs(graph, config)
+    if out.suffix == ".onnx":
+        with new_file(out, ONNX_KIND, overwrite) as file:
+            write_onnx(programs, file)
+            return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(programs, logits))))
     with new_directory(out, PACKAGE_KIND, overwrite) as folder:
         done(0)
         write_reference(make_reference(programs, logits), folder / REFERENCE)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError
+from fastetl._extras import missing
 
 __all__ = ["coremltools", "native_parts", "onnx_session", "quiet"]
 
@@ -34,7 +35,10 @@ def coremltools() -> Any:
     with quiet(), warnings.catch_warnings():
         # Deprecations inside it and its dependencies, at import.
         warnings.simplefilter("ignore")
-        import coremltools
+        try:
+            import coremltools
+        except ModuleNotFoundError as error:
+            raise missing(error) or error from error
     return coremltools
 
 
@@ -49,8 +53,9 @@ def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> An
 
     Raises ExportError if onnxruntime rejects the model.
     """
-    # Its wheels report to a collector otherwise, and write what they report below the user's home.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    # Its wheels report to a collector otherwise, and keep an identifier below the user's home (its Privacy.md). This is
+    # read once, at the first import.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

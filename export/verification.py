@@ -50,14 +50,14 @@ from export.onnx_export import IR_VERSION, OPSET, onnx_logits, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.program import Op, Programs, Value
 from export.reference import Logits, Reference, pictures, read_reference, resized
-from export.runtimes import native_parts
+from export.runtimes import coremltools, native_parts
 from export.weights import Storage
 from fastetl.files.untrusted import parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
     from model.run import Run
 
-__all__ = ["VOUCHES", "package_checks", "verification_text", "verify"]
+__all__ = ["VOUCHES", "onnx_checks", "package_checks", "verification_text", "verify"]
 
 VOUCHES = (
     "Checked: the network, its numbers and answers, the labels, the code and the list of files; "
@@ -123,6 +123,7 @@ def package_checks(
     """
     if not out.is_dir():
         raise ExportError("no package here", file=out, expected="a directory", do="export a run")
+    coremltools()
     checks = list(gather("files", lambda: _file_checks(out, finished)))
     try:
         reference = read_reference(out / REFERENCE)
@@ -147,7 +148,7 @@ def package_checks(
         ("run", lambda: _run_checks(reference, graph, logits)),
         ("texts", lambda: _text_checks(out, reference)),
         ("Core ML", coreml),
-        ("ONNX", lambda: _onnx_checks(out / ONNX, reference)),
+        ("ONNX", lambda: onnx_checks(out / ONNX, reference)),
         ("written again", lambda: _rewriting_checks(out, programs)),
         ("Apple's readers", apple),
     )
@@ -372,7 +373,7 @@ def _same_value(value: Value | None, expected: Value | None) -> bool:
     return not isinstance(value, np.ndarray) and not isinstance(expected, np.ndarray) and value == expected
 
 
-def _onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
+def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     """Labels, versions, and onnxruntime's answers, of a model that `recognize` would run."""
     data = read_bytes(file, _MOST)
     model = parsed(data, file)
@@ -403,7 +404,7 @@ def _rewriting_checks(out: Path, programs: Programs) -> Iterator[Check]:
             write_coreml(programs, folder / COREML)
             files += [_MANIFEST, f"{COREML}/Data/{MODEL}", f"{COREML}/Data/{WEIGHTS}/weight.bin"]
         else:
-            yield unchecked(COREML, "coremltools is installed without its native parts")
+            yield unchecked(COREML, "coremltools is installed without its native part libmilstoragepython")
         for file in files:
             same = _content(out / file) == _content(folder / file)
             yield equal(Path(file).name, "the same" if same else "others", "the same", "bytes")

@@ -20,7 +20,15 @@ def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(homes[name]), name)
+        try:
+            value = getattr(importlib.import_module(homes[name]), name)
+        except ModuleNotFoundError as error:
+            from fastetl._extras import missing
+
+            fault = missing(error, *["train"] * (package == "model"))
+            if fault is None:
+                raise
+            raise fault from error
         setattr(sys.modules[package], name, value)
         return value
 

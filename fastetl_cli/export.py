@@ -49,7 +49,7 @@ class Export(Command):
     """A run directory; what `evaluate` reported there goes into the model card. Or a package ("pretrained" is the
     bundled one), whose network is then stored in another way."""
     out: Out
-    """The package directory to write."""
+    """The package directory to write; a name that ends in .onnx writes that model alone."""
     config: ExportConfig = ExportConfig()
     compare: tuple[Path, ...] = ()
     """Also write every way of storing the network, and let each read these datasets (or .npz files): a table."""

@@ -39,6 +39,21 @@ COMMANDS = {
     "samples": "corrections from pad and phone → dataset",
 }
 
+NEEDS = {
+    "quickstart": ("train", "export", "synth", "report"),
+    "synth": ("synth",),
+    "train": ("train",),
+    "sweep": ("train", "ray"),
+    "compare": ("train",),
+    "evaluate": ("train", "report"),
+    "baseline": ("train", "report"),
+    "export": ("train", "export"),
+    "verify": ("export",),
+    "pad": ("pad",),
+    "samples": ("batches",),
+}
+"""The extras of a command; the others need none."""
+
 
 def _usage() -> str:
     width = max(map(len, COMMANDS))
@@ -119,11 +134,25 @@ def as_options(text: str) -> str:
     return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
 
 
+def _line(error: Exception, name: str) -> str:
+    """An error of the command `name` in one line."""
+    from fastetl._extras import missing
+    from fastetl.errors import FastetlError
+
+    if isinstance(error, ImportError) and not isinstance(error, FastetlError):
+        error = missing(error, *NEEDS.get(name, ())) or error
+    if isinstance(error, FastetlError | MemoryError | OSError):
+        return as_options(" ".join(str(error).split())) or type(error).__name__
+    kind = f"{type(error).__name__}: {error}"
+    return f"a fault in fastetl: {kind}. Run it with --debug and report what it prints"
+
+
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl.errors import FastetlError
     from fastetl_cli.arguments import WrongOptionsError, parse
     from fastetl_cli.base import note
 
+    warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, no source
     try:
         module = importlib.import_module(f"fastetl_cli.{name}")
         command = parse(getattr(module, name.capitalize()), arguments, f"fastetl {name}")
@@ -141,11 +170,8 @@ def _run(name: str, arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        elif isinstance(error, FastetlError | MemoryError | OSError):
-            note(f"fastetl {name}: {as_options(' '.join(str(error).split())) or type(error).__name__}")
         else:
-            kind = f"{type(error).__name__}: {error}"
-            note(f"fastetl {name}: a fault in fastetl: {kind}. Run it with --debug and report what it prints")
+            note(f"fastetl {name}: {_line(error, name)}")
         return 2
 
 

@@ -46,14 +46,6 @@ class Pad(Command):
 
     def run(self) -> int:
         """Serve until interrupted, or write the folder."""
-        try:
-            import segno  # noqa: F401
-            import starlette  # noqa: F401
-            import uvicorn  # noqa: F401
-        except ImportError as error:
-            raise FastetlError(
-                "the pad needs starlette, uvicorn and segno", found=error, do="in the repository: pip install '.[pad]'"
-            ) from error
         from fastetl_cli.web.about import Package
 
         package = Package.of(open_recognizer(self.package))

@@ -39,7 +39,7 @@ def read_file(folder: str, name: str, most: int) -> bytes:
             data: bytes = file.read(most + 1)
     except Exception as error:  # each file system of fsspec has errors of its own
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        do = "run: pip install fsspec" if isinstance(error, ImportError) else "check the address"
+        do = "run: pip install 'fastetl[arrow]'" if isinstance(error, ImportError) else "check the address"
         also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
         raise FastetlError("cannot read the file", file=place, found=reason, do=do, also=also) from error
     if len(data) > most:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from fastetl._extras import missing
 from fastetl.errors import FastetlError
 
 __all__ = ["connect", "fault_of", "in_order"]
@@ -22,11 +23,12 @@ def connect(address: str = "") -> Any:
 
     Raises FastetlError where ray is not installed, or no cluster is there.
     """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reports to a collector otherwise
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # devices stay visible to workers without any
     try:
         import ray
     except ImportError as error:
-        raise FastetlError("ray is not installed", expected="the extra ray", do="pip install '.[ray]'") from error
+        raise missing(error) or error from error
     if not ray.is_initialized():
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         try:

@@ -61,7 +61,7 @@ def local_copy(address: str) -> Path:
         return Path(fsspec.open_local(f"simplecache::{address}", simplecache={"same_names": True}))
     except Exception as error:  # each file system of fsspec has errors of its own
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        do = "run: pip install fsspec" if isinstance(error, ImportError) else "check the address"
+        do = "run: pip install 'fastetl[arrow]'" if isinstance(error, ImportError) else "check the address"
         also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
         raise FastetlError("cannot read the file", file=address, found=reason, do=do, also=also) from error
 

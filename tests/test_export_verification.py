@@ -24,7 +24,9 @@ from export.evaluator import evaluate
 from export.from_run import flax_logits
 from export.graph import Blank, Relu
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
+from export.onnx_export import onnx_logits
 from export.package import write_package_directory
+from export.reference import pictures
 from export.runtimes import coremltools
 from export.verification import package_checks, verify
 from fastetl.errors import FastetlError
@@ -301,8 +303,13 @@ def test_coremltools_without_native_parts(copy: Path, tmp_path: Path, monkeypatc
     assert failures(checks) == []
     assert [check.name for check in checks if not check.checked] == [COREML]
     monkeypatch.setattr("export.coreml.native_parts", lambda: False)
-    with pytest.raises(FastetlError, match="without its native parts"):
+    with pytest.raises(FastetlError, match="libmilstoragepython"):
         make_package(tmp_path / "none")
+    (check, *_) = make_package(tmp_path / "alone.onnx")
+    assert check.passed
+    assert onnx_logits((tmp_path / "alone.onnx").read_bytes(), pictures(128)[0][:2])["label"].shape == (2,)
+    with pytest.raises(FastetlError, match="exists already"):
+        make_package(tmp_path / "alone.onnx")
 
 
 def test_each_program_is_lowered_once(packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -402,7 +402,7 @@ def test_options_out_of_range_are_rejected(config: dict[str, Any]) -> None:
 def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strokes, "find_spec", lambda name: None)
     strokes._folder.cache_clear()
-    with pytest.raises(FastetlError, match="pip install kanjivg"):
+    with pytest.raises(FastetlError, match=r"pip install 'fastetl\[synth\]'"):
         strokes.load_strokes("亜", 0.123)
     monkeypatch.undo()
     strokes._folder.cache_clear()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl._extras import missing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_file
 
@@ -38,9 +39,7 @@ def require_pyarrow() -> Any:
     try:
         import pyarrow
     except ImportError as error:
-        raise FastetlError(
-            "pyarrow is not installed", expected="the extra arrow", do="in the repository: pip install '.[arrow]'"
-        ) from error
+        raise missing(error) or error from error
     return pyarrow
 
 

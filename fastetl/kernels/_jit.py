@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
@@ -18,7 +20,6 @@ R = TypeVar("R")
 ENABLED: bool = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 
 _OPTIONS: dict[str, Any] = {
-    "cache": True,  # compile once on a machine, not once a process
     "nogil": True,  # batches are made in a thread beside the training step
     "boundscheck": False,  # 1.6–2.9 times slower with it
     "error_model": "numpy",  # a division must not carry a branch
@@ -26,5 +27,31 @@ _OPTIONS: dict[str, Any] = {
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile `function` with the options of the house."""
-    return cast(Callable[P, R], numba.njit(**_OPTIONS)(function))
+    """Compile `function` with the options of the house: once on a machine, or where nothing can be kept, each time."""
+    compiled = numba.njit(**_OPTIONS)(function)
+    if ENABLED:
+        try:
+            compiled.enable_caching()
+        except RuntimeError:  # neither beside the source nor below the user's home can a file be written
+            _warn("no folder to keep them in")
+        else:
+            _survive_a_full_disk(compiled)
+    return cast(Callable[P, R], compiled)
+
+
+def _survive_a_full_disk(compiled: Any) -> None:
+    save = compiled._cache.save_overload
+
+    def save_or_warn(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except OSError as error:
+            _warn(error.strerror or str(error))
+
+    compiled._cache.save_overload = save_or_warn
+
+
+@cache
+def _warn(reason: str) -> None:
+    message = f"compiled kernels are not kept ({reason}): each process takes seconds to start. Set NUMBA_CACHE_DIR"
+    warnings.warn(message, RuntimeWarning, stacklevel=3)

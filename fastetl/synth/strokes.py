@@ -77,7 +77,7 @@ def _folder() -> Path:
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
     raise FastetlError(
-        "KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install kanjivg"
+        "KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install 'fastetl[synth]'"
     )
 
 

@@ -1,0 +1,178 @@
+"""What an installation brings: the base alone, the extras, the wheel and the sdist."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from fastetl import __version__
+from fastetl._extras import EXTRAS, missing
+from fastetl.errors import FastetlError
+from fastetl_cli.main import COMMANDS, NEEDS
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MODULES = {"scikit-learn": "sklearn", "kanjivg": "kanji"}
+"""Distributions whose module has another name."""
+
+BLOCKER = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Blocker(MetaPathFinder):
+    allowed = set()
+    def find_spec(self, name, path=None, target=None):
+        package = name.partition(".")[0]
+        if package in {set(EXTRAS)} - self.allowed:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+from fastetl_cli.main import main
+"""
+"""Hides what only extras bring, but the modules `Blocker.allowed`."""
+
+
+def bring(extra: str) -> set[str]:
+    """The modules that an extra brings, those of the extras that it names included."""
+    modules: set[str] = set()
+    for requirement in PROJECT["optional-dependencies"][extra]:
+        name, others = re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?.*", requirement).groups()  # type: ignore[union-attr]
+        if name == "fastetl":
+            modules |= set().union(*map(bring, others.split(",")))
+        else:
+            modules.add(MODULES.get(name, name))
+    return modules
+
+
+def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own."""
+    command = [sys.executable, "-c", BLOCKER + code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_table_of_extras_is_that_of_the_project() -> None:
+    extras = PROJECT["optional-dependencies"].keys() - {"all", "cuda12", "cuda13"}
+    assert set(EXTRAS) == set().union(*map(bring, extras))
+    assert bring("all") == set(EXTRAS)
+    for module, names in EXTRAS.items():
+        assert {name for name in extras if module in bring(name)} == set(names)
+    assert set(NEEDS) <= set(COMMANDS)
+    assert set().union(*NEEDS.values()) <= extras
+
+
+def test_the_base_alone_builds_inspects_and_recognizes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "fastetl_cli.main", "synth", tmp_path / "etl", "--files", "2"], check=True)
+    done = run(
+        f"""
+import os
+os.chdir({str(tmp_path)!r})
+for command in (
+    "inspect etl", "build etl dataset", "build etl dataset.npz --format npz",
+    "sheet dataset sheet.png", "recognize sheet.png",
+):
+    assert main(command.split()) == 0, command
+import export, fastetl, numpy
+data = fastetl.open_dataset("dataset")
+fastetl.read_picture("sheet.png", 64)
+answers = export.open_recognizer(charset="hiragana").read(255 - numpy.stack(data.images[:4]))
+assert len(answers) == 4
+try:
+    fastetl.Batches
+except fastetl.FastetlError as error:
+    assert isinstance(error, ImportError) and "fastetl[batches]" in str(error)
+"""
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_a_command_without_its_extra_names_it() -> None:
+    """And with it imports nothing more: the smallest sets of extras come first, as what is imported stays."""
+    order = sorted(COMMANDS, key=lambda name: len(set().union(*map(bring, NEEDS.get(name, ())))))
+    sets = {name: set().union(*map(bring, NEEDS.get(name, ()))) for name in order}
+    done = run(
+        f"""
+import importlib
+from pathlib import Path
+for name, allowed in {sets!r}.items():
+    Blocker.allowed = allowed
+    module = importlib.import_module(f"fastetl_cli.{{name}}")
+    assert hasattr(module, name.capitalize())
+"""
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    for name, *arguments in (("pad", "--no-browser"), ("verify", "kana"), ("train", "a", "b"), ("evaluate", "a", "b")):
+        done = run("sys.exit(main(sys.argv[1:]))", name, *arguments)
+        assert done.returncode == 2
+        install = f"pip install 'fastetl[{','.join(NEEDS[name])}]'"
+        assert re.fullmatch(rf"fastetl {name}: \w+ is not installed. Run: {re.escape(install)}\n", done.stderr)
+
+
+def test_only_what_an_extra_brings_is_explained() -> None:
+    assert missing(ModuleNotFoundError(name="nothing")) is None
+    fault = missing(ModuleNotFoundError(name="jax.numpy"))
+    assert isinstance(fault, FastetlError)
+    assert "pip install 'fastetl[train]'" in str(fault)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+def test_the_wheel_is_ready_for_an_index(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (about,) = (name for name in names if name.endswith("/METADATA"))
+        metadata: Message = message_from_bytes(archive.read(about))
+        texts = [archive.read(n).decode() for n in names if "/licenses/" in n]
+    assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0"
+    assert sum("MIT License" in text for text in texts) == sum("ShareAlike 3.0 Unported" in text for text in texts) == 1
+    assert metadata["Author"]
+    assert {url.partition(",")[0] for url in metadata.get_all("Project-URL", [])} >= {"Homepage", "Changelog"}
+    assert any("Development Status" in text for text in metadata.get_all("Classifier", []))
+    text = str(metadata.get_payload(decode=True), "utf-8")  # type: ignore[arg-type]
+    targets = re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", text, flags=re.S))
+    assert len(targets) > 10
+    assert [target for target in targets if not re.match(r"https?://|#", target)] == []
+    assert {name.partition("/")[0] for name in names if "dist-info" not in name} == {
+        *("fastetl", "model", "export", "fastetl_ray", "fastetl_cli")
+    }
+    assert "export/pretrained/kana/kana.onnx" in names
+
+
+def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert {name for name in tracked if name.partition("/")[0] in ("fastetl", "model", "export", "LICENSES")} <= names
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml"} <= names
+
+
+def test_what_the_base_imports_is_declared() -> None:
+    declared = {re.split(r"[<>=\[]", text)[0] for text in PROJECT["dependencies"]}
+    names = {"PIL": "pillow"}
+    third: set[str] = set()
+    for path in (ROOT / "fastetl").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            third |= {m.partition(".")[0] for m in modules}
+    third -= set(sys.stdlib_module_names) | {"fastetl"} | set(EXTRAS)
+    assert {names.get(name, name) for name in third} <= declared
