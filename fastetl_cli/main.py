@@ -148,7 +148,6 @@ def _line(error: Exception, name: str) -> str:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    from fastetl.errors import FastetlError
     from fastetl_cli.arguments import WrongOptionsError, parse
     from fastetl_cli.base import note
 
