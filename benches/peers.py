@@ -24,7 +24,7 @@ from PIL import Image, ImageFilter
 
 from export.names import BUNDLED, ONNX, package_path
 from export.recognizer import open_recognizer
-from fastetl.data.charset import HIRAGANA, Charset, one_shape
+from fastetl.data.charset import HIRAGANA, KANA, Charset, one_shape
 from fastetl.data.preprocessing import resize
 
 Pictures = NDArray[np.uint8]
@@ -184,7 +184,8 @@ def main() -> None:
     for path in given.sets:
         with np.load(path, allow_pickle=False) as stored:
             pictures, labels = stored["images"], stored["labels"].tolist()
-        for charset in (None, HIRAGANA) if set(labels) <= set(HIRAGANA.characters) else (None,):
+        competing = [None, *(c for c in (KANA, HIRAGANA) if np.isin(labels, c.characters).mean() > 0.9)]
+        for charset in competing:
             cells = [_cell(best(peer, pictures, labels, charset)) for peer in peers]
             who = "all" if charset is None else charset.name
             rows.append(f"| {path.stem.replace('_', ' ')} | {len(labels):,} | {who} | {' | '.join(cells)} |")

@@ -9,9 +9,11 @@ from importlib.metadata import version
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import Graph
-from fastetl.data.charset import in_a_line
+from fastetl.data.charset import in_a_line, one_shape, script_of
 from fastetl.data.identity import Trained
+from fastetl.data.kanji import LEVEL_1, LEVEL_2
 from fastetl.errors import FastetlError
+from fastetl.etl.jis import char_to_jis
 from fastetl.files.untrusted import parse_json
 
 __all__ = [
@@ -36,6 +38,7 @@ _LICENSES = {
         " fastetl's synthetic writers"
     ),
 }
+_LEVELS = frozenset(LEVEL_1), frozenset(LEVEL_2)
 DESCRIPTION = {
     "model": "Reads one handwritten character. Any paper and ink: polarity, contrast and framing are in the model.",
     "image": "One character, greyscale {side} x {side}, white ink on black or black on white.",
@@ -105,16 +108,32 @@ def onnx_properties(graph: Graph) -> dict[str, str]:
 
 
 def labels_text(graph: Graph) -> str:
-    """The text of `labels.json`: the label of each class in order, which of them is no character, and the
-    probability under which an answer should not be trusted.
+    """The text of `labels.json`: the label of each class in order, which of them is no character, the probability under
+    which an answer should not be trusted, and facts of each label, null for "no character".
+
+    code_point: as U+3042. jis: the JIS X 0208 code in hexadecimal digits, or null. script: see `script_of`. shape: the
+    character that stands for all that are written alike (`one_shape`); size: the same, small ones as large. level: of
+    a kanji in JIS X 0208, or null.
     """
-    listed = {
-        "labels": list(graph.labels),
-        "no_character": len(graph.charset),
-        "threshold": graph.threshold,
-        "charset": graph.charset.name,
+    characters = graph.charset.characters
+    codes = [char_to_jis(c) for c in characters]
+    facts: dict[str, list[object]] = {
+        "code_point": [" ".join(f"U+{ord(part):04X}" for part in c) for c in characters],
+        "jis": [None if code is None else f"{code:04x}" for code in codes],
+        "script": [script_of(c) for c in characters],
+        "shape": [one_shape(c) for c in characters],
+        "size": [one_shape(c, sizes=True) for c in characters],
+        "level": [1 if c in _LEVELS[0] else 2 if c in _LEVELS[1] else None for c in characters],
     }
-    return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
+    listed = {
+        "charset": graph.charset.name,
+        "threshold": graph.threshold,
+        "no_character": len(characters),
+        "labels": list(graph.labels),
+        **{name: [*column, None] for name, column in facts.items()},
+    }
+    lines = ",\n".join(f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in listed.items())
+    return f"{{{lines}}}\n"
 
 
 def usage(graph: Graph, config: ExportConfig) -> str:

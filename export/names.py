@@ -23,7 +23,7 @@ __all__ = [
 
 PRETRAINED = "pretrained"
 """What stands for the first of the bundled packages wherever a package is named; each has a name, too."""
-BUNDLED = ("kana", "japanese")
+BUNDLED = ("japanese", "kana")
 
 MODEL = "com.apple.CoreML/model.mlmodel"
 WEIGHTS = "com.apple.CoreML/weights"

@@ -18,7 +18,7 @@ from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
-from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.charset import Charset, named_or_file, one_shape
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.files.untrusted import read_bytes
@@ -40,6 +40,11 @@ class Answer:
 
     label: str
     probability: float
+
+    @property
+    def shape(self) -> str:
+        """The character that stands for all that are written like the label: へ for ヘ, ニ for 二."""
+        return one_shape(self.label)
 
     def __repr__(self) -> str:
         return f"{self.label} {self.probability:.1%}"
@@ -140,28 +145,47 @@ class Recognizer:
         return self.logits(pictures)[:, self._columns[:-1]]
 
     @overload
-    def read(self, pictures: str | PathLike[str] | bytes | Image.Image, most: int = 5) -> list[Answer]: ...
+    def read(
+        self, pictures: str | PathLike[str] | bytes | Image.Image, most: int = 5, by_shape: bool = False
+    ) -> list[Answer]: ...
     @overload
-    def read(self, pictures: list[Any] | tuple[Any, ...], most: int = 5) -> list[list[Answer]]: ...
+    def read(
+        self, pictures: list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False
+    ) -> list[list[Answer]]: ...
     @overload
-    def read(self, pictures: NDArray[np.uint8], most: int = 5) -> Any: ...
-    def read(self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5) -> Any:
+    def read(self, pictures: NDArray[np.uint8], most: int = 5, by_shape: bool = False) -> Any: ...
+    def read(self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False) -> Any:
         """The `most` likeliest labels, likeliest first: of one picture, or a list of such for each of several.
 
         One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) of 1, 3 or 4 channels.
         Several: a list of those, or uint8 (N, H, W).
+
+        by_shape: characters written alike (へ and ヘ, ニ and 二) are one answer, by the name of the likeliest of them.
 
         Raises FastetlError naming a file that cannot be read, ExportError for an array of another shape or dtype.
         """
         one = isinstance(pictures, str | PathLike | bytes | Image.Image) or _is_picture(pictures)
         listed: Any = [pictures] if one else pictures
         probabilities = self.probabilities(self._stacked(listed))
+        if by_shape:
+            probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
         answers = [
             [Answer(self.labels[k], float(row[k])) for k in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
         return answers[0] if one else answers
+
+    def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each shape's sum in the column of its likeliest character; -1 in those of the others."""
+        groups = np.append(self.charset.merged(), len(self.charset))
+        summed = probabilities.copy()
+        for group in np.flatnonzero(np.bincount(groups) > 1):
+            columns = np.flatnonzero(groups == group)
+            alike = probabilities[:, columns]
+            likeliest = np.arange(len(columns)) == alike.argmax(1)[:, None]
+            summed[:, columns] = np.where(likeliest, alike.sum(1, keepdims=True), -1)
+        return summed
 
     def _stacked(self, pictures: Any) -> NDArray[np.uint8]:
         if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (self.side, self.side):
@@ -195,7 +219,7 @@ def _is_picture(pictures: Any) -> bool:
 
 
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
-    """Open the ONNX model of a package directory; of the bundled one, a network of all kana, if none is given.
+    """Open the ONNX model of a package directory; of the bundled one (6,625 characters) if none is given.
 
     charset: the characters that compete, by name, as a text file of them or as a Charset; all if None.
 

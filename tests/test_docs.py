@@ -105,8 +105,8 @@ FIGURES: dict[str, Callable[[], str]] = {
     r"`japanese` knows (\S+) characters": lambda: _cells("docs/peers.md", "characters")[1],
     r"`kana` (\d+), \[DaKanji": lambda: _cells("docs/peers.md", "characters")[0],
     r"DaKanji v2\]\(docs/peers.md\) ([\d,]+)\.": lambda: _cells("docs/peers.md", "characters")[2],
-    r"`kana` reads ([\d.]+) and": lambda: _shapes_merged("touch crowdsourced", "934", "hiragana")[0],
-    r"`kana` reads \S+ and ([\d.]+) %": lambda: _shapes_merged("pen single writer", "460", "hiragana")[0],
+    r"`japanese` reads ([\d.]+) and": lambda: _shapes_merged("touch crowdsourced", "934", "hiragana")[1],
+    r"`japanese` reads \S+ and ([\d.]+) %": lambda: _shapes_merged("pen single writer", "460", "hiragana")[1],
 }
 
 

@@ -127,7 +127,7 @@ def test_every_kana_is_read(browser: Browser) -> None:
     }"""
     code = code.replace("(0, draw)", f"({DRAW})").replace("[draw, kana]", "kana")
     read: dict[str, str] = {}
-    with serving(Package.of(open_recognizer("kana"))) as address, opened(browser, address) as page:
+    with serving(Package.of(open_recognizer())) as address, opened(browser, address) as page:
         for script in ("hiragana", "katakana"):
             page.click(f"[data-compete={script}]")
             asked = [kana for kana in practice()["kana"] if kana["script"] == script]

@@ -14,7 +14,7 @@ from PIL import Image
 import export
 from benches.studies import pretrained
 from export import compare
-from export.names import BUNDLED, CARD, COREML, ONNX, package_path
+from export.names import BUNDLED, CARD, COREML, LABELS, ONNX, package_path
 from export.stored import open_stored
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape
 from fastetl.data.store import load_labelled
@@ -52,6 +52,7 @@ def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(
     assert package_path() == package_path("pretrained") == package_path(BUNDLED[0])
     for name in BUNDLED:
         assert export.open_recognizer(name).path == package_path(name)
+    assert len(export.open_recognizer().charset) == 6625
     (tmp_path / "kana").mkdir()
     monkeypatch.chdir(tmp_path)
     assert package_path("kana") == Path("kana")  # a folder of one's own comes first
@@ -93,6 +94,36 @@ def test_a_charset_leaves_only_its_characters_to_compete() -> None:
     assert np.mean(right) > 0.85
     with pytest.raises(ValueError, match="does not know these characters"):
         every.restricted("digits")
+
+
+def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
+    pictures, _ = _written(1, ("へ", "り", "あ"))
+    recognizer = export.open_recognizer()
+    for answers, merged in zip(
+        recognizer.read(pictures, 20), recognizer.read(pictures, 20, by_shape=True), strict=True
+    ):
+        shares: dict[str, float] = {}
+        for answer in answers:
+            shares[answer.shape] = shares.get(answer.shape, 0) + answer.probability
+        assert len({answer.shape for answer in merged}) == len(merged)
+        assert merged[0].probability == pytest.approx(max(shares.values()), abs=1e-4)
+        of_its_shape = [answer.label for answer in answers if answer.shape == merged[0].shape]
+        assert merged[0].label == of_its_shape[0]
+
+
+def test_labels_come_with_facts() -> None:
+    listed = json.loads((package_path() / LABELS).read_text(encoding="utf-8"))
+    facts = {
+        "あ": ("U+3042", "2422", "hiragana", "あ", "あ", None),
+        "ヵ": ("U+30F5", "2575", "katakana", "ヵ", "カ", None),
+        "力": ("U+529B", "4e4f", "kanji", "カ", "カ", 1),
+        "龠": ("U+9FA0", "737e", "kanji", "龠", "龠", 2),
+        "no character": (None,) * 6,
+    }
+    for label, expected in facts.items():
+        k = listed["labels"].index(label)
+        names = ("code_point", "jis", "script", "shape", "size", "level")
+        assert tuple(listed[name][k] for name in names) == expected
 
 
 def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

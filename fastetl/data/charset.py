@@ -46,6 +46,7 @@ __all__ = [
     "nfc",
     "one_shape",
     "read_entries",
+    "script_of",
 ]
 
 LONGEST = 32
@@ -96,6 +97,13 @@ def is_character(text: str) -> bool:
 def is_kanji(character: str) -> bool:
     """Whether a character is one of Unicode's CJK ideographs (of its first block, as all of JIS X 0208's are)."""
     return len(character) == 1 and "一" <= character <= "鿿"
+
+
+def script_of(character: str) -> str:
+    """hiragana, katakana, kanji, latin, digit, sign, or another script as Unicode's names begin: hangul, devanagari."""
+    kind, name = unicodedata.category(character[0]), unicodedata.name(character[0], "sign")
+    script = name.partition(" ")[0].partition("-")[0].lower()  # ー is both kana's, and katakana's first
+    return {"cjk": "kanji", "ideographic": "kanji"}.get(script, script) if kind[0] in "LN" else "sign"
 
 
 @dataclass(frozen=True)
