@@ -57,13 +57,7 @@ from fastetl.files.untrusted import parse_json, read_bytes, read_json
 if TYPE_CHECKING:
     from model.run import Run
 
-__all__ = ["VOUCHES", "onnx_checks", "package_checks", "verification_text", "verify"]
-
-VOUCHES = (
-    "Checked: the network, its numbers and answers, the labels, the code and the list of files; "
-    "not what the model card says of data and accuracy."
-)
-"""What `verify` vouches for."""
+__all__ = ["onnx_checks", "package_checks", "verification_text", "verify"]
 
 _MOST = 1 << 30  # bytes that are read of any file
 _BUNDLED = Path(__file__).resolve().with_name(PRETRAINED)

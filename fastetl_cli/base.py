@@ -7,18 +7,19 @@ import json
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
+from fastetl_cli.options import SEVERAL, Arg
 from fastetl_ray.addresses import as_address
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 __all__ = [
+    "SEVERAL",
+    "Arg",
     "Command",
     "DatasetPath",
     "Engine",
@@ -26,44 +27,25 @@ __all__ = [
     "Paths",
     "RunPath",
     "SourcesAndOut",
+    "Verbose",
     "as_address",
     "bar",
     "clean",
     "command_line",
+    "counted",
     "note",
     "say",
     "show_json",
     "show_table",
 ]
 
-# What the text in `Annotated` means: fastetl_cli/arguments.py
-SourcesAndOut = Annotated[tuple[Path, ...], "SRC [SRC …] OUT"]
-Out = Annotated[Path, "OUT"]
-DatasetPath = Annotated[Path, "DATASET"]
-RunPath = Annotated[Path, "RUN"]
-Engine = Literal["local", "ray"]
-Paths = Annotated[tuple[Path, ...], "PATH"]
-
-
-def __getattr__(name: str) -> Console:
-    """`out` and `notes`, made when first asked for: a command that is done in half a second need not load rich.
-
-    Results go to standard output, progress and notes to standard error: `fastetl … --json | jq` stays clean.
-    """
-    if name not in ("out", "notes"):
-        raise AttributeError(name)
-    from rich.console import Console
-
-    class Plain(Console):
-        """Prints texts as they are: no markup, nothing that steers the terminal."""
-
-        def print(self, *objects: Any, **options: Any) -> None:
-            texts = (clean(str(o)) if isinstance(o, str | Path) else o for o in objects)
-            super().print(*texts, **options)
-
-    console = Plain(stderr=name == "notes", highlight=False, markup=False, emoji=False)
-    globals()[name] = console
-    return console
+SourcesAndOut = Annotated[tuple[Path, ...], Arg((), "SRC [SRC …] OUT")]
+Out = Annotated[Path, Arg((), "OUT")]
+DatasetPath = Annotated[Path, Arg((), "DATASET")]
+RunPath = Annotated[Path, Arg((), "RUN")]
+Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
+Engine = Annotated[Literal["local", "ray"], SEVERAL]
+Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
 
 
 # Control characters but tab and newline, invisible and direction marks, halves of surrogate pairs.
@@ -123,50 +105,82 @@ def show_json(value: Any) -> None:
     sys.stdout.write(clean(json.dumps(plain(value), ensure_ascii=False, indent=1)) + "\n")
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers are right-aligned."""
-    from rich.table import Table
-    from rich.text import Text
+def _columns(text: str) -> int:
+    """How wide a terminal prints a text."""
+    import unicodedata
 
-    table = Table(
-        title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False, show_edge=False
-    )
-    texts = [[clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
-    for k, name in enumerate(columns):
-        numeric = bool(texts) and all(row[k][:1].isdigit() or row[k][:1] in "-–" for row in texts if row[k])
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; numbers are right-aligned."""
+    texts = [list(columns), *([clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows)]
+    places = range(len(columns))
+    widths = [max(_columns(row[k]) for row in texts) for k in places]
+    numeric = [
+        any(row[k] for row in texts[1:]) and all(row[k][:1] in "0123456789-–" for row in texts[1:]) for k in places
+    ]
     for row in texts:
-        table.add_row(*map(Text, row))
-    __getattr__("out").print(table)
+        gaps = [" " * (width - _columns(cell)) for width, cell in zip(widths, row, strict=True)]
+        cells = [gap + cell if right else cell + gap for gap, cell, right in zip(gaps, row, numeric, strict=True)]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+def counted(count: int, what: str) -> str:
+    """A number and what it counts: 1 file, 2,000 files."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def say(text: str) -> None:
-    """Print one line of the result."""
-    sys.stdout.write(clean(text) + "\n")
+    """Print a line of the result; on a terminal it is wrapped at words, in a pipe it stays one."""
+    _write(text, sys.stdout)
 
 
 def note(text: str) -> None:
-    """Print one line beside the result."""
-    sys.stderr.write(clean(text) + "\n")
+    """The same beside the result, on standard error: `fastetl … --json | jq` stays clean."""
+    _write(text, sys.stderr)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    lines = clean(text).splitlines()
+    if stream.isatty():
+        import shutil
+        import textwrap
+
+        width, words = shutil.get_terminal_size().columns - 1, {"break_long_words": False, "break_on_hyphens": False}
+        lines = [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent="  ", **words)]  # type: ignore[arg-type]
+        sys.stderr.write("\r\x1b[K" * sys.stderr.isatty())  # a bar that may be there
+        sys.stderr.flush()
+    stream.write("\n".join(lines) + "\n")
+
+
+_BAR, _BAR_EVERY = 30, 0.1  # characters, seconds
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+def bar(what: str) -> Iterator[Callable[..., None] | None]:
     """A progress bar on standard error, as the callback (done, total) of the library; None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    import shutil
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=__getattr__("notes"), transient=True)
-    task = progress.add_task(what, total=None)
+    begun, shown = time.monotonic(), 0.0
 
-    def step(done: int, total: int) -> None:
-        progress.start()  # here, for its thread must not run before `synth` forks; again does nothing
-        progress.update(task, completed=done, total=total)
+    def draw(text: str) -> None:
+        sys.stderr.write(f"\r{text[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+        sys.stderr.flush()
 
+    def step(done: int, total: int, text: str = "") -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= _BAR_EVERY or done == total:
+            shown, filled = now, _BAR * done // max(total, 1)
+            left = f"{(now - begun) / done * (total - done):,.0f} s left" if done else ""
+            draw(f"{what}  {'#' * filled}{'.' * (_BAR - filled)}  {done:,} of {total:,}  {text}  {left}")
+
+    draw(f"{what} …")
     try:
         yield step
     finally:
-        progress.stop()
+        draw("")

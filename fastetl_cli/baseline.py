@@ -11,7 +11,10 @@ from model.baseline import baselines
 
 @dataclass(frozen=True)
 class Baseline(Command):
-    """Guessing, k-nearest neighbours and a random forest: on writers never seen, and on the tutorial's mixed split."""
+    """Guessing, k-nearest neighbours and a random forest: on writers never seen, and on the tutorial's mixed split.
+
+    fastetl baseline kana
+    """
 
     dataset: DatasetPath
     """A dataset directory."""
@@ -26,5 +29,5 @@ class Baseline(Command):
             show_json(results)
         else:
             rows = [(r.algorithm, r.pixels, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
-            show_table("shallow algorithms", ["algorithm", "pixels", "split", "trained on", "read", "accuracy"], rows)
+            show_table(["algorithm", "pixels", "split", "trained on", "tested on", "accuracy"], rows)
         return 0

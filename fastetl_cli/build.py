@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
-from fastetl_cli.base import Command, Engine, SourcesAndOut, as_address, bar, command_line, note, say, show_json
+from fastetl.etl.notices import grouped
+from fastetl_cli.base import (
+    SEVERAL,
+    Command,
+    Engine,
+    SourcesAndOut,
+    as_address,
+    bar,
+    command_line,
+    counted,
+    note,
+    say,
+    show_json,
+)
 
-_TOLD = 20
+_LISTED = 20
 
 
 @dataclass(frozen=True)
 class Build(Command):
-    """Records, or labelled pictures of any script → dataset."""
+    """Records, or labelled pictures of any script → dataset.
+
+    fastetl build ETL8G kana --charset kana
+    fastetl build my-pictures own
+    """
 
     paths: SourcesAndOut
     """Files of the ETL Character Database, or folders of them (several sets make one dataset); or labelled pictures: a
@@ -26,16 +43,16 @@ class Build(Command):
     """Replace OUT if it exists."""
     engine: Engine = "local"
     """local: this process, into a directory. ray: the workers of a Ray cluster, into Parquet shards (docs/scale.md)."""
-    address: str = ""
+    address: Annotated[str, SEVERAL] = ""
     """With --engine ray: the cluster's address; without one it is started on this machine."""
-    shard_rows: int = 4096
+    shard_rows: Annotated[int, SEVERAL] = 4096
     """With --engine ray: pictures of a shard, about."""
 
     def run(self) -> int:
         """Write the dataset and say what went in."""
-        *sources, out = self.paths or (None,)
-        if out is None or not sources:
-            raise FastetlError("build: no output given", do="name files or folders, and last the output")
+        *sources, out = self.paths
+        if not sources:
+            raise FastetlError("no output given", do="name files or folders, and last the output")
         with bar("build") as progress:
             result = self._built(sources, out, progress)
         return self._show(result)
@@ -55,22 +72,22 @@ class Build(Command):
         if self.json:
             show_json(result)
             return 0
-        say(
-            f"{result.out}: {result.images:,} pictures of {result.classes} characters of "
-            f"{result.groups or 'unknown'} groups, "
-            f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
-        )
         if result.missing:
             note(f"No sample of: {result.missing}")
         if result.left_out:
-            listed = ", ".join(sorted(result.left_out)[:_TOLD])
+            listed = ", ".join(sorted(result.left_out)[:_LISTED])
             note(f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {listed}")
         if result.unknown_codes:
-            note(f"Left out: {result.unknown_codes} codes that are not in JIS X 0208 (see `fastetl inspect`)")
+            note(f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)")
         if result.without:
-            note(f"Left out: {result.without:,} records without a character, such as ETL2's ▲ and ETL6's unknown signs")
-        for notice in result.noticed[:_TOLD]:
-            note(f"Noticed: {notice}")
-        if len(result.noticed) > _TOLD:
-            note(f"Noticed: {len(result.noticed) - _TOLD} more (see `fastetl inspect`)")
+            what = counted(result.without, "record")
+            note(f"Left out: {what} without a character, such as ETL2's ▲ and ETL6's unknown signs")
+        for line in grouped(result.noticed):
+            note(line)
+        groups = counted(result.groups, "group") if result.groups else "unknown groups"
+        characters = f"{counted(result.classes, 'character')} from {groups}"
+        say(
+            f"{result.out}: {counted(result.images, 'picture')} of {characters}, "
+            f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
+        )
         return 0

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Command, say, show_json
+from fastetl_cli.base import Arg, Command, say, show_json
 from model.comparison import compare
 
-Runs = Annotated[tuple[Path, ...], "RUN"]
+Runs = Annotated[tuple[Path, ...], Arg((), "RUN RUN […]")]
 
 
 @dataclass(frozen=True)
 class Compare(Command):
-    """Runs side by side: the options in which they differ, accuracy by set, curves; plain text in 80 columns."""
+    """Runs side by side: the options in which they differ, accuracy by set, curves.
+
+    fastetl compare run1 run2
+    """
 
     runs: Runs
     """Run directories; what `evaluate` reported in them is shown too."""

@@ -10,9 +10,8 @@ from typing import Any
 from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
 from fastetl.data.store import fitted
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, bar, out, show_json, show_table
+from fastetl_cli.base import Command, Paths, RunPath, bar, counted, say, show_json, show_table
 from fastetl_ray.opening import open_dataset
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
@@ -31,43 +30,29 @@ def open_reader(path: Path) -> Reader:
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """One row a set, then its most frequent confusions."""
-    merged = any(result.merged_sizes is not None for result in evaluation.sets)
-    columns = [
-        "set",
-        "samples",
-        "accuracy",
-        "95 % interval",
-        "top 5",
-        "calibration",
-        "worst",
-        *["へ=ヘ", "っ=つ"] * merged,
-    ]
-    rows = [[*_row(r), *(_share(r.merged), _share(r.merged_sizes)) * merged] for r in evaluation.sets]
-    show_table("accuracy", columns, rows)
-    if merged:
-        out.print("へ=ヘ: the accuracy where characters written alike (へ/ヘ, カ/力) count as one; っ=つ: sizes, too")
+    """One row a set, then what is left out and its most frequent confusions."""
+    show_table(("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer"), map(_row, evaluation.sets))
     for result in evaluation.sets:
-        for line in _left_out(result):
-            out.print(f"{result.name}: {line}")
-        if result.sizes:
-            counts = "  ".join(
-                f"{z.small}→{z.large} {z.small_as_large}, {z.large}→{z.small} {z.large_as_small} of {z.samples}"
-                for z in result.sizes
-            )
-            out.print(f"{result.name}: small and large: {counts}")
-        if result.confusions:
-            listed = "  ".join(f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10])
-            out.print(f"{result.name}: most often wrong (is → answer): {listed}")
+        for line in _details(result):
+            say(f"{result.name}: {line}")
 
 
-def _share(share: float | None) -> str:
-    return "" if share is None else f"{share:.2%}"
-
-
-def _left_out(result: SetResult) -> Iterator[str]:
+def _details(result: SetResult) -> Iterator[str]:
+    if result.merged is not None:
+        yield f"characters written alike (へ/ヘ, カ/力) counted as one: {result.merged:.2%}"
+    if result.merged_sizes is not None:
+        yield f"small and large kana (っ/つ) as one, too: {result.merged_sizes:.2%}"
+    if result.sizes:
+        yield "small and large: " + ", ".join(
+            f"{z.small}→{z.large} {z.small_as_large}, {z.large}→{z.small} {z.large_as_small} of {z.samples}"
+            for z in result.sizes
+        )
+    if result.confusions:
+        yield "most often wrong (is → answer): " + ", ".join(
+            f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10]
+        )
     if result.excluded:
-        yield f"{result.excluded:,} samples are left out: the run was trained on them, or chosen by them"
+        yield f"left out: {counted(result.excluded, 'sample')} that the run was trained on or chosen by"
     if result.unknown:
         yield f"nothing tells whether the run was trained on {result.unknown:,} of the samples"
     if result.left_out:
@@ -76,24 +61,25 @@ def _left_out(result: SetResult) -> Iterator[str]:
 
 
 def _row(result: SetResult) -> Sequence[Any]:
-    part = "" if result.part == "all" else f" ({result.part} writers)"
     return [
-        result.name + part,
+        result.name + ("" if result.part == "all" else f" ({result.part})"),
         f"{result.samples:,}",
         f"{result.accuracy:.2%}",
         f"{result.interval[0]:.1%}–{result.interval[1]:.1%}",
         f"{result.top5:.2%}",
-        f"{result.calibration.error:.2%}",
         f"{result.writers.worst:.2%}" if result.writers else "–",
     ]
 
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """Accuracy by character and by writer, confusions, calibration, pictures: one report that opens from disk.
+    """Accuracy by character and by writer, confusions, calibration: a report that opens from disk.
 
     What the run was trained on is left out, in whatever size or format it is given. A set may also be an .npz with
     `images` (uint8, N × H × W, ink high) and `labels` (characters).
+
+    fastetl evaluate run kana
+    fastetl evaluate pretrained scans.npz --charset hiragana
     """
 
     run_path: RunPath
@@ -101,8 +87,8 @@ class Evaluate(Command):
     sets: Paths
     """Datasets, addresses of such, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Where to write the report (index.html, pictures, evaluation.json); if not given, RUN/report, and none for a
-    package."""
+    """Where to write the report (index.html and evaluation.json). If not given, RUN/reports/SETS, and none for a
+    package or with --charset."""
     charset: str | None = None
     """Only these of the run's characters compete: a name such as hiragana, or a text file of characters."""
     overwrite: bool = False
@@ -113,11 +99,10 @@ class Evaluate(Command):
     def run(self) -> int:
         """Print the table and write the report."""
         run = open_reader(self.run_path)
-        if not self.sets:
-            raise FastetlError("evaluate: no set given. Name datasets or .npz files of labelled pictures")
         if self.charset is not None:
             run = Restricted(run, named_or_file(self.charset, run.charset.characters))
-        report = self.report or (self.run_path / "report" if isinstance(run, Run) else None)
+        names = "+".join(dict.fromkeys(path.stem for path in self.sets))
+        report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
         if report is not None:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         size = run.preprocessing.size
@@ -127,13 +112,13 @@ class Evaluate(Command):
         if self.baseline is not None:
             with bar("baseline") as progress:
                 shallow = baselines(open_dataset(self.baseline), progress=progress)
-        page = None
         if report is not None:
-            page = write_report(run, evaluation, report, baselines=shallow, overwrite=self.overwrite)
+            write_report(run, evaluation, report, baselines=shallow, overwrite=self.overwrite)
         if self.json:
             show_json({**evaluation.as_dict(), "baselines": shallow})
         else:
             show_evaluation(evaluation)
-            if page is not None:
-                out.print(f"Report: {page}")
+            where = f". Report: {report / 'index.html'}" if report is not None else ""
+            samples = counted(sum(result.samples for result in evaluation.sets), "sample")
+            say(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")
         return 0

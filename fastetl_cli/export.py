@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +14,16 @@ from export.package import export, open_exportable
 from export.stored import Stored
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import fitted
-from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, Out, RunPath, bar, show_json, show_table
-from fastetl_cli.verify import Verbose, show_checks
+from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, show_json, show_table
+from fastetl_cli.verify import show_checks
 from fastetl_ray.opening import open_dataset
+from model.report import stored_evaluations
 from model.run import Run
 
 
 def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
-    """The results that `evaluate` left in the run's report, for the model card; none if it was not called."""
-    path = run / "report" / "evaluation.json"
-    if not path.is_file():
-        return ()
-    try:
-        sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
-    except (OSError, ValueError, KeyError) as error:
-        raise FastetlError("cannot read", file=path, found=error, do="evaluate again") from error
-    return list(sets)
+    """The results that `evaluate` left in the run's reports, for the model card; none if it was not called."""
+    return [entry for evaluation in stored_evaluations(run) for entry in evaluation["sets"]]
 
 
 def _compared(run: Run | Stored, data: Sequence[Dataset]) -> tuple[Variant, ...]:
@@ -43,7 +35,10 @@ def _compared(run: Run | Stored, data: Sequence[Dataset]) -> tuple[Variant, ...]
 
 @dataclass(frozen=True)
 class Export(Command):
-    """Run → Core ML package and ONNX model, verified. Exits 1 if a check fails."""
+    """Run → Core ML package and ONNX model, verified. Exits 1 if a check fails.
+
+    fastetl export run package
+    """
 
     run_path: RunPath
     """A run directory; what `evaluate` reported there goes into the model card. Or a package ("pretrained" is the
@@ -86,5 +81,5 @@ class Export(Command):
                 for v in variants
             ]
             columns = ["", "from", "bytes", "parity", "same answer", "rejected", *(d.name for d in data)]
-            show_table("variants", columns, rows)
+            show_table(columns, rows)
         return show_checks(self.out, checks, self.verbose)

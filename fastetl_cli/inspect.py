@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastetl.errors import FastetlError
 from fastetl.etl.inspection import FileReport, inspect
+from fastetl.etl.notices import grouped
 from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import Command, Paths, bar, note, out, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, Verbose, bar, counted, say, show_json, show_table
+
+_COLUMNS = ("file", "set", "records", "groups", "characters", "hiragana", "katakana", "kanji", "genuine")
 
 
 def _row(report: FileReport) -> list[object]:
-    rest = report.characters - report.hiragana - report.katakana - report.kanji
-    kinds = {"hiragana": report.hiragana, "katakana": report.katakana, "kanji": report.kanji, "other": rest}
-    fingerprint = "genuine" if report.genuine else "not the genuine contents" if report.differs else "not known"
     return [
         Path(report.file).name,
         report.set,
         f"{report.records:,}",
-        f"{report.groups:,} ({report.first_group}–{report.last_group})",
-        f"{report.characters:,} (" + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n) + ")",
-        fingerprint + (f", {report.models:,} model patterns" if report.models else ""),
-        "; ".join(notice.what for notice in report.noticed) or "nothing",
+        f"{report.first_group}–{report.last_group}",
+        report.characters,
+        report.hiragana,
+        report.katakana,
+        report.kanji,
+        "yes" if report.genuine else "differs" if report.differs else "unknown",
     ]
+
+
+def _summary(name: str, reports: Sequence[FileReport]) -> str:
+    """One line about the files of a set."""
+    genuine, differ = sum(bool(r.genuine) for r in reports), sum(bool(r.differs) for r in reports)
+    parts = [
+        counted(len(reports), "file"),
+        counted(sum(r.records for r in reports), "record"),
+        f"groups {min(r.first_group for r in reports)}–{max(r.last_group for r in reports)}",
+        *([f"{genuine} genuine"] if genuine else []),
+        *([f"{differ} with other contents than the genuine files"] if differ else []),
+    ]
+    return f"{name}: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)
 class Inspect(Command):
-    """What these files are, whether they are whole, what is odd in them."""
+    """What these files are, whether they are whole, what is odd in them.
+
+    fastetl inspect ETL8G
+    """
 
     paths: Paths
     """ETL files or folders of them."""
     strict: bool = False
     """End with 1 if anything is odd: records out of order, lost, added or unknown, data sets that are not complete,
     blank pictures, a short tail, another name."""
-
+    verbose: Verbose = False
+    """Show a table of the files."""
     statistics: bool = False
     """Measure the pictures instead: fragments of neighbouring characters at the edges, size and place of the
     characters, pen width, levels. docs/scans.md has the same figures of real and of synthetic scans."""
@@ -43,9 +62,7 @@ class Inspect(Command):
     """With --statistics: whose pictures to measure."""
 
     def run(self) -> int:
-        """Print one row a file."""
-        if not self.paths:
-            raise FastetlError("inspect: no path given", do="name ETL files or folders of them")
+        """Print a line for each set and each kind of oddity, and a verdict."""
         if self.statistics:
             return self._measured()
         with bar("inspect") as progress:
@@ -53,15 +70,15 @@ class Inspect(Command):
         if self.json:
             show_json(reports)
             return self._code(reports)
-        columns = ["file", "set", "records", "groups", "characters", "fingerprint", "odd"]
-        show_table(f"{len(reports)} files", columns, map(_row, reports))
-        out.print(
-            f"{sum(r.records for r in reports):,} records, "
-            f"{sum(bool(r.noticed) for r in reports)} files with something odd"
-        )
-        for report in reports:
-            for notice in report.noticed:
-                say(str(notice))
+        if self.verbose:
+            show_table(_COLUMNS, map(_row, reports))
+        for name in dict.fromkeys(report.set for report in reports):
+            say(_summary(name, [report for report in reports if report.set == name]))
+        for line in grouped([notice for report in reports for notice in report.noticed]):
+            say(line)
+        odd_files = sum(bool(report.noticed) for report in reports)
+        verdict = f"{odd_files} with something odd" if odd_files else "nothing odd"
+        say(f"{counted(len(reports), 'file')}: {verdict}")
         return self._code(reports)
 
     def _measured(self) -> int:
@@ -71,11 +88,8 @@ class Inspect(Command):
             return 0
         rows = [[f.name, f.unit, *(f"{v:.3g}" for v in (f.mean, *f.percentiles))] for f in figures]
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
-        show_table("pictures", columns, [row + [""] * (len(columns) - len(row)) for row in rows])
+        show_table(columns, [row + [""] * (len(columns) - len(row)) for row in rows])
         return 0
 
     def _code(self, reports: list[FileReport]) -> int:
-        odd_files = sum(bool(report.noticed) for report in reports)
-        if self.strict and odd_files:
-            note(f"fastetl inspect: {odd_files} of {len(reports)} files with something odd")
-        return int(self.strict and odd_files > 0)
+        return int(self.strict and any(report.noticed for report in reports))

@@ -22,19 +22,19 @@ from fastetl._lazy import shadowed  # noqa: E402
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
-    "quickstart": "the whole way on handwriting it makes itself: synth → build → train → evaluate → export → verify",
+    "quickstart": "everything on synthetic handwriting, from files to package",
     "synth": "write ETL files in their exact formats, by synthetic writers",
-    "inspect": "what these files are, whether they are whole, what is odd in them",
-    "build": "records → dataset",
-    "sheet": "a contact sheet of a dataset, to look at",
+    "inspect": "what these files are, whether they are whole, what is odd",
+    "build": "records or labelled pictures → dataset",
+    "sheet": "a contact sheet of a dataset",
     "train": "train the network on a dataset",
-    "sweep": "many trainings with other options on a Ray cluster, the hopeless ones stopped early",
+    "sweep": "train with many options on a Ray cluster, keep the best",
     "compare": "runs side by side: options, accuracy by set, curves",
-    "evaluate": "accuracy by class and by writer, confusions, calibration, pictures",
+    "evaluate": "accuracy by character and by writer, confusions: a report",
     "baseline": "k-nearest neighbours and random forest on the same split",
     "export": "run → Core ML and ONNX, verified",
     "verify": "check an exported package again, on any machine",
-    "recognize": "the five likeliest characters of a picture or a folder of pictures",
+    "recognize": "the likeliest characters of pictures",
     "pad": "a page to draw on: the network answers while you draw",
     "samples": "corrections from pad and phone → dataset",
 }
@@ -56,8 +56,7 @@ NEEDS = {
 
 
 def _usage() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name.ljust(width)}  {what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name.ljust(max(map(len, COMMANDS)))}  {what}" for name, what in COMMANDS.items()]
     return "\n".join(
         [
             "usage: fastetl COMMAND …",
@@ -66,7 +65,10 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "fastetl COMMAND --help tells its options. Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.",
+            "fastetl COMMAND --help explains a command. fastetl --version tells the version.",
+            "Completion: source <(fastetl --completion bash), or zsh, or for fish:",
+            "fastetl --completion fish > ~/.config/fish/completions/fastetl.fish",
+            "Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.",
         ]
     )
 
@@ -90,8 +92,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(_version() + "\n")
         return 0
     name, *rest = arguments
+    if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
+        from fastetl_cli.options import completion
+
+        sys.stdout.write(completion(rest[0], COMMANDS) + "\n")
+        return 0
     if name not in COMMANDS:
-        sys.stderr.write(f"fastetl: no command {name!r}; expected one of {', '.join(COMMANDS)}\n")
+        from fastetl_cli.options import meant
+
+        known = ", ".join(COMMANDS)
+        sys.stderr.write(f"fastetl: no command {name}; expected one of {known}{meant(name, COMMANDS)}\n")
         return 2
     hidden = shadowed("model", "export")
     if hidden is not None:
@@ -148,21 +158,21 @@ def _line(error: Exception, name: str) -> str:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    from fastetl_cli.arguments import WrongOptionsError, parse
-    from fastetl_cli.base import note
+    from fastetl_cli.base import Command, note
+    from fastetl_cli.options import explained, parsed
 
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, no source
     try:
-        module = importlib.import_module(f"fastetl_cli.{name}")
-        command = parse(getattr(module, name.capitalize()), arguments, f"fastetl {name}")
+        kind: type[Command] = getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())
+        if {"-h", "--help"} & set(arguments):
+            sys.stdout.write(explained(kind, name))
+            return 0
+        command = parsed(kind, name, arguments)
         with _ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as stopped:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
         return 143 if isinstance(stopped, _Terminated) else 130
-    except WrongOptionsError as error:
-        note(str(error))
-        return 2
     except BrokenPipeError:
         sys.stderr.close()
         return 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from export.names import PRETRAINED
 from export.recognizer import open_recognizer
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, note, say, show_json
+from fastetl_cli.base import Arg, Command, note, say, show_json
 
 if TYPE_CHECKING:
     from fastetl_cli.web.about import Package
@@ -25,9 +25,11 @@ class Pad(Command):
     """A page to draw on: the network answers while you draw. Served on this machine, to this machine alone.
 
     With --static it writes the page as a folder for any web host instead, and serves nothing.
+
+    fastetl pad --samples my-samples
     """
 
-    package: Annotated[Path, "PACKAGE"] = Path(PRETRAINED)
+    package: Annotated[Path, Arg((), "PACKAGE")] = Path(PRETRAINED)
     """A package directory, or the name of a bundled package."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder; without it nothing is kept."""

@@ -19,7 +19,7 @@ from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import inspect
 from fastetl.files.atomic import Kind, check_output
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_cli.base import Command, bar, notes, out, show_json, show_table
+from fastetl_cli.base import Command, bar, counted, note, say, show_json
 from fastetl_cli.train import train_with_bar
 from fastetl_ray.opening import open_dataset
 from model.config import TrainConfig
@@ -40,7 +40,7 @@ class _Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        notes.rule(name, align="left")
+        note(f"── {name}")
         begun = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - begun
@@ -57,7 +57,10 @@ class _Walked:
 
 @dataclass(frozen=True)
 class Quickstart(Command):
-    """The whole way into one folder: synth → inspect → build → train → evaluate → export → verify."""
+    """The whole pipeline on synthetic data, in one folder: synth, build, train, evaluate, export, verify.
+
+    fastetl quickstart --folder first
+    """
 
     folder: Path = Path("quickstart")
     """Where everything goes."""
@@ -65,14 +68,14 @@ class Quickstart(Command):
     """Your own ETL8G (a folder); without it, synthetic writers write the files."""
     synth: SynthConfig = SynthConfig(files=100, charset="hiragana")
     epochs: int = 4
-    """How often the training pictures are gone through."""
+    """Number of epochs."""
     network: str = "default"
-    """Architecture, by its name in the table of networks."""
+    """Architecture: default or small."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 
     def run(self) -> int:
-        """Walk the way, then print what came out."""
+        """Run every step, then print the results."""
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
         clock = _Clock()
         walked = self._walk(clock)
@@ -91,23 +94,22 @@ class Quickstart(Command):
         with clock.step("inspect"), bar("inspecting") as progress:
             reports = inspect([source], progress=progress)
             odd_files = sum(bool(r.noticed) for r in reports)
-            notes.print(
-                f"{len(reports)} files, {sum(r.records for r in reports):,} records, {odd_files} with something odd"
-            )
+            records = counted(sum(r.records for r in reports), "record")
+            note(f"{counted(len(reports), 'file')}, {records}, {odd_files} with something odd")
         with clock.step("build"):
             with bar("building") as progress:
                 built = build([source], folder / "dataset", BuildConfig(), overwrite=overwrite, progress=progress)
-            notes.print(f"{built.images:,} pictures of {built.groups} writers")
+            note(f"{built.images:,} pictures of {built.groups} writers")
             data = open_dataset(folder / "dataset")
             write_sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite)
         with clock.step("train"):
             config = TrainConfig(network=self.network, epochs=self.epochs)
             trained = train_with_bar([(data, 1.0)], folder / "run", config, overwrite=overwrite)
             for sentence in trained.diagnosis:
-                notes.print(sentence)
+                note(sentence)
         with clock.step("evaluate"):
             evaluation = evaluate(trained.run, [data])
-            write_report(trained.run, evaluation, folder / "run" / "report", overwrite=True)
+            write_report(trained.run, evaluation, folder / "run" / "reports" / "dataset", overwrite=True)
         with clock.step("export and verify"), bar("exporting") as progress:
             sets = [result.as_dict() for result in evaluation.sets]
             checks = export(trained.run, folder / "package", sets=sets, overwrite=overwrite, progress=progress)
@@ -115,20 +117,21 @@ class Quickstart(Command):
         return _Walked(built, trained, evaluation, checks, size)
 
     def _show(self, clock: _Clock, walked: _Walked) -> None:
-        show_table("quickstart", ["", ""], [[k, v] for k, v in _figures(walked).items()])
+        for name, figure in _figures(walked).items():
+            say(f"{name}: {figure}")
         times = "  ".join(f"{name} {seconds:.0f} s" for name, seconds in clock.seconds.items())
-        out.print(f"{times}  in all {sum(clock.seconds.values()):.0f} s")
+        say(f"{times}  in all {sum(clock.seconds.values()):.0f} s")
         failed = [c for c in walked.checks if not c.passed]
         for check in failed:
-            notes.print(f"FAILED: {check.name}: {check.figure} (bound {check.bound}) {check.detail}", style="bold red")
+            note(f"FAILED: {check.name}: {check.figure} (bound {check.bound}) {check.detail}")
         outputs = (
             ("pictures of the writers", self.folder / "sheet.png"),
-            ("report", self.folder / "run" / "report" / "index.html"),
+            ("report", self.folder / "run" / "reports" / "dataset" / "index.html"),
             ("package", self.folder / "package" / COREML),
             ("ONNX twin", self.folder / "package" / ONNX),
         )
         for what, path in outputs:
-            out.print(f"{what}: {path}", soft_wrap=True)
+            say(f"{what}: {path}")
 
 
 def _figures(walked: _Walked) -> dict[str, Any]:

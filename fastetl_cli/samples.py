@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.ink.samples import SamplesConfig, samples_to_dataset
-from fastetl_cli.base import Command, Out, command_line, note, say, show_json
+from fastetl_cli.base import Arg, Command, Out, command_line, counted, note, say, show_json
 
 
 @dataclass(frozen=True)
 class Samples(Command):
-    """Corrections from the pad and the phone → dataset, for evaluate and for train --also."""
+    """Corrections from the pad and the phone → dataset, for evaluate and for train --also.
 
-    source: Annotated[Path, "DIR"]
+    fastetl samples my-samples mine
+    """
+
+    source: Annotated[Path, Arg((), "DIR")]
     """The folder of samples (*.jsonl), or one such file."""
     out: Out
     """The dataset directory to write."""
@@ -27,16 +30,16 @@ class Samples(Command):
         result = samples_to_dataset(
             self.source, self.out, self.config, overwrite=self.overwrite, command=command_line()
         )
-        if self.json:
-            show_json(result)
-        else:
-            say(
-                f"{result.out}: {result.images:,} samples of {result.classes} characters; "
-                f"{result.right:,} had been read right when they were drawn"
-            )
         for fault in result.faults:
             note(f"fastetl samples: {fault}")
         if result.left_out:
             listed = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:20])
             note(f"Left out, not in the charset {self.config.charset}: {listed}")
+        if self.json:
+            show_json(result)
+        else:
+            say(
+                f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "
+                f"{result.right:,} had been read right when drawn"
+            )
         return 1 if result.faults else 0

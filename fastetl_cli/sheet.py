@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
-from fastetl_cli.base import Command, DatasetPath, out, show_json
+from fastetl_cli.base import Arg, Command, DatasetPath, say, show_json
 from fastetl_ray.opening import open_dataset
 
 
 @dataclass(frozen=True)
 class Sheet(Command):
-    """A contact sheet: one row a character, columns by different writers."""
+    """A contact sheet: a labelled row for each character, columns by different writers.
+
+    fastetl sheet kana sheet.png --rows 46
+    """
 
     dataset: DatasetPath
     """A dataset directory."""
-    png: Annotated[Path, "PNG"]
+    png: Annotated[Path, Arg((), "PNG")]
     """The picture to write."""
     rows: int = 24
     """Characters, drawn at random."""
@@ -35,5 +38,5 @@ class Sheet(Command):
         if self.json:
             show_json({"png": self.png})
         else:
-            out.print(self.png)
+            say(str(self.png))
         return 0

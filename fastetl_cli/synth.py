@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from fastetl.errors import FastetlError
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_cli.base import Command, Engine, Out, as_address, bar, command_line, out, say, show_json
+from fastetl_cli.base import SEVERAL, Command, Engine, Out, as_address, bar, command_line, counted, say, show_json
 
 
 @dataclass(frozen=True)
 class Synth(Command):
-    """Write files of the ETL sets in their exact formats, by synthetic writers (strokes: KanjiVG, CC BY-SA 3.0)."""
+    """Write files of the ETL sets in their exact formats, by synthetic writers (strokes: KanjiVG, CC BY-SA 3.0).
+
+    fastetl synth etl --files 32
+    """
 
     out: Out
     """The folder to write."""
@@ -24,11 +28,11 @@ class Synth(Command):
     engine: Engine = "local"
     """local: files of the ETL sets. ray: a dataset of Parquet shards, by 5 × --files writers, made by the workers of a
     Ray cluster (docs/scale.md)."""
-    size: int = 64
+    size: Annotated[int, SEVERAL] = 64
     """With --engine ray: side of the pictures in pixels."""
-    address: str = ""
+    address: Annotated[str, SEVERAL] = ""
     """With --engine ray: the cluster's address; without one it is started on this machine."""
-    shard_rows: int = 4096
+    shard_rows: Annotated[int, SEVERAL] = 4096
     """With --engine ray: pictures of a shard, about."""
 
     def run(self) -> int:
@@ -42,7 +46,8 @@ class Synth(Command):
         else:
             sets, config = " + ".join(self.config.set or ("ETL8G",)), self.config
             writers = config.writers if config.set else 5 * config.files
-            out.print(f"{self.out}: {len(list(self.out.glob('ETL*')))} files of {sets} by {writers} synthetic writers")
+            files = counted(len(list(self.out.glob("ETL*"))), "file")
+            say(f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}")
         return 0
 
     def _on_ray(self) -> int:

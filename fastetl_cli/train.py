@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+from typing import Annotated, Any, ClassVar
 
 from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, DatasetPath, Engine, RunPath, as_address, command_line, notes, out, show_json
+from fastetl_cli.base import (
+    SEVERAL,
+    Arg,
+    Command,
+    DatasetPath,
+    Engine,
+    RunPath,
+    as_address,
+    bar,
+    command_line,
+    counted,
+    note,
+    say,
+    show_json,
+)
 from fastetl_ray.opening import open_dataset
 from model.config import TrainConfig
 from model.devices import is_first, join
@@ -56,73 +67,63 @@ def train_with_bar(
     overwrite: bool = False,
 ) -> TrainResult:
     """Train with a progress bar and a line for each epoch, on standard error."""
-    columns = (
-        TextColumn("train"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        TimeRemainingColumn(),
-    )
-    command = command_line()
-    with RichProgress(*columns, console=notes, transient=True, disable=not notes.is_terminal or not is_first()) as bar:
-        task = bar.add_task("train", total=None, loss=0.0)
+    with bar("train") as step:
         epochs_shown = 0
 
         def show(progress: Progress) -> None:
             nonlocal epochs_shown
-            bar.update(task, completed=progress.step, total=progress.steps, loss=progress.loss)
             for entry in progress.history[epochs_shown:] if is_first() else ():
-                notes.print(epoch_line(entry, progress.epochs))
+                note(epoch_line(entry, progress.epochs))
             epochs_shown = len(progress.history)
+            if step is not None and is_first():
+                step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
+        begin: dict[str, Any] = {"start": start, "resume": resume, "overwrite": overwrite}
         try:
-            return train(
-                data,
-                run,
-                config,
-                start=start,
-                resume=resume,
-                overwrite=overwrite,
-                on_progress=show,
-                command=command,
-            )
+            return train(data, run, config, **begin, on_progress=show, command=command_line())
         except KeyboardInterrupt:
-            notes.print(f"Interrupted; go on with: fastetl train … {run} --resume", soft_wrap=True)
+            note(f"Interrupted; go on with: fastetl train … {run} --resume")
             raise
 
 
 @dataclass(frozen=True)
 class Train(Command):
-    """Train the network on a dataset; writers used for validation and test are never trained on."""
+    """Train the network on a dataset; writers used for validation and test are never trained on.
 
+    fastetl train kana run --minutes 10
+    fastetl train own run --from pretrained --learning-rate 4e-4
+    tensorboard --logdir run/tensorboard
+    """
+
+    BASIC: ClassVar = ("also", "source", "network", "epochs", "minutes", "resume", "overwrite", "precision", "seed")
     dataset: DatasetPath
     """A dataset directory."""
     run_path: RunPath
-    """The run directory to write."""
+    """The run directory to write: weights, options, and curves for TensorBoard."""
     also: tuple[str, ...] = ()
     """More datasets to mix in, each as DATASET or DATASET=WEIGHT; the first one's weight is 1."""
     config: TrainConfig = TrainConfig()
-    source: Annotated[str, "--from"] = ""
+    source: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with trained weights: those of a run, a package, or "pretrained", the bundled one. Its network and
-    preprocessing are taken; characters that it does not know are learnt anew. With a tenth of the learning rates
-    (--learning-rate 4e-4 --muon-learning-rate 0.01) it forgets little of what it knows."""
+    preprocessing are taken; characters that it does not know are learnt anew. With a tenth of the learning rates it
+    forgets little of what it knows."""
     resume: bool = False
-    """Go on with an interrupted run, with its own options, to the weights that it would have had."""
+    """Continue an interrupted run, with its own options; it ends with the weights that it would have had."""
     overwrite: bool = False
     """Replace RUN if it exists."""
-    coordinator: str = ""
+    coordinator: Annotated[str, SEVERAL] = ""
     """Training on several hosts: HOST:PORT of process 0. Give all the same command, and a disk that all see."""
-    processes: int = 1
+    processes: Annotated[int, SEVERAL] = 1
     """How many processes take part."""
-    process: int = 0
+    process: Annotated[int, SEVERAL] = 0
     """Which of them this is, from 0."""
     engine: Engine = "local"
-    """local: this process. ray: --workers of a Ray cluster, taken up again when one is lost (docs/scale.md)."""
-    workers: int = 1
+    """local: this process. ray: --workers of a Ray cluster, continued when one is lost (docs/scale.md)."""
+    workers: Annotated[int, SEVERAL] = 1
     """With --engine ray: workers that train one network; the batch is divided among their devices."""
-    gpus: int = 0
+    gpus: Annotated[int, SEVERAL] = 0
     """With --engine ray: GPUs of each worker."""
-    address: str = ""
+    address: Annotated[str, SEVERAL] = ""
     """With --engine ray: the cluster's address; without one it is started on this machine."""
 
     def run(self) -> int:
@@ -141,7 +142,7 @@ class Train(Command):
         loose = [dataset.name for dataset, _ in data if dataset.has_unknown_groups()]
         if loose and self.config.by == "sample":
             names = ", ".join(loose)
-            notes.print(f"{names}: nobody knows who wrote some samples: a writer may be in training and test alike")
+            note(f"{names}: nobody knows who wrote some samples: a writer may be in training and test alike")
         config = None if self.resume else self.config
         result = train_with_bar(data, self.run_path, config, start=start, resume=self.resume, overwrite=self.overwrite)
         return self._show(result) if is_first() else 0
@@ -178,9 +179,10 @@ class Train(Command):
             )
             return 0
         for sentence in result.diagnosis:
-            out.print(sentence)
-        out.print(
-            f"{self.run_path}: {result.best.valid_accuracy:.2%} of {len(result.run.charset)} characters by writers "
-            f"never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters"
+            say(sentence)
+        say(f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)")
+        say(
+            f"{self.run_path}: {result.best.valid_accuracy:.2%} of {counted(len(result.run.charset), 'character')} "
+            f"by writers never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters"
         )
         return 0

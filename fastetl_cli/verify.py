@@ -6,41 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
 
 from export.checks import Check
-from export.verification import VOUCHES, verify
-from fastetl_cli.base import Command, Out, bar, note, say, show_json, show_table
-
-Verbose = Annotated[bool, "-v"]
+from export.verification import verify
+from fastetl_cli.base import Command, Out, Verbose, bar, counted, note, say, show_json
 
 
 def show_checks(package: Path, checks: Sequence[Check], verbose: bool) -> int:
     """The failures by group, with `verbose` all checks, and one line at the end; the exit code says if all passed."""
-    if verbose:
-        rows = [(_word(c), c.group, c.name, c.figure, c.bound, c.detail) for c in checks]
-        show_table("checks", ["", "", "check", "value", "bound", ""], rows)
     failures = [check for check in checks if not check.passed]
-    for group, members in groupby(failures, key=lambda check: check.group):
-        note(f"{group}:")
-        for check in members:
-            detail = f" ({check.detail})" if check.detail else ""
-            note(f"  {check.name}: {check.figure}; expected {check.bound}{detail}")
     skipped = [check for check in checks if not check.checked]
-    for check in skipped:
-        note(f"{check.name}: {check.detail}")
+    for group, members in groupby(checks, key=lambda check: check.group):
+        listed = [check for check in members if verbose or check in failures]
+        for line in [f"{group}:"] * bool(listed) + [f"  {_line(check)}" for check in listed]:
+            (say if verbose else note)(line)
     if failures:
-        say(f"{package}: FAILED, {len(failures)} of {len(checks)} checks")
+        say(f"{package}: FAILED, {len(failures)} of {counted(len(checks), 'check')}")
         return 1
+    for reason in dict.fromkeys(check.detail for check in skipped if not verbose):
+        names = ", ".join(check.name for check in skipped if check.detail == reason)
+        note(f"{names}: {reason}")
     partly = f", {len(skipped)} not possible here" if skipped else ""
-    say(f"{package}: sound, {len(checks) - len(skipped)} checks passed{partly}. {VOUCHES}")
+    say(f"{package}: sound, {counted(len(checks) - len(skipped), 'check')} passed{partly}")
     return 0
 
 
-def _word(check: Check) -> str:
-    if not check.checked:
-        return "–"
-    return "ok" if check.passed else "FAILED"
+def _line(check: Check) -> str:
+    word = ("ok" if check.passed else "FAILED") if check.checked else "–"
+    bound = "" if check.figure == check.bound else f"expected {check.bound}" if check.bound else ""
+    notes = "; ".join(filter(None, (bound, check.detail)))
+    return f"{word}  {check.name}: {check.figure}" + (f" ({notes})" if notes else "")
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,8 @@ class Verify(Command):
 
     Checked are the network, its numbers and answers, the labels, the code and the list of files; not what the model
     card says of data and accuracy.
+
+    fastetl verify package
     """
 
     out: Out

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from os import PathLike
 from typing import Any
 
-from fastetl.files.untrusted import read_json
 from model.errors import ModelError
 from model.history import Epoch, best_epoch
+from model.report import stored_evaluations
 from model.run import Run, open_run
 
 __all__ = ["Comparison", "compare"]
@@ -108,15 +108,9 @@ def _described(run: Run) -> dict[str, Any]:
 
 
 def _accuracies(run: Run) -> dict[str, float]:
-    """What `evaluate` left in the run's report."""
-    accuracies: dict[str, float] = {}
-    for file in sorted(run.path.glob("report*/**/evaluation.json")):
-        try:
-            for entry in read_json(file)["sets"]:
-                accuracies[f"{entry['name']} ({entry['part']})"] = float(entry["accuracy"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
-    return accuracies
+    """What `evaluate` left in the run's reports."""
+    sets = [entry for evaluation in stored_evaluations(run.path) for entry in evaluation["sets"]]
+    return {f"{entry['name']} ({entry['part']})": float(entry["accuracy"]) for entry in sets}
 
 
 def compare(runs: Sequence[Run | str | PathLike[str]]) -> Comparison:

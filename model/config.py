@@ -51,21 +51,21 @@ class TrainConfig:
     augmentation: Augmentation = Augmentation()
     """What is done to the pictures, anew in each epoch."""
     epochs: int = 20
-    """How often the training pictures are gone through."""
+    """Number of epochs."""
     steps: int = 0
     """End after this many steps instead of `epochs`, the last epoch cut short; 0 goes by `epochs`."""
     minutes: float = 0.0
-    """Choose `steps` from the speed of the first ones so that all is done in this many minutes. The run records the
-    steps, and the same `steps` give the same training anywhere."""
+    """Choose `steps` by the speed of the first ones, to be done in so many minutes. The run records the steps, and the
+    same `steps` give the same training anywhere. 0 goes by `epochs`."""
     batch_size: int = 64
     """Pictures in one step, over all devices together."""
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon: steps of the convolutions' kernels but the first's are made orthogonal, as matrices of inputs × outputs
     (Jordan, 2024); Adam moves the rest. adamw: Adam moves all."""
     learning_rate: float = 4e-3
-    """Highest learning rate of what Adam moves: reached after the warm-up, then down to 0 along a cosine."""
+    """Peak learning rate of Adam's parameters, reached after the warm-up; then down to 0 along a cosine."""
     muon_learning_rate: float = 0.1
-    """The same of what Muon moves."""
+    """Peak learning rate of Muon's parameters."""
     warmup: float = 0.2
     """Share of all steps in which the learning rate climbs."""
     weight_decay: float = 0.01
@@ -107,9 +107,9 @@ class TrainConfig:
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0
-    """Chooses the writers of each part; stays the same where `seed` varies."""
+    """Seeds the choice of the writers of each part, whatever `seed` is."""
     seed: int = 0
-    """Chooses the first weights, the order of the pictures, the augmentation and the dropout."""
+    """Seeds the initial weights, the order of the pictures, the augmentation and the dropout."""
 
     def __post_init__(self) -> None:
         require_options(self, _RANGES, error=ModelError)

@@ -8,17 +8,20 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.untrusted import read_json
 from model import figures
 from model.baseline import BaselineResult
 from model.diagnosis import diagnose
+from model.errors import ModelError
 from model.evaluation import Evaluation, SetResult
 from model.history import best_epoch
 from model.reader import Reader
 from model.run import Run
 
-__all__ = ["write_report"]
+__all__ = ["stored_evaluations", "write_report"]
 
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json", "*.png"))
 _STYLE = """
@@ -53,6 +56,19 @@ def write_report(
         text = json.dumps(described, ensure_ascii=False, indent=1)
         (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     return out / "index.html"
+
+
+def stored_evaluations(run: Path) -> list[dict[str, Any]]:
+    """What `evaluate` left in a run's reports. Raises ModelError for one that cannot be read."""
+    evaluations = []
+    for file in sorted(run.glob("report*/**/evaluation.json")):
+        try:
+            evaluation = read_json(file)
+            [(entry["name"], entry["part"], float(entry["accuracy"])) for entry in evaluation["sets"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
+        evaluations.append(evaluation)
+    return evaluations
 
 
 def _pictures(run: Reader, result: SetResult) -> Iterable[tuple[str, bytes]]:

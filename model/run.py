@@ -47,7 +47,7 @@ from model.step import load_weights, make_eval, weights_of
 __all__ = ["FORMAT", "RUN_KIND", "UNFINISHED", "Run", "TrainedOn", "open_run", "unfinished"]
 
 FORMAT = 3
-RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report", "lock"))
+RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))
 UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
 
 

@@ -46,7 +46,6 @@ EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
 
 
-_NOTICEABLE = 0.01  # share of an epoch spent waiting for pictures that is told
 MOST_SCRIBBLES = 1 << 12
 """They are drawn one by one in Python, which takes minutes for tens of thousands, and augmented anew each time."""
 UNTIMED = 10
@@ -79,12 +78,10 @@ OnProgress = Callable[[Progress], None]
 
 
 def epoch_line(entry: Epoch, epochs: int) -> str:
-    """One line about an epoch of a training."""
-    waited = f", {entry.data_wait:.1%} waiting for pictures" if entry.data_wait >= _NOTICEABLE else ""
+    """One line about an epoch of a training, at most 80 columns: of its pictures, and of the validation writers."""
     return (
-        f"epoch {entry.epoch:>3}/{epochs}  loss {entry.loss:.3f} / {entry.valid_loss:.3f}  "
-        f"accuracy {entry.accuracy:.2%} / {entry.valid_accuracy:.2%} (training / new writers)  "
-        f"{entry.images_per_second:,.0f} pictures/s{waited}"
+        f"epoch {entry.epoch:>{len(str(epochs))}}/{epochs}  loss {entry.loss:.3f}, valid {entry.valid_loss:.3f}  "
+        f"accuracy {entry.accuracy:.2%}, valid {entry.valid_accuracy:.2%}  {entry.images_per_second:,.0f}/s"
     )
 
 

@@ -13,10 +13,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("fastetl", "model", "export", "fastetl_ray", "fastetl_cli")
 FORBIDDEN = {
-    "fastetl": {"jax", "flax", "optax", "orbax", "coremltools", "onnx", "onnxruntime", "sklearn", "tyro", "rich"},
-    "model": {"coremltools", "onnx", "onnxruntime", "tyro", "rich"},
-    "export": {"tyro", "rich"},
-    "fastetl_ray": {"tyro", "rich"},
+    "fastetl": {"jax", "flax", "optax", "orbax", "coremltools", "onnx", "onnxruntime", "sklearn"},
+    "model": {"coremltools", "onnx", "onnxruntime"},
+    "export": set(),
+    "fastetl_ray": set(),
     "fastetl_cli": set(),
 }
 

@@ -4,10 +4,12 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +17,84 @@ import pytest
 from PIL import Image
 
 from benches.cli_pages import PAGE, page
+from fastetl_cli.base import bar, counted, say, show_table
 from fastetl_cli.main import COMMANDS, main
+from fastetl_cli.options import parsed
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main([name, "--help"])
-    assert stopped.value.code == 0
+    assert main([name, "--help"]) == 0
     text = capsys.readouterr().out
-    summary = importlib.import_module(f"fastetl_cli.{name}").__dict__[name.capitalize()].__doc__.split("\n")[0]
-    assert " ".join(summary.split()[:6]) in " ".join(text.split())
+    kind = getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())
+    assert " ".join(kind.__doc__.split()[:6]) in " ".join(text.split())
+    assert max(map(wide, text.splitlines())) <= 80
+    examples = [line.split()[2:] for line in text.splitlines() if line.startswith(f"  fastetl {name} ")]
+    assert examples
+    for arguments in examples:
+        assert isinstance(parsed(kind, name, arguments), kind)
+
+
+def wide(line: str) -> int:
+    """Columns of a terminal."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
+
+
+def test_basic_options_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "--help"])
+    text = capsys.readouterr().out
+    places = [text.index(f"\n  {option} ") for option in ("--epochs", "--learning-rate", "--rotation", "--engine")]
+    assert places == sorted(places)
+    assert text.index("Options:") < places[0] < text.index("\nHow to train:") < places[1]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--completion", shell]) == 0
+    script = tmp_path / "script"
+    script.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert "recognize" in script.read_text(encoding="utf-8")
+    if shutil.which(shell):
+        subprocess.run([shell, "-n", script], check=True)
+    if shell == "bash":
+        ask = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _fastetl; echo ${COMPREPLY[@]}"
+        for words, expected in (
+            ("fastetl re", "recognize"),
+            ("fastetl build --si", "--size"),
+            ("fastetl build --format d", "dataset"),
+            ("fastetl build a", ""),
+        ):
+            code = f"source {script}; COMP_WORDS=({words}); {ask}"
+            assert subprocess.check_output(["bash", "-c", code], text=True).strip() == expected
+
+
+def test_tables_and_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    show_table(["name", "count"], [["かな", "12"], ["a", "1,000"]])
+    assert capsys.readouterr().out == "name  count\nかな     12\na     1,000\n"
+    long = "word " * 40
+    say(long)
+    assert capsys.readouterr().out == long + "\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    say(long)
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
+    assert [counted(n, "file") for n in (1, 2, 1000)] == ["1 file", "2 files", "1,000 files"]
+
+
+def test_a_bar_has_a_total_and_ends_clean(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with bar("build") as step:
+        assert step is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with bar("build") as step:
+        assert step is not None
+        step(1, 4)
+        step(4, 4)
+    shown = capsys.readouterr().err
+    assert "1 of 4" in shown
+    assert "4 of 4" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 def test_the_page_of_options_is_up_to_date() -> None:
@@ -40,10 +107,10 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert "fastetl 0." in capsys.readouterr().out
     assert main(["biuld"]) == 2
-    assert "expected one of quickstart" in capsys.readouterr().err
+    assert "samples; did you mean build?" in capsys.readouterr().err
     assert main(["build", "--sise", "3"]) == 2
-    told = "fastetl build: unrecognized options: --sise, 3. Perhaps you meant --size. See fastetl build --help\n"
-    assert capsys.readouterr().err == told
+    expected = "fastetl build: no option --sise; did you mean --size. See fastetl build --help\n"
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize(
@@ -55,8 +122,8 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
             ["build", "{tmp}/empty", "{tmp}/out", "--size", "3"],
             "size is out of range; expected 8 to 126; found 3. Check --size",
         ),
-        (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "error parsing --size: invalid literal for int()"),
-        (["build", "{tmp}/empty", "{tmp}/out", "--format", "zip"], "Expected one of ('dataset', 'npz')"),
+        (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: expected a whole number; found 'big'"),
+        (["build", "{tmp}/empty", "{tmp}/out", "--format", "zip"], "expected dataset or npz; found 'zip'"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),
@@ -67,7 +134,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "{tmp}/empty", "{tmp}/run", "--from", "{tmp}/nowhere"], "no run here"),
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["compare", "{tmp}/nowhere", "{tmp}/empty"], "no run here"),
-        (["train", "{tmp}/empty"], "missing from fastetl train: RUN"),
+        (["train", "{tmp}/empty"], "missing: RUN"),
         (["train", "{tmp}/empty", "{tmp}/run", "--processes", "0"], "Give --coordinator"),
         (["evaluate", "{tmp}/empty", "{tmp}/empty"], "run.json"),
         (["baseline", "{tmp}/empty"], "dataset.json"),
@@ -161,7 +228,12 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     result = json.loads(capsys.readouterr().out)
     assert set(result["seconds"]) == {"synth", "inspect", "build", "train", "evaluate", "export and verify"}
     assert all(check["passed"] for check in result["checks"])
-    for made in ("sheet.png", "run/report/index.html", "package/Kana.mlpackage/Manifest.json", "package/kana.onnx"):
+    for made in (
+        "sheet.png",
+        "run/reports/dataset/index.html",
+        "package/Kana.mlpackage/Manifest.json",
+        "package/kana.onnx",
+    ):
         assert (folder / made).stat().st_size > 0
 
     package = folder / "package"
@@ -179,7 +251,7 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "bad.png").write_bytes(b"no picture")
     assert main(["recognize", "--package", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
     told = capsys.readouterr()
-    assert "1 pictures" in told.out
+    assert str(picture) in told.out
     assert "bad.png: cannot read the picture" in told.err
 
     assert main(["verify", str(package), "--against", str(folder / "run")]) == 0
@@ -189,5 +261,6 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "labels" in capsys.readouterr().err
     assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json"]) == 2
     assert "give --overwrite" in capsys.readouterr().err
-    assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json", "--overwrite"]) == 0
+    (folder / "dataset").rename(folder / "again")  # another name has a report of its own
+    assert main(["evaluate", str(folder / "run"), str(folder / "again"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sets"][0]["part"] == "test"

@@ -9,6 +9,7 @@ import pytest
 from fastetl.etl import fingerprints
 from fastetl.etl.inspection import inspect
 from fastetl.testing.records import make_records
+from fastetl_cli.main import main
 
 Write = Callable[..., Path]
 
@@ -47,3 +48,17 @@ def test_fingerprint_is_that_of_git(tmp_path: Path) -> None:
     path.write_bytes(b"hello\n")
     assert fingerprints.fingerprint(path) == "ce013625030ba8dba906f756967f9e9ca394464a"
     assert len(fingerprints.KNOWN) == 79
+
+
+def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, blank in ((1, 2), (2, 3)):
+        records = make_records(2)
+        records["image"][:blank] = 0
+        folder = etl_file(f"ETL8G_{number:02}", records).parent
+    assert main(["inspect", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = (line for line in lines if "blank" in line)
+    assert line.startswith("2 files: blank pictures, 2 to 3 each (first: ")
+    assert lines[-1] == "2 files: 2 with something odd"
+    assert main(["inspect", str(folder), "--strict", "-v"]) == 1
+    assert max(map(len, capsys.readouterr().out.splitlines()[:3])) <= 80

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tyro
 from PIL import Image
 
 import export
@@ -24,6 +23,7 @@ from fastetl.synth import write_data_set
 from fastetl_cli.build import Build
 from fastetl_cli.export import Export
 from fastetl_cli.main import main
+from fastetl_cli.options import parsed
 from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
 from model import evaluation
@@ -144,8 +144,7 @@ def test_the_commands_on_its_page_are_what_makes_it() -> None:
     made: list[object] = []
     for text, kind in zip(pretrained.COMMANDS, (Synth, Build, Train, Export), strict=True):
         words = text.split()
-        config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-        made.append(tyro.cli(kind, args=words[2:], config=config).config)
+        made.append(parsed(kind, words[1], words[2:]).config)
     assert made == [pretrained.SYNTH, pretrained.BUILD, pretrained.TRAIN, pretrained.EXPORT]
 
 

@@ -62,8 +62,8 @@ class BuildConfig:
     """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
     classes × groups × 127 × 128)."""
     strict: bool = False
-    """Read every header, and make an error of what would only be told: records out of order, lost, added or unknown,
-    data sets that are not complete, characters without a sample."""
+    """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
+    are not complete, characters without a sample."""
 
     def __post_init__(self) -> None:
         require_options(self, {"size": (8, LARGEST_SIDE)})

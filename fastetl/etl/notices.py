@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,16 @@ from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.recognition import named
 
-__all__ = ["Notice", "doubled_records", "misnamed", "notices_of_classes", "notices_of_order", "shown", "unknown_codes"]
+__all__ = [
+    "Notice",
+    "doubled_records",
+    "grouped",
+    "misnamed",
+    "notices_of_classes",
+    "notices_of_order",
+    "shown",
+    "unknown_codes",
+]
 
 _LISTED = 5  # records named in one notice
 
@@ -47,6 +57,22 @@ class Notice:
         return FastetlError(
             self.what, file=self.file, record=self.record, expected=self.expected, found=self.found, do=do
         )
+
+
+def grouped(notices: Sequence[Notice]) -> list[str]:
+    """A line for each kind of oddity, however many files have it; one that stands alone is told whole."""
+    kinds: dict[str, list[Notice]] = {}
+    for notice in notices:
+        kinds.setdefault(notice.what.partition(":")[0], []).append(notice)
+    return [str(members[0]) if len(members) == 1 else _together(kind, members) for kind, members in kinds.items()]
+
+
+def _together(kind: str, members: Sequence[Notice]) -> str:
+    counts = sorted(int(n[1].replace(",", "")) for m in members if (n := re.match(r"[^:]*: ([\d,]*\d)", m.what)))
+    spread = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[0] < counts[-1] else "") if counts else ""
+    files, treatment = len({notice.file for notice in members}), members[0].done
+    line = f"{files:,} file{'s' * (files > 1)}: {kind}" + (f", {spread} each" if counts else "")
+    return f"{line} (first: {members[0].file})" + (f". {treatment[0].upper()}{treatment[1:]}" if treatment else "")
 
 
 def shown(code: int) -> str:
