@@ -6,6 +6,7 @@ A field's name, type and default say how it is given, its docstring is its help,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import re
@@ -242,12 +243,11 @@ def completion(shell: str, commands: Mapping[str, str]) -> str:
     """A script that completes commands, options and choices in `bash`, `zsh` or `fish`."""
     from shlex import quote
 
-    options = {
-        name: [
-            o for o in _options(getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())) if o.names
-        ]
-        for name in commands
-    }
+    options: dict[str, list[_Option]] = {name: [] for name in commands}
+    for name in commands:
+        with contextlib.suppress(ImportError):  # of an extra that is not installed
+            kind = getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())
+            options[name] = [option for option in _options(kind) if option.names]
     if shell == "fish":
         lines = ["complete -c fastetl -n __fish_use_subcommand -f"]
         for name, what in commands.items():
