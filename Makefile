@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test dist lint types bench peers cli-docs pretrained ios-test ios-model ios-resources campaign lock gpu docs clean
+.PHONY: pad-test setup quickstart test dist lint types bench peers cli-docs pretrained ios-test campaign lock gpu docs clean
 
 setup: .venv/.done
 
@@ -76,20 +76,6 @@ peers: setup
 # What Linux can check of the app; needs Swift 6, on the path, where its installers put it, or as SWIFT=….
 ios-test: setup
 	$(BIN)/python -m pytest tests/test_ios.py tests/test_ios_project.py
-
-# The model for the app, to a folder that git ignores: the bundled one, or any package: make ios-model PACKAGE=…
-PACKAGE ?= export/pretrained/kana
-IOS_APP ?= ios/App
-ios-model: ios-resources
-	@test -d "$(PACKAGE)/Kana.mlpackage" || { echo "no $(PACKAGE)/Kana.mlpackage: name a package with PACKAGE=…" >&2; exit 2; }
-	mkdir -p "$(IOS_APP)/Model"
-	rm -rf "$(IOS_APP)/Model/Kana.mlpackage"
-	cp -R "$(PACKAGE)/Kana.mlpackage" "$(IOS_APP)/Model/"
-
-# What practice asks, with KanjiVG's strokes (CC BY-SA 3.0), to a folder that git ignores.
-ios-resources: setup
-	mkdir -p "$(IOS_APP)/Resources"
-	$(BIN)/python -m fastetl.synth.practice "$(IOS_APP)/Resources/practice.json"
 
 # Faults put in, for hours: damaged files, kills, full disks (mounts need root). The page: docs/reliability.md
 campaign: setup

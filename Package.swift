@@ -1,4 +1,4 @@
-// swift-tools-version: 6.0
+// swift-tools-version: 6.2
 // No dependencies. On Linux everything but what needs Apple's frameworks is built and tested; KanaCoreML is empty there.
 import PackageDescription
 
@@ -11,7 +11,7 @@ let package = Package(
         .library(name: "KanaCoreML", targets: ["KanaCoreML"]),
         .library(name: "KanaNetwork", targets: ["KanaNetwork"]),
         .library(name: "KanaPhoto", targets: ["KanaPhoto"]),
-        .library(name: "KanaUI", targets: ["KanaUI"]),
+        .library(name: "KanaApp", targets: ["KanaApp"]),
     ],
     targets: [
         .target(name: "KanaInk", path: "ios/Sources/KanaInk"),
@@ -25,10 +25,15 @@ let package = Package(
                 "japanese/labels.json", "japanese/reference.npz", "japanese/verification.json",
             ], sources: ["KanaNetwork.swift"], resources: [.copy("japanese/Kana.mlpackage")]),
         .target(
-            name: "KanaUI", dependencies: ["KanaInk", "KanaReading", "KanaCoreML"], path: "ios/Sources/KanaUI"),
+            name: "KanaApp", dependencies: ["KanaInk", "KanaReading"], path: "ios/Sources/KanaApp",
+            resources: [.copy("practice.json")]),
         .executableTarget(name: "kana-raster", dependencies: ["KanaInk"], path: "ios/Sources/kana-raster"),
         .testTarget(name: "KanaInkTests", dependencies: ["KanaInk"], path: "ios/Tests/KanaInkTests"),
         .testTarget(name: "KanaPhotoTests", dependencies: ["KanaPhoto"], path: "ios/Tests/KanaPhotoTests"),
         .testTarget(name: "KanaReadingTests", dependencies: ["KanaReading"], path: "ios/Tests/KanaReadingTests"),
-    ]
+        .testTarget(
+            name: "KanaCoreMLTests", dependencies: ["KanaCoreML", "KanaNetwork"], path: "ios/Tests/KanaCoreMLTests"),
+        .testTarget(name: "KanaAppTests", dependencies: ["KanaApp"], path: "ios/Tests/KanaAppTests"),
+    ],
+    swiftLanguageModes: [.v6]
 )

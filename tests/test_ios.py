@@ -19,7 +19,7 @@ from benches.studies.ios_reading import LARGE, kana_drawings, read_back
 from benches.studies.photographs import PAPERS, photographed
 from export import open_recognizer
 from fastetl import open_dataset
-from fastetl.data.charset import Charset
+from fastetl.data.charset import SHAPES, Charset, one_shape
 from fastetl.data.preprocessing import resize
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.paper import whiten_paper
@@ -30,8 +30,7 @@ from tests import golden_drawings
 
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
-_ALIKE = str.maketrans("ヘベペ", "へべぺ")  # what the app merges
-SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "ios")
+SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "ios", "tests/elsewhere")
 PLACES = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
 
 
@@ -58,7 +57,7 @@ def run(*words: str | Path, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
-STUBS = ("CoreGraphics", "CoreVideo", "CoreML", "Combine", "UIKit", "SwiftUI", "AVFoundation", "PencilKit", "Vision")
+STUBS = ("CoreGraphics", "CoreVideo", "CoreML", "UIKit", "SwiftUI", "AVFoundation", "PencilKit", "Vision")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +85,12 @@ def test_swift_passes_its_own_tests(built: Path) -> None:
     counted = re.search(r"Test run with (\d+) tests .*passed", said)
     assert counted is not None, said
     assert int(counted[1]) >= 60, said
+
+
+def test_another_package_can_depend_on_it() -> None:
+    said = run("swift", "run", "--package-path", "tests/elsewhere", "--scratch-path", ".build/elsewhere")
+    assert "warning:" not in said, said
+    assert '一 true ["Data", "Manifest.json"]' in said
 
 
 def test_swift_is_formatted() -> None:
@@ -135,11 +140,11 @@ def test_swift_judges_as_python_does(built: Path, tmp_path: Path) -> None:
         chosen = Charset(script, tuple(c for c in recognizer.labels[:-1] if first <= c <= last or c == "ー"))
         competing = recognizer.restricted(chosen)
         for all_labels, some in zip(recognizer.probabilities(pictures), competing.probabilities(pictures), strict=True):
-            merged: dict[str, float] = {}
+            alike: dict[str, list[tuple[float, str]]] = {}
             for label, probability in zip(competing.labels, some.tolist(), strict=True):
-                # The hiragana comes first among the labels and names the pair.
-                named = next((c for c in merged if c.translate(_ALIKE) == label.translate(_ALIKE)), label)
-                merged[named] = merged.get(named, 0.0) + probability
+                alike.setdefault(one_shape(label), []).append((probability, label))
+            # The likeliest names what is written alike.
+            merged = {max(pairs)[1]: sum(probability for probability, _ in pairs) for pairs in alike.values()}
             best = max(merged, key=merged.__getitem__)
             if abs(merged[best] - recognizer.threshold) < 1e-4:
                 continue  # which side it falls on is a matter of rounding
@@ -184,12 +189,16 @@ def test_swift_whitens_paper_as_python_does(built: Path, tmp_path: Path, monkeyp
     assert "skipped" not in said
 
 
-def test_swift_reads_what_practice_asks(built: Path, tmp_path: Path) -> None:
-    table = tmp_path / "practice.json"
-    table.write_text(json.dumps(practice()), encoding="utf-8")
-    said = run("swift", "test", "--skip-build", "--filter", "PracticeFileTests", KANA_PRACTICE=str(table))
-    assert "Test run with 4 tests" in said
-    assert "skipped" not in said
+def test_the_table_of_the_app_is_what_practice_asks() -> None:
+    """`python -m fastetl.synth.practice ios/Sources/KanaApp/practice.json` writes it again."""
+    table = json.loads((IOS / "Sources/KanaApp/practice.json").read_text(encoding="utf-8"))
+    assert table == practice()
+
+
+def test_the_app_merges_the_shapes_that_python_merges() -> None:
+    text = (IOS / "Sources/KanaReading/Script.swift").read_text(encoding="utf-8")
+    listed = text[text.index("static let shapes = [") : text.index("private static let firstOfShape")]
+    assert tuple(re.findall(r'"(.+?)"', listed)) == SHAPES
 
 
 @pytest.fixture(scope="module")
@@ -206,16 +215,18 @@ def _options(module: str, *searched: Path) -> list[str | Path]:
     return ["-swift-version", "6", "-parse-as-library", "-typecheck", "-module-name", module, *found]
 
 
-def type_check(built: Path, modules: Path, module: str, files: list[Path]) -> None:
+def type_check(built: Path, modules: Path, module: str, files: list[Path], *options: str) -> None:
     """Type-check the files of a module, and keep its interface for those that import it; warnings are errors."""
-    options = [*_options(module, modules, built / "Modules"), "-warnings-as-errors"]
-    run("swiftc", *options, "-emit-module-path", modules / f"{module}.swiftmodule", *files)
+    words = [*_options(module, modules, built / "Modules"), "-warnings-as-errors", *options]
+    run("swiftc", *words, "-emit-module-path", modules / f"{module}.swiftmodule", *files)
 
 
 def test_what_needs_apples_frameworks_has_right_types(built: Path, modules: Path) -> None:
-    for module in ("KanaPhoto", "KanaCoreML", "KanaUI"):
+    for module in ("KanaPhoto", "KanaCoreML"):
         type_check(built, modules, module, sorted((IOS / "Sources" / module).glob("*.swift")))
-    type_check(built, modules, "Kana", sorted((IOS / "App").glob("*.swift")))
+    for build in ("DEBUG", "RELEASE"):
+        type_check(built, modules, "Kana", sorted((IOS / "App").glob("*.swift")), "-D", build)
+    type_check(built, modules, "KanaCoreMLTests", sorted((IOS / "Tests/KanaCoreMLTests").glob("*.swift")))
 
 
 def test_the_snippets_of_the_docs_have_right_types(built: Path, modules: Path, tmp_path: Path) -> None:
@@ -243,7 +254,7 @@ def test_a_line_that_is_no_drawing_is_one_line(built: Path, tmp_path: Path) -> N
 
 def test_fastetl_makes_a_dataset_of_what_the_app_keeps(tmp_path: Path) -> None:
     """The line is the one that Swift's test compares with, character by character."""
-    text = (IOS / "Tests/KanaReadingTests/SampleTests.swift").read_text(encoding="utf-8")
+    text = (IOS / "Tests/KanaAppTests/SampleTests.swift").read_text(encoding="utf-8")
     (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
     sample = Sample.from_line(line)
     assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import plistlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -95,16 +94,29 @@ def test_the_target_takes_the_app_folder_and_the_package(project: dict[str, Any]
     assert (IOS / group["path"]).is_dir()
     for name in ("KanaApp.swift", "Localizable.xcstrings", "PrivacyInfo.xcprivacy", "Assets.xcassets/Contents.json"):
         assert (IOS / group["path"] / name).is_file(), name
-    (product,) = (objects[key] for key in target["packageProductDependencies"])
     manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
-    assert f'.library(name: "{product["productName"]}"' in manifest
-    assert (IOS / objects[product["package"]]["relativePath"] / "Package.swift").is_file()
+    for product in (objects[key] for key in target["packageProductDependencies"]):
+        assert f'.library(name: "{product["productName"]}"' in manifest
+        assert (IOS / objects[product["package"]]["relativePath"]).resolve() == IOS.parent
+    imported = set(re.findall(r"^import (Kana\w+)", "".join(p.read_text() for p in APP.glob("*.swift")), re.MULTILINE))
+    assert imported == {objects[key]["productName"] for key in target["packageProductDependencies"]}
+
+
+def test_the_scheme_names_what_is_there(project: dict[str, Any]) -> None:
+    (scheme,) = (IOS / "Kana.xcodeproj/xcshareddata/xcschemes").glob("*.xcscheme")
+    manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
+    for reference in ElementTree.parse(scheme).iter("BuildableReference"):
+        identifier = reference.attrib["BlueprintIdentifier"]
+        assert identifier in project["objects"] or f'name: "{identifier}"' in manifest
 
 
 def test_the_settings_are_those_that_the_code_needs(project: dict[str, Any]) -> None:
     objects = project["objects"]
     (root,) = (o for o in objects.values() if o["isa"] == "PBXProject")
     (target,) = (o for o in objects.values() if o["isa"] == "PBXNativeTarget")
+    (config,) = (o["path"] for o in objects.values() if o.get("lastKnownFileType") == "text.xcconfig")
+    team = (IOS / config).read_text(encoding="utf-8")
+    assert "PRODUCT_BUNDLE_IDENTIFIER" in team
     for name in ("Debug", "Release"):
         merged: dict[str, Any] = {}
         for owner in (root, target):
@@ -112,7 +124,7 @@ def test_the_settings_are_those_that_the_code_needs(project: dict[str, Any]) -> 
             (found,) = (objects[key] for key in listed if objects[key]["name"] == name)
             merged |= found["buildSettings"]
         assert merged["SWIFT_VERSION"] == "6.0"
-        assert merged["COREML_CODEGEN_LANGUAGE"] == "None"  # a class `Kana` that nobody uses
+        assert not set(re.findall(r"^(\w+) =", team, re.MULTILINE)) & merged.keys()  # each stands in one place
         manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
         assert f".iOS(.v{merged['IPHONEOS_DEPLOYMENT_TARGET'].removesuffix('.0')})" in manifest
         icon = APP / "Assets.xcassets" / f"{merged['ASSETCATALOG_COMPILER_APPICON_NAME']}.appiconset"
@@ -122,40 +134,28 @@ def test_the_settings_are_those_that_the_code_needs(project: dict[str, Any]) -> 
             assert (icon / image["filename"]).is_file()
 
 
-def _phrases() -> list[str]:
-    text = (IOS / "Sources/KanaReading/Phrase.swift").read_text(encoding="utf-8")
-    body = text[text.index("enum Phrase") : text.index("public indirect enum Wording")]
-    return re.findall(r'case \w+ =\s*"((?:[^"\\]|\\.)*)"', body)
+_TEXT = re.compile(
+    r"(?:String\(\s*localized:\s*|(?:Text|Button|Label|Toggle|Picker|Section|Stepper|Link|NavigationLink|TextField|"
+    r'navigationTitle|alert|accessibilityLabel|screen|button)\(\s*)"((?:\\\((?:[^()]|\([^()]*\))*\)|[^"\\])*)"'
+)
 
 
-def test_every_phrase_is_translated_with_the_same_places() -> None:
-    phrases = _phrases()
-    assert len(phrases) == len(set(phrases)) > 60
+def test_every_text_is_translated_with_the_same_places() -> None:
+    """The stub takes texts alone as fillings, so that every place is %@."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in APP.glob("*.swift"))
+    texts = {re.sub(r"\\\((?:[^()]|\([^()]*\))*\)", "%@", text) for text in _TEXT.findall(sources)}
     catalogue = json.loads((APP / "Localizable.xcstrings").read_text(encoding="utf-8"))
     assert catalogue["sourceLanguage"] == "en"
-    assert set(catalogue["strings"]) == set(phrases)
-    for phrase in phrases:
-        entry = catalogue["strings"][phrase]
-        assert entry["extractionState"] == "manual"  # else Xcode takes it for a leftover
-        units = {language: said["stringUnit"] for language, said in entry["localizations"].items()}
-        assert set(units) == {"en", "ja"}
-        assert units["en"]["value"] == phrase
+    assert set(catalogue["strings"]) == texts
+    assert len(texts) > 60
+    for text, entry in catalogue["strings"].items():
+        count = text.count("%@")
+        places = ["%@"] * count if count < 2 else [f"%{k}$@" for k in range(1, count + 1)]
+        units = {language: unit["stringUnit"] for language, unit in entry["localizations"].items()}
+        assert set(units) == ({"en", "ja"} if len(places) > 1 else {"ja"})
         for unit in units.values():
             assert unit["state"] == "translated"
-            assert sorted(re.findall(r"%\d\$@", unit["value"])) == sorted(re.findall(r"%\d\$@", phrase)), phrase
-
-
-def test_no_text_of_a_screen_is_outside_of_the_catalogue() -> None:
-    literal = re.compile(r'(?:Text|Label|Button|Section|Toggle|Picker|navigationTitle|accessibility\w+|alert)\("')
-    for path in SHIPPED:
-        found = literal.search(path.read_text(encoding="utf-8"))
-        assert found is None, f"{path.name}: {found}"
-
-
-def test_every_phrase_is_used() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in SHIPPED)
-    names = re.findall(r"case (\w+) =", text[text.index("enum Phrase") : text.index("public indirect enum Wording")])
-    assert [name for name in names if len(re.findall(rf"\.{name}\b", text)) < 1] == []
+            assert sorted(re.findall(r"%(?:\d\$)?@", unit["value"])) == places, text
 
 
 def test_the_privacy_manifest_says_what_the_code_does() -> None:
@@ -170,43 +170,25 @@ def test_the_privacy_manifest_says_what_the_code_does() -> None:
 
 
 def test_nothing_in_the_app_can_reach_a_network() -> None:
+    """Two addresses are links, which the browser opens."""
     for path in SHIPPED:
         text = path.read_text(encoding="utf-8")
-        found = re.search(r"URLSession|URLRequest|NWConnection|import Network|WKWebView|CFSocket|https?://", text)
-        assert found is None, f"{path.name}: {found}"
+        assert re.search(r"URLSession|URLRequest|NWConnection|import Network|WKWebView|CFSocket", text) is None, (
+            path.name
+        )
+        addresses = re.findall(r'https?://[^"]+', text)
+        assert len(addresses) == (2 if path.name == "SettingsScreen.swift" else 0), path.name
 
 
-def _make(*words: str) -> subprocess.CompletedProcess[str]:
-    """`make` in the checkout with this Python, without the set-up."""
-    command = ["make", "-o", "setup", f"BIN={Path(sys.executable).parent}", *words]
-    return subprocess.run(command, cwd=IOS.parent, capture_output=True, text=True, check=False)
-
-
-def test_make_brings_model_and_strokes(tmp_path: Path) -> None:
-    for _ in range(2):  # the second time over the first
-        done = _make("ios-model", f"IOS_APP={tmp_path}")
-        assert done.returncode == 0, done.stderr
-    bundled = IOS.parent / "export/pretrained/kana/Kana.mlpackage"
-    copied = tmp_path / "Model/Kana.mlpackage"
-    files = sorted(p.relative_to(bundled) for p in bundled.rglob("*") if p.is_file())
-    assert sorted(p.relative_to(copied) for p in copied.rglob("*") if p.is_file()) == files
-    assert all((copied / file).read_bytes() == (bundled / file).read_bytes() for file in files)
-    table = json.loads((tmp_path / "Resources/practice.json").read_text(encoding="utf-8"))
-    assert len(table["kana"]) > 140
-    wrong = _make("ios-model", f"IOS_APP={tmp_path}", "PACKAGE=nowhere")
-    assert wrong.returncode == 2
-    assert "no nowhere/Kana.mlpackage" in wrong.stderr
-    assert copied.is_dir()
-
-
-def test_what_make_brings_is_ignored_by_git() -> None:
-    ignored = (IOS.parent / ".gitignore").read_text(encoding="utf-8").splitlines()
-    assert {"/ios/App/Model/", "/ios/App/Resources/", "/.build/"} <= set(ignored)
+def test_no_text_for_developers_is_in_a_release() -> None:
+    for path in APP.glob("*.swift"):
+        text = re.sub(r"#if DEBUG.*?#endif", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert re.search(r"keepsSamples|DeviceCheck|SamplesScreen|\bmake\b", text) is None, path.name
 
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:
     """`KanaModel` refuses any other: one grey image of 128 × 128, probabilities, metadata with these keys."""
-    package = read_package(IOS.parent / "export/pretrained/kana/Kana.mlpackage")
+    package = read_package(IOS.parent / "export/pretrained/japanese/Kana.mlpackage")
     described = package.spec.description
     (image,) = described.input
     shown = image.type.imageType
@@ -232,17 +214,3 @@ def test_photographs_are_brought_to_a_square_as_the_docs_say() -> None:
     assert made["black bars"][:, 0].max() == 0
     assert made["paper bars"][:, 0].min() == 255
     assert np.array_equal(made["black bars"][:, 30:98], made["paper bars"][:, 30:98])
-
-
-def test_nothing_that_is_known_to_be_newer_than_ios_15_is_used() -> None:
-    """The stubs know no availability; these are what one would reach for."""
-    newer = (
-        r"NavigationStack|navigationDestination|ShareLink|ViewThatFits|\bGrid\b|LabeledContent|ContentUnavailableView|"
-        r"@Observable|@Bindable|import Synchronization|ContinuousClock|Duration|sleep\(for:|\bRegex\b|scrollDismisses|"
-        r"\.appending\(path|sensoryFeedback|presentationDetents|prediction\(from:.*await|AccessibilityNotification"
-    )
-    for path in SHIPPED:
-        if "cpuAndNeuralEngine" in (text := path.read_text(encoding="utf-8")):
-            assert text.count("cpuAndNeuralEngine") == text.count("#available(iOS 16, *)"), path.name
-        found = re.search(newer, path.read_text(encoding="utf-8"))
-        assert found is None, f"{path.name}: {found}"

@@ -8,8 +8,9 @@ kana               a list in the order of the tables, each with
     character
     script         hiragana or katakana
     sound          Hepburn, as one would type it: "nu", "small tsu"
-    word, meaning  a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), and what
-                   it means in English; or ""
+    word           a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), or ""
+    romaji         the word in Hepburn, or ""
+    meaning        what it means in English, or ""
     row, column    place in the table of its script, from 0, or null for what has none
     strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
 """
@@ -57,15 +58,17 @@ _ROWS = """
 っ small-tsu - - ゔ vu - - ー long
 """
 _WORDS = """
-つ つき moon / っ きって stamp / を ほんを a book, as an object / じ じかん time / ぢ はなぢ nosebleed / ず みず water
-づ つづき sequel / お おと sound / ゃ おちゃ tea / や やま mountain / ゅ きゅうり cucumber / ゆ ゆき snow
-ょ きょう today / よ よる night / ぁ ふぁいと go for it / ぃ ふぃるむ film / ぅ たとぅー tattoo / ぇ かふぇ café
-ぉ ふぉと photo / あ あめ rain / い いぬ dog / う うみ sea / え えき station
-ツ ツナ tuna / ッ コップ cup / ヲ ヲタク geek / ジ ラジオ radio / ヂ チヂミ Korean pancake / ズ サイズ size
-ヅ カナヅチ hammer / オ オレンジ orange / ャ キャベツ cabbage / ヤ タイヤ tyre / ュ ニュース news / ユ ユーロ euro
-ョ ショー show / ヨ ヨガ yoga / ァ ソファ sofa / ィ パーティー party / ゥ タトゥー tattoo / ェ カフェ café
-ォ フォーク fork / ア アイス ice cream / イ インク ink / ウ ウール wool
-エ エアコン air conditioner / ー コーヒー coffee
+つ つき tsuki moon / っ きって kitte stamp / を ほんを hon-o a book, as an object / じ じかん jikan time
+ぢ はなぢ hanaji nosebleed / ず みず mizu water / づ つづき tsuzuki sequel / お おと oto sound / ゃ おちゃ ocha tea
+や やま yama mountain / ゅ きゅうり kyūri cucumber / ゆ ゆき yuki snow / ょ きょう kyō today / よ よる yoru night
+ぁ ふぁいと faito go for it / ぃ ふぃるむ firumu film / ぅ たとぅー tatū tattoo / ぇ かふぇ kafe café
+ぉ ふぉと foto photo / あ あめ ame rain / い いぬ inu dog / う うみ umi sea / え えき eki station / ツ ツナ tsuna tuna
+ッ コップ koppu cup / ヲ ヲタク otaku geek / ジ ラジオ rajio radio / ヂ チヂミ chijimi Korean pancake
+ズ サイズ saizu size / ヅ カナヅチ kanazuchi hammer / オ オレンジ orenji orange / ャ キャベツ kyabetsu cabbage
+ヤ タイヤ taiya tyre / ュ ニュース nyūsu news / ユ ユーロ yūro euro / ョ ショー shō show / ヨ ヨガ yoga yoga
+ァ ソファ sofa sofa / ィ パーティー pātī party / ゥ タトゥー tatū tattoo / ェ カフェ kafe café / ォ フォーク fōku fork
+ア アイス aisu ice cream / イ インク inku ink / ウ ウール ūru wool / エ エアコン eakon air conditioner
+ー コーヒー kōhī coffee
 """
 _TO_KATAKANA = ord("ア") - ord("あ")
 
@@ -78,6 +81,7 @@ class Kana:
     script: str
     sound: str
     word: str
+    romaji: str
     meaning: str
     row: int | None
     column: int | None
@@ -86,8 +90,8 @@ class Kana:
 @cache
 def kana() -> tuple[Kana, ...]:
     """Every character of charset `KANA`: hiragana, then katakana, in the order of their tables."""
-    entries = (entry.split(maxsplit=2) for line in _WORDS.split("\n")[1:-1] for entry in line.split(" / "))
-    words = {character: (word, meaning) for character, word, meaning in entries}
+    entries = (entry.split(maxsplit=3) for line in _WORDS.split("\n")[1:-1] for entry in line.split(" / "))
+    words = {character: (word, romaji.replace("-", " "), meaning) for character, word, romaji, meaning in entries}
     listed = []
     for script, shift in (("hiragana", 0), ("katakana", _TO_KATAKANA)):
         for row, line in enumerate(_ROWS.split("\n")[1:-1]):
@@ -100,7 +104,7 @@ def kana() -> tuple[Kana, ...]:
                 if character not in KANA.class_of:
                     continue
                 sound = sound.replace("-", " ")
-                listed.append(Kana(character, script, sound, *words.get(character, ("", "")), row, column))
+                listed.append(Kana(character, script, sound, *words.get(character, ("", "", "")), row, column))
     return tuple(listed)
 
 

@@ -1,18 +1,22 @@
 import Foundation
-import KanaUI
+import KanaApp
+import KanaCoreML
+import KanaNetwork
 import SwiftUI
 
 @main
-struct KanaApp: App {
-    @StateObject private var model = AppModel(bundle: .main, folder: KanaApp.folder)
+struct KanaApplication: App {
+    @State private var app = AppModel(
+        folder: FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask)[0]
+            .appendingPathComponent("Kana"), reader: KanaModel(url: KanaNetwork.model),
+        table: KanaApplication.table,
+        version: Bundle.main.object(forInfoDictionaryKey: "CFBundleShortVersionString") as? String ?? "")
 
     var body: some Scene {
-        WindowGroup { ContentView(app: model) }
+        WindowGroup { ContentView(app: app) }
     }
 
-    /// Where the app keeps what is the user's: in his backups, in no other app's reach.
-    private static var folder: URL {
-        let found = FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask)
-        return (found.first ?? FileManager.default.temporaryDirectory).appendingPathComponent("Kana")
-    }
+    static let table: PracticeTable = {
+        do { return try PracticeTable.bundled() } catch { fatalError("practice.json of this very app: \(error)") }
+    }()
 }

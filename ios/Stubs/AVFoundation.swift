@@ -3,6 +3,17 @@
 // What the app uses of AVFoundation, for type-checking on Linux; never shipped.
 @_exported import Foundation
 
+open class AVAudioSession: NSObject {
+    public struct Category: Sendable { public static let playback = Category() }
+    public struct CategoryOptions: OptionSet, Sendable {
+        public let rawValue: UInt
+        public init(rawValue: UInt) { self.rawValue = rawValue }
+        public static let mixWithOthers = CategoryOptions(rawValue: 1)
+    }
+    public class func sharedInstance() -> AVAudioSession { fatalError("a stub") }
+    public func setCategory(_ category: Category, options: CategoryOptions) throws {}
+}
+
 public enum AVSpeechBoundary: Int, Sendable { case immediate, word }
 
 open class AVSpeechSynthesisVoice: NSObject {

@@ -61,6 +61,7 @@ open class MLModelDescription: NSObject {
 
 open class MLModel: NSObject {
     public init(contentsOf url: URL, configuration: MLModelConfiguration) throws {}
+    public class func compileModel(at url: URL) async throws -> URL { fatalError("a stub") }
     public var modelDescription: MLModelDescription { fatalError("a stub") }
     public func prediction(from input: any MLFeatureProvider) throws -> any MLFeatureProvider { fatalError("a stub") }
 }

@@ -2,7 +2,7 @@
 
 // What the app uses of SwiftUI, for type-checking on Linux; never shipped. Signatures and isolation as we believe
 // Apple's to be; modifiers that the app does not use are not here.
-@_exported import Combine
+@_exported import Observation
 @_exported import UIKit
 
 @MainActor @preconcurrency public protocol View {
@@ -73,34 +73,59 @@ public struct WindowGroup<Content: View>: Scene {
     public var projectedValue: Binding<Value> { fatalError("a stub") }
 }
 extension State where Value: ExpressibleByNilLiteral { public init() {} }
-@MainActor @preconcurrency @propertyWrapper public struct StateObject<Object: ObservableObject> {
-    nonisolated public init(wrappedValue: @autoclosure @escaping () -> Object) {}
-    public var wrappedValue: Object { fatalError("a stub") }
-    public var projectedValue: ObservedObject<Object>.Wrapper { fatalError("a stub") }
+@MainActor @preconcurrency @dynamicMemberLookup @propertyWrapper public struct Bindable<Value: AnyObject> {
+    public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
+    public var wrappedValue: Value
+    public var projectedValue: Bindable<Value> { self }
+    public subscript<T>(dynamicMember path: ReferenceWritableKeyPath<Value, T>) -> Binding<T> { fatalError("a stub") }
 }
-@MainActor @preconcurrency @propertyWrapper public struct ObservedObject<Object: ObservableObject> {
-    @MainActor @preconcurrency @dynamicMemberLookup public struct Wrapper {
-        public subscript<T>(dynamicMember path: ReferenceWritableKeyPath<Object, T>) -> Binding<T> {
-            fatalError("a stub")
-        }
+public enum ScenePhase: Sendable { case background, inactive, active }
+public struct EnvironmentValues: Sendable {
+    public var scenePhase: ScenePhase { .active }
+    public var accessibilityReduceMotion: Bool { false }
+}
+@MainActor @preconcurrency @propertyWrapper public struct Environment<Value> {
+    public init(_ path: KeyPath<EnvironmentValues, Value>) {}
+    public var wrappedValue: Value { fatalError("a stub") }
+}
+@MainActor @preconcurrency public protocol PreviewProvider {
+    associatedtype Previews: View
+    @ViewBuilder @MainActor @preconcurrency static var previews: Previews { get }
+}
+
+// Texts: with fillings that are texts alone, so that every place in the catalogue is %@
+public struct LocalizedStringKey: ExpressibleByStringInterpolation, Sendable {
+    public struct StringInterpolation: StringInterpolationProtocol {
+        public init(literalCapacity: Int, interpolationCount: Int) {}
+        public mutating func appendLiteral(_ literal: String) {}
+        public mutating func appendInterpolation(_ filling: String) {}
     }
-    public init(wrappedValue: Object) { self.wrappedValue = wrappedValue }
-    public var wrappedValue: Object
-    public var projectedValue: Wrapper { fatalError("a stub") }
+    public init(stringLiteral value: String) {}
+    public init(stringInterpolation: StringInterpolation) {}
+}
+extension String {
+    public init(localized key: LocalizedStringKey) { fatalError("a stub") }
 }
 
 // Views
 public struct Text: Primitive {
     nonisolated public init(verbatim: String) {}
-    nonisolated public init<S: StringProtocol>(_ content: S) {}
+    nonisolated public init(_ key: LocalizedStringKey) {}
     public func font(_ font: Font?) -> Text { self }
-    public func foregroundColor(_ color: Color?) -> Text { self }
+    public func foregroundStyle(_ color: Color) -> Text { self }
 }
 public struct Image: Primitive { nonisolated public init(systemName: String) {} }
 public struct Spacer: Primitive { nonisolated public init() {} }
 public struct ProgressView: Primitive { nonisolated public init() {} }
-public struct Label<Title: View, Icon: View>: Primitive {
-    nonisolated public init(@ViewBuilder title: () -> Title, @ViewBuilder icon: () -> Icon) {}
+public struct Label: Primitive { nonisolated public init(_ title: LocalizedStringKey, systemImage: String) {} }
+public struct Link: Primitive { public init(_ title: LocalizedStringKey, destination: URL) {} }
+public struct ShareLink: Primitive { public init(item: URL) {} }
+public struct TextField: Primitive { public init(_ title: LocalizedStringKey, text: Binding<String>) {} }
+public struct Stepper: Primitive {
+    public init(
+        _ title: LocalizedStringKey, value: Binding<Int>, in bounds: ClosedRange<Int>, step: Int,
+        onEditingChanged: @escaping (Bool) -> Void = { _ in }
+    ) {}
 }
 public struct ButtonRole: Equatable, Sendable {
     public static let destructive = ButtonRole()
@@ -108,6 +133,9 @@ public struct ButtonRole: Equatable, Sendable {
 public struct Button<Content: View>: Primitive {
     public init(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Content) {}
     public init(role: ButtonRole?, action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Content) {}
+}
+extension Button where Content == Text {
+    public init(_ title: LocalizedStringKey, action: @escaping @MainActor () -> Void) {}
 }
 public struct VerticalAlignment: Sendable { public static let center = VerticalAlignment() }
 public struct HorizontalAlignment: Sendable { public static let center = HorizontalAlignment() }
@@ -144,7 +172,20 @@ public struct ScrollView<Content: View>: Primitive {
 }
 public struct List<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
 public struct Form<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
-public struct Section<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct Section<Content: View>: Primitive {
+    public init(@ViewBuilder content: () -> Content) {}
+    public init(_ title: LocalizedStringKey, @ViewBuilder content: () -> Content) {}
+}
+public struct ViewThatFits<Content: View>: Primitive {
+    public init(in axes: Axis.Set, @ViewBuilder content: () -> Content) {}
+}
+public protocol TimelineSchedule {}
+public struct AnimationTimelineSchedule: TimelineSchedule {}
+extension TimelineSchedule where Self == AnimationTimelineSchedule { public static var animation: Self { Self() } }
+public struct TimelineViewContext { public var date: Date { fatalError("a stub") } }
+public struct TimelineView<Schedule: TimelineSchedule, Content: View>: Primitive {
+    public init(_ schedule: Schedule, @ViewBuilder content: @escaping (TimelineViewContext) -> Content) {}
+}
 public struct GridItem: Sendable {
     public enum Size: Sendable { case adaptive(minimum: CGFloat, maximum: CGFloat = .infinity) }
     public init(_ size: Size) {}
@@ -157,16 +198,19 @@ public struct GeometryProxy { public var size: CGSize { .zero } }
 public struct GeometryReader<Content: View>: Primitive {
     public init(@ViewBuilder content: @escaping (GeometryProxy) -> Content) {}
 }
-public struct NavigationView<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
-public struct NavigationLink<Content: View, Destination: View>: Primitive {
-    public init(destination: Destination, @ViewBuilder label: () -> Content) {}
+public struct NavigationStack<Root: View>: Primitive { public init(@ViewBuilder root: () -> Root) {} }
+public struct NavigationLink<Destination: View>: Primitive {
+    public init(_ title: LocalizedStringKey, @ViewBuilder destination: () -> Destination) {}
 }
-public struct TabView<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
+public struct TabView<Selection: Hashable, Content: View>: Primitive {
+    public init(selection: Binding<Selection>, @ViewBuilder content: () -> Content) {}
+}
 public struct Toggle<Content: View>: Primitive {
     public init(isOn: Binding<Bool>, @ViewBuilder label: () -> Content) {}
 }
-public struct Picker<Content: View, Selection: Hashable, Title: View>: Primitive {
-    public init(selection: Binding<Selection>, label: Title, @ViewBuilder content: () -> Content) {}
+extension Toggle where Content == Text { public init(_ title: LocalizedStringKey, isOn: Binding<Bool>) {} }
+public struct Picker<Content: View, Selection: Hashable>: Primitive {
+    public init(_ title: LocalizedStringKey, selection: Binding<Selection>, @ViewBuilder content: () -> Content) {}
 }
 
 // Drawing
@@ -214,21 +258,12 @@ public struct UIViewRepresentableContext<Representable> {}
     @MainActor @preconcurrency func updateUIView(_ uiView: UIViewType, context: Context)
 }
 extension UIViewRepresentable { public var body: Never { fatalError("a stub") } }
-public struct UIViewControllerRepresentableContext<Representable> {}
-@MainActor @preconcurrency public protocol UIViewControllerRepresentable: View where Body == Never {
-    associatedtype UIViewControllerType: UIViewController
-    typealias Context = UIViewControllerRepresentableContext<Self>
-    @MainActor @preconcurrency func makeUIViewController(context: Context) -> UIViewControllerType
-    @MainActor @preconcurrency func updateUIViewController(_ controller: UIViewControllerType, context: Context)
-}
-extension UIViewControllerRepresentable { public var body: Never { fatalError("a stub") } }
-
 // Modifiers
 public enum ContentMode: Sendable { case fit, fill }
-public enum Visibility: Sendable { case automatic, visible, hidden }
 public struct AccessibilityTraits: Sendable { public static let updatesFrequently = AccessibilityTraits() }
 public struct AccessibilityChildBehavior: Sendable {
     public static let contain = AccessibilityChildBehavior()
+    public static let ignore = AccessibilityChildBehavior()
     public static let combine = AccessibilityChildBehavior()
 }
 public protocol PrimitiveButtonStyle {}
@@ -238,9 +273,16 @@ extension PrimitiveButtonStyle where Self == BorderedButtonStyle { public static
 extension PrimitiveButtonStyle where Self == BorderedProminentButtonStyle {
     public static var borderedProminent: Self { Self() }
 }
-public protocol NavigationViewStyle {}
-public struct StackNavigationViewStyle: NavigationViewStyle {}
-extension NavigationViewStyle where Self == StackNavigationViewStyle { public static var stack: Self { Self() } }
+public struct EventModifiers: OptionSet, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    public static let command = EventModifiers(rawValue: 1)
+    public static let shift = EventModifiers(rawValue: 2)
+}
+public struct KeyEquivalent: ExpressibleByExtendedGraphemeClusterLiteral, Sendable {
+    public init(extendedGraphemeClusterLiteral: Character) {}
+}
+public struct EnabledTextSelectability: Sendable { public static let enabled = EnabledTextSelectability() }
 public struct ToolbarItemPlacement: Sendable {
     public static let primaryAction = ToolbarItemPlacement()
     public static let cancellationAction = ToolbarItemPlacement()
@@ -249,8 +291,11 @@ public struct ToolbarItem<Content: View>: ToolbarContent {
     public init(placement: ToolbarItemPlacement, @ViewBuilder content: () -> Content) {}
 }
 @MainActor @preconcurrency public protocol ToolbarContent {}
+public struct ToolbarItems: ToolbarContent { nonisolated init() {} }
 @resultBuilder public struct ToolbarContentBuilder {
-    public static func buildBlock<Content: ToolbarContent>(_ content: Content) -> Content { content }
+    public static func buildBlock<each Content: ToolbarContent>(_ content: repeat each Content) -> some ToolbarContent {
+        ToolbarItems()
+    }
 }
 
 extension View {
@@ -263,22 +308,23 @@ extension View {
     public func aspectRatio(_ ratio: CGFloat?, contentMode: ContentMode) -> some View { self }
     public func overlay<Content: View>(_ overlay: Content) -> some View { self }
     public func buttonStyle<S: PrimitiveButtonStyle>(_ style: S) -> some View { self }
-    public func navigationTitle(_ title: Text) -> some View { self }
-    public func navigationViewStyle<S: NavigationViewStyle>(_ style: S) -> some View { self }
+    public func navigationTitle(_ title: LocalizedStringKey) -> some View { self }
+    public func keyboardShortcut(_ key: KeyEquivalent, modifiers: EventModifiers) -> some View { self }
+    public func textSelection(_ selectability: EnabledTextSelectability) -> some View { self }
+    public func onChange<V: Equatable>(of value: V, _ action: @escaping () -> Void) -> some View { self }
     public func tabItem<Content: View>(@ViewBuilder _ label: () -> Content) -> some View { self }
+    public func tag<V: Hashable>(_ tag: V) -> some View { self }
     public func toolbar<Content: ToolbarContent>(@ToolbarContentBuilder content: () -> Content) -> some View { self }
     public func onAppear(perform action: (() -> Void)? = nil) -> some View { self }
     public func task(_ action: @escaping @isolated(any) @Sendable () async -> Void) -> some View { self }
-    public func sheet<Content: View>(
-        isPresented: Binding<Bool>, onDismiss: (() -> Void)? = nil, @ViewBuilder content: @escaping () -> Content
-    ) -> some View { self }
     public func alert<A: View, M: View>(
-        _ title: Text, isPresented: Binding<Bool>, @ViewBuilder actions: () -> A, @ViewBuilder message: () -> M
+        _ title: LocalizedStringKey, isPresented: Binding<Bool>, @ViewBuilder actions: () -> A,
+        @ViewBuilder message: () -> M
     ) -> some View { self }
-    public func confirmationDialog<A: View>(
-        _ title: Text, isPresented: Binding<Bool>, titleVisibility: Visibility = .automatic,
-        @ViewBuilder actions: () -> A
+    public func alert<A: View>(
+        _ title: LocalizedStringKey, isPresented: Binding<Bool>, @ViewBuilder actions: () -> A
     ) -> some View { self }
+    public func accessibilityLabel(_ label: LocalizedStringKey) -> some View { self }
     public func accessibilityLabel(_ label: Text) -> some View { self }
     public func accessibilityHidden(_ hidden: Bool) -> some View { self }
     public func accessibilityAddTraits(_ traits: AccessibilityTraits) -> some View { self }

@@ -32,8 +32,11 @@ extension NSAttributedString {
     public func draw(at point: CGPoint) {}
 }
 
+public enum UIEditingInteractionConfiguration: Int, Sendable { case none }
+
 @MainActor open class UIResponder: NSObject {
     open var canBecomeFirstResponder: Bool { false }
+    open var editingInteractionConfiguration: UIEditingInteractionConfiguration { .none }
     @discardableResult open func becomeFirstResponder() -> Bool { false }
     open func touchesBegan(_ touches: Set<UITouch>, with event: UIEvent?) {}
     open func touchesMoved(_ touches: Set<UITouch>, with event: UIEvent?) {}
@@ -44,6 +47,7 @@ extension NSAttributedString {
 
 @MainActor open class UIEvent: NSObject {
     public enum EventSubtype: Int, Sendable { case none, motionShake }
+    open func touches(for view: UIView) -> Set<UITouch>? { nil }
     open func coalescedTouches(for touch: UITouch) -> [UITouch]? { nil }
 }
 
@@ -52,7 +56,6 @@ extension NSAttributedString {
     public var type: TouchType { .direct }
     public var timestamp: TimeInterval { 0 }
     public var force: CGFloat { 0 }
-    public var maximumPossibleForce: CGFloat { 0 }
     public func preciseLocation(in view: UIView?) -> CGPoint { .zero }
 }
 
@@ -107,12 +110,12 @@ public struct UIAccessibilityTraits: OptionSet, Sendable {
     open func didMoveToWindow() {}
 }
 
-@MainActor open class UIViewController: UIResponder {}
-
-open class UIActivity: NSObject {}
-
-@MainActor open class UIActivityViewController: UIViewController {
-    public init(activityItems: [Any], applicationActivities: [UIActivity]?) {}
+@MainActor open class UIPasteboard: NSObject {
+    public class var general: UIPasteboard { fatalError("a stub") }
+    public var string: String? {
+        get { nil }
+        set {}
+    }
 }
 
 public enum UIAccessibility {

@@ -7,7 +7,8 @@ import KanaReading
 
 /// The Core ML model and its one pixel buffer. Neither ever leaves this actor: pictures come in, numbers go out.
 ///
-/// The model is loaded at the first question, off the main actor, from a compiled package (`.mlmodelc`).
+/// The model is loaded at the first question, off the main actor: from what Xcode compiled (`.mlmodelc`), or from a
+/// package (`.mlpackage`), which is then compiled first, for as long as this object lives.
 public actor KanaModel: CharacterReading {
     private struct Loaded {
         let model: MLModel
@@ -20,30 +21,32 @@ public actor KanaModel: CharacterReading {
     private let url: URL?
     private let units: MLComputeUnits
     private var loaded: Loaded?
+    private var loading: Task<URL?, any Error>?
 
-    /// `url`: the compiled package, nil where the app has none.
+    /// `url`: of the model, nil where the app has none: `KanaNetwork.model`, or
+    /// `Bundle.main.url(forResource: "Kana", withExtension: "mlmodelc")`.
     ///
     /// `.cpuOnly`: the network is small, the operations of its preprocessing are float32, which the Neural Engine
     /// does not compute, so that any other choice moves data between processors in every reading. Whether another
-    /// is faster on a device, the app's own "Check this device" tells; nobody has measured it yet.
+    /// is faster on a device, a debug build's "Check this device" tells; nobody has measured it yet.
     public init(url: URL?, units: MLComputeUnits = .cpuOnly) {
         self.url = url
         self.units = units
     }
 
-    public func facts() throws -> ModelFacts { try ready().facts }
+    public func facts() async throws -> ModelFacts { try await ready().facts }
 
-    public func probabilities(of picture: Picture) throws -> [String: Double] {
-        let ready = try ready()
+    public func probabilities(of picture: Picture) async throws -> [String: Double] {
+        let ready = try await ready()
         try Self.fill(ready.buffer, with: picture)
         let image = MLFeatureValue(pixelBuffer: ready.buffer)
         let output = try ready.model.prediction(
             from: MLDictionaryFeatureProvider(dictionary: [ready.input: image]))
-        guard let found = output.featureValue(for: ready.probabilities)?.dictionaryValue else {
+        guard let answer = output.featureValue(for: ready.probabilities)?.dictionaryValue else {
             throw KanaModelError.unexpected("an output \(ready.probabilities) with probabilities")
         }
         var named: [String: Double] = [:]
-        for (label, probability) in found {
+        for (label, probability) in answer {
             guard let label = label as? String else {
                 throw KanaModelError.unexpected("labels that are texts")
             }
@@ -52,12 +55,15 @@ public actor KanaModel: CharacterReading {
         return named
     }
 
-    private func ready() throws -> Loaded {
+    private func ready() async throws -> Loaded {
         if let loaded { return loaded }
-        guard let url else { throw KanaModelError.missing }
+        if loading == nil { loading = Task { try await compiled() } }
+        let file = try await loading?.value
+        if let loaded { return loaded }  // by another question, meanwhile
+        guard let file else { throw KanaModelError.missing }
         let configuration = MLModelConfiguration()
         configuration.computeUnits = units
-        let model = try MLModel(contentsOf: url, configuration: configuration)
+        let model = try MLModel(contentsOf: file, configuration: configuration)
         let described = model.modelDescription
         guard let (input, image) = described.inputDescriptionsByName.first,
             described.inputDescriptionsByName.count == 1, let constraint = image.imageConstraint
@@ -72,17 +78,22 @@ public actor KanaModel: CharacterReading {
         guard let said = described.metadata[.creatorDefinedKey] as? [String: String] else {
             throw KanaModelError.unexpected("metadata written by fastetl")
         }
-        let made = Loaded(
+        let ready = Loaded(
             model: model, facts: try ModelFacts(metadata: said), input: input, probabilities: probabilities,
             buffer: try Self.buffer(side: side))
-        loaded = made
-        return made
+        loaded = ready
+        return ready
+    }
+
+    private func compiled() async throws -> URL? {
+        guard let url, url.pathExtension == "mlpackage" else { return url }
+        return try await MLModel.compileModel(at: url)
     }
 
     private static func buffer(side: Int) throws -> CVPixelBuffer {
-        var made: CVPixelBuffer?
-        let status = CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_OneComponent8, nil, &made)
-        guard status == kCVReturnSuccess, let buffer = made else {
+        var created: CVPixelBuffer?
+        let status = CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_OneComponent8, nil, &created)
+        guard status == kCVReturnSuccess, let buffer = created else {
             throw KanaModelError.status("CVPixelBufferCreate", status)
         }
         return buffer

@@ -1,13 +1,14 @@
 /// The strokes while they are drawn, with undo and redo. Clearing is undone as a stroke is.
 public struct DrawingEditor: Equatable, Sendable {
     /// The finished strokes.
-    public private(set) var strokes: [Stroke] = []
+    public private(set) var strokes: [Stroke]
     /// The stroke under the pen, nil while the pen is up.
     public private(set) var current: Stroke?
     private var past: [[Stroke]] = []
     private var future: [[Stroke]] = []
 
-    public init() {}
+    /// With strokes that are there already, of which none can be undone.
+    public init(strokes: [Stroke] = []) { self.strokes = strokes }
 
     /// The finished strokes and the one under the pen.
     public var all: [Stroke] { current.map { strokes + [$0] } ?? strokes }

@@ -3,9 +3,12 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     case hiragana
     case katakana
     case kana
+    /// Everything that the model knows.
+    case japanese
 
-    /// Whether a character belongs to it. ー is of both scripts.
+    /// Whether a character belongs to it. ー is of both kana.
     public func holds(_ character: String) -> Bool {
+        guard self != .japanese else { return true }
         guard let scalar = character.unicodeScalars.first, character.unicodeScalars.count == 1 else { return false }
         let hiragana = (0x3041...0x3096).contains(scalar.value)
         let katakana = (0x30A1...0x30FA).contains(scalar.value)
@@ -13,12 +16,21 @@ public enum Script: String, CaseIterable, Codable, Sendable {
         switch self {
         case .hiragana: return hiragana || long
         case .katakana: return katakana || long
-        case .kana: return hiragana || katakana || long
+        default: return hiragana || katakana || long
         }
     }
 
-    /// The katakana whose shape is that of a hiragana, by hiragana: nobody writes them differently.
-    public static let sameShape = ["へ": "ヘ", "べ": "ベ", "ぺ": "ペ"]
+    /// Characters that are written alike: nothing but the text around them tells them apart. As `SHAPES` in
+    /// `fastetl/data/charset.py`.
+    static let shapes = [
+        "へヘ", "べベ", "ぺペ", "りリ", "ー一-", "ニ二=", "カ力", "ロ口囗", "タ夕", "エ工", "ハ八", "ト卜", "オ才", "ヒ匕",
+        "ム厶", "ヨ彐", "ノ丿/", "0O〇", "1lI丨", "X×", "十+", "、,丶", "ゝヽ", "ゞヾ", "・.",
+    ]
+    private static let firstOfShape = Dictionary(
+        uniqueKeysWithValues: shapes.flatMap { group in group.map { (String($0), String(group.prefix(1))) } })
+
+    /// The character that stands for all that are written alike: へ for ヘ.
+    public static func shape(_ character: String) -> String { firstOfShape[character] ?? character }
 
     /// Each small kana with the large one of the same form.
     public static let large: [String: String] = Dictionary(

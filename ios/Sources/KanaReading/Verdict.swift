@@ -38,13 +38,13 @@ public enum Verdict: Equatable, Sendable {
 
     /// From the probabilities that the model gives (`classLabel_probs`).
     ///
-    /// Only the characters of `script` compete, with "no character": their probabilities are scaled to sum to one. A
-    /// hiragana and a katakana of the same shape (へ, ヘ) are one candidate with both their probabilities. Where "no
-    /// character" is the likeliest there is none.
+    /// Only the characters of `script` compete, with "no character": their probabilities are scaled to sum to one.
+    /// Characters that are written alike (へ and ヘ, ニ and 二) are one candidate with all their probabilities, by the
+    /// name of the likeliest of them. Where "no character" is the likeliest there is none.
     ///
     /// Throws `VerdictError` where labels or probabilities are not what the package promises.
     public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .kana) throws {
-        guard Set(probabilities.keys) == Set(facts.labels) else {
+        guard probabilities.count == facts.labels.count, facts.labels.allSatisfy({ probabilities[$0] != nil }) else {
             throw VerdictError.otherLabels(
                 missing: facts.labels.filter { probabilities[$0] == nil },
                 unknown: probabilities.keys.filter { !facts.labels.contains($0) }.sorted())
@@ -52,14 +52,19 @@ public enum Verdict: Equatable, Sendable {
         guard probabilities.values.allSatisfy({ (0...1.001).contains($0) }) else { throw VerdictError.noProbability }
         let none = probabilities[facts.noCharacter] ?? 0
         var answers: [Answer] = []
-        var merged: Set<String> = []
-        for label in facts.characters where script.holds(label) && !merged.contains(label) {
-            var probability = probabilities[label] ?? 0
-            if let twin = Script.sameShape[label], script.holds(twin), let other = probabilities[twin] {
-                probability += other
-                merged.insert(twin)
+        var best: [String: (place: Int, probability: Double)] = [:]  // of each shape
+        for label in facts.characters where script.holds(label) {
+            let probability = probabilities[label] ?? 0
+            guard let first = best[Script.shape(label)] else {
+                best[Script.shape(label)] = (answers.count, probability)
+                answers.append(Answer(label: label, probability: probability))
+                continue
             }
-            answers.append(Answer(label: label, probability: probability))
+            let isLikelier = probability > first.probability
+            if isLikelier { best[Script.shape(label)] = (first.place, probability) }
+            answers[first.place] = Answer(
+                label: isLikelier ? label : answers[first.place].label,
+                probability: answers[first.place].probability + probability)
         }
         let likeliest = answers.map(\.probability).max() ?? 0
         if none > 0, none >= likeliest {
@@ -75,10 +80,10 @@ public enum Verdict: Equatable, Sendable {
         let order = answers.enumerated().sorted {
             ($0.element.probability, $1.offset) > ($1.element.probability, $0.offset)
         }
-        let best = order.prefix(Self.most).map {
+        let candidates = order.prefix(Self.most).map {
             Answer(label: $0.element.label, probability: $0.element.probability / sum)
         }
-        self = best[0].probability < facts.threshold ? .unsure(best) : .read(best)
+        self = candidates[0].probability < facts.threshold ? .unsure(candidates) : .read(candidates)
     }
 }
 

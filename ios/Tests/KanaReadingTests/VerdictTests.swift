@@ -82,9 +82,9 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
         let facts = try facts()
         let given = spread(["へ": 0.4, "ヘ": 0.45, "あ": 0.15], over: facts)
         let verdict = try Verdict(probabilities: given, facts: facts)
-        #expect(verdict.character == "へ" && abs(verdict.candidates[0].probability - 0.85) < 1e-12)
-        #expect(!verdict.candidates.contains { $0.label == "ヘ" })
-        #expect(try Verdict(probabilities: given, facts: facts, script: .katakana).character == "ヘ")
+        #expect(verdict.character == "ヘ" && abs(verdict.candidates[0].probability - 0.85) < 1e-12)
+        #expect(!verdict.candidates.contains { $0.label == "へ" })
+        #expect(try Verdict(probabilities: given, facts: facts, script: .hiragana).character == "へ")
     }
 
     @Test func equalsKeepTheOrderOfTheLabels() throws {

@@ -1,0 +1,140 @@
+import KanaInk
+import KanaReading
+import Observation
+
+/// The ink and its reading: what every screen with a canvas is made of. It holds no view and no model's object.
+@MainActor @Observable
+public final class LiveReader {
+    /// The strokes, with undo and redo, as of the last change; while a stroke grows, without its new points.
+    public private(set) var editor = DrawingEditor()
+    /// The verdict on the ink as it is, nil while it is not read yet.
+    public private(set) var verdict: Verdict?
+    /// Why there is no verdict, in words for a developer; nil where there is no trouble.
+    public private(set) var failure: String?
+    /// Called after each change of the above.
+    @ObservationIgnored public var changed: @MainActor () -> Void = {}
+    /// Which characters compete.
+    @ObservationIgnored public var script = Script.kana { didSet { if script != oldValue { inkChanged() } } }
+    /// What drew the last stroke.
+    @ObservationIgnored public var device = Sample.Device.unknown
+    /// Size of the canvas in the strokes' unit.
+    @ObservationIgnored public private(set) var canvas = (width: 0.0, height: 0.0)
+    /// The reading that is waited for or made.
+    @ObservationIgnored public private(set) var reading: Task<Void, Never>?
+    /// As it is now: a point more is no change for the screens around the canvas, which draws it itself.
+    @ObservationIgnored private var now = DrawingEditor()
+
+    @ObservationIgnored private var schedule = ReadingSchedule()
+    @ObservationIgnored private let reader: any CharacterReading
+    @ObservationIgnored private let clock: Clock
+    @ObservationIgnored private let isLive: Bool
+
+    /// `isLive`: read after each stroke; otherwise only `readNow` reads, and nothing tells the answer before.
+    public init(reader: any CharacterReading, clock: Clock, isLive: Bool = true) {
+        self.reader = reader
+        self.clock = clock
+        self.isLive = isLive
+    }
+
+    /// The stroke under the pen, nil while the pen is up.
+    public var current: Stroke? { now.current }
+
+    /// The drawing as it is, nil where the canvas has no size.
+    public var drawing: Drawing? { try? now.drawing(width: canvas.width, height: canvas.height) }
+
+    /// The canvas was laid out. Strokes are scaled along, so that a turned phone keeps the character.
+    public func resize(width: Double, height: Double) {
+        guard width > 0, height > 0, width != canvas.width || height != canvas.height else { return }
+        if canvas.width > 0, !now.isEmpty {
+            now.scale(fromWidth: canvas.width, height: canvas.height, toWidth: width, height: height)
+            editor = now
+        }
+        canvas = (width, height)
+    }
+
+    /// Go on with a drawing of an earlier launch.
+    public func restore(_ drawing: Drawing) {
+        now = DrawingEditor(strokes: drawing.strokes)
+        canvas = (drawing.width, drawing.height)
+        inkChanged()
+    }
+
+    public func begin(_ point: InkPoint) {
+        now.begin(point)
+        // Where no more points fit, the ink stays as it is and is read again.
+        guard now.isDrawing else { return inkChanged() }
+        schedule.stop()
+        reading?.cancel()
+        verdict = nil
+        editor = now
+        changed()
+    }
+
+    public func extend(_ points: [InkPoint]) {
+        for point in points { now.extend(point) }
+    }
+
+    public func end() { if now.end() { inkChanged() } }
+
+    public func cancel() {
+        now.cancel()
+        inkChanged()
+    }
+
+    public func undo() { if now.undo() { inkChanged() } }
+    public func redo() { if now.redo() { inkChanged() } }
+    public func clear() { if now.clear() { inkChanged() } }
+
+    /// A new character: nothing to undo.
+    public func reset() {
+        now.reset()
+        inkChanged()
+    }
+
+    /// Read the ink now and give its verdict; nil where it changed meanwhile or cannot be read (`failure` says why).
+    public func readNow() async -> Verdict? {
+        reading?.cancel()
+        if now.end() { editor = now }
+        schedule.start(at: clock.now() - ReadingSchedule.delay)
+        guard let revision = schedule.take(at: clock.now()) else { return nil }
+        guard !now.isEmpty else { return .nothing }
+        let answer = await read(revision)
+        if isLive { verdict = answer }
+        return answer
+    }
+
+    private func inkChanged() {
+        reading?.cancel()
+        editor = now
+        verdict = nil
+        failure = nil
+        if now.isEmpty {
+            schedule.stop()
+            verdict = .nothing
+        } else {
+            schedule.start(at: clock.now())
+            if isLive { reading = Task { [weak self] in await self?.readWhenDue() } }
+        }
+        changed()
+    }
+
+    private func readWhenDue() async {
+        guard let wait = schedule.wait(at: clock.now()) else { return }
+        do { try await clock.sleep(wait) } catch { return }
+        if let revision = schedule.take(at: clock.now()) { verdict = await read(revision) ?? verdict }
+        changed()
+    }
+
+    private func read(_ revision: Int) async -> Verdict? {
+        guard let drawing else { return nil }
+        do {
+            let verdict = try await reader.verdict(on: drawing, script: script)
+            guard schedule.accepts(revision) else { return nil }
+            failure = nil
+            return verdict
+        } catch {
+            if schedule.accepts(revision) { failure = "\(error)" }
+            return nil
+        }
+    }
+}

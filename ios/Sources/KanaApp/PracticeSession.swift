@@ -1,0 +1,92 @@
+import KanaInk
+import KanaReading
+
+/// Practice from one character to the next. Times are milliseconds of a clock that only goes forward, days as
+/// `Deck.day` counts. The deck is its owner's, who lends it.
+public struct PracticeSession: Sendable {
+    public let table: PracticeTable
+    /// The character being practised; nil where nothing is due.
+    public private(set) var task: PracticeTask?
+    /// What was judged last of the task; nil before.
+    public private(set) var attempted: Drawing?
+    /// What could be said of the strokes of the last attempt.
+    public private(set) var advice: [StrokeAdvice] = []
+    /// What was missed comes back after so many others.
+    static let rest = 2
+    private var recent: [String] = []
+    private var skipped: (day: Int, characters: Set<String>) = (0, [])
+    private var tap = TapGuard()
+
+    public init(table: PracticeTable) { self.table = table }
+
+    /// Ask the next character. With `anyway` one is asked although nothing is due: the one that would be due first.
+    public mutating func next(_ settings: AppSettings, deck: Deck, today: Int, now: Int, anyway: Bool = false) {
+        if skipped.day != today || anyway { skipped = (today, []) }
+        let chosen = table.characters(of: settings.practised, rows: settings.rows)
+        let order = chosen.filter { !skipped.characters.contains($0) }
+        var character = deck.next(of: order, today: today, newPerDay: settings.newPerDay, recent: recent)
+        if character == nil, anyway {
+            let others = order.filter { !recent.contains($0) }
+            character = (others.isEmpty ? order : others).min {
+                (deck.cards[$0]?.due ?? 0) < (deck.cards[$1]?.due ?? 0)
+            }
+        }
+        ask(character, settings, now: now)
+    }
+
+    /// Ask this character, if it is among those that are practised.
+    public mutating func ask(_ character: String?, _ settings: AppSettings, now: Int) {
+        let kana = character.flatMap { table.kana($0) }.flatMap { isPractised($0, settings) ? $0 : nil }
+        if let kana { recent = (recent.filter { $0 != kana.character } + [kana.character]).suffix(Self.rest) }
+        task = kana.map { PracticeTask(kana: $0, mode: settings.mode) }
+        attempted = nil
+        advice = []
+        tap.appear(at: now)
+    }
+
+    /// Leave the character for another day, without a miss.
+    public mutating func skip(_ settings: AppSettings, deck: Deck, today: Int, now: Int) {
+        guard let task, !task.isFinished else { return }
+        skipped.characters.insert(task.character)
+        next(settings, deck: deck, today: today, now: now)
+    }
+
+    /// Whether the character that is asked is no longer what the settings choose.
+    public func isOutdated(by settings: AppSettings) -> Bool {
+        guard let task, !task.isFinished else { return false }
+        return task.mode != settings.mode || !isPractised(task.kana, settings)
+    }
+
+    private func isPractised(_ kana: Kana, _ settings: AppSettings) -> Bool {
+        kana.isOf(settings.practised) && (settings.rows.isEmpty || settings.rows.contains(kana.row))
+    }
+
+    /// Whether a tap counts: not the second one of an accidental double tap on a button that was there before.
+    public func allowsTap(at now: Int) -> Bool { tap.allows(at: now) }
+
+    /// Judge what was written. When the character is done with, the deck learns it.
+    public mutating func attempt(_ verdict: Verdict, drawing: Drawing?, deck: inout Deck, today: Int, now: Int) {
+        guard var judged = task, !judged.isFinished else { return }
+        let outcome = judged.attempt(verdict)
+        finish(judged, deck: &deck, today: today, now: now)
+        attempted = drawing
+        if outcome == .right, let drawing, !judged.kana.strokes.isEmpty {
+            advice = StrokeAdvice.advice(on: drawing, usual: judged.kana.strokes)
+        }
+    }
+
+    /// "I do not know": the answer at once, as after two misses.
+    public mutating func give(deck: inout Deck, today: Int, now: Int) {
+        guard var given = task, !given.isFinished else { return }
+        given.give()
+        finish(given, deck: &deck, today: today, now: now)
+    }
+
+    private mutating func finish(_ judged: PracticeTask, deck: inout Deck, today: Int, now: Int) {
+        task = judged
+        advice = []
+        guard judged.isFinished else { return }
+        deck.record(judged.character, misses: judged.misses, today: today)
+        tap.appear(at: now)
+    }
+}

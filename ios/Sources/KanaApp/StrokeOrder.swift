@@ -1,0 +1,44 @@
+import KanaInk
+
+/// Strokes while they are written, one after the other at an even pace.
+public enum StrokeOrder {
+    /// Sides of the box a second.
+    static let pace = 1.2
+    /// Seconds between two strokes.
+    static let pause = 0.3
+
+    /// Seconds until all are written.
+    public static func duration(_ strokes: [[InkPoint]]) -> Double {
+        strokes.reduce(0) { $0 + length($1) / pace + pause }
+    }
+
+    /// What is written after so many seconds. `strokes`: in a box of side 1.
+    public static func written(_ strokes: [[InkPoint]], after seconds: Double) -> [[InkPoint]] {
+        var rest = seconds
+        var written: [[InkPoint]] = []
+        for stroke in strokes where rest > 0 {
+            written.append(begin(of: stroke, length: rest * pace))
+            rest -= length(stroke) / pace + pause
+        }
+        return written
+    }
+
+    private static func begin(of stroke: [InkPoint], length: Double) -> [InkPoint] {
+        var rest = length
+        var points = Array(stroke.prefix(1))
+        for (a, b) in zip(stroke, stroke.dropFirst()) where rest > 0 {
+            let share = min(rest / max(distance(a, b), 1e-9), 1)
+            points.append(InkPoint(x: a.x + share * (b.x - a.x), y: a.y + share * (b.y - a.y)))
+            rest -= distance(a, b)
+        }
+        return points
+    }
+
+    private static func length(_ stroke: [InkPoint]) -> Double {
+        zip(stroke, stroke.dropFirst()).reduce(0) { $0 + distance($1.0, $1.1) }
+    }
+
+    private static func distance(_ a: InkPoint, _ b: InkPoint) -> Double {
+        ((b.x - a.x) * (b.x - a.x) + (b.y - a.y) * (b.y - a.y)).squareRoot()
+    }
+}
