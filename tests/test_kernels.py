@@ -19,7 +19,7 @@ from fastetl.kernels._vector import FORMS, PLAIN, best, forms
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.filter import triangle
 from fastetl.kernels.resize import resize_records, resize_twin
-from fastetl.kernels.resize_vector import Geometry, factors, fits
+from fastetl.kernels.resize_vector import Geometry, column_sums, factors, fits
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
@@ -209,15 +209,15 @@ def test_one_rounding_is_exact_for_every_sum_that_can_occur(stored: str) -> None
     height, width, bits = STORED[stored]
     found = 0
     for size in SIZES:
-        table = factors(Geometry(height, width, bits, size))
+        geometry = Geometry(height, width, bits, size)
+        table, (different, _) = factors(geometry), column_sums(geometry)
         if table.dtype != np.float32:
             continue
         found += 1
-        rows, columns = triangle(height, size).sum(1), triangle(width, size).sum(1)
-        denominators = TOP[bits] * rows[:, None] * columns
+        denominators = TOP[bits] * triangle(height, size).sum(1)[:, None] * different
         for denominator in np.unique(denominators).tolist():
-            (factor,) = np.unique(table[: size * size].reshape(size, size)[denominators == denominator])
+            (factor,) = np.unique(table[:, : len(different)][denominators == denominator])
             sums = np.arange(denominator + 1)
-            rounded = np.rint(sums * float(factor))  # the product of two float32 is exact in float64
+            rounded = np.rint(sums * geometry.unit * float(factor))  # the product of two float32 is exact in float64
             assert (rounded == (2 * 255 * sums + denominator) // (2 * denominator)).all()
     assert found

@@ -153,6 +153,13 @@ class Code:
         """Lanes of x and y (counted on after x's) in the given order."""
         return self.b.shuffle_vector(x, y, self.lanes(I32, order))
 
+    def taking_turns(self, x: Value, y: Value) -> tuple[Value, Value]:
+        """Lanes of x and y in turn, inside each 128 bits: those of their lower and of their upper halves."""
+        count, half = x.type.count, x.type.count // 8
+        begins = [k for quarter in range(0, count, 2 * half) for k in range(quarter, quarter + half)]
+        lower, upper = ([lane for k in begins for lane in (k + n, count + k + n)] for n in (0, half))
+        return self.shuffle(x, y, lower), self.shuffle(x, y, upper)
+
     def cast(self, value: Value, kind: Value) -> Value:
         """The same 512 bits seen as lanes of another width."""
         return self.b.bitcast(value, ir.VectorType(kind, 512 // kind.width))

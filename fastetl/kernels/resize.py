@@ -37,7 +37,7 @@ def resize_records(
     last = check(raw, starts, length, out)
     if not len(starts):
         return
-    from fastetl.kernels import resize_narrow, resize_vector
+    from fastetl.kernels import resize_halved, resize_narrow, resize_vector
 
     geometry = resize_vector.Geometry(height, width, bits, size)
     form = form or _vector.best()
@@ -47,7 +47,7 @@ def resize_records(
         resize_plain(raw, starts, bits, *taps(height, size), *taps(width, out.shape[2]), width, out)
         return
     pointers, _padded = addresses(raw, starts, last, length, geometry.row_bytes + resize_vector.BEHIND)
-    module = resize_narrow if resize_narrow.fits(geometry) else resize_vector
+    module = next((form for form in (resize_halved, resize_narrow) if form.fits(geometry)), resize_vector)
     rows = module.tables(geometry)
     arrays = (rows.offsets, rows.weights, rows.factors, aligned(rows.scratch), out)
     module.resize_kernel(geometry, form)(pointers.ctypes.data, len(pointers), *(array.ctypes.data for array in arrays))

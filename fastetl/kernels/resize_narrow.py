@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastetl.kernels._packed import PIXELS, TOP, unpack
 from fastetl.kernels._vector import F32, I8, I16, I32, I64, Code, Kernel
 from fastetl.kernels.filter import triangle
-from fastetl.kernels.resize_vector import Geometry, Tables, compile_resize, factors
+from fastetl.kernels.resize_vector import Geometry, Tables, compile_resize, factors, row_factors
 
 __all__ = ["fits", "resize_kernel", "tables"]
 
@@ -93,7 +93,12 @@ def tables(g: Geometry) -> Tables:
 @cache
 def resize_kernel(g: Geometry, form: str) -> Kernel:
     """As `resize_vector.resize_kernel`."""
-    return compile_resize(g, form, _columns, _rows)
+
+    def picture(code: Code, source: Any, following: Any, tables: list[Any], scratch: Any, out: Any) -> None:
+        _columns(code, g, source, following, scratch)
+        _rows(code, g, tables, scratch, out)
+
+    return compile_resize(g, form, picture)
 
 
 def _columns(code: Code, g: Geometry, source: Any, following: Any, scratch: Any) -> None:
@@ -130,7 +135,7 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
         y = turn.index
         sums = code.at(scratch, code.load(offsets, I64, 0, b.mul(y, code.number(8))))
         row = code.at(weights, b.mul(y, code.number(4 * taps)))
-        factor = code.at(table, b.mul(y, code.number(4 * g.size)))
+        factor = row_factors(code, g, table, y)
         of_row = [code.cast(code.broadcast(code.load(row, I32, 0, 4 * k), LANES // 2), I16) for k in range(taps)]
         target = code.at(out, b.mul(y, code.number(g.size)))
         for n, group in enumerate(groups):
@@ -139,20 +144,21 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
                 line = code.load(sums, I16, LANES, 2 * LANES * (k * len(groups) + n))
                 total = b.add(total, b.mul(line, weight))
             if _multiplied(g) is None:
-                pixels = _rounded(code, total, code.at(factor, 4 * group))
+                halves = range(group, group + LANES, LANES // 2)
+                pixels = _rounded(code, total, [factor(range(k, k + LANES // 2)) for k in halves])
             else:
                 total = code.cast(b.add(total, code.splat(I16, LANES, 128)), I8)
                 pixels = code.shuffle(total, total, [2 * COLUMN.index(x) + 1 for x in range(LANES)])
             code.store(pixels, target, group)
 
 
-def _rounded(code: Code, total: Any, factor: Any) -> Any:
+def _rounded(code: Code, total: Any, factors: list[Any]) -> Any:
     """32 sums times their factors, to the nearest whole number; see `resize_vector`."""
     magic, parts = code.splat(F32, LANES // 2, 2.0**23), []
-    for half in range(2):
+    for half, factor in enumerate(factors):
         order = [lane for k in range(LANES) if k // 4 % 2 == half for lane in (k, LANES)]
         wide = code.cast(code.shuffle(total, code.splat(I16, LANES, 0), order), I32)
         value = code.b.sitofp(wide, code.vector(F32, LANES // 2))
-        rounded = code.fma(value, code.load(factor, F32, LANES // 2, 2 * LANES * half), magic)
+        rounded = code.fma(value, factor, magic)
         parts.append(code.cast(rounded, I8))
     return code.shuffle(parts[0], parts[1], [4 * k for k in range(LANES)])

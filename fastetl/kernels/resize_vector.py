@@ -10,7 +10,7 @@ finds that enough, which is twice as fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,7 +22,18 @@ from fastetl.kernels._packed import PIXELS, TOP, unpack
 from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, Code, Kernel, compile_kernel
 from fastetl.kernels.filter import triangle
 
-__all__ = ["BEHIND", "Geometry", "Tables", "compile_resize", "factors", "fits", "resize_kernel", "tables"]
+__all__ = [
+    "BEHIND",
+    "Geometry",
+    "Tables",
+    "column_sums",
+    "compile_resize",
+    "factors",
+    "fits",
+    "resize_kernel",
+    "row_factors",
+    "tables",
+]
 
 LANES = 16
 BEHIND = 64
@@ -48,10 +59,22 @@ class Geometry:
         return -(-self.height // 2)
 
     @property
-    def groups(self) -> list[int]:
-        """The first columns of the groups that are worked on together: the last group ends with the row."""
+    def quartered(self) -> bool:
+        """Whether a column is made of four bytes, every other column of the next four."""
+        return self.bits == 4 and self.width == 4 * self.size == 128
+
+    @property
+    def unit(self) -> int:
+        """What column sums are multiples of."""
+        return 16 if self.quartered else 1
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """The columns that are worked on together: the last group ends with the row."""
+        if self.quartered:
+            return [list(range(0, self.size, 2)), list(range(1, self.size, 2))]
         last = max(0, self.size - LANES)
-        return [*range(0, last, LANES), last]
+        return [list(range(k, min(k + LANES, self.size))) for k in (*range(0, last, LANES), last)]
 
     @property
     def scratch(self) -> int:
@@ -65,7 +88,7 @@ def fits(g: Geometry) -> bool:
     if g.width * g.bits % 8 or g.width > PIXELS[g.bits]:
         return False
     rows, columns = triangle(g.height, g.size), triangle(g.width, g.size)
-    by_column = TOP[g.bits] * int(columns.sum(1).max())
+    by_column = g.unit * TOP[g.bits] * int(columns.sum(1).max())
     return int(columns.max()) < 256 and by_column < 1 << 15 and by_column * int(rows.sum(1).max()) < 1 << 31
 
 
@@ -80,21 +103,34 @@ class Tables:
     scratch: int
 
 
+def column_sums(g: Geometry) -> tuple[list[int], list[int]]:
+    """The few sums that a column's weights have, and which of them each column's have."""
+    sums = triangle(g.width, g.size).sum(1).tolist()
+    different = sorted(set(sums))
+    return different, [different.index(total) for total in sums]
+
+
 @cache
 def factors(g: Geometry) -> NDArray[np.floating]:
-    """What a pixel's sum is multiplied by: float32 (S · S + 15,), or float64 (S,) for a row's part of it."""
-    rows, columns = triangle(g.height, g.size).sum(1), triangle(g.width, g.size).sum(1)
-    exact = 255 / (TOP[g.bits] * rows[:, None] * columns)
+    """What a pixel's sum is multiplied by: float32 (S, 16) for each of `column_sums`, or float64 (S,), a row's part."""
+    rows, columns = triangle(g.height, g.size).sum(1), np.array(column_sums(g)[0])
+    denominators = TOP[g.bits] * rows[:, None] * columns
+    exact = 255 / denominators
     near = exact.astype(np.float32)
     lifted = np.where(near > exact, near, np.nextafter(near, np.float32(np.inf)))
     # The largest sum that belongs below each half decides; float64 holds its product with a float32 exactly.
-    pixel = np.arange(1, 256)
-    denominators, first = np.unique(TOP[g.bits] * rows[:, None] * columns, return_index=True)
-    below = ((2 * pixel - 1) * denominators[:, None] - 1) // (2 * 255)
-    stays = below * lifted.ravel()[first, None].astype(np.float64) < pixel - 0.5
-    if int(denominators.max()) < 1 << 24 and stays.all():
-        return np.pad(lifted.ravel(), (0, LANES - 1))
-    return np.asarray(255 * (1 + 2.0**-45) / (TOP[g.bits] * rows))
+    pixel = np.arange(1, 256)[:, None, None]
+    below = ((2 * pixel - 1) * denominators - 1) // (2 * 255)
+    stays = below * lifted.astype(np.float64) < pixel - 0.5
+    if len(columns) <= LANES and g.unit * int(denominators.max()) < 1 << 24 and stays.all():
+        return np.pad(lifted / np.float32(g.unit), ((0, 0), (0, LANES - len(columns))))
+    return np.asarray(255 * (1 + 2.0**-45) / (TOP[g.bits] * g.unit * rows))
+
+
+def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequence[int]], Any]:
+    """The float32 factors of 16 columns in row y: one register holds all that the row needs."""
+    row, which = code.load(table, F32, LANES, code.b.mul(y, code.number(4 * LANES))), column_sums(g)[1]
+    return lambda columns: code.shuffle(row, row, [which[k] for k in columns] + [0] * (LANES - len(columns)))
 
 
 @cache
@@ -113,11 +149,16 @@ def tables(g: Geometry) -> Tables:
 @cache
 def resize_kernel(g: Geometry, form: str) -> Kernel:
     """Kernel(addresses int64 (N,), N, offsets, weights, factors, scratch, out uint8 (N, S, S)), by address, N ≥ 1."""
-    return compile_resize(g, form, _columns, _rows)
+
+    def picture(code: Code, source: Any, following: Any, tables: list[Any], scratch: Any, out: Any) -> None:
+        _columns(code, g, source, following, scratch)
+        _rows(code, g, tables, scratch, out)
+
+    return compile_resize(g, form, picture)
 
 
-def compile_resize(g: Geometry, form: str, columns: Callable[..., None], rows: Callable[..., None]) -> Kernel:
-    """A kernel of two parts: columns(code, g, source, following, scratch), rows(code, g, tables, scratch, out)."""
+def compile_resize(g: Geometry, form: str, picture: Callable[..., None]) -> Kernel:
+    """The loop over records around what `picture(code, source, next source, tables, scratch, out)` writes."""
 
     def write(code: Code, addresses: Any, count: Any, *arrays: Any) -> None:
         *row_tables, scratch, out = arrays
@@ -127,31 +168,59 @@ def compile_resize(g: Geometry, form: str, columns: Callable[..., None], rows: C
             following = b.add(turn.index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, turn.index)
             next_source = code.load(addresses, I64, offset=b.mul(following, code.number(8)))
-            columns(code, g, code.pointer(source), code.pointer(next_source), scratch)
-            rows(code, g, row_tables, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
+            target = code.at(out, b.mul(turn.index, code.number(g.size**2)))
+            picture(code, code.pointer(source), code.pointer(next_source), row_tables, scratch, target)
 
     return compile_kernel("resize", "pippppp", write, form)
 
 
 def _columns(code: Code, g: Geometry, source: Any, following: Any, scratch: Any) -> None:
     """Column sums of each pair of rows: i32 lanes that hold the first row's in the low half, the second's above."""
-    dense = triangle(g.width, g.size)
     nothing = code.splat(I32, LANES, 0)
     with code.loop(g.pairs) as pair:
         at = code.b.mul(pair.index, code.number(2 * g.row_bytes))
         for line in range(0, 2 * g.row_bytes, 64):
             code.prefetch(following, code.b.add(at, code.number(line)))
-        rows = [unpack(code, source, code.b.add(at, code.number(k * g.row_bytes)), g.bits) for k in (1, 0)]
         to = code.at(scratch, code.b.mul(pair.index, code.number(g.scratch // g.pairs)))
-        for k, group in enumerate(g.groups):
-            columns = dense[group : group + LANES]
+        products = [_products(code, g, source, code.b.add(at, code.number(k * g.row_bytes))) for k in (1, 0)]
+        for k, (second, first) in enumerate(zip(*products, strict=True)):
             total = nothing
-            for first, second, place in rows:
-                total = code.shift(total, 16) if total is not nothing else total
-                for order, weights in _chunks(columns):
-                    pixels = code.shuffle(first, second, [place[x] for x in order])
-                    total = code.dot4(total, code.lanes(I8, weights), pixels)
+            for x, y in second:
+                total = code.dot4(total, x, y)
+            total = code.shift(total, 16)
+            for x, y in first:
+                total = code.dot4(total, x, y)
             code.store(total, to, 4 * LANES * k)
+
+
+def _products(code: Code, g: Geometry, source: Any, at: Any) -> list[list[tuple[Any, Any]]]:
+    """What `dot4` takes for each group of columns of a row."""
+    dense = triangle(g.width, g.size)
+    if g.quartered:
+        packed = code.load(source, I8, 64, at)
+        fours = code.shuffle(packed, packed, [0, *range(63)]), code.load(source, I8, 64, code.b.add(at, code.number(1)))
+        return [_of_bytes(code, dense[k::2], k, four) for k, four in enumerate(fours)]
+    one, other, place = unpack(code, source, at, g.bits)
+    return [
+        [
+            (code.lanes(I8, weights), code.shuffle(one, other, [place[x] for x in order]))
+            for order, weights in _chunks(dense[columns])
+        ]
+        for columns in g.groups
+    ]
+
+
+def _of_bytes(code: Code, columns: NDArray[np.int64], odd: int, packed: Any) -> list[tuple[Any, Any]]:
+    """The same for every other column of a row whose columns are made of four bytes each.
+
+    A byte is 16 times its first level and its second one: so 16 times the sums are those of bytes, with the weights of
+    the first levels, and of second levels.
+    """
+    place = 2 * (4 * np.arange(LANES)[:, None] + 2 * odd - 1 + np.arange(4))
+    padded = np.pad(columns, ((0, 0), (2, 2)))
+    first, second = (np.take_along_axis(padded, place + 2 + k, 1) for k in (0, 1))
+    of_levels = code.lanes(I8, (16 * second - first).ravel().tolist())
+    return [(packed, code.lanes(I8, first.ravel().tolist())), (of_levels, code.mask(packed, 15))]
 
 
 def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
@@ -172,20 +241,9 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
     b = code.b
     offsets, weights, table = arrays
     taps = tables(g).weights.shape[1]
-    count = min(LANES, g.size)
-    by_column = 1.0 / triangle(g.width, g.size).sum(1)
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
     single = factors(g).dtype == np.float32
     kind, integer, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
-
-    def factor(y: Any, group: int) -> Any:
-        if single:
-            row = code.at(table, b.mul(y, code.number(4 * g.size)))
-            return code.load(row, F32, LANES, 4 * group)
-        columns = np.zeros(LANES)
-        columns[:count] = by_column[group : group + count]
-        row = code.load(table, F64, 0, b.mul(y, code.number(8)))
-        return b.fmul(code.broadcast(row, LANES), code.lanes(F64, columns.tolist()))
 
     with code.loop(g.size) as turn:
         y = turn.index
@@ -193,14 +251,26 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
         row = code.at(weights, b.mul(y, code.number(4 * taps)))
         pairs = [code.cast(code.broadcast(code.load(row, I32, 0, 4 * k), LANES), I16) for k in range(taps)]
         target = code.at(out, b.mul(y, code.number(g.size)))
-        for k, group in enumerate(g.groups):
+        factor = row_factors(code, g, table, y) if single else _by_row(code, g, table, y)
+        pixels = []
+        for k, columns in enumerate(g.groups):
             total = code.splat(I32, LANES, 0)
             for tap, pair in enumerate(pairs):
                 lanes = code.load(sums, I16, 2 * LANES, 4 * LANES * (tap * len(g.groups) + k))
                 total = code.dot2(total, lanes, pair)
             value = b.sitofp(total, code.vector(kind, LANES))
-            rounded = code.fma(value, factor(y, group), code.splat(kind, LANES, magic))
-            pixels = b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES))
-            if count < LANES:
-                pixels = code.shuffle(pixels, pixels, list(range(count)))
-            code.store(pixels, target, group)
+            rounded = code.fma(value, factor(columns), code.splat(kind, LANES, magic))
+            pixels.append(b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES)))
+        if g.quartered:
+            code.store(code.shuffle(*pixels, [k for x in range(LANES) for k in (x, LANES + x)]), target)
+            return
+        for columns, part in zip(g.groups, pixels, strict=True):
+            whole = len(columns) == LANES
+            code.store(part if whole else code.shuffle(part, part, list(range(len(columns)))), target, columns[0])
+
+
+def _by_row(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[list[int]], Any]:
+    """The same in float64."""
+    row = code.broadcast(code.load(table, F64, 0, code.b.mul(y, code.number(8))), LANES)
+    part = np.pad(1.0 / triangle(g.width, g.size).sum(1), (0, LANES))
+    return lambda columns: code.b.fmul(row, code.lanes(F64, part[columns[0] : columns[0] + LANES].tolist()))
