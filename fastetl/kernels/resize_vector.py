@@ -262,7 +262,7 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
             rounded = code.fma(value, factor(columns), code.splat(kind, LANES, magic))
             pixels.append(b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES)))
         if g.quartered:
-            code.store(code.shuffle(*pixels, [k for x in range(LANES) for k in (x, LANES + x)]), target)
+            code.store(code.shuffle(pixels[0], pixels[1], [k for x in range(LANES) for k in (x, LANES + x)]), target)
             return
         for columns, part in zip(g.groups, pixels, strict=True):
             whole = len(columns) == LANES
