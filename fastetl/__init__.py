@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastetl.etl.inspection import FileReport, inspect
     from fastetl.ink.drawings import Drawing, Stroke, rasterize
     from fastetl.ink.pictures import read_picture
-    from fastetl.synth import SynthConfig, synthesize
+    from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 
 __all__ = [
     "Augmentation",
@@ -50,6 +50,7 @@ __all__ = [
     "rasterize",
     "read_picture",
     "synthesize",
+    "synthesize_dataset",
     "write_sheet",
 ]
 
@@ -80,6 +81,7 @@ __getattr__, __dir__ = lazy(
         "rasterize": "fastetl.ink.drawings",
         "read_picture": "fastetl.ink.pictures",
         "synthesize": "fastetl.synth",
+        "synthesize_dataset": "fastetl.synth",
         "write_sheet": "fastetl.data.sheet",
     },
 )

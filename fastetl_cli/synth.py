@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastetl.errors import FastetlError
-from fastetl.synth import SynthConfig, synthesize
+from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl_cli.base import SEVERAL, Command, Engine, Out, as_address, bar, command_line, counted, say, show_json
 
 
@@ -14,22 +14,24 @@ from fastetl_cli.base import SEVERAL, Command, Engine, Out, as_address, bar, com
 class Synth(Command):
     """Write files of the ETL sets in their exact formats, by synthetic writers (strokes: KanjiVG, CC BY-SA 3.0).
 
+    With --size it writes the dataset that a build of the files would give, without the files.
+
     fastetl synth etl --files 32
+    fastetl synth dataset --charset kana --files 200 --size 64
     """
 
     out: Out
     """The folder to write."""
     config: SynthConfig = SynthConfig()
+    size: int | None = None
+    """Write a dataset of pictures of so many pixels a side, not files."""
     overwrite: bool = False
     """Replace OUT if it exists."""
     processes: int = 0
     """How many processes write; 0: as many as there are processors, the same files. With --set, one writes."""
 
     engine: Engine = "local"
-    """local: files of the ETL sets. ray: a dataset of Parquet shards, by 5 × --files writers, made by the workers of a
-    Ray cluster (docs/scale.md)."""
-    size: Annotated[int, SEVERAL] = 64
-    """With --engine ray: side of the pictures in pixels."""
+    """local: this machine. ray: a dataset of Parquet shards, made by the workers of a Ray cluster (docs/scale.md)."""
     address: Annotated[str, SEVERAL] = ""
     """With --engine ray: the cluster's address; without one it is started on this machine."""
     shard_rows: Annotated[int, SEVERAL] = 4096
@@ -39,6 +41,8 @@ class Synth(Command):
         """Write the files."""
         if self.engine == "ray":
             return self._on_ray()
+        if self.size is not None:
+            return self._dataset(self.size)
         with bar("synth") as progress:
             synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
         if self.json:
@@ -50,7 +54,28 @@ class Synth(Command):
             say(f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}")
         return 0
 
+    def _dataset(self, size: int) -> int:
+        with bar("synth") as progress:
+            count = synthesize_dataset(
+                self.out,
+                self.config,
+                size,
+                processes=self.processes,
+                overwrite=self.overwrite,
+                progress=progress,
+                command=command_line(),
+            )
+        return self._written(self.out, count)
+
+    def _written(self, out: object, count: int) -> int:
+        if self.json:
+            show_json({"out": out, "config": self.config, "images": count})
+        else:
+            say(f"{out}: a dataset of {counted(count, 'picture')} by synthetic writers")
+        return 0
+
     def _on_ray(self) -> int:
+        from fastetl.synth.records import characters_of, layout_of
         from fastetl_ray import synthesize_on_ray
 
         config, out = self.config, as_address(self.out)
@@ -59,9 +84,9 @@ class Synth(Command):
         with bar("synth") as progress:
             count = synthesize_on_ray(
                 out,
-                5 * config.files,
+                config.writers_of_files(layout_of(characters_of(config.charset))),
                 config.charset,
-                self.size,
+                self.size or 64,
                 seed=config.seed,
                 scans=config.scans,
                 rows=self.shard_rows,
@@ -70,8 +95,4 @@ class Synth(Command):
                 progress=progress,
                 command=command_line(),
             )
-        if self.json:
-            show_json({"out": out, "config": config, "images": count})
-        else:
-            say(f"{out}: {count:,} pictures by {5 * config.files:,} synthetic writers")
-        return 0
+        return self._written(out, count)

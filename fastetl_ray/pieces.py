@@ -1,4 +1,4 @@
-"""Work that one task does: a run of records, or some synthetic writers, into rows. Nothing here knows Ray.
+"""Work that one task does: a run of records into rows. Nothing here knows Ray.
 
 What a piece gives depends on its description alone: any worker, or a second one after the first was lost, makes the
 same rows.
@@ -10,29 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.checks import require_range
-from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
-from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, planned
-from fastetl.etl.convert import convert, digests_of, identity_of
-from fastetl.etl.layouts import ETL8G
+from fastetl.etl.convert import convert, identity_of
 from fastetl.etl.selection import Plan, Selection
 from fastetl_ray.addresses import is_url
 from fastetl_ray.shards import group_ranges
 
 __all__ = [
     "Piece",
-    "WrittenPiece",
     "local_copy",
     "pieces_of_plan",
-    "pieces_of_writers",
     "plan_of",
 ]
 
@@ -115,79 +109,3 @@ def pieces_of_plan(plan: Plan, addresses: Sequence[str], size: int, rows: int) -
                 places.append(address)
         pieces.append(ReadPiece(tuple(parts), tuple(places), plan.charset, size))
     return pieces
-
-
-@dataclass(frozen=True)
-class WrittenPiece:
-    """Synthetic writers `first` to `last` − 1, each from (seed, number) alone."""
-
-    seed: int
-    first: int
-    last: int
-    charset: Charset
-    size: int
-    scans: float
-
-    @property
-    def count(self) -> int:
-        return (self.last - self.first) * len(self.charset)
-
-    def rows(self) -> Dataset:
-        from fastetl.kernels.resize import resize_records
-        from fastetl.synth import write_data_set
-        from fastetl.synth.records import WRITERS, layout_of
-
-        characters = self.charset.characters
-        each, layout = len(characters), layout_of(characters)
-        pictures = np.empty((self.count, self.size, self.size), np.uint8)
-        digests = np.empty(self.count, np.uint64)
-        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
-        for k, writer in enumerate(range(self.first, self.last)):
-            records = write_data_set(self.seed, writer, characters, self.scans)
-            raw = np.zeros(records.nbytes + 128, np.uint8)
-            raw[: records.nbytes] = records.view(np.uint8).ravel()
-            fields: Any = records.dtype.fields
-            starts = np.arange(each) * records.itemsize + fields["image"][1]
-            digests[k * each : (k + 1) * each] = digests_of(records, layout)
-            resize_records(raw, starts, 127, 128, pictures[k * each : (k + 1) * each])
-            for name, values in parts.items():
-                values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
-        writers = np.arange(self.first, self.last)
-        columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in parts.items()}
-        # As in files of ETL8G, where number 33 is the model pattern's.
-        groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1)) if layout is ETL8G else writers
-        columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
-        return Dataset(
-            "synth",
-            pictures,
-            np.tile(np.arange(each, dtype=np.uint16), len(writers)),
-            np.repeat(groups, each).astype(np.int32),
-            self.charset,
-            Preprocessing(size=self.size),
-            digests,
-            np.zeros(self.count, np.uint16),
-            (f"synth:{self.seed}",),
-            columns,
-        )
-
-
-def pieces_of_writers(
-    writers: int, charset: str, size: int, seed: int, scans: float, rows: int
-) -> tuple[Charset, list[WrittenPiece]]:
-    """The charset, and pieces of about `rows` pictures that whole writers made.
-
-    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
-    """
-    from fastetl.synth.records import characters_of
-
-    require_range("writers", writers, 1, 2**31 - 1)
-    require_range("seed", seed, 0)
-    require_range("scans", scans, 0, 1, integer=False)
-    BuildConfig(size=size)  # raises for a size out of range
-    characters = characters_of(charset)
-    written_charset = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)
-    each = max(1, rows // len(characters))
-    return written_charset, [
-        WrittenPiece(seed, first, min(first + each, writers), written_charset, size, scans)
-        for first in range(0, writers, each)
-    ]

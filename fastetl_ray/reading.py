@@ -11,8 +11,9 @@ from ray.data.block import BlockMetadata
 
 from fastetl.data.parquet import table
 from fastetl.etl.build import BuildConfig
+from fastetl.synth.datasets import each_of_writers
 from fastetl_ray.nodes import connect
-from fastetl_ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
+from fastetl_ray.pieces import Piece, pieces_of_plan, plan_of
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -108,5 +109,5 @@ def synthesize(
     Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
     """
     connect(address)
-    _, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
+    pieces = each_of_writers(writers, charset, size, seed, scans, rows)
     return _in_order(_Pieces("synth", pieces, size), len(pieces))

@@ -17,9 +17,10 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, about_plan, result_of
 from fastetl.etl.convert import DisorderError, identity_of
 from fastetl.files.atomic import check_output, new_directory
+from fastetl.synth.datasets import about_writers, each_of_writers
 from fastetl_ray.addresses import is_url, remove, write_file
 from fastetl_ray.nodes import connect, in_order
-from fastetl_ray.pieces import Piece, pieces_of_plan, pieces_of_writers, plan_of
+from fastetl_ray.pieces import Piece, pieces_of_plan, plan_of
 from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, described, encode_shard
 
 __all__ = ["ROWS", "build_on_ray", "synthesize_on_ray"]
@@ -130,12 +131,12 @@ def synthesize_on_ray(
     place = fspath(out)
     if not is_url(place):
         check_output(Path(place), SHARDS_KIND, overwrite)
-    characters, pieces = pieces_of_writers(writers, charset, size, seed, scans, rows)
+    pieces = each_of_writers(writers, charset, size, seed, scans, rows)
     ray = connect(address)
-    about = {"sets": ["synthetic"], "groups": writers, "seed": seed, "scans": scans, "files": [], "command": command}
+    about = about_writers(writers, seed, scans, command)
     sources = (f"synth:{seed}",)
     with _folder(place, overwrite, []) as folder:
         shards = _write(ray, pieces, sources, folder, progress)
-        text = described(about, shards, characters, Preprocessing(size=size), sources)
+        text = described(about, shards, pieces[0].charset, Preprocessing(size=size), sources)
         write_file(folder, MANIFEST, text.encode())
     return sum(shard.rows for shard in shards)

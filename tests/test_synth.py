@@ -24,7 +24,16 @@ from fastetl.etl.files import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.statistics import picture_statistics
-from fastetl.synth import SynthConfig, processes, records, strokes, synthesize, write_data_set, write_model_pattern
+from fastetl.synth import (
+    SynthConfig,
+    processes,
+    records,
+    strokes,
+    synthesize,
+    synthesize_dataset,
+    write_data_set,
+    write_model_pattern,
+)
 from fastetl.synth.allographs import SHARE, WAYS, forms
 from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
@@ -373,6 +382,24 @@ def fail(folder: Path, config: SynthConfig, characters: tuple[str, ...], job: tu
         os.kill(os.getpid(), signal.SIGKILL)
     if job[2] == 3:
         raise FastetlError("no such luck")
+
+
+@pytest.mark.parametrize("charset", ["digits", "etl9"])
+def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_path: Path) -> None:
+    config = SynthConfig(files=1 if charset == "etl9" else 34, charset=charset, seed=3)
+    synthesize(tmp_path / "etl", config)
+    build(tmp_path / "etl", tmp_path / "built", charset=charset, size=24)
+    for many in (1, 3) if charset == "digits" else (1,):
+        count = synthesize_dataset(tmp_path / str(many), config, 24, processes=many)
+        built, written = open_dataset(tmp_path / "built"), open_dataset(tmp_path / str(many))
+        assert count == len(written)
+        missing = set(built.records) - set(written.records)
+        records = {name: values for name, values in built.records.items() if name not in missing}
+        assert {"file_name", "code"} <= missing
+        assert {"sheet", "age"} <= set(records)
+        assert dataclasses.replace(built, records=records | {"record": written.records["record"]}) == written
+    with pytest.raises(FastetlError, match="a dataset without files is of writers alone"):
+        synthesize_dataset(tmp_path / "no", SynthConfig(set=("ETL1",)))
 
 
 @pytest.mark.parametrize(("seed", "message"), [(0, "no such luck"), (1, "a process was killed")])

@@ -148,11 +148,11 @@ def write(pictures: int, rows: int = ROWS) -> Found:
 
 def write_here(pictures: int) -> Found:
     """The same by a plain loop."""
-    from fastetl_ray.pieces import pieces_of_writers
+    from fastetl.synth.datasets import each_of_writers
 
-    _, pieces = pieces_of_writers(-(-pictures // EACH), CHARSET, SIZE, 0, 0.5, ROWS)
+    pieces = each_of_writers(-(-pictures // EACH), CHARSET, SIZE, 0, 0.5, ROWS)
     with tempfile.TemporaryDirectory() as name:
-        pieces_of_writers(1, CHARSET, SIZE, 0, 0.5, ROWS)[1][0].rows()
+        each_of_writers(1, CHARSET, SIZE, 0, 0.5, ROWS)[0].rows()
         begun, result = processor(), 0
         for number, piece in enumerate(pieces):
             shard, data = encode_shard(number, piece.rows())

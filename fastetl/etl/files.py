@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -44,6 +45,12 @@ class EtlFile:
     def first(self) -> int:
         """The first record that is not empty by rule."""
         return int(self.layout.dummy)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its number tells its groups: a genuine file's, or any of synthetic writers, who are numbered on."""
+        most = math.inf if self.source.encode().startswith(MARK) else self.layout.files
+        return self.number is not None and 1 <= self.number <= most
 
     def require_whole(self) -> None:
         """Raise FastetlError if the file ends inside a record."""
@@ -127,10 +134,10 @@ def sampled_digest(path: Path) -> str:
 
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """Files whose number does not tell their groups become sources of their own."""
-    numbers: set[tuple[str, str, int]] = set()
+    numbers: set[tuple[str, str, int | None]] = set()
     for file in files:
-        number = (file.layout.name, file.source, file.number or 0)
-        if file.layout.group == "data set" and (number in numbers or not 1 <= number[2] <= file.layout.files):
+        number = (file.layout.name, file.source, file.number)
+        if file.layout.group == "data set" and (number in numbers or not file.is_numbered):
             yield replace(file, source=f"{file.source}:{sampled_digest(file.path)[:16]}")
         else:
             numbers.add(number)

@@ -243,8 +243,8 @@ def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list
         counts = [int(within[k][-1]) + 1 if len(within[k]) else 0 for k in mine]
         numbers = [files[k].number for k in mine]
         genuine = all(
-            n is not None and 1 <= n <= layout.files and c <= max(layout.data_sets(n), layout.data_sets_per_file)
-            for n, c in zip(numbers, counts, strict=True)
+            files[k].is_numbered and c <= max(layout.data_sets(files[k].number or 1), layout.data_sets_per_file)
+            for k, c in zip(mine, counts, strict=True)
         )
         counted = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(int).tolist()
         bases = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers] if genuine else counted

@@ -9,6 +9,7 @@ into ATTRIBUTION.txt beside the files.
 
 from __future__ import annotations
 
+from fastetl.synth.datasets import synthesize_dataset
 from fastetl.synth.records import SynthConfig, synthesize, write_data_set, write_model_pattern
 
-__all__ = ["SynthConfig", "synthesize", "write_data_set", "write_model_pattern"]
+__all__ = ["SynthConfig", "synthesize", "synthesize_dataset", "write_data_set", "write_model_pattern"]

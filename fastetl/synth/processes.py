@@ -20,6 +20,7 @@ from fastetl.errors import FastetlError
 __all__ = ["each_done"]
 
 Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 def _forks() -> bool:
@@ -40,27 +41,27 @@ def _prepare() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
-def each_done(work: Callable[[Job], None], jobs: Sequence[Job], processes: int) -> Iterator[None]:
-    """Do all jobs, and yield when each is done; the first one here. processes: at most so many, 0: one a processor.
+def each_done(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
+    """Do all jobs, and yield what each gives when it is done, in any order; the first one is done here.
+
+    processes: at most so many, 0: one a processor.
 
     Raises what a job raises, and FastetlError if a process is killed; jobs that have begun are waited for.
     """
     processes = min(processes or os.cpu_count() or 1, len(jobs) - 1)
     if processes < 2:
         for job in jobs:
-            work(job)
-            yield
+            yield work(job)
         return
-    work(jobs[0])
+    first = work(jobs[0])
     context = multiprocessing.get_context("fork" if _forks() else "spawn")
     pool = ProcessPoolExecutor(processes, context, _prepare)
     try:
         # All before the first `yield`: progress may start a thread.
         others = as_completed([pool.submit(work, job) for job in jobs[1:]])
-        yield
+        yield first
         for future in others:
-            future.result()
-            yield
+            yield future.result()
     except BrokenProcessPool as error:
         raise FastetlError(
             "a process was killed", expected=f"{processes} to work", do="free memory, or give fewer `processes`"

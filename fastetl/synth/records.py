@@ -95,6 +95,10 @@ class SynthConfig:
                 also=ValueError,
             )
 
+    def writers_of_files(self, layout: Layout) -> int:
+        """How many writers there are in so many files of a layout."""
+        return layout.data_sets_per_file * self.files
+
 
 def characters_of(charset: str) -> tuple[str, ...]:
     """The characters of one data set, in their order. Raises FastetlError for one that has no strokes."""
@@ -194,7 +198,7 @@ def synthesize(
         raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
     each, skipped = layout.data_sets_per_file, pattern if layout is ETL8G else config.files + 1
     numbers = [n + (n >= skipped) for n in range(1, config.files + 1)]
-    jobs = [(numbers[w // each], w % each, w) for w in range(each * config.files)]
+    jobs = [(numbers[w // each], w % each, w) for w in range(config.writers_of_files(layout))]
     if config.model_pattern:
         jobs.append((pattern, 0, MODEL))
     with new_directory(Path(out), SYNTHETIC_KIND, overwrite) as folder:

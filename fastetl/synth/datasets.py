@@ -1,0 +1,168 @@
+"""What synthetic writers write as a dataset, without files in between: the samples of a build of their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.checks import require_range
+from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
+from fastetl.data.writing import DATASET_KIND, write_description
+from fastetl.errors import FastetlError
+from fastetl.etl.convert import digests_of
+from fastetl.etl.layouts import ETL8G
+from fastetl.files.atomic import check_output, new_directory
+from fastetl.synth.processes import each_done
+from fastetl.synth.records import WRITERS, SynthConfig, characters_of, layout_of, write_data_set
+
+__all__ = ["SomeWriters", "about_writers", "each_of_writers", "synthesize_dataset"]
+
+_PICTURES = 2048
+"""Pictures that one process makes in a turn, about."""
+
+
+@dataclass(frozen=True)
+class SomeWriters:
+    """Writers `first` to `last` − 1, each from (seed, number) alone."""
+
+    seed: int
+    first: int
+    last: int
+    charset: Charset
+    size: int
+    scans: float
+
+    @property
+    def count(self) -> int:
+        """Pictures."""
+        return (self.last - self.first) * len(self.charset)
+
+    def rows(self) -> Dataset:
+        """Their pictures, in memory."""
+        from fastetl.kernels.resize import resize_records  # only now: it compiles
+
+        characters = self.charset.characters
+        each, layout = len(characters), layout_of(characters)
+        pictures = np.empty((self.count, self.size, self.size), np.uint8)
+        digests = np.empty(self.count, np.uint64)
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
+        for k, writer in enumerate(range(self.first, self.last)):
+            records = write_data_set(self.seed, writer, characters, self.scans)
+            raw = np.zeros(records.nbytes + 128, np.uint8)
+            raw[: records.nbytes] = records.view(np.uint8).ravel()
+            starts = np.arange(each) * layout.record_bytes + layout.image_offset
+            digests[k * each : (k + 1) * each] = digests_of(records, layout)
+            resize_records(raw, starts, layout.height, layout.width, pictures[k * each : (k + 1) * each])
+            for name, values in parts.items():
+                values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
+        writers = np.arange(self.first, self.last)
+        columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in parts.items()}
+        columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
+        # As in files: of ETL8G, number 33 is the model pattern's.
+        groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1)) if layout is ETL8G else writers
+        return Dataset(
+            "synth",
+            pictures,
+            np.tile(np.arange(each, dtype=np.uint16), len(writers)),
+            np.repeat(groups + layout.group_base, each).astype(np.int32),
+            self.charset,
+            Preprocessing(size=self.size),
+            digests,
+            np.zeros(self.count, np.uint16),
+            (f"synth:{self.seed}",),
+            columns,
+        )
+
+
+def each_of_writers(
+    writers: int, charset: str, size: int, seed: int, scans: float, pictures: int = _PICTURES
+) -> list[SomeWriters]:
+    """All writers, in parts that make about so many `pictures`.
+
+    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
+    """
+    require_range("writers", writers, 1, 2**31 - 1)
+    require_range("seed", seed, 0)
+    require_range("scans", scans, 0, 1, integer=False)
+    require_range("size", size, 8, LARGEST_SIDE)
+    characters = characters_of(charset)
+    written = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)
+    each = max(1, pictures // len(characters))
+    return [
+        SomeWriters(seed, first, min(first + each, writers), written, size, scans) for first in range(0, writers, each)
+    ]
+
+
+def about_writers(writers: int, seed: int, scans: float, command: str) -> Mapping[str, Any]:
+    """What a dataset says of where it comes from."""
+    return {"sets": ["synthetic"], "groups": writers, "seed": seed, "scans": scans, "files": [], "command": command}
+
+
+def synthesize_dataset(
+    out: str | PathLike[str],
+    config: SynthConfig = SynthConfig(),
+    size: int = 64,
+    *,
+    processes: int = 1,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    command: str = "",
+) -> int:
+    """Write the dataset that a build of `synthesize`'s files gives at `size`; returns how many pictures.
+
+    It has no columns of files. processes: as of `synthesize`; the bytes are the same.
+
+    Raises FastetlError as `synthesize` does, and for `set` and `model_pattern`, which are of files.
+    """
+    require_range("processes", processes, 0)
+    if config.set or config.model_pattern:
+        raise FastetlError(
+            "a dataset without files is of writers alone", do="leave out `set` and `model_pattern`, or `size`"
+        )
+    out = Path(out)
+    check_output(out, DATASET_KIND, overwrite)
+    writers = config.writers_of_files(layout_of(characters_of(config.charset)))
+    jobs = each_of_writers(writers, config.charset, size, config.seed, config.scans)
+    starts = np.cumsum([0, *(job.count for job in jobs)]).tolist()
+    parts: dict[int, Dataset] = {}
+    with new_directory(out, DATASET_KIND, overwrite) as folder:
+        images = folder / "images.npy"
+        with images.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (starts[-1], size, size)}
+            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+            begin = file.tell()
+        work = partial(_write_part, images, [begin + start * size**2 for start in starts], jobs)
+        for number, part in each_done(work, range(len(jobs)), processes):
+            parts[number] = part
+            if progress is not None:
+                progress(len(parts), len(jobs))
+        about = about_writers(writers, config.seed, config.scans, command)
+        write_description(folder, _joined([parts[k] for k in range(len(jobs))], about))
+    return int(starts[-1])
+
+
+def _write_part(images: Path, offsets: Sequence[int], jobs: Sequence[SomeWriters], number: int) -> tuple[int, Dataset]:
+    """Write the pictures of a job into their place; returns its number, and the samples without their pictures."""
+    rows = jobs[number].rows()
+    with images.open("r+b") as file:
+        file.seek(offsets[number])
+        file.write(rows.images.data)
+    return number, replace(rows, images=rows.images[:0].copy())
+
+
+def _joined(parts: Sequence[Dataset], about: Mapping[str, Any]) -> Dataset:
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("labels", "groups", "digests", "source")
+    }
+    records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
+    return replace(parts[0], **columns, records=records, about=about)
