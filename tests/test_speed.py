@@ -17,7 +17,7 @@ SLOW = ["rich", "tyro", "PIL", "jax", "matplotlib", "concurrent.futures", "secre
 
 
 def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp_path: Path) -> None:
-    """Half of what a user would wait for; see docs/decisions/0002."""
+    """Half of what a user would wait for; see docs/decisions/0008."""
     source = etl_file(records=RECORDS if best() == PLAIN else None)
     arguments = ["build", str(source), str(tmp_path / "out"), "--size", "32"]
     slow = [*SLOW, *([] if best() == PLAIN else ["numba", "numpy.ma"])]

@@ -109,12 +109,12 @@ class Preprocessing:
     half side is 1."""
     window: float = 1.1
     """Adaptive framing: the Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
-    neighbouring characters move the frame less (docs/decisions/0012)."""
+    neighbouring characters move the frame less (docs/decisions/0001)."""
     surroundings: bool = True
     """With framing: a second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
     readings: Literal[1, 3] = 3
     """With framing: 3 reads every picture as in training, and stretched a little in width and in height, and takes the
-    mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0021)."""
+    mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0001)."""
 
     def __post_init__(self) -> None:
         require_options(self, _RANGES)
