@@ -21,7 +21,7 @@ let package = Package(
         .target(
             name: "KanaNetwork", path: "export/pretrained",
             exclude: [
-                "kana", "japanese/MODEL_CARD.md", "japanese/check_on_mac.py", "japanese/kana.onnx",
+                "kana", "japanese/MODEL_CARD.md", "japanese/kana.onnx",
                 "japanese/labels.json", "japanese/reference.npz", "japanese/verification.json",
             ], sources: ["KanaNetwork.swift"], resources: [.copy("japanese/Kana.mlpackage")]),
         .target(

@@ -4,9 +4,9 @@
     pip install coremltools numpy pillow
     python check_on_mac.py
 
-Run it in the directory that holds Kana.mlpackage, labels.json and reference.npz. The expected answers are those of
-this very package, computed on the machine that exported it; how far they are from the trained network's is in
-verification.json. It exits 1 if Core ML's differ.
+It checks the package in which it lies; of a bundled one, `python -m export.check_on_mac DIRECTORY`. The expected
+answers are those of this very package, computed on the machine that exported it; how far they are from the trained
+network's is in verification.json. It exits 1 if Core ML's differ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BOUND = 0.03
 Linux CPU stays below a third of it: docs/decisions/0011."""
 
 UNITS = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
-"""Where Core ML is asked to compute."""
+"""Where Core ML is asked to compute; the Neural Engine can be asked for from macOS 13 on."""
 
 Predict = Callable[[Any], Mapping[str, Any]]
 """A greyscale PIL image → what Core ML answers: `classLabel` and `classLabel_probs`."""
@@ -101,17 +101,23 @@ def request(versions: str) -> str:
     )
 
 
+def choices(system: str) -> tuple[str, ...]:
+    """Those of `UNITS` that macOS of the version `system` ("12.7.6") knows."""
+    return tuple(name for name in UNITS if name != "CPU_AND_NE" or int(system.split(".")[0] or 0) >= 13)
+
+
 def main() -> int:
     """Print parity, latency and placement for each choice of compute units; 1 if any answers wrongly."""
     import coremltools as ct
     from PIL import Image
 
-    here = Path(__file__).resolve().parent
+    here = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
+    here = here if here.is_dir() else here.parent
     labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))["labels"]
     with np.load(here / "reference.npz") as stored:
         reference = {name: stored[name] for name in ("images", "answers")}
     good = True
-    for name in UNITS:
+    for name in choices(platform.mac_ver()[0]):
         units = getattr(ct.ComputeUnit, name)
         model = ct.models.MLModel(str(here / "Kana.mlpackage"), compute_units=units)
 

@@ -47,6 +47,10 @@ DESCRIPTION = {
 }
 
 
+PREVIEW = "com.apple.coreml.model.preview.type"
+"""What Xcode's preview of the package goes by."""
+
+
 def exporting_versions() -> dict[str, str]:
     """The versions that decide a package's bytes: fastetl's, and those of the libraries that write."""
     libraries = {name: version(name) for name in ("coremltools", "numpy", "onnx")}
@@ -90,13 +94,14 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
         "precision": config.precision,
         "storage": config.storage,
         "preprocessing_precision": config.preprocessing,
+        PREVIEW: "imageClassifier",
         **graph.about,
     }
 
 
 def onnx_properties(graph: Graph) -> dict[str, str]:
     """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
-    of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision")
+    of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision", PREVIEW)
     properties = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
     return {
         "labels": "\n".join(graph.labels),

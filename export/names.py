@@ -18,6 +18,7 @@ __all__ = [
     "REFERENCE",
     "VERIFICATION",
     "WEIGHTS",
+    "files_of",
     "package_path",
 ]
 
@@ -44,7 +45,13 @@ FILES = (
     CARD,
     MAC,
 )
-"""What a package directory holds, beside `VERIFICATION`."""
+"""What a package directory holds, beside `VERIFICATION`; a bundled one has no script, since fastetl's own is there."""
+
+
+def files_of(out: Path) -> tuple[str, ...]:
+    """`FILES` of the package directory `out`."""
+    bundled = Path(__file__).resolve().with_name(PRETRAINED) in out.resolve().parents
+    return tuple(file for file in FILES if not (bundled and file == MAC))
 
 
 def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:

@@ -17,7 +17,7 @@ from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
 from export.graph import Graph
 from export.metadata import labels_text
-from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, package_path
+from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
 from export.onnx_export import write_onnx
 from export.program import Programs
 from export.reference import Logits, make_reference, write_reference
@@ -107,7 +107,8 @@ def write_package_directory(
         write_onnx(programs, folder / ONNX)
         done(3)
         (folder / LABELS).write_text(labels_text(graph), encoding="utf-8")
-        shutil.copyfile(check_on_mac.__file__, folder / MAC)
+        if MAC in files_of(folder):
+            shutil.copyfile(check_on_mac.__file__, folder / MAC)
         (folder / CARD).write_text(card, encoding="utf-8")
         checks = package_checks(folder, graph=graph, programs=programs, finished=False)
         done(4)

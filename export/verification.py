@@ -35,15 +35,14 @@ from export.mlpackage import Package, read_package
 from export.names import (
     CARD,
     COREML,
-    FILES,
     LABELS,
     MAC,
     MODEL,
     ONNX,
-    PRETRAINED,
     REFERENCE,
     VERIFICATION,
     WEIGHTS,
+    files_of,
     package_path,
 )
 from export.onnx_export import IR_VERSION, OPSET, onnx_logits, write_onnx
@@ -60,7 +59,6 @@ if TYPE_CHECKING:
 __all__ = ["onnx_checks", "package_checks", "verification_text", "verify"]
 
 _MOST = 1 << 30  # bytes that are read of any file
-_BUNDLED = Path(__file__).resolve().with_name(PRETRAINED)
 _MANIFEST = f"{COREML}/Manifest.json"
 
 _STORAGE: dict[Storage, float] = {"plain": 0.01, "int8": 0.08, "palette6": 0.25, "palette4": 1.0}
@@ -157,13 +155,9 @@ def package_checks(
 
 def _file_checks(out: Path, finished: bool) -> Iterator[Check]:
     """Exactly the files of a package, each regular and of an ordinary mode, as `verification.json` records them."""
-    expected = {*FILES, *([VERIFICATION] if finished else [])}
-    # What pip compiles beside the bundled package's script. Whoever may write there may change fastetl itself.
-    bundled = out.resolve().parent == _BUNDLED
+    expected = {*files_of(out), *([VERIFICATION] if finished else [])}
     regular, others = set(), []
     for folder, folders, files in os.walk(out):
-        if bundled and "__pycache__" in folders:
-            folders.remove("__pycache__")
         for name in (*folders, *files):
             path = Path(folder) / name
             mode, entry = path.lstat().st_mode, path.relative_to(out).as_posix()
@@ -186,8 +180,8 @@ def _file_checks(out: Path, finished: bool) -> Iterator[Check]:
 
 
 def _hashes(out: Path) -> dict[str, str]:
-    """SHA-256 of each of `FILES`."""
-    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in FILES}
+    """SHA-256 of each of `files_of(out)`."""
+    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in files_of(out)}
 
 
 def _content(file: Path) -> bytes:
@@ -252,6 +246,8 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
         CARD: card_head(graph, reference.config),
     }
     for name, text in expected.items():
+        if name not in files_of(out):
+            continue
         content = read_bytes(out / name, _MOST).decode("utf-8")
         same = content.startswith(f"{text}\n\n") if name == CARD else content == text
         if versions and not same and name != LABELS:

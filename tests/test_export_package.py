@@ -128,7 +128,9 @@ def test_labels_are_the_same_everywhere(canvas: Path) -> None:
     package = read_package(canvas / COREML)
     assert tuple(listed["labels"]) == labels == package.classes == tuple(properties["labels"].split("\n"))
     assert listed["labels"][listed["no_character"]] == "no character"
-    assert package.spec.description.metadata.userDefined["charset"] == "".join(CHARSET.characters)
+    metadata = package.spec.description.metadata.userDefined
+    assert metadata["charset"] == "".join(CHARSET.characters)
+    assert metadata["com.apple.coreml.model.preview.type"] == "imageClassifier"
 
 
 def test_package_of_another_network_is_told(canvas: Path, tmp_path: Path) -> None:
@@ -235,7 +237,8 @@ def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
     assert mac.compare(predict, stored, [*labels[:-1], "ヴ"])["missing"] == ["ヴ"]
     nothing = mac.compare(lambda p: {"classLabel": "", "classLabel_probs": {labels[0]: np.nan}}, stored, labels)
     assert nothing["parity"] == np.inf
-    assert mac.UNITS == ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
+    assert mac.choices("13.0") == mac.choices("26.1") == ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
+    assert mac.choices("12.7.6") == ("CPU_ONLY", "CPU_AND_GPU", "ALL")
     assert "\n" not in mac.request("macOS 15").rstrip("\n")
 
 
