@@ -96,23 +96,6 @@ def draw_bars(rows: list[Row], path: Path) -> None:
     figure.savefig(path)
 
 
-def draw_scaling(points: list[dict[str, Any]], path: Path) -> None:
-    """Time and memory by number of records."""
-    pyplot = _style()
-    figure, left = pyplot.subplots(figsize=(5, 3), dpi=110)
-    records = [p["records"] / 1000 for p in points]
-    left.plot(records, [p["seconds"] for p in points], "o-", color="#2b6cb0")
-    left.set(xlabel="thousand records, all characters, 32 × 32", xlim=(0, None), ylim=(0, None))
-    left.set_ylabel("processor seconds", color="#2b6cb0")
-    right = left.twinx()
-    right.plot(records, [p["peak"] / 1e6 for p in points], "s--", color="#c05621")
-    right.set_ylim(0, 320)
-    right.set_ylabel("peak memory, MB", color="#c05621")
-    right.axhline(300, color="#c05621", linewidth=0.6)
-    figure.tight_layout()
-    figure.savefig(path)
-
-
 def main(path: str) -> None:
     """Print the table of the results in `path`, and draw the pictures."""
     stored = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -130,7 +113,6 @@ def main(path: str) -> None:
                 rate, peak = p["records"] / p["seconds"], p["peak"] / 1e6
                 took = f"{p['records']:,} records in {p['seconds']:.3f} s ({rate:,.0f}/s)"
                 extra.append(f"everything of {p['files']} files: {took}, at most {peak:.0f} MB of memory")
-            draw_scaling(info["scaling"], PICTURES / "scaling.png")
     show(rows, stored["machine_info"], extra)
     for b in benchmarks:
         if "batches" in b["extra_info"]:

@@ -19,10 +19,10 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing"]  # files that are no pages; tests/test_docs.py checks every link
 
 CONTENTS = {
-    "Guides": "tutorial own-pictures other-libraries ios apps pad publishing scale sweep faults",
+    "Guides": "tutorial own-pictures other-libraries ios /ios/README apps pad publishing scale",
     "Reference": "cli api formats sets/README",
     "Evidence": "accuracy peers pretrained scans photographs performance gpu verification reliability without-a-mac",
-    "Project": "tour /CONTRIBUTING /CHANGELOG",
+    "Project": "tour decisions/README /CONTRIBUTING /CHANGELOG",
 }
 
 
@@ -32,11 +32,9 @@ def add_contents(app: Any, name: str, source: list[str]) -> None:
         for caption, pages in CONTENTS.items():
             lines = [page if page.startswith("/") else f"docs/{page}" for page in pages.split()]
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```\n"
-    if name in ("docs/sets/README", "docs/tour"):
-        folder = "sets" if name.endswith("README") else "decisions"
-        pages = sorted(path.stem for path in Path(__file__).parent.glob(f"{folder}/[E0]*.md"))
-        lines = pages if folder == "sets" else [f"decisions/{page}" for page in pages]
-        source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(lines) + "\n```\n"
+    if name == "docs/decisions/README":
+        pages = sorted(path.stem for path in Path(__file__).parent.glob("decisions/0*.md"))
+        source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
 
 
 def setup(app: Any) -> None:

@@ -20,7 +20,7 @@ class Sweep(Command):
     """
 
     file: File
-    """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/sweep.md)."""
+    """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/scale.md)."""
     dataset: DatasetPath
     """A dataset directory."""
     out: Out

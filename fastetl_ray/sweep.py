@@ -2,7 +2,7 @@
 
 The file (TOML) has three tables: `train` holds options that all trainings share; `search` those that vary, each a list
 of values or `{low, high, log}`; `sweep` says how many trainings there are. Names are those of `model.TrainConfig`;
-`augmentation.NAME` reaches into the augmentation. docs/sweep.md has an example.
+`augmentation.NAME` reaches into the augmentation. docs/scale.md has an example.
 
 Trainings are compared after each epoch by their accuracy on the validation groups (ASHA: Li et al., 2018).
 """

@@ -55,12 +55,15 @@ def test_damaged_runs(tmp_path: Path) -> None:
 def test_kills_and_the_page(tmp_path: Path) -> None:
     """In a process of its own, which forks."""
     path, results = str(tmp_path / "page.md"), str(tmp_path / "results.json")
+    Path(path).write_text("before\n<!-- table -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
     words = ["--quick", "--parts", "build", "--results", results, "--out", path]
     done = subprocess.run(
         [sys.executable, "-m", "benches.campaign", *words], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     text = Path(path).read_text(encoding="utf-8")
+    assert text.startswith("before\n<!-- table -->\n| ")
+    assert text.endswith(" |\n<!-- end -->\nafter\n")
     assert "| kills of build, with overwrite | 4 | 0 | 4 | 0 | 0 | 0 |" in text
 
 

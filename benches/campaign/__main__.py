@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from benches.campaign import disks, inputs, kills, page, records
+from benches.campaign import disks, inputs, kills, records
 from benches.campaign.commands import commands
-from benches.campaign.tally import Tally
-from benches.studies.pages import save
+from benches.campaign.tally import OUTCOMES, Tally
+from benches.studies.pages import insert, markdown, table
 
 Run = Callable[[Path, int, int, float], list[Tally]]
 
@@ -93,15 +93,18 @@ def main() -> int:
             rows = _tried(PARTS[name], options)
             kept[name] = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "rows": [asdict(r) for r in rows]}
             for row in rows:
-                sys.stderr.write(page.line(row) + "\n")
+                sys.stderr.write(f"{row.what}: {row.tried} of {row.target}, {row.counts}\n")
                 sys.stderr.writelines(f"    {example}\n" for example in row.examples)
             if options.results is not None:
                 options.results.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    done = [name for name in PARTS if name in kept]
-    save(page.page([kept[name] for name in done], [name for name in PARTS if name not in kept]), options.out)
-    rows = [Tally(**row) for part in kept.values() for row in part["rows"]]  # type: ignore[attr-defined]
+    rows = [Tally(**row) for name in PARTS if name in kept for row in kept[name]["rows"]]  # type: ignore[attr-defined]
+    figures = table(["", "tried", *OUTCOMES.values(), "seconds"], [row.cells() for row in rows])
+    if options.out is None:
+        sys.stdout.write(markdown({"title": "Campaign", "command": "", "blocks": [figures], "conditions": ""}))
+    else:
+        insert(options.out, "table", figures)
     return 0 if all(row.sound for row in rows) else 1
 
 

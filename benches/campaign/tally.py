@@ -11,9 +11,16 @@ from typing import Any, Literal
 
 from fastetl.errors import FastetlError
 
-__all__ = ["Outcome", "Tally", "attempt", "clock"]
+__all__ = ["OUTCOMES", "Outcome", "Tally", "attempt", "clock"]
 
 Outcome = Literal["rejected", "right", "trace", "hang", "wrong"]
+OUTCOMES: dict[Outcome, str] = {
+    "rejected": "rejected in one line",
+    "right": "right",
+    "trace": "traces",
+    "hang": "hangs",
+    "wrong": "silently wrong",
+}
 _KEPT = 5  # examples of each fault
 LIMIT = 60.0
 """Seconds after which a call in this process is a hang."""
@@ -48,6 +55,11 @@ class Tally:
     @property
     def tried(self) -> int:
         return sum(self.counts.values())
+
+    def cells(self) -> list[str]:
+        """Of the table: of how many only where it was fewer."""
+        tried = f"{self.tried:,}" if self.tried >= self.target else f"{self.tried:,} of {self.target:,}"
+        return [self.what, tried, *(f"{self.count(outcome):,}" for outcome in OUTCOMES), f"{self.seconds:.0f}"]
 
     @property
     def sound(self) -> bool:

@@ -1,6 +1,6 @@
-"""docs/accuracy.md: what networks recognize under all conditions of conditions.py, and by synthetic test writers.
+"""What networks recognize under all conditions of conditions.py: docs/data/accuracy.csv and docs/accuracy.md's table.
 
-    python -m benches.studies.accuracy NAME=RUN... --sets NPZ... [--files 4] [--out docs/accuracy.md]
+    python -m benches.studies.accuracy NAME=RUN... --sets NPZ... [--files 4]
 
 RUN is a run, or a package ("pretrained" is the bundled one). Several runs of one NAME (seeds) give the mean and, in
 brackets, the lowest and the highest. The test writers are drawn with a seed of their own.
@@ -9,6 +9,7 @@ brackets, the lowest and the highest. The test writers are drawn with a seed of 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.conditions import CONDITIONS
-from benches.studies.pages import Table, conditions, evidence, save, table
-from fastetl.data.charset import HIRAGANA, KATAKANA, Charset, one_shape
+from benches.studies.pages import insert, table
+from fastetl.data.charset import HIRAGANA, KATAKANA, Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
@@ -28,7 +29,6 @@ from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import evaluate
 from model.reader import Reader, Restricted
-from model.run import Run
 
 SEED = 90_001
 """Of the test writers; trainings take others."""
@@ -118,64 +118,38 @@ def rows(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], res
     return rows
 
 
-def described(reader: Reader) -> str:
-    """What a network was trained on and how, as far as it says."""
-    if not isinstance(reader, Run):
-        return "a package"
-    spec, epochs = reader.preprocessing, len(reader.history)
-    window = f" with start {spec.start:g} and window {spec.window:g}" if spec.framing == "adaptive" else ""
-    seen = ", with surroundings" if spec.channels == 2 else ", without surroundings"
-    seen += f", {len(spec.stretches)} reading{'s' * (len(spec.stretches) > 1)}"
-    return (
-        f"trained on {sum(d.train for d in reader.data):,} synthetic writers for {epochs}"
-        f" epoch{'s' * (epochs > 1)} ({sum(e.seconds for e in reader.history) / 60:.0f} minutes beside other work),"
-        f" {spec.framing} framing{window}{seen}; seed {reader.config.seed}: `{reader.command}`"
-    )
-
-
-def blocks(readers: Mapping[str, Sequence[Reader]], sets: Sequence[Labelled], files: int) -> list[str | Table]:
-    """What stands on the page."""
-    page: list[str | Table] = [
-        "Share of correct answers in percent. No network was trained on any of these pictures; all were trained on"
-        " synthetic writers alone. The sets of real handwriting were looked at while the synthetic writers were tuned,"
-        " so other people's handwriting may be recognized a little worse.",
-        "Conditions, each drawn with a fixed seed (`benches/studies/conditions.py`). Fragments: ends of other"
-        " characters of the same set at the edges, as often on each side and as deep as on [real"
-        " scans](scans.md); *added* to the pictures as they are, or after each character was given the size and place"
-        " that characters have on real scans. Thick pen: 6–12 pixels wider where the character is 100 pixels"
-        " large. Small: over 22–35 % of the"
-        " canvas, anywhere in it. Whole canvas: over 92–98 % of it.",
-        f"Synthetic test writers: {5 * files} of each kind, by a seed of their own.",
-        "\n".join(f"- {name}: {described(reader)}" for name, group in readers.items() for reader in group),
-    ]
-    head = ["set", "network", "pictures", *CONDITIONS]
-    for charset in {group[0].charset.name: group[0].charset for group in readers.values()}.values():
-        group = {k: v for k, v in readers.items() if v[0].charset.name == charset.name}
-        page.append(f"## Charset {charset.name}: all {len(charset)} characters compete")
-        if len({one_shape(c) for c in charset.characters}) < len(charset):
-            page.append("へ/ヘ, べ/ベ and ぺ/ペ are one shape each and count as one.")
-        page.append(table(head, rows(group, [*sets, *test_writers(charset, files)], restricted=False), 2))
-        if narrow := rows(group, sets, restricted=True):
-            page.append(f"## Charset {charset.name}: only hiragana, or only katakana, compete (`--charset`)")
-            page.append(table(head, narrow, 2))
-    return page
+def summary(row: list[str]) -> list[str]:
+    """A row of the page: as they are, the mean of the other conditions and the worst of them."""
+    values = [(float(cell.split()[0]), name) for cell, name in zip(row[4:], CONDITIONS, strict=True) if cell != "–"]
+    (plain, _), *others = values
+    if not others:
+        return [*row[:4], f"{plain:.1f}", "–", "–"]
+    worst, name = min(others)
+    return [*row[:4], f"{plain:.1f}", f"{np.mean([value for value, _ in others]):.1f}", f"{worst:.1f}, {name}"]
 
 
 def main() -> None:
-    """Read the arguments, measure, write the page."""
+    """Read the arguments, measure, write table and page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("readers", nargs="+", metavar="NAME=RUN", help="networks: a name and a run or package each")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--files", type=int, default=4, help="of the synthetic test writers of each kind, five each")
-    parser.add_argument("--out", type=Path, help="page to write")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="the folder of accuracy.md")
     given = parser.parse_args()
     readers: dict[str, list[Reader]] = {}
     for name, _, path in (argument.partition("=") for argument in given.readers):
         readers.setdefault(name, []).append(open_reader(Path(path)))
-    shown = [*given.readers, "--sets", *(p.name for p in given.sets), "--files", str(given.files)]
-    command = "python -m benches.studies.accuracy " + " ".join(shown)
-    text = blocks(readers, [read_npz(p) for p in given.sets], given.files)
-    save(evidence("Accuracy", command, text, conditions("fastetl", "jax")), given.out)
+    sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
+    for charset in {group[0].charset.name: group[0].charset for group in readers.values()}.values():
+        group = {k: v for k, v in readers.items() if v[0].charset.name == charset.name}
+        for parts, restricted in (([*sets, *test_writers(charset, given.files)], False), (sets, True)):
+            compete = "one script" if restricted else "all"
+            measured += [[*row[:2], compete, *row[2:]] for row in rows(group, parts, restricted)]
+    with (given.docs / "data" / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([["set", "network", "compete", "pictures", *CONDITIONS], *measured])
+    head = ["set", "network", "compete", "pictures", "as they are", "mean of the conditions", "worst condition"]
+    insert(given.docs / "accuracy.md", "accuracy", table(head, map(summary, measured), 3))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["conditions", "evidence", "markdown", "save", "table"]
+__all__ = ["conditions", "evidence", "insert", "markdown", "save", "table"]
 
 STORED = Path(".benchmarks")
 Table = dict[str, list[Any]]
@@ -56,6 +56,15 @@ def _block(block: str | Table) -> str:
         return block.strip()
     rows = [block["head"], block["align"], *block["rows"]]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def insert(page: Path, name: str, block: str | Table) -> None:
+    """Put a block into a page whose other words are written by hand: between `<!-- name -->` and `<!-- end -->`."""
+    before, mark, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("\n<!-- end -->")
+    if not mark or not end:
+        raise ValueError(f"{page} has no place for {name!r}")
+    page.write_text(before + mark + _block(block) + end + after, encoding="utf-8")
 
 
 def markdown(page: dict[str, Any]) -> str:
