@@ -1,127 +1,114 @@
-"""One table and two pictures out of what pytest-benchmark stored: `python -m benches.table RESULTS.json`."""
+"""What pytest-benchmark stored → docs/data/performance.csv, the table of docs/performance.md and a picture.
+
+    python -m benches.table [RESULTS.json]
+
+Rows that the results lack stay as they are; without results, table and picture are made again.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benches.studies.pages import insert, table
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
-COLUMNS = ("work", "images/s", "× baseline", "× best peer", "of the limit", "other forms and peers")
-Row = tuple[str, float, float | None, tuple[str, float] | None, float | None, str]
+DOCS = Path(__file__).parent.parent / "docs"
+ROWS = DOCS / "data" / "performance.csv"
+HEAD = ("work", "images/s", "× baseline", "× best peer", "of the limit", "other forms and peers")
+SHOWN = {
+    "decode, ETL8G": False,
+    "decode + resize, ETL8G to 32 × 32": True,
+    "decode + resize, ETL8G to 64 × 64": True,
+    "decode + resize, ETL8G to 126 × 126": False,
+    "augment (affine), 32 × 32": True,
+    "augment (everything), 64 × 64": False,
+    "shuffled, augmented batches of 128, 32 × 32": True,
+    "shuffled, augmented batches of 128, 64 × 64": False,
+    "files → dataset: hiragana, 32 × 32": True,
+    "files → dataset: all characters, 32 × 32": True,
+    "files of all sets (0.49 GB) → dataset, all characters, 64 × 64": False,
+}
+"""Rows of the page, and whether the picture has a bar for them."""
+
+_STYLE = """<style>
+.page { fill: #ffffff; stroke: #d0d7de } .bar { fill: #3b6ea5 } text { fill: #1f2328 }
+text { font-family: system-ui, "Segoe UI", Helvetica, Arial, sans-serif; font-size: 14px }
+@media (prefers-color-scheme: dark) {
+.page { fill: #0d1117; stroke: #30363d } .bar { fill: #6ea8e6 } text { fill: #e6edf3 }
+}
+</style>"""
 
 
-def raced(info: dict[str, Any]) -> Row:
-    """A row of `benches.race`."""
+def raced(info: dict[str, Any]) -> list[str]:
+    """A row, of what `benches.race` left."""
     contenders = info["contenders"]
     ours = next(c for c in contenders if c["kind"] == "ours")
     here = [c for c in contenders if c["ours_is"] is not None]
-    times = {kind: [(c["name"], c["ours_is"]) for c in here if c["kind"] == kind] for kind in ("baseline", "limit")}
+    times = {kind: [c["ours_is"] for c in here if c["kind"] == kind] for kind in ("baseline", "limit")}
     peers = sorted((c["ours_is"], c["name"]) for c in here if c["kind"] == "peer")
     others = [f"{c['name']} {1 / c['ours_is']:.2f} of ours" for c in here if c["kind"] == "form"]
     others += [f"{name} {x:.0f}×" for x, name in peers[1:]]
     others += [f"{c['name']}: not installed" for c in contenders if c["ours_is"] is None]
+    best = f"{peers[0][0]:.0f} ({peers[0][1]})" if peers else ""
+    limit = f"{times['limit'][0]:.2f}" if times["limit"] else ""
+    rate = f"{ours['images_per_second']:.0f}"
+    return [info["work"], rate, f"{times['baseline'][0]:.0f}", best, limit, ", ".join(others)]
+
+
+def notes(info: dict[str, Any]) -> list[str]:
+    """What else a benchmark left, in words."""
+    lines = []
+    if "fresh" in info:
+        wall, processor = info["fresh"]["wall"], info["fresh"]["processor"]
+        lines.append(f"fastetl build, hiragana, fresh process: {wall:.2f} s, of it {processor:.2f} s of processor")
+    for p in info.get("scaling", []):
+        took = f"{p['records']:,} records in {p['seconds']:.3f} s, at most {p['peak'] / 1e6:.0f} MB of memory"
+        lines.append(f"everything of {p['files']} files: {took}")
+    for name, rates in {**info.get("batches", {}), "build of hiragana": info.get("builds", {})}.items():
+        lines += [f"{name}, {size} × {size}: {rate:,.0f} pictures/s" for size, rate in rates.items()]
+    return lines
+
+
+def picture(rows: list[list[str]]) -> str:
+    """Bars: times as fast as the baseline."""
+    high, most = 34, max(float(row[2]) for row in rows)
+    bars = []
+    for k, row in enumerate(rows):
+        y, wide = 44 + high * k, 440 * float(row[2]) / most
+        bars.append(
+            f'<text x="350" y="{y + 17}" text-anchor="end">{row[0]}</text>'
+            f'<rect class="bar" x="362" y="{y}" width="{wide:.0f}" height="24"/>'
+            f'<text x="{370 + wide:.0f}" y="{y + 17}">{row[2]}×</text>'
+        )
+    height = 58 + high * len(rows)
+    title, box = "Times as fast as struct and Pillow, or scipy, one thread", f"0 0 880 {height}"
     return (
-        info["work"],
-        ours["images_per_second"],
-        times["baseline"][0][1],
-        (peers[0][1], peers[0][0]) if peers else None,
-        times["limit"][0][1] if times["limit"] else None,
-        ", ".join(others),
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img">\n<title>{title}</title>\n{_STYLE}\n'
+        f'<rect class="page" x="0.5" y="0.5" width="879" height="{height - 1}" rx="12"/>\n'
+        f'<text x="20" y="28" font-weight="600">{title}</text>\n' + "\n".join(bars) + "\n</svg>\n"
     )
 
 
-def show(rows: list[Row], about: dict[str, Any], extra: list[str]) -> None:
-    """Print the table to standard output."""
-    cpu = about.get("cpu", {})
-    title = f"{cpu.get('brand_raw', about.get('machine'))}, {about.get('system')}, Python {about.get('python_version')}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for k, name in enumerate(COLUMNS):
-        table.add_column(name, justify="right" if 0 < k < 5 else "left", overflow="fold")
-    for work, rate, baseline, peer, limit, others in rows:
-        table.add_row(
-            work,
-            f"{rate:,.0f}",
-            f"{baseline:,.0f}" if baseline else "",
-            f"{peer[1]:,.0f} ({peer[0]})" if peer else "",
-            f"{limit:.2f}" if limit else "",
-            others,
-        )
-    console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
-    console.print(table)
-    for line in extra:
-        console.print(line)
-
-
-def show_rates(name: str, rates: dict[str, dict[str, float]]) -> None:
-    """Print pictures a second, one column a size."""
-    table = Table(title=f"{name}, pictures/s", title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
-    for size in next(iter(rates.values())):
-        table.add_column(f"{size} × {size}", justify="right")
-    for row, values in rates.items():
-        table.add_row(row, *(f"{rate:,.0f}" for rate in values.values()))
-    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
-
-
-def _style() -> Any:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    return pyplot
-
-
-def draw_bars(rows: list[Row], path: Path) -> None:
-    """Times faster than the baseline, and than the best peer."""
-    pyplot = _style()
-    shown = [r for r in rows if r[2]][::-1]
-    figure, axes = pyplot.subplots(figsize=(8.5, 0.6 + 0.34 * len(shown)), dpi=110)
-    places = range(len(shown))
-    axes.barh(places, [r[2] for r in shown], 0.62, color="#2b6cb0")
-    for y, row in zip(places, shown, strict=True):
-        peer = f"  ({row[3][1]:.0f}× {row[3][0]})" if row[3] else ""
-        axes.text(row[2], y, f" {row[2]:.0f}×{peer}", va="center", fontsize=8)
-    axes.set_yticks(places, [r[0] for r in shown])
-    axes.set_xlim(0, 2.3 * max(r[2] or 0 for r in shown))
-    axes.margins(y=0.01)
-    axes.set_xlabel("times as fast as struct + Pillow or scipy (and as the best peer), one thread", loc="right")
-    figure.tight_layout()
-    figure.savefig(path)
-
-
-def main(path: str) -> None:
-    """Print the table of the results in `path`, and draw the pictures."""
-    stored = json.loads(Path(path).read_text(encoding="utf-8"))
-    benchmarks = stored["benchmarks"]
-    rows = [raced(b["extra_info"]) for b in benchmarks if "contenders" in b["extra_info"]]
-    extra = []
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    for b in benchmarks:
-        info = b["extra_info"]
-        if "fresh" in info:
-            wall, processor = info["fresh"]["wall"], info["fresh"]["processor"]
-            extra.append(f"fastetl build, hiragana, fresh process: {wall:.2f} s, of it {processor:.2f} s of processor")
-        if "scaling" in info:
-            for p in info["scaling"]:
-                rate, peak = p["records"] / p["seconds"], p["peak"] / 1e6
-                took = f"{p['records']:,} records in {p['seconds']:.3f} s ({rate:,.0f}/s)"
-                extra.append(f"everything of {p['files']} files: {took}, at most {peak:.0f} MB of memory")
-    show(rows, stored["machine_info"], extra)
-    for b in benchmarks:
-        if "batches" in b["extra_info"]:
-            show_rates("shuffled batches, one core, by augmentation", b["extra_info"]["batches"])
-        if "builds" in b["extra_info"]:
-            show_rates("build of hiragana, warm files", {"": b["extra_info"]["builds"]})
-    if any(r[2] for r in rows):
-        draw_bars(rows, PICTURES / "speed.png")
+def main(results: list[str]) -> None:
+    """Write the three, and print what else was measured."""
+    with ROWS.open(encoding="utf-8", newline="") as file:
+        rows = {row[0]: row for row in list(csv.reader(file))[1:]}
+    for path in results:
+        for benchmark in json.loads(Path(path).read_text(encoding="utf-8"))["benchmarks"]:
+            info = benchmark["extra_info"]
+            if "contenders" in info:
+                rows[info["work"]] = raced(info)
+            sys.stdout.writelines(line + "\n" for line in notes(info))
+    with ROWS.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([HEAD, *rows.values()])
+    shown = [[work, f"{int(rows[work][1]):,}", *rows[work][2:5]] for work in SHOWN if work in rows]
+    insert(DOCS / "performance.md", "rows", table(HEAD[:5], shown))
+    bars = [rows[work] for work, bar in SHOWN.items() if bar and work in rows]
+    (DOCS / "pictures" / "speed.svg").write_text(picture(bars), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])
