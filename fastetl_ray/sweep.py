@@ -1,4 +1,4 @@
-"""A sweep: many trainings with other options, the hopeless ones stopped early, on a Ray cluster. Needs the extra `ray`.
+"""A sweep: many trainings with other options on a Ray cluster, poor trials stopped early. Needs the extra `ray`.
 
 The file (TOML) has three tables: `train` holds options that all trainings share; `search` those that vary, each a list
 of values or `{low, high, log}`; `sweep` says how many trainings there are. Names are those of `model.TrainConfig`;

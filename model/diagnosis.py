@@ -41,7 +41,7 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
     elif len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         sentences.append("The validation loss was still falling at the end: more epochs may help.")
     else:
-        sentences.append(f"Training went well: the loss is {last.loss:.2f}, where guessing has {chance:.2f}.")
+        sentences.append(f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).")
     if last.data_wait > 0.1:
         sentences.append(
             f"{last.data_wait:.0%} of the last epoch was spent waiting for pictures, not computing: the device is"

@@ -85,7 +85,7 @@ def main() -> None:
     reader = open_recognizer(given.package, charset=HIRAGANA.name)
     parts = [read_npz(path) for path in given.sets]
     blocks: list[str | Table] = [
-        "A network recognizes ink on even white or black paper, and hardly anything on other paper, so that `recognize`"
+        "A network recognizes ink on even white or black paper, and almost nothing on other paper, so that `recognize`"
         " whitens the paper of every picture first (`fastetl/ink/paper.py`). Share of correct answers among hiragana in"
         " percent, without and with that. The papers are simulated on clean drawings"
         " (`benches/studies/photographs.py`): real photographs have not been measured. In an app `Photograph`"

@@ -3,7 +3,7 @@
 The strokes are KanjiVG's (Copyright © 2009–2025 Ulrich Apel and contributors, https://kanjivg.tagaini.net), under
 the Creative Commons licence Attribution-ShareAlike 3.0. Pictures made here are adaptations of them: whoever
 publishes the files, or pictures of them, must name KanjiVG and its author, say that they were changed, and give
-them under the same licence. Using them in private, or to train a network, asks for nothing. The same is written
+them under the same licence. Using them in private, or to train a network, carries no obligations. The same is written
 into ATTRIBUTION.txt beside the files.
 """
 

@@ -51,7 +51,7 @@ Copyright (C) 2009-2025 Ulrich Apel and contributors, https://kanjivg.tagaini.ne
 Commons licence Attribution-ShareAlike 3.0, https://creativecommons.org/licenses/by-sa/3.0/
 
 If you publish these files, or pictures made from them: name KanjiVG and its author as above, say that the strokes
-were changed, and give what you publish under the same licence. Private use asks for nothing.
+were changed, and give what you publish under the same licence. Private use carries no obligations.
 
 They have the layout of ETL files, but nothing in them comes from the ETL Character Database.
 """
