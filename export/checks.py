@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, scarcity
 
 __all__ = ["Check", "equal", "gather", "max_abs_diff", "unchecked", "within"]
 
@@ -66,6 +66,8 @@ def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]
         for check in checks():
             yield replace(check, group=group)
     except Exception as error:  # damage is the subject here: no kind of it may end in a trace
+        if scarcity(error):
+            raise
         message = str(error) if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
         detail = " ".join(message.split())[:300]
         yield Check(group, False, "cannot be read", "readable", detail, group=group)

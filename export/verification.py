@@ -51,6 +51,7 @@ from export.program import Op, Programs, Value
 from export.reference import Logits, Reference, pictures, read_reference, resized
 from export.runtimes import coremltools, native_parts
 from export.weights import Storage
+from fastetl.files.clutter import is_clutter
 from fastetl.files.untrusted import parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _file_checks(out: Path, finished: bool) -> Iterator[Check]:
     expected = {*files_of(out), *([VERIFICATION] if finished else [])}
     regular, others = set(), []
     for folder, folders, files in os.walk(out):
-        for name in (*folders, *files):
+        for name in (name for name in (*folders, *files) if not is_clutter(name)):
             path = Path(folder) / name
             mode, entry = path.lstat().st_mode, path.relative_to(out).as_posix()
             if stat.S_ISDIR(mode):

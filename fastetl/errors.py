@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
+import errno
 from os import PathLike
 from typing import Any, Self
 
-__all__ = ["FastetlError"]
+__all__ = ["FastetlError", "scarcity"]
+
+
+_SCARCE = {
+    errno.ENOMEM: "memory",
+    errno.EMFILE: "file handles for a process (ulimit -n)",
+    errno.ENFILE: "file handles",
+    errno.EAGAIN: "threads or processes (ulimit -u)",
+    errno.ENOSPC: "space on a disk",
+    errno.EDQUOT: "the space that is allowed on a disk",
+}
+_SPOKEN = {
+    "os error 12": errno.ENOMEM,  # Rust's
+    "cannot allocate memory": errno.ENOMEM,
+    "bad_alloc": errno.ENOMEM,  # C++'s
+    "bad allocation": errno.ENOMEM,
+    "resource_exhausted": errno.ENOMEM,  # XLA's
+    "os error 24": errno.EMFILE,
+    "too many open files": errno.EMFILE,
+    "can't start new thread": errno.EAGAIN,
+    "os error 28": errno.ENOSPC,
+    "no space left": errno.ENOSPC,
+}
+
+
+def scarcity(error: BaseException) -> str | None:
+    """What the machine has run out of, if that is what an error, or what it comes from, says: no fault of any file."""
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, MemoryError):
+            return _SCARCE[errno.ENOMEM]
+        if isinstance(current, OSError) and current.errno in _SCARCE:
+            return _SCARCE[current.errno]
+        if not isinstance(current, FastetlError):
+            text = str(current).lower()
+            for words, number in _SPOKEN.items():
+                if words in text:
+                    return _SCARCE[number]
+        current = current.__cause__
+    return None
 
 
 _COMBINED: dict[tuple[type, type], type] = {}
@@ -61,6 +101,9 @@ class FastetlError(Exception):
         self._also = also
 
     def __str__(self) -> str:
+        lacking = None if self.__cause__ is None else scarcity(self.__cause__)
+        if lacking is not None:  # whatever else would be advised
+            return (f"{self.file}: " if self.file else "") + f"this machine is out of {lacking}: {self.__cause__}"
         where = [] if self.file is None else [self.file]
         if self.record is not None:
             where.append(f"record {self.record}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import re
 import signal
 import sys
@@ -82,6 +83,9 @@ def _version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None or sys.stderr is None:  # closed by who started this: output must not go to another file
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets escapes instead of an error
             stream.reconfigure(errors="backslashreplace")
@@ -147,11 +151,14 @@ def as_options(text: str) -> str:
 def _line(error: Exception, name: str) -> str:
     """An error of the command `name` in one line."""
     from fastetl._extras import missing
-    from fastetl.errors import FastetlError
+    from fastetl.errors import FastetlError, scarcity
 
     if isinstance(error, ImportError) and not isinstance(error, FastetlError):
         error = missing(error, *NEEDS.get(name, ())) or error
-    if isinstance(error, FastetlError | MemoryError | OSError):
+    lacking = None if isinstance(error, FastetlError) else scarcity(error)
+    if lacking is not None:
+        return f"this machine is out of {lacking}: {' '.join(str(error).split()) or type(error).__name__}"
+    if isinstance(error, FastetlError | OSError):
         return as_options(" ".join(str(error).split())) or type(error).__name__
     kind = f"{type(error).__name__}: {error}"
     return f"a fault in fastetl: {kind}. Run it with --debug and report what it prints"

@@ -12,6 +12,7 @@ from export.recognizer import open_recognizer
 from fastetl.checks import require_range
 from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
+from fastetl.files.clutter import is_clutter
 from fastetl.ink.pictures import read_picture
 from fastetl_cli.base import Command, Paths, note, show_json, show_table
 
@@ -20,7 +21,10 @@ def _pictures(paths: tuple[Path, ...]) -> list[Path]:
     """The pictures among `paths`, and in folders and all folders below."""
     pictures: list[Path] = []
     for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        inside = [path]
+        if path.is_dir():
+            pictured = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            inside = sorted(p for p in pictured if not any(map(is_clutter, p.relative_to(path).parts)))
         if not inside:
             raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
         pictures += inside

@@ -21,9 +21,11 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
     place = as_address(path)
-    described = Path(place) / "dataset.json"
-    if is_url(place) or (described.is_file() and "shards" in read_json(described)):
+    local = Path(place.removeprefix("file://"))
+    described = local / "dataset.json"
+    sharded = described.is_file() and "shards" in read_json(described)
+    if sharded or (is_url(place) and not local.exists()):
         from fastetl_ray.sharded import open_shards
 
         return open_shards(place)
-    return store.open_dataset(path, size=size)
+    return store.open_dataset(local, size=size)

@@ -158,7 +158,8 @@ def described(
     }
     values |= {name: value for name, value in about.items() if name not in (*values, "digest")}
     values["shards"] = [s.as_dict() for s in shards]
-    return json.dumps(sealed(values), ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(sealed(values), ensure_ascii=False, indent=1) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # a path that is not UTF-8
 
 
 def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, overwrite: bool = False) -> None:

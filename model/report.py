@@ -52,9 +52,11 @@ def write_report(
     with new_directory(out, REPORT_KIND, overwrite, [run.path]) as folder:
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture)
-        (folder / "index.html").write_text(_page(run, evaluation, baselines, pictures), encoding="utf-8")
+        (folder / "index.html").write_text(
+            _page(run, evaluation, baselines, pictures), encoding="utf-8", errors="backslashreplace"
+        )
         text = json.dumps(described, ensure_ascii=False, indent=1)
-        (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return out / "index.html"
 
 

@@ -178,7 +178,9 @@ class Run:
             return
         with replace_file(self.path / "run.json") as temporary:
             temporary.write_text(
-                json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+                json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n",
+                encoding="utf-8",
+                errors="backslashreplace",  # of a path that is not UTF-8: in JSON it means the same
             )
 
 

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from fastetl.data.charset import LONGEST, Charset, is_character, named_or_file, nfc, read_entries
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, scarcity
+from fastetl.files.clutter import is_clutter
 from fastetl.files.untrusted import open_regular, read_bytes, read_npz
 
 __all__ = ["SUFFIXES", "Imported", "holds_pictures", "import_pictures"]
@@ -38,7 +39,6 @@ __all__ = ["SUFFIXES", "Imported", "holds_pictures", "import_pictures"]
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 """Names by which pictures are found in a folder."""
 LABELS = "labels.txt"
-_JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _PICTURE_BYTES = 1 << 28
 _TABLE_BYTES = 1 << 28
@@ -171,6 +171,8 @@ def _read(
         try:
             return read_ink(files[number], size), digest_of(read_bytes(files[number], _PICTURE_BYTES))
         except FastetlError as error:
+            if scarcity(error):
+                raise
             faults[number] = error
             return None
 
@@ -189,8 +191,8 @@ def _name(path: Path) -> str:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, in order, but what systems leave there (._*, .DS_Store, Thumbs.db …)."""
-    return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and p.name.lower() not in _JUNK)
+    """What is in a folder, in order, but what is hidden or no data."""
+    return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
 
 
 # Which kind
@@ -309,7 +311,7 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     listed = path.parent / LABELS
     if listed.is_file():
         return {k: _character(entry, listed, k) for k, entry in enumerate(read_entries(listed))}
-    maps = sorted(path.parent.glob("*classmap.csv"))
+    maps = [p for p in _visible(path.parent) if p.name.endswith("classmap.csv")]
     mine = [m for m in maps if path.name.startswith(m.stem.removesuffix("classmap").rstrip("_-"))] or maps
     if len(mine) != 1:
         raise FastetlError(

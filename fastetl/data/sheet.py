@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_file
 
 if TYPE_CHECKING:
-    from fastetl.data.dataset import Dataset
+    from fastetl.checks import require_range
+from fastetl.data.dataset import Dataset
 
 __all__ = ["contact_sheet", "html", "write_sheet"]
 
@@ -53,9 +53,9 @@ def write_sheet(
 
     Raises FastetlError if `out` exists or cannot be written.
     """
-    for name, value, least in (("rows", rows, 1), ("columns", columns, 1), ("seed", seed, 0)):
-        if value < least:
-            raise FastetlError(f"{name} must be at least {least}", found=value, do=f"check `{name}`", also=ValueError)
+    require_range("rows", rows, 1, 4096)
+    require_range("columns", columns, 1, 4096)
+    require_range("seed", seed, 0, 2**64 - 1)
     out, inputs = Path(out), [] if data.path is None else [data.path]
     check_output(out, PNG, overwrite, inputs)
     rng = np.random.default_rng(seed)

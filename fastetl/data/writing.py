@@ -41,7 +41,7 @@ def write_description(folder: Path, data: Dataset) -> None:
     }
     described |= {name: value for name, value in data.about.items() if name not in (*described, "digest")}
     text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
-    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:

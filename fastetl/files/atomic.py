@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastetl.errors import FastetlError
+from fastetl.files.clutter import is_clutter
 from fastetl.files.locks import try_lock
 
 __all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
@@ -51,7 +52,7 @@ class Kind:
             return None if self.marks in _ends(path) else "a file without fastetl's mark"
         if not path.is_dir():
             return "a file"
-        names = sorted(entry.name for entry in path.iterdir())
+        names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))
         missing = [name for name in self.marks if name not in names]
         strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, p) for p in (*self.entries, *_OURS))]
         if missing:
@@ -73,6 +74,9 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
     It may if nothing is there, or with `overwrite` if an output of the same kind is there that neither is one of
     `inputs` nor holds one. Also tells of an old output that an interrupted command has left aside.
     """
+    place = next((parent for parent in path.absolute().parents if parent.exists()), path)
+    if not os.access(place, os.W_OK):
+        raise _failed(path, PermissionError(errno.EACCES, f"{place} cannot be written to"))
     if not (path.exists() or path.is_symlink()):
         for remnant in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
             raise FastetlError(

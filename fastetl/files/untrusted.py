@@ -186,6 +186,8 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
                             view = view[count:]
                         stored.read(1)  # the checksum is compared at the end
                     arrays[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)
+                    if dtype.kind == "U" and size and np.frombuffer(values, dtype.byteorder + "u4").max() > 0x10FFFF:
+                        raise ValueError(f"{name} has code points beyond Unicode's")
         except Exception as error:  # zipfile raises what it likes for a damaged archive
             fault = str(error) or type(error).__name__
             raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error

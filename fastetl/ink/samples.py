@@ -31,13 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_options
-from fastetl.data.charset import is_character, named_or_file
+from fastetl.data.charset import is_character, named_or_file, nfc
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, scarcity
 from fastetl.files.atomic import check_output
+from fastetl.files.clutter import is_clutter
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.drawings import SIDE, Drawing, rasterize
 
@@ -65,7 +66,7 @@ BLOCK = 20
 """Samples in a row of one file that make a group: one person's neighbouring samples are alike, and a split keeps
 them together."""
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ")
+_TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
 _LABEL = 16
 _APP = 64
 _PICTURE = 1 << 16
@@ -120,7 +121,7 @@ class Sample:
             )
         return cls(
             drawing=Drawing.from_dict(values),
-            **{name: _text(values, name) for name in ("id", "label", "answer", "time")},
+            **{name: nfc(_text(values, name)) for name in ("id", "label", "answer", "time")},
             **{name: _text(values, name) for name in ("device", "app", "picture") if name in values},
         )
 
@@ -213,7 +214,7 @@ def find_samples(source: str | PathLike[str]) -> list[Path]:
     source = Path(source)
     if not source.is_dir():
         return [source]
-    files = sorted(source.glob("*.jsonl"))
+    files = sorted(file for file in source.glob("*.jsonl") if not is_clutter(file.name))
     if not files:
         raise FastetlError("no samples here", file=source, expected="files *.jsonl", do="give the folder of samples")
     return files
@@ -274,6 +275,8 @@ def samples_to_dataset(
             try:
                 sample.require_picture()
             except FastetlError as error:
+                if scarcity(error):
+                    raise
                 faults.append(_at(error, file, line))
             else:
                 by_id.pop(sample.id, None)
