@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from export.checks import Check, gather
 from export.names import ONNX, package_path
+from export.verification import _file_checks
+from fastetl import build, open_dataset
+from fastetl.data.writing import DATASET_KIND
+from fastetl.errors import FastetlError
+from fastetl.etl.files import find_files
+from fastetl.files.atomic import check_output
+from fastetl.ink.samples import Sample, find_samples
+from fastetl.testing.records import make_records
+from fastetl_cli.main import _line
+from fastetl_cli.recognize import _pictures
+from fastetl_ray.opening import open_dataset as open_anything
+from fastetl_ray.sharded import open_shards
+from fastetl_ray.shards import write_shards
 
 DEFAULT = f"""
 import onnxruntime, time
@@ -112,3 +130,130 @@ def test_kernels_compile_where_nothing_can_be_kept(before: str, reason: str, tmp
     assert done.stdout.startswith("(")
     assert done.stderr.count("Set NUMBA_CACHE_DIR") == 1
     assert reason in done.stderr
+
+
+def fastetl(*arguments: object, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, after some lines of Python."""
+    code = f"{before}\nimport sys; from fastetl_cli.main import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one file of ETL8G."""
+    folder = tmp_path_factory.mktemp("machines") / "etl"
+    folder.mkdir()
+    (folder / "ETL8G_01").write_bytes(make_records(2).tobytes())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("error", "lacking"),
+    [
+        (MemoryError("4 GiB"), "memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
+        (OSError(errno.EMFILE, "Too many open files"), "file handles"),
+        (RuntimeError("can't start new thread"), "threads"),
+        (ValueError("I/O error: Cannot allocate memory (os error 12)"), "memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "space"),
+        (ValueError("No character"), None),
+        (FileNotFoundError(errno.ENOENT, "no space left"), "space"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking: str | None) -> None:
+    """Whatever an error says that comes from it, and whoever gathers errors."""
+
+    def raised() -> Iterator[Check]:
+        yield from ()
+        try:
+            raise error
+        except Exception as cause:
+            raise FastetlError("cannot read the checkpoint", file="w", do="train again") from cause
+
+    if lacking is None:
+        assert [check.passed for check in gather("x", raised)] == [False]
+        return
+    with pytest.raises(FastetlError, match=f"^w: this machine is out of .*{lacking}") as told:
+        list(gather("x", raised))
+    assert "train again" not in str(told.value)
+    assert lacking in _line(error, "export")
+
+
+def test_a_full_temporary_folder_is_told(etl: Path, tmp_path: Path) -> None:
+    full = "import errno, tempfile\ndef mkdtemp(*a, **k): raise OSError(errno.ENOSPC, 'No space left', '/tmp/x')\n"
+    done = fastetl("build", etl, tmp_path / "out", before=f"{full}tempfile.mkdtemp = mkdtemp")
+    assert done.returncode == 2
+    assert "out of space on a disk" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(FastetlError, match="cannot write the output"):
+        check_output(Path("/proc/1/none"), DATASET_KIND, False)
+    check_output(tmp_path / "new" / "out", DATASET_KIND, False)
+
+
+def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"bad\xff")
+    shutil.copytree(etl, source)
+    done = fastetl("build", source, tmp_path / os.fsdecode(b"out\xff"), "--charset", "hiragana")
+    assert (done.returncode, done.stderr.count("fault")) == (0, 0), done.stderr
+    data = open_dataset(tmp_path / os.fsdecode(b"out\xff"))
+    assert os.fsdecode(b"bad\xff") in data.about["command"]
+    write_shards(data, tmp_path / "shards")
+    assert open_shards(str(tmp_path / "shards")).about["command"] == data.about["command"]
+    done = fastetl("build", etl, tmp_path / "出力", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert done.returncode == 0
+    assert len(open_dataset(tmp_path / "出力"))
+
+
+def test_closed_streams_stop_no_build(etl: Path, tmp_path: Path) -> None:
+    for name in ("stdout", "stderr"):
+        done = fastetl("build", etl, tmp_path / name, before=f"import sys; sys.{name} = None")
+        assert done.returncode == 0
+        assert len(open_dataset(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini"])
+def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path / "pictures", tmp_path / "pictures" / "__MACOSX", tmp_path / "samples"):
+        folder.mkdir()
+        (folder / name).write_bytes(b"\0" * 2052)
+    shutil.copytree(package_path("kana"), tmp_path / "package")
+    (tmp_path / "package" / name).write_bytes(b"x")
+    Image.new("L", (32, 32), 255).save(tmp_path / "pictures" / "a.png")
+    assert _pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
+    (tmp_path / "samples" / "._2026-11-24.jsonl").write_bytes(b"x")
+    (tmp_path / "samples" / "2026-11-24.jsonl").write_bytes(b"")
+    assert [file.name for file in find_samples(tmp_path / "samples")] == ["2026-11-24.jsonl"]
+    shutil.copy(etl / "ETL8G_01", tmp_path / "samples")
+    assert [file.path.name for file in find_files([tmp_path / "samples"])] == ["ETL8G_01"]
+    assert {check.name: check.passed for check in _file_checks(tmp_path / "package", True)}["nothing beside"]
+    build(etl, tmp_path / "out")
+    (tmp_path / "out" / name).write_bytes(b"x")
+    check_output(tmp_path / "out", DATASET_KIND, True)
+
+
+def test_labels_beyond_unicode_are_told(tmp_path: Path) -> None:
+    codes = np.array(["あ", "い"]).view(np.uint32).copy()
+    codes[1] = 0x7FFFFFFF
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 8, 8), np.uint8), labels=codes.view("U1"))
+    with pytest.raises(FastetlError, match=r"a\.npz: cannot read; .* beyond Unicode"):
+        open_dataset(tmp_path / "a.npz")
+
+
+def test_a_directory_is_opened_by_its_address(etl: Path, tmp_path: Path) -> None:
+    build(etl, tmp_path / "out")
+    assert len(open_anything(f"file://{tmp_path}/out")) == len(open_dataset(tmp_path / "out"))
+
+
+def test_a_sample_is_told_by_its_label_however_it_was_typed() -> None:
+    values = {"format": 1, "id": "a", "width": 1, "height": 1, "strokes": [], "label": "か\u3099", "answer": ""}
+    assert Sample.from_values({**values, "time": "2026-11-24T20:01:02Z"}).label == "が"
+    with pytest.raises(FastetlError, match="time"):
+        Sample.from_values({**values, "time": "２０２６-11-24T20:01:02Z"})
