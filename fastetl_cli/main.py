@@ -45,7 +45,7 @@ NEEDS = {
     "synth": ("synth",),
     "train": ("train",),
     "sweep": ("train", "ray"),
-    "compare": ("train",),
+    "compare": ("train", "report"),
     "evaluate": ("train", "report"),
     "baseline": ("train", "report"),
     "export": ("train", "export"),

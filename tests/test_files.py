@@ -166,7 +166,7 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path) -> None
             raise error
     with pytest.raises(FileNotFoundError), replace_file(tmp_path / "out"):
         (tmp_path / "input").read_bytes()
-    with pytest.raises(FastetlError, match=r"out: cannot write the output; found No space"):  # noqa: SIM117
+    with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):  # noqa: SIM117
         with replace_file(tmp_path / "out"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(FastetlError, match=r"out: cannot write the output; found No such file"):  # noqa: SIM117

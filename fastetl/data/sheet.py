@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from fastetl.checks import require_range
 from fastetl.files.atomic import Kind, check_output, new_file
 
 if TYPE_CHECKING:
-    from fastetl.checks import require_range
-from fastetl.data.dataset import Dataset
+    from fastetl.data.dataset import Dataset
 
 __all__ = ["contact_sheet", "html", "write_sheet"]
 
