@@ -179,9 +179,10 @@ def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking:
     if lacking is None:
         assert [check.passed for check in gather("x", raised)] == [False]
         return
-    with pytest.raises(FastetlError, match=f"^w: cannot read the checkpoint; this machine is out of .*{lacking}") as told:
+    expected = f"^w: cannot read the checkpoint; this machine is out of .*{lacking}"
+    with pytest.raises(FastetlError, match=expected) as info:
         list(gather("x", raised))
-    assert "train again" not in str(told.value)
+    assert "train again" not in str(info.value)
     assert lacking in _line(error, "export")
 
 
