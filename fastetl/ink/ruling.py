@@ -1,0 +1,149 @@
+"""Ruled, squared and printed lines: thin, straight, longer than strokes. Taken out without what crosses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.ink.places import quantile
+
+__all__ = ["Line", "erase", "ruled_lines", "without"]
+
+_COVERED = 0.55
+"""Least share of the paper's width that a line has ink on: dashed lines have gaps."""
+_SLOPE = 10
+"""Steepest line: per cent of the width."""
+_MOST = 60
+
+Places = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A nearly horizontal line over places (H, W): `rise` rows from the first column to the last."""
+
+    row: int
+    """In the middle column."""
+    rise: int
+    thickness: float
+    """In places."""
+    level: int
+    """Share of the light that is missing on it, of 255."""
+    through: bool
+    """From one edge of the paper to the other."""
+
+    def rows(self, width: int) -> NDArray[np.intp]:
+        """The row in each column of places."""
+        return self.row + _offsets(self.rise, width)
+
+
+def _offsets(rise: int, width: int) -> NDArray[np.intp]:
+    return np.rint(rise * (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)).astype(np.intp)
+
+
+def _sums(mask: Mask, rises: range, margin: int) -> NDArray[np.intp]:
+    """How many places of the mask lie on each line: (rises, height), by its row in the middle."""
+    height, width = mask.shape
+    before = np.zeros((height + 2 * margin, width + 1), np.intp)
+    before[margin : margin + height, 1:] = mask.cumsum(1)
+    sums = np.zeros((len(rises), height), np.intp)
+    for number, rise in enumerate(rises):
+        offsets = _offsets(rise, width)
+        starts = np.flatnonzero(np.diff(offsets, prepend=margin + 1))
+        for start, end in zip(starts, [*starts[1:], width], strict=True):
+            rows = before[margin + offsets[start] :][:height]
+            sums[number] += rows[:, end] - rows[:, start]
+    return sums
+
+
+def ruled_lines(missing: Places, paper: Mask, least: int) -> list[Line]:
+    """The nearly horizontal lines, strongest first. missing: shares of light; paper: where the sheet is."""
+    mask = missing >= least
+    height, width = mask.shape
+    most = max(2, max(mask.shape) * 3 // 100)
+    thin = mask.copy()
+    thick = np.zeros((height + 2 * most, width), bool)  # in a column: runs of more than `most`
+    thick[most : most + height] = mask
+    runs = thick[: height + most].copy()
+    for step in range(1, most + 1):
+        runs &= thick[step : step + height + most]
+    for step in range(most + 1):
+        thin &= ~runs[most - step : most - step + height]
+    if not thin.any(0).sum() * 2 >= width:
+        return []
+    reach = max(width * _SLOPE // 100, 2)
+    rises = range(-reach, reach + 1)
+    on, possible = (_sums(m, rises, reach // 2 + 1) for m in (thin, paper))
+    score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
+    lines: list[Line] = []
+    columns, middle = np.arange(width), np.arange(height)
+    ends = np.array([[_offsets(rise, width)[at] for rise in rises] for at in (0, -1)])
+    while len(lines) < _MOST and score.max(initial=0) >= _COVERED:
+        number, row = divmod(int(score.argmax()), height)
+        rows = row + _offsets(rises[number], width)
+        inside = (rows >= 0) & (rows < height)
+        rows = rows.clip(0, height - 1)
+        spots = np.flatnonzero(thin[rows, columns] & inside)
+        sheet = np.flatnonzero(paper[rows, columns] & inside)
+        across = [thin[(rows + step).clip(0, height - 1), columns][spots].sum() for step in range(-most, most + 1)]
+        lines.append(
+            Line(
+                row,
+                rises[number],
+                float(sum(across) / len(spots)),
+                int(missing[rows, columns][spots].sum()) // len(spots),
+                bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
+            )
+        )
+        near = np.abs(middle[None] - row) <= most
+        for end in ends:
+            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= most + 1)
+        score[near] = 0
+    return lines
+
+
+def without(mask: Mask, lines: list[Line]) -> Mask:
+    """The mask without the places of lines."""
+    rest, columns = mask.copy(), np.arange(mask.shape[1])
+    for line in lines:
+        reach = int(line.thickness / 2 + 1.5)
+        for step in range(-reach, reach + 1):
+            rows = line.rows(mask.shape[1]) + step
+            inside = (rows >= 0) & (rows < len(mask))
+            rest[rows[inside], columns[inside]] = False
+    return rest
+
+
+def erase(plane: NDArray[Any], line: Line, shape: tuple[int, int], least: int) -> None:
+    """Take a line over places (`shape`) out of a plane (H, W), in place: not where what is at least `least` there is
+    thicker than the line, for that is a stroke."""
+    height, width = plane.shape
+    step = -(-height // shape[0])
+    columns = np.arange(width)
+    along = ((columns + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
+    centre = np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
+    near = step + 1
+    reach = near + int(3 * (line.thickness + 1) * step) + 2
+    position = np.arange(2 * reach + 1)
+    rows = centre[:, None] + position - reach
+    inside = (rows >= 0) & (rows < height)
+    ink = inside & (plane[rows.clip(0, height - 1), columns[:, None]] >= least)
+    order = np.argsort(np.abs(position - reach), kind="stable")[: 2 * near + 1]  # nearest to the centre first
+    nearest = ink[:, order]
+    crossed = nearest.any(1)
+    if not crossed.any():
+        return
+    start = order[nearest.argmax(1)]
+    top = np.maximum.accumulate(np.where(ink, -1, position), 1)[columns, start] + 1
+    bottom = np.minimum.accumulate(np.where(ink, 2 * reach + 1, position)[:, ::-1], 1)[:, ::-1][columns, start]
+    length = bottom - top
+    typical = quantile(length[crossed], 50)
+    gone = crossed & (length <= max(typical * 8 // 5, typical + 1))
+    blur = max(1, step // 2) + 1
+    cut = gone[:, None] & (position >= top[:, None] - blur) & (position < bottom[:, None] + blur) & inside
+    column, place = np.nonzero(cut)
+    plane[rows[column, place], column] = 0

@@ -1,0 +1,72 @@
+"""What is ink, what is paper and what is neither: on characters whose ink is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastetl.ink.paper import separate_ink
+
+Light = NDArray[np.float64]
+HIGH, WIDE = 300, 400
+
+
+def strokes() -> NDArray[np.bool_]:
+    """An upright, a bar across it and a dot, all of 10 pixels."""
+    ink = np.zeros((HIGH, WIDE), bool)
+    ink[90:210, 195:205] = ink[130:140, 150:250] = ink[100:110, 230:240] = True
+    return ink
+
+
+def sheet(light: Light | float, grain: float = 3) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(0).normal(0, grain, (HIGH, WIDE))
+    return np.clip(light * np.where(strokes(), 0.15, 0.9) + noise, 0, 255).astype(np.uint8)
+
+
+def shadow(edge: float) -> Light:
+    """× 0.4 to the left of a slanting edge."""
+    return np.where(np.add.outer(np.arange(HIGH) / 3, np.arange(WIDE)) < edge * WIDE, 90.0, 225.0)
+
+
+def on_table(margin: int) -> NDArray[np.uint8]:
+    table = np.full((HIGH, WIDE), 40, np.uint8)
+    table[margin:-margin, margin:-margin] = sheet(220)[margin:-margin, margin:-margin]
+    return table
+
+
+def ruled(level: float, squared: bool) -> NDArray[np.uint8]:
+    paper = sheet(225).astype(float)
+    paper[20::50, :] = np.minimum(paper[20::50, :], 225 * level)
+    if squared:
+        paper[:, 20::50] = np.minimum(paper[:, 20::50], 225 * level)
+    return paper.astype(np.uint8)
+
+
+PICTURES = {
+    "even": sheet(225),
+    "dim": sheet(70, grain=1),
+    "a blackboard": 255 - sheet(225),
+    "uneven": sheet(np.linspace(90, 240, WIDE)[None].repeat(HIGH, 0)),
+    **{f"a shadow to {edge}": sheet(shadow(edge)) for edge in (0.3, 0.6, 0.9, 1.2)},
+    **{f"a table, {margin}": on_table(margin) for margin in (2, 8, 20, 60, 85)},
+    **{f"ruled, {level}": ruled(level, False) for level in (0.7, 0.3, 0.15)},
+    **{f"squared, {level}": ruled(level, True) for level in (0.7, 0.3, 0.15)},
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_ink_is_told_from_everything_else(name: str) -> None:
+    ink = separate_ink(PICTURES[name])
+    far = np.ones((HIGH, WIDE), bool)
+    far[85:215, 145:255] = False
+    assert ink.plane[strokes()].mean() > 200
+    assert ink.plane[far].mean() < 3
+    assert ink.box is not None
+    assert np.abs(np.subtract(ink.box, (150, 90, 250, 210))).max() <= 5
+
+
+def test_blank_paper_has_no_ink() -> None:
+    for light in (np.full((HIGH, WIDE), 200.0), shadow(0.5)):
+        grey = np.clip(light + np.random.default_rng(0).normal(0, 3, light.shape), 0, 255).astype(np.uint8)
+        assert separate_ink(grey).box is None
