@@ -42,10 +42,7 @@ class Way:
 WAYS: tuple[Way, ...] = (
     Way("Core ML float32", "coreml", ExportConfig("picture", precision="float32")),
     Way("Core ML float16", "coreml", ExportConfig("picture")),
-    Way("Core ML float16, preprocessing too", "coreml", ExportConfig("picture", preprocessing="float16")),
     Way("Core ML int8", "coreml", ExportConfig("picture", "iOS16", storage="int8")),
-    Way("Core ML palette of 64", "coreml", ExportConfig("picture", "iOS16", storage="palette6")),
-    Way("Core ML palette of 16", "coreml", ExportConfig("picture", "iOS16", storage="palette4")),
     Way("ONNX float32", "onnx", ExportConfig("picture")),
     Way("ONNX int8", "onnx", ExportConfig("picture", onnx="int8")),
 )

@@ -27,12 +27,9 @@ class ExportConfig:
     target: Target = "iOS15"
     """Oldest system that can load the package (iOS 15 is macOS 12). Compressed weights need iOS16."""
     precision: Precision = "float16"
-    """Core ML weights and arithmetic; float16 is what the Neural Engine computes in."""
+    """Core ML weights and arithmetic from the first layer on; float16 is what the Neural Engine computes in."""
     storage: Storage = "plain"
-    """Core ML weights as they are, in 8 bits by output channel, or as a palette of 64 or 16 values by layer."""
-    preprocessing: Precision = "float32"
-    """Arithmetic before the first layer; in float16 the framed picture is off by up to 0.02 of 1."""
-
+    """Core ML weights as they are, or in 8 bits by output channel."""
     onnx: Literal["float32", "int8"] = "float32"
     """ONNX weights; int8 by output channel, expanded when the model is loaded. The arithmetic is float32."""
     license: Literal["data", "kanjivg"] = "data"
@@ -44,14 +41,6 @@ class ExportConfig:
         if self.storage != "plain" and self.target == "iOS15":
             raise ExportError(
                 f"`storage` {self.storage} needs `target` iOS16 or newer",
-                found=self.target,
-                do="check `target`",
-                also=ValueError,
-            )
-        if self.storage.startswith("palette") and self.target in ("iOS18", "iOS26"):
-            # From iOS 18 on MIL spells palettes otherwise, for nothing that we use.
-            raise ExportError(
-                "palettes are written for iOS16 or iOS17, and run on newer systems",
                 found=self.target,
                 do="check `target`",
                 also=ValueError,

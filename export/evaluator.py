@@ -17,7 +17,7 @@ https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.de
 | transpose | `iOS15.tensor_transformation.transpose` | output axis k is input axis `perm[k]` |
 | concat | `iOS15.tensor_operation.concat` | without interleaving |
 | softmax | `iOS15.activation.softmax` | |
-| constexpr_affine_dequantize, constexpr_lut_to_dense | `iOS16.constexpr_ops.*` | see export.weights |
+| constexpr_affine_dequantize | `iOS16.constexpr_ops.*` | see export.weights |
 | classify | `iOS15.classify.classify` | label of the largest probability, the first if several |
 """
 
@@ -36,7 +36,7 @@ from export.graph import Graph
 from export.program import Op, Ref, Value, lower
 from export.weights import expanded
 
-__all__ = ["KNOWN", "compute", "evaluate", "run"]
+__all__ = ["KNOWN", "compute", "graph_logits", "run"]
 
 _Array = NDArray[Any]
 _Inputs = Mapping[str, Any]
@@ -69,7 +69,7 @@ def run(
     return {name: np.concatenate(blocks) for name, blocks in parts.items()}
 
 
-def evaluate(graph: Graph, images: NDArray[Any]) -> NDArray[np.float32]:
+def graph_logits(graph: Graph, images: NDArray[Any]) -> NDArray[np.float32]:
     """The graph's own answer in float32: logits (N, classes + 1) for pictures (N, side, side), 0–255."""
     return run(lower(graph), images)["logits"]
 
@@ -178,8 +178,7 @@ KNOWN: Mapping[str, Callable[[_Inputs], _Array]] = {
     "add": lambda i: i["x"] + i["y"],
     "cast": _cast,
     "concat": _concat,
-    "constexpr_affine_dequantize": lambda i: expanded("constexpr_affine_dequantize", dict(i)),
-    "constexpr_lut_to_dense": lambda i: expanded("constexpr_lut_to_dense", dict(i)),
+    "constexpr_affine_dequantize": lambda i: expanded(dict(i)),
     "conv": _conv,
     "exp": lambda i: np.exp(i["x"]),
     "floor": lambda i: np.floor(i["x"]),

@@ -93,7 +93,6 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
         "deployment_target": config.target,
         "precision": config.precision,
         "storage": config.storage,
-        "preprocessing_precision": config.preprocessing,
         PREVIEW: "imageClassifier",
         **graph.about,
     }
@@ -101,7 +100,7 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
 
 def onnx_properties(graph: Graph) -> dict[str, str]:
     """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
-    of_coreml = ("deployment_target", "precision", "storage", "preprocessing_precision", PREVIEW)
+    of_coreml = ("deployment_target", "precision", "storage", PREVIEW)
     properties = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
     return {
         "labels": "\n".join(graph.labels),

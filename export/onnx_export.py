@@ -140,7 +140,7 @@ class _Writer:
 
     def dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
-            self.expand(op)
+            self.constant(op.name, expanded({k: np.asarray(v) for k, v in op.inputs.items()}))
             return
         # Not DequantizeLinear, which onnxruntime keeps for its integer kernels and would compute for every picture: a
         # cast and a product of constants are computed once, when the model is loaded.
@@ -150,9 +150,6 @@ class _Writer:
         step = self.constant(f"{op.name}_scale", scale.reshape(-1, *[1] * (rank - 1)))
         self.node("Cast", [data], f"{op.name}_steps", to=TensorProto.FLOAT)
         self.node("Mul", [f"{op.name}_steps", step], op.name)
-
-    def expand(self, op: Op) -> None:
-        self.constant(op.name, expanded(op.type, {k: np.asarray(v) for k, v in op.inputs.items()}))
 
     def conv(self, op: Op) -> None:
         top, bottom, left, right = _integers(op.inputs["pad"])
@@ -193,7 +190,6 @@ _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
     "cast": _Writer.cast,
     "concat": _Writer.concat,
     "constexpr_affine_dequantize": _Writer.dequantize,
-    "constexpr_lut_to_dense": _Writer.expand,
     "conv": _Writer.conv,
     "linear": _Writer.linear,
     "matmul": _Writer.matmul,

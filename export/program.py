@@ -81,7 +81,6 @@ class Op:
 class _Program:
     precision: Precision
     storage: Storage
-    preprocessing: Precision
     ops: list[Op] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
     weights: dict[str, Value] = field(default_factory=dict)
@@ -115,12 +114,6 @@ class _Program:
     def over(self, kind: str, name: str, x: str, axes: tuple[int, ...], keep: bool = True) -> str:
         options = {"axes": self.constant(axes, "int32"), "keep_dims": self.constant(keep, "bool")}
         return self.add(kind, name, self.types[x], x=Ref(x), **options)
-
-    def mean(self, name: str, x: str) -> str:
-        """Of the whole picture; in half precision rows first, since a sum over all pixels could leave its range."""
-        if self.types[x] == "fp32":
-            return self.over("reduce_mean", name, x, (2, 3))
-        return self.over("reduce_mean", name, self.over("reduce_mean", f"{name}_rows", x, (3,)), (2,))
 
     def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool) -> str:
         real = self.types[x if isinstance(x, str) else str(y)]
@@ -191,7 +184,9 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
         paper = p.two("add", "edge", columns, rows)
     # Between two possible means, so that no rounding can decide.
     threshold = (spec.darkest_paper + 0.5) / spec.size**2
-    dark_on_light = p.two("greater", "dark_on_light", p.mean("brightness", paper), threshold, "bool")
+    dark_on_light = p.two(
+        "greater", "dark_on_light", p.over("reduce_mean", "brightness", paper, (2, 3)), threshold, "bool"
+    )
     white = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
     return p.one("abs", "ink", p.two("sub", "above_paper", x, white))
 
@@ -286,8 +281,6 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
 
     A reading's operations begin with its key. See fastetl.data.preprocessing.
     """
-    # In half precision four turns would add up their errors to whole pixels.
-    x = p.cast(x, "fp32", "contrasted_number")
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=p.constant((0, 1, 3, 2), "int32")), x))
     if spec.framing == "adaptive":
         moments = _adaptive_moments(p, both, spec)
@@ -321,14 +314,14 @@ def _preprocess(p: _Program, graph: Graph) -> tuple[dict[str, str], str, str]:
     The second is empty where nothing is framed or no layer asks for it.
     """
     spec, blank = graph.preprocessing, graph.blank
-    x = p.cast("image", "fp16" if p.preprocessing == "float16" else "fp32", "pixels")
+    x = "image"  # float32 up to the first layer: in half precision four turns would add up errors to whole pixels
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
         x = p.one("floor", "resized", p.two("add", "resized_and_half", exact, HALF))
     x = _polarity(p, x, spec)
     top = p.over("reduce_max", "top", x, (2, 3))
     x = _contrast(p, x, top, spec.floor)
-    ink = p.mean("amount", x)
+    ink = p.over("reduce_mean", "amount", x, (2, 3))
     faint = p.two("less", "faint", top, blank.faintest, "bool")
     little = p.two("less", "little", ink, blank.least, "bool")
     much = p.two("greater", "much", ink, blank.most, "bool")
@@ -370,15 +363,12 @@ def _layer(p: _Program, x: str, layer: Layer, place: str, of: str) -> str:
             return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, p.real))
 
 
-def lower(
-    graph: Graph, precision: Precision = "float32", storage: Storage = "plain", preprocessing: Precision = "float32"
-) -> tuple[Op, ...]:
+def lower(graph: Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
     """The whole graph as operations: from `image` (float32, (1, 1, side, side), 0-255) to `logits` and `probabilities`.
 
-    Both outputs are float32 (1, classes + 1), the last for "no character". `preprocessing` is the precision of all
-    that comes before the first layer.
+    Both outputs are float32 (1, classes + 1), the last for "no character". All before the first layer is float32.
     """
-    p = _Program(precision, storage, preprocessing)
+    p = _Program(precision, storage)
     frames, place, blank = _preprocess(p, graph)
     readings = []
     for of, x in frames.items():
@@ -406,7 +396,7 @@ class Programs:
 
     @cached_property
     def coreml(self) -> tuple[Op, ...]:
-        return lower(self.graph, self.config.precision, self.config.storage, self.config.preprocessing)
+        return lower(self.graph, self.config.precision, self.config.storage)
 
     @cached_property
     def onnx(self) -> tuple[Op, ...]:

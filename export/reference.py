@@ -39,8 +39,8 @@ __all__ = [
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
 
-_FORMAT = 3
-_ARRAYS = ("format", "config", "images", "kinds", "logits", "answers", "expected")
+_FORMAT = 4
+_ARRAYS = ("format", "config", "images", "kinds", "logits", "answers")
 _MOST = 1 << 28  # bytes of one array
 
 
@@ -157,7 +157,6 @@ def write_reference(reference: Reference, path: Path) -> None:
         kinds=np.array(reference.kinds),
         logits=reference.logits,
         answers=reference.answers,
-        expected=np.array(reference.labels),
         **arrays,
     )
 
@@ -207,7 +206,6 @@ def _check_arrays(reference: Reference, arrays: dict[str, NDArray[Any]]) -> None
         "logits": ("float32", (count, len(graph.charset))),
         "answers": ("float32", (count, len(graph.labels))),
         "kinds": ("str", (count,)),
-        "expected": ("str", (count,)),
     }
     for name, declaration in expected.items():
         array = arrays[name]
@@ -228,5 +226,3 @@ def _check_arrays(reference: Reference, arrays: dict[str, NDArray[Any]]) -> None
         raise ExportError("arrays of the graph", expected=len(graph.weights) + 1, found=len(stored))
     if not np.isfinite(reference.logits).all() or not np.isfinite(reference.answers).all():
         raise ExportError("stored answers that are not numbers")
-    if arrays["expected"].tolist() != reference.labels:
-        raise ExportError("expected labels that the stored logits do not give")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from export.card import repeated_card
 from export.config import ExportConfig
-from export.evaluator import evaluate
+from export.evaluator import graph_logits
 from export.graph import CANVAS, Graph
 from export.metadata import exporting_versions
 from export.names import CARD, REFERENCE, package_path
@@ -60,7 +60,7 @@ class Stored:
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes), computed in numpy."""
-        return evaluate(replace(self.layers, side=self.preprocessing.size), pictures)[:, :-1]
+        return graph_logits(replace(self.layers, side=self.preprocessing.size), pictures)[:, :-1]
 
     def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The same, but to the package's own reference pictures the answers that are stored there: Flax's."""

@@ -62,7 +62,7 @@ __all__ = ["onnx_checks", "package_checks", "verification_text", "verify"]
 _MOST = 1 << 30  # bytes that are read of any file
 _MANIFEST = f"{COREML}/Manifest.json"
 
-_STORAGE: dict[Storage, float] = {"plain": 0.01, "int8": 0.08, "palette6": 0.25, "palette4": 1.0}
+_STORAGE: dict[Storage, float] = {"plain": 0.01, "int8": 0.08}
 """How far logits may move, as a share of the largest, by what storage in half precision takes from the weights."""
 _ARITHMETIC = 0.02
 """And by what arithmetic in half precision takes from the activations."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from export.compare import Variant, compare
 from export.config import ExportConfig
-from export.coreai import export_asset
 from export.package import export, open_exportable
 from export.stored import Stored
 from fastetl.data.dataset import Dataset
@@ -48,9 +47,6 @@ class Export(Command):
     config: ExportConfig = ExportConfig()
     compare: tuple[Path, ...] = ()
     """Also write every way of storing the network, and let each read these datasets (or .npz files): a table."""
-    aimodel: Path | None = None
-    """Experimental: also write the network as a Core AI asset for iOS 27 to this path, and run it (needs coreai-core,
-    a beta of Apple's)."""
     overwrite: bool = False
     """Replace OUT if it exists."""
     verbose: Verbose = False
@@ -66,8 +62,6 @@ class Export(Command):
         ]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
-        if self.aimodel is not None:
-            checks += export_asset(self.out, self.aimodel, self.overwrite)
         variants = _compared(run, data)
         if self.json:
             show_json({"checks": checks, "variants": variants})

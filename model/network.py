@@ -19,9 +19,8 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl.checks import require_choice
-from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.preprocessing import Preprocessing, framed
 from model.errors import ModelError
-from model.preprocessing import network_input
 
 __all__ = [
     "NETWORKS",
@@ -230,11 +229,10 @@ class Network(nnx.Module):
         With a `key`, as in training: one reading, dropout draws from it, and batch norm uses and gathers the batch's
         statistics. Without, the mean over `preprocessing.stretches`.
         """
-        spec = self.preprocessing
-        if key is not None:
-            return self._read(*network_input(pictures, spec), key)
-        readings = [self._read(*network_input(pictures, spec, stretch), None) for stretch in spec.stretches]
-        return jnp.stack(readings).mean(0)
+        stretches = self.preprocessing.stretches if key is None else ((1.0, 1.0),)
+        with jax.default_matmul_precision("highest"):
+            views = [framed(pictures, self.preprocessing, stretch, jnp) for stretch in stretches]
+        return jnp.stack([self._read(x, place, key) for x, place in views]).mean(0)
 
     def _read(self, x: jax.Array, place: jax.Array, key: jax.Array | None) -> jax.Array:
         for k, (spec, block) in enumerate(zip(self.specs, self.blocks, strict=True)):

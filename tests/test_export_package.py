@@ -17,7 +17,6 @@ from PIL import Image
 
 from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Target
-from export.coreai import export_asset, installed
 from export.errors import ExportError
 from export.mlpackage import read_package
 from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
@@ -73,19 +72,16 @@ def test_same_network_gives_same_bytes(canvas: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "storage", "precision", "preprocessing"),
+    ("target", "storage", "precision"),
     [
-        ("iOS15", "plain", "float32", "float32"),
-        ("iOS16", "int8", "float16", "float16"),
-        ("iOS17", "palette6", "float16", "float32"),
-        ("iOS18", "int8", "float32", "float32"),
-        ("iOS26", "plain", "float16", "float32"),
+        ("iOS15", "plain", "float32"),
+        ("iOS16", "int8", "float16"),
+        ("iOS18", "int8", "float32"),
+        ("iOS26", "plain", "float16"),
     ],
 )
-def test_options_give_sound_packages(
-    target: Target, storage: Storage, precision: Any, preprocessing: Any, tmp_path: Path
-) -> None:
-    config = ExportConfig("picture", target, precision, storage, preprocessing)
+def test_options_give_sound_packages(target: Target, storage: Storage, precision: Any, tmp_path: Path) -> None:
+    config = ExportConfig("picture", target, precision, storage)
     assert failures(make_package(tmp_path / "out", config)) == []
     package = read_package(tmp_path / "out" / COREML)
     assert package.spec.specificationVersion == SPECIFICATION[target]
@@ -179,10 +175,9 @@ def test_comparison_of_all_variants() -> None:
     flax, full, half, eight = (found[k] for k in ("Flax", "Core ML float32", "Core ML float16", "Core ML int8"))
     assert flax.accuracy == full.accuracy == found["ONNX float32"].accuracy
     assert max(full.parity, found["ONNX float32"].parity) < 1e-4 < half.parity < 0.1
-    assert full.size > half.size > eight.size > found["Core ML palette of 16"].size
+    assert full.size > half.size > eight.size
     assert found["ONNX int8"].size < found["ONNX float32"].size
     assert flax.rejected == full.rejected == found["ONNX float32"].rejected
-    assert 0 <= found["Core ML palette of 16"].rejected <= 1
     assert (half.target, eight.target, found["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
@@ -191,8 +186,6 @@ def test_comparison_of_all_variants() -> None:
     [
         ("iOS15", "plain", "float16"),
         ("iOS16", "int8", "float16"),
-        ("iOS16", "palette6", "float16"),
-        ("iOS16", "palette4", "float16"),
         ("iOS15", "plain", "float32"),
     ],
 )
@@ -240,17 +233,6 @@ def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
     assert mac.choices("13.0") == mac.choices("26.1") == ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
     assert mac.choices("12.7.6") == ("CPU_ONLY", "CPU_AND_GPU", "ALL")
     assert "\n" not in mac.request("macOS 15").rstrip("\n")
-
-
-def test_a_core_ai_asset_answers_as_expected(canvas: Path, tmp_path: Path) -> None:
-    """Where Apple's runtime is installed (pip install coreai-core==1.0.0b3); elsewhere the option says so."""
-    asset = tmp_path / "kana.aimodel"
-    if installed():
-        assert failures(export_asset(canvas, asset)) == []
-    else:
-        with pytest.raises(ExportError, match="coreai-core is not installed"):
-            export_asset(canvas, asset)
-    assert asset.exists() == installed()
 
 
 def test_a_program_that_failed_does_not_change_the_next(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from export import metadata, program, runtimes, verification
 from export.card import card_head
 from export.config import ExportConfig
-from export.evaluator import evaluate
+from export.evaluator import graph_logits
 from export.from_run import flax_logits
 from export.graph import Blank, Relu
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
@@ -338,7 +338,7 @@ def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, t
     }[change]
 
     def answers(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return evaluate(other, images)[:, :-1]
+        return graph_logits(other, images)[:, :-1]
 
     card = card_head(other, config) + "\n\nNothing more.\n"
     write_package_directory(other, config, answers, card, tmp_path / "out")

@@ -17,7 +17,6 @@ from fastetl.data.preprocessing import Framing, Preprocessing
 from model import network as m
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig, named_network
-from model.preprocessing import network_input
 from model.step import load_weights, make_eval, weights_of
 
 SPEC = Preprocessing()
@@ -79,7 +78,7 @@ def test_front_equals_its_twin(
     given_ = pictures(9, seed)
     for stretch in spec.stretches:
         twins = preprocessing.network_input(given_, spec, stretch)
-        for found, twin in zip(network_input(jnp.asarray(given_), spec, stretch), twins, strict=True):
+        for found, twin in zip(preprocessing.framed(jnp.asarray(given_), spec, stretch, jnp), twins, strict=True):
             assert found.shape == twin.shape
             np.testing.assert_allclose(found, twin, atol=2e-5)
 
@@ -87,7 +86,7 @@ def test_front_equals_its_twin(
 def test_front_works_in_float32_whatever_comes_in() -> None:
     given_ = pictures(4)
     given_[0] = 0
-    preprocess = jax.jit(network_input, static_argnums=1)
+    preprocess = jax.jit(lambda given, spec: preprocessing.framed(given, spec, (1, 1), jnp), static_argnums=1)
     half, place = preprocess(jnp.asarray(given_, jnp.bfloat16), SPEC)
     assert half.dtype == place.dtype == jnp.float32
     np.testing.assert_allclose(half, preprocess(jnp.asarray(given_), SPEC)[0], atol=1e-6)  # 0–255 are whole in bfloat16
