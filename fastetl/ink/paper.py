@@ -165,15 +165,24 @@ class _Sheet:
     """The share of its light that is missing; 0 outside of the sheet."""
     outside: Mask
     """Table and frames."""
+    least: int
+    """What is missing less is no ink, but grain."""
+
+    @property
+    def top(self) -> int:
+        """What is missing where the ink is darkest; 0 where there is none."""
+        top = _top(self.missing)
+        return top if top >= self.least else 0
+
+    def at_least(self, tenths: int) -> Mask:
+        """Where so many tenths of that are missing."""
+        return self.missing * 10 >= tenths * max(self.top, 1)
 
     def without(self, mask: Mask) -> _Sheet | None:
         """The same with more of it outside; None where no ink would be left."""
-        missing = np.where(mask, 0, self.missing)
-        top = _top(missing)
-        longest = max((piece.longest for piece in pieces(missing * 2 >= max(top, 1))[1]), default=0)
-        if not mask.any() or top < _CONTRAST or longest * 20 < max(mask.shape):
-            return None
-        return _Sheet(self.paper, missing, self.outside | mask)
+        rest = _Sheet(self.paper, np.where(mask, 0, self.missing), self.outside | mask, self.least)
+        longest = max((piece.longest for piece in pieces(rest.at_least(5))[1]), default=0)
+        return rest if mask.any() and rest.top and longest * 20 >= max(mask.shape) else None
 
 
 def _sheet(dark: Bytes) -> _Sheet:
@@ -182,19 +191,19 @@ def _sheet(dark: Bytes) -> _Sheet:
     outside = np.zeros(dark.shape, bool)
     while True:
         paper = closed(dark, size)
-        sheet = _Sheet(paper, np.where(outside, 0, _missing(paper, dark, grain)), outside)
-        sheet = sheet.without(_table(sheet.missing * 2 >= max(_top(sheet.missing), 1))) or sheet
+        sheet = _Sheet(paper, np.where(outside, 0, _missing(paper, dark, grain)), outside, _CONTRAST + 4 * grain)
+        sheet = sheet.without(_table(sheet.at_least(5))) or sheet
         outside = sheet.outside
-        narrower = max(3 * _stroke_width(sheet.missing * 10 >= 7 * max(_top(sheet.missing), 1)) + 2 | 1, 9)
+        narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
         if narrower * 5 >= size * 4:
             break
         size = narrower
-    return sheet.without(_foreign(sheet.missing * 2 >= max(_top(sheet.missing), 1), dark, paper)) or sheet
+    return sheet.without(_foreign(sheet.at_least(5), dark, paper)) or sheet
 
 
 def _erase_lines(plane: Places, sheet: _Sheet) -> None:
     """Take ruled lines out of the plane, in place: what is thinner or fainter than the rest, or crosses the sheet."""
-    top, inside = _top(sheet.missing), ~sheet.outside
+    top, inside = sheet.top, ~sheet.outside
     across = ruled_lines(sheet.missing, inside, top // 3)
     down = ruled_lines(sheet.missing.T, inside.T, top // 3)
     if not across and not down:
@@ -244,8 +253,9 @@ def separate_ink(grey: Bytes) -> Ink:
     sheet = _sheet(dark)
     plane = _missing(spread(sheet.paper, grey.shape), grey)
     plane[spread(sheet.outside, grey.shape)] = 0
-    _erase_lines(plane, sheet)
-    ink = _full_contrast(plane, _top(sheet.missing)) if _top(sheet.missing) >= _CONTRAST else None
+    if sheet.top:
+        _erase_lines(plane, sheet)
+    ink = _full_contrast(plane, sheet.top) if sheet.top else None
     piece = None if ink is None else character(pooled(ink, np.maximum) >= 128)
     if ink is None or piece is None:
         return Ink(np.zeros_like(grey), None)

@@ -64,7 +64,7 @@ def opened(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
 
 def share(small: NDArray[Any], per_cent: int) -> int:
     """An odd size: so much of the longest side."""
-    return max(3, max(small.shape) * per_cent // 100 | 1)
+    return max(3, int(max(small.shape)) * per_cent // 100 | 1)
 
 
 def quantile(values: NDArray[Any], per_cent: int) -> int:
