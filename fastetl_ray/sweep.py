@@ -36,7 +36,8 @@ from model.network import named_network
 
 __all__ = ["SWEEP_KIND", "SweepConfig", "Trial", "read_sweep", "sweep"]
 
-SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.png", "sweep.toml", "trials"))
+_CURVES = 5  # trials that the page shows
+SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.html", "sweep.toml", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
@@ -199,8 +200,8 @@ def sweep(
 ) -> list[Trial]:
     """Train each of the sweep's options on a Ray cluster; returns the trials, the best first.
 
-    Writes `out`: sweep.json, sweep.md (a table), sweep.png, and trials/trial-NNNN, the runs of those that were not
-    stopped. data: as of `train_on_ray`. cpus, gpus: of each training.
+    Writes `out`: sweep.json, sweep.md (a table), sweep.html (curves), and trials/trial-NNNN, the runs of those that
+    were not stopped. data: as of `train_on_ray`. cpus, gpus: of each training.
 
     Raises FastetlError if `out` exists (without `overwrite`), or a training raises one.
     """
@@ -252,7 +253,7 @@ def _results(grid: Any) -> list[Trial]:
 
 
 def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
-    from model.figures import png, sweep_figure  # brings matplotlib
+    from model.figures import chart, page
 
     names = list(config.search)
     rows = [
@@ -263,8 +264,16 @@ def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
     (folder / "sweep.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in trials]}
     (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
-    named = [(f"{t.number}: " + ", ".join(map(_shown, t.options.values())), t.history) for t in trials]
-    (folder / "sweep.png").write_bytes(png(sweep_figure(named)))
+    curves = [
+        (
+            f"{t.number}: " + ", ".join(map(_shown, t.options.values())),
+            [(k, 100 - 100 * a) for k, a in enumerate(t.history, 1)],
+        )
+        for t in trials[:_CURVES]
+        if t.history
+    ]
+    picture = chart(curves, "epoch", "errors on validation writers, %")
+    (folder / "sweep.html").write_text(page(f"Sweep, the best {len(curves)} trials", picture), encoding="utf-8")
 
 
 def _shown(value: Any) -> str:

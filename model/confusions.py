@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, one_shape
 
-__all__ = ["Confusion", "SizeConfusion", "confusions", "merged_accuracy", "size_confusions"]
+__all__ = ["Confusion", "SizeConfusion", "confusions", "merged_accuracy", "pairs_of", "size_confusions"]
 
 
 @dataclass(frozen=True)
@@ -62,39 +62,46 @@ def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
     return "size" if _full_size(a) == _full_size(b) else "other"
 
 
-def confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[Confusion, ...]:
-    """Every pair that occurs, the most frequent first. matrix: (classes, classes), truth in rows."""
-    mistakes = matrix.copy()
-    np.fill_diagonal(mistakes, 0)
-    rows, columns = np.nonzero(mistakes)
-    order = np.argsort(-mistakes[rows, columns], kind="stable")
+def confusions(pairs: NDArray[np.int64], charset: Charset) -> tuple[Confusion, ...]:
+    """Every mistake that occurs, the most frequent first. pairs: see `pairs_of`."""
+    mistakes = pairs[pairs[:, 0] != pairs[:, 1]]
     names = charset.characters
     return tuple(
-        Confusion(names[i], names[j], int(mistakes[i, j]), _kind(names[i], names[j]))
-        for i, j in zip(rows[order].tolist(), columns[order].tolist(), strict=True)
+        Confusion(names[i], names[j], count, _kind(names[i], names[j]))
+        for i, j, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
     )
 
 
-def size_confusions(matrix: NDArray[np.int64], charset: Charset) -> tuple[SizeConfusion, ...]:
+def pairs_of(labels: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64 (K, 3): truth, answer and how often, for the pairs that occur: thousands of classes have millions of pairs.
+
+    labels, answers: (N,).
+    """
+    pairs, count = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
+    return np.column_stack([pairs, count])
+
+
+def size_confusions(pairs: NDArray[np.int64], charset: Charset) -> tuple[SizeConfusion, ...]:
     """One line for each small character of the charset whose large one is there too, if either has a sample."""
     place, confused = charset.class_of, []
+    samples = np.bincount(pairs[:, 0], pairs[:, 2], len(charset)).astype(int).tolist()
+    counts = {(truth, answer): count for truth, answer, count in pairs.tolist()}
     for small in charset.characters:
         large = _full_size(small)
         if large != small and large in place:
             s, g = place[small], place[large]
-            samples = int(matrix[[s, g]].sum())
-            if samples:
-                confused.append(SizeConfusion(small, large, samples, int(matrix[s, g]), int(matrix[g, s])))
+            if samples[s] + samples[g]:
+                mistaken = counts.get((s, g), 0), counts.get((g, s), 0)
+                confused.append(SizeConfusion(small, large, samples[s] + samples[g], *mistaken))
     return tuple(confused)
 
 
-def merged_accuracy(matrix: NDArray[np.int64], charset: Charset, sizes: bool = False) -> float | None:
+def merged_accuracy(pairs: NDArray[np.int64], charset: Charset, sizes: bool = False) -> float | None:
     """Share of right answers where characters of one shape (へ/ヘ) count as one, with `sizes` also small and large ones
     (つ/っ); None where the charset has none such.
     """
     first = charset.merged(sizes)
     if len(np.unique(first)) == len(first):
         return None
-    rows, columns = np.nonzero(matrix)
-    counts = matrix[rows, columns]
-    return float(counts[first[rows] == first[columns]].sum() / counts.sum())
+    right = first[pairs[:, 0]] == first[pairs[:, 1]]
+    return float(pairs[right, 2].sum() / pairs[:, 2].sum())

@@ -15,7 +15,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST, UNKNOWN, VALID
 from model.calibration import Reliability, log_softmax, reliability
-from model.confusions import Confusion, SizeConfusion, confusions, merged_accuracy, size_confusions
+from model.confusions import Confusion, SizeConfusion, confusions, merged_accuracy, pairs_of, size_confusions
 from model.errors import ModelError
 from model.reader import Reader
 from model.scribbles import scribbles
@@ -102,14 +102,16 @@ class SetResult:
     """Of the confidence after the run's temperature."""
     mistakes: tuple[Mistake, ...]
     """The most confident first: the worst."""
-    matrix: NDArray[np.int64] = field(repr=False, compare=False)
-    """int64 (classes, classes): truth in rows, answers in columns. Not part of the JSON."""
+    etl: bool
+    """Whether pictures are of the ETL Character Database, which must not be published."""
+    pairs: NDArray[np.int64] = field(repr=False, compare=False)
+    """int64 (K, 3): truth, answer and how often, for the pairs that occur. Not part of the JSON."""
     pictures: NDArray[np.uint8] = field(repr=False, compare=False)
     """uint8 (mistakes, size, size): the pictures of the mistakes. Not part of the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
-        left_out = {"matrix", "pictures"}
-        result = dataclasses.replace(self, matrix=np.zeros(0, np.int64), pictures=np.zeros(0, np.uint8))
+        left_out = {"pairs", "pictures"}
+        result = dataclasses.replace(self, pairs=np.zeros(0, np.int64), pictures=np.zeros(0, np.uint8))
         return {k: v for k, v in dataclasses.asdict(result).items() if k not in left_out}
 
 
@@ -202,12 +204,11 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     answers = logits.argmax(1)
     confidence = np.exp(log_softmax(logits / run.temperature).max(1))
     right = answers == labels
-    classes = len(run.charset)
-    matrix = np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
+    pairs = pairs_of(labels, answers)
     groups_known = bool((groups >= 0).all())
     worst = _worst(right, confidence)[:most_mistakes]
     names = run.charset.characters
-    pairs = confusions(matrix, run.charset)
+    mistaken = confusions(pairs, run.charset)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -218,20 +219,21 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         accuracy=float(right.mean()),
         interval=_interval(right, writers if groups_known else np.arange(len(right))),
         top5=_top5(logits, labels),
-        merged=merged_accuracy(matrix, run.charset),
-        merged_sizes=merged_accuracy(matrix, run.charset, sizes=True),
-        characters=_by_character(matrix, run.charset),
+        merged=merged_accuracy(pairs, run.charset),
+        merged_sizes=merged_accuracy(pairs, run.charset, sizes=True),
+        characters=_by_character(pairs, run.charset),
         writers=_by_writer(right, writers) if groups_known else None,
-        confusions=pairs[:30],
-        voicing_mistakes=sum(c.count for c in pairs if c.kind == "voicing"),
-        size_mistakes=sum(c.count for c in pairs if c.kind == "size"),
-        sizes=size_confusions(matrix, run.charset),
+        confusions=mistaken[:30],
+        voicing_mistakes=sum(c.count for c in mistaken if c.kind == "voicing"),
+        size_mistakes=sum(c.count for c in mistaken if c.kind == "size"),
+        sizes=size_confusions(pairs, run.charset),
         rejected=float((confidence < run.threshold).mean()),
         calibration=reliability(confidence, right),
         mistakes=tuple(
             Mistake(int(indices[k]), names[labels[k]], names[answers[k]], float(confidence[k])) for k in worst.tolist()
         ),
-        matrix=matrix,
+        etl=dataset.is_etl,
+        pairs=pairs,
         pictures=np.ascontiguousarray(pictures[worst]),
     )
 
@@ -261,10 +263,12 @@ def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, fl
     return float(low), float(high)
 
 
-def _by_character(matrix: NDArray[np.int64], charset: Charset) -> tuple[CharacterResult, ...]:
-    counts, hits = matrix.sum(1).tolist(), matrix.diagonal().tolist()
+def _by_character(pairs: NDArray[np.int64], charset: Charset) -> tuple[CharacterResult, ...]:
+    right = pairs[:, 0] == pairs[:, 1]
+    counts = np.bincount(pairs[:, 0], pairs[:, 2], len(charset)).tolist()
+    hits = np.bincount(pairs[right, 0], pairs[right, 2], len(charset)).tolist()
     rows = zip(charset.characters, counts, hits, strict=True)
-    return tuple(CharacterResult(c, n, hit / n) for c, n, hit in rows if n)
+    return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
 
 
 def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterResult:

@@ -1,186 +1,82 @@
-"""Pictures of a training and of its results, as PNG.
-
-Characters are drawn from KanjiVG's strokes: no font with Japanese characters need be installed.
-"""
+"""Charts as SVG within a page: light, sharp at any size, and in the page's colours by day and night."""
 
 from __future__ import annotations
 
-import io
+import math
 from collections.abc import Sequence
+from html import escape
+from pathlib import Path
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
-from numpy.typing import NDArray
+__all__ = ["Series", "chart", "page"]
 
-from fastetl.errors import FastetlError
-from fastetl.synth.strokes import load_strokes
-from model.calibration import Reliability
-from model.evaluation import CharacterResult, SetResult
-from model.history import Epoch, best_epoch
+Series = tuple[str, Sequence[tuple[float, float]]]
+"""What a curve is called, and its points."""
 
-__all__ = [
-    "characters_figure",
-    "confusion_figure",
-    "curves_figure",
-    "mistakes_figure",
-    "png",
-    "reliability_figure",
-    "sweep_figure",
-]
-
-INK, GOOD, BAD = "#222222", "#2a6f97", "#c1121f"
-MOST_LABELS = 110
-"""Classes that a confusion matrix can label; more would not be readable."""
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 440, 230, 44, 34, 10, 8
 
 
-def png(figure: Figure) -> bytes:
-    """The file's bytes."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110, bbox_inches="tight", facecolor="white")
-    return stream.getvalue()
+def _ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers from `low` to `high`."""
+    span = max(high - low, 1e-9)
+    power = 10 ** math.floor(math.log10(span / most))
+    step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most)
+    return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def _draw(axes: Axes, character: str, x: float, y: float, within: Transform, inches: float, colour: str = INK) -> None:
-    """Draw a character of that size centred on (x, y); its code point, if nobody has drawn its strokes."""
-    try:
-        strokes = load_strokes(character, 0.04)
-    except FastetlError:
-        code = "\n".join(f"{ord(c):X}" for c in character[:4])
-        axes.text(x, y, code, transform=within, size=36 * inches, ha="center", va="center")
-        return
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # for the type checker: axes are made by a figure here
-    place = Affine2D().scale(inches, -inches) + figure.dpi_scale_trans + ScaledTranslation(x, y, within)  # type: ignore[arg-type]
-    lines = LineCollection(strokes, colors=colour, linewidths=5 * inches, transform=place, clip_on=False)
-    axes.add_collection(lines, autolim=False)
+def chart(
+    series: Sequence[Series],
+    x: str,
+    y: str,
+    *,
+    ranges: tuple[float, float, float, float] | None = None,
+    mark: float | None = None,
+    diagonal: bool = False,
+) -> str:
+    """Curves of points, coloured by the page's classes c0, c1 …; a curve of one point is a dot.
 
-
-def curves_figure(history: Sequence[Epoch]) -> Figure:
-    """Loss and share of errors of each epoch, on the training pictures and on the validation writers."""
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    loss, error = figure.subplots(1, 2)
-    epochs = [e.epoch for e in history]
-    curves = (
-        (loss, "loss", [e.loss for e in history], [e.valid_loss for e in history]),
-        (
-            error,
-            "errors, %",
-            [100 - 100 * e.accuracy for e in history],
-            [100 - 100 * e.valid_accuracy for e in history],
-        ),
-    )
-    for axes, name, ours, theirs in curves:
-        axes.plot(epochs, ours, color=INK, marker=".", label="training, augmented")
-        axes.plot(epochs, theirs, color=GOOD, marker=".", label="validation writers")
-        axes.axvline(best_epoch(tuple(history)).epoch, color=GOOD, linewidth=0.8, linestyle=":")
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylabel(name)
-        axes.set_ylim(bottom=0)
-        axes.legend(frameon=False)
-    return figure
-
-
-def sweep_figure(trials: Sequence[tuple[str, Sequence[float]]]) -> Figure:
-    """Share of errors on the validation writers after each epoch, of each training, the best first and blue.
-
-    trials: what each is called, and its accuracy after each epoch; the first five are named.
+    x, y: what the axes show. ranges: least and greatest x, least and greatest y; of the points, and y from 0, if not
+    given. mark: an x to mark by a dotted line. diagonal: a line from corner to corner.
     """
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    axes = figure.subplots()
-    named = (GOOD, INK, BAD, "#e09f3e", "#6a994e")
-    for rank, (name, accuracy) in reversed(list(enumerate(trials))):
-        colour, label = (named[rank], name) if rank < len(named) else ("#cccccc", None)
-        epochs = range(1, len(accuracy) + 1)
-        axes.plot(epochs, [100 - 100 * a for a in accuracy], color=colour, marker=".", label=label)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylabel("errors on validation writers, %")
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, reverse=True, fontsize=8)
-    return figure
+    points = [point for _, curve in series for point in curve]
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    left, right, low, high = ranges or (min(xs), max(xs), 0.0, max(ys))
+    right, high = right if right > left else left + 1, high if high > low else low + 1
+
+    def across(value: float) -> float:
+        return _LEFT + (value - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT)
+
+    def up(value: float) -> float:
+        return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _BOTTOM - _TOP)
+
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(f"{y} by {x}")}">']
+    for value in _ticks(low, high):
+        place = f"{up(value):.1f}"
+        parts.append(f'<path class="grid" d="M{_LEFT} {place}H{_WIDTH - _RIGHT}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{place}" dy=".35em" text-anchor="end">{value:g}</text>')
+    parts += [
+        f'<text x="{across(value):.1f}" y="{_HEIGHT - 18}" text-anchor="middle">{value:g}</text>'
+        for value in _ticks(left, right, 8)
+    ]
+    parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}" text-anchor="end">{escape(x)}</text>')
+    parts.append(f'<text x="2" y="{_HEIGHT - 4}">{escape(y)}</text>')
+    if mark is not None:
+        parts.append(f'<path class="mark" d="M{across(mark):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
+    if diagonal:
+        parts.append(f'<path class="mark" d="M{across(left)} {up(low)}L{across(right)} {up(high)}"/>')
+    for k, (name, curve) in enumerate(series):
+        places = [f"{across(a):.1f} {up(b):.1f}" for a, b in curve]
+        line = f'<path class="line" d="M{"L".join(places)}"/>'
+        dots = "".join(f'<circle cx="{p.split()[0]}" cy="{p.split()[1]}" r="2.5"/>' for p in places)
+        parts.append(f'<g class="c{k}"><title>{escape(name)}</title>{line}{dots if len(places) <= 60 else ""}</g>')
+    legend = "".join(f'<span class="c{k}">● {escape(name)}</span> ' for k, (name, _) in enumerate(series) if name)
+    return f'<div class="chart">{"".join(parts)}</svg><p class="legend">{legend}</p></div>'
 
 
-def confusion_figure(result: SetResult, characters: Sequence[str]) -> Figure:
-    """Truth in rows, answers in columns, share of the row; mistakes in red on a logarithmic scale."""
-    share = result.matrix / np.maximum(result.matrix.sum(1, keepdims=True), 1)
-    mistakes = share.copy()
-    np.fill_diagonal(mistakes, 0)
-    side = 9.0
-    figure = Figure(figsize=(side + 1, side + 1))
-    axes = figure.add_axes((0.5 / (side + 1), 0.5 / (side + 1), side / (side + 1), side / (side + 1)))
-    axes.imshow(np.where(np.eye(len(share)) > 0, share, np.nan), cmap="Blues", vmin=0, vmax=1.3)
-    axes.imshow(np.where(mistakes > 0, mistakes, np.nan), cmap="Reds", norm=LogNorm(1e-3, 1))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    if len(characters) <= MOST_LABELS:
-        inches = min(0.3, 0.85 * side / len(characters))
-        outside = -(inches / 2 + 0.04) / side
-        for k, character in enumerate(characters):
-            _draw(axes, character, k, outside, axes.get_xaxis_transform(), inches)
-            _draw(axes, character, outside, k, axes.get_yaxis_transform(), inches)
-    axes.set_xlabel("answer", labelpad=30)
-    axes.set_ylabel("truth", labelpad=30)
-    return figure
-
-
-def characters_figure(results: Sequence[CharacterResult], most: int = 71) -> Figure:
-    """Share of each character's samples that were misread, the worst first."""
-    worst = sorted(results, key=lambda r: r.accuracy)[:most]
-    figure = Figure(figsize=(12, 3))
-    axes = figure.add_axes((0.05, 0.15, 0.94, 0.8))
-    axes.bar(range(len(worst)), [100 * (1 - r.accuracy) for r in worst], color=BAD)
-    axes.set_xlim(-0.6, len(worst) - 0.4)
-    axes.set_ylim(bottom=0)
-    axes.set_xticks([])
-    axes.set_ylabel("misread, %")
-    for k, r in enumerate(worst):
-        _draw(axes, r.character, k, -0.05, axes.get_xaxis_transform(), min(0.2, 9 / len(worst)))
-    return figure
-
-
-def reliability_figure(calibration: Reliability) -> Figure:
-    """Share of right answers against the confidence they were given with; the diagonal is honest."""
-    figure = Figure(figsize=(4.2, 4), layout="constrained")
-    axes = figure.subplots()
-    size = 10 + 190 * np.array(calibration.count) / max(calibration.count)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
-    axes.plot(calibration.confidence, calibration.accuracy, color=GOOD, linewidth=1)
-    axes.scatter(calibration.confidence, calibration.accuracy, s=size, color=GOOD)
-    axes.set_xlabel("confidence")
-    axes.set_ylabel("share of right answers")
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
-    return figure
-
-
-def mistakes_figure(result: SetResult, columns: int = 12) -> Figure:
-    """The worst mistakes: the picture, under it what it is (black) and what was answered (red), and how surely."""
-    rows = max(1, -(-len(result.mistakes) // columns))
-    figure = Figure(figsize=(columns, 1.35 * rows))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, columns)
-    axes.set_ylim(1.35 * rows, 0)
-    axes.set_axis_off()
-    for k, (mistake, picture) in enumerate(zip(result.mistakes, _white(result.pictures), strict=True)):
-        y, x = divmod(k, columns)
-        top = 1.35 * y
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(x + 0.04, x + 0.96, top + 0.96, top + 0.04))
-        _draw(axes, mistake.truth, x + 0.2, top + 1.13, axes.transData, 0.28)
-        _draw(axes, mistake.answer, x + 0.5, top + 1.13, axes.transData, 0.28, BAD)
-        axes.text(x + 0.68, top + 1.13, f"{mistake.confidence:.0%}", size=8, color=BAD, va="center")
-    axes.set_xlim(0, columns)
-    axes.set_ylim(1.35 * rows, 0)
-    axes.set_aspect("auto")
-    return figure
-
-
-def _white(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Dark ink on white paper, at full strength."""
-    top = np.maximum(pictures.max((1, 2), keepdims=True), 1).astype(np.float32)
-    return np.asarray(255 - pictures / top * 255, np.uint8)
+def page(title: str, body: str) -> str:
+    """A page of HTML that needs nothing beside it. body: HTML."""
+    style, script = (Path(__file__).with_name(f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    return (
+        f'<!doctype html><html lang="en">{head}<title>{escape(title)}</title><style>{style}</style>'
+        f"<body><h1>{escape(title)}</h1>{body}<script>{script}</script></html>\n"
+    )

@@ -209,8 +209,12 @@ def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> N
     build([etl_file()], tmp_path / "out", BuildConfig(size=16))
     write_sheet(open_dataset(tmp_path / "out"), tmp_path / "sheet.png", rows=5, columns=4)
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (4 * 17 + 1, 5 * 17 + 1)
-        assert len(np.unique(np.asarray(sheet))) > 20
+        assert sheet.size == (116 + 4 * 17 + 1, 18 + 5 * 17 + 1)  # labels; ETL's terms above
+        pixels = np.asarray(sheet)
+    assert len(np.unique(pixels)) > 20
+    assert pixels[18:, 116:].min() == 0  # ink at full contrast
+    assert (pixels[:18, :] < 128).any()
+    assert all((pixels[18 + 17 * k : 35 + 17 * k, :116] < 128).any() for k in range(5))
 
 
 def test_systems_without_preadv_read_the_same(etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

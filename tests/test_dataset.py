@@ -177,7 +177,8 @@ def test_a_dataset_is_told_in_one_line(data: Dataset) -> None:
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
     html = data._repr_html_()
     assert html.startswith("<div>Dataset(&#x27;out&#x27;")
-    assert "data:image/png;base64," in html
+    assert html.count("<th>") == html.count("data:image/png;base64,") == 4
+    assert "forbid publishing" in html  # records that no synthetic writer wrote
 
 
 def test_equal_datasets_are_equal(data: Dataset, tmp_path: Path) -> None:

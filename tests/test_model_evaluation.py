@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset
+from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.dataset import Dataset
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.evaluation import SCRIBBLES, evaluate
-from model.figures import confusion_figure, png
 from model.history import Epoch
 from model.report import write_report
 from model.run import Run, open_run
@@ -83,8 +82,8 @@ def test_every_figure_on_a_set_counted_by_hand() -> None:
     assert result.pictures[:, 0, 0].tolist() == [6, 8, 3, 7]
     assert result.merged is None
     assert result.merged_sizes == 0.7  # つ read as っ once
-    assert result.matrix.sum() == 10
-    assert result.matrix[0].tolist() == [1, 1, 1, 0, 0, 0, 0]
+    assert result.pairs[:, 2].sum() == 10
+    assert result.pairs[:3].tolist() == [[0, 0, 1], [0, 1, 1], [0, 2, 1]]
 
 
 def test_top_five_and_unknown_writers() -> None:
@@ -140,24 +139,41 @@ def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
     evaluation = evaluate(run, [tiny(), dataclasses.replace(tiny(seed=2), name="<b>unseen")])
     page = write_report(run, evaluation, tmp_path / "report", baselines=baselines(tiny()))
+    assert {p.name for p in page.parent.iterdir()} == {"index.html", "evaluation.json"}
     text = page.read_text(encoding="utf-8")
-    assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,)", text)
-    assert "<b>" not in text
+    assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,|#)", text)
+    assert "<b>unseen" not in text
     assert "random forest" in text
+    assert "tensorboard --logdir" in text
     described = json.loads((page.parent / "evaluation.json").read_text(encoding="utf-8"))
     assert [s["samples"] for s in described["sets"]] == [16, 128]
     assert described["sets"][0]["accuracy"] == evaluation.sets[0].accuracy
-    names = {p.name for p in page.parent.glob("*.png")}
-    assert {"curves.png", "confusion_0.png", "characters_1.png", "reliability_1.png"} <= names
-    assert all(p.read_bytes().startswith(b"\x89PNG") for p in page.parent.glob("*.png"))
 
 
-def test_a_character_without_strokes_is_shown_by_its_code_point() -> None:
-    run, data = small_set("あ☃", [0, 1], [0, 0])
-    (result,) = evaluate(answering(run, [0, 0]), [data]).sets
-    figure = confusion_figure(result, run.charset.characters)
-    assert "2603" in {t.get_text() for t in figure.axes[0].texts}
-    assert png(figure).startswith(b"\x89PNG")
+@pytest.mark.parametrize(("source", "banner"), [("ETL8", True), ("synth:0", False)])
+def test_pictures_of_etl_are_marked_as_not_for_publication(source: str, banner: bool, tmp_path: Path) -> None:
+    run, data = small_set("あい", [0, 1], [0, 0])
+    evaluation = evaluate(answering(run, [0, 0]), [dataclasses.replace(data, sources=(source,))])
+    text = write_report(run, evaluation, tmp_path / "report").read_text(encoding="utf-8")
+    assert ("Not for publication" in text) == banner == evaluation.sets[0].etl
+
+
+def test_the_report_of_thousands_of_characters_is_small(tmp_path: Path) -> None:
+    """JAPANESE has 6,625; a matrix of them would take 351 MB."""
+    labels = list(range(len(JAPANESE))) * 2
+    run, data = small_set("".join(JAPANESE.characters), labels, [0, 1] * (len(labels) // 2))
+    answers = [max(k - 3, 0) if k % 5 == 0 else k for k in labels]
+    logits = np.zeros((len(labels), len(JAPANESE)), np.float16)
+    logits[np.arange(len(labels)), answers] = 9
+    nothing = np.zeros((SCRIBBLES, len(JAPANESE)), np.float32)
+    run = scripted(run, lambda pictures: logits.astype(np.float32) if len(pictures) == len(labels) else nothing)
+    evaluation = evaluate(run, [data])
+    assert evaluation.sets[0].pairs.nbytes < 1e6
+    page = write_report(run, evaluation, tmp_path / "report")
+    assert page.stat().st_size < 6e5
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<span style="--e:') > 140  # both tables of sounds
+    assert '["い",2,1.0,""]' in text
 
 
 def test_baselines_beat_guessing_on_both_splits() -> None:

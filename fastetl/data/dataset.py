@@ -123,6 +123,11 @@ class Dataset:
             dict(records or {}),
         )
 
+    @property
+    def is_etl(self) -> bool:
+        """Whether pictures are of the ETL Character Database, which must not be published."""
+        return any(source.startswith("ETL") for source in self.sources)
+
     def __len__(self) -> int:
         return len(self.labels)
 
