@@ -12,14 +12,15 @@ __all__ = ["Series", "chart", "page"]
 Series = tuple[str, Sequence[tuple[float, float]]]
 """What a curve is called, and its points."""
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 440, 230, 44, 34, 10, 8
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 440, 230, 44, 34, 10, 14
 
 
-def _ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers from `low` to `high`."""
+def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    """Round numbers from `low` to `high`, whole ones if asked to."""
     span = max(high - low, 1e-9)
     power = 10 ** math.floor(math.log10(span / most))
     step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most)
+    step = max(step, 1) if whole else step
     return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
@@ -49,13 +50,13 @@ def chart(
         return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _BOTTOM - _TOP)
 
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(f"{y} by {x}")}">']
-    for value in _ticks(low, high):
+    for value in _ticks(low, high, 6):
         place = f"{up(value):.1f}"
         parts.append(f'<path class="grid" d="M{_LEFT} {place}H{_WIDTH - _RIGHT}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{place}" dy=".35em" text-anchor="end">{value:g}</text>')
     parts += [
         f'<text x="{across(value):.1f}" y="{_HEIGHT - 18}" text-anchor="middle">{value:g}</text>'
-        for value in _ticks(left, right, 8)
+        for value in _ticks(left, right, 8, all(float(value).is_integer() for value in xs))
     ]
     parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}" text-anchor="end">{escape(x)}</text>')
     parts.append(f'<text x="2" y="{_HEIGHT - 4}">{escape(y)}</text>')

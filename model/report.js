@@ -2,7 +2,7 @@ for (const box of document.querySelectorAll(".characters")) {
   const rows = JSON.parse(box.querySelector("script").textContent)
   const body = box.querySelector("tbody"), heads = [...box.querySelectorAll("th")]
   const more = box.querySelector(".more"), find = box.querySelector("input")
-  let column = 2, up = true, shown = 40
+  let column = 2, up = true, shown = 20
   function draw() {
     const wanted = find.value.trim()
     const chosen = rows.filter(row => !wanted || wanted.includes(row[0]))

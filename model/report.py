@@ -37,6 +37,8 @@ _SOUNDS = (
 )
 """Hiragana by row and vowel, plain ones and the others; katakana are 0x60 code points further."""
 _KATAKANA = ord("ア") - ord("あ")
+_ROWS = 20  # of the table of mistakes
+_SHOWN = 33  # pictures of mistakes; the others open on request
 _WORST = 0.3  # errors of a character that are shown in full red
 
 
@@ -149,28 +151,26 @@ def _set(result: SetResult, characters: Sequence[str]) -> str:
         (f"{result.accuracy:.2%}", f"accuracy, 95 % within {result.interval[0]:.1%} – {result.interval[1]:.1%}"),
         (f"{result.samples:,}", "samples" if result.part == "all" else f"samples by {result.part} writers"),
         (f"{result.top5:.2%}", "among the five likeliest"),
-        *(
-            [(f"{writers.worst:.1%}", f"worst of {writers.writers:,} writers, {writers.worst_writer}")]
-            if writers
-            else []
-        ),
+        *([(f"{writers.worst:.1%}", f"the worst of {writers.writers:,} writers")] if writers else []),
         *([(f"{result.merged:.2%}", "へ and ヘ, カ and 力 as one")] if result.merged is not None else []),
         *([(f"{result.merged_sizes:.2%}", "っ and つ as one, too")] if result.merged_sizes is not None else []),
         (f"{result.calibration.error:.2%}", "calibration error"),
         (f"{result.rejected:.2%}", "rejected as no character"),
     ]
-    rows = [(f"{c.truth} → {c.answer}", c.count, "" if c.kind == "other" else c.kind) for c in result.confusions]
+    rows = [
+        (f"{c.truth} → {c.answer}", c.count, "" if c.kind == "other" else c.kind) for c in result.confusions[:_ROWS]
+    ]
     confusions = _table(("read as", "times", "differs in"), rows) if rows else "<p>No mistakes.</p>"
     sizes = [(f"{z.small} / {z.large}", z.samples, z.small_as_large, z.large_as_small) for z in result.sizes]
+    small = _table(("small / large", "samples", "small as large", "large as small"), sizes) if sizes else ""
     return (
         _cards(figures)
         + _sounds(result)
         + _mistakes(result)
-        + f"<h3>Most frequent mistakes</h3>{confusions}"
+        + f'<div class="charts"><div><h3>Most frequent mistakes</h3>{confusions}'
         + f"<p class=dim>Of all mistakes, {result.voicing_mistakes:,} differ in voicing alone (は, ば, ぱ) and"
-        + f" {result.size_mistakes:,} in size alone (つ, っ).</p>"
-        + (_table(("small / large", "samples", "small as large", "large as small"), sizes) if sizes else "")
-        + _characters(result, characters)
+        + f" {result.size_mistakes:,} in size alone (つ, っ).</p></div>{_characters(result, characters)}</div>"
+        + (f"<details><summary>Small and large kana</summary>{small}</details>" if small else "")
         + f'<div class="charts">{_by_writer(result)}{_reliability(result)}</div>'
     )
 
@@ -209,7 +209,9 @@ def _mistakes(result: SetResult) -> str:
         image = f'<img alt="{escape(mistake.truth)}" src="data:image/png;base64,{data}">'
         figures.append(f"<figure>{image}<figcaption>{words}</figcaption></figure>")
     head = "<h3>The most confident mistakes</h3><p class=dim>Truth → answer, and how sure it was.</p>"
-    return f'{head}<div class="mistakes" lang="ja">{"".join(figures)}</div>'
+    shown, others = ("".join(part) for part in (figures[:_SHOWN], figures[_SHOWN:]))
+    more = f'<details><summary>{len(figures) - _SHOWN} more</summary><div class="mistakes">{others}</div></details>'
+    return f'{head}<div class="mistakes" lang="ja">{shown}</div>' + (more if others else "")
 
 
 def _characters(result: SetResult, characters: Sequence[str]) -> str:
@@ -221,10 +223,10 @@ def _characters(result: SetResult, characters: Sequence[str]) -> str:
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     heads = "".join(f"<th><button>{name}</button></th>" for name in ("character", "samples", "accuracy", "read as"))
     return (
-        f'<h3>By character</h3><div class="characters"><script type="application/json">{data}</script>'
+        f'<div><h3>By character</h3><div class="characters"><script type="application/json">{data}</script>'
         '<input type="search" placeholder="Characters to show" aria-label="Characters to show">'
         f'<div class="wide"><table lang="ja"><thead><tr>{heads}</tr></thead><tbody></tbody></table></div>'
-        '<button class="more"></button></div>'
+        '<button class="more"></button></div></div>'
     )
 
 
