@@ -15,7 +15,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tensorboardX": ("train",),
     "coremltools": ("export",),
     "kanji": ("synth", "pad"),  # the distribution kanjivg
-    "matplotlib": ("report",),
     "sklearn": ("report",),
     "scipy": ("report",),
     "segno": ("pad",),

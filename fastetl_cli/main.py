@@ -41,12 +41,12 @@ COMMANDS = {
 }
 
 NEEDS = {
-    "quickstart": ("train", "export", "synth", "report"),
+    "quickstart": ("train", "export", "synth"),
     "synth": ("synth",),
     "train": ("train",),
     "sweep": ("train", "ray"),
-    "compare": ("train", "report"),
-    "evaluate": ("train", "report"),
+    "compare": ("train",),
+    "evaluate": ("train",),
     "baseline": ("train", "report"),
     "export": ("train", "export"),
     "verify": ("export",),

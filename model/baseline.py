@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.neighbors import KNeighborsClassifier
 
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
@@ -67,6 +65,9 @@ def baselines(
 
 def _models(seed: int) -> tuple[tuple[str, Any], ...]:
     """scikit-learn's own settings, as in the tutorial."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+
     return (
         ("k nearest neighbours", KNeighborsClassifier()),
         ("random forest", RandomForestClassifier(random_state=seed, n_jobs=-1)),
