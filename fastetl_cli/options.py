@@ -77,7 +77,7 @@ class _Option:
             if self.several:
                 settings |= {"nargs": "+", "action": "extend" if self.names else "store"}
             elif not self.names and not self.required:
-                settings["nargs"] = "?"
+                settings |= {"nargs": "?", "default": self.default}  # argparse would store the mark of none
         if self.names:
             settings |= {"dest": ".".join(self.path), "required": self.required}
         parser.add_argument(*(self.names or (".".join(self.path),)), **settings)

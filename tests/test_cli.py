@@ -17,9 +17,14 @@ import pytest
 from PIL import Image
 
 from benches.cli_pages import PAGE, page
+from fastetl.etl.build import BuildConfig
 from fastetl_cli.base import bar, counted, say, show_table
+from fastetl_cli.build import Build
 from fastetl_cli.main import COMMANDS, main
 from fastetl_cli.options import parsed
+from fastetl_cli.pad import Pad
+from fastetl_cli.train import Train
+from model.config import TrainConfig
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +53,17 @@ def test_basic_options_come_first(capsys: pytest.CaptureFixture[str]) -> None:
     places = [text.index(f"\n  {option} ") for option in ("--epochs", "--learning-rate", "--rotation", "--engine")]
     assert places == sorted(places)
     assert text.index("Options:") < places[0] < text.index("\nHow to train:") < places[1]
+
+
+def test_what_is_not_given_keeps_its_default() -> None:
+    assert parsed(Pad, "pad", ["--no-browser"]) == Pad(no_browser=True)
+    assert parsed(Pad, "pad", ["--no-browser", "mine"]).package == Path("mine")
+    assert parsed(Build, "build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
+        paths=(Path("a"), Path("b")), config=BuildConfig(charset="kana", strict=True)
+    )
+    assert parsed(Train, "train", ["a", "b", "--also", "c", "--also", "d=2", "--surroundings", "no"]) == Train(
+        dataset=Path("a"), run_path=Path("b"), also=("c", "d=2"), config=TrainConfig(surroundings=False)
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
