@@ -347,15 +347,6 @@ def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, t
     assert names == ["description of the run", *(["answers of the run"] if change == "layers" else [])]
 
 
-def test_what_pip_compiles_beside_the_bundled_script_is_no_fault(
-    packages: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiled(copy)
-    assert failures(verify(copy)) == ["nothing beside"]
-    monkeypatch.setattr(verification, "_BUNDLED", copy.resolve().parent)
-    assert failures(verify(copy)) == []
-
-
 def test_importing_export_leaves_the_log_of_coremltools_alone() -> None:
     code = """
 import logging

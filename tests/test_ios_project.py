@@ -102,6 +102,13 @@ def test_the_target_takes_the_app_folder_and_the_package(project: dict[str, Any]
     assert imported == {objects[key]["productName"] for key in target["packageProductDependencies"]}
 
 
+def test_the_app_compiles_the_bundled_network(project: dict[str, Any]) -> None:
+    objects = project["objects"]
+    (sources,) = (o for o in objects.values() if o["isa"] == "PBXSourcesBuildPhase")
+    (file,) = (objects[objects[key]["fileRef"]]["path"] for key in sources["files"])
+    assert (IOS / file).resolve() == IOS.parent / "export/pretrained/japanese/Kana.mlpackage"
+
+
 def test_the_scheme_names_what_is_there(project: dict[str, Any]) -> None:
     (scheme,) = (IOS / "Kana.xcodeproj/xcshareddata/xcschemes").glob("*.xcscheme")
     manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
@@ -124,6 +131,7 @@ def test_the_settings_are_those_that_the_code_needs(project: dict[str, Any]) -> 
             (found,) = (objects[key] for key in listed if objects[key]["name"] == name)
             merged |= found["buildSettings"]
         assert merged["SWIFT_VERSION"] == "6.0"
+        assert merged["COREML_CODEGEN_LANGUAGE"] == "None"  # a class `Kana` that nobody uses
         assert not set(re.findall(r"^(\w+) =", team, re.MULTILINE)) & merged.keys()  # each stands in one place
         manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
         assert f".iOS(.v{merged['IPHONEOS_DEPLOYMENT_TARGET'].removesuffix('.0')})" in manifest

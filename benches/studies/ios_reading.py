@@ -2,7 +2,7 @@
 
     python -m benches.studies.ios_reading
 
-Prints the two tables of docs/ios.md and docs/without-a-mac.md.
+Prints the figures of docs/ios.md and docs/without-a-mac.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 import KanaApp
 import KanaCoreML
 import KanaInk
-import KanaNetwork
 import KanaReading
 import SwiftUI
 
@@ -50,10 +49,10 @@ struct DeveloperSection: View {
 
     private func start() {
         let readers: [(name: String, reader: any CharacterReading)] = [
-            ("CPU", KanaModel(url: KanaNetwork.model, units: .cpuOnly)),
-            ("CPU + GPU", KanaModel(url: KanaNetwork.model, units: .cpuAndGPU)),
-            ("CPU + Neural Engine", KanaModel(url: KanaNetwork.model, units: .cpuAndNeuralEngine)),
-            ("all", KanaModel(url: KanaNetwork.model, units: .all)),
+            ("CPU", KanaModel(url: KanaApplication.model, units: .cpuOnly)),
+            ("CPU + GPU", KanaModel(url: KanaApplication.model, units: .cpuAndGPU)),
+            ("CPU + Neural Engine", KanaModel(url: KanaApplication.model, units: .cpuAndNeuralEngine)),
+            ("all", KanaModel(url: KanaApplication.model, units: .all)),
         ]
         runs = true
         Task {

@@ -3,6 +3,8 @@
 // What the app and docs/ios.md use of Core Graphics, for type-checking on Linux; never shipped.
 @_exported import Foundation
 
+public struct CGAffineTransform: Sendable {}
+extension CGPoint { public func applying(_ transform: CGAffineTransform) -> CGPoint { self } }
 open class CGColor {}
 public enum CGLineCap: Int32, Sendable { case butt, round, square }
 public enum CGLineJoin: Int32, Sendable { case miter, round, bevel }

@@ -20,13 +20,7 @@ public protocol MLFeatureProvider {
 }
 
 open class MLFeatureValue: NSObject {
-    public struct ImageOption: Hashable, Sendable {
-        public static let cropAndScale = ImageOption()
-    }
     public init(pixelBuffer: CVPixelBuffer) {}
-    public init(
-        cgImage: CGImage, pixelsWide: Int, pixelsHigh: Int, pixelFormatType: OSType, options: [ImageOption: Any]?
-    ) throws {}
     public var dictionaryValue: [AnyHashable: NSNumber] { fatalError("a stub") }
     public var stringValue: String { fatalError("a stub") }
 }
@@ -64,4 +58,7 @@ open class MLModel: NSObject {
     public class func compileModel(at url: URL) async throws -> URL { fatalError("a stub") }
     public var modelDescription: MLModelDescription { fatalError("a stub") }
     public func prediction(from input: any MLFeatureProvider) throws -> any MLFeatureProvider { fatalError("a stub") }
+    public func prediction(from input: any MLFeatureProvider) async throws -> any MLFeatureProvider {
+        fatalError("a stub")
+    }
 }

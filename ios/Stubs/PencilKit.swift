@@ -1,8 +1,15 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase, UseSynthesizedInitializer
 
-// What the app and docs/ios.md use of PencilKit, for type-checking on Linux; never shipped.
+// What docs/ios.md uses of PencilKit, for type-checking on Linux; never shipped.
 @_exported import UIKit
 
-public struct PKDrawing: Sendable {
-    public func image(from rect: CGRect, scale: CGFloat) -> UIImage { fatalError("a stub") }
+public struct PKStrokePoint { public var location: CGPoint { .zero } }
+public struct PKStrokePath {
+    public enum Stride { case distance(CGFloat) }
+    public func interpolatedPoints(by stride: Stride) -> [PKStrokePoint] { [] }
 }
+public struct PKStroke {
+    public var path: PKStrokePath { fatalError("a stub") }
+    public var transform: CGAffineTransform { fatalError("a stub") }
+}
+public struct PKDrawing: Sendable { public var strokes: [PKStroke] { [] } }

@@ -37,7 +37,11 @@ public actor KanaModel: CharacterReading {
     public func facts() async throws -> ModelFacts { try await ready().facts }
 
     public func probabilities(of picture: Picture) async throws -> [String: Double] {
-        let ready = try await ready()
+        try answer(await ready(), to: picture)
+    }
+
+    /// Not async, for then Core ML's own async prediction would be taken, while which the buffer could be filled anew.
+    private func answer(_ ready: Loaded, to picture: Picture) throws -> [String: Double] {
         try Self.fill(ready.buffer, with: picture)
         let image = MLFeatureValue(pixelBuffer: ready.buffer)
         let output = try ready.model.prediction(
