@@ -239,7 +239,8 @@ def test_the_snippets_of_the_docs_have_right_types(built: Path, modules: Path, t
     for number, snippet in enumerate(snippets):
         path = tmp_path / f"snippet_{number}.swift"
         path.write_text(snippet, encoding="utf-8")
-        run("swiftc", *_options(f"Snippet{number}", modules, built / "Modules"), "-warnings-as-errors", path, "ios/Stubs/Generated.swift")
+        words = (*_options(f"Snippet{number}", modules, built / "Modules"), "-warnings-as-errors")
+        run("swiftc", *words, path, "ios/Stubs/Generated.swift")
 
 
 def test_a_line_that_is_no_drawing_is_one_line(built: Path, tmp_path: Path) -> None:
