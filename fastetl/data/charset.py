@@ -90,8 +90,13 @@ def nfc(text: str) -> str:
 
 def is_character(text: str) -> bool:
     """Whether text can be an entry of a charset: visible, without white space, of at most `LONGEST` code points."""
-    visible = text if len(text) == 1 else "".join(c for c in text if c not in _JOINERS)
-    return 0 < len(text) <= LONGEST and visible != "" and visible.isprintable() and " " not in visible
+    visible = "".join(c for c in text if c not in _JOINERS)
+    return 0 < len(text) <= LONGEST and visible != "" and is_visible(visible)
+
+
+def is_visible(text: str) -> bool:
+    """Whether there is neither white space nor anything that cannot be seen in a text."""
+    return text.isprintable() and " " not in text
 
 
 def is_kanji(character: str) -> bool:
@@ -116,6 +121,9 @@ class Charset:
     def __post_init__(self) -> None:
         if not self.characters:
             raise FastetlError(f"charset {self.name!r} is empty", expected="characters", do="list some")
+        text = "".join(self.characters)
+        if tuple(text) == self.characters and len(set(text)) == len(text) and is_visible(text) and nfc(text) == text:
+            return  # thousands of single characters, checked together at each start
         object.__setattr__(self, "characters", tuple(map(nfc, self.characters)))
         if len(set(self.characters)) != len(self.characters):
             twice = sorted(c for c, count in Counter(self.characters).items() if count > 1)

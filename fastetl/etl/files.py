@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastetl.errors import FastetlError
 from fastetl.etl.layouts import LAYOUTS, Layout
+from fastetl.etl.reading import PREADV
 from fastetl.etl.recognition import named, tell
 from fastetl.files.untrusted import open_regular, require_regular
 
@@ -107,8 +108,8 @@ def recognize(path: Path) -> EtlFile:
         with open_regular(path) as opened:
 
             def read(offset: int, count: int) -> bytes:
-                opened.seek(offset)
-                return opened.read(count)
+                buffer = memoryview(bytearray(count))
+                return bytes(buffer[: PREADV(opened.fileno(), (buffer,), offset)])
 
             head, layout = read(0, 8), tell(read, size, name)
             spare = b"" if layout is None else read(0, layout.record_bytes)[layout.spare]
