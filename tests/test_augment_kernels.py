@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastetl.data.augmentation import contrast_tables
+from fastetl.kernels._vector import PLAIN
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.parameters import ELASTIC, parameters
 from fastetl.kernels.philox import philox, uniforms
@@ -123,12 +124,13 @@ def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
     np.testing.assert_array_equal(changed[1], images[1])
 
 
-def test_contrast_equals_its_twin() -> None:
+@pytest.mark.parametrize("form", [None, PLAIN])
+def test_contrast_equals_its_twin(form: str | None) -> None:
     images = pictures(3, 4, 16)
     tables = contrast_tables(0.7)
     which = np.array([0, 64, 32, 10])
     changed = images.copy()
-    contrast(tables, which, changed)
+    contrast(tables, which, changed, form)
     exponents = np.exp(0.7 * (which / 32 - 1))[:, None, None]
     np.testing.assert_array_equal(changed, np.floor(255 * (images / 255) ** exponents + 0.5))
     np.testing.assert_array_equal(changed[2], images[2])

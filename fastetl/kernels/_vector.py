@@ -31,6 +31,7 @@ __all__ = [
     "best",
     "compile_kernel",
     "forms",
+    "has",
     "ir",
 ]
 
@@ -58,8 +59,13 @@ def forms() -> tuple[str, ...]:
     """The forms that this processor runs, best first; only "plain" with NUMBA_DISABLE_JIT=1."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return (PLAIN,)
-    features = {name for name, present in llvm.get_host_cpu_features().items() if present}
-    return (*(form for form, needed in FORMS.items() if needed <= features), PLAIN)
+    return (*(form for form, needed in FORMS.items() if all(map(has, needed))), PLAIN)
+
+
+@cache
+def has(feature: str) -> bool:
+    """Whether this processor has a feature, by LLVM's name."""
+    return bool(llvm.get_host_cpu_features().get(feature, False))
 
 
 def best() -> str:

@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
+from fastetl.kernels._vector import I8, I64, PLAIN, Code, Kernel, best, compile_kernel, has
 
 __all__ = ["contrast"]
 
+_LANES = 64
+
+
+def contrast(
+    tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8], form: str | None = None
+) -> None:
+    """Replace every pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel]; tables uint8 (T, 256).
+
+    form: "plain", or where the processor has a permutation of bytes, one look-up of 64 pixels.
+    """
+    pixels = images.shape[1] * images.shape[2]
+    if (form or best()) == PLAIN or not has("avx512vbmi") or pixels % _LANES or not len(images):
+        _plain(tables, which, images)
+    else:
+        _vector(pixels)(tables.ctypes.data, which.ctypes.data, len(images), images.ctypes.data)
+
 
 @jit
-def contrast(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
-    """Replace every pixel of images[b], uint8 (B, S, S), by tables[which[b], pixel]; tables uint8 (T, 256)."""
+def _plain(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
     for b in range(which.size):
         flat = images[b].reshape(images.shape[1] * images.shape[2])
         table = tables[which[b]]
         for i in range(flat.size):
             flat[i] = table[flat[i]]
+
+
+@cache
+def _vector(pixels: int) -> Kernel:
+    def write(code: Code, tables: Any, which: Any, count: Any, images: Any) -> None:
+        b = code.b
+        with code.loop(count) as picture:
+            number = code.load(which, I64, 0, b.mul(picture.index, code.number(8)))
+            table = code.at(tables, b.mul(number, code.number(256)))
+            quarters = [code.load(table, I8, _LANES, _LANES * k) for k in range(4)]
+            flat = code.at(images, b.mul(picture.index, code.number(pixels)))
+            with code.loop(pixels // _LANES) as block:
+                at = b.mul(block.index, code.number(_LANES))
+                pixel = code.load(flat, I8, _LANES, at)
+                # Each looks the lower seven bits up in two quarters; the highest bit chooses.
+                dark, pale = (
+                    code.call("llvm.x86.avx512.vpermi2var.qi.512", pixel.type, quarters[k], pixel, quarters[k + 1])
+                    for k in (2, 0)
+                )
+                is_dark = b.icmp_signed("<", pixel, code.splat(I8, _LANES, 0))
+                code.store(b.select(is_dark, dark, pale), flat, at)
+
+    return compile_kernel("contrast", "ppip", write, best())

@@ -77,16 +77,16 @@ def locate(
             base = down * at[y] + start
             target = places[axis, y]
             if nodes.shape[0]:
-                # What each column of nodes comes to in this row.
+                # What each column of nodes comes to in this row; the straight part is such a polynomial too.
                 for j in range(4):
-                    total = _ZERO
+                    total = base + across * _F(_NODES[j] * side / 2)
                     for i in range(4):
                         total += through[i, y] * nodes[i, axis, j]
                     columns[j] = total
                 m0, m1, m2, m3 = columns[0], columns[1], columns[2], columns[3]
                 for x in range(side):
-                    by = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
-                    target[x] = min(max(across * at[x] + base + by, _ZERO), last)
+                    place = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
+                    target[x] = min(max(place, _ZERO), last)
             else:
                 for x in range(side):
                     target[x] = min(max(across * at[x] + base, _ZERO), last)
