@@ -25,7 +25,8 @@ docs: setup
 	build/sphinx/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
 	PYTHONPATH=$$($(BIN)/python -c "import site; print(site.getsitepackages()[0])"):. \
 		build/sphinx/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/docs
-	@echo "open build/docs/README.html"
+	cp build/docs/README.html build/docs/index.html
+	@echo "open build/docs/index.html"
 
 # Wheel and sdist, and the wheel tried in an environment of its own: first the base, then with [export].
 TRIAL := dist/trial
