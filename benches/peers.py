@@ -140,8 +140,8 @@ def best(peer: Peer, pictures: Pictures, labels: Sequence[str], charset: Charset
     characters = [peer.characters[k] for k in chosen]
     if np.isin(labels, characters).mean() < 0.5:
         return None
-    found = (accuracy(way(pictures)[:, chosen], characters, labels) for way in peer.ways)
-    return max(found, key=lambda a: a.shapes)
+    measured = (accuracy(way(pictures)[:, chosen], characters, labels) for way in peer.ways)
+    return max(measured, key=lambda a: a.shapes)
 
 
 PAGE = """\
@@ -167,8 +167,12 @@ large ones (っ and つ) as one, too.
 """
 
 
-def _cell(found: Accuracy | None) -> str:
-    return "–" if found is None else " / ".join(f"{100 * x:.1f}" for x in (found.strict, found.shapes, found.sizes))
+def _cell(measured: Accuracy | None) -> str:
+    return (
+        "–"
+        if measured is None
+        else " / ".join(f"{100 * x:.1f}" for x in (measured.strict, measured.shapes, measured.sizes))
+    )
 
 
 def main() -> None:

@@ -84,14 +84,14 @@ def script(files: list[Path], out: Path, size: int, everything: bool = False, co
     Between its two steps it stores what it read with `np.savez_compressed`; with `everything` that would take
     minutes and gigabytes, so it goes straight on. Returns how many.
     """
-    kept = []
+    chosen = []
     for path in files:
         with path.open("rb") as file:
             while record := file.read(8199):
                 fields = read(record)
                 if everything or _wanted(fields[2]):
-                    kept.append(np.asarray(fields[-1]))
-    levels = np.stack(kept)
+                    chosen.append(np.asarray(fields[-1]))
+    levels = np.stack(chosen)
     if not everything and compressed:
         np.savez_compressed(out, levels)
         with np.load(out) as stored:

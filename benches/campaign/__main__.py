@@ -85,21 +85,21 @@ def main() -> int:
     cache = tempfile.mkdtemp()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-    kept: dict[str, dict[str, object]] = {}
+    results: dict[str, dict[str, object]] = {}
     if options.results is not None and options.results.exists():
-        kept = json.loads(options.results.read_text(encoding="utf-8"))
+        results = json.loads(options.results.read_text(encoding="utf-8"))
     try:
         for name in options.parts:
             rows = _tried(PARTS[name], options)
-            kept[name] = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "rows": [asdict(r) for r in rows]}
+            results[name] = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "rows": [asdict(r) for r in rows]}
             for row in rows:
                 sys.stderr.write(f"{row.what}: {row.tried} of {row.target}, {row.counts}\n")
                 sys.stderr.writelines(f"    {example}\n" for example in row.examples)
             if options.results is not None:
-                options.results.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+                options.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    rows = [Tally(**row) for name in PARTS if name in kept for row in kept[name]["rows"]]  # type: ignore[attr-defined]
+    rows = [Tally(**row) for name in PARTS if name in results for row in results[name]["rows"]]  # type: ignore[attr-defined]
     figures = table(["", "tried", *OUTCOMES.values(), "seconds"], [row.cells() for row in rows])
     if options.out is None:
         sys.stdout.write(markdown({"title": "Campaign", "command": "", "blocks": [figures], "conditions": ""}))

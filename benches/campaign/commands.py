@@ -77,9 +77,9 @@ def _run_whole(best: str) -> Callable[[Path], str | None]:
 def _package_whole(expected: dict[str, str]) -> Callable[[Path], str | None]:
     # What names, times or identifiers are in may differ; that all files are there and have contents may not.
     def whole(out: Path) -> str | None:
-        found = {name for name in tree(out) if (out / name).stat().st_size}
+        names = {name for name in tree(out) if (out / name).stat().st_size}
         steady = {name for name in expected if not name.endswith(("Manifest.json", "verification.json"))}
-        return None if len(found) == len(expected) and len(found & steady) >= len(steady) - 2 else f"{sorted(found)}"
+        return None if len(names) == len(expected) and len(names & steady) >= len(steady) - 2 else f"{sorted(names)}"
 
     return whole
 
@@ -94,14 +94,16 @@ def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", 
     """Prepare the inputs in `folder` and the wanted commands."""
     etl = folder / "ETL8G_01"
     etl.write_bytes(first_records("ETL8G").tobytes())
-    made = []
+    prepared = []
     if "build" in names:
         words: tuple[str, ...] = (str(etl), "--charset", "all", "--size", "16")
-        made.append(Command("build", words, (*words[:-1], "8"), _dataset_whole))
+        prepared.append(Command("build", words, (*words[:-1], "8"), _dataset_whole))
     if "synth" in names:
         options = ("--charset", "digits", "--files", "1", "--processes", "1", "--seed")
         _made(["synth", str(folder / "synth"), *options, "1"], folder)
-        made.append(Command("synth", ("", *options, "1"), ("", *options, "2"), _synth_whole(tree(folder / "synth"))))
+        prepared.append(
+            Command("synth", ("", *options, "1"), ("", *options, "2"), _synth_whole(tree(folder / "synth")))
+        )
     if "train" in names or "export" in names:
         data = folder / "dataset"
         _write_dataset(data)
@@ -111,13 +113,13 @@ def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", 
             from model.run import open_run
 
             old = (*words, "--seed", "1")
-            made.append(Command("train", words, old, _run_whole(open_run(folder / "run").best)))
+            prepared.append(Command("train", words, old, _run_whole(open_run(folder / "run").best)))
     if "export" in names:
         run = str(folder / "run")
         _made(["export", run, str(folder / "package")], folder)
-        made.append(Command("export", (run,), (run, "--target", "iOS18"), _package_whole(tree(folder / "package"))))
+        prepared.append(Command("export", (run,), (run, "--target", "iOS18"), _package_whole(tree(folder / "package"))))
         shutil.rmtree(folder / "package")
-    return made
+    return prepared
 
 
 def _write_dataset(out: Path) -> None:

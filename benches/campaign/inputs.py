@@ -55,7 +55,7 @@ def damaged_bytes(data: bytes, rng: Rng) -> bytes:
 def sound_pictures() -> list[bytes]:
     ink = np.full((40, 30), 255, np.uint8)
     ink[8:32, 12:16] = 0
-    made = [
+    cases = [
         *((Image.fromarray(ink), kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")),
         (Image.fromarray(ink.astype(np.uint16) * 257), "PNG"),
         (Image.fromarray(ink.astype(np.float32) / 255), "TIFF"),
@@ -63,12 +63,12 @@ def sound_pictures() -> list[bytes]:
         (Image.fromarray(ink).convert("P"), "PNG"),
         *((Image.fromarray(ink).convert("RGB"), kind) for kind in ("EPS", "ICNS", "PPM", "PCX", "DDS", "PDF")),
     ]
-    found = []
-    for picture, kind in made:
+    files = []
+    for picture, kind in cases:
         file = io.BytesIO()
         picture.save(file, kind)
-        found.append(file.getvalue())
-    return found
+        files.append(file.getvalue())
+    return files
 
 
 def damaged_pictures(folder: Path, count: int, seed: int, until: float = math.inf) -> list[Tally]:
@@ -166,12 +166,12 @@ def _stderr() -> Iterator[Callable[[], str]]:
         before = os.dup(2)
         os.dup2(file.fileno(), 2)
 
-        def told() -> str:
+        def printed() -> str:
             file.seek(0)
             return file.read().decode(errors="replace")
 
         try:
-            yield told
+            yield printed
         finally:
             os.dup2(before, 2)
             os.close(before)
@@ -191,15 +191,15 @@ def damaged_runs(folder: Path, run: Path, count: int, seed: int, until: float = 
             break
         whole = number % 11 != 10
         tally = described if whole else weights
-        with clock(tally), _stderr() as told:
+        with clock(tally), _stderr() as printed:
             rng = np.random.default_rng([seed, 3, number])
             name, before = _damage_one(run, copy, ["run.json" if whole else "checkpoints/best.safetensors"], rng)
             # Weights have a digest: opened at all, they are those that were written.
             outcome, value = attempt(lambda whole=whole: open_run(copy) if whole else open_run(copy).network())  # type: ignore[misc]
             if outcome == "right" and whole and value.as_dict() != sound:
                 outcome, value = "wrong", "opened with other contents"
-            if "Traceback" in told():
-                outcome, value = "trace", told()[-300:]
+            if "Traceback" in printed():
+                outcome, value = "trace", printed()[-300:]
             tally.add(outcome, f"run {number}, {name}: {value if outcome != 'right' else ''}")
             (copy / name).unlink()
             (copy / name).write_bytes(before)

@@ -89,9 +89,9 @@ def kills(folder: Path, count: int, seed: int, until: float = math.inf, names: S
     """
     warm(names)
     tallies = []
-    made = commands(folder, tuple(names))
+    prepared = commands(folder, tuple(names))
     begun = time.monotonic()
-    for k, command in enumerate(made):
+    for k, command in enumerate(prepared):
         place = folder / command.name
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
@@ -99,7 +99,7 @@ def kills(folder: Path, count: int, seed: int, until: float = math.inf, names: S
         run_command(command.line(old, old=True), place)
         whole = [run_command(command.line(place / f"whole{turn}"), place) for turn in range(2)][-1]  # warm
         for overwrite in (False, True):
-            share = (2 * k + 1 + overwrite) / (2 * len(made))
+            share = (2 * k + 1 + overwrite) / (2 * len(prepared))
             stop = begun + (until - begun) * share if math.isfinite(until) else math.inf
             tally = Tally(f"kills of {command.name}{', with overwrite' if overwrite else ''}", count)
             number = 0

@@ -67,7 +67,7 @@ def resized(plain: Plain, records: Bytes, size: int) -> Bytes:
 @cache
 def _is_character() -> NDArray[np.bool_]:
     """bool (65536,): the codes of JIS X 0208, by Python's own codec."""
-    found = np.zeros(65536, bool)
+    table = np.zeros(65536, bool)
     for code in range(0x2121, 0x7E7F):
         row, column = divmod(code, 256)
         if 0x21 <= column <= 0x7E:
@@ -75,8 +75,8 @@ def _is_character() -> NDArray[np.bool_]:
                 bytes([row | 0x80, column | 0x80]).decode("euc_jp")
             except UnicodeDecodeError:
                 continue
-            found[code] = True
-    return found
+            table[code] = True
+    return table
 
 
 def _wide(records: Bytes, at: int) -> NDArray[np.int64]:
@@ -89,22 +89,22 @@ def _jis(character: str | None) -> int:
 
 @cache
 def _by_code(*names: str) -> NDArray[np.int64]:
-    found = np.zeros(4096, np.int64)
+    table = np.zeros(4096, np.int64)
     for name in names:
         for entry in classes(name):
-            found[entry.code] = _jis(entry.character)
-    return found
+            table[entry.code] = _jis(entry.character)
+    return table
 
 
 def _etl6(records: Bytes) -> NDArray[np.int64]:
     """Letters and code must agree, but for symbols, which have letters alone."""
     by_letters = {entry.letters.encode(): entry for entry in classes("ETL6")}
-    found = np.zeros(len(records), np.int64)
+    table = np.zeros(len(records), np.int64)
     for k, record in enumerate(records):
         entry = by_letters.get(record[2:4].tobytes())
         if entry is not None and (entry.letters in ETL6_SYMBOLS or entry.code == record[6]):
-            found[k] = _jis(entry.character)
-    return found
+            table[k] = _jis(entry.character)
+    return table
 
 
 def jis_codes(name: str, records: Bytes) -> NDArray[np.int64]:

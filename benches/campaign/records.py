@@ -86,9 +86,9 @@ def _wrong_groups(case: _Case, data: Dataset, sound_groups: NDArray[np.int64]) -
         return None
     origin = case.damage.origin[record]
     moved = np.append(True, np.diff(case.damage.origin) != 1) | np.append(np.diff(case.damage.origin) != 1, True)
-    kept = (origin >= 0) & ~moved[record] & (case.codes[record] == case.sound[origin])
-    same = data.groups[kept] == sound_groups[origin[kept]]
-    return None if same.all() else f"record {int(record[kept][~same][0])} moved to another group"
+    undisturbed = (origin >= 0) & ~moved[record] & (case.codes[record] == case.sound[origin])
+    same = data.groups[undisturbed] == sound_groups[origin[undisturbed]]
+    return None if same.all() else f"record {int(record[undisturbed][~same][0])} moved to another group"
 
 
 def _judge_build(
@@ -103,9 +103,9 @@ def _judge_build(
     wrong = _wrong_samples(case, data, wanted, ordered) or _wrong_groups(case, data, groups)
     if wrong is not None:
         return wrong
-    told = bool(result.noticed or result.missing or result.unknown_codes)
+    reported = bool(result.noticed or result.missing or result.unknown_codes)
     in_order = case.layout.group == "data set"
-    if in_order and case.must_be_told and not told and (config.charset == "all" or config.strict):
+    if in_order and case.must_be_told and not reported and (config.charset == "all" or config.strict):
         return "the order of the records changed, and nothing was said"
     return None
 

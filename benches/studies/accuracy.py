@@ -57,7 +57,7 @@ def read_npz(path: Path) -> Labelled:
 
 def test_writers(charset: Charset, files: int) -> list[Labelled]:
     """Five writers a file, for each of the two kinds; sheets are read as they are, since they have their fragments."""
-    made = []
+    sets = []
     with tempfile.TemporaryDirectory() as folder:
         for name, scans in WRITERS.items():
             listed = Path(folder) / "charset.txt"
@@ -67,10 +67,10 @@ def test_writers(charset: Charset, files: int) -> list[Labelled]:
             build([etl], built, BuildConfig(charset=str(listed), size=126))
             data = open_dataset(built)
             characters = tuple(data.charset.characters[k] for k in data.labels.tolist())
-            made.append(
+            sets.append(
                 Labelled(name, np.array(data.images), characters, tuple(CONDITIONS)[: None if not scans else 1])
             )
-    return made
+    return sets
 
 
 def _dataset(part: Labelled, pictures: NDArray[np.uint8], reader: Reader) -> Dataset:
@@ -80,12 +80,12 @@ def _dataset(part: Labelled, pictures: NDArray[np.uint8], reader: Reader) -> Dat
 
 def measure(reader: Reader, part: Labelled) -> list[float]:
     """Accuracy under each condition of the set; characters of one shape (へ/ヘ) count as one."""
-    found = []
+    accuracies = []
     for condition in part.conditions:
         pictures = CONDITIONS[condition](part.images, SEED)
         result = evaluate(reader, _dataset(part, pictures, reader)).sets[0]
-        found.append(result.accuracy if result.merged is None else result.merged)
-    return found
+        accuracies.append(result.accuracy if result.merged is None else result.merged)
+    return accuracies
 
 
 def script(part: Labelled) -> Charset | None:

@@ -55,11 +55,11 @@ def kana_drawings() -> dict[str, Drawing]:
 def read_back(recognizer: Recognizer, pictures: Mapping[str, Pictures]) -> tuple[ReadBack, ReadBack]:
     """Of the large kana, and of the small ones: pictures uint8 (128, 128) by character."""
     answers = recognizer.read(np.stack(list(pictures.values())), most=1)
-    found = []
+    results = []
     for chosen in (pictures.keys() - LARGE.keys(), pictures.keys() & LARGE.keys()):
         read = {c: a.label for c, (a,) in zip(pictures, answers, strict=True) if c in chosen}
-        found.append(ReadBack(len(read), {c: b for c, b in read.items() if one_shape(c) != one_shape(b)}))
-    return found[0], found[1]
+        results.append(ReadBack(len(read), {c: b for c, b in read.items() if one_shape(c) != one_shape(b)}))
+    return results[0], results[1]
 
 
 def _shrunk(drawing: Drawing, factor: float) -> Drawing:

@@ -66,15 +66,17 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     context = browser.new_context(**options)
     context.set_default_timeout(120_000)  # other work may share the machine
     page = context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith((address, "data:")) else told.append(request.url))
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request", lambda request: None if request.url.startswith((address, "data:")) else problems.append(request.url)
+    )
     page.goto(address)
     page.wait_for_selector("body[data-ready]")
     yield page
     context.close()
-    assert told == []
+    assert problems == []
 
 
 def draw(page: Page, strokes: list[list[float]]) -> None:

@@ -75,7 +75,7 @@ def _read_body(rng: random.Random) -> bytes:
 
 def _headers(rng: random.Random, port: int) -> dict[str, str]:
     headers = {"Host": f"127.0.0.1:{port}"}
-    odd: tuple[tuple[float, str, list[str]], ...] = (
+    unusual: tuple[tuple[float, str, list[str]], ...] = (
         (0.15, "Host", ["evil.example", "", "127.0.0.1", "[::1", "127.0.0.1:99999", "a" * 300, "::", ":"]),
         (0.15, "Origin", ["null", "http://evil.example", "", f"http://127.0.0.1:{port}"]),
         (0.1, "Sec-Fetch-Site", ["cross-site", "same-origin", "x"]),
@@ -84,7 +84,7 @@ def _headers(rng: random.Random, port: int) -> dict[str, str]:
         (0.02, "Expect", ["100-continue", "x"]),
         (0.02, "Cookie", ["a=b", "x" * 9000]),
     )
-    return headers | {name: rng.choice(values) for share, name, values in odd if rng.random() < share}
+    return headers | {name: rng.choice(values) for share, name, values in unusual if rng.random() < share}
 
 
 def request(rng: random.Random, port: int) -> bytes:

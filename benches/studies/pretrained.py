@@ -59,13 +59,13 @@ def trained(folder: Path) -> tuple[Run, Dataset]:
         build(etl, data, BUILD, command=COMMANDS[1])
     dataset = open_dataset(data)
     if not run.exists():
-        told = 0
+        printed = 0
 
         def tell(progress: Progress) -> None:
-            nonlocal told
-            for epoch in progress.history[told:]:
+            nonlocal printed
+            for epoch in progress.history[printed:]:
                 sys.stderr.write(f"epoch {epoch.epoch} of {progress.epochs}: {epoch.valid_accuracy:.2%}\n")
-            told = len(progress.history)
+            printed = len(progress.history)
 
         begun = unfinished(run).exists()
         train(dataset, run, TRAIN, resume=begun, on_progress=tell, command=COMMANDS[2])
@@ -88,15 +88,15 @@ def measured(reader: Reader, own: Dataset | None, sets: Sequence[Path]) -> tuple
     """Every set with all kana competing, and if it is hiragana, with hiragana alone; share of scribbles rejected."""
     data = [labelled(path, reader.charset, reader.preprocessing) for path in sets]
     evaluation = evaluate(reader, [*([] if own is None else [own]), *data])
-    found = list(evaluation.sets)
+    results = list(evaluation.sets)
     names = reader.charset.characters
     hiragana = [d for d in data if {names[k] for k in set(d.labels.tolist())} <= set(HIRAGANA.characters)]
     if hiragana:
         alone = Restricted(reader, HIRAGANA)
         relabel = np.array([HIRAGANA.class_of.get(c, 0) for c in names], np.uint16)
         only = [dataclasses.replace(d, labels=relabel[d.labels], charset=HIRAGANA) for d in hiragana]
-        found += [dataclasses.replace(s, name=f"{s.name}, among hiragana") for s in evaluate(alone, only).sets]
-    return found, evaluation.scribbles_rejected
+        results += [dataclasses.replace(s, name=f"{s.name}, among hiragana") for s in evaluate(alone, only).sets]
+    return results, evaluation.scribbles_rejected
 
 
 def write_page(
