@@ -7,22 +7,26 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from export.errors import ExportError
+from export.lines import Answer, Text, read_drawing, read_page
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
-from fastetl.data.charset import Charset, named_or_file, one_shape
+from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
+
+if TYPE_CHECKING:
+    from fastetl.ink.drawings import Drawing
 
 __all__ = ["Answer", "Recognizer", "open_recognizer"]
 
@@ -32,22 +36,6 @@ _MODEL_BYTES = 1 << 28
 Picture = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A picture file, its bytes, a PIL image, or uint8 (H, W) or (H, W, 1, 3 or 4 channels) of any size and polarity."""
 _CHANNELS = (1, 3, 4)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A label and its probability (0–1)."""
-
-    label: str
-    probability: float
-
-    @property
-    def shape(self) -> str:
-        """The character that stands for all that are written like the label: へ for ヘ, ニ for 二."""
-        return one_shape(self.label)
-
-    def __repr__(self) -> str:
-        return f"{self.label} {self.probability:.1%}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,6 +174,20 @@ class Recognizer:
             likeliest = np.arange(len(columns)) == alike.argmax(1)[:, None]
             summed[:, columns] = np.where(likeliest, alike.sum(1, keepdims=True), -1)
         return summed
+
+    def read_line(self, picture: Picture, *, down: bool | None = None, plain: bool = False) -> Text:
+        """Words, a line or several lines of handwriting in a picture: a file, its bytes, a PIL image or an array.
+
+        down: whether the lines run down, columns from right to left; looked for if None. plain: without the table of
+        which characters follow one another.
+
+        Raises FastetlError for what cannot be read, ExportError for a picture of more than 20,000 pieces.
+        """
+        return read_page(self, picture, down=down, plain=plain)
+
+    def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
+        """The same for strokes in the order of time; boxes are in the canvas' units."""
+        return read_drawing(self, drawing, down=down, plain=plain)
 
     def _stacked(self, pictures: Any) -> NDArray[np.uint8]:
         if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (self.side, self.side):

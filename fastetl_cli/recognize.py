@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageOps
 
+from export.lines import Text
 from export.names import PRETRAINED
-from export.recognizer import open_recognizer
+from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.data.importing import SUFFIXES
+from fastetl.data.sheet import PNG
 from fastetl.errors import FastetlError
+from fastetl.files.atomic import new_file
 from fastetl.files.clutter import is_clutter
 from fastetl.ink.pictures import read_picture
-from fastetl_cli.base import Command, Paths, note, show_json, show_table
+from fastetl_cli.base import Command, Paths, note, say, show_json, show_table
 
 
 def _pictures(paths: tuple[Path, ...]) -> list[Path]:
@@ -33,9 +38,10 @@ def _pictures(paths: tuple[Path, ...]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Recognize(Command):
-    """The likeliest characters of each picture: one character a picture, light on dark or dark on light.
+    """The likeliest characters of each picture, light on dark or dark on light; with --lines, its text.
 
     fastetl recognize photo.jpg scans --charset hiragana --top 3
+    fastetl recognize --lines note.jpg --boxes boxes.png
     """
 
     images: Paths
@@ -47,12 +53,25 @@ class Recognize(Command):
 
     top: int = 5
     """How many characters to show of each picture."""
+    lines: bool = False
+    """Each picture shows a word, a line or several lines: print the text."""
+    direction: Literal["auto", "across", "down"] = "auto"
+    """With --lines: how they run; down is in columns from right to left."""
+    plain: bool = False
+    """With --lines: don't use which characters follow one another in Japanese; for codes, names, exercises."""
+    boxes: Path | None = None
+    """With --lines: write this PNG, the picture with a box around each character and the answer above; red where it is
+    uncertain."""
 
     def run(self) -> int:
         """Print a row for each picture. One that cannot be read is named, the others are answered, and it exits 1."""
         recognizer = open_recognizer(self.package, charset=self.charset)
         paths = _pictures(self.images)
         require_range("top", self.top, 1)
+        if self.lines:
+            return self._read_lines(recognizer, paths)
+        if self.plain or self.boxes is not None or self.direction != "auto":
+            raise FastetlError("`plain`, `boxes` and `direction` are for lines", do="give `lines`, too")
         pictures, readable, faults = [], [], []
         for path in paths:
             try:
@@ -75,3 +94,55 @@ class Recognize(Command):
         for fault in faults:
             note(f"fastetl recognize: {fault['error']}")
         return 1 if faults else 0
+
+    def _read_lines(self, recognizer: Recognizer, paths: list[Path]) -> int:
+        if self.boxes is not None and len(paths) > 1:
+            raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
+        down = None if self.direction == "auto" else self.direction == "down"
+        described: list[dict[str, object]] = []
+        for path in paths:
+            try:
+                text = recognizer.read_line(path, down=down, plain=self.plain)
+            except FastetlError as error:
+                if len(paths) == 1:
+                    raise
+                described.append({"image": path, "error": str(error)})
+                note(f"fastetl recognize: {error}")
+                continue
+            described.append({"image": path, "text": text.text, "lines": text.lines})
+            if not self.json:
+                say(text.text if len(paths) == 1 else f"{path.name}\t{text.text}")
+                _tell(path, text)
+            if self.boxes is not None:
+                _write_boxes(path, text, self.boxes)
+        if self.json:
+            show_json(described)
+        return 1 if any("error" in one for one in described) else 0
+
+
+def _tell(path: Path, text: Text) -> None:
+    if not text.characters:
+        note(f"{path.name}: no writing")
+    uncertain = [c.label for c in text.characters if c.uncertain]
+    if uncertain:
+        note(f"{path.name}: {len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}")
+
+
+def _write_boxes(path: Path, text: Text, out: Path) -> None:
+    """The picture, grey, with each character's box, and above it the answer, drawn with KanjiVG's strokes."""
+    from fastetl.synth.strokes import has_strokes, load_strokes
+
+    with Image.open(path) as opened:
+        shown = ImageOps.exif_transpose(opened).convert("L").convert("RGB")
+    draw = ImageDraw.Draw(shown)
+    for character in text.characters:
+        left, top, right, bottom = character.box
+        colour = (210, 30, 30) if character.uncertain else (20, 110, 200)
+        width = max(1, round((bottom - top) / 40))
+        draw.rectangle((left - width, top - width, right + width, bottom + width), outline=colour, width=width)
+        size = max(14.0, 0.4 * (bottom - top))
+        for stroke in load_strokes(character.label, 0.05) if has_strokes(character.label) else ():
+            points = [(left + size * (x + 0.5), top + size * (y - 0.5) - 3 * width) for x, y in stroke.tolist()]
+            draw.line(points, fill=colour, width=max(1, round(size / 16)))
+    with new_file(out, PNG, True, [path]) as file:
+        shown.save(file, "PNG")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+
+from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
+from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
+from fastetl.synth.lines import LineConfig, random_text, write_lines
 from fastetl_cli.base import SEVERAL, Command, Engine, Out, as_address, bar, command_line, counted, say, show_json
 
 
@@ -25,6 +31,11 @@ class Synth(Command):
     config: SynthConfig = SynthConfig()
     size: int | None = None
     """Write a dataset of pictures of so many pixels a side, not files."""
+    lines: int = 0
+    """Write so many lines of text instead of files, as pictures and as strokes, with the box of each character."""
+    text: Path | None = None
+    """With --lines: a file whose lines are written, again from the first where there are fewer."""
+    line: LineConfig = LineConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
     processes: int = 0
@@ -43,6 +54,8 @@ class Synth(Command):
             return self._on_ray()
         if self.size is not None:
             return self._dataset(self.size)
+        if self.lines:
+            return self._lines()
         with bar("synth") as progress:
             synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
         if self.json:
@@ -72,6 +85,23 @@ class Synth(Command):
             show_json({"out": out, "config": self.config, "images": count})
         else:
             say(f"{out}: a dataset of {counted(count, 'picture')} by synthetic writers")
+        return 0
+
+    def _lines(self) -> int:
+        rng = np.random.default_rng(self.config.seed)
+        if self.text is None:
+            texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(self.lines)]
+        else:
+            given = nfc(read_bytes(self.text, 1 << 20).decode("utf-8-sig", "replace")).split("\n")
+            given = [text.strip() for text in given if text.strip()]
+            if not given:
+                raise FastetlError("no text", file=self.text, expected="lines to write")
+            texts = [given[k % len(given)] for k in range(self.lines)]
+        write_lines(self.out, texts, self.line, self.config.seed, self.overwrite)
+        if self.json:
+            show_json({"out": self.out, "lines": texts})
+        else:
+            say(f"{self.out}: {len(texts):,} lines by as many synthetic writers")
         return 0
 
     def _on_ray(self) -> int:

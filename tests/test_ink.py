@@ -64,7 +64,7 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
         ({"width": 0}, "width; expected 0.001 to 1e+06; found 0"),
         ({"width": math.nan}, "width; expected a number; found nan"),
         ({"height": "300"}, "height; expected a number; found '300'"),
-        ({"pen": 0.6}, "pen; expected 0.001 to 0.5"),
+        ({"pen": 0.6}, "pen; expected 1e-05 to 0.5"),
         ({"pen": True}, "pen; expected a number; found True"),
         ({"strokes": None}, "strokes; expected a list; found NoneType"),
         ({"strokes": [[1, 2]]}, "a stroke; expected an object; found list"),
@@ -73,8 +73,8 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
         ({"strokes": [{"x": [1], "y": [math.inf]}]}, "y; expected a number; found inf"),
         ({"strokes": [{"x": [1], "y": [5000]}]}, "y; expected -4800 to 4800; found 5000"),
         ({"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure; expected 0 to 1; found 1.1"),
-        ({"strokes": [{"x": [0] * (MOST_POINTS + 1), "y": [0] * (MOST_POINTS + 1)}]}, "at most 1,000 strokes and 20,0"),
-        ({"strokes": [{"x": [], "y": []}] * 1001}, "found 1,001 and 0"),
+        ({"strokes": [{"x": [0] * (MOST_POINTS + 1), "y": [0] * (MOST_POINTS + 1)}]}, "at most 4,000 strokes and 80,0"),
+        ({"strokes": [{"x": [], "y": []}] * 4001}, "found 4,001 and 0"),
     ],
 )
 def test_what_is_no_drawing_is_told(change: dict[str, Any], told: str) -> None:

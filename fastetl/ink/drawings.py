@@ -30,14 +30,25 @@ from fastetl.errors import FastetlError
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.ink import cover
 
-__all__ = ["MOST_POINTS", "MOST_STROKES", "PEN", "REACH", "SIDE", "Drawing", "Stroke", "rasterize", "rasterize_plainly"]
+__all__ = [
+    "MOST_POINTS",
+    "MOST_STROKES",
+    "PEN",
+    "REACH",
+    "SIDE",
+    "Drawing",
+    "Stroke",
+    "rasterize",
+    "rasterize_plainly",
+    "segments_of",
+]
 
 SIDE = 128
 """Side of the picture in pixels, unless another is asked for."""
 PEN = 0.05
 """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
-MOST_STROKES = 1_000
-MOST_POINTS = 20_000
+MOST_STROKES = 4_000
+MOST_POINTS = 80_000
 """Of all strokes of a drawing together."""
 REACH = 16.0
 """How far outside of the canvas a point may be, in longer sides of the canvas: a captured pointer leaves it."""
@@ -93,7 +104,7 @@ class Drawing:
     def __post_init__(self) -> None:
         _require("width", self.width, *_SIDES)
         _require("height", self.height, *_SIDES)
-        _require("pen", self.pen, 1e-3, 0.5)
+        _require("pen", self.pen, 1e-5, 0.5)
         points = sum(map(len, self.strokes))
         if len(self.strokes) > MOST_STROKES or points > MOST_POINTS:
             expected = f"at most {MOST_STROKES:,} strokes and {MOST_POINTS:,} points"
@@ -154,7 +165,7 @@ def _column(name: str, values: Sequence[float], count: int, least: float, most: 
             _require(name, outlier, least, most)
 
 
-def _segments(drawing: Drawing, side: int) -> NDArray[np.float64]:
+def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:
     """float64 (M, 6), as the kernel takes them: steps 1–3."""
     scale = side / max(drawing.width, drawing.height)
     across, down = (side - drawing.width * scale) / 2, (side - drawing.height * scale) / 2
@@ -186,7 +197,7 @@ def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> N
 
 def _picture(drawing: Drawing, side: int, fill: Callable[[NDArray[Any], NDArray[Any]], None]) -> NDArray[np.uint8]:
     covered = np.zeros((side, side))
-    fill(_segments(drawing, side), covered)
+    fill(segments_of(drawing, side), covered)
     return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 

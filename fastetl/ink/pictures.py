@@ -17,7 +17,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.paper import whiten_paper
 
-__all__ = ["FORMATS", "LARGEST", "LONGEST", "read_ink", "read_picture"]
+__all__ = ["FORMATS", "LARGEST", "LONGEST", "read_grey", "read_ink", "read_picture"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""
@@ -27,13 +27,13 @@ LONGEST = 16
 """Most widths to a height, or heights to a width: a picture of one character is not a strip."""
 
 
-def _bounded(path: str | PathLike[str], size: tuple[int, int]) -> None:
+def _bounded(path: str | PathLike[str], size: tuple[int, int], longest: int = LONGEST) -> None:
     short, long = sorted(size)
-    if not short >= 1 or long > LARGEST or long > LONGEST * short:
+    if not short >= 1 or long > LARGEST or long > longest * short:
         raise FastetlError(
             "a picture of this size is not read",
             file=path,
-            expected=f"sides up to {LARGEST:,} pixels, one at most {LONGEST} times the other",
+            expected=f"sides up to {LARGEST:,} pixels, one at most {longest} times the other",
             found=f"{size[0]:,} × {size[1]:,}",
             do="crop it to one character",
             also=ValueError,
@@ -76,24 +76,16 @@ def _opened(source: str | PathLike[str] | bytes | Image.Image) -> Iterator[Image
         yield opened
 
 
-def read_picture(source: str | PathLike[str] | bytes | Image.Image, side: int | None = None) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255: a picture file, its bytes or a PIL image: grey, upright, its edge's colour around.
-
-    Without `side` it keeps its own size. Formats: `FORMATS`; 8 and 16 bits, floating point (0–1, 0–255 or 0–65,535),
-    colour, palette; transparent parts are white paper; the camera's rotation (EXIF) is applied; of several frames the
-    first. Ink may be dark or light: the network's preprocessing tells. Grey, shaded, ruled or grainy paper, as in
-    photographs, becomes white (`fastetl.ink.paper`).
-
-    Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`.
-    """
+def read_grey(source: str | PathLike[str] | bytes | Image.Image, longest: int = LONGEST) -> NDArray[np.uint8]:
+    """uint8 (H, W): a picture's brightness, upright. Errors and formats as of `read_picture`."""
     path = source if isinstance(source, str | PathLike) else "the picture"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with _opened(source) as opened:
-                _bounded(path, opened.size)
-                grey = _grey(ImageOps.exif_transpose(opened))
+                _bounded(path, opened.size, longest)
+                return _grey(ImageOps.exif_transpose(opened))
         except FastetlError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -104,7 +96,19 @@ def read_picture(source: str | PathLike[str] | bytes | Image.Image, side: int | 
             raise FastetlError(
                 "cannot read the picture", file=path, expected=", ".join(FORMATS), found=reason, do="check it"
             ) from error
-    square = _square(whiten_paper(grey))
+
+
+def read_picture(source: str | PathLike[str] | bytes | Image.Image, side: int | None = None) -> NDArray[np.uint8]:
+    """uint8 (side, side), 0–255: a picture file, its bytes or a PIL image: grey, upright, its edge's colour around.
+
+    Without `side` it keeps its own size. Formats: `FORMATS`; 8 and 16 bits, floating point (0–1, 0–255 or 0–65,535),
+    colour, palette; transparent parts are white paper; the camera's rotation (EXIF) is applied; of several frames the
+    first. Ink may be dark or light: the network's preprocessing tells. Grey, shaded, ruled or grainy paper, as in
+    photographs, becomes white (`fastetl.ink.paper`).
+
+    Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`.
+    """
+    square = _square(whiten_paper(read_grey(source)))
     return square if side is None else np.asarray(resize(square[None], side)[0])
 
 

@@ -15,7 +15,7 @@ from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.order import ORDER
 from fastetl.synth.style import WriterStyle
 
-__all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write"]
+__all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write", "write_strokes"]
 
 WIDTH, HEIGHT = 128, 127
 
@@ -276,10 +276,10 @@ def _trace(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> 
     return radius.astype(np.float32), (1 - np.float32(style.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
 
 
-def _links(
-    p: Array, radius: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator
-) -> tuple[Array, NDArray[np.int64]]:
-    """Lines between strokes that are written without lifting the pen: segments, and the character of each."""
+def _joins(
+    p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Strokes after which the pen is not lifted, and its lines to the next ones, (8, K, 2)."""
     first, last = g.starts[:-1], g.starts[1:] - 1
     box = np.float32(WIDTH * style.size)
     gap = np.hypot(*(p[first[1:]] - p[last[:-1]]).T) / box
@@ -294,11 +294,18 @@ def _links(
     d = b - arrive / np.maximum(np.hypot(*arrive.T), 1e-3)[:, None] * swing
     t = LINK
     line = (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * c + 3 * (1 - t) * t**2 * d + t**3 * b
-    line = np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
-    segments = np.ones((len(t) - 1, len(k), 7), np.float32)
+    return k, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
+
+
+def _links(
+    p: Array, radius: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator
+) -> tuple[Array, NDArray[np.int64]]:
+    """Lines between strokes that are written without lifting the pen: segments, and the character of each."""
+    k, line = _joins(p, g, style, rng)
+    segments = np.ones((len(line) - 1, len(k), 7), np.float32)
     segments[:, :, 0:2], segments[:, :, 2:4] = line[:-1], line[1:]
-    segments[:, :, 4:6] = np.maximum(np.float32(style.link) * radius[last[k]], 0.35)[:, None]
-    return segments.reshape(-1, 7), np.tile(g.character[k], len(t) - 1)
+    segments[:, :, 4:6] = np.maximum(np.float32(style.link) * radius[g.starts[k + 1] - 1], 0.35)[:, None]
+    return segments.reshape(-1, 7), np.tile(g.character[k], len(line) - 1)
 
 
 def _specks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
@@ -316,12 +323,43 @@ def _specks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) ->
     return segments, seen
 
 
-def write(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
-    """Everything that `style` puts on paper for the characters of `g`."""
+def _placed(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+    """The points as this writer puts them: float32 (P, 2) in pixels."""
     p = _form_lines(g, style, rng)
     for step in (_move_components, _move_strokes, _end_strokes, _place_marks, _place_characters):
         p = step(p, g, style, rng)
-    p = _fit(p, g, style)
+    return _fit(p, g, style)
+
+
+def write_strokes(
+    g: Glyph, style: WriterStyle, rng: np.random.Generator
+) -> list[list[tuple[Array, NDArray[np.floating], bool]]]:
+    """Each character's strokes as the pen makes them: points (n, 2), radii (n,), in pixels, and whether a mark.
+
+    What is joined is one stroke.
+    """
+    p = _placed(g, style, rng)
+    radius, _ = _trace(p, g, style, rng)
+    k, lines = _joins(p, g, style, rng)
+    joined = {int(stroke): lines[:, n] for n, stroke in enumerate(k)}
+    characters: list[list[tuple[Array, NDArray[np.floating], bool]]] = [[] for _ in range(g.count)]
+    points, radii = [p[:0]], [radius[:0]]
+    for stroke, (begin, end) in enumerate(zip(g.starts[:-1], g.starts[1:], strict=True)):
+        points.append(p[begin:end])
+        radii.append(radius[begin:end])
+        if stroke in joined:
+            points.append(joined[stroke].astype(np.float32))
+            radii.append(np.full(len(joined[stroke]), max(style.link * radius[end - 1], 0.35), np.float32))
+            continue
+        whole = np.concatenate(points), np.concatenate(radii), bool(g.mark[stroke])
+        characters[g.character[stroke]].append(whole)
+        points, radii = [p[:0]], [radius[:0]]
+    return characters
+
+
+def write(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
+    """Everything that `style` puts on paper for the characters of `g`."""
+    p = _placed(g, style, rng)
     radius, ink = _trace(p, g, style, rng)
     first = np.flatnonzero(g.stroke[1:] == g.stroke[:-1])
     strokes = np.empty((len(first), 7), np.float32)

@@ -1,0 +1,231 @@
+"""What lines are read with, learnt from synthetic lines: `shapes.bin` and `weights.json` of fastetl/lines.
+
+    python -m benches.studies.line_tables [--only shapes|weights]
+
+Nothing of anybody's handwriting is used. Seeds are fixed; those of docs/lines.md are others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.lines import WEIGHTS_FILE, competition, everything, lines_of_drawing, lines_of_picture
+from export.recognizer import Recognizer, open_recognizer
+from fastetl.data.charset import JAPANESE
+from fastetl.lines.path import FEATURES, features, fitted_size, told
+from fastetl.lines.shapes import FILE
+from fastetl.synth.lines import Line, LineConfig, line_style, random_text, write_line
+from fastetl.synth.style import draw_style
+from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, write_strokes
+
+WRITERS = 16
+SEED = 77
+LINES = 400
+_LEAST = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
+"""Of standard deviations: few writers may agree by chance."""
+
+
+def shapes_table() -> bytes:
+    """See `fastetl.lines.shapes`."""
+    characters, rows = JAPANESE.characters, []
+    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
+    for writer in range(WRITERS):
+        rng = np.random.default_rng([SEED, writer])
+        style = line_style(draw_style(rng), LineConfig(), rng)
+        written = write_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
+        em = WIDTH * style.size
+        low = [np.min([(p - r[:, None]).min(0) for p, r, _ in strokes], 0) for strokes in written]
+        high = [np.max([(p + r[:, None]).max(0) for p, r, _ in strokes], 0) for strokes in written]
+        gaps = [[_gap(strokes, axis) for axis in (0, 1)] for strokes in written]
+        rows.append(np.concatenate([np.subtract(high, low), np.add(high, low) / 2 - middle, gaps], 1) / em)
+    values = np.array(rows)
+    logs = np.concatenate([np.log(values[..., :2]), values[..., 2:]], -1)
+    means, deviations = logs.mean(0), logs.std(0)
+    means[:, :2] = np.exp(means[:, :2])
+    # With few writers each character's deviation is a guess: half of it is that of all characters.
+    pooled = np.sqrt((deviations**2 + (deviations**2).mean(0)) / 2)
+    table = np.concatenate([means, np.maximum(pooled, _LEAST)], 1)
+    return bytes(np.clip(np.rint(100 * table), -127, 127).astype(np.int8).tobytes())
+
+
+def _gap(strokes: list[Any], axis: int) -> float:
+    """The largest gap between strokes along an axis, 0 where there is none."""
+    spans = sorted((float((p[:, axis] - r).min()), float((p[:, axis] + r).max())) for p, r, _ in strokes)
+    reach, largest = spans[0][1], 0.0
+    for low, high in spans:
+        largest, reach = max(largest, low - reach), max(reach, high)
+    return largest
+
+
+def texts(count: int, rng: np.random.Generator) -> list[str]:
+    """Four of six as the table of pairs walks, one of random kana, one of random characters."""
+    characters = np.array(JAPANESE.characters)
+    kana = characters[:169]
+    listed = []
+    for k in range(count):
+        length = int(rng.integers(3, 11))
+        if k % 6 == 0:
+            listed.append("".join(rng.choice(kana, length)))
+        elif k % 6 == 1:
+            listed.append("".join(rng.choice(characters[: 169 + 60 + 30 + 2965], length)))
+        else:
+            listed.append(random_text(rng, length))
+    return listed
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A line's features (R, K, F), its states, the logarithms of its pairs, and the states that were written."""
+
+    values: NDArray[np.float64]
+    steps: list[tuple[NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.float64], NDArray[np.float64]]]]
+    """States on the left and on the right of each boundary, and what the pairs tell, with the table and without."""
+    last: NDArray[np.int64]
+    truth: list[int]
+    ratio: float
+
+    def gradient(self, weights: NDArray[np.float64], plain: bool) -> tuple[float, NDArray[np.float64]]:
+        """The logarithm of the probability of what was written among all paths, and its derivatives.
+
+        weights: of the features, of the pairs, and what each pair adds (which is the other's for half of the lines).
+        """
+        count = self.values.shape[-1]
+        flat = self.values.reshape(-1, count)
+        scores = flat @ weights[:count]
+        forward, backward = scores.copy(), np.full(len(scores), -np.inf)
+        started = np.zeros(len(scores), bool)
+        moves = [(left, right, weights[count] * both[plain] + weights[count + 1]) for left, right, both in self.steps]
+        for left, right, move in moves:
+            forward[right] += _log_sum(forward[left][:, None] + move, 0)
+            started[right] = True
+        backward[self.last] = 0
+        for left, right, move in reversed(moves):
+            backward[left] = _log_sum(move + (scores + backward)[right], 1)
+        total = float(_log_sum(forward[self.last], 0))
+        slope = np.zeros(len(weights))
+        slope[:count] = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
+        value = float(scores[self.truth].sum()) - total
+        pairs_of = set(zip(self.truth, self.truth[1:], strict=False))
+        for (left, right, move), (_, _, both) in zip(moves, self.steps, strict=True):
+            told = both[plain]
+            share = np.exp(forward[left][:, None] + move + (scores + backward)[right] - total)
+            slope[count] -= (share * told).sum()
+            slope[count + 1] -= share.sum()
+            for a, b in pairs_of:
+                if a in left and b in right:
+                    i, j = int(np.flatnonzero(left == a)[0]), int(np.flatnonzero(right == b)[0])
+                    value += float(move[i, j])
+                    slope[count] += told[i, j]
+                    slope[count + 1] += 1
+        return value, slope
+
+
+def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
+    top = values.max(axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
+
+
+def lattice(recognizer: Recognizer, text: str, written: Line, line: Any) -> Lattice | None:
+    """None where what was written is not among the line's runs and characters."""
+    shown, alone = line.pictures()
+    c = competition(recognizer, line, everything(recognizer, shown), alone)
+    labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
+    columns, truth = c.classes.shape[1], []
+    for character, other in zip(text, written.boxes, strict=True):
+        overlaps = [_overlap(box, other) for box in boxes]
+        run = int(np.argmax(overlaps))
+        column = np.flatnonzero(labels[run] == character)
+        if overlaps[run] < 0.75 or not len(column):
+            return None
+        truth.append(run * columns + int(column[0]))
+    runs, count = line.runs.runs, len(line.runs.atoms)
+    path = runs[[state // columns for state in truth]]
+    if path[0, 0] or path[-1, 1] != count - 1 or (path[1:, 0] != path[:-1, 1] + 1).any():
+        return None
+    classes = c.classes.ravel()
+    place = fitted_size(line.runs.boxes[[t // columns for t in truth]], classes[truth], line.place, line.down)
+    values = features(line.runs, place, c.log_shape, c.log_own, c.log_none, c.classes, line.down)
+    steps = []
+    for t in range(1, count):
+        left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
+        right = (np.flatnonzero(runs[:, 0] == t)[:, None] * columns + np.arange(columns)).ravel()
+        if len(left) and len(right):
+            first, second = classes[left][:, None], classes[right]
+            steps.append((left, right, (told(first, second, False), told(first, second, True))))
+    last = (np.flatnonzero(runs[:, 1] == count - 1)[:, None] * columns + np.arange(columns)).ravel()
+    return Lattice(values, steps, last, truth, place.size / line.place.size)
+
+
+def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
+    """Of synthetic lines."""
+    rng = np.random.default_rng(SEED)
+    listed, lost = [], 0
+    for k, text in enumerate(texts(count, rng)):
+        touching = float(rng.choice([0, 0, 0, 0.3]))
+        config = LineConfig(down=k % 3 == 2, touching=touching, spacing=rng.uniform(0.02, 0.35))
+        written = write_line(text, [SEED, k], config)
+        if k % 2:
+            lines = lines_of_picture(written.picture(), config.down)
+        else:
+            lines = lines_of_drawing(written.drawing, config.down)
+        one = lattice(recognizer, text, written, lines[0]) if len(lines) == 1 else None
+        if one is None:
+            lost += 1
+        else:
+            listed.append(one)
+    ratios = np.array([one.ratio for one in listed])
+    print(f"{lost} of {count} lines have no right path; size {np.median(ratios):.2f} ± {ratios.std():.2f}")  # noqa: T201
+    return listed
+
+
+def fitted(recognizer: Recognizer) -> dict[str, object]:
+    """The weights under which what was written is likeliest, among all paths."""
+    from scipy.optimize import minimize
+
+    start = np.zeros(len(FEATURES) + 2)
+    start[[FEATURES.index("shape"), FEATURES.index("form"), -2]] = 1.0, 0.8, 0.3
+    weights: dict[str, object] = {}
+    known = lattices(recognizer, LINES)
+    for plain in (False, True):
+
+        def loss(w: NDArray[np.float64], plain: bool = plain) -> tuple[float, NDArray[np.float64]]:
+            both = [one.gradient(w, plain) for one in known]
+            value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
+            return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
+
+        done = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 35})
+        found = [round(float(w), 3) for w in done.x]
+        print(f"{done.fun / len(known):.3f} a line", dict(zip((*FEATURES, "pair", "each"), found, strict=True)))  # noqa: T201
+        weights["plain" if plain else "pairs"] = found
+    return weights
+
+
+def _overlap(a: NDArray[np.float64], b: tuple[float, ...]) -> float:
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    common = float(np.prod(np.maximum(high - low, 0)))
+    areas = float(np.prod(a[2:] - a[:2]) + (b[2] - b[0]) * (b[3] - b[1]))
+    return common / (areas - common)
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("shapes", "weights"))
+    only = parser.parse_args().only
+    if only != "weights":
+        FILE.write_bytes(shapes_table())
+    if only != "shapes":
+        text = json.dumps(fitted(open_recognizer("japanese")), indent=1)
+        WEIGHTS_FILE.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""docs/lines.md: how well lines are read, and how fast.
+
+    python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf... [--seeds 3] [--lines 40] [--out docs/lines.md]
+
+FOLDER holds touch_crowdsourced.npz and stroke_templates.npz, `images` (uint8, N × 128 × 128, ink high) and `labels`.
+The fonts are written by hand. Neither is kept in the repository, and nothing is fitted to them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from benches.studies.pages import conditions as circumstances
+from benches.studies.pages import evidence, save, table
+from export.lines import Text
+from export.recognizer import Recognizer, open_recognizer
+from fastetl.data.charset import JAPANESE, LARGE_FORM
+from fastetl.ink.drawings import Drawing
+from fastetl.synth.lines import LineConfig, write_line
+
+Pixels = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+SENTENCES_AND_WORDS = """
+今日はいい天気ですね。 明日の朝八時に駅で会いましょう。 日本語を勉強しています。 コーヒーを一杯ください。
+この本はとても面白かった。 新しい電車に乗って東京へ行く。 カレーライスとサラダを食べた。
+母に手紙を書きました。 図書館は六時に閉まります。 ありがとうございました。 ちょっと待ってください。
+窓を開けてもいいですか。 冬休みに北海道でスキーをする。 雨が降りそうだから傘を持って行こう。
+きのう映画を見た。 学校の前に大きな木がある。 テレビのニュースを見ましたか。 友達とサッカーをした。
+薬は一日三回飲むこと。 牛乳と卵とパンを買う。 会議は午後二時から始まる。 電話番号を教えてください。
+海の近くに住みたい。 りんごを五つもらった。 やっと仕事が終わった。 私の名前は田中です。 ありがとう おはよう
+学校 勉強 カレーライス ラーメン 東京都 きょうと 図書館 ちゃわん しょうゆ マッチ コップ 水曜日 体力
+人口 夕方 一番 ニュース 二人 工場 へや ヘリコプター やっきょく 電話 病院 新聞 タクシー りんご
+リズム 手紙 写真 昼休み 温泉 きって キャベツ
+"""
+TEXTS = SENTENCES_AND_WORDS.split()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A line to be read: a picture, ink high, or a drawing; its text and the boxes of its characters."""
+
+    ink: Pixels | Drawing
+    text: str
+    boxes: Sequence[Box]
+    down: bool = False
+
+
+def errors(text: str, answer: str) -> int:
+    """Edit distance; へ and ヘ are one."""
+    a, b = (t.translate(str.maketrans("ヘベペ", "へべぺ")).replace(" ", "") for t in (text, answer))
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+    return row[-1]
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Common area over united area."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(width, 0) * max(height, 0)
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
+
+
+def _ink_box(picture: Pixels) -> tuple[int, int, int, int]:
+    inked = picture > 60
+    (rows,), (columns,) = np.nonzero(inked.any(1)), np.nonzero(inked.any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def pasted(sets: Sequence[Path], count: int, seed: int, touching: float = 0.0) -> Iterable[Sample]:
+    """Hiragana of the sets side by side, 4 to 10; a third of the lines on a slope."""
+    rng = np.random.default_rng([seed, 1])
+    data = [dict(np.load(path, allow_pickle=False)) for path in sets]
+    for k in range(count):
+        one = data[k % len(data)]
+        usable = np.flatnonzero([len(c) == 1 and "ぁ" <= c <= "ん" for c in one["labels"].tolist()])
+        chosen = rng.choice(usable, rng.integers(4, 11))
+        parts = [(one["images"][n], str(one["labels"][n])) for n in chosen]
+        slope = rng.uniform(-0.06, 0.06) if k % 3 == 0 else 0.0
+        yield _side_by_side(parts, slope, touching, rng)
+
+
+def _side_by_side(parts: list[tuple[Pixels, str]], slope: float, touching: float, rng: np.random.Generator) -> Sample:
+    line = np.zeros((400, 128 * len(parts) + 200), np.uint8)
+    boxes: list[Box] = []
+    x = 40.0
+    for picture, label in parts:
+        left, top, right, bottom = _ink_box(picture)
+        small = label in LARGE_FORM
+        crop = picture[top:bottom, left:right]
+        # Where it stood in its frame is where it stands on the line.
+        y = 136 + top + slope * x
+        if small and bottom - top > 75:
+            factor = 75 / (bottom - top)
+            crop = np.asarray(Image.fromarray(crop).resize((max(1, round(crop.shape[1] * factor)), 75)))
+            y = 136 + 25 + slope * x
+        gap = rng.uniform(-10, 0) if boxes and rng.random() < touching else rng.uniform(8, 30)
+        x += gap if boxes else 0
+        column, row = max(round(x), 0), round(y)
+        region = line[row : row + crop.shape[0], column : column + crop.shape[1]]
+        np.maximum(region, crop, out=region)
+        boxes.append((column, row, column + crop.shape[1], row + crop.shape[0]))
+        x = column + crop.shape[1]
+    return Sample(line[:, : round(x) + 40], "".join(label for _, label in parts), boxes)
+
+
+def typeset(fonts: Sequence[Path], texts: Sequence[str], down: bool, seed: int) -> Iterable[Sample]:
+    """Each text in each font, with gaps, sizes and a slope of its own."""
+    rng = np.random.default_rng([seed, 2])
+    for path in fonts:
+        for text in texts:
+            size = int(rng.integers(40, 100))
+            font = ImageFont.truetype(str(path), size)
+            slope, gap = rng.uniform(-0.04, 0.04), rng.uniform(-0.03, 0.12) * size
+            length, across = round(len(text) * (1.2 * size) + 120), 4 * size
+            canvas = Image.new("L", (across, length) if down else (length, across))
+            draw, along, boxes = ImageDraw.Draw(canvas), 40.0, []
+            for c in text:
+                offset = slope * along + rng.normal(0, 0.015) * size
+                where = (1.5 * size + offset, along) if down else (along, 1.5 * size + offset)
+                options = {"direction": "ttb"} if down else {}
+                draw.text(where, c, 255, font=font, **options)  # type: ignore[arg-type]
+                alone = Image.new("L", canvas.size)
+                ImageDraw.Draw(alone).text(where, c, 255, font=font, **options)  # type: ignore[arg-type]
+                boxes.append(alone.getbbox() or (0, 0, 1, 1))
+                along += (size if down else font.getlength(c)) + gap
+            yield Sample(np.asarray(canvas), text, boxes, down)
+
+
+def written(texts: Sequence[str], config: LineConfig, seed: int, strokes: bool) -> Iterable[Sample]:
+    """Synthetic writers' lines."""
+    for k, text in enumerate(texts):
+        line = write_line(text, [9000 + seed, k], config)
+        yield Sample(line.drawing if strokes else line.picture(), text, line.boxes, config.down)
+
+
+@dataclass
+class Tally:
+    """Of some lines."""
+
+    characters: int = 0
+    wrong: int = 0
+    boxes: int = 0
+    seconds: float = 0.0
+
+    def row(self) -> list[str]:
+        share = self.boxes / max(self.characters, 1)
+        ms = 10_000 * self.seconds / max(self.characters, 1)
+        return [f"{self.characters:,}", f"{self.wrong / max(self.characters, 1):.2%}", f"{share:.1%}", f"{ms:.0f}"]
+
+
+def tallied(
+    recognizer: Recognizer,
+    samples: Iterable[Sample],
+    plain: bool = False,
+    told: bool = True,
+    show: Callable[[str], None] | None = None,
+) -> Tally:
+    """Read all. told: whether the direction is given."""
+    tally = Tally()
+    for sample in samples:
+        down = sample.down if told else None
+        begin = time.perf_counter()
+        text: Text
+        if isinstance(sample.ink, Drawing):
+            text = recognizer.read_ink(sample.ink, down=down, plain=plain)
+        else:
+            text = recognizer.read_line(255 - sample.ink, down=down, plain=plain)
+        tally.seconds += time.perf_counter() - begin
+        answers = [c.box for c in text.characters]
+        tally.characters += len(sample.text)
+        tally.wrong += errors(sample.text, text.text.replace("\n", ""))
+        tally.boxes += sum(any(overlap(box, answer) >= 0.7 for answer in answers) for box in sample.boxes)
+        if show is not None and text.text != sample.text:
+            show(f"{sample.text} {text.text!r}")
+    return tally
+
+
+PAGE = (
+    """`fastetl recognize --lines PICTURE…` and `Recognizer.read_line(picture)` read words, lines and pages;
+`read_ink(drawing)` reads strokes in the order of time.""",
+)
+NOTES = (
+    "Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7.",
+)
+
+
+def random_texts(count: int, seed: int, characters: Sequence[str]) -> list[str]:
+    """Characters that make no words."""
+    rng = np.random.default_rng([seed, 3])
+    return ["".join(rng.choice(list(characters), rng.integers(4, 11))) for _ in range(count)]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A row of the table. told: whether the direction is given."""
+
+    name: str
+    competing: str
+    samples: Iterable[Sample]
+    plain: bool = False
+    told: bool = True
+
+
+def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: int) -> Iterable[Condition]:
+    """All that can be measured with what is at hand."""
+    rng = np.random.default_rng([seed, 4])
+    texts = rng.permutation(TEXTS).tolist()[:count]
+    if sets:
+        yield Condition("hiragana by canvas writers", "hiragana", pasted(sets, count, seed))
+        touching = pasted(sets, count, seed, 1 / 3)
+        yield Condition("… a third of the gaps touching or overlapping", "hiragana", touching)
+    if fonts:
+        few = texts[: max(1, count // len(fonts))]
+        yield Condition("words and sentences, fonts", "japanese", typeset(fonts, few, False, seed))
+        yield Condition("… downwards", "japanese", typeset(fonts, few, True, seed))
+        yield Condition("… downwards, direction detected", "japanese", typeset(fonts, few, True, seed), told=False)
+    across, downwards = LineConfig(), LineConfig(down=True)
+    yield Condition("synthetic writers' words and sentences, strokes", "japanese", written(texts, across, seed, True))
+    yield Condition("… pictures", "japanese", written(texts, across, seed, False))
+    yield Condition("… strokes, downwards", "japanese", written(texts, downwards, seed, True))
+    characters = JAPANESE.characters[:169] + JAPANESE.characters[260:1300]
+    anything = list(written(random_texts(count, seed, characters), across, seed, True))
+    yield Condition("… strokes, random kana and kanji", "japanese", anything)
+    yield Condition("… without the table of pairs", "japanese", anything, plain=True)
+
+
+def main() -> None:
+    """Measure, then print or write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=Path)
+    parser.add_argument("--fonts", type=Path, nargs="*", default=[])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--lines", type=int, default=40)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 0")
+    parser.add_argument("--show", action="store_true", help="print lines that are not read right")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    sets = [options.sets / f"{n}.npz" for n in ("touch_crowdsourced", "stroke_templates")] if options.sets else []
+    whole = open_recognizer("japanese")
+    recognizers = {"japanese": whole, "hiragana": whole.restricted("hiragana")}
+    tallies: dict[str, list[Tally]] = {}
+    show = print if options.show else None
+    for seed in range(options.seeds):
+        for k, c in enumerate(conditions(sets, options.fonts, seed, options.lines)):
+            if options.only is None or k in options.only:
+                tally = tallied(recognizers[c.competing], c.samples, c.plain, c.told, show)
+                tallies.setdefault(c.name, []).append(tally)
+    rows = []
+    for name, each in tallies.items():
+        rates = [100 * t.wrong / max(t.characters, 1) for t in each]
+        total = Tally(*(sum(getattr(t, f.name) for t in each) for f in fields(Tally)))
+        rows.append([name, *total.row(), f"{min(rates):.1f}–{max(rates):.1f}"])
+    head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
+    command = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --out docs/lines.md"
+    measured = circumstances("onnxruntime", "numpy")
+    save(evidence("Words and lines", command, [*PAGE, table(head, rows), *NOTES], measured), options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""fastetl/lines/pairs.bin, how often which character follows which in Japanese text: made from counts, not from text.
+
+    pip install sudachipy sudachidict-small wordfreq
+    python -m benches.studies.pairs [--out fastetl/lines/pairs.bin]
+
+Words and their frequencies are those of wordfreq's list large_ja (Robyn Speer; data CC BY-SA 4.0). Which word follows
+which is not in it: the costs of connecting two parts of speech are those of SudachiDict small (Works Applications;
+Apache 2.0), scaled until each word is as frequent as in the list. Neither is a dependency of fastetl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import importlib.resources
+import struct
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import JAPANESE
+from fastetl.lines.pairs import FILE, packed
+
+PAIRS = 57_000
+PUNCTUATION = {"、": 0.05, "。": 0.04}
+"""Frequencies of what the list has no words for."""
+COST = 700.0
+"""Of SudachiDict's costs, a factor of e in probability; between two words half of it counts."""
+ROUNDS = 200
+CHARACTERS = JAPANESE.characters
+
+
+def frequencies() -> dict[str, float]:
+    """Words that the charset can spell, and their shares of all words."""
+    import msgpack  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    file = importlib.resources.files("wordfreq") / "data" / "large_ja.msgpack.gz"
+    _, *bins = msgpack.loads(gzip.decompress(file.read_bytes()), raw=False)
+    words = {word: 10 ** (-centibels / 100) for centibels, listed in enumerate(bins) for word in listed} | PUNCTUATION
+    known = set(CHARACTERS)
+    return {w: f for w, f in words.items() if not w.isascii() and known.issuperset(w)}
+
+
+def _sections(data: bytes) -> dict[str, int]:
+    """Name → offset of each section of a Sudachi dictionary."""
+    at, sections = data.index(b"ConnMatrix") - 1, {}
+    while data[at]:
+        length = data[at]
+        name, at = data[at + 1 : at + 1 + length].decode(), at + 1 + length
+        numbers = []
+        for _ in range(2):
+            value = shift = 0
+            while data[at] & 128:
+                value, shift, at = value | (data[at] & 127) << shift, shift + 7, at + 1
+            numbers.append(value | data[at] << shift)
+            at += 1
+        sections[name] = numbers[0]
+    return sections
+
+
+def connections(words: dict[str, float]) -> tuple[Any, ...]:
+    """For each way of taking each word: word, left and right part of speech, share; and the costs [left, right]."""
+    import sudachipy  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    data = (importlib.resources.files("sudachidict_small") / "resources" / "system.dic").read_bytes()
+    sections = _sections(data)
+    (count,) = struct.unpack_from("<H", data, sections["ConnMatrix"])
+    costs = np.frombuffer(data, np.int16, count * count, sections["ConnMatrix"] + 4).reshape(count, count)
+    entries: dict[str, list[tuple[int, int, int]]] = {}
+    for entry in sudachipy.Dictionary(dict="small").entries():
+        surface = entry.raw_surface()
+        numbers = struct.unpack_from("<hhh", data, sections["Entries"] + 8 * (entry.word_id() & 0xFFFFFFF))
+        if surface in words and numbers[0] >= 0:
+            entries.setdefault(surface, []).append(numbers)
+    names, left, right, share = [], [], [], []
+    for word, frequency in words.items():
+        ways = np.array(entries.get(word, entries["学校"]))  # a word that the dictionary lacks is taken for a noun
+        odds = np.exp((ways[:, 2].min() - ways[:, 2]) / COST)
+        names += [word] * len(ways)
+        left += ways[:, 0].tolist()
+        right += ways[:, 1].tolist()
+        share += (frequency * odds / odds.sum()).tolist()
+    return names, np.array(left), np.array(right), np.array(share) / np.sum(share), costs
+
+
+def joint(words: dict[str, float]) -> NDArray[np.float64]:
+    """float64 (N, N): how often the second character follows the first, of all pairs."""
+    from scipy.sparse import coo_matrix
+
+    names, left, right, share, costs = connections(words)
+    lefts, left = np.unique(left, return_inverse=True)
+    rights, right = np.unique(right, return_inverse=True)
+    kernel = np.exp(-costs[np.ix_(lefts, rights)] / (2 * COST))
+    begins, ends = np.bincount(left, share), np.bincount(right, share)
+    x = np.ones(len(rights))
+    for _ in range(ROUNDS):
+        y = begins / (kernel @ x)
+        x = ends / (kernel.T @ y)
+    follows = x[:, None] * kernel.T * y
+    class_of, n = JAPANESE.class_of, len(CHARACTERS)
+    first, last = (np.array([class_of[w[k]] for w in names]) for k in (0, -1))
+    ending = coo_matrix((share / ends[right], (right, last)), shape=(len(rights), n)).tocsr()
+    beginning = coo_matrix((share / begins[left], (left, first)), shape=(len(lefts), n)).tocsr()
+    counts = np.asarray((beginning.T @ np.asarray(ending.T @ follows).T).T)
+    for word, part in zip(names, share, strict=True):
+        for a, b in pairwise(word):
+            counts[class_of[a], class_of[b]] += part
+    return np.asarray(counts / counts.sum())
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=FILE)
+    out: Path = parser.parse_args().out
+    out.write_bytes(packed(joint(frequencies()), PAIRS))
+    print(f"{out}: {out.stat().st_size:,} bytes")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

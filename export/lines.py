@@ -1,0 +1,385 @@
+"""Words and lines: from a picture or from ink in time order to text, with a network of single characters.
+
+Over-segmentation and a lattice: the ink is parted at every place where a character may end, each run of parts that may
+be a character is shown to the network, all of a picture in one batch, and the best path through them is the text.
+`fastetl.lines` holds what needs no network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from export.errors import ExportError
+from fastetl.data.charset import JAPANESE, one_shape
+from fastetl.ink.paper import whiten_paper
+from fastetl.ink.pictures import read_grey
+from fastetl.lines import layout
+from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
+from fastetl.lines.path import FEATURES, Found, Place, Runs, Weights, best_path, features, fitted_size
+from fastetl.lines.pieces import cut_pieces, pieces_of
+from fastetl.lines.shapes import TURNED
+
+if TYPE_CHECKING:
+    from export.recognizer import Recognizer
+    from fastetl.ink.drawings import Drawing, Stroke
+
+__all__ = ["Answer", "Character", "Text", "TextLine", "read_drawing", "read_page"]
+
+SIDE = 128
+SIZE = 92
+"""Height of a line in pixels of the pictures that the network sees, 128 × 128."""
+BOX = 1.15
+"""Size of the writing, in heights of a line."""
+REDUCED = 2400
+"""Longest side of a picture in which lines are looked for."""
+MOST_PIECES = 20_000
+"""Of ink in a picture."""
+COLUMNS = 16
+"""Characters that compete for a run."""
+WEIGHTS_FILE = Path(layout.__file__).with_name("weights.json")
+SURE = 0.5
+"""Least confidence of a character that is not marked as uncertain."""
+SPACE = 0.75
+"""Gap that is a space, in sizes of the writing, beyond the line's usual gap."""
+
+Box = tuple[float, float, float, float]
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A label and its probability (0–1)."""
+
+    label: str
+    probability: float
+
+    @property
+    def shape(self) -> str:
+        """The character that stands for all that are written like the label: へ for ヘ, ニ for 二."""
+        return one_shape(self.label)
+
+    def __repr__(self) -> str:
+        return f"{self.label} {self.probability:.1%}"
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a line.
+
+    box: left, top, right, bottom in the picture's pixels or the canvas' units. confidence: 0–1; uncertain: whether it
+    is under `SURE`. alternatives: what else it may be, likeliest first, with their probabilities; itself among them.
+    """
+
+    label: str
+    box: Box
+    confidence: float
+    uncertain: bool
+    alternatives: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """A line: its text with its spaces, its characters without them, and whether it runs down."""
+
+    text: str
+    characters: tuple[Character, ...]
+    down: bool
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a picture or a drawing says: its lines in reading order."""
+
+    lines: tuple[TextLine, ...]
+
+    @property
+    def text(self) -> str:
+        """One line of text a line of writing."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def characters(self) -> tuple[Character, ...]:
+        return tuple(character for line in self.lines for character in line.characters)
+
+
+@dataclass
+class _Line:
+    """A line to be read, in coordinates in which it runs across.
+
+    boxes: float64 (N, 4), of its pieces. order: as `atoms_of` takes them. cuts: pairs of pieces that were one.
+    window: (pieces, x, y) → uint8 (128, 128), upright, the ink of these pieces about a place. back: boxes to the
+    picture's or canvas' own coordinates.
+    """
+
+    boxes: NDArray[np.float64]
+    order: NDArray[np.int64]
+    cuts: Sequence[tuple[int, int]]
+    window: Callable[[Sequence[int], float, float], Pixels]
+    back: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    size: float
+    down: bool
+
+    @cached_property
+    def atoms(self) -> list[list[int]]:
+        return atoms_of(self.boxes, self.order)
+
+    @cached_property
+    def runs(self) -> Runs:
+        spans = [np.concatenate([self.boxes[a, :2].min(0), self.boxes[a, 2:].max(0)]) for a in self.atoms]
+        boxes = np.reshape(spans, (-1, 4))
+        atom_of = {piece: a for a, atom in enumerate(self.atoms) for piece in atom}
+        cuts = np.zeros(len(boxes) + 1, np.int64)
+        for a, b in self.cuts:
+            first, last = sorted((atom_of[a], atom_of[b]))
+            cuts[first + 1 : last + 1] += 1
+        return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size), cuts)
+
+    @cached_property
+    def place(self) -> Place:
+        return Place(*slope_of(self.boxes, self.size), BOX * self.size)
+
+    def pictures(self) -> tuple[list[Pixels], list[int]]:
+        """What the network is asked: each run; then, of lines that run down, single atoms turned, and their runs."""
+        upright = []
+        for (i, j), box in zip(self.runs.runs, self.runs.boxes, strict=True):
+            x = (box[0] + box[2]) / 2
+            members = [piece for atom in self.atoms[i : j + 1] for piece in atom]
+            upright.append(self.window(members, x, self.place.middle + self.place.slope * x))
+        alone = [k for k, (i, j) in enumerate(self.runs.runs) if i == j and self.down]
+        return upright + [np.rot90(upright[k]) for k in alone], alone
+
+
+def read_page(
+    recognizer: Recognizer,
+    picture: str | PathLike[str] | bytes | Image.Image | Pixels,
+    *,
+    down: bool | None = None,
+    plain: bool = False,
+) -> Text:
+    """See `Recognizer.read_line`."""
+    return _read(recognizer, lines_of_picture(_ink(picture), down), plain)
+
+
+def read_drawing(recognizer: Recognizer, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
+    """See `Recognizer.read_ink`."""
+    return _read(recognizer, lines_of_drawing(drawing, down), plain)
+
+
+def _ink(picture: str | PathLike[str] | bytes | Image.Image | Pixels) -> Pixels:
+    """uint8 (H, W), ink high."""
+    source = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    grey = whiten_paper(read_grey(source, longest=1000))
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return 255 - grey if np.median(edge) > 127 else grey
+
+
+def lines_of_picture(ink: Pixels, down: bool | None) -> list[_Line]:
+    factor = min(1.0, REDUCED / max(ink.shape))
+    small = _resized(ink, factor) if factor < 1 else ink
+    marks, boxes = pieces_of(small)
+    if len(boxes) > MOST_PIECES:
+        raise ExportError(
+            "too many pieces of ink",
+            expected=f"at most {MOST_PIECES:,}",
+            found=f"{len(boxes):,}",
+            do="crop the picture",
+        )
+    down = is_down(boxes) if down is None else down
+    oriented = turned(boxes) if down else boxes
+    lines = []
+    for members in rows(oriented):
+        size = line_size(oriented[members])
+        allowed = np.zeros(len(boxes) + 1, bool)
+        allowed[members + 1] = True
+        left, top = boxes[members, :2].min(0).astype(int)
+        right, bottom = boxes[members, 2:].max(0).astype(int)
+        own = allowed[marks[top:bottom, left:right]]
+        part = np.where(own | (marks[top:bottom, left:right] == 0), small[top:bottom, left:right], 0)
+        lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor, size, down))
+    return [line for line in lines if len(line.boxes)]
+
+
+def _resized(ink: Pixels, factor: float) -> Pixels:
+    height, width = (max(1, round(n * factor)) for n in ink.shape)
+    return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size: float, down: bool) -> _Line:
+    """part: the line's own ink, from `corner` of a picture reduced by `factor`."""
+    zoom = SIZE / size
+    ink = _resized(part, zoom)
+    marks, boxes = pieces_of(np.rot90(ink) if down else ink)
+    boxes, cuts = cut_pieces(marks, boxes, SIZE)
+    margin = SIDE
+    padded = np.pad(np.rot90(ink) if down else ink, margin)
+    numbers = np.pad(marks, margin)
+    chosen = np.zeros(len(boxes) + 1, np.uint8)
+
+    def window(members: Sequence[int], x: float, y: float) -> Pixels:
+        chosen[:] = 0
+        chosen[np.array(members) + 1] = 1
+        at, row = (
+            min(max(round(v) + margin - SIDE // 2, 0), n - SIDE)
+            for v, n in zip((x, y), padded.shape[::-1], strict=True)
+        )
+        shown = padded[row : row + SIDE, at : at + SIDE] * chosen[numbers[row : row + SIDE, at : at + SIDE]]
+        return np.rot90(shown, -1) if down else shown
+
+    def back(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        if down:
+            boxes = boxes - [0, ink.shape[1], 0, ink.shape[1]]
+            boxes = unturned(boxes)
+        return (boxes / zoom + [*corner, *corner]) / factor
+
+    return _Line(boxes, np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable"), cuts, window, back, float(SIZE), down)
+
+
+def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
+    strokes = [s for s in drawing.strokes if len(s)]
+    if not strokes:
+        return []
+    pen = drawing.pen * max(drawing.width, drawing.height)
+    reach = pen / 2
+    boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
+    down = is_down(boxes) if down is None else down
+    oriented = turned(boxes) if down else boxes
+    return [_line_of_strokes([strokes[k] for k in sorted(m)], oriented[np.sort(m)], pen, down) for m in rows(oriented)]
+
+
+def _line_of_strokes(strokes: list[Stroke], oriented: NDArray[np.float64], pen: float, down: bool) -> _Line:
+    """strokes: in the order of time."""
+    from fastetl.ink.drawings import Drawing, rasterize
+
+    zoom = SIZE / line_size(oriented)
+
+    def window(members: Sequence[int], x: float, y: float) -> Pixels:
+        x, y = (-y / zoom, x / zoom) if down else (x / zoom, y / zoom)
+        side = SIDE / zoom
+        moved = tuple(
+            dataclasses.replace(
+                strokes[k],
+                x=tuple(v - x + side / 2 for v in strokes[k].x),
+                y=tuple(v - y + side / 2 for v in strokes[k].y),
+            )
+            for k in members
+        )
+        return rasterize(Drawing(side, side, moved, min(pen / side, 0.5)))
+
+    def back(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (unturned(boxes) if down else boxes) / zoom
+
+    return _Line(oriented * zoom, np.arange(len(strokes)), [], window, back, float(SIZE), down)
+
+
+def _read(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
+    asked = [line.pictures() for line in lines]
+    probabilities = everything(recognizer, [picture for shown, _ in asked for picture in shown])
+    ends = np.cumsum([0, *(len(shown) for shown, _ in asked)])
+    read = [
+        _read_line(recognizer, line, probabilities[a:b], alone, plain)
+        for line, (_, alone), a, b in zip(lines, asked, ends[:-1], ends[1:], strict=True)
+    ]
+    return Text(tuple(line for line in read if line.characters))
+
+
+@cache
+def weights(plain: bool) -> Weights:
+    """What benches/studies/line_tables.py fitted, with the table of pairs and without."""
+    values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))["plain" if plain else "pairs"]
+    return Weights(tuple(values[: len(FEATURES)]), *values[len(FEATURES) :])
+
+
+@dataclass(frozen=True)
+class _Competition:
+    """For each run the labels that compete (R, K): index into the recognizer's, and what the network says of them."""
+
+    columns: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    log_shape: NDArray[np.float64]
+    log_own: NDArray[np.float64]
+    log_none: NDArray[np.float64]
+
+
+def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+    """float32 (N, known): the network's probabilities of all characters that it knows, whatever competes.
+
+    Half a character looks like some other one: among those that compete it may be the likeliest all the same.
+    """
+    stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
+    logits = recognizer.logits(stacked)
+    raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    return np.asarray(raised / raised.sum(1, keepdims=True))
+
+
+def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> _Competition:
+    """asked: what `everything` says of the line's pictures."""
+    known = recognizer.known[:-1]
+    count = len(line.runs.runs)
+    likely = asked[:count].astype(np.float64)
+    if line.down:
+        lying = np.array([label in TURNED for label in recognizer.known])
+        likely[:, lying] = 0
+        likely[np.array(alone, int)[:, None], np.flatnonzero(lying)] = asked[count:][:, lying]
+        likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
+    place = {label: k for k, label in enumerate(known)}
+    competing = np.array([place[label] for label in recognizer.labels[:-1]])
+    group: dict[str, int] = {}
+    groups = np.array([group.setdefault(one_shape(c, sizes=True), len(group)) for c in known])
+    order = np.argsort(groups, kind="stable")
+    pooled = np.add.reduceat(likely[:, order], np.searchsorted(groups[order], np.arange(len(group))), axis=1)
+    shape, own = pooled[:, groups[competing]], likely[:, competing]
+    columns = np.argsort(-shape - 1e-3 * own, axis=1, kind="stable")[:, : min(COLUMNS, len(competing))]
+    shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))
+    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
+    return _Competition(
+        columns,
+        classes,
+        np.log(np.maximum(shape, 1e-6)),
+        np.log(np.maximum(own, 1e-9) / np.maximum(shape, 1e-9)).clip(-5, 0),
+        np.log(np.maximum(likely[:, -1], 1e-5)),
+    )
+
+
+def _read_line(
+    recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
+) -> TextLine:
+    c = competition(recognizer, line, asked, alone)
+    runs, place, known = line.runs, line.place, weights(plain)
+    path: list[Found] = []
+    for _ in range(2):
+        values = features(runs, place, c.log_shape, c.log_own, c.log_none, c.classes, line.down)
+        path = best_path(values @ np.array(known.features), c.classes, runs.runs, len(runs.atoms), known, plain)
+        if path:
+            at = [found.run for found in path]
+            place = fitted_size(runs.boxes[at], c.classes[at, [found.column for found in path]], place, line.down)
+    return _text(recognizer, line, c.columns, path, place)
+
+
+def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[Found], place: Place) -> TextLine:
+    characters, boxes = [], line.runs.boxes[[found.run for found in path]]
+    for found, box in zip(path, line.back(boxes), strict=True):
+        best = found.scores[found.column]
+        odds = np.exp(np.minimum(found.scores - best, 0))
+        shares = odds / (odds.sum() + np.exp(min(found.other - best, 50)))
+        order = np.argsort(-shares, kind="stable")[:5]
+        answers = tuple(Answer(recognizer.labels[columns[found.run, k]], float(shares[k])) for k in order)
+        label = recognizer.labels[columns[found.run, found.column]]
+        left, top, right, bottom = map(float, np.round(box, 2))
+        sure = float(shares[found.column])
+        characters.append(Character(label, (left, top, right, bottom), sure, sure < SURE, answers))
+    gaps = boxes[1:, 0] - boxes[:-1, 2]
+    usual = float(np.median(gaps)) if len(gaps) else 0.0
+    apart = gaps > SPACE * place.size + max(usual, 0)
+    text = "".join((" " if k and apart[k - 1] else "") + c.label for k, c in enumerate(characters))
+    return TextLine(text, tuple(characters), line.down)

@@ -1,0 +1,112 @@
+"""Ink of a line → pieces: what hangs together, cut where two characters touch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SPECK", "boxes_of", "cut_pieces", "pieces_of"]
+
+Marks = NDArray[np.int32]
+Boxes = NDArray[np.float64]
+INKED = 0.3
+"""Share of the darkest ink from which a pixel belongs to a piece."""
+SPECK = 6
+"""Pixels of a piece at least."""
+
+
+def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
+    """Each pixel's piece, from 1, int32 (H, W), and the pieces' boxes, float64 (N, 4). ink: uint8 (H, W), ink high."""
+    mask = ink > max(40, INKED * int(ink.max(initial=0)))
+    marks = labelled(mask)
+    kept = np.bincount(marks.ravel(), minlength=2) >= SPECK
+    kept[0] = False
+    marks = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[marks]
+    return marks, boxes_of(marks)
+
+
+def labelled(mask: NDArray[np.bool_]) -> Marks:
+    """int32 (H, W): numbers from 1 of what hangs together, over corners too; 0 elsewhere."""
+    width = mask.shape[1] + 2
+    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    # Runs of ink in rows, as places in one long line: one more row is `width` further.
+    first, end = (np.flatnonzero(np.pad(edges, ((0, 0), (0, 1))) == step) for step in (1, -1))
+    low, high = np.searchsorted(end, first + width), np.searchsorted(first, end + width, "right")
+    touching = np.maximum(high - low, 0)
+    above = np.repeat(np.arange(len(first)), touching)
+    below = np.arange(len(above)) - np.repeat(np.cumsum(touching) - touching, touching) + np.repeat(low, touching)
+    root = np.arange(len(first))
+    while (root[above] != root[below]).any():
+        a, b = root[above], root[below]
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while (root != root[root]).any():
+            root = root[root]
+    marks = np.zeros(mask.shape, np.int32)
+    marks[mask] = np.repeat(np.unique(root, return_inverse=True)[1] + 1, end - first)
+    return marks
+
+
+def boxes_of(marks: Marks) -> Boxes:
+    """float64 (N, 4): left, top, right, bottom of each piece."""
+    y, x = np.nonzero(marks)
+    piece = marks[y, x] - 1
+    boxes = np.tile([np.inf, np.inf, -np.inf, -np.inf], (int(marks.max(initial=0)), 1))
+    for column, (values, extreme) in enumerate(
+        ((x, np.minimum), (y, np.minimum), (x + 1, np.maximum), (y + 1, np.maximum))
+    ):
+        extreme.at(boxes[:, column], piece, values)
+    return boxes
+
+
+def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tuple[int, int]]]:
+    """Cut pieces that are too wide for one character where their ink is thinnest; `marks` is changed in place.
+
+    Lines run across. Returns the boxes of all pieces, and pairs of pieces (from 0) that were one.
+    """
+    pairs: list[tuple[int, int]] = []
+    for k in range(len(boxes)):
+        left, top, right, bottom = boxes[k].astype(int)
+        if right - left < WIDE * size:
+            continue
+        part = marks[top:bottom, left:right]
+        own = part == k + 1
+        before = k
+        for x in _cuts(own, size):
+            number = int(marks.max()) + 1
+            later = own.copy()
+            later[:, :x] = False
+            part[later] = number
+            pairs.append((before, number - 1))
+            before = number - 1
+    return boxes_of(marks), pairs
+
+
+WIDE = 0.75
+"""Width from which a piece may be two characters, in sizes of the line."""
+APART = 0.22
+"""Least width of a part."""
+
+
+def _cuts(own: NDArray[np.bool_], size: float) -> list[int]:
+    """Columns at which to cut, from the left."""
+    ink = own.sum(0)
+    crossings = (own[1:] & ~own[:-1]).sum(0) + own[0]
+    outline = int((own[1:] ^ own[:-1]).sum() + (own[:, 1:] ^ own[:, :-1]).sum())
+    pen = 2.4 * float(own.sum()) / max(outline, 1)
+    margin = max(int(APART * size), 2)
+    cost = ink / max(pen, 1) + 1.5 * (crossings - 1)
+    cost[:margin] = cost[len(cost) - margin :] = np.inf
+    most = int(len(cost) / (0.45 * size))
+    cuts: list[int] = []
+    while len(cuts) < most:
+        x = int(cost.argmin())
+        if cost[x] > 1.9:
+            break
+        # Of a long thin part, its middle.
+        end = x
+        while end + 1 < len(cost) and cost[end + 1] <= cost[x] + 0.15:
+            end += 1
+        x = (x + end) // 2
+        cuts.append(x)
+        cost[max(x - margin, 0) : x + margin] = np.inf
+    return sorted(cuts)

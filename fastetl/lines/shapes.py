@@ -1,0 +1,60 @@
+"""How large each character is on a line, and where: `shapes.bin`, which benches/studies/line_tables.py measured.
+
+The file holds, of each character of charset `japanese`, twelve signed bytes in hundredths of the writing's size: mean
+width, height, x and y of the middle from the line's, largest gap within along the line and across it, then their
+standard deviations (of widths and heights: of their logarithms). They are those of lines that run across; in the
+others some characters lie on their side.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import JAPANESE, LARGE_FORM
+
+__all__ = ["CORNER", "FILE", "TURNED", "log_likelihood", "shapes"]
+
+FILE = Path(__file__).with_name("shapes.bin")
+TURNED = frozenset("ー〜…-=()「」『』")
+"""What lies on its side where one writes downwards."""
+CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
+"""What moves to the upper right where one writes downwards, and how far, in boxes of a character."""
+LEAST = 0.02
+"""Least length that is told from a shorter one, in sizes of the writing."""
+
+
+@cache
+def shapes(down: bool) -> NDArray[np.float64]:
+    """float64 (N + 1, 8): mean logarithms of the length along the line and across it, mean place across it from the
+    line's middle, largest gap within along the line, and their standard deviations. The last row is for any other."""
+    table = np.frombuffer(FILE.read_bytes(), np.int8).reshape(len(JAPANESE), 2, 6).swapaxes(0, 1) / 100
+    turn = [1, 0, 3, 2, 5, 4]
+    means, deviations = table.copy()
+    if down:
+        for k, character in enumerate(JAPANESE.characters):
+            if character in TURNED:
+                means[k], deviations[k] = means[k, turn] * (1, 1, -1, 1, 1, 1), deviations[k, turn]
+            far = CORNER.get(character, 0.0)
+            means[k, 2:4] += far, -far
+        means, deviations = means[:, turn] * (1, 1, 1, -1, 1, 1), deviations[:, turn]
+    means[:, :2] = np.log(np.maximum(means[:, :2], LEAST))
+    kept = [0, 1, 3, 4]
+    rows = np.concatenate([means[:, kept], deviations[:, kept]], 1)
+    return np.concatenate([rows, [[-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]]])
+
+
+def log_likelihood(measured: NDArray[np.float64], classes: NDArray[np.int64], down: bool) -> NDArray[np.float64]:
+    """float64 (R, K): how well each run's form fits each of its characters.
+
+    measured: (R, 4), lengths along and across the line, place across it, and largest gap, in sizes of the writing.
+    classes: (R, K).
+    """
+    rows = shapes(down)[classes]
+    values = np.concatenate([np.log(np.maximum(measured[:, :2], LEAST)), measured[:, 2:]], 1)[:, None]
+    z = (values - rows[..., :4]) / rows[..., 4:]
+    # Student's t with four degrees of freedom: hands vary more than the synthetic ones that were measured.
+    return np.asarray(-(2.5 * np.log1p(z * z / 4) + np.log(rows[..., 4:] / 0.2)).sum(-1))

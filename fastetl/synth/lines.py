@@ -1,0 +1,194 @@
+"""Lines of handwriting by synthetic writers: strokes in time order, pictures, and where each character stands.
+
+The strokes are KanjiVG's; `fastetl.synth` says what that asks of whoever publishes pictures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fastetl.checks import require_options
+from fastetl.data.charset import JAPANESE
+from fastetl.errors import FastetlError
+from fastetl.files.atomic import Kind, new_directory
+from fastetl.ink.drawings import Drawing, Stroke, segments_of
+from fastetl.kernels.ink import cover
+from fastetl.lines.pairs import pairs
+from fastetl.lines.shapes import CORNER, TURNED
+from fastetl.synth.records import ATTRIBUTION
+from fastetl.synth.style import WriterStyle, draw_style
+from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, write_strokes
+
+__all__ = ["Line", "LineConfig", "line_style", "random_text", "write_line", "write_lines"]
+
+Array = NDArray[np.floating]
+LINES_KIND = Kind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
+_STEP = 8.0  # milliseconds between two points
+
+
+@dataclass(frozen=True)
+class LineConfig:
+    """How a line is written. Lengths in boxes of a character."""
+
+    down: bool = False
+    """Downwards instead of across."""
+    spacing: float = 0.12
+    """Mean gap between the ink of two characters, −0.3 to 2."""
+    touching: float = 0.0
+    """Share of the gaps (0–1) at which characters touch or overlap."""
+    slope: float = 0.03
+    """Standard deviation of the line's slope, 0–0.3."""
+    running: float = 0.15
+    """Share of the lines in running style, whose strokes are joined where they meet."""
+    delayed: float = 0.1
+    """Share of the lines (0–1) whose dakuten are written when the line is done."""
+
+    def __post_init__(self) -> None:
+        shares = dict.fromkeys(("touching", "running", "delayed"), (0.0, 1.0))
+        require_options(self, {"spacing": (-0.3, 2), "slope": (0, 0.3), **shares})
+
+
+@dataclass(frozen=True)
+class Line:
+    """A written line.
+
+    drawing: its strokes in the order of time. boxes: of each character that is no space: left, top, right, bottom,
+    in the drawing's units.
+    """
+
+    text: str
+    drawing: Drawing
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+    def picture(self) -> NDArray[np.uint8]:
+        """uint8 (height, width) of the drawing, ink high."""
+        size = round(self.drawing.height), round(self.drawing.width)
+        covered = np.zeros(size)
+        cover(segments_of(self.drawing, max(size)) - self._shift(), covered)
+        return np.floor(255 * covered + 0.5).astype(np.uint8)
+
+    def _shift(self) -> NDArray[np.float64]:
+        """Drawings are centred in a square."""
+        width, height = self.drawing.width, self.drawing.height
+        x, y = (max(width, height) - width) / 2, (max(width, height) - height) / 2
+        return np.array([x, y, x, y, 0, 0])
+
+
+def _turned(points: Array, character: str) -> Array:
+    """A character's points, about its box's middle in boxes, as they stand where one writes downwards."""
+    if character in TURNED:
+        return np.stack([-points[:, 1], points[:, 0]], 1)
+    far = CORNER.get(character, 0.0)
+    return np.asarray(points + np.array([far, -far]))
+
+
+def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineConfig()) -> Line:
+    """A line by a writer of its own; the same seed writes the same line. Spaces leave a gap.
+
+    Raises FastetlError for a character without strokes, or if KanjiVG's strokes are not installed.
+    """
+    rng = np.random.default_rng(seed)
+    style = line_style(draw_style(rng), config, rng)
+    letters = [c for c in text if not c.isspace()]
+    if not letters:
+        raise FastetlError("no text to write", expected="characters", found=repr(text), also=ValueError)
+    em = WIDTH * style.size
+    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
+    written = write_strokes(choose_glyphs(style, rng, letters), style, rng)
+    slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
+    tight = rng.uniform(0.5, 1)  # how far the gap counts, and not the box
+    spread = rng.uniform(0.02, 0.08)
+    along, main = 0.0, int(config.down)
+    strokes: list[tuple[bool, Stroke]] = []
+    boxes: list[Array] = []
+    queue = iter(written)
+    for character in text:
+        if character.isspace():
+            along += em * rng.uniform(0.7, 1.1)
+            continue
+        pieces: list[tuple[Array, Array, bool]] = [((p - middle) / em, r / em, mark) for p, r, mark in next(queue)]
+        if config.down:
+            pieces = [(_turned(points, character), radii, mark) for points, radii, mark in pieces]
+        low = np.min([(points - radii[:, None]).min(0) for points, radii, _ in pieces], 0)
+        high = np.max([(points + radii[:, None]).max(0) for points, radii, _ in pieces], 0)
+        gap = max(config.spacing + rng.normal(0, spread), 0.02)
+        if rng.random() < config.touching:
+            gap = rng.uniform(-0.12, 0)
+        begin = tight * low[main] + (1 - tight) * min(-0.42, low[main])
+        shift = np.zeros(2)
+        shift[main] = along / em + (gap if along else 0) - begin
+        across = slope * shift[main] + bulge * np.sin(shift[main] / 3) + rng.normal(0, 0.5 * spread)
+        shift[1 - main] = across
+        end = tight * high[main] + (1 - tight) * max(0.42, high[main])
+        along = (shift[main] + end) * em
+        for points, radii, mark in pieces:
+            x, y = ((points + shift) * em).T
+            some = np.unique([*range(0, len(x), 2), len(x) - 1])
+            pressure = np.clip(radii * em / style.pen - 0.5, 0, 1)
+            strokes.append((mark, Stroke(*(tuple(map(float, np.round(a[some], 3))) for a in (x, y, pressure)))))
+        boxes.append(np.concatenate([low + shift, high + shift]) * em)
+    return _drawn(text, strokes, boxes, style, rng.random() < config.delayed)
+
+
+def random_text(rng: np.random.Generator, length: int) -> str:
+    """Characters that follow one another as in Japanese text, most of them in no word."""
+    table, every, text = pairs(), np.arange(len(JAPANESE)), [-1]
+    for _ in range(length):
+        odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
+        odds = np.exp(odds - odds.max())
+        text.append(int(rng.choice(every, p=odds / odds.sum())))
+    return "".join(JAPANESE.characters[k] for k in text[1:])
+
+
+def write_lines(
+    out: Path, texts: Sequence[str], config: LineConfig = LineConfig(), seed: int = 0, overwrite: bool = False
+) -> None:
+    """Write the directory `out`: 00000.png …, ink dark; lines.jsonl with text, boxes and drawing of each; the licence.
+
+    Raises as `write_line`, and FastetlError if `out` exists.
+    """
+    with new_directory(out, LINES_KIND, overwrite) as folder:
+        rows = []
+        for k, text in enumerate(texts):
+            line, name = write_line(text, [seed, k], config), f"{k:05}.png"
+            Image.fromarray(255 - line.picture()).save(folder / name)
+            row = {"file": name, "text": text, "boxes": line.boxes, "drawing": line.drawing.as_dict()}
+            rows.append(json.dumps(row, ensure_ascii=False) + "\n")
+        (folder / "lines.jsonl").write_text("".join(rows), encoding="utf-8")
+        (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+
+
+def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator) -> WriterStyle:
+    """The same hand on a line: boxes of one size, in one place; a pen that leaves the characters apart."""
+    joined = rng.uniform(0, 2.5) if rng.random() < config.running else min(style.joined, -1.5)
+    size = min(style.size, 0.8)
+    pen = min(style.pen, 0.09 * WIDTH * size)
+    return replace(style, joined=joined, size=size, place=(0.0, 0.0), wander=0.1, specks=0.0, pen=pen)
+
+
+def _drawn(
+    text: str, strokes: list[tuple[bool, Stroke]], boxes: Sequence[Array], style: WriterStyle, late: bool
+) -> Line:
+    """The line on a canvas just large enough, its marks at the end where they are `late`."""
+    if late:
+        strokes = sorted(strokes, key=lambda stroke: stroke[0])
+    margin = 0.3 * WIDTH * style.size
+    corners = np.array(boxes).reshape(-1, 4)
+    low, high = corners[:, :2].min(0) - margin, corners[:, 2:].max(0) + margin
+    width, height = map(float, np.ceil(high - low))
+    clock, placed = 0.0, []
+    for _, stroke in strokes:
+        time = clock + _STEP * np.arange(len(stroke))
+        clock = float(time[-1]) + 150
+        x, y = (tuple(round(v - float(o), 2) for v in column) for column, o in ((stroke.x, low[0]), (stroke.y, low[1])))
+        placed.append(Stroke(x, y, stroke.pressure, tuple(map(float, time))))
+    drawing = Drawing(width, height, tuple(placed), style.pen / max(width, height))
+    moved = corners - np.concatenate([low, low])
+    return Line(text, drawing, tuple(tuple(map(float, np.round(box, 2))) for box in moved))  # type: ignore[misc]

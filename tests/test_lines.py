@@ -1,0 +1,266 @@
+"""Words and lines: layout, tables, synthetic lines, and what is read of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from export.lines import Text
+from export.recognizer import Recognizer, open_recognizer
+from fastetl.data.charset import JAPANESE
+from fastetl.errors import FastetlError
+from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.lines.layout import atoms_of, is_down, rows, turned, unturned
+from fastetl.lines.pairs import FILE, packed, pairs
+from fastetl.lines.pieces import boxes_of, cut_pieces, labelled, pieces_of
+from fastetl.lines.shapes import shapes
+from fastetl.synth.lines import LineConfig, random_text, write_line
+from fastetl_cli.main import main
+from tests.golden_lines import FILE as GOLDEN
+from tests.golden_lines import answers
+
+SEED = [41, 7]
+"""Of a neat writer."""
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return open_recognizer("japanese")
+
+
+def grid(lines: int, each: int, gap: float, apart: float) -> NDArray[np.float64]:
+    """Boxes of 10 × 10 in lines that run across."""
+    y, x = np.divmod(np.arange(lines * each), each)
+    corner = np.stack([x * (10 + gap), y * (10 + apart)], 1).astype(float)
+    return np.concatenate([corner, corner + 10], 1)
+
+
+def test_lines_run_where_characters_are_nearer() -> None:
+    boxes = grid(3, 5, 2, 8)
+    assert [row.tolist() for row in rows(boxes)] == [[*range(k, k + 5)] for k in (0, 5, 10)]
+    assert not is_down(boxes)
+    columns = unturned(boxes)
+    assert is_down(columns)
+    assert [row.tolist() for row in rows(turned(columns))] == [[*range(k, k + 5)] for k in (0, 5, 10)]
+    np.testing.assert_allclose(turned(columns), boxes)
+    assert is_down(grid(5, 1, 0, 2)), "one column"
+
+
+def test_the_strokes_of_one_character_are_one_line() -> None:
+    two = np.array([[2, 0, 8, 2], [0, 8, 10, 10.0]])
+    assert len(rows(two)) == 1
+    slope = grid(2, 12, 3, 12)
+    slope[:, [1, 3]] += 0.1 * slope[:, :1]
+    assert [len(row) for row in rows(slope)] == [12, 12]
+
+
+def test_what_lies_over_another_is_not_parted() -> None:
+    boxes = np.array([[0, 0, 10, 2], [1, 4, 9, 6], [12, 0, 20, 9], [13, 2, 16, 4.0]])
+    assert atoms_of(boxes, np.arange(4)) == [[0, 1], [2, 3]]
+    assert atoms_of(boxes, np.array([3, 0, 2, 1])) == [[0, 1], [3, 2]], "a stroke that came late"
+
+
+def test_pieces_are_what_hangs_together() -> None:
+    rng = np.random.default_rng(1)
+    for size in ((1, 1), (5, 40), (60, 60)):
+        mask = rng.random(size) < 0.4
+        expected, count = ndimage.label(mask, np.ones((3, 3)))
+        marks = labelled(mask)
+        assert marks.max() == count
+        assert len(set(zip(marks.ravel().tolist(), expected.ravel().tolist(), strict=True))) == len(set(marks.ravel()))
+        slices = ndimage.find_objects(marks)
+        boxes = [(s[1].start, s[0].start, s[1].stop, s[0].stop) for s in slices]
+        assert boxes_of(marks).tolist() == np.reshape(boxes, (-1, 4)).tolist()
+
+
+def test_a_canvas_has_any_unit(recognizer: Recognizer) -> None:
+    drawing = write_line("おはよう", SEED, LineConfig(running=0)).drawing
+    unit = 1 / drawing.height
+    strokes = [Stroke(*(tuple(v * unit for v in column) for column in (s.x, s.y))) for s in drawing.strokes]
+    small = recognizer.read_ink(Drawing(drawing.width * unit, 1, tuple(strokes), drawing.pen))
+    assert small.text == "おはよう"
+    assert len(small.lines) == 1
+
+
+def test_touching_characters_are_cut_where_the_ink_is_thin() -> None:
+    ink = np.zeros((40, 100), np.uint8)
+    ink[5:35, 5:45] = ink[5:35, 55:95] = 255
+    ink[8:32, 8:42] = ink[8:32, 58:92] = 0
+    ink[18:21, 45:55] = 255
+    marks, boxes = pieces_of(ink)
+    assert len(boxes) == 1
+    parts, joints = cut_pieces(marks, boxes, 40)
+    assert joints == [(0, 1)]
+    assert parts[0, 2] == parts[1, 0]
+    assert 44 <= parts[0, 2] <= 56
+
+
+def test_the_table_of_pairs() -> None:
+    table, of = pairs(), JAPANESE.class_of
+    assert FILE.stat().st_size <= 200_000
+    for text in ("学校木", "きっつ", "体力カ", "ラー一"):
+        first, second, other = list(text)
+        likely, less = (float(table.log_probability(np.array(of[first]), np.array(of[c]))) for c in (second, other))
+        assert less + 1 < likely < 0
+    for first in "きの学。":
+        odds = table.log_probability(np.array(of[first]), np.arange(len(JAPANESE)))
+        assert np.exp(odds).sum() == pytest.approx(1, abs=0.1)
+    assert float(table.log_probability(np.array(-1), np.array(of["の"]))) < 0
+
+
+def test_a_table_of_pairs_keeps_what_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    joint = np.zeros((len(JAPANESE),) * 2)
+    joint[0, 1], joint[0, 2], joint[1, 0], joint[2, 0] = 0.4, 0.1, 0.4, 0.1
+    file = tmp_path / "pairs.bin"
+    file.write_bytes(packed(joint, 3))
+    monkeypatch.setattr("fastetl.lines.pairs.FILE", file)
+    table = pairs.__wrapped__()
+    assert float(np.exp(table.log_probability(np.array(0), np.array(1)))) == pytest.approx(0.8, abs=0.05)
+
+
+def test_what_lies_on_its_side_downwards() -> None:
+    across, down = (shapes(d)[JAPANESE.class_of["ー"]] for d in (False, True))
+    np.testing.assert_allclose(down[:2], across[:2])
+    across, down = (shapes(d)[JAPANESE.class_of["。"]] for d in (False, True))
+    assert across[2] > 0.2, "below the middle"
+    assert down[2] < 0, "to the right of it"
+
+
+def test_synthetic_lines_have_their_boxes() -> None:
+    line = write_line("とても いい", [3, 1])
+    assert line.drawing == write_line("とても いい", [3, 1]).drawing
+    assert len(line.boxes) == 5
+    picture = line.picture()
+    assert picture.shape == (round(line.drawing.height), round(line.drawing.width))
+    inside = np.zeros(picture.shape, bool)
+    for left, top, right, bottom in line.boxes:
+        inside[int(top) - 1 : int(bottom) + 2, int(left) - 1 : int(right) + 2] = True
+    assert picture[inside].max() == 255
+    assert not picture[~inside].any()
+    lefts = [box[0] for box in line.boxes]
+    assert lefts == sorted(lefts)
+    tops = [box[1] for box in write_line("ラーメン", 1, LineConfig(down=True)).boxes]
+    assert tops == sorted(tops)
+    late = [s.time[0] for s in write_line("ごごご", 1, LineConfig(delayed=1)).drawing.strokes if s.time]
+    assert late == sorted(late)
+    with pytest.raises(FastetlError, match="no text"):
+        write_line(" ", 1)
+    assert len(random_text(np.random.default_rng(1), 7)) == 7
+
+
+def test_golden_lines(recognizer: Recognizer) -> None:
+    """The file that the other languages' readers are compared with."""
+    right = 0
+    for row in json.loads(GOLDEN.read_text(encoding="utf-8")):
+        read = answers(recognizer, Drawing.from_dict(row["drawing"]), row["down"])
+        assert {k: v["text"] for k, v in read.items()} == {k: row[k]["text"] for k in read}, row["name"]
+        np.testing.assert_allclose(read["pairs"]["boxes"], row["pairs"]["boxes"], atol=0.2)
+        right += row["written"] == row["pairs"]["text"]
+    assert right >= 7
+
+
+def page(texts: list[str], down: bool = False) -> NDArray[np.uint8]:
+    """Dark ink on white: lines of neat writers, one below another, or columns from right to left."""
+    pictures = [write_line(text, SEED, LineConfig(down=down, running=0, slope=0)).picture() for text in texts]
+    size = [max(p.shape[k] for p in pictures) for k in (0, 1)]
+    short = 1 - down
+    widths = [[(0, size[k] - p.shape[k]) if k == short else (0, 0) for k in (0, 1)] for p in pictures]
+    padded = [np.pad(picture, width) for picture, width in zip(pictures, widths, strict=True)]
+    return 255 - np.concatenate(padded[::-1] if down else padded, int(down))
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_lines_in_reading_order(recognizer: Recognizer, down: bool) -> None:
+    texts = ["おはよう", "きのう", "ともだち"]
+    text = recognizer.read_line(page(texts, down))
+    assert [line.down for line in text.lines] == [down] * 3
+    assert text.text == "\n".join(texts)
+    assert [c.label for c in text.characters] == list("".join(texts))
+    best = text.characters[0]
+    assert best.alternatives[0].label == "お"
+    assert 0.5 < best.confidence <= 1
+    assert not best.uncertain
+
+
+def test_only_what_competes_is_answered(recognizer: Recognizer) -> None:
+    text = recognizer.restricted("katakana").read_line(page(["ありがとう"]))
+    assert set(text.text) <= set(recognizer.restricted("katakana").labels)
+
+
+def test_without_ink_there_is_no_text(recognizer: Recognizer) -> None:
+    blank = np.full((60, 300), 255, np.uint8)
+    assert recognizer.read_line(blank) == recognizer.read_ink(Drawing(100, 50, ())) == Text(())
+    dot = Drawing(100, 50, (Stroke((50.0,), (20.0,)),))
+    assert len(recognizer.read_ink(dot).characters) <= 1
+
+
+def _cat() -> NDArray[np.uint8]:
+    """What a photograph without writing may look like: soft shapes, and hair."""
+    rng = np.random.default_rng(2)
+    coarse = Image.fromarray(rng.integers(40, 220, (12, 16), np.uint8)).resize((640, 480), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(coarse) + rng.normal(0, 12, (480, 640)), 0, 255).astype(np.uint8)
+
+
+def _many() -> NDArray[np.uint8]:
+    rng = np.random.default_rng(3)
+    picture = np.full((1500, 1500), 255, np.uint8)
+    for x, y in rng.integers(20, 1480, (3000, 2)):
+        picture[y : y + 9, x : x + 9] = 0
+    return picture
+
+
+@pytest.mark.parametrize("picture", [_cat(), _many()], ids=["cat", "3,000 pieces"])
+def test_unusual_pictures_take_bounded_time(recognizer: Recognizer, picture: NDArray[np.uint8]) -> None:
+    begin = time.monotonic()
+    with contextlib.suppress(FastetlError):
+        recognizer.read_line(picture)
+    assert time.monotonic() - begin < 60
+
+
+def test_a_hundred_megapixels_are_one_line(recognizer: Recognizer, tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Image.new("1", (10_000, 10_000), 1).save(path)
+    with pytest.raises(FastetlError, match="too large"):
+        recognizer.read_line(path)
+
+
+def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, blank, boxes = (tmp_path / name for name in ("a.png", "blank.png", "boxes.png"))
+    Image.fromarray(page(["おはよう", "きのう"])).save(path)
+    Image.new("L", (90, 60), 255).save(blank)
+    assert main(["recognize", "--lines", str(path), "--boxes", str(boxes)]) == 0
+    assert capsys.readouterr().out == "おはよう\nきのう\n"
+    with Image.open(boxes) as shown:
+        assert (np.asarray(shown.convert("RGB")) == (20, 110, 200)).all(-1).sum() > 500
+    assert main(["recognize", "--lines", str(path), str(blank), str(tmp_path / "none.png"), "--json"]) == 1
+    first, second, third = json.loads(capsys.readouterr().out)
+    assert first["text"] == "おはよう\nきのう"
+    assert second["text"] == ""
+    assert "error" in third
+    character = first["lines"][0]["characters"][0]
+    assert character["label"] == "お"
+    assert len(character["box"]) == 4
+    assert character["uncertain"] is False
+    assert main(["recognize", str(path), "--plain"]) == 2
+    assert "--lines" in capsys.readouterr().err
+
+
+def test_the_command_writes_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("あめ\nはれ\n", encoding="utf-8")
+    out = tmp_path / "lines"
+    assert main(["synth", str(out), "--lines", "3", "--text", str(text), "--down"]) == 0
+    written = [json.loads(line) for line in (out / "lines.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in written] == ["あめ", "はれ", "あめ"]
+    assert Drawing.from_dict(written[0]["drawing"]).strokes
+    assert (out / written[2]["file"]).is_file()
+    assert main(["synth", str(tmp_path / "more"), "--lines", "2"]) == 0
+    capsys.readouterr()
