@@ -1,5 +1,6 @@
 """Sphinx: README, guides, reference and evidence as a site with search, and the Python API from the docstrings."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,23 @@ CONTENTS = {
 }
 
 
+def contents() -> Iterator[tuple[str, list[str]]]:
+    """Captions with their pages; a page that no caption has is under "More"."""
+    here = Path(__file__).parent
+    known = {"README", *(page for pages in CONTENTS.values() for page in pages.split())}
+    more = " ".join(sorted(path.stem for path in here.glob("*.md") if path.stem not in known))
+    for caption, pages in {**CONTENTS, "More": more}.items():
+        names = [page[1:] if page.startswith("/") else f"docs/{page}" for page in pages.split()]
+        listed = [f"/{name}" for name in names if list(here.parent.glob(f"{name}.*"))]
+        if listed:
+            yield caption, listed
+
+
 def add_contents(app: Any, name: str, source: list[str]) -> None:
     """The README is the first page: there the table of contents is added."""
     if name == "README":
-        for caption, pages in CONTENTS.items():
-            lines = [page if page.startswith("/") else f"docs/{page}" for page in pages.split()]
-            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(lines) + "\n```\n"
+        for caption, pages in contents():
+            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(pages) + "\n```\n"
     if name == "docs/decisions/README":
         pages = sorted(path.stem for path in Path(__file__).parent.glob("decisions/0*.md"))
         source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -222,3 +224,37 @@ def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypa
         assert tuple(names["pictures"].shape)[::2] == (64, 8)
         assert len(names["classes"]) == 64
         assert library != "jax" or (np.isfinite(names["value"]) and names["value"] < np.log(len(data.charset)))
+
+
+_ORT = """
+export class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
+const run = async ({ image }) => {
+  if (`${image.type} ${image.dims}` !== "uint8 1,1,128,128") throw new Error("another input than the model's");
+  return { probabilities: { data: Float32Array.from(JSON.parse(process.argv[2])) } };
+};
+export const InferenceSession = { create: async () => ({ run }) };
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed: the page's JavaScript was not run")
+@pytest.mark.parametrize(
+    ("character", "probability", "answer"), [("ぬ", 0.9, "ぬ"), ("ぬ", 0.1, None), (None, 0.9, None)]
+)
+def test_the_web_block_reads(character: str | None, probability: float, answer: str | None, tmp_path: Path) -> None:
+    """With a stand-in for onnxruntime-web, and the labels of a bundled package."""
+    [code] = blocks("docs/apps.md", "js")
+    facts = ROOT / "export" / "pretrained" / "kana" / "labels.json"
+    labels = json.loads(facts.read_text(encoding="utf-8"))["labels"]
+    probabilities = [0.0] * len(labels)
+    probabilities[labels.index(character) if character else -1] = probability
+    fetched = f"import {{ readFileSync }} from 'node:fs'; const json = () => JSON.parse(readFileSync({str(facts)!r}));"
+    (tmp_path / "page.mjs").write_text(f"{fetched}\nglobalThis.fetch = async () => ({{ json }});\n", encoding="utf-8")
+    (tmp_path / "ort.wasm.bundle.min.mjs").write_text(_ORT, encoding="utf-8")
+    (tmp_path / "reader.mjs").write_text(code, encoding="utf-8")
+    main = "import './page.mjs'; const { read } = await import('./reader.mjs'); "
+    (tmp_path / "main.mjs").write_text(
+        main + "console.log(JSON.stringify(await read(new Uint8Array(128 ** 2))));", encoding="utf-8"
+    )
+    command = ["node", str(tmp_path / "main.mjs"), json.dumps(probabilities)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == answer
