@@ -22,6 +22,7 @@ from fastetl.ink.samples import read_samples
 from fastetl.synth.practice import practice
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
+from tests import golden_lines
 from tests.golden_drawings import FILE
 
 require_browser()
@@ -337,6 +338,81 @@ def test_kanji_are_recognized_and_found(browser: Browser, folder: Path) -> None:
         until(page, "document.getElementById('toast').textContent === 'Kept as 本.'")
 
 
+def test_lines_are_read_as_python_reads_them(browser: Browser) -> None:
+    code = """async (drawings) => {
+      const { readInk, Tables } = await import("/lines.js");
+      const { ServerEngine } = await import("/engine.js");
+      const json = async (name) => (await fetch(name)).json();
+      const bytes = async (name) => (await fetch(name)).arrayBuffer();
+      const tables = new Tables(await json("lines.json"), await bytes("pairs.bin"), await bytes("shapes.bin"));
+      const labels = await json("labels.json");
+      const read = [];
+      for (const drawing of drawings) {
+        const lines = await readInk(drawing, new ServerEngine(128), labels, tables);
+        const characters = lines.flatMap((line) => line.characters);
+        const text = lines.map((line) => line.text).join("\\n");
+        read.push([text, characters.map((one) => [...one.box, one.confidence])]);
+      }
+      return read;
+    }"""
+    golden = json.loads(golden_lines.FILE.read_text(encoding="utf-8"))
+    with serving(Package.of(open_recognizer("japanese"))) as address, opened(browser, address) as page:
+        read = page.evaluate(code, [line["drawing"] for line in golden])
+    for line, (text, characters) in zip(golden, read, strict=True):
+        assert text == line["pairs"]["text"], line["name"]
+        values = np.array(characters)
+        assert np.abs(values[:, :4] - line["pairs"]["boxes"]).max() < 0.06, line["name"]
+        assert np.abs(values[:, 4] - line["pairs"]["confidence"]).max() < 1e-3, line["name"]
+
+
+def test_words_on_the_wide_canvas(browser: Browser) -> None:
+    def written(text: str, across: float) -> list[list[float]]:
+        """KanjiVG's strokes, in 0–1 of a canvas so many heights wide."""
+        return [
+            ((stroke + 0.5) * [0.5 / across, 0.5] + [(0.2 + 0.6 * k) / across, 0.25]).ravel().tolist()
+            for k, character in enumerate(text)
+            for stroke in load_strokes(character, 0.03)
+        ]
+
+    canvas = DRAW.replace('"sheet"', '"strip"')
+    width = "document.getElementById('strip').width / document.getElementById('strip').height"
+    with serving(Package.of(open_recognizer("japanese"))) as address, opened(browser, address) as page:
+        page.click("[data-go=write]")
+        text = page.locator("#written")
+        page.evaluate(canvas, written("日本", page.evaluate(width)))
+        until(page, "document.getElementById('written').textContent === '日本' && fastetlPad.idle()")
+        page.click("#written button >> nth=1")
+        others = page.locator("#instead button").all_inner_texts()
+        assert others[0] == "本"
+        page.click(f"#instead button:text-is('{others[1]}')")
+        assert text.text_content() == f"日{others[1]}"
+        page.keyboard.press("u")
+        until(page, "fastetlPad.idle()")
+        page.keyboard.press("r")
+        until(page, f"document.getElementById('written').textContent === '日{others[1]}' && fastetlPad.idle()")
+        page.click("#take")
+        assert page.locator("#strip-clear").is_disabled()
+        page.evaluate(canvas, written("語", page.evaluate(width)))
+        until(page, f"document.getElementById('written').textContent === '日{others[1]}語' && fastetlPad.idle()")
+        # A canvas that is nearly full gets more room.
+        before = page.evaluate(width)
+        page.evaluate(canvas, [[0.97, 0.2, 0.97, 0.8]])
+        until(page, "fastetlPad.idle()")
+        assert page.evaluate(width) > before + 0.9
+        page.click("#forget-text")
+        assert text.text_content() == ""
+        page.click("#words")
+        asked = page.locator("#word-ask").text_content() or ""
+        [word] = {
+            one["word"] for one in practice()["kana"] if one["word"] and f"{one['romaji']} ({one['meaning']})" in asked
+        }
+        page.evaluate(canvas, written(word, page.evaluate(width)))
+        until(page, "!document.getElementById('word-check').disabled && fastetlPad.idle()")
+        page.click("#word-check")
+        said = page.locator("#word-said").text_content() or ""
+        assert said == f"Right: {word}." if text.text_content() == word else f"The word is {word}." in said
+
+
 def test_stroke_order_of_what_was_recognized(browser: Browser, address: str) -> None:
     with opened(browser, address, reduced_motion="reduce") as page:
         reads(page, ぬ=0.9)
@@ -387,7 +463,7 @@ def test_a_phone_with_touch(browser: Browser, address: str) -> None:
                 devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         until(page, "document.getElementById('said').textContent.includes('い')")
         assert page.evaluate("scrollY") == 0
-        for view in ("draw", "practice", "table", "samples"):
+        for view in ("draw", "write", "practice", "table", "samples"):
             page.tap(f"[data-go={view}]")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
             small = """[...document.querySelectorAll("button, select")].filter((one) => {
@@ -448,7 +524,7 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
         check("keys")
         page.keyboard.press("Escape")
         page.click("#language")
-        for view in ("practice", "table", "samples"):
+        for view in ("write", "practice", "table", "samples"):
             page.click(f"[data-go={view}]")
             check(view)
         page.click("[data-go=practice]")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from export.errors import ExportError
+from export.lines import weights
 from export.names import LABELS
 from export.recognizer import Recognizer
 from fastetl import __version__
-from fastetl.data.charset import LARGE_FORM, SHAPES
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES, one_shape
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.untrusted import read_json
+from fastetl.lines import pairs, shapes
+from fastetl.lines.shapes import CORNER, TURNED
 
-__all__ = ["TYPES", "Package", "page_files"]
+__all__ = ["TYPES", "Package", "as_json", "page_files"]
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -29,6 +32,7 @@ TYPES = {
     ".mjs": "text/javascript; charset=utf-8",
     ".wasm": "application/wasm",
     ".onnx": "application/octet-stream",
+    ".bin": "application/octet-stream",
 }
 
 
@@ -94,3 +98,28 @@ class Package:
             "shapes": SHAPES,
             "small": LARGE_FORM,
         }
+
+    def line_files(self) -> dict[str, bytes]:
+        """What the page reads lines by: the tables of `fastetl.lines`, and where this package's labels are in them."""
+        groups: dict[str, int] = {}
+        labels = self.recognizer.labels[:-1]
+        known, down = weights(plain=False), sorted(JAPANESE.class_of[c] for c in TURNED)
+        values = {
+            "characters": len(JAPANESE),
+            "groups": [groups.setdefault(one_shape(c, sizes=True), len(groups)) for c in labels],
+            "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
+            "lying": [k for k, c in enumerate(self.recognizer.labels) if c in TURNED],
+            "turned": down,
+            "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
+            "weights": asdict(known),
+        }
+        return {
+            "lines.json": as_json(values),
+            "pairs.bin": pairs.FILE.read_bytes(),
+            "shapes.bin": shapes.FILE.read_bytes(),
+        }
+
+
+def as_json(value: object) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -116,6 +116,7 @@ class _Pages:
         self.side = package.recognizer.side
         self.about = package.about(engine="server", samples=store is not None)
         self.labels = (package.recognizer.path / LABELS).read_bytes()
+        self.line_files = package.line_files()
 
     async def page(self, request: Request) -> Response:
         name = request.url.path.removeprefix("/") or "index.html"
@@ -129,6 +130,10 @@ class _Pages:
 
     async def listed_labels(self, request: Request) -> Response:
         return Response(self.labels, media_type="application/json")
+
+    async def line_file(self, request: Request) -> Response:
+        name = request.url.path.removeprefix("/")
+        return Response(self.line_files[name], headers={"content-type": TYPES["." + name.rpartition(".")[2]]})
 
     async def kana(self, request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(practice))
@@ -221,6 +226,7 @@ def make_app(package: Package, guard: Guard, store: Store | None = None, limits:
         Route("/about.json", pages.said, methods=["GET"]),
         Route("/labels.json", pages.listed_labels, methods=["GET"]),
         Route("/kana.json", pages.kana, methods=["GET"]),
+        *(Route(f"/{name}", pages.line_file, methods=["GET"]) for name in pages.line_files),
         Route("/read", pages.read, methods=["POST"]),
         Route("/samples", pages.listed, methods=["GET"]),
         Route("/samples", pages.keep, methods=["POST"]),

@@ -11,7 +11,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth.practice import practice
-from fastetl_cli.web.about import TYPES, Package, page_files
+from fastetl_cli.web.about import TYPES, Package, as_json, page_files
 from fastetl_cli.web.safety import POLICY
 
 __all__ = ["RUNTIME", "write_static"]
@@ -50,8 +50,9 @@ def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool 
     policy = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
     contents["index.html"] = contents["index.html"].replace(_MARK, meta)
-    contents["about.json"] = _json(package.about(engine="browser", samples=False))
-    contents["kana.json"] = _json(practice())
+    contents["about.json"] = as_json(package.about(engine="browser", samples=False))
+    contents["kana.json"] = as_json(practice())
+    contents |= package.line_files()
     names = sorted(set(contents) - {"service-worker.js"})
     version = hashlib.sha256(b"".join(hashlib.sha256(contents[name]).digest() for name in names)).hexdigest()[:16]
     worker = contents["service-worker.js"].decode()
@@ -61,7 +62,3 @@ def write_static(package: Package, out: Path, runtime: Path, *, overwrite: bool 
         for name, data in contents.items():
             (folder / name).write_bytes(data)
     return {name: len(data) for name, data in sorted(contents.items())}
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -14,7 +14,8 @@ import { startSpeech } from "./speech.js";
 import { StrokeOrder } from "./strokes.js";
 import { showPicker, showTables, sumOf } from "./tables.js";
 import { t } from "./text.js";
-import { answers, startTables } from "./verdict.js";
+import { alike, answers, startTables } from "./verdict.js";
+import { Writing } from "./writing.js";
 
 const element = (id) => document.getElementById(id);
 const PRACTISED = "fastetl-pad-practice";
@@ -112,13 +113,15 @@ async function start() {
   const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
   const answer = new Answer((one) => keep(one.none ? "" : one.label));
   const live = new Live(board, engine, answered);
-  measured.idle = () => !live.busy;
+  measured.idle = () => !live.busy && !writing.busy;
   const read = async () => (last?.picture && !live.busy ? last.found : engine.probabilities(board.ink.picture()));
   const kept = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
   const lesson = new Lesson({ kana, labels, cards, board, order, read, kept, rendered: () => audible() });
   let first = null; // the likeliest character of the newest answer
   const prompted = () => lesson.current?.word || lesson.current?.character;
   const audible = startSpeech({ prompt: prompted, first: () => first });
+  const words = kana.filter(({ word }) => word && [...word].every((character) => known.has(character)));
+  const writing = new Writing({ engine, labels, words, same: alike, failed, toast });
   const gallery = new Gallery(samples, labels, ask, failed);
 
   function changed(kind, time) {
@@ -200,11 +203,12 @@ async function start() {
     const drawing = name === "draw" || name === "practice";
     document.querySelector(".board").hidden = !drawing;
     element("answer").hidden = name !== "draw";
-    for (const id of ["practice", "table", "samples"]) element(id).hidden = name !== id;
+    for (const id of ["write", "practice", "table", "samples"]) element(id).hidden = name !== id;
     element("prompt").hidden = name !== "practice";
     order.hide();
     sight.forget();
     if (drawing) board.renew();
+    if (name === "write") writing.open();
     if (name === "practice") lesson.open();
     if (name === "table") tables();
     if (name === "samples") gallery.open();
@@ -251,12 +255,13 @@ async function start() {
     });
   }
 
+  const sheet = () => (view === "write" ? writing.board : board);
   const commands = {
-    u: () => board.undo(),
-    r: () => board.redo(),
-    c: () => board.clear(),
-    Delete: () => board.clear(),
-    Backspace: () => board.clear(),
+    u: () => sheet().undo(),
+    r: () => sheet().redo(),
+    c: () => sheet().clear(),
+    Delete: () => sheet().clear(),
+    Backspace: () => sheet().clear(),
     w: () => view === "draw" && explain(),
     "?": () => element("keys").showModal(),
   };
@@ -267,8 +272,8 @@ async function start() {
     if (event.ctrlKey || event.metaKey) {
       if (key !== "z" && key !== "y") return;
       event.preventDefault();
-      if (key === "y" || event.shiftKey) board.redo();
-      else board.undo();
+      if (key === "y" || event.shiftKey) sheet().redo();
+      else sheet().undo();
       return;
     }
     const onButton = event.target.closest?.("button, a");
@@ -279,7 +284,7 @@ async function start() {
     } else if (view === "draw" && keeping() && answer.list && /^[1-5]$/.test(key)) {
       const one = answer.list[Number(key) - 1];
       if (one) keep(one.none ? "" : one.label);
-    } else if (key in commands && (view === "draw" || view === "practice" || key === "?")) {
+    } else if (key in commands && (["draw", "write", "practice"].includes(view) || key === "?")) {
       event.preventDefault();
       commands[key]();
     }
@@ -296,7 +301,9 @@ async function start() {
       keep(label);
     });
     board.repaint();
+    writing.board.repaint();
     show(last?.found ?? null, last?.picture ?? null);
+    if (view === "write") writing.open();
     if (view === "practice") lesson.open();
     if (view === "table") tables();
     if (view === "samples") gallery.open();

@@ -1,25 +1,30 @@
 // The canvas: pointer and keyboard in, strokes out, the same ink on the screen as in the picture.
 
 import { Drawing } from "./drawing.js";
-import { Ink, segments } from "./ink.js";
+import { Ink, PEN, segments } from "./ink.js";
 
 const STEP = 0.025; // of the side, for the arrow keys
+const WIDE_PEN = 0.035; // of the height of a wide canvas
 
 export class Board {
-  /** `changed(kind, time)`: kind is points, stroke (one ended) or edit (undo, redo, clear); time of the last point. */
-  constructor(side, changed) {
+  /**
+   * `changed(kind, time)`: kind is points, stroke (one ended) or edit (undo, redo, clear); time of the last point.
+   * `side`: of the picture of a square canvas. A wide one has none, and `width` times its height.
+   */
+  constructor(side, changed, { frame = "sheet-frame", canvas = "sheet", width = 1 } = {}) {
     this.side = side;
     this.changed = changed;
-    this.drawing = new Drawing();
-    this.ink = new Ink(side);
+    this.width = width;
+    this.drawing = this.blank();
+    this.ink = side ? new Ink(side) : null;
     this.device = "unknown";
     this.active = null;
     this.cursor = null;
     this.begun = 0;
-    this.frame = document.getElementById("sheet-frame");
-    this.canvas = document.getElementById("sheet");
-    this.guide = document.getElementById("guide");
-    this.overlay = document.getElementById("overlay");
+    this.frame = document.getElementById(frame);
+    this.canvas = document.getElementById(canvas);
+    this.guide = side ? document.getElementById("guide") : null;
+    this.overlay = side ? document.getElementById("overlay") : null;
     this.listen();
     new ResizeObserver(() => this.fit()).observe(this.frame);
     this.fit();
@@ -43,12 +48,28 @@ export class Board {
     return this.drawing.empty;
   }
 
+  blank() {
+    return new Drawing(this.width, this.side ? PEN : WIDE_PEN / this.width);
+  }
+
+  /** Another width of a wide canvas, in heights. */
+  widen(width) {
+    this.width = width;
+    Object.assign(this.drawing, { width, pen: WIDE_PEN / width });
+    this.pixels = null;
+    this.fit();
+  }
+
   fit() {
-    const size = this.frame.clientWidth;
-    const pixels = Math.round(size * Math.max(1, Math.min(devicePixelRatio || 1, 4)));
-    if (!size || pixels === this.pixels) return;
+    const { clientWidth, clientHeight } = this.frame;
+    const pixels = Math.round((this.side ? clientWidth : clientHeight) * Math.max(1, Math.min(devicePixelRatio || 1, 4)));
+    if (!clientWidth || pixels === this.pixels) return;
     this.pixels = pixels;
-    for (const canvas of [this.canvas, this.guide, this.overlay]) canvas.width = canvas.height = pixels;
+    for (const canvas of [this.canvas, this.guide, this.overlay].filter(Boolean)) {
+      canvas.width = Math.round(pixels * this.width);
+      canvas.height = pixels;
+    }
+    if (!this.side) this.canvas.style.width = `${clientHeight * this.width}px`;
     this.paintGuide();
     this.paint();
     this.onfit?.();
@@ -59,6 +80,7 @@ export class Board {
   }
 
   paintGuide() {
+    if (!this.guide) return;
     const context = this.guide.getContext("2d");
     const n = this.pixels, line = Math.max(1, Math.round(n / 480));
     context.clearRect(0, 0, n, n);
@@ -75,8 +97,8 @@ export class Board {
 
   /** Everything anew: after undo, redo, clear, another size or another theme. */
   paint() {
-    this.ink.clear();
-    this.canvas.getContext("2d").clearRect(0, 0, this.pixels, this.pixels);
+    this.ink?.clear();
+    this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
     for (const stroke of this.drawing.strokes) this.add(stroke, 0);
     this.paintCursor();
   }
@@ -89,22 +111,25 @@ export class Board {
 
   /** The segments of a stroke from point `first` on, into the picture and onto the screen. */
   add(stroke, first) {
-    for (const segment of segments(this.drawing, stroke, this.side, first)) this.ink.add(segment);
+    if (this.ink) for (const segment of segments(this.drawing, stroke, this.side, first)) this.ink.add(segment);
+    const { width, height } = this.canvas, longer = Math.max(width, height);
     const context = this.canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, (width - longer) / 2, (height - longer) / 2);
     context.strokeStyle = this.colour("--ink-drawn");
     context.lineCap = context.lineJoin = "round";
-    for (const [ax, ay, bx, by, ra, rb] of segments(this.drawing, stroke, this.pixels, first)) {
+    for (const [ax, ay, bx, by, ra, rb] of segments(this.drawing, stroke, longer, first)) {
       context.lineWidth = ra + rb;
       context.beginPath();
       context.moveTo(ax, ay);
       context.lineTo(bx, by);
       context.stroke();
     }
+    context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
   place(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    return [((event.clientX - box.left) / box.width) * this.width, (event.clientY - box.top) / box.height];
   }
 
   down(event) {
@@ -180,7 +205,7 @@ export class Board {
 
   /** A new sheet: nothing to undo. */
   renew() {
-    this.restore(new Drawing(), "unknown");
+    this.restore(this.blank(), "unknown");
   }
 
   restore(drawing, device) {
@@ -225,7 +250,7 @@ export class Board {
   trace(time) {
     const { x, y, stroke } = this.cursor;
     const first = Math.max(stroke.x.length - 1, 0);
-    if (!this.drawing.extend(stroke, x, y, 0.5, time - this.begun)) return;
+    if (!this.drawing.extend(stroke, x * this.width, y, 0.5, time - this.begun)) return;
     this.add(stroke, first);
     this.changed("points", time);
   }
@@ -241,13 +266,13 @@ export class Board {
     const mark = this.cursor;
     this.frame.classList.toggle("keyed", Boolean(mark));
     if (!mark) return;
-    let dot = document.getElementById("pen");
+    let dot = this.frame.querySelector(".pen");
     if (!dot) {
       dot = document.createElement("span");
-      dot.id = "pen";
+      dot.className = "pen";
       this.frame.append(dot);
     }
-    dot.style.left = `${mark.x * 100}%`;
+    dot.style.left = `${mark.x * this.canvas.clientWidth}px`;
     dot.style.top = `${mark.y * 100}%`;
     dot.classList.toggle("down", Boolean(mark.stroke));
   }

@@ -5,10 +5,11 @@ import { MOST_POINTS, MOST_STROKES, PEN } from "./ink.js";
 const KEPT = 200; // actions that can be undone
 
 export class Drawing {
-  constructor() {
-    this.width = 1;
+  /** `width`: of the canvas, whose height is 1. `pen`: as a fraction of the longer side. */
+  constructor(width = 1, pen = PEN) {
+    this.width = width;
     this.height = 1;
-    this.pen = PEN;
+    this.pen = pen;
     this.done = [];
     this.undone = [];
     this.strokes = [];

@@ -11,6 +11,12 @@ export function startTables(about) {
 /** The other labels that are written like this one. */
 export const twins = (label) => [...(shapes.get(label) ?? "")].filter((one) => one !== label);
 
+/** Whether two texts are written alike, character by character. */
+export const alike = (text, other) => {
+  const shape = (characters) => [...characters].map((one) => shapes.get(one) ?? one).join();
+  return shape(text) === shape(other);
+};
+
 /** The small kana of a large one, or the other way round, or "". */
 export const otherSize = (label) => sizes.get(label) ?? "";
 

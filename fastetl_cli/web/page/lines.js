@@ -1,0 +1,416 @@
+// Words and lines of strokes: fastetl/lines and export/lines.py, step by step the same; their heads say what each does.
+
+import { askAll } from "./engine.js";
+import { rasterize, SIDE } from "./ink.js";
+
+const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75;
+const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02;
+
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+const mean = (values) => sum(values) / values.length;
+const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+const range = (count) => Array.from({ length: count }, (_, k) => k);
+
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = share * (sorted.length - 1), low = Math.floor(at);
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+
+// Layout: boxes are [left, top, right, bottom].
+
+export const turned = (boxes) => boxes.map(([a, b, c, d]) => [b, -c, d, -a]);
+const unturned = ([a, b, c, d]) => [-d, a, -b, c];
+const extent = ([a, b, c, d]) => Math.max(c - a, d - b);
+const middleX = (box) => (box[0] + box[2]) / 2;
+const middleY = (box) => (box[1] + box[3]) / 2;
+const around = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
+
+function typical(boxes) {
+  const extents = boxes.map(extent).sort((a, b) => a - b);
+  const half = sum(extents) / 2;
+  let reached = 0;
+  return extents.find((value) => (reached += value) >= half);
+}
+
+function skew(boxes, size) {
+  if (boxes.length < 4) return 0;
+  let best = 0, highest = -1;
+  for (let step = -20; step <= 20; step++) {
+    const slope = step / 100, counts = new Map();
+    for (const box of boxes) {
+      const place = Math.floor((middleY(box) - slope * middleX(box)) / (0.15 * size));
+      for (const [near, weight] of [[-1, 1], [0, 2], [1, 1]]) {
+        counts.set(place + near, (counts.get(place + near) ?? 0) + weight * extent(box));
+      }
+    }
+    const value = sum([...counts.values()].map((count) => count ** 2)) * (1 - Math.abs(slope));
+    if (value > highest) [best, highest] = [slope, value];
+  }
+  return best;
+}
+
+export function rows(boxes) {
+  if (!boxes.length) return [];
+  const size = typical(boxes), tilt = skew(boxes, size);
+  const top = boxes.map((box) => box[1] - tilt * middleX(box)), bottom = boxes.map((box) => box[3] - tilt * middleX(box));
+  const shrunk = top.map((value, k) => 0.2 * (bottom[k] - value));
+  const bands = [];
+  let reach = -Infinity;
+  for (const k of range(boxes.length).sort((a, b) => top[a] + shrunk[a] - top[b] - shrunk[b])) {
+    if (top[k] + shrunk[k] > reach) bands.push([]);
+    bands.at(-1).push(k);
+    reach = Math.max(reach, bottom[k] - shrunk[k]);
+  }
+  join(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
+  return bands.map((band) => band.sort((a, b) => middleX(boxes[a]) - middleX(boxes[b])));
+}
+
+function join(bands, top, bottom, width, size) {
+  while (bands.length > 1) {
+    const low = bands.map((band) => least(band.map((k) => top[k])));
+    const high = bands.map((band) => most(band.map((k) => bottom[k])));
+    const heights = low.map((value, k) => high[k] - value), tallest = most(heights);
+    const gaps = range(bands.length - 1).map((k) => {
+      const gap = low[k + 1] - high[k], smaller = Math.min(heights[k], heights[k + 1]), together = high[k + 1] - low[k];
+      const halves = bands.length === 2 && gap < 0.25 * smaller && width < 3 * together;
+      const thin = smaller < FULL * size && together < 1.8 * Math.max(size, tallest);
+      return thin || halves ? gap : Infinity;
+    });
+    const nearest = least(gaps), k = gaps.indexOf(nearest);
+    if (nearest > 0.5 * size) break;
+    bands.splice(k, 2, [...bands[k], ...bands[k + 1]]);
+  }
+}
+
+export function isDown(boxes) {
+  if (boxes.length < 2) return false;
+  const across = rows(boxes), sideways = turned(boxes), down = rows(sideways);
+  if (across.length === 1 || down.length === 1) {
+    const [left, top, right, bottom] = around(boxes);
+    return down.length === 1 && bottom - top > 1.3 * (right - left);
+  }
+  return apart(sideways, down) > 1.1 * apart(boxes, across);
+}
+
+function apart(boxes, lines) {
+  const ends = lines.map((line) => around(line.map((k) => boxes[k])));
+  return mean(range(lines.length - 1).map((k) => ends[k + 1][1] - ends[k][3]));
+}
+
+function fittedLine(x, y) {
+  const [mx, my] = [mean(x), mean(y)];
+  const across = sum(x.map((value) => (value - mx) ** 2));
+  return [mx, my, sum(x.map((value, k) => (value - mx) * (y[k] - my))) / Math.max(across, 1e-6)];
+}
+
+function slopeOf(boxes, size) {
+  const large = boxes.filter((box) => extent(box) > 0.4 * size);
+  const used = large.length ? large : boxes;
+  const x = used.map(middleX), y = used.map(middleY);
+  if (used.length < 4 || most(x) - least(x) < 3 * size) return [mean(y), 0];
+  const [mx, my, raw] = fittedLine(x, y);
+  const slope = clip(raw, -0.35, 0.35);
+  return [my - slope * mx, slope];
+}
+
+function lineSize(boxes) {
+  const size = typical(boxes), [, slope] = slopeOf(boxes, size);
+  const x = boxes.map(middleX), begin = least(x), stretches = new Map();
+  boxes.forEach((box, k) => {
+    const place = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));
+    stretches.set(place, [...(stretches.get(place) ?? []), [box[1] - slope * x[k], box[3] - slope * x[k]]]);
+  });
+  const heights = [...stretches.values()].map((ends) => most(ends.map((end) => end[1])) - least(ends.map((end) => end[0])));
+  return Math.max(quantile(heights, 0.7), boxes.length < 4 ? 0.9 * size : 0.5 * size, 1e-6);
+}
+
+function atomsOf(boxes, order, overlap = 0.5) {
+  const groups = [];
+  for (const k of order) {
+    let [left, , right] = boxes[k], members = [k];
+    for (let joined = true; joined; ) {
+      joined = false;
+      for (let g = groups.length - 1; g >= 0; g--) {
+        const [a, b, others] = groups[g];
+        if (Math.min(b, right) - Math.max(a, left) <= overlap * Math.min(b - a, right - left)) continue;
+        [left, right, members] = [Math.min(a, left), Math.max(b, right), [...others, ...members]];
+        groups.splice(g, 1);
+        joined = true;
+        break;
+      }
+    }
+    groups.push([left, right, members]);
+  }
+  return groups.sort((p, q) => p[0] + p[1] - q[0] - q[1]).map(([, , members]) => members);
+}
+
+function runsOf(atoms, size) {
+  const runs = [];
+  for (let i = 0; i < atoms.length; i++) {
+    let left = atoms[i][0], right = left;
+    for (let j = i; j < Math.min(atoms.length, i + MOST_ATOMS); j++) {
+      if (j > i && atoms[j][0] - right > 0.7 * size) break;
+      [left, right] = [Math.min(left, atoms[j][0]), Math.max(right, atoms[j][2])];
+      if (j > i && right - left > WIDEST * size) break;
+      runs.push([i, j]);
+    }
+  }
+  return runs;
+}
+
+// Tables
+
+export class Tables {
+  /** `about`: lines.json. `pairs`, `shapes`: ArrayBuffers of the files of fastetl/lines. */
+  constructor(about, pairs, shapes) {
+    Object.assign(this, about);
+    const n = about.characters, bytes = new Uint8Array(pairs), view = new DataView(pairs);
+    const stored = (at, count) => Float64Array.from({ length: count }, (_, k) => -bytes[at + k] / 16);
+    const counts = Array.from({ length: n }, (_, k) => view.getUint16(2 * n + 2 * k, true));
+    this.starts = [0];
+    for (const count of counts) this.starts.push(this.starts.at(-1) + count);
+    const total = this.starts[n];
+    this.second = Uint16Array.from({ length: total }, (_, k) => view.getUint16(4 * n + 2 * k, true));
+    [this.shares, this.factors, this.values] = [stored(0, n), stored(n, n), stored(4 * n + 2 * total, total)];
+    this.rarest = least([...this.shares]);
+    this.forms = [false, true].map((down) => this.formsOf(new Int8Array(shapes), down));
+  }
+
+  formsOf(table, down) {
+    const turn = [1, 0, 3, 2, 5, 4], rows = [];
+    for (let k = 0; k < this.characters; k++) {
+      let [means, deviations] = [0, 6].map((from) => Array.from(table.subarray(12 * k + from, 12 * k + from + 6), (value) => value / 100));
+      if (down) {
+        if (this.turned.includes(k)) {
+          [means, deviations] = [turn.map((at, place) => means[at] * (place === 2 ? -1 : 1)), turn.map((at) => deviations[at])];
+        }
+        const far = this.corner[k] ?? 0;
+        [means[2], means[3]] = [means[2] + far, means[3] - far];
+        [means, deviations] = [turn.map((at, place) => means[at] * (place === 3 ? -1 : 1)), turn.map((at) => deviations[at])];
+      }
+      const kept = [0, 1, 3, 4];
+      rows.push([...kept.map((at) => (at < 2 ? Math.log(Math.max(means[at], LEAST)) : means[at])), ...kept.map((at) => deviations[at])]);
+    }
+    return [...rows, [-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]];
+  }
+
+  form(character, down) {
+    return this.forms[Number(down)].at(character);
+  }
+
+  told(first, second) {
+    if (first >= 0 && second >= 0) {
+      let low = this.starts[first], high = this.starts[first + 1];
+      while (low < high) {
+        const half = (low + high) >> 1;
+        if (this.second[half] < second) low = half + 1;
+        else high = half;
+      }
+      if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], UNKNOWN);
+    }
+    return Math.max((first < 0 ? 0 : this.factors[first]) + (second < 0 ? this.rarest : this.shares[second]), UNKNOWN);
+  }
+}
+
+// The best path
+
+function features(line, place, competing, tables) {
+  const { runs, boxes, atoms, down } = line;
+  const apart = [];
+  let reach = -Infinity;
+  for (let k = 0; k <= atoms.length; k++) {
+    apart.push((k < atoms.length ? atoms[k][0] : Infinity) - reach);
+    if (k < atoms.length) reach = Math.max(reach, atoms[k][2]);
+  }
+  const gap = (k) => clip(apart[k] / place.size, -0.4, 0.6);
+  return runs.map(([i, j], r) => {
+    const [a, b, c, d] = boxes[r], inner = Math.max(0, most(apart.slice(i + 1, j + 1)));
+    const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
+    const measured = [c - a, d - b, offset, inner].map((value) => value / place.size);
+    const form = [Math.log(Math.max(measured[0], LEAST)), Math.log(Math.max(measured[1], LEAST)), measured[2], measured[3]];
+    const last = [Math.max(measured[0] - 1, 0), inner / place.size, gap(i), gap(j + 1), j - i, 0, 0];
+    const { none, columns } = competing[r];
+    return columns.map(({ shape, own, character }) => [1, shape, own, none, likelihood(form, tables.form(character, down)), ...last]);
+  });
+}
+
+function likelihood(form, row) {
+  return -sum(form.map((value, k) => 2.5 * Math.log1p(((value - row[k]) / row[4 + k]) ** 2 / 4) + Math.log(row[4 + k] / 0.2)));
+}
+
+/** [{run, column, scores, other}] of the best path. `scores`: of each column of each run. */
+function bestPath(scores, competing, runs, count, weights, tables) {
+  if (!count) return [];
+  const forward = scores.map((row) => [...row]), source = scores.map((row) => row.map(() => null)), steps = [];
+  const states = (chosen) => runs.flatMap((run, r) => (chosen(run) ? scores[r].map((_, c) => [r, c]) : []));
+  for (let t = 1; t < count; t++) {
+    const left = states(([, last]) => last === t - 1);
+    const order = range(left.length).sort((p, q) => value(forward, left[q]) - value(forward, left[p]) || p - q);
+    const near = order.slice(0, NEIGHBOURS).map((k) => left[k]), right = states(([first]) => first === t);
+    const character = ([r, c]) => competing[r].columns[c].character;
+    const step = near.map((one) => right.map((other) => weights.pair * tables.told(character(one), character(other)) + weights.each));
+    if (!near.length || !right.length) continue;
+    steps.push([near, right, step]);
+    right.forEach(([r, c], k) => {
+      let best = 0;
+      near.forEach((one, n) => {
+        if (value(forward, one) + step[n][k] > value(forward, near[best]) + step[best][k]) best = n;
+      });
+      forward[r][c] += value(forward, near[best]) + step[best][k];
+      source[r][c] = near[best];
+    });
+  }
+  const backward = scores.map((row, r) => row.map(() => (runs[r][1] === count - 1 ? 0 : -Infinity)));
+  for (const [near, right, step] of steps.reverse()) {
+    near.forEach(([r, c], n) => {
+      backward[r][c] = most(right.map((one, k) => step[n][k] + value(scores, one) + value(backward, one)));
+    });
+  }
+  const through = forward.map((row, r) => row.map((one, c) => one + backward[r][c]));
+  const ends = states(([, last]) => last === count - 1);
+  let at = ends.length ? ends.reduce((best, one) => (value(forward, one) > value(forward, best) ? one : best)) : null;
+  const path = [];
+  while (at) {
+    const [run, column] = at, [first, end] = runs[run];
+    const rivals = through.filter((_, r) => r !== run && runs[r][0] <= end && runs[r][1] >= first);
+    path.push({ run, column, scores: through[run], other: most(rivals.flat()) });
+    at = source[run][column];
+  }
+  return path.reverse();
+}
+
+const value = (table, [r, c]) => table[r][c];
+
+function fittedPlace(boxes, characters, place, down, tables) {
+  const forms = characters.map((character) => tables.form(character, down));
+  const sizes = boxes.flatMap(([a, b, c, d], k) => {
+    return [c - a, d - b].flatMap((length, side) => (forms[k][side] > Math.log(0.3) ? [Math.log(Math.max(length, 1e-3)) - forms[k][side]] : []));
+  });
+  const size = sizes.length ? Math.exp(quantile(sizes, 0.5)) : place.size;
+  const x = boxes.map(middleX), y = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
+  if (boxes.length < 4) return { middle: mean(y.map((one, k) => one - place.slope * x[k])), slope: place.slope, size };
+  const [mx, my, raw] = fittedLine(x, y), slope = clip(raw, -0.35, 0.35);
+  return { middle: my - slope * mx, slope, size };
+}
+
+// Reading
+
+/** A line of strokes in the order of time, in coordinates in which it runs across. */
+function lineOf(strokes, oriented, pen, down) {
+  const zoom = SIZE / lineSize(oriented);
+  const boxes = oriented.map((box) => box.map((one) => one * zoom));
+  const members = atomsOf(boxes, range(strokes.length));
+  const atoms = members.map((atom) => around(atom.map((k) => boxes[k])));
+  const runs = runsOf(atoms, SIZE), runBoxes = runs.map(([i, j]) => around(atoms.slice(i, j + 1)));
+  const [middle, slope] = slopeOf(boxes, SIZE);
+  const side = SIDE / zoom;
+  const pictures = runs.map(([i, j], r) => {
+    const x = middleX(runBoxes[r]), y = middle + slope * x;
+    const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
+    const moved = members.slice(i, j + 1).flat().map((k) => ({
+      ...strokes[k],
+      x: strokes[k].x.map((one) => one - px + side / 2),
+      y: strokes[k].y.map((one) => one - py + side / 2),
+    }));
+    return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: moved });
+  });
+  // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
+  const alone = down ? runs.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
+  const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
+  const strokesOf = (r) => members.slice(runs[r][0], runs[r][1] + 1).flat().map((k) => strokes[k]);
+  const place = { middle, slope, size: BOX * SIZE };
+  return { atoms, runs, boxes: runBoxes, place, down, pictures: [...pictures, ...alone.map((r) => quarter(pictures[r]))], alone, back, strokesOf };
+}
+
+/** numpy.rot90 of a square picture. */
+function quarter(picture) {
+  const out = new Uint8Array(picture.length);
+  for (let i = 0; i < SIDE; i++) for (let j = 0; j < SIDE; j++) out[i * SIDE + j] = picture[j * SIDE + SIDE - 1 - i];
+  return out;
+}
+
+function competition(line, probabilities, labels, tables) {
+  const lying = new Set(tables.lying), sumOf = new Float64Array(most(tables.groups) + 1);
+  return line.runs.map((_, r) => {
+    const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels));
+    if (line.down) {
+      const at = line.alone.indexOf(r), from = (line.runs.length + at) * labels;
+      for (const k of lying) likely[k] = at < 0 ? 0 : probabilities[from + k];
+      const total = Math.max(sum(likely), 1e-9);
+      likely.forEach((one, k) => (likely[k] = one / total));
+    }
+    sumOf.fill(0);
+    for (let k = 0; k < labels - 1; k++) sumOf[tables.groups[k]] += likely[k];
+    const best = [];
+    for (let k = 0; k < labels - 1; k++) {
+      const score = sumOf[tables.groups[k]] + 1e-3 * likely[k];
+      if (best.length === COLUMNS && score <= best[COLUMNS - 1].score) continue;
+      let place = best.length;
+      while (place && best[place - 1].score < score) place--;
+      best.splice(place, 0, { k, score });
+      if (best.length > COLUMNS) best.pop();
+    }
+    const columns = best.map(({ k }) => {
+      const shape = sumOf[tables.groups[k]];
+      const own = clip(Math.log(Math.max(likely[k], 1e-9) / Math.max(shape, 1e-9)), -5, 0);
+      return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), own };
+    });
+    return { columns, none: Math.log(Math.max(likely[labels - 1], 1e-5)) };
+  });
+}
+
+function textOf(line, competing, path, place, names) {
+  const boxes = path.map(({ run }) => line.boxes[run]);
+  const characters = path.map(({ run, column, scores, other }) => {
+    const best = scores[column];
+    const odds = scores.map((score) => Math.exp(Math.min(score - best, 0)));
+    const total = sum(odds) + Math.exp(Math.min(other - best, 50));
+    const shares = odds.map((one) => one / total), name = (k) => names[competing[run].columns[k].label];
+    const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
+    const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
+    const confidence = shares[column];
+    return { label: name(column), box: line.back(line.boxes[run]), confidence, uncertain: confidence < SURE, alternatives, strokes: line.strokesOf(run) };
+  });
+  const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
+  const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
+  characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE * place.size + usual));
+  return { text: characters.map(({ label, space }) => (space ? ` ${label}` : label)).join(""), characters, down: line.down };
+}
+
+/** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */
+export async function readInk(drawing, engine, labels, tables, go = () => true) {
+  const strokes = drawing.strokes.filter((stroke) => stroke.x.length);
+  if (!strokes.length) return [];
+  const pen = drawing.pen * Math.max(drawing.width, drawing.height);
+  const boxes = strokes.map(({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2]);
+  const down = isDown(boxes), oriented = down ? turned(boxes) : boxes;
+  const inTime = (band) => [...band].sort((a, b) => a - b);
+  const lines = rows(oriented).map((band) => {
+    const members = inTime(band);
+    return lineOf(members.map((k) => strokes[k]), members.map((k) => oriented[k]), pen, down);
+  });
+  const pictures = lines.flatMap((line) => line.pictures);
+  const stacked = new Uint8Array(pictures.length * SIDE * SIDE);
+  pictures.forEach((picture, k) => stacked.set(picture, k * SIDE * SIDE));
+  const found = await askAll(engine, stacked, go);
+  if (!go()) return null;
+  const count = labels.labels.length;
+  let at = 0;
+  const read = lines.map((line) => {
+    const end = at + line.pictures.length * count, competing = competition(line, found.subarray(at, end), count, tables);
+    at = end;
+    let { place } = line, path = [];
+    for (let turn = 0; turn < 2; turn++) {
+      const weighed = features(line, place, competing, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * tables.weights.features[k]))));
+      path = bestPath(weighed, competing, line.runs, line.atoms.length, tables.weights, tables);
+      if (!path.length) continue;
+      const characters = path.map(({ run, column }) => competing[run].columns[column].character);
+      place = fittedPlace(path.map(({ run }) => line.boxes[run]), characters, place, line.down, tables);
+    }
+    return textOf(line, competing, path, place, labels.labels);
+  });
+  return read.filter(({ characters }) => characters.length);
+}

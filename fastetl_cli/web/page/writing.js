@@ -1,0 +1,193 @@
+// Words and lines on a wide canvas: the text grows while one writes; a character can be tapped for what else it may be.
+
+import { Board } from "./board.js";
+import { readInk, Tables } from "./lines.js";
+import { authorized, fetchJson } from "./server.js";
+import { t } from "./text.js";
+
+const element = (id) => document.getElementById(id);
+const NARROW = 3, WIDE = 8, ROOM = 0.8, REST = 0.5; // widths of the canvas and room at its ends, in heights
+const PAUSE = 700; // milliseconds
+
+export class Writing {
+  /** `words`: entries of kana.json that have one. `same(a, b)`: whether two texts count as the same. */
+  constructor({ engine, labels, words, same, failed, toast }) {
+    Object.assign(this, { engine, labels, words, same, failed, toast });
+    this.lines = [];
+    this.taken = "";
+    this.chosen = new WeakMap(); // first stroke of a character → what its writer says it is
+    this.word = null;
+    this.turn = 0;
+    this.busy = this.wanted = false;
+    this.board = new Board(null, (kind) => this.changed(kind), { frame: "strip-frame", canvas: "strip", width: NARROW });
+    const handlers = {
+      "strip-undo": () => this.board.undo(),
+      "strip-redo": () => this.board.redo(),
+      "strip-clear": () => this.board.clear(),
+      take: () => this.take(),
+      copy: () => this.copy(),
+      "forget-text": () => this.restart(),
+      words: () => this.ask(this.word ? null : this.next()),
+      "word-check": () => this.check(),
+      "word-next": () => this.ask(this.next()),
+    };
+    for (const [id, handle] of Object.entries(handlers)) element(id).addEventListener("click", handle);
+    element("words").hidden = !words.length;
+  }
+
+  open() {
+    this.tables ??= Promise.all([fetchJson("lines.json"), ...["pairs.bin", "shapes.bin"].map(bytes)]).then((files) => new Tables(...files));
+    this.tables.catch(this.failed);
+    if (this.board.empty) this.board.widen(this.least());
+    this.board.fit();
+    this.render();
+  }
+
+  /** Width of an empty canvas: what is seen at least. */
+  least() {
+    const { clientWidth, clientHeight } = element("strip-frame");
+    return Math.max(NARROW, clientWidth / Math.max(clientHeight, 1));
+  }
+
+  changed(kind) {
+    const { drawing, empty } = this.board;
+    element("strip-undo").disabled = !drawing.done.length;
+    element("strip-redo").disabled = !drawing.undone.length;
+    element("strip-clear").disabled = empty;
+    element("strip-frame").classList.toggle("drawn", !empty);
+    if (kind === "points") return;
+    this.turn++;
+    if (kind === "stroke") this.grow();
+    this.read();
+  }
+
+  grow() {
+    const right = Math.max(...this.board.drawing.strokes.flatMap((stroke) => stroke.x));
+    if (right > this.board.width - ROOM && this.board.width < WIDE) this.board.widen(this.board.width + 1);
+    // Only when the pen rests: the canvas must not move under it.
+    clearTimeout(this.moving);
+    this.moving = setTimeout(() => {
+      const frame = element("strip-frame"), end = right * frame.clientHeight;
+      const hidden = end > frame.scrollLeft + frame.clientWidth - REST * frame.clientHeight;
+      if (hidden && !this.board.active) frame.scrollTo({ left: end - 0.4 * frame.clientWidth });
+    }, PAUSE);
+  }
+
+  /** One reading at a time; what is written meanwhile is read next. */
+  async read() {
+    this.wanted = true;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.wanted) {
+      this.wanted = false;
+      const { turn } = this;
+      try {
+        const lines = await readInk(this.board.drawing, this.engine, this.labels, await this.tables, () => turn === this.turn);
+        if (lines && turn === this.turn) {
+          this.lines = lines;
+          this.render();
+        }
+      } catch (error) {
+        this.failed(error);
+      }
+    }
+    this.busy = false;
+  }
+
+  labelOf(character) {
+    return this.chosen.get(character.strokes[0]) ?? character.label;
+  }
+
+  text() {
+    const words = ({ characters }) => characters.map((one) => (one.space ? " " : "") + this.labelOf(one)).join("");
+    return this.lines.map(words).join("\n");
+  }
+
+  render() {
+    const buttons = this.lines.flatMap(({ characters }, n) => [
+      ...(n ? [document.createElement("br")] : []),
+      ...characters.flatMap((one) => [...(one.space ? [" "] : []), this.button(one)]),
+    ]);
+    element("written").replaceChildren(this.taken, ...buttons);
+    element("instead").replaceChildren();
+    element("take").disabled = !this.lines.length;
+    element("copy").disabled = element("forget-text").disabled = !this.taken && !this.lines.length;
+    element("words").textContent = t(this.word ? "wordsEnd" : "words");
+    element("word").hidden = !this.word;
+    if (!this.word) return;
+    const { script, romaji, meaning } = this.word;
+    element("word-ask").textContent = t("wordAsk", t(script), romaji, meaning);
+    element("word-check").disabled = !this.lines.length;
+  }
+
+  button(character) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = this.labelOf(character);
+    button.classList.toggle("uncertain", character.uncertain && !this.chosen.has(character.strokes[0]));
+    button.setAttribute("aria-label", t("writtenAs", button.textContent));
+    button.addEventListener("click", () => this.offer(character));
+    return button;
+  }
+
+  offer(character) {
+    const choices = character.alternatives.map(({ label }) => {
+      const choice = document.createElement("button");
+      choice.type = "button";
+      choice.textContent = label;
+      choice.lang = "ja";
+      choice.addEventListener("click", () => {
+        this.chosen.set(character.strokes[0], label);
+        this.render();
+      });
+      return choice;
+    });
+    element("instead").replaceChildren(t("instead"), " ", ...choices);
+    choices[0].focus();
+  }
+
+  /** The text is done; the canvas is empty again. */
+  take() {
+    this.taken += this.text();
+    this.lines = [];
+    this.board.widen(this.least());
+    this.board.renew();
+    element("strip-frame").scrollTo({ left: 0 });
+    this.render();
+  }
+
+  restart() {
+    this.take();
+    this.taken = "";
+    this.render();
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(this.taken + this.text());
+      this.toast(t("copied"));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  next() {
+    const others = this.words.filter((one) => one !== this.word);
+    return others[Math.floor(Math.random() * others.length)];
+  }
+
+  /** A word to practise, or null. */
+  ask(word) {
+    this.word = word;
+    element("word-said").textContent = "";
+    this.restart();
+  }
+
+  check() {
+    const read = this.text(), { word } = this.word, right = this.same(read, word);
+    element("word-said").textContent = right ? t("right", word) : t("wordMissed", read, word);
+    element("word-said").dataset.kind = right ? "right" : "missed";
+  }
+}
+
+const bytes = async (name) => (await authorized(name)).arrayBuffer();
