@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export.compare import Variant, compare
 from export.config import ExportConfig
 from export.package import export, open_exportable
 from export.stored import Stored
-from fastetl.data.dataset import Dataset
 from fastetl.data.store import fitted
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, show_json, show_table
 from fastetl_cli.verify import show_checks
 from fastetl_ray.opening import open_dataset
 from model.report import stored_evaluations
-from model.run import Run
-
-
-def evaluated_sets(run: Path) -> Sequence[Mapping[str, Any]]:
-    """The results that `evaluate` left in the run's reports, for the model card; none if it was not called."""
-    return [entry for evaluation in stored_evaluations(run) for entry in evaluation["sets"]]
-
-
-def _compared(run: Run | Stored, data: Sequence[Dataset]) -> tuple[Variant, ...]:
-    if not data:
-        return ()
-    with bar("compare") as progress:
-        return compare(run, data, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -55,14 +39,18 @@ class Export(Command):
     def run(self) -> int:
         """Write, verify, and print what failed and one line."""
         run = open_exportable(self.run_path)
-        sets = () if isinstance(run, Stored) else evaluated_sets(self.run_path)
+        evaluations = [] if isinstance(run, Stored) else stored_evaluations(self.run_path)
+        sets = [entry for evaluation in evaluations for entry in evaluation["sets"]]
         data = [
             fitted(open_dataset(path, size=run.preprocessing.size), run.charset, run.preprocessing)
             for path in self.compare
         ]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
-        variants = _compared(run, data)
+        variants: tuple[Variant, ...] = ()
+        if data:
+            with bar("compare") as progress:
+                variants = compare(run, data, progress=progress)
         if self.json:
             show_json({"checks": checks, "variants": variants})
             return 0 if all(c.passed for c in checks) else 1

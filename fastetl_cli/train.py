@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.base import (
     SEVERAL,
@@ -28,7 +29,7 @@ from model.config import TrainConfig
 from model.devices import is_first, join
 from model.run import open_run
 from model.start import Start, start_of
-from model.training import Progress, TrainResult, epoch_line, train
+from model.training import Progress, TrainResult, print_epochs, train
 
 
 def _parted(text: str) -> tuple[str, float]:
@@ -57,33 +58,11 @@ def _start(source: str) -> Start | None:
     return start_of(open_run(source))
 
 
-def train_with_bar(
-    data: list[tuple[Dataset, float]],
-    run: Path,
-    config: TrainConfig | None,
-    *,
-    start: Start | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> TrainResult:
-    """Train with a progress bar and a line for each epoch, on standard error."""
-    with bar("train") as step:
-        epochs_shown = 0
-
-        def show(progress: Progress) -> None:
-            nonlocal epochs_shown
-            for entry in progress.history[epochs_shown:] if is_first() else ():
-                note(epoch_line(entry, progress.epochs))
-            epochs_shown = len(progress.history)
-            if step is not None and is_first():
-                step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
-
-        begin: dict[str, Any] = {"start": start, "resume": resume, "overwrite": overwrite}
-        try:
-            return train(data, run, config, **begin, on_progress=show, command=command_line())
-        except KeyboardInterrupt:
-            note(f"Interrupted; go on with: fastetl train … {run} --resume")
-            raise
+def _shown(step: Callable[..., None] | None, progress: Progress) -> None:
+    """A line for each epoch, when it is complete, and the bar."""
+    print_epochs(progress, note)
+    if step is not None:
+        step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
 
 @dataclass(frozen=True)
@@ -143,8 +122,15 @@ class Train(Command):
         if loose and self.config.by == "sample":
             names = ", ".join(loose)
             note(f"{names}: nobody knows who wrote some samples: a writer may be in training and test alike")
+        begin: dict[str, Any] = {"start": start, "resume": self.resume, "overwrite": self.overwrite}
         config = None if self.resume else self.config
-        result = train_with_bar(data, self.run_path, config, start=start, resume=self.resume, overwrite=self.overwrite)
+        try:
+            with bar("train") as step:
+                shown = partial(_shown, step if is_first() else None)
+                result = train(data, self.run_path, config, **begin, on_progress=shown, command=command_line())
+        except KeyboardInterrupt:
+            note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
+            raise
         return self._show(result) if is_first() else 0
 
     def _on_ray(self) -> TrainResult:

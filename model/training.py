@@ -85,10 +85,14 @@ def epoch_line(entry: Epoch, epochs: int) -> str:
     )
 
 
-def print_epochs(progress: Progress) -> None:
-    """Print a line for each epoch when it is complete, on standard error."""
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def print_epochs(progress: Progress, write: Callable[[str], None] = _to_stderr) -> None:
+    """Write a line for each epoch when it is complete, on standard error unless told otherwise."""
     if is_first() and progress.history and progress.history[-1].step == progress.step:
-        sys.stderr.write(epoch_line(progress.history[-1], progress.epochs) + "\n")
+        write(epoch_line(progress.history[-1], progress.epochs))
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,9 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "recognize" in script.read_text(encoding="utf-8")
     if shutil.which(shell):
         subprocess.run([shell, "-n", script], check=True)
+    if shell == "fish" and shutil.which(shell):
+        code = f"source {script}; complete -C 'fastetl build --f'"
+        assert subprocess.check_output(["fish", "-c", code], text=True).startswith("--format\t")
     if shell == "bash":
         ask = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _fastetl; echo ${COMPREPLY[@]}"
         for words, expected in (
@@ -242,7 +245,7 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     options = ["--folder", str(folder), "--files", "1", "--epochs", "1", "--network", "small"]
     assert main(["quickstart", *options, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert set(result["seconds"]) == {"synth", "inspect", "build", "train", "evaluate", "export and verify"}
+    assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])
     for made in (
         "sheet.png",

@@ -52,7 +52,7 @@ def html(data: Dataset, rows: int = 4, columns: int = 16) -> str:
     for k in classes:
         file, character = io.BytesIO(), escape(data.charset.characters[k])
         pictures = data.images[np.flatnonzero(data.labels == k)[:columns]]
-        Image.fromarray(contact_sheet(pictures, columns)).save(file, format="PNG")
+        Image.fromarray(contact_sheet(pictures, len(pictures))).save(file, format="PNG")
         picture = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
         lines.append(f'<tr><th>{character}</th><td><img alt="{character}" src="{picture}"></td></tr>')
     banner = f"<br><strong>{NOT_FOR_PUBLICATION}</strong>" if data.is_etl else ""
