@@ -20,7 +20,7 @@ def test_the_page_is_what_the_results_say() -> None:
 
 
 def test_a_rehearsal_without_a_gpu_ends_with_a_trained_network(tmp_path: Path) -> None:
-    options = ["--minutes", "0.8", "--device", "cpu", "--small", "--network", "default"]
+    options = ["--minutes", "0.4", "--device", "cpu", "--small", "--network", "default"]
     skipped = ["--skip", "devices", "speeds", "quickstart"]
     command = [sys.executable, "-W", "error", "-m", "benches.gpu", "--out", str(tmp_path), *options, *skipped]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=400)

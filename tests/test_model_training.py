@@ -99,11 +99,11 @@ def test_steps_cut_the_last_epoch_short_and_minutes_choose_them(tmp_path: Path) 
 
 def test_a_step_in_bfloat16_is_nearly_the_same() -> None:
     def make() -> Network:
-        return Network(NETWORKS["default"], CONFIG.preprocessing(tiny().preprocessing), 8, rngs=nnx.Rngs(0))
+        return Network(NETWORKS["small"], CONFIG.preprocessing(tiny().preprocessing), 8, rngs=nnx.Rngs(0))
 
     losses, states = [], []
     for precision in ("float32", "bfloat16"):
-        config = dataclasses.replace(CONFIG, network="default", precision=precision)
+        config = dataclasses.replace(CONFIG, precision=precision)
         state, loss = make_step(make(), config)(
             first_state(make, config, 9), jnp.asarray(tiny().images[:16]), jnp.asarray(tiny().labels[:16], jnp.int32)
         )
