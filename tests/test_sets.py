@@ -312,7 +312,9 @@ def discs(draws: NDArray[np.float64]) -> NDArray[np.uint8]:
     x, y, radius = (np.random.default_rng(0).random((50, 3)) * [80, 80, 12] + [20, 20, 8]).T[:, :, None, None]
     row, column = np.mgrid[:127, :128]
     away = np.hypot(row - y, column - x) - radius
-    packed = pack(np.clip(8 - 4 * away, 0, 15).astype(np.uint8), 4).reshape(-1, 127, 64)[(50 * draws).astype(int)]
+    packed: NDArray[np.uint8] = pack(np.clip(8 - 4 * away, 0, 15).astype(np.uint8), 4).reshape(-1, 127, 64)[
+        (50 * draws).astype(int)
+    ]
     packed[:, 0, :8] = draws[:, None].view(np.uint8)
     return packed
 
