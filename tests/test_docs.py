@@ -125,7 +125,7 @@ FIGURES: list[tuple[str, str, Callable[[], str]]] = [
     ),
     ("README.md", r"([\d.]+) % among hiragana,", _on_page("docs/scans.md", r"([\d.]+) % where hiragana alone")),
     ("README.md", r"([\d.]+) % among all kana", _on_page("docs/scans.md", r"([\d.]+) % with へ and ヘ as one")),
-    ("README.md", r"([\d.]+) % on a random fifth", _on_page("docs/tutorial.md", r"its ([\d.]+) % say")),
+    ("README.md", r"([\d.]+) % on a random fifth", _on_page("docs/tutorial.md", r"the ([\d.]+) % of \[its notebook")),
     ("docs/pretrained.md", r"\| (\S+): kana, Latin", lambda: _cells("docs/peers.md", "characters")[1]),
     ("docs/pretrained.md", r"(\S+) steps of", _on_page("docs/gpu.md", r"(\S+) steps, chosen")),
 ]
