@@ -200,6 +200,12 @@ def test_every_command_of_a_guide(
         assert alone.charset.characters == tuple(sorted(("한", "글", "क्ष", "ज्ञ", "spiral", "/")))
         assert len(set(writers.groups.tolist())) == 4
         assert set(alone.digests.tolist()) == set(writers.digests.tolist())
+        characters = [alone.charset.characters[k] for k in alone.labels.tolist()]
+        names: dict[str, Any] = {"images": list(alone.images), "characters": characters, "groups": None}
+        exec("".join(blocks(page, "python")), names)
+        assert names["other"].charset == names["data"].charset
+        assert fastetl.open_dataset("notebook-data").charset.characters == alone.charset.characters
+        assert names["other"].images.shape == alone.images.shape
 
 
 @pytest.mark.parametrize("library", ["jax", "torch", "grain", "datasets", "pandas"])
