@@ -117,7 +117,11 @@ FIGURES: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", r"`japanese` knows (\S+) characters", lambda: _cells("docs/peers.md", "characters")[1]),
     ("README.md", r"`kana` (\d+), \[DaKanji", lambda: _cells("docs/peers.md", "characters")[0]),
     ("README.md", r"DaKanji v2\]\(docs/peers.md\) ([\d,]+)\.", lambda: _cells("docs/peers.md", "characters")[2]),
-    ("README.md", r"`japanese` recognizes ([\d.]+) and", lambda: _shapes_merged("touch crowdsourced", "934", "hiragana")[1]),
+    (
+        "README.md",
+        r"`japanese` recognizes ([\d.]+) and",
+        lambda: _shapes_merged("touch crowdsourced", "934", "hiragana")[1],
+    ),
     (
         "README.md",
         r"`japanese` recognizes \S+ and (\S+) %",
