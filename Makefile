@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pad-test setup quickstart test dist lint types bench peers cli-docs pretrained ios-test campaign lock gpu docs clean
+.PHONY: pad-test setup quickstart test dist lint types bench bench-docs peers cli-docs pretrained ios-test campaign lock gpu docs clean
 
 setup: .venv/.done
 
@@ -70,6 +70,10 @@ bench: setup
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/results.json \
 		--benchmark-quiet --quiet --no-header
 	$(BIN)/python -m benches.table .benchmarks/results.json
+
+# Its figures into docs/.
+bench-docs: bench
+	$(BIN)/python -m benches.table .benchmarks/results.json --docs
 
 peers: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock

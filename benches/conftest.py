@@ -38,7 +38,10 @@ class Input:
 
 
 def _write_full_size(folder: Path) -> None:
-    """33 files of the genuine size: the records of one synthetic file, its writers in another order in each."""
+    """33 files of the genuine size: the records of one synthetic file, its writers in another order in each.
+
+    A byte of each picture tells its file and writer: copies of pictures would be work that no genuine files make.
+    """
     from fastetl.synth import SynthConfig, synthesize
 
     synthesize(folder.parent / "one", SynthConfig(files=1))
@@ -46,7 +49,9 @@ def _write_full_size(folder: Path) -> None:
     folder.mkdir()
     for number in range(1, 34):
         count = ETL8G.data_sets(number)
-        sets[np.arange(count) + number * 3 % 5 - 5].tofile(folder / f"ETL8G_{number:02d}")
+        records = sets[np.arange(count) + number * 3 % 5 - 5]
+        records["image"][:, :, 0, 0] = (5 * number + np.arange(count))[:, None]
+        records.tofile(folder / f"ETL8G_{number:02d}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""What pytest-benchmark stored → docs/data/performance.csv, the table of docs/performance.md and a picture.
+"""What pytest-benchmark stored, printed; with --docs, → docs/data/performance.csv, docs/performance.md and a picture.
 
-    python -m benches.table [RESULTS.json]
+    python -m benches.table [RESULTS.json] [--docs]
 
 Rows that the results lack stay as they are; without results, table and picture are made again.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +93,45 @@ def picture(rows: list[list[str]]) -> str:
     )
 
 
-def main(results: list[str]) -> None:
-    """Write the three, and print what else was measured."""
+def printed(row: list[str]) -> str:
+    """A row in 80 columns; a long name has a line of its own."""
+    work, rate, baseline, _, limit, _ = row
+    name = f"{work:<53}" if len(work) <= 53 else f"{work}\n{'':<53}"
+    return f"{name}{int(rate):>12,}{baseline:>7}{limit:>7}"
+
+
+def slower(rows: Iterable[list[str]], stored: Mapping[str, list[str]]) -> list[str]:
+    """Lines about the rows that are more than a fifth below the stored ones, by × baseline."""
+    return [
+        f"{row[0]}: {row[2]}× instead of {stored[row[0]][2]}×"
+        for row in rows
+        if row[0] in stored and float(row[2]) < 0.8 * float(stored[row[0]][2])
+    ]
+
+
+def main(results: list[str], docs: bool) -> None:
+    """Print what was measured, and what became slower; with `docs`, write the three instead of comparing."""
     with ROWS.open(encoding="utf-8", newline="") as file:
-        rows = {row[0]: row for row in list(csv.reader(file))[1:]}
+        stored = {row[0]: row for row in list(csv.reader(file))[1:]}
+    measured: dict[str, list[str]] = {}
+    lines = []
     for path in results:
         for benchmark in json.loads(Path(path).read_text(encoding="utf-8"))["benchmarks"]:
             info = benchmark["extra_info"]
             if "contenders" in info:
-                rows[info["work"]] = raced(info)
-            sys.stdout.writelines(line + "\n" for line in notes(info))
+                measured[info["work"]] = raced(info)
+            lines += notes(info)
+    heading = f"{'':<53}{HEAD[1]:>12}{'× base':>7}{'limit':>7}"
+    lines = [heading, *map(printed, measured.values()), *lines]
+    if not docs:
+        fallen = slower(measured.values(), stored)
+        lines += ["", "More than a fifth below docs/performance.md:" if fallen else "Nothing became slower.", *fallen]
+    sys.stdout.writelines(text + "\n" for text in lines)
+    if docs:
+        _write(stored | measured)
+
+
+def _write(rows: dict[str, list[str]]) -> None:
     with ROWS.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([HEAD, *rows.values()])
     shown = [[work, f"{int(rows[work][1]):,}", *rows[work][2:5]] for work in SHOWN if work in rows]
@@ -111,4 +141,4 @@ def main(results: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main([word for word in sys.argv[1:] if word != "--docs"], "--docs" in sys.argv)

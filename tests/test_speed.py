@@ -5,12 +5,25 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benches.table import printed, slower
 from fastetl.kernels._vector import PLAIN, best
 from fastetl.testing.records import make_records
 
 Write = Callable[..., Path]
 
 RECORDS = make_records(1)[: 9 if best() == PLAIN else 80]  # plain Python takes its time
+
+
+def test_what_became_slower_is_named() -> None:
+    stored = {name: [name, "1000", "100", "", "0.5", ""] for name in ("decode", "resize")}
+    measured = [
+        ["decode", "900", "81", "", "0.5", ""],
+        ["resize", "700", "79", "", "0.4", ""],
+        ["new", "1", "1", "", "", ""],
+    ]
+    assert slower(measured, stored) == ["resize: 79× instead of 100×"]
+    long = ["files of all sets (0.49 GB) → dataset, all characters, 64 × 64", "391000", "23", "", "0.99", ""]
+    assert all(len(line) <= 80 for row in (*measured, long) for line in printed(row).splitlines())
 
 
 SLOW = ["rich", "tyro", "PIL", "jax", "matplotlib", "concurrent.futures", "secrets"]
