@@ -11,6 +11,7 @@ import sys
 import time
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from fastetl_cli.build import Build
 from fastetl_cli.main import COMMANDS, main
 from fastetl_cli.options import parsed
 from fastetl_cli.pad import Pad
+from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train
 from model.config import TrainConfig
 
@@ -238,6 +240,15 @@ def test_an_interrupt_leaves_nothing(number: signal.Signals, code: int, tmp_path
 def test_no_process_outlives_a_killed_synth(tmp_path: Path) -> None:
     assert stopped_synth(tmp_path, signal.SIGKILL) == (-signal.SIGKILL, "")
     assert not (tmp_path / "out").exists()
+
+
+def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
+    steps: dict[str, Any] = {type(s).__name__: s for s in Quickstart(Path("q"), etl=Path("own"))._steps()}
+    assert steps["Synth"].out == Path("q/etl")
+    assert (steps["Train"].dataset, steps["Train"].also) == (Path("q/dataset"), ("q/synthetic",))
+    assert steps["Evaluate"].sets == (Path("q/dataset"),)
+    alone = [type(step).__name__ for step in Quickstart(Path("q"))._steps()]
+    assert alone == ["Synth", "Inspect", "Build", "Sheet", "Train", "Evaluate", "Export"]
 
 
 def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
