@@ -85,6 +85,7 @@ class Pad(Command):
     def _serve(self, package: Package, store: Store | None) -> int:
         import uvicorn
 
+        from fastetl_cli.web.connections import Connection
         from fastetl_cli.web.safety import Guard, is_loopback
         from fastetl_cli.web.server import make_app
 
@@ -112,7 +113,7 @@ class Pad(Command):
             make_app(package, Guard(self.host, port, token), store),
             log_level="critical",
             access_log=False,
-            http="h11",
+            http=Connection,
             server_header=False,
             date_header=False,
             ws="none",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.web.about import Package, page_files
+from fastetl_cli.web.connections import Connection
 from fastetl_cli.web.safety import Guard, Limits, is_loopback
 from fastetl_cli.web.store import Store
 
@@ -236,3 +240,26 @@ def test_hostile_requests(package: Package, tmp_path: Path) -> None:
     assert wrong == []
     assert damaged(tmp_path / "samples") == []
     assert {"200", "201", "400", "403", "404", "405", "413", "421"} <= set(counts)
+
+
+def test_idle_connections_and_slow_heads_keep_nobody_out(package: Package) -> None:
+    class Impatient(Connection):
+        MOST, SECONDS = 8, 0.5
+
+    with serving(package, http=Impatient) as address:
+        place = ("127.0.0.1", int(address.rpartition(":")[2]))
+        with contextlib.ExitStack() as stack:
+            idle = [stack.enter_context(socket.create_connection(place, 5)) for _ in range(12)]
+            for connection in idle[:4]:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+            begun = time.monotonic()
+            while time.monotonic() - begun < 5:
+                with contextlib.suppress(httpx.TransportError):
+                    if httpx.get(address).status_code == 200:
+                        break
+                with contextlib.suppress(OSError):
+                    idle[0].sendall(b"x")
+                time.sleep(0.05)
+            assert time.monotonic() - begun < 3
+            with contextlib.suppress(ConnectionError):
+                assert idle[5].recv(1) == b""

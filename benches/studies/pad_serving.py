@@ -14,6 +14,7 @@ import uvicorn
 from export.names import LABELS, ONNX, package_path
 from export.recognizer import open_recognizer
 from fastetl_cli.web.about import Package
+from fastetl_cli.web.connections import Connection
 from fastetl_cli.web.safety import Guard, Limits
 from fastetl_cli.web.server import make_app
 from fastetl_cli.web.store import Store
@@ -30,7 +31,14 @@ def bundled_package(out: Path) -> Package:
 
 
 @contextmanager
-def serving(package: Package, samples: Path | None = None, *, token: str = "", limits: Limits = FREE) -> Iterator[str]:
+def serving(
+    package: Package,
+    samples: Path | None = None,
+    *,
+    token: str = "",
+    limits: Limits = FREE,
+    http: type[Connection] = Connection,
+) -> Iterator[str]:
     """The address of a server that ends with the block."""
     from fastetl_cli.pad import listen
 
@@ -38,7 +46,7 @@ def serving(package: Package, samples: Path | None = None, *, token: str = "", l
     port = listening.getsockname()[1]
     store = None if samples is None else Store.open(samples)
     app = make_app(package, Guard("127.0.0.1", port, token), store, limits)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none", http="h11"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none", http=http))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

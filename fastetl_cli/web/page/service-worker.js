@@ -1,6 +1,8 @@
 // Keeps the whole page in this browser, so that it works offline after one visit. Only a static folder uses it.
 
-const NAME = "fastetl-pad-" + "VERSION";
+// Several pads of one origin have a cache each.
+const OWN = `fastetl-pad-${new URL(registration.scope).pathname}-`;
+const NAME = OWN + "VERSION";
 const FILES = ["FILES"];
 
 self.addEventListener("install", (event) => {
@@ -10,7 +12,7 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  const old = (names) => names.filter((name) => name.startsWith("fastetl-pad-") && name !== NAME);
+  const old = (names) => names.filter((name) => name.startsWith(OWN) && name !== NAME);
   const clean = caches.keys().then((names) => Promise.all(old(names).map((name) => caches.delete(name))));
   event.waitUntil(clean.then(() => self.clients.claim()));
 });
