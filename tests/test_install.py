@@ -141,7 +141,7 @@ def test_the_wheel_is_ready_for_an_index(built: Path) -> None:
         metadata: Message = message_from_bytes(archive.read(about))
         texts = [archive.read(n).decode() for n in names if "/licenses/" in n]
     assert metadata["Version"] == __version__
-    assert metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0"
+    assert metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0 AND CC-BY-SA-4.0 AND Apache-2.0"
     assert sum("MIT License" in text for text in texts) == sum("ShareAlike 3.0 Unported" in text for text in texts) == 1
     assert metadata["Author"]
     assert {url.partition(",")[0] for url in metadata.get_all("Project-URL", [])} >= {"Homepage", "Changelog"}
