@@ -322,6 +322,15 @@ def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np
     return np.asarray(raised / raised.sum(1, keepdims=True))
 
 
+@cache
+def _alike(known: tuple[str, ...]) -> list[NDArray[np.int64]]:
+    """The places of characters that are written alike, in whatever size."""
+    groups: dict[str, list[int]] = {}
+    for k, character in enumerate(known):
+        groups.setdefault(one_shape(character, sizes=True), []).append(k)
+    return [np.array(members) for members in groups.values() if len(members) > 1]
+
+
 def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> _Competition:
     """asked: what `everything` says of the line's pictures."""
     known = recognizer.known[:-1]
@@ -332,14 +341,15 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
         likely[:, lying] = 0
         likely[np.array(alone, int)[:, None], np.flatnonzero(lying)] = asked[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
+    pooled = likely.copy()
+    for alike in _alike(known):
+        pooled[:, alike] = likely[:, alike].sum(1, keepdims=True)
     place = {label: k for k, label in enumerate(known)}
     competing = np.array([place[label] for label in recognizer.labels[:-1]])
-    group: dict[str, int] = {}
-    groups = np.array([group.setdefault(one_shape(c, sizes=True), len(group)) for c in known])
-    order = np.argsort(groups, kind="stable")
-    pooled = np.add.reduceat(likely[:, order], np.searchsorted(groups[order], np.arange(len(group))), axis=1)
-    shape, own = pooled[:, groups[competing]], likely[:, competing]
-    columns = np.argsort(-shape - 1e-3 * own, axis=1, kind="stable")[:, : min(COLUMNS, len(competing))]
+    shape, own = pooled[:, competing], likely[:, competing]
+    value, count = shape + 1e-3 * own, min(COLUMNS, len(competing))
+    columns = np.argpartition(-value, count - 1, axis=1)[:, :count]
+    columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(value, columns, 1), 1, kind="stable"), 1)
     shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))
     classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
     return _Competition(

@@ -49,13 +49,15 @@ def labelled(mask: NDArray[np.bool_]) -> Marks:
 def boxes_of(marks: Marks) -> Boxes:
     """float64 (N, 4): left, top, right, bottom of each piece."""
     y, x = np.nonzero(marks)
-    piece = marks[y, x] - 1
-    boxes = np.tile([np.inf, np.inf, -np.inf, -np.inf], (int(marks.max(initial=0)), 1))
-    for column, (values, extreme) in enumerate(
-        ((x, np.minimum), (y, np.minimum), (x + 1, np.maximum), (y + 1, np.maximum))
-    ):
-        extreme.at(boxes[:, column], piece, values)
-    return boxes
+    piece = marks[y, x]
+    order = np.argsort(piece, kind="stable")
+    if not len(order):
+        return np.zeros((0, 4))
+    begin = np.searchsorted(piece[order], np.arange(1, piece.max() + 1))
+    x, y = x[order], y[order]
+    low = [np.minimum.reduceat(values, begin) for values in (x, y)]
+    high = [np.maximum.reduceat(values, begin) + 1 for values in (x, y)]
+    return np.stack([*low, *high], 1).astype(np.float64)
 
 
 def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tuple[int, int]]]:
