@@ -80,7 +80,7 @@ function join(bands, top, bottom, width, size) {
       return thin || halves ? gap : Infinity;
     });
     const nearest = least(gaps), k = gaps.indexOf(nearest);
-    if (nearest > 0.5 * size) break;
+    if (nearest > 0.75 * size) break;
     bands.splice(k, 2, [...bands[k], ...bands[k + 1]]);
   }
 }
