@@ -211,7 +211,8 @@ def test_an_epoch_is_a_line_unless_told_otherwise(capsys: pytest.CaptureFixture[
     config = dataclasses.replace(CONFIG, epochs=2)
     train(tiny(), tmp_path / "run", config)
     lines = capsys.readouterr().err.splitlines()
-    assert [line[:11] for line in lines] == ["epoch   1/2", "epoch   2/2"]
+    assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert max(map(len, lines)) <= 80
     train(tiny(), tmp_path / "quiet", config, on_progress=None)
     assert capsys.readouterr() == ("", "")
 
