@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,26 @@ def coremltools() -> Any:
         # Deprecations inside it and its dependencies, at import.
         warnings.simplefilter("ignore")
         try:
-            import coremltools
+            with _without("sklearn"):
+                import coremltools
         except ModuleNotFoundError as error:
             raise missing(error) or error from error
     return coremltools
+
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """Hide a package that coremltools would load for converters of its models, which takes half of its time."""
+    modules: dict[str, Any] = sys.modules
+    loaded = modules.get(name)
+    modules[name] = None
+    try:
+        yield
+    finally:
+        if loaded is None:
+            del modules[name]
+        else:
+            modules[name] = loaded
 
 
 def native_parts() -> bool:

@@ -38,3 +38,11 @@ def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp
     code += f"print([name for name in {slow!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_verify_does_not_wait_for_scikit_learn() -> None:
+    """coremltools loads it for converters that nothing here uses; whoever needs it himself can still import it."""
+    code = "import sys\nfrom export.runtimes import coremltools\ncoremltools()\n"
+    code += "print('sklearn' in sys.modules)\nimport sklearn"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
