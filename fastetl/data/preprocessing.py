@@ -159,7 +159,8 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """From what `as_dict` gave, by this version or an earlier one; a missing key takes its default.
+        """From what `as_dict` gave, by this version or an earlier one; a missing key means what
+        that version did without saying so.
 
         Raises FastetlError for an unknown key.
         """
