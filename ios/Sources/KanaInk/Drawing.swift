@@ -2,9 +2,9 @@
 public struct Drawing: Equatable, Sendable {
     /// Width of the pen at medium pressure, as a fraction of the longer side of the canvas.
     public static let pen = 0.05
-    public static let mostStrokes = 1_000
+    public static let mostStrokes = 4_000
     /// Of all strokes together.
-    public static let mostPoints = 20_000
+    public static let mostPoints = 80_000
     /// How far outside of the canvas a point may be, in longer sides of the canvas.
     public static let reach = 16.0
 
@@ -31,7 +31,7 @@ public struct Drawing: Equatable, Sendable {
     private func check() throws {
         try Self.require("width", width, 1e-3...1e6)
         try Self.require("height", height, 1e-3...1e6)
-        try Self.require("pen", pen, 1e-3...0.5)
+        try Self.require("pen", pen, 1e-5...0.5)
         let points = strokes.reduce(0) { $0 + $1.count }
         guard strokes.count <= Self.mostStrokes, points <= Self.mostPoints else {
             throw DrawingError(
