@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,8 @@ from PIL import Image
 
 from export.errors import ExportError
 from fastetl.data.charset import JAPANESE, one_shape
-from fastetl.ink.paper import whiten_paper
-from fastetl.ink.pictures import read_grey
+from fastetl.ink.paper import Ink
+from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines import layout
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
 from fastetl.lines.path import FEATURES, Found, Place, Runs, Weights, best_path, features, fitted_size
@@ -162,13 +161,14 @@ class _Line:
 
 def read_page(
     recognizer: Recognizer,
-    picture: str | PathLike[str] | bytes | Image.Image | Pixels,
+    picture: Source | Ink,
     *,
     down: bool | None = None,
     plain: bool = False,
 ) -> Text:
     """See `Recognizer.read_line`."""
-    return _read(recognizer, lines_of_picture(_ink(picture), down), plain)
+    ink = picture if isinstance(picture, Ink) else find_ink(picture)
+    return _read(recognizer, lines_of_picture(ink.plane, down, ink.scale), plain)
 
 
 def read_drawing(recognizer: Recognizer, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
@@ -176,15 +176,8 @@ def read_drawing(recognizer: Recognizer, drawing: Drawing, *, down: bool | None 
     return _read(recognizer, lines_of_drawing(drawing, down), plain)
 
 
-def _ink(picture: str | PathLike[str] | bytes | Image.Image | Pixels) -> Pixels:
-    """uint8 (H, W), ink high."""
-    source = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-    grey = whiten_paper(read_grey(source, longest=1000))
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return 255 - grey if np.median(edge) > 127 else grey
-
-
-def lines_of_picture(ink: Pixels, down: bool | None) -> list[_Line]:
+def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list[_Line]:
+    """scale: of the picture, in which boxes are told, over `ink`."""
     factor = min(1.0, REDUCED / max(ink.shape))
     small = _resized(ink, factor) if factor < 1 else ink
     marks, boxes = pieces_of(small)
@@ -206,7 +199,7 @@ def lines_of_picture(ink: Pixels, down: bool | None) -> list[_Line]:
         right, bottom = boxes[members, 2:].max(0).astype(int)
         own = allowed[marks[top:bottom, left:right]]
         part = np.where(own | (marks[top:bottom, left:right] == 0), small[top:bottom, left:right], 0)
-        lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor, size, down))
+        lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor / scale, size, down))
     return [line for line in lines if len(line.boxes)]
 
 

@@ -23,7 +23,8 @@ from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.files.untrusted import read_bytes
-from fastetl.ink.pictures import read_picture
+from fastetl.ink.paper import Ink
+from fastetl.ink.pictures import Source, find_ink
 
 if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
@@ -33,8 +34,8 @@ __all__ = ["Answer", "Recognizer", "open_recognizer"]
 _BATCH = 256
 _MODEL_BYTES = 1 << 28
 
-Picture = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
-"""A picture file, its bytes, a PIL image, or uint8 (H, W) or (H, W, 1, 3 or 4 channels) of any size and polarity."""
+Picture = Source | Ink
+"""A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, 1, 3 or 4 colours), or what `find_ink` gave."""
 _CHANNELS = (1, 3, 4)
 
 
@@ -146,13 +147,13 @@ class Recognizer:
         """The `most` likeliest labels, likeliest first: of one picture, or a list of such for each of several.
 
         One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) of 1, 3 or 4 channels.
-        Several: a list of those, or uint8 (N, H, W).
+        Several: a list of those, or uint8 (N, H, W). All are recognized alike (`fastetl.ink.pictures.find_ink`).
 
         by_shape: characters written alike (へ and ヘ, ニ and 二) are one answer, by the name of the likeliest of them.
 
-        Raises FastetlError naming a file that cannot be read, ExportError for an array of another shape or dtype.
+        Raises FastetlError naming a file that cannot be read, or an array of another shape or dtype.
         """
-        one = isinstance(pictures, str | PathLike | bytes | Image.Image) or _is_picture(pictures)
+        one = isinstance(pictures, str | PathLike | bytes | Image.Image | Ink) or _is_picture(pictures)
         listed: Any = [pictures] if one else pictures
         probabilities = self.probabilities(self._stacked(listed))
         if by_shape:
@@ -190,22 +191,10 @@ class Recognizer:
         return read_drawing(self, drawing, down=down, plain=plain)
 
     def _stacked(self, pictures: Any) -> NDArray[np.uint8]:
-        if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (self.side, self.side):
-            return pictures
         stacked = np.empty((len(pictures), self.side, self.side), np.uint8)
         for k, picture in enumerate(pictures):
-            if not isinstance(picture, np.ndarray):
-                stacked[k] = read_picture(picture, self.side)
-            elif picture.dtype == np.uint8 and picture.ndim == 2 and picture.size:
-                stacked[k] = resize(picture[None], self.side)[0]
-            elif picture.dtype == np.uint8 and _is_picture(picture) and picture.size:
-                grey = picture.shape[2] == 1
-                stacked[k] = read_picture(Image.fromarray(picture[..., 0] if grey else picture), self.side)
-            else:
-                actual = f"{picture.dtype} {picture.shape}"
-                raise ExportError(
-                    "not a picture", expected="uint8 (H, W)", found=actual, do="convert it", also=ValueError
-                )
+            ink = picture if isinstance(picture, Ink) else find_ink(picture)
+            stacked[k] = resize(ink.square()[None], self.side)[0]
         return stacked
 
 
@@ -217,7 +206,7 @@ def _is_picture(pictures: Any) -> bool:
     """Whether it is one picture: of two axes, or with a last one of colours. No picture is so narrow."""
     if not isinstance(pictures, np.ndarray):
         return False
-    return pictures.ndim == 2 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
+    return pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
 
 
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:

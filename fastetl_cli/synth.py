@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
+from fastetl.checks import require_range
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
@@ -50,6 +51,9 @@ class Synth(Command):
 
     def run(self) -> int:
         """Write the files."""
+        require_range("lines", self.lines, 0)
+        if self.lines and (self.size is not None or self.engine == "ray"):
+            raise FastetlError("lines are pictures and strokes", do="leave out `size` and `engine`, or `lines`")
         if self.engine == "ray":
             return self._on_ray()
         if self.size is not None:

@@ -15,15 +15,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from benches.studies.conditions import CURVES
 from benches.studies.ios_reading import LARGE, kana_drawings, read_back
-from benches.studies.photographs import PAPERS, photographed
 from export import open_recognizer
 from fastetl import open_dataset
 from fastetl.data.charset import SHAPES, Charset, one_shape
 from fastetl.data.preprocessing import resize
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.ink.paper import whiten_paper
-from fastetl.ink.pictures import read_picture
+from fastetl.ink.pictures import find_ink, read_picture
 from fastetl.ink.samples import Sample, samples_to_dataset
 from fastetl.synth.practice import practice
 from tests import golden_drawings
@@ -158,30 +157,26 @@ def test_swift_judges_as_python_does(built: Path, tmp_path: Path) -> None:
 
 
 def _papers() -> dict[str, NDArray[np.uint8]]:
-    """Characters on every simulated paper, of many shapes, and pictures at random; uint8 (H, W)."""
+    """Characters under every simulated condition, of many shapes, and pictures at random; uint8 (H, W)."""
     kana, random = list(kana_drawings().values()), np.random.default_rng(5)
     made = {}
-    for number, (name, paper) in enumerate(PAPERS.items()):
-        for height, width in ((128, 128), (300, 211), (97, 160), (31, 64)):
-            ink = np.asarray(Image.fromarray(rasterize(kana[7 * number + width % 5])).resize((width, height)))
-            made[f"{name}, {width} × {height}"] = photographed(ink, paper, random)
+    for number, (name, (levels, make)) in enumerate(CURVES.items()):
+        for level in levels[::2]:
+            shown = Image.fromarray(make(rasterize(kana[7 * number % len(kana)]), level, random))
+            shown.thumbnail((400, 400))
+            made[f"{name}, {level}"] = np.asarray(shown)
     for height, width in ((1, 1), (1, 16), (5, 3), (64, 64), (70, 40), (33, 16)):
         made[f"noise, {width} × {height}"] = random.integers(0, 256, (height, width), np.uint8)
         made[f"steps, {width} × {height}"] = random.choice(np.array([90, 140, 250], np.uint8), (height, width))
     return made
 
 
-def test_swift_whitens_paper_as_python_does(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_swift_tells_ink_from_paper_as_python_does(built: Path, tmp_path: Path) -> None:
     rows = []
-    for number, (name, grey) in enumerate(_papers().items()):
-        sample = (2**20, 1000)[number % 2]  # pixels that are looked at for the level of the ink
-        Image.fromarray(grey).save(tmp_path / "picture.png")
-        pictures = {"pixels": grey, "picture": read_picture(tmp_path / "picture.png", 128)}
-        with monkeypatch.context() as patch:
-            patch.setattr("fastetl.ink.paper._SAMPLE", sample)
-            pictures["whitened"] = whiten_paper(grey)
+    for name, grey in _papers().items():
+        pictures = {"pixels": grey, "picture": read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}
         coded = {key: base64.b64encode(picture.tobytes()).decode() for key, picture in pictures.items()}
-        rows.append({"name": name, "width": grey.shape[1], "height": grey.shape[0], "sample": sample, **coded})
+        rows.append({"name": name, "width": grey.shape[1], "height": grey.shape[0], **coded})
     papers = tmp_path / "papers.json"
     papers.write_text(json.dumps(rows), encoding="utf-8")
     said = run("swift", "test", "--skip-build", "--filter", "papersAreThoseOfPython", KANA_PAPERS=str(papers))

@@ -225,11 +225,18 @@ def test_unusual_pictures_take_bounded_time(recognizer: Recognizer, picture: NDA
     assert time.monotonic() - begin < 60
 
 
-def test_a_hundred_megapixels_are_one_line(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_more_pixels_than_any_camera_are_one_line(recognizer: Recognizer, tmp_path: Path) -> None:
     path = tmp_path / "large.png"
-    Image.new("1", (10_000, 10_000), 1).save(path)
-    with pytest.raises(FastetlError, match="too large"):
+    Image.new("1", (13_000, 9_000), 1).save(path)
+    with pytest.raises(FastetlError, match="a picture of this size is not read"):
         recognizer.read_line(path)
+
+
+@pytest.mark.parametrize("axes", [(), (1,), (3,)])
+def test_arrays_of_every_form_are_read(recognizer: Recognizer, axes: tuple[int, ...]) -> None:
+    grey = page(["おはよう"])
+    shaped = np.broadcast_to(grey.reshape(*grey.shape, *(1 for _ in axes)), (*grey.shape, *axes))
+    assert recognizer.read_line(shaped).text == "おはよう"
 
 
 def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,14 +6,15 @@ picture derives from its number and the seed alone.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["CONDITIONS", "SIDE"]
+__all__ = ["CONDITIONS", "CURVES", "SIDE"]
 
 SIDE = 128
 Pictures = NDArray[np.uint8]
@@ -221,3 +222,153 @@ CONDITIONS: Mapping[str, Callable[[Pictures, int], Pictures]] = {
     "small": small,
     "whole canvas": whole_canvas,
 }
+
+
+Light = NDArray[np.float64]
+HIGH, WIDE = 300, 400
+"""Of a simulated photograph."""
+
+
+def _page(
+    picture: Pictures, rng: np.random.Generator, share: float = 0.55, high: int = HIGH, wide: int = WIDE
+) -> Light:
+    """Ink 0–1 (high, wide): the character over `share` of the shorter side, somewhere in the middle."""
+    side = round(share * min(high, wide))
+    page = np.zeros((high, wide), np.uint8)
+    piece = _sized(_cropped(picture), side / max(_cropped(picture).shape))
+    top, left = (round((n - m) * rng.uniform(0.35, 0.65)) for n, m in zip((high, wide), piece.shape, strict=True))
+    page[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
+    return page / 255
+
+
+def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pictures:
+    """As a camera stores it."""
+    noisy = np.clip(light + rng.normal(0, grain, light.shape), 0, 255).astype(np.uint8)
+    stored = io.BytesIO()
+    Image.fromarray(noisy).save(stored, "JPEG", quality=85)
+    return np.asarray(Image.open(stored))
+
+
+def _sheet(picture: Pictures, rng: np.random.Generator, share: float = 0.55) -> Light:
+    """Light from a grey sheet with dark ink, weaker towards one side."""
+    page = _page(picture, rng, share)
+    paper, ink = rng.uniform(150, 230), rng.uniform(0.1, 0.3)
+    return np.asarray(paper * (1 - (1 - ink) * page) * _edge(rng.uniform(0, 2 * np.pi), 0.5, 0.85, 0.25))
+
+
+def _edge(angle: float, place: float, level: float, soft: float) -> Light:
+    """Light 1 on one side of an edge across the photograph, `level` on the other."""
+    x, y = np.linspace(-0.5, 0.5, WIDE), np.linspace(-0.5, 0.5, HIGH)[:, None]
+    along = (np.cos(angle) * x + np.sin(angle) * y) / (abs(np.cos(angle)) + abs(np.sin(angle))) + 0.5
+    return np.asarray(level + (1 - level) / (1 + np.exp(-np.clip((along - place) / soft, -50, 50))))
+
+
+def _shadowed(picture: Pictures, place: float, level: float, rng: np.random.Generator) -> Pictures:
+    shadow = _edge(rng.uniform(0, 2 * np.pi), place, level, rng.choice([0.003, 0.02]))
+    return _photograph(_sheet(picture, rng) * shadow, rng)
+
+
+def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: int = 4) -> Pictures:
+    """A dark table over `width` of the height on so many sides."""
+    margins = [round(width * HIGH) if k in rng.permutation(4)[:sides] or sides == 4 else 0 for k in range(4)]
+    top, bottom, left, right = margins
+    light = np.full((HIGH, WIDE), rng.uniform(20, 70))
+    small = Image.fromarray(_sheet(picture, rng).astype(np.uint8)).resize((WIDE - left - right, HIGH - top - bottom))
+    light[top : HIGH - bottom, left : WIDE - right] = np.asarray(small)
+    return _photograph(light, rng)
+
+
+def _turned_table(picture: Pictures, degrees: float, rng: np.random.Generator) -> Pictures:
+    table = int(rng.uniform(20, 70))
+    sheet = Image.fromarray(_sheet(picture, rng, 0.7).astype(np.uint8)).resize((280, 210))
+    turned = sheet.rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC, expand=True, fillcolor=table)
+    page = Image.new("L", (WIDE, max(HIGH, turned.height)), table)
+    page.paste(turned, ((WIDE - turned.width) // 2, (page.height - turned.height) // 2))
+    return _photograph(np.asarray(page, np.float64), rng)
+
+
+def _white(picture: Pictures, rng: np.random.Generator, share: float = 0.7, side: int = 400) -> Pictures:
+    return np.asarray(255 * (1 - _page(picture, rng, share, side, side)), np.uint8)
+
+
+def _framed(picture: Pictures, width: float, rng: np.random.Generator, band: bool = False) -> Pictures:
+    page, wide = _white(picture, rng, 0.6).copy(), round(width)
+    views = [page[:wide], page[400 - wide :], page[:, :wide], page[:, 400 - wide :]]
+    for side in [views[rng.integers(4)]] if band else views:
+        side[:] = 0
+    return page
+
+
+def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str) -> Pictures:
+    """Printed lines so many times as dark as the ink."""
+    page, lines = _page(picture, rng, 0.55, 400, 400), np.zeros((400, 400), bool)
+    gap, wide = int(rng.integers(30, 70)), int(rng.integers(1, 5))
+    if kind == "cell":
+        edge, dash = int(rng.integers(8, 50)), np.arange(400) // 8 % 2 == 0
+        lines[edge : 400 - edge, edge : 400 - edge] = True
+        lines[edge + wide : 400 - edge - wide, edge + wide : 400 - edge - wide] = False
+        lines[199 : 199 + wide, edge : 400 - edge] |= dash[edge : 400 - edge]
+        lines[edge : 400 - edge, 199 : 199 + wide] |= dash[edge : 400 - edge, None]
+    else:
+        for start in range(int(rng.integers(gap)), 400, gap):
+            lines[start : start + wide] = True
+            if kind == "squares":
+                lines[:, start : start + wide] = True
+    return np.asarray(255 * (1 - np.maximum(page, level * lines)), np.uint8)
+
+
+def _dirty(picture: Pictures, count: float, rng: np.random.Generator) -> Pictures:
+    page = _white(picture, rng, 0.15, 1000).copy()
+    for row, column, size in zip(*rng.integers(0, 990, (2, int(count))), rng.integers(1, 5, int(count)), strict=True):
+        page[row : row + size, column : column + size] = rng.integers(0, 120)
+    return page
+
+
+def _penned(picture: Pictures, wider: float, rng: np.random.Generator) -> Pictures:
+    radius = int(wider)
+    piece = np.pad(_sized(_cropped(picture), 200 / max(_cropped(picture).shape)), radius)
+    thick = np.zeros_like(piece)
+    for y, x in _disk(radius):
+        _put(piece, x, y, thick)
+    return _white(thick, rng)
+
+
+def _turned(picture: Pictures, degrees: float, rng: np.random.Generator) -> Pictures:
+    turned = Image.fromarray(np.pad(picture, 30)).rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC)
+    return _photograph(_sheet(np.asarray(turned), rng), rng)
+
+
+def _far(picture: Pictures, share: float, rng: np.random.Generator) -> Pictures:
+    page = _page(picture, rng, share, 600, 800)
+    return _photograph(rng.uniform(150, 230) * (1 - 0.8 * page), rng)
+
+
+Curve = tuple[tuple[float, ...], Callable[[Pictures, float, np.random.Generator], Pictures]]
+CURVES: Mapping[str, Curve] = {
+    "a shadow's light, anywhere": (
+        (0.8, 0.6, 0.5, 0.4, 0.3),
+        lambda p, level, rng: _shadowed(p, rng.uniform(0.2, 0.8), level, rng),
+    ),
+    "a shadow × 0.4 over this share": ((0.1, 0.3, 0.5, 0.7, 0.9), lambda p, place, rng: _shadowed(p, place, 0.4, rng)),
+    "dim light": ((1, 0.6, 0.35, 0.2), lambda p, level, rng: _photograph(_sheet(p, rng) * level, rng, 3 * level**0.5)),
+    "grain": ((0, 6, 12, 20), lambda p, grain, rng: _photograph(_sheet(p, rng), rng, grain)),
+    "dark table around, of the height": ((0.03, 0.06, 0.1, 0.2, 0.3), _on_table),
+    "dark table at one side": ((0.05, 0.1, 0.2, 0.4), lambda p, width, rng: _on_table(p, width, rng, 1)),
+    "sheet turned on a table, degrees": ((0, 3, 10, 20), _turned_table),
+    "black frame, pixels of 400": ((1, 2, 4, 8, 16, 32), _framed),
+    "black band, pixels of 400": ((4, 12, 24, 48, 100), lambda p, width, rng: _framed(p, width, rng, band=True)),
+    **{
+        name: ((0.25, 0.5, 0.75, 1), partial(_lined, kind=kind))
+        for name, kind in (("ruled lines' darkness", "lines"), ("squares' darkness", "squares"), ("cell's", "cell"))
+    },
+    "size in a drawing": ((0.5, 0.3, 0.2, 0.15, 0.1, 0.07), lambda p, share, rng: _white(p, rng, share, 1000)),
+    "size in a photograph": ((0.4, 0.3, 0.2, 0.15, 0.1), _far),
+    "specks beside a small one": ((0, 5, 20), _dirty),
+    "pen wider by, of 200": ((0, 4, 8, 12), _penned),
+    "turned by degrees": ((0, 3, 6, 10, 15), _turned),
+    "a blackboard's ink": (
+        (1, 0.7, 0.4),
+        lambda p, level, rng: _photograph((255 - _sheet(p, rng)) * level, rng),
+    ),
+}
+"""Levels of a condition, and uint8 (H, W) of a picture (ink high) at one of them, as a camera or a program gives it."""

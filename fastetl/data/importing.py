@@ -36,7 +36,7 @@ from fastetl.files.untrusted import open_regular, read_bytes, read_npz
 
 __all__ = ["SUFFIXES", "Imported", "holds_pictures", "import_pictures"]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
 """Names by which pictures are found in a folder."""
 LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")

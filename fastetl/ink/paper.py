@@ -3,7 +3,7 @@
 Ink is thin and darker than the paper around it (or lighter, on a blackboard). Paper is what a morphological closing
 leaves: the picture without dark things that are narrower than its window, so that the edge of a shadow or of a table
 stays where it is. All is decided on the darkest pixel of each of at most 160 × 160 places, in integers, so that
-the Swift twin (`ios/Sources/KanaInk/Paper.swift`) decides the same to the last bit.
+the Swift twin (`ios/Sources/KanaPhoto/Paper.swift`) decides the same to the last bit.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.ink.pieces import character, pieces
+from fastetl.ink.pieces import character, pieces, stands_apart
 from fastetl.ink.places import closed, extreme, opened, places, pooled, quantile, share, spread
 from fastetl.ink.ruling import Line, erase, ruled_lines, without
 
-__all__ = ["MOST", "Box", "Ink", "separate_ink", "whiten_paper"]
+__all__ = ["MOST", "Box", "Ink", "separate_ink"]
 
 MOST = 1600
 """Longest side of a plane: larger pictures are reduced to it."""
@@ -33,8 +33,14 @@ _DIM = 32
 """Light under which contrast counts less, since grain counts more there."""
 _CONTRAST = 16
 """Least difference between ink and paper, of 255."""
-_FEW = 8
+_FEW = 4
 """So many places may be darker than the darkest ink: specks."""
+_SMALL = 5
+"""A character so many times in the picture is looked at alone."""
+_WHITE = 250
+"""Least light of white paper."""
+_TINY = 12
+"""One that fits in so many times may be too small."""
 _BAR = 4
 """A dark picture so many times as long as it is wide is a stroke, cropped: ー."""
 
@@ -53,6 +59,26 @@ class Ink:
     """uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MOST`."""
     box: Box | None
     """Around the character in the plane, dirt left out; None where there is no ink."""
+    scale: float = 1.0
+    """Pixels of the picture for one of the plane."""
+    fault: str = ""
+    """Why it may be recognized wrongly, and what to do; "" where nothing speaks against it."""
+
+    def square(self) -> Bytes:
+        """uint8 (S, S): the picture, or what is around a character that is small in it; paper around that."""
+        height, width = self.plane.shape
+        side, (left, top) = max(height, width), (width // 2, height // 2)
+        if self.box is not None:
+            longest = max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+            if longest * _SMALL < side:
+                side, left, top = longest * 9 // 5, (self.box[0] + self.box[2]) // 2, (self.box[1] + self.box[3]) // 2
+        left, top = left - side // 2, top - side // 2
+        square = np.zeros((side, side), np.uint8)
+        rows, columns = (slice(max(at, 0), min(at + side, n)) for at, n in ((top, height), (left, width)))
+        square[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = self.plane[
+            rows, columns
+        ]
+        return square
 
 
 def _grain(small: Bytes) -> int:
@@ -174,6 +200,11 @@ class _Sheet:
         top = _top(self.missing)
         return top if top >= self.least else 0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is white paper alone, as a scan or a drawing has."""
+        return not self.outside.any() and quantile(self.paper, 5) >= _WHITE
+
     def at_least(self, tenths: int) -> Mask:
         """Where so many tenths of that are missing."""
         return self.missing * 10 >= tenths * max(self.top, 1)
@@ -241,86 +272,34 @@ def _is_bar(grey: Bytes) -> bool:
 def separate_ink(grey: Bytes) -> Ink:
     """uint8 (H, W), brightness, on any paper, in any light → what is ink in it, and where the character is."""
     longest = max(grey.shape)
+    scale = max(1.0, longest / MOST)
     if longest > MOST:
         width, height = (max(1, n * MOST // longest) for n in grey.shape[::-1])
         grey = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
     height, width = grey.shape
     if _is_bar(grey):
-        return Ink(255 - grey, (0, 0, width, height))
+        return Ink(255 - grey, (0, 0, width, height), scale)
     dark, light = pooled(grey, np.minimum), 255 - pooled(grey, np.maximum)
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)
     plane = _missing(spread(sheet.paper, grey.shape), grey)
     plane[spread(sheet.outside, grey.shape)] = 0
+    plain = plane.copy()
     if sheet.top:
         _erase_lines(plane, sheet)
     ink = _full_contrast(plane, sheet.top) if sheet.top else None
-    piece = None if ink is None else character(pooled(ink, np.maximum) >= 128)
-    if ink is None or piece is None:
-        return Ink(np.zeros_like(grey), None)
+    mask = None if ink is None else pooled(ink, np.maximum) >= 128
+    piece = None if mask is None else character(mask)
+    if ink is None or mask is None or piece is None:
+        return Ink(np.zeros_like(grey), None, scale, "there is no ink in it: look at the picture")
+    if sheet.is_plain and (plane == plain).all():
+        ink = 255 - grey  # as it is: the networks see faint strokes on white better than any threshold
     rows, columns = places(grey.shape)
+    fault = ""
+    if stands_apart(mask[piece.top : piece.bottom, piece.left : piece.right]):
+        fault = "two characters: use --lines"
+    elif piece.longest * _TINY < max(rows, columns):
+        fault = "the character is small: crop the picture"
     left, right = piece.left * width // columns, -(-piece.right * width // columns)
-    return Ink(ink, (left, piece.top * height // rows, right, -(-piece.bottom * height // rows)))
-
-
-_WHITE = 247
-"""Paper from this level on needs nothing."""
-_EVEN = 0.25
-"""Share of the pixels within two levels of the commonest light one from which the paper is even, as in a drawing."""
-_SMALL, _TILES, _WINDOW = 64, 16, 12
-"""The paper's level is estimated in 16 × 16 places, each from 12 × 12 pixels of the picture at 64 × 64."""
-_PAPER = 80
-"""Percentile of a window that is paper: a stroke through it covers less than the rest."""
-_FAINT = 0.5
-"""What is fainter than this share of the ink is paper: shadows' edges, ruled lines, grain."""
-_BLANK = 0.1
-"""Share of the paper's light that ink must take away at least."""
-_SAMPLE = 2**20
-"""Pixels that are looked at for the level of the ink."""
-_ROWS = 64
-
-
-def _uneven_paper(light: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (H, W): the level of the paper at every pixel."""
-    small = np.asarray(Image.fromarray(light).resize((_SMALL, _SMALL), Image.Resampling.BOX))
-    step = _SMALL // _TILES
-    padded = np.pad(small, (_WINDOW - step) // 2, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (_WINDOW, _WINDOW))[::step, ::step]
-    levels = np.percentile(windows.reshape(_TILES, _TILES, -1), _PAPER, axis=2)
-    height, width = light.shape
-    return np.asarray(Image.fromarray(np.rint(levels).astype(np.uint8)).resize((width, height)))
-
-
-def _darkness(light: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Share of the paper's light that is missing, 0–1."""
-    return np.maximum(1 - light.astype(np.float32) / np.maximum(paper, 1), 0)
-
-
-def whiten_paper(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (H, W) → the same shape: dark ink on white paper, without shadows, ruled lines and grain.
-
-    Light ink on dark paper (a blackboard) is turned round. A picture whose paper is even and white, or even and black,
-    as drawings and scans in black and white have it, comes back as it is. Needs four bytes a pixel.
-    """
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    light = grey if 2 * float(np.median(edge)) >= int(grey.min()) + int(grey.max()) else 255 - grey
-    counts = np.array(Image.fromarray(light).histogram())
-    middle = (int(light.min()) + int(light.max())) // 2
-    level = middle + int(counts[middle:].argmax())
-    even = counts[max(level - 2, 0) : level + 3].sum() >= _EVEN * light.size
-    if even and level >= _WHITE:
-        return grey
-    paper = np.broadcast_to(np.uint8(level), light.shape) if even else _uneven_paper(light)
-    every = max(1, math.isqrt(light.size // _SAMPLE))
-    ink = _darkness(light[::every, ::every], paper[::every, ::every])
-    most = float(ink.max())
-    full = float(np.median(ink[ink >= most / 2])) if most else 0.0
-    if full < _BLANK:
-        return np.full_like(grey, 255)
-    faint = 0.0 if even else _FAINT * full
-    out = np.empty_like(grey)
-    for k in range(0, len(grey), _ROWS):
-        part = _darkness(light[k : k + _ROWS], paper[k : k + _ROWS])
-        out[k : k + _ROWS] = 255.5 - 255 * np.clip((part - faint) / (full - faint), 0, 1)
-    return out
+    return Ink(ink, (left, piece.top * height // rows, right, -(-piece.bottom * height // rows)), scale, fault)

@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.data.preprocessing import Preprocessing, border_sum, resize
+from fastetl.data.preprocessing import resize
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import open_regular
-from fastetl.ink.paper import whiten_paper
+from fastetl.ink.paper import MOST, Ink, separate_ink
+from fastetl.ink.places import quantile
 
-__all__ = ["FORMATS", "LARGEST", "LONGEST", "read_grey", "read_ink", "read_picture"]
+__all__ = ["FORMATS", "LARGEST", "LONGEST", "Source", "find_ink", "read_ink", "read_picture"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""
-LARGEST = 9000
-"""Most pixels along a side: a phone's 48 megapixels are 8,064 × 6,048."""
-LONGEST = 16
-"""Most widths to a height, or heights to a width: a picture of one character is not a strip."""
+LARGEST = 12_000
+"""Most pixels along a side: a phone's 108 megapixels are 12,000 × 9,000."""
+LONGEST = 100
+"""Most widths to a height, or heights to a width: a crop of ー is 24, a line of text may be longer."""
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_SHEET = 64
+"""Least difference of light within an opaque part that is a sheet with ink on it, and not ink."""
+
+Source = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+"""A picture file, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
 
 
-def _bounded(path: str | PathLike[str], size: tuple[int, int], longest: int = LONGEST) -> None:
+def _bounded(path: str | PathLike[str], size: tuple[int, int]) -> None:
     short, long = sorted(size)
-    if not short >= 1 or long > LARGEST or long > longest * short:
+    if not short >= 1 or long > LARGEST or long > LONGEST * short:
         raise FastetlError(
             "a picture of this size is not read",
             file=path,
-            expected=f"sides up to {LARGEST:,} pixels, one at most {longest} times the other",
+            expected=f"sides up to {LARGEST:,} pixels, one at most {LONGEST} times the other",
             found=f"{size[0]:,} × {size[1]:,}",
-            do="crop it to one character",
+            do="crop it",
             also=ValueError,
         )
 
 
+def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Brightness where transparent parts are white → the drawing, whatever its brightness, as dark ink on white.
+
+    An opaque part that fills its box and has contrast is a sheet, and what is around it becomes paper.
+    """
+    visible = alpha >= 128
+    if visible.all() or not visible.any():
+        return grey
+    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
+    area = int(rows[-1] - rows[0] + 1) * int(columns[-1] - columns[0] + 1)
+    seen = grey[visible]
+    if 10 * len(seen) < 7 * area or quantile(seen, 95) - quantile(seen, 5) < _SHEET:
+        return 255 - alpha
+    return grey - ((255 - alpha.astype(np.int32)) * (255 - quantile(seen, 50)) // 255).clip(0, grey).astype(np.uint8)
+
+
 def _grey(opened: Image.Image) -> NDArray[np.uint8]:
-    """uint8 (H, W): brightness, on white paper where the picture is transparent."""
+    """uint8 (H, W): brightness; where the picture is transparent, of what is drawn on it."""
     if opened.mode == "F" or opened.mode.startswith("I"):
         # Pillow would clip these at 255, which leaves a white page.
         levels = np.asarray(opened, np.float64)
@@ -50,20 +75,12 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
         top = float(levels.max())
         full = 1.0 if opened.mode == "F" and top <= 1 else 255.0 if opened.mode == "F" and top <= 255 else 65535.0
         return np.asarray(np.clip(levels / full, 0, 1) * 255 + 0.5, np.uint8)
+    if not opened.has_transparency_data:
+        return np.asarray(opened.convert("L"))
     layered = opened.convert("RGBA")
     paper = Image.new("RGBA", layered.size, "white")
-    return np.asarray(Image.alpha_composite(paper, layered).convert("L"))
-
-
-def _square(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Made square with the median of its outermost pixels."""
-    height, width = grey.shape
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    longest = max(height, width)
-    square = np.full((longest, longest), np.uint8(np.median(edge)))
-    top, left = (longest - height) // 2, (longest - width) // 2
-    square[top : top + height, left : left + width] = grey
-    return square
+    grey = np.asarray(Image.alpha_composite(paper, layered).convert("L"))
+    return _on_paper(grey, np.asarray(layered.getchannel("A")))
 
 
 @contextmanager
@@ -72,24 +89,57 @@ def _opened(source: str | PathLike[str] | bytes | Image.Image) -> Iterator[Image
         yield source
         return
     file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
-    with file, Image.open(file, formats=FORMATS) as opened:
-        yield opened
+    with file:
+        formats: tuple[str, ...] = FORMATS
+        start = file.read(12)
+        file.seek(0)
+        if start[4:8] == b"ftyp" and start[8:12] in _HEIC:
+            try:
+                importlib.import_module("pillow_heif").register_heif_opener()
+            except ImportError as error:
+                name = source if isinstance(source, str | PathLike) else "the picture"
+                message = "HEIC, as iPhones store it, needs another package"
+                raise FastetlError(message, file=name, do="pip install pillow-heif, or save it as JPEG") from error
+            formats = ("HEIF",)
+        with Image.open(file, formats=formats) as opened:
+            yield opened
 
 
-def read_grey(source: str | PathLike[str] | bytes | Image.Image, longest: int = LONGEST) -> NDArray[np.uint8]:
-    """uint8 (H, W): a picture's brightness, upright. Errors and formats as of `read_picture`."""
+def _of_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (H, W) of an array of one picture."""
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype not in (np.uint8, np.bool_) or not shaped or not array.size:
+        raise FastetlError(
+            "not a picture",
+            expected="uint8 (H, W) or (H, W, 1, 3 or 4 colours)",
+            found=f"{array.dtype} {array.shape}",
+            do="convert it",
+            also=ValueError,
+        )
+    levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
+    _bounded("the array", (array.shape[1], array.shape[0]))
+    if array.ndim == 2 or array.shape[2] == 1:
+        return np.ascontiguousarray(levels.reshape(array.shape[:2]))
+    return _grey(Image.fromarray(np.ascontiguousarray(levels)))
+
+
+def _of_file(source: str | PathLike[str] | bytes | Image.Image) -> tuple[NDArray[np.uint8], float]:
+    """Brightness, uint8 (H, W), and how many times smaller it is than the picture."""
     path = source if isinstance(source, str | PathLike) else "the picture"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with _opened(source) as opened:
-                _bounded(path, opened.size, longest)
-                return _grey(ImageOps.exif_transpose(opened))
+                size = opened.size
+                _bounded(path, size)
+                if not isinstance(source, Image.Image):
+                    opened.draft("L", (MOST, MOST))  # JPEG alone: fewer pixels are decoded
+                times = max(opened.size) // MOST
+                small = opened.reduce(times) if times > 1 and opened.mode in ("L", "RGB", "RGBA", "LA") else opened
+                grey = _grey(ImageOps.exif_transpose(small))
+                return grey, max(size) / max(grey.shape)
         except FastetlError:
             raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise FastetlError("the picture is too large", file=path, found=error, do="crop it") from error
         except Exception as error:  # Pillow's readers raise what comes: struct.error, SyntaxError, KeyError …
             unknown = isinstance(error, UnidentifiedImageError)
             reason = "no such picture" if unknown else f"{type(error).__name__} {error}".strip()
@@ -98,22 +148,30 @@ def read_grey(source: str | PathLike[str] | bytes | Image.Image, longest: int = 
             ) from error
 
 
-def read_picture(source: str | PathLike[str] | bytes | Image.Image, side: int | None = None) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255: a picture file, its bytes or a PIL image: grey, upright, its edge's colour around.
+def find_ink(source: Source) -> Ink:
+    """The ink of a picture of any kind, where the character is, and what speaks against recognizing it.
 
-    Without `side` it keeps its own size. Formats: `FORMATS`; 8 and 16 bits, floating point (0–1, 0–255 or 0–65,535),
-    colour, palette; transparent parts are white paper; the camera's rotation (EXIF) is applied; of several frames the
-    first. Ink may be dark or light: the network's preprocessing tells. Grey, shaded, ruled or grainy paper, as in
-    photographs, becomes white (`fastetl.ink.paper`).
+    Formats: `FORMATS`, and HEIC where `pillow-heif` is installed; 8 and 16 bits, floating point (0–1, 0–255 or
+    0–65,535), colour, palette; what is transparent is paper; the camera's rotation (EXIF) is applied; of several frames
+    the first. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`).
 
-    Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`.
+    Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`, and for
+    arrays of another shape or dtype.
     """
-    square = _square(whiten_paper(read_grey(source)))
+    grey, times = (_of_array(source), 1.0) if isinstance(source, np.ndarray) else _of_file(source)
+    ink = separate_ink(grey)
+    return replace(ink, scale=ink.scale * times)
+
+
+def read_ink(source: Source, side: int) -> NDArray[np.uint8]:
+    """uint8 (side, side), ink 255, paper 0: as `read_picture`, turned round."""
+    return np.asarray(resize(find_ink(source).square()[None], side)[0])
+
+
+def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
+    """uint8 (side, side), black ink on white paper: what a network is given of a picture of any kind (`find_ink`).
+
+    Without `side` it keeps its own size, up to `fastetl.ink.paper.MOST`.
+    """
+    square = 255 - find_ink(source).square()
     return square if side is None else np.asarray(resize(square[None], side)[0])
-
-
-def read_ink(path: str | PathLike[str], side: int) -> NDArray[np.uint8]:
-    """uint8 (side, side), ink high: as `read_picture`, and turned where the paper is light, as the networks do it."""
-    picture, spec = read_picture(path, side), Preprocessing(size=side)
-    light = border_sum(picture[None].astype(np.float32), spec).item() > spec.darkest_paper
-    return 255 - picture if light else picture

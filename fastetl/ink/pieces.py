@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Piece", "character", "pieces"]
+__all__ = ["Piece", "character", "pieces", "stands_apart"]
 
 _MOST = 60
 """Pieces that are looked at for the character, largest first."""
@@ -97,3 +97,14 @@ def character(mask: NDArray[np.bool_]) -> Piece | None:
                 pairs = True
                 break
     return max(groups, key=lambda group: group.size, default=None)
+
+
+def stands_apart(mask: NDArray[np.bool_]) -> bool:
+    """Whether ink cropped to its box is two characters or more: longer than high, with a gap between broad parts."""
+    for line in (mask, mask.T):
+        height, width = line.shape
+        part = height * 9 // 20
+        gaps = np.flatnonzero(~line.any(0)) if 2 * width >= 3 * height else np.zeros(0, np.intp)
+        if ((gaps >= part) & (gaps < width - part)).sum() * 16 >= max(height, 1):
+            return True
+    return False

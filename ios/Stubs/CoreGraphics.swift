@@ -14,7 +14,10 @@ open class CGImage {
     public var width: Int { fatalError("a stub") }
     public var height: Int { fatalError("a stub") }
 }
-public enum CGImageAlphaInfo: UInt32, Sendable { case none }
+public enum CGImageAlphaInfo: UInt32, Sendable {
+    case none = 0
+    case alphaOnly = 7
+}
 public func CGColorSpaceCreateDeviceGray() -> CGColorSpace { fatalError("a stub") }
 
 open class CGContext {

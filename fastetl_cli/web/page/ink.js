@@ -1,4 +1,4 @@
-// The rasterizer of fastetl/ink.py, step by step the same: its head says what each step does.
+// The rasterizer of fastetl/ink/drawings.py, step by step the same: its head says what each step does.
 
 export const SIDE = 128;
 export const PEN = 0.05;

@@ -1,4 +1,4 @@
-// Preprocessing steps 1–4 of fastetl/preprocessing.py: the picture as the network's first convolution meets it.
+// Preprocessing steps 1–4 of fastetl/data/preprocessing.py: the picture as the network's first convolution meets it.
 
 const BORDER = 2, SMALLEST_SCALE = 0.25, TURNS = 4, SUMMED = [0.01, 0.6];
 

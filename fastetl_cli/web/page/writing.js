@@ -15,7 +15,7 @@ export class Writing {
     Object.assign(this, { engine, labels, words, same, failed, toast });
     this.lines = [];
     this.taken = "";
-    this.chosen = new WeakMap(); // first stroke of a character → what its writer says it is
+    this.chosen = new WeakMap(); // first stroke of a character → its number of strokes, and what its writer says it is
     this.word = null;
     this.turn = 0;
     this.busy = this.wanted = false;
@@ -62,7 +62,7 @@ export class Writing {
   }
 
   grow() {
-    const right = Math.max(...this.board.drawing.strokes.flatMap((stroke) => stroke.x));
+    const right = this.board.drawing.strokes.reduce((most, { x }) => x.reduce((a, b) => Math.max(a, b), most), 0);
     if (right > this.board.width - ROOM && this.board.width < WIDE) this.board.widen(this.board.width + 1);
     // Only when the pen rests: the canvas must not move under it.
     clearTimeout(this.moving);
@@ -94,8 +94,14 @@ export class Writing {
     this.busy = false;
   }
 
+  /** What was chosen for a character, unless strokes have come or gone since. */
+  choiceOf({ strokes }) {
+    const chosen = this.chosen.get(strokes[0]);
+    return chosen?.count === strokes.length ? chosen.label : null;
+  }
+
   labelOf(character) {
-    return this.chosen.get(character.strokes[0]) ?? character.label;
+    return this.choiceOf(character) ?? character.label;
   }
 
   text() {
@@ -124,7 +130,7 @@ export class Writing {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = this.labelOf(character);
-    button.classList.toggle("uncertain", character.uncertain && !this.chosen.has(character.strokes[0]));
+    button.classList.toggle("uncertain", character.uncertain && !this.choiceOf(character));
     button.setAttribute("aria-label", t("writtenAs", button.textContent));
     button.addEventListener("click", () => this.offer(character));
     return button;
@@ -137,7 +143,7 @@ export class Writing {
       choice.textContent = label;
       choice.lang = "ja";
       choice.addEventListener("click", () => {
-        this.chosen.set(character.strokes[0], label);
+        this.chosen.set(character.strokes[0], { count: character.strokes.length, label });
         this.render();
       });
       return choice;

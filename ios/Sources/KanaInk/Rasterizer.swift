@@ -1,4 +1,4 @@
-/// The one rasterizer, as the head of `fastetl/ink.py` specifies it; all arithmetic is in Double.
+/// The one rasterizer, as the head of `fastetl/ink/drawings.py` specifies it; all arithmetic is in Double.
 ///
 /// The picture is made from strokes and not from the screen: guide lines, dark mode and the screen's scale are no part
 /// of it.

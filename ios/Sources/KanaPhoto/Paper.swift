@@ -1,100 +1,291 @@
-/// Grey, shaded, ruled, grainy paper made white: `fastetl/paper.py`, number for number (arithmetic in Float as there).
+import Foundation
+
+/// What is ink, what is paper, and what is neither: `fastetl/ink/paper.py`, number for number.
+///
+/// Ink is thin and darker than the paper around it (or lighter, on a blackboard). Paper is what a closing leaves, so that
+/// the edge of a shadow or of a table stays where it is.
 extension Photograph {
-    /// Paper from this level on needs nothing.
-    private static let white = 247
-    /// Share of the pixels within two levels of the commonest light one from which the paper is even, as in a drawing.
-    private static let even = 0.25
-    /// The paper's level is estimated in 16 × 16 places, each from 12 × 12 pixels of the picture at 64 × 64.
-    private static let (small, tiles, window) = (64, 16, 12)
-    /// What is fainter than this share of the ink is paper: shadows' edges, ruled lines, grain.
-    private static let faint: Float = 0.5
-    /// Share of the paper's light that ink must take away at least.
-    private static let blank: Float = 0.1
+    /// Longest side of a plane: larger pictures are reduced to it.
+    static let most = 1600
+    private static let widest = 40
+    private static let windows = [4, 8, 14, 26]
+    private static let widths = [3, 5, 7, 9, 11, 15, 21, 29, 41, 57]
+    private static let dim = 32
+    private static let contrast = 16
+    private static let few = 4
 
-    /// Dark ink on white paper, without shadows, ruled lines and grain; light ink on dark paper is turned round.
-    ///
-    /// A picture whose paper is even and white, or even and black, comes back as it is.
-    public var whitened: Photograph { whitened(sample: 1 << 20) }
+    /// The plane of the ink, 255 where it is and 0 on paper, and where the character is in it.
+    struct Ink: Equatable {
+        let plane: Places
+        let box: Piece?
+    }
 
-    /// `sample`: pixels that are looked at for the level of the ink.
-    func whitened(sample: Int) -> Photograph {
-        let light = inkIsDark ? self : Photograph(width, height, pixels.map { 255 - $0 })
+    /// Dark ink on white paper, without shadows, tables, frames, ruled lines and grain; light ink is turned round. Longer
+    /// sides than 1,600 pixels are reduced to that.
+    public var whitened: Photograph {
+        let plane = ink.plane
+        return Photograph(plane.width, plane.height, plane.values.map { UInt8(255 - $0) })
+    }
+
+    var ink: Ink {
+        let longest = max(width, height)
+        guard longest <= Self.most else {
+            let newWidth = max(1, width * Self.most / longest)
+            let newHeight = max(1, height * Self.most / longest)
+            let small = Resampling.box.resized(
+                pixels, width: width, height: height, newWidth: newWidth, newHeight: newHeight)
+            return Photograph(newWidth, newHeight, small).ink
+        }
+        var grey = Places(height, width, pixels.map { Int($0) })
+        if isBar {
+            let box = Piece(left: 0, top: 0, right: width, bottom: height, size: width * height)
+            return Ink(plane: grey.map { 255 - $0 }, box: box)
+        }
+        var dark = grey.pooled(greatest: false)
+        let light = grey.pooled(greatest: true).map { 255 - $0 }
+        if Self.isLight(dark, light) {
+            grey = grey.map { 255 - $0 }
+            dark = light
+        }
+        let none = Ink(plane: grey.map { _ in 0 }, box: nil)
+        let sheet = Self.sheet(dark)
+        guard sheet.top > 0 else { return none }
+        let outside = sheet.outside.spread(height: height, width: width)
+        var plane = Self.missing(sheet.paper.spread(height: height, width: width), grey)
+        plane = plane.with(outside) { $1 == 1 ? 0 : $0 }
+        let plain = plane
+        Self.eraseLines(from: &plane, sheet)
+        guard let full = Self.fullContrast(plane, sheet.top),
+            let piece = Piece.character(of: full.pooled(greatest: true).map { $0 >= 128 ? 1 : 0 })
+        else { return none }
+        let (rows, columns) = Places.shape(height: height, width: width)
+        let box = Piece(
+            left: piece.left * width / columns, top: piece.top * height / rows,
+            right: (piece.right * width + columns - 1) / columns, bottom: (piece.bottom * height + rows - 1) / rows,
+            size: piece.size)
+        // On white paper as it is: the networks see faint strokes better than any threshold.
+        let asItIs = sheet.isPlain && plane.values == plain.values
+        return Ink(plane: asItIs ? grey.map { 255 - $0 } : full, box: box)
+    }
+
+    /// How far neighbouring places differ in the quietest quarter of the picture.
+    private static func grain(_ small: Places) -> Int {
+        let greatest = small.extreme(3, greatest: true, outside: 0)
+        return Places.quantile(greatest.with(small.extreme(3, greatest: false, outside: 255)) { $0 - $1 }.values, 25)
+    }
+
+    /// The share of the paper's light that is missing, of 255; less in the dark, where grain weighs more.
+    private static func missing(_ paper: Places, _ picture: Places, _ grain: Int = 0) -> Places {
+        paper.with(picture) { max($0 - $1 - grain, 0) * (255 + dim) / ($0 + dim) }
+    }
+
+    /// The level that only a few places exceed.
+    private static func top(_ missing: Places) -> Int {
         var counts = [Int](repeating: 0, count: 256)
-        for value in light.pixels { counts[Int(value)] += 1 }
-        let darkest = counts.firstIndex { $0 > 0 } ?? 0
-        let lightest = counts.lastIndex { $0 > 0 } ?? 0
-        let middle = (darkest + lightest) / 2
-        var level = middle
-        for value in middle...255 where counts[value] > counts[level] { level = value }
-        let near = counts[max(level - 2, 0)...min(level + 2, 255)].reduce(0, +)
-        let isEven = Double(near) >= Self.even * Double(pixels.count)
-        if isEven && level >= Self.white { return self }
-        let paper = isEven ? [UInt8](repeating: UInt8(level), count: pixels.count) : light.unevenPaper
-        return light.divided(by: paper, isEven: isEven, sample: sample)
-    }
-
-    /// By the median of the outermost pixels, against the middle of the darkest and the lightest.
-    private var inkIsDark: Bool {
-        let sorted = edge.sorted()
-        let middle = Int(sorted[sorted.count / 2 - 1]) + Int(sorted[sorted.count / 2])
-        return middle >= Int(pixels.min() ?? 0) + Int(pixels.max() ?? 0)
-    }
-
-    /// The level of the paper at every pixel: the 80th percentile of a window around it.
-    private var unevenPaper: [UInt8] {
-        let (n, tiles, window) = (Self.small, Self.tiles, Self.window)
-        let small = Resampling.box.resized(pixels, width: width, height: height, newWidth: n, newHeight: n)
-        let step = n / tiles
-        let margin = (window - step) / 2
-        var levels: [UInt8] = []
-        for tile in 0..<(tiles * tiles) {
-            let (top, left) = (tile / tiles * step - margin, tile % tiles * step - margin)
-            let around = (0..<(window * window)).map { k in
-                let row = min(max(top + k / window, 0), n - 1)
-                let column = min(max(left + k % window, 0), n - 1)
-                return Int(small[row * n + column])
-            }.sorted()
-            // The 80th percentile lies at 0.8 × 143 = 114.4; in tenths, which are never at a half.
-            let tenths = 6 * around[114] + 4 * around[115]
-            levels.append(UInt8((tenths + 5) / 10))
+        for value in missing.values { counts[value] += 1 }
+        let few = min(Self.few, missing.values.count / 8 + 1)
+        var darker = 0
+        for value in stride(from: 255, through: 0, by: -1) {
+            darker += counts[value]
+            if darker >= few { return value }
         }
-        return Resampling.cubic.resized(levels, width: tiles, height: tiles, newWidth: width, newHeight: height)
+        return 0
     }
 
-    /// Ink as a share of the light that the paper would give, between what is faint and what is full.
-    private func divided(by paper: [UInt8], isEven: Bool, sample: Int) -> Photograph {
-        // Bytes divided by bytes: 256 × 256 numbers, each computed once.
-        let ink = (0..<65_536).map { max(1 - Float($0 & 255) / Float(max($0 >> 8, 1)), 0) }
-        let key = { (k: Int) in Int(paper[k]) << 8 | Int(pixels[k]) }
-        var every = 1
-        while (every + 1) * (every + 1) <= pixels.count / sample { every += 1 }
-        var counts = [Int](repeating: 0, count: 65_536)
-        for row in stride(from: 0, to: height, by: every) {
-            for column in stride(from: 0, to: width, by: every) { counts[key(row * width + column)] += 1 }
-        }
-        let found = counts.indices.filter { counts[$0] > 0 }.sorted { ink[$0] < ink[$1] }
-        let most = found.last.map { ink[$0] } ?? 0
-        let strong = found.filter { ink[$0] >= most / 2 }.map { (ink: ink[$0], count: counts[$0]) }
-        let full = most > 0 ? Self.median(strong) : 0
-        if full < Self.blank {
-            return Photograph(width, height, [UInt8](repeating: 255, count: pixels.count))
-        }
-        let faint = isEven ? 0 : Self.faint * full
-        let grey = ink.map { UInt8(255.5 - 255 * min(max(($0 - faint) / (full - faint), 0), 1)) }
-        return Photograph(width, height, pixels.indices.map { grey[key($0)] })
+    /// Twice the median of the outermost pixels.
+    private static func medianEdge(_ picture: Places) -> Int {
+        let (height, width) = (picture.height, picture.width)
+        let sides = (0..<height).flatMap { [picture.values[$0 * width], picture.values[$0 * width + width - 1]] }
+        let edge = (sides + picture.values[..<width] + picture.values[(height * width - width)...]).sorted()
+        return edge[edge.count / 2 - 1] + edge[edge.count / 2]
     }
 
-    /// Of values in rising order, each as often as it counts.
-    private static func median(_ values: [(ink: Float, count: Int)]) -> Float {
-        let count = values.reduce(0) { $0 + $1.count }
-        func value(_ place: Int) -> Float {
-            var before = 0
-            for (ink, count) in values {
-                before += count
-                if place < before { return ink }
+    /// Whether the ink is lighter than the paper: what is thinner is ink, and what is all around is paper.
+    private static func isLight(_ dark: Places, _ light: Places) -> Bool {
+        let shares = [dark, light].map { small -> [Places] in
+            let grain = Self.grain(small)
+            return windows.map { perCent in
+                let size = small.share(perCent)
+                let around = small.padded(size)
+                return missing(around.closed(size), around, grain).cropped(size)
             }
-            return 0
         }
-        return (value((count - 1) / 2) + value(count / 2)) / 2
+        let last = windows.count - 1
+        let least = max(top(shares[0][last]), top(shares[1][last])) / 3
+        let found = shares.map { $0.map { $0.values.reduce(0) { $1 >= max(least, 1) ? $0 + $1 : $0 } } }
+        let at = windows.indices.first { k in
+            found.contains { 2 * $0[k] >= $0[last] && $0[k] >= 12 * least }
+        }
+        let here = found.map { Double($0[at ?? last]) + 1 }
+        let all = found.map { Double($0[last]) + 1 }
+        let thinner = log(here[0] / here[1]) + 0.3 * log(here[0] / all[0] * all[1] / here[1])
+        let (darkest, lightest) = (dark.values.min() ?? 0, 255 - (light.values.min() ?? 0))
+        let brightness = Double(medianEdge(dark) + 510 - medianEdge(light)) / 2 - Double(darkest) - Double(lightest)
+        return thinner + 1.43 * brightness / Double(max(lightest - darkest, 1)) < 0
+    }
+
+    /// What the places say.
+    private struct Sheet {
+        let paper, missing, outside: Places
+        let least: Int
+
+        /// What is missing where the ink is darkest; 0 where there is none.
+        var top: Int {
+            let top = Photograph.top(missing)
+            return top >= least ? top : 0
+        }
+
+        /// Whether it is white paper alone, as a scan or a drawing has.
+        var isPlain: Bool {
+            !outside.values.contains(1) && Places.quantile(paper.values, 5) >= 250
+        }
+
+        func atLeast(_ tenths: Int) -> Places {
+            let top = max(self.top, 1)
+            return missing.map { $0 * 10 >= tenths * top ? 1 : 0 }
+        }
+
+        /// The same with more of it outside; nil where no ink would be left.
+        func without(_ mask: Places) -> Sheet? {
+            let rest = Sheet(
+                paper: paper, missing: missing.with(mask) { $1 == 1 ? 0 : $0 }, outside: outside.with(mask, max),
+                least: least)
+            guard mask.values.contains(1), rest.top > 0 else { return nil }
+            let longest = Piece.all(of: rest.atLeast(5)).pieces.map(\.longest).max() ?? 0
+            return longest * 20 >= mask.longest ? rest : nil
+        }
+    }
+
+    /// Paper and ink with a window as wide as three strokes, so that narrow shadows are paper too.
+    private static func sheet(_ dark: Places) -> Sheet {
+        var size = dark.share(widest)
+        let grain = Self.grain(dark)
+        var outside = dark.map { _ in 0 }
+        while true {
+            let paper = dark.closed(size)
+            let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
+            var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: contrast + 4 * grain)
+            sheet = sheet.without(table(sheet.atLeast(5))) ?? sheet
+            outside = sheet.outside
+            let narrower = max(3 * strokeWidth(sheet.atLeast(7)) + 2 | 1, 9)
+            if narrower * 5 >= size * 4 { return sheet.without(foreign(sheet.atLeast(5), dark, paper)) ?? sheet }
+            size = narrower
+        }
+    }
+
+    /// What is dark along a whole side of the picture, as far inwards as it is wider than strokes are.
+    private static func table(_ mask: Places) -> Places {
+        let size = mask.share(10)
+        let (height, width) = (mask.height, mask.width)
+        var around = mask.padded(size, with: 0)
+        let rows = (0..<around.height).map { $0..<($0 + 1) }
+        func fill(_ chosen: ArraySlice<Range<Int>>, _ columns: Range<Int>) {
+            for row in chosen.map(\.lowerBound) {
+                for column in columns { around.values[row * around.width + column] = 1 }
+            }
+        }
+        let (first, last) = (mask.values[..<width], mask.values[((height - 1) * width)...])
+        let left = (0..<height).reduce(0) { $0 + mask.values[$1 * width] }
+        let right = (0..<height).reduce(0) { $0 + mask.values[$1 * width + width - 1] }
+        if first.reduce(0, +) * 20 >= 19 * width { fill(rows[..<size], 0..<around.width) }
+        if last.reduce(0, +) * 20 >= 19 * width { fill(rows[(size + height)...], 0..<around.width) }
+        if left * 20 >= 19 * height { fill(rows[...], 0..<size) }
+        if right * 20 >= 19 * height { fill(rows[...], (size + width)..<around.width) }
+        guard around.cropped(0) != mask.padded(size, with: 0) else { return mask.map { _ in 0 } }
+        return around.opened(size).extreme(3, greatest: true, outside: 0).cropped(size)
+    }
+
+    /// Pieces that go on as a dark background, or fill a corner of the picture: where a table is narrow.
+    private static func foreign(_ mask: Places, _ dark: Places, _ paper: Places) -> Places {
+        let (numbers, listed) = Piece.all(of: mask)
+        let (height, width) = (mask.height, mask.width)
+        var goesOn = [Int](repeating: 0, count: listed.count)
+        for at in mask.values.indices where mask.values[at] == 1 {
+            for (down, across) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
+                let (row, column) = (at / width + down, at % width + across)
+                guard (0..<height).contains(row), (0..<width).contains(column) else { continue }
+                let outer = row * width + column
+                if mask.values[outer] == 0, dark.values[outer] <= dark.values[at] + 12,
+                    2 * paper.values[outer] <= paper.values[at] + dark.values[at]
+                {
+                    goesOn[numbers.values[at]] += 1
+                }
+            }
+        }
+        let reach = mask.longest / 25
+        var isForeign = goesOn.map { $0 >= max(6, reach) }
+        for (row, down) in [(0, 1), (height - 1, -1)] {
+            for (column, across) in [(0, 1), (width - 1, -1)] {
+                let corner = numbers.values[row * width + column]
+                let isFilled = { (steps: Int, next: (Int) -> Int) in
+                    (0..<steps).allSatisfy { numbers.values[next($0)] == corner }
+                }
+                if corner >= 0, isFilled(min(reach + 1, height), { (row + $0 * down) * width + column }),
+                    isFilled(min(reach + 1, width), { row * width + column + $0 * across })
+                {
+                    isForeign[corner] = true
+                }
+            }
+        }
+        let chosen = numbers.map { $0 >= 0 && isForeign[$0] ? 1 : 0 }
+        let wide = chosen.extreme(3, greatest: true, outside: 0)
+        return wide.with(mask) { $0 == 1 && $1 == 0 ? 1 : 0 }.with(chosen, max)
+    }
+
+    /// Width in places that at least three tenths of the ink have.
+    private static func strokeWidth(_ mask: Places) -> Int {
+        let count = mask.values.reduce(0, +)
+        var width = 1
+        for size in widths {
+            if size > mask.longest || mask.opened(size).values.reduce(0, +) * 10 < 3 * count { break }
+            width = size
+        }
+        return width
+    }
+
+    /// Take ruled lines out of the plane: what is thinner or fainter than the rest, or crosses the sheet.
+    private static func eraseLines(from plane: inout Places, _ sheet: Sheet) {
+        let top = sheet.top
+        let inside = sheet.outside.map { 1 - $0 }
+        let across = Line.all(in: sheet.missing, paper: inside, least: top / 3)
+        let down = Line.all(in: sheet.missing.transposed, paper: inside.transposed, least: top / 3)
+        guard !across.isEmpty || !down.isEmpty else { return }
+        let dark = sheet.missing.map { $0 * 2 >= top ? 1 : 0 }
+        let rest = Line.without(Line.without(dark, across).transposed, down).transposed
+        guard rest.values.reduce(0, +) >= 6 else { return }
+        let strokes = strokeWidth(rest)
+        let strength = Self.top(sheet.missing.with(rest) { $1 == 1 ? $0 : 0 })
+        func isPrinted(_ line: Line) -> Bool {
+            line.isThrough || 10 * line.thickness <= Double(6 * strokes) || 10 * line.level <= 8 * strength
+        }
+        for line in across where isPrinted(line) {
+            line.erase(from: &plane, shape: (rest.height, rest.width), least: max(contrast, line.level) / 2)
+        }
+        guard !down.isEmpty else { return }
+        plane = plane.transposed
+        for line in down where isPrinted(line) {
+            line.erase(from: &plane, shape: (rest.width, rest.height), least: max(contrast, line.level) / 2)
+        }
+        plane = plane.transposed
+    }
+
+    /// Ink to 255, what is faint to 0; nil where there is no ink.
+    private static func fullContrast(_ plane: Places, _ top: Int) -> Places? {
+        let full = Places.quantile(plane.values.filter { 2 * $0 >= top }, 90)
+        guard full >= contrast else { return nil }
+        let near = plane.map { 2 * $0 >= full ? 1 : 0 }.extreme(5, greatest: true, outside: 0)
+        let far = zip(plane.values, near.values).filter { $1 == 0 }.map(\.0)
+        let faint = min(full / 2, Places.quantile(far, 95) * 5 / 4)
+        return plane.map { min(max(($0 - faint) * 255 / (full - faint), 0), 255) }
+    }
+
+    /// Whether it is nothing but one dark stroke, cropped to it.
+    private var isBar: Bool {
+        let (short, long) = (min(width, height), max(width, height))
+        guard long >= 4 * short else { return false }
+        return pixels.indices.allSatisfy { at in
+            let across = width >= height ? at / width : at % width
+            return across < short / 3 || across >= short - short / 3 || pixels[at] < 128
+        }
     }
 }

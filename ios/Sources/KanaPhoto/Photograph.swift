@@ -1,12 +1,12 @@
 import KanaInk
 
-/// A grey picture of one character on any paper, as a camera sees it: what `fastetl/pictures.py` and
-/// `fastetl/paper.py` make of a picture file, in Swift.
+/// A grey picture of one character on any paper, as a camera sees it: what `fastetl/ink/pictures.py` and
+/// `fastetl/ink/paper.py` make of a picture file, in Swift.
 public struct Photograph: Equatable, Sendable {
     /// Most pixels along a side.
-    public static let largest = 9000
-    /// Most widths to a height, or heights to a width: a picture of one character is not a strip.
-    public static let longest = 16
+    public static let largest = 12_000
+    /// Most widths to a height, or heights to a width: a crop of ー is 24.
+    public static let longest = 100
 
     /// In pixels.
     public let width: Int
@@ -33,34 +33,51 @@ public struct Photograph: Equatable, Sendable {
         self.pixels = pixels
     }
 
-    /// What the model takes: the paper made white, the picture made square with the paper of its edge, and scaled.
+    /// `grey`: brightness where transparent parts are white. What is drawn becomes dark ink on white, whatever its
+    /// brightness; an opaque part that fills its box and has contrast is a sheet, and what is around it becomes paper.
+    init(_ width: Int, _ height: Int, grey: [UInt8], alpha: [UInt8]) {
+        let visible = alpha.indices.filter { alpha[$0] >= 128 }
+        let (rows, columns) = (visible.map { $0 / width }, visible.map { $0 % width })
+        guard visible.count < alpha.count, let top = rows.min(), let bottom = rows.max(), let left = columns.min(),
+            let right = columns.max()
+        else {
+            self.init(width, height, grey)
+            return
+        }
+        let seen = visible.map { Int(grey[$0]) }
+        let area = (bottom - top + 1) * (right - left + 1)
+        if 10 * seen.count < 7 * area || Places.quantile(seen, 95) - Places.quantile(seen, 5) < 64 {
+            self.init(width, height, alpha.map { 255 - $0 })
+            return
+        }
+        let dark = 255 - Places.quantile(seen, 50)
+        self.init(width, height, zip(grey, alpha).map { $0 - UInt8(min((255 - Int($1)) * dark / 255, Int($0))) })
+    }
+
+    /// What the model takes: the ink alone, black on white, in a square; a character that is small in the picture is
+    /// looked at alone.
     ///
-    /// Time and memory grow with the pixels: cut a camera's picture to the character first, and call it off the main
-    /// actor.
+    /// Time and memory grow with the pixels: call it off the main actor.
     public func picture(side: Int = Rasterizer.side) -> Picture {
-        let square = whitened.square
+        let square = whitenedSquare
         let small = Resampling.triangle.resized(
             square.pixels, width: square.width, height: square.height, newWidth: side, newHeight: side)
         return Picture(side: side, pixels: small)
     }
 
-    /// The outermost pixels; those of the corners twice.
-    var edge: [UInt8] {
-        let sides = (0..<height).flatMap { [pixels[$0 * width], pixels[$0 * width + width - 1]] }
-        return pixels[..<width] + pixels[(pixels.count - width)...] + sides
-    }
-
-    /// Made square with the median of its outermost pixels.
-    var square: Photograph {
-        let side = max(width, height)
-        guard width != height else { return self }
-        let sorted = edge.sorted()  // an even number: the median is the mean of the two in the middle, rounded down
-        let paper = UInt8((Int(sorted[sorted.count / 2 - 1]) + Int(sorted[sorted.count / 2])) / 2)
-        var out = [UInt8](repeating: paper, count: side * side)
-        let (top, left) = ((side - height) / 2, (side - width) / 2)
-        for row in 0..<height {
-            let at = (top + row) * side + left
-            out.replaceSubrange(at..<(at + width), with: pixels[(row * width)..<((row + 1) * width)])
+    var whitenedSquare: Photograph {
+        let ink = self.ink
+        let (height, width) = (ink.plane.height, ink.plane.width)
+        var (side, left, top) = (max(height, width), width / 2, height / 2)
+        if let box = ink.box, box.longest * 5 < side {
+            (side, left, top) = (box.longest * 9 / 5, (box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        }
+        (left, top) = (left - side / 2, top - side / 2)
+        var out = [UInt8](repeating: 255, count: side * side)
+        for row in max(top, 0)..<min(top + side, height) {
+            for column in max(left, 0)..<min(left + side, width) {
+                out[(row - top) * side + column - left] = UInt8(255 - ink.plane.values[row * width + column])
+            }
         }
         return Photograph(side, side, out)
     }

@@ -1,0 +1,95 @@
+/// A connected piece of ink, or a group of such: `fastetl/ink/pieces.py`.
+struct Piece: Equatable {
+    var left, top, right, bottom, size: Int
+
+    var longest: Int { max(right - left, bottom - top) }
+
+    func joined(_ other: Piece) -> Piece {
+        Piece(
+            left: min(left, other.left), top: min(top, other.top), right: max(right, other.right),
+            bottom: max(bottom, other.bottom), size: size + other.size)
+    }
+
+    /// Strokes of a character are no farther apart than they are long; dirt is smaller, and has to be nearer.
+    func belongs(to other: Piece) -> Bool {
+        let across = max(other.left - right, left - other.right)
+        let gap = max(across, other.top - bottom, top - other.bottom)
+        let longer = max(longest, other.longest)
+        return gap <= (10 * min(size, other.size) >= max(size, other.size) ? longer : longer * 2 / 5)
+    }
+
+    /// Each pixel's piece in a mask of 0 and 1 (8 neighbours count; −1 is paper), and the pieces, from the top.
+    static func all(of mask: Places) -> (numbers: Places, pieces: [Piece]) {
+        var runs: [(row: Int, start: Int, end: Int)] = []
+        for row in 0..<mask.height {
+            var column = 0
+            while column < mask.width {
+                guard mask.values[row * mask.width + column] == 1 else {
+                    column += 1
+                    continue
+                }
+                let start = column
+                while column < mask.width, mask.values[row * mask.width + column] == 1 { column += 1 }
+                runs.append((row, start, column))
+            }
+        }
+        var parent = Array(runs.indices)
+        func root(_ run: Int) -> Int {
+            var run = run
+            while parent[run] != run {
+                parent[run] = parent[parent[run]]
+                run = parent[run]
+            }
+            return run
+        }
+        var above = 0
+        for (number, run) in runs.enumerated() {
+            while runs[above].row < run.row - 1 || (runs[above].row == run.row - 1 && runs[above].end < run.start) {
+                above += 1
+            }
+            var at = above
+            while runs[at].row == run.row - 1 && runs[at].start <= run.end {
+                let (one, other) = (root(at), root(number))
+                parent[max(one, other)] = min(one, other)
+                at += 1
+            }
+        }
+        var numbers = [Int](repeating: -1, count: mask.values.count)
+        var order: [Int: Int] = [:]
+        var pieces: [Piece] = []
+        for (number, run) in runs.enumerated() {
+            let part = Piece(
+                left: run.start, top: run.row, right: run.end, bottom: run.row + 1, size: run.end - run.start)
+            let first = root(number)
+            let piece = order[first] ?? pieces.count
+            if piece == pieces.count {
+                order[first] = piece
+                pieces.append(part)
+            } else {
+                pieces[piece] = pieces[piece].joined(part)
+            }
+            for column in run.start..<run.end { numbers[run.row * mask.width + column] = piece }
+        }
+        return (Places(mask.height, mask.width, numbers), pieces)
+    }
+
+    /// The group of pieces with the most ink; nil where there is no ink.
+    static func character(of mask: Places) -> Piece? {
+        let listed = all(of: mask).pieces.enumerated().sorted {
+            ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
+        }
+        var groups = listed.prefix(60).map(\.element)
+        var first = 0
+        while first < groups.count {
+            let near = groups.indices.first { $0 > first && groups[first].belongs(to: groups[$0]) }
+            guard let near else {
+                first += 1
+                continue
+            }
+            groups[first] = groups[first].joined(groups.remove(at: near))
+            first = 0
+        }
+        let most = groups.map(\.size).max()
+        return groups.first { $0.size == most }
+    }
+}
