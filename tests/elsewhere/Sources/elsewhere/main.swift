@@ -6,8 +6,9 @@ import KanaReading
 
 let stroke = Stroke([InkPoint(x: 30, y: 150), InkPoint(x: 270, y: 150)])
 let picture = Rasterizer.picture(of: try Drawing(width: 300, height: 300, strokes: [stroke]))
-let photograph = try Photograph(width: picture.side, height: picture.side, pixels: picture.pixels)
+let drawn = picture.pixels.map { 255 - $0 }
+let photograph = try Photograph(width: picture.side, height: picture.side, pixels: drawn)
 let facts = try ModelFacts(labels: ["一", "no character"], noCharacter: "no character", threshold: 0.5)
 let verdict = try Verdict(probabilities: ["一": 0.9, "no character": 0.1], facts: facts, script: .japanese)
 let files = try FileManager.default.contentsOfDirectory(atPath: KanaNetwork.model?.path ?? "nowhere").sorted()
-print(verdict.character ?? "none", photograph.picture() == picture, files)
+print(verdict.character ?? "none", photograph.picture().pixels == drawn, files)
