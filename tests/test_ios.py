@@ -163,7 +163,7 @@ def _papers() -> dict[str, NDArray[np.uint8]]:
     for number, (name, (levels, make)) in enumerate(CURVES.items()):
         for level in levels[::2]:
             shown = Image.fromarray(make(rasterize(kana[7 * number % len(kana)]), level, random))
-            shown.thumbnail((400, 400))
+            shown.thumbnail((200, 200))
             made[f"{name}, {level}"] = np.asarray(shown)
     for height, width in ((1, 1), (1, 16), (5, 3), (64, 64), (70, 40), (33, 16)):
         made[f"noise, {width} × {height}"] = random.integers(0, 256, (height, width), np.uint8)
