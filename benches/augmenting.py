@@ -1,4 +1,4 @@
-"""The same affine variation by others' means: scipy, OpenCV, JAX and albumentations, and the maps that ours draws."""
+"""The same affine variation by others' means: scipy, OpenCV and JAX, and the maps that ours draws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ __all__ = [
     "FLAT",
     "Maps",
     "Pictures",
-    "albumentations_transform",
     "jax_batch",
     "opencv_one",
     "own_maps",
@@ -98,21 +97,3 @@ def jax_batch(side: int) -> Callable[[Pictures, Maps], Pictures]:
         return (jax.vmap(one)(batch.astype(jnp.float32), maps) + 0.5).astype(jnp.uint8)
 
     return lambda batch, maps: np.asarray(varied(batch, maps.astype(np.float32)))
-
-
-def albumentations_transform(**fixed: float) -> Callable[[Pictures], Pictures]:
-    """albumentations' Affine of the same ranges; or one with `rotate` and `shear` in degrees, and `scale`, fixed."""
-    import albumentations
-    import cv2
-
-    ranges = {
-        "rotate": (-FLAT.rotation, FLAT.rotation),
-        "scale": (np.exp(-FLAT.zoom), np.exp(FLAT.zoom)),
-        "shear": {"x": (-np.rad2deg(np.arctan(FLAT.shear)), np.rad2deg(np.arctan(FLAT.shear))), "y": (0, 0)},
-        "translate_percent": (-FLAT.shift, FLAT.shift),
-    }
-    if fixed:
-        shear = {"x": (fixed["shear"],) * 2, "y": (0, 0)}
-        ranges = {"rotate": (fixed["rotate"],) * 2, "scale": (fixed["scale"],) * 2, "shear": shear}
-    transform = albumentations.Affine(p=1, interpolation=cv2.INTER_LINEAR, **ranges)
-    return lambda picture: np.asarray(transform(image=picture)["image"])

@@ -33,19 +33,6 @@ def own(images: by.Pictures, indices: NDArray[np.int64], out: by.Pictures, confi
     return augment(images, indices, out, config=config, seed=0, epoch=0)
 
 
-def test_opencv_is_what_albumentations_does() -> None:
-    """Its draws are its own, so that the work is compared with all of them fixed."""
-    pytest.importorskip("albumentations")
-    side, picture = 32, by.pictures(32, COUNT)[0]
-    angle, slant, middle = np.deg2rad(-10), np.tan(np.deg2rad(-8)), (side - 1) / 2
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    back = np.linalg.inv(np.array([[1, slant], [0, 1]]) @ turn * 1.1)[::-1, ::-1]
-    given = np.c_[back, middle - back @ (middle, middle)]
-    out = np.empty_like(picture)
-    by.opencv_one(picture, given, out)
-    assert np.abs(by.albumentations_transform(rotate=10, scale=1.1, shear=8)(picture).astype(int) - out).max() <= 1
-
-
 @pytest.mark.parametrize("side", [32, 64])
 @pytest.mark.parametrize("work", CONFIGS)
 def test_augment(benchmark: Any, work: str, side: int) -> None:
@@ -67,10 +54,6 @@ def test_augment(benchmark: Any, work: str, side: int) -> None:
             Contender("OpenCV loop", "peer", BATCH, lambda: loop(by.opencv_one, images, indices, maps, out), ("cv2",)),
             Contender("jax map_coordinates", "peer", BATCH, lambda: varied(batch, maps)),
         ]
-        if find_spec("albumentations"):
-            transform = by.albumentations_transform()
-            run = lambda: [transform(images[index]) for index in indices]  # noqa: E731
-            peers.append(Contender("albumentations", "peer", BATCH, run))
     turns = range(TURNS if benchmark.enabled else 1)
     fast = BATCH * len(turns)
     race(

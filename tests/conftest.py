@@ -31,7 +31,7 @@ def etl_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from benches.studies.pad_browser import chromium  # not every machine that runs tests has a browser
+    from tests.pad_browser import chromium  # not every machine that runs tests has a browser
 
     with chromium() as found:
         yield found
@@ -40,6 +40,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """What the pad needs of the bundled package."""
-    from benches.studies.pad_serving import bundled_package
+    from tests.pad_serving import bundled_package
 
     return bundled_package(tmp_path_factory.mktemp("pad") / "package")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.layouts import LAYOUTS, Layout
 from fastetl.testing.records import first_file, first_records
 from tests.model_data import finished_run
+
+FOREVER = math.inf
 
 
 def sound(tallies: list[Tally]) -> None:
@@ -40,16 +43,16 @@ def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_pat
 
 
 def test_damaged_files_of_every_set(tmp_path: Path) -> None:
-    sound(damaged_files(tmp_path, 60, seed=5))
+    sound(damaged_files(tmp_path, 60, 5, FOREVER))
 
 
 def test_damaged_pictures_and_datasets(tmp_path: Path) -> None:
-    sound(damaged_pictures(tmp_path, 200, seed=5))
-    sound(damaged_datasets(tmp_path, 200, seed=5))
+    sound(damaged_pictures(tmp_path, 200, 5, FOREVER))
+    sound(damaged_datasets(tmp_path, 200, 5, FOREVER))
 
 
 def test_damaged_runs(tmp_path: Path) -> None:
-    sound(damaged_runs(tmp_path, finished_run()[0], 10, seed=5))
+    sound(damaged_runs(tmp_path, 10, 5, FOREVER, finished_run()[0]))
 
 
 def test_kills_and_the_page(tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch
     """With other pixels, a lost sample or a silent report it must not be content."""
     true = resized
     monkeypatch.setattr(records, "resized", lambda *arguments: true(*arguments) ^ 1)
-    built, _, looked = damaged_files(tmp_path, 15, seed=5, sets=["ETL8G"])
-    assert built.count("wrong") > 3
+    built, _, looked = damaged_files(tmp_path, 15, 5, FOREVER, ["ETL8G"])
+    assert built.counts["wrong"] > 3
     assert "other pixels" in built.examples[0]
     assert looked.sound

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from benches.studies.ios_reading import LARGE
-from benches.studies.pad_browser import DRAW, draw, opened, plain_host, reads, require_browser, until
 from fastetl.data.charset import KANA
 from fastetl.data.preprocessing import Preprocessing, normalize, resize
 from fastetl.data.store import open_dataset
@@ -24,12 +23,13 @@ from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
 from tests.golden_drawings import FILE
+from tests.pad_browser import DRAW, draw, opened, plain_host, reads, require_browser, until
 
 require_browser()
 
-from benches.studies.pad_serving import serving  # noqa: E402
 from export.recognizer import open_recognizer  # noqa: E402
 from fastetl_cli.web.about import Package  # noqa: E402
+from tests.pad_serving import serving  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("starlette", reason="the extra pad is not installed")
 
 import httpx
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from benches.studies.pad_fuzz import damaged, fuzz
-from benches.studies.pad_serving import bundled_package, serving
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
@@ -27,6 +27,7 @@ from fastetl_cli.web.about import Package, page_files
 from fastetl_cli.web.connections import Connection
 from fastetl_cli.web.safety import Guard, Limits, is_loopback
 from fastetl_cli.web.store import Store
+from tests.pad_serving import bundled_package, serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
 SAMPLE = {**LINE.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}
@@ -34,12 +35,14 @@ BYTES = {"content-type": "application/octet-stream"}
 
 
 @pytest.fixture(scope="module")
-def client(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with (
-        serving(package, tmp_path_factory.mktemp("pad") / "samples") as address,
-        httpx.Client(base_url=address) as made,
-    ):
-        yield made
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pad") / "samples"
+
+
+@pytest.fixture(scope="module")
+def client(package: Package, samples: Path) -> Iterator[httpx.Client]:
+    with serving(package, samples) as address, httpx.Client(base_url=address) as client:
+        yield client
 
 
 def test_the_page_is_served_and_nothing_else(client: httpx.Client) -> None:
@@ -233,13 +236,34 @@ def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -
             Package.of(other.recognizer)
 
 
-def test_hostile_requests(package: Package, tmp_path: Path) -> None:
-    """800 of the requests of `benches/studies/pad_fuzz.py`."""
-    with serving(package, tmp_path / "samples") as address:
-        counts, wrong = fuzz(int(address.rpartition(":")[2]), 800, seed=1, patience=0.1)
-    assert wrong == []
-    assert damaged(tmp_path / "samples") == []
-    assert {"200", "201", "400", "403", "404", "405", "413", "421"} <= set(counts)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+BODIES = st.one_of(
+    st.binary(),
+    st.dictionaries(st.sampled_from([*SAMPLE, "format", "id", "unknown"]), VALUES).map(
+        lambda changed: json.dumps({**SAMPLE, **changed}).encode()
+    ),
+)
+
+
+@given(BODIES)
+@example(b"[" * 200_000)
+@example(json.dumps({**SAMPLE, "strokes": [{"x": [], "y": []}] * 5000}).encode())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hostile_samples(client: httpx.Client, body: bytes) -> None:
+    answer = client.post("/samples", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (201, 400, 413)
+    if answer.status_code != 201:
+        assert answer.text.count("\n") <= 1
+
+
+def test_what_hostile_samples_leave_is_whole(client: httpx.Client, samples: Path) -> None:
+    client.post("/samples", json=SAMPLE)
+    files = [file for file in samples.iterdir() if file.name != ".pad.lock"]
+    assert files
+    assert [read_samples(file)[1] for file in files] == [[]] * len(files)
 
 
 def test_idle_connections_and_slow_heads_keep_nobody_out(package: Package) -> None:

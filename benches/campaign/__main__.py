@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -21,25 +20,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from benches.campaign import disks, inputs, kills, records
-from benches.campaign.commands import commands
+from benches.campaign import commands, inputs, records
 from benches.campaign.tally import OUTCOMES, Tally
 from benches.studies.pages import insert, markdown, table
-
-Run = Callable[[Path, int, int, float], list[Tally]]
-
-
-def _runs(folder: Path, count: int, seed: int, until: float) -> list[Tally]:
-    commands(folder, ("export",))  # trains one
-    return inputs.damaged_runs(folder, folder / "run", count, seed, until)
 
 
 @dataclass(frozen=True)
 class Part:
     """A part of the campaign. target, quick: how much is tried at length and in the tests; minutes: at most."""
 
-    run: Run
+    run: Callable[[Path, int, int, float], list[Tally]]
     target: int
     quick: int
     minutes: float
@@ -49,12 +41,11 @@ PARTS = {
     "records": Part(records.damaged_files, 10_000, 60, 60),
     "pictures": Part(inputs.damaged_pictures, 10_000, 200, 20),
     "datasets": Part(inputs.damaged_datasets, 10_000, 200, 20),
-    "runs": Part(_runs, 10_000, 20, 60),
-    "build": Part(partial(kills.kills, names=("build",)), 200, 4, 30),
-    "synth": Part(partial(kills.kills, names=("synth",)), 200, 2, 60),
-    "train": Part(partial(kills.kills, names=("train",)), 200, 1, 120),
-    "export": Part(partial(kills.kills, names=("export",)), 200, 1, 120),
-    "disks": Part(disks.full_disks, 40, 2, 60),
+    "runs": Part(inputs.damaged_runs, 10_000, 20, 60),
+    "build": Part(partial(commands.kills, name="build"), 200, 4, 30),
+    "train": Part(partial(commands.kills, name="train"), 200, 1, 120),
+    "disks of build": Part(partial(commands.full_disks, name="build"), 40, 2, 30),
+    "disks of train": Part(partial(commands.full_disks, name="train"), 40, 2, 60),
 }
 
 
@@ -69,43 +60,32 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _tried(part: Part, options: argparse.Namespace) -> list[Tally]:
-    until = time.monotonic() + 60 * (options.minutes or part.minutes)
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() and os.access(memory, os.W_OK) else None))
-    try:
-        return part.run(folder, part.quick if options.quick else part.target, options.seed, until)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def main() -> int:
     options = _arguments()
-    # The same small programs are compiled by one forked training after another.
-    cache = tempfile.mkdtemp()
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-    results: dict[str, dict[str, object]] = {}
+    results: dict[str, Any] = {}
     if options.results is not None and options.results.exists():
         results = json.loads(options.results.read_text(encoding="utf-8"))
-    try:
-        for name in options.parts:
-            rows = _tried(PARTS[name], options)
-            results[name] = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "rows": [asdict(r) for r in rows]}
-            for row in rows:
-                sys.stderr.write(f"{row.what}: {row.tried} of {row.target}, {row.counts}\n")
-                sys.stderr.writelines(f"    {example}\n" for example in row.examples)
-            if options.results is not None:
-                options.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    finally:
-        shutil.rmtree(cache, ignore_errors=True)
-    rows = [Tally(**row) for name in PARTS if name in results for row in results[name]["rows"]]  # type: ignore[attr-defined]
-    figures = table(["", "tried", *OUTCOMES.values(), "seconds"], [row.cells() for row in rows])
+    for name in options.parts:
+        part = PARTS[name]
+        until = time.monotonic() + 60 * (options.minutes or part.minutes)
+        with tempfile.TemporaryDirectory() as folder:
+            # The same small programs are compiled by one forked training after another.
+            os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/compiled"
+            os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+            rows = part.run(Path(folder), part.quick if options.quick else part.target, options.seed, until)
+        results[name] = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "rows": [asdict(row) for row in rows]}
+        for row in rows:
+            sys.stderr.write(f"{row.what}: {row.tried} of {row.target}, {row.counts}\n")
+            sys.stderr.writelines(f"    {example}\n" for example in row.examples)
+        if options.results is not None:
+            options.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    tallies = [Tally(**row) for name in PARTS if name in results for row in results[name]["rows"]]
+    figures = table(["", "tried", *OUTCOMES.values(), "seconds"], [tally.cells() for tally in tallies])
     if options.out is None:
         sys.stdout.write(markdown({"title": "Campaign", "command": "", "blocks": [figures], "conditions": ""}))
     else:
         insert(options.out, "table", figures)
-    return 0 if all(row.sound for row in rows) else 1
+    return 0 if all(tally.sound for tally in tallies) else 1
 
 
 if __name__ == "__main__":

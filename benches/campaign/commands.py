@@ -1,136 +1,261 @@
-"""The four commands that are killed and that meet full disks, each on small inputs; when their outputs are whole."""
+"""`build` and `train` killed at every moment and on full disks: an output is absent or whole, an old one stays or is
+replaced, the next run cleans up. Every other command writes through the same `fastetl.files.atomic`."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
+import multiprocessing
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benches.campaign.processes import run_command
+from benches.campaign.tally import Outcome, Tally
+from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.testing.records import first_records
 
-__all__ = ["Command", "commands", "tree", "warm"]
+__all__ = ["full_disks", "kills", "trained"]
+
+LIMIT = 1800.0
+"""Seconds after which a command is a hang."""
+_EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")
+_AGAIN = {"build": 1, "train": 20}
+"""After every so many kills the command is run again, to its end."""
 
 
-def warm(names: Sequence[str]) -> None:
-    """Import what the commands need, so that their forks need not."""
-    for name in names:
-        importlib.import_module(f"fastetl_cli.{name}")
-    if "export" in names:
-        from export.runtimes import coremltools
+@dataclass(frozen=True)
+class Ended:
+    """A command's end. code: its exit code, negative if it was killed; operations: how many times it opened, made,
+    moved or removed something below the folder watched."""
 
-        coremltools()
-        importlib.import_module("onnxruntime")
+    code: int | None
+    text: str
+    operations: int
+    seconds: float
 
 
-def tree(path: Path) -> dict[str, str]:
-    """Relative name → hash of every file below a path."""
+def _child(arguments: Sequence[str], folder: Path, kill_at: int) -> None:
+    """Run the command, counting operations on files below `folder`, and kill this process at one of them."""
+    from fastetl_cli.main import main
+
+    log, counter = (
+        os.open(folder.with_name(folder.name + end), os.O_RDWR | os.O_CREAT | os.O_TRUNC) for end in (".log", ".count")
+    )
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    count = 0
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count
+        if event in _EVENTS and isinstance(arguments[0], str | bytes | os.PathLike):
+            count += os.fsdecode(arguments[0]).startswith(os.fspath(folder))
+            if count == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.pwrite(counter, count.to_bytes(8, "little"), 0)
+
+    sys.addaudithook(hook)
+    sys.exit(main(arguments))
+
+
+def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, kill_at: int = -1) -> Ended:
+    """Run `fastetl` in a fork of this process, killed after so many seconds or at an operation on files."""
+    begun = time.perf_counter()
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(arguments, folder, kill_at))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of forks; its backend is not in use here
+        process.start()
+    process.join(after)
+    process.kill()
+    process.join()
+    log, count = (folder.with_name(folder.name + end) for end in (".log", ".count"))
+    operations = int.from_bytes(count.read_bytes(), "little") if count.exists() else 0
+    return Ended(process.exitcode, log.read_text(errors="replace"), operations, time.perf_counter() - begun)
+
+
+def files_of(path: Path) -> dict[str, bytes] | None:
+    """Relative name → hash of every file below a path; None where nothing is."""
     files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()]
-    return {str(f.relative_to(path)): hashlib.blake2b(f.read_bytes(), digest_size=16).hexdigest() for f in files}
+    return {str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).digest() for f in files} or None
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line without its output, and what an earlier output (`old`, another one) was made by.
-
-    whole: what is wrong with an output of the new kind, or None.
-    """
+    """A command line without its output. old: options of an earlier output; fault: what is wrong with an output."""
 
     name: str
-    words: tuple[str, ...]
+    source: Path
+    options: tuple[str, ...]
     old: tuple[str, ...]
-    whole: Callable[[Path], str | None]
+    fault: Callable[[Path], str | None]
 
-    def line(self, out: Path, overwrite: bool = False, old: bool = False) -> list[str]:
-        source, *options = self.old if old else self.words
-        inputs = [source] if source else []
-        return [self.name, *inputs, str(out), *options, *(["--overwrite"] if overwrite else [])]
+    def line(self, out: Path, *options: str) -> list[str]:
+        return [self.name, str(self.source), str(out), *(options or self.options)]
 
 
-def _dataset_whole(out: Path) -> str | None:
-    data = open_dataset(out)
-    return None if data.images.shape == (200, 16, 16) and data.images.any() else f"{data.images.shape}"
+def _build(folder: Path) -> Command:
+    etl = folder / "ETL8G_01"
+    etl.write_bytes(first_records("ETL8G").tobytes())
+
+    def fault(out: Path) -> str | None:
+        images = open_dataset(out).images
+        return None if images.shape == (200, 16, 16) and images.any() else f"{images.shape}"
+
+    return Command("build", etl, ("--charset", "all", "--size", "16"), ("--charset", "all", "--size", "8"), fault)
 
 
-def _synth_whole(expected: dict[str, str]) -> Callable[[Path], str | None]:
-    return lambda out: None if tree(out) == expected else "other files than an undisturbed run writes"
+def trained(folder: Path) -> Command:
+    """`train` on four characters by ten writers, blocks of ink; `folder / "run"` is what it gives undisturbed."""
+    from model.run import open_run
 
+    rng, charset = np.random.default_rng(0), Charset("four", HIRAGANA.characters[:4])
+    labels, groups = np.tile(np.arange(4), 20), np.repeat(np.arange(10, dtype=np.int32), 8)
+    shapes = np.pad(np.kron(rng.random((4, 5, 5)) > 0.6, np.ones((4, 4))), ((0, 0), (6, 6), (6, 6)))
+    images = (shapes[labels] * rng.uniform(60, 230, (len(labels), 1, 1))).astype(np.uint8)
+    characters = [charset.characters[k] for k in labels.tolist()]
+    Dataset.create(images, characters, groups, source="blocks", charset=charset).write(folder / "dataset")
+    options = ("--network", "small", "--epochs", "2", "--batch-size", "16", "--checkpoint-steps", "2")
 
-def _run_whole(best: str) -> Callable[[Path], str | None]:
-    def whole(out: Path) -> str | None:
-        from model.run import open_run
-
+    def fault(out: Path) -> str | None:
         run = open_run(out)
         if not run.finished:
             return "not finished"
-        return None if run.best == best else "other weights than an undisturbed run has"
+        return None if run.best == open_run(folder / "run").best else "other weights than an undisturbed run has"
 
-    return whole
-
-
-def _package_whole(expected: dict[str, str]) -> Callable[[Path], str | None]:
-    # What names, times or identifiers are in may differ; that all files are there and have contents may not.
-    def whole(out: Path) -> str | None:
-        names = {name for name in tree(out) if (out / name).stat().st_size}
-        steady = {name for name in expected if not name.endswith(("Manifest.json", "verification.json"))}
-        return None if len(names) == len(expected) and len(names & steady) >= len(steady) - 2 else f"{sorted(names)}"
-
-    return whole
-
-
-def _made(words: list[str], folder: Path) -> None:
-    ended = run_command(words, folder / "made")
+    command = Command("train", folder / "dataset", options, (*options, "--seed", "1"), fault)
+    ended = run_command(command.line(folder / "run"), folder / "run")
     if ended.code != 0:
-        raise RuntimeError(f"{' '.join(words)}: exit code {ended.code}: {ended.text[-500:]}")
+        raise RuntimeError(ended.text[-500:])
+    return command
 
 
-def commands(folder: Path, names: tuple[str, ...] = ("build", "synth", "train", "export")) -> list[Command]:
-    """Prepare the inputs in `folder` and the wanted commands."""
-    etl = folder / "ETL8G_01"
-    etl.write_bytes(first_records("ETL8G").tobytes())
-    prepared = []
-    if "build" in names:
-        words: tuple[str, ...] = (str(etl), "--charset", "all", "--size", "16")
-        prepared.append(Command("build", words, (*words[:-1], "8"), _dataset_whole))
-    if "synth" in names:
-        options = ("--charset", "digits", "--files", "1", "--processes", "1", "--seed")
-        _made(["synth", str(folder / "synth"), *options, "1"], folder)
-        prepared.append(
-            Command("synth", ("", *options, "1"), ("", *options, "2"), _synth_whole(tree(folder / "synth")))
-        )
-    if "train" in names or "export" in names:
-        data = folder / "dataset"
-        _write_dataset(data)
-        words = (str(data), "--network", "small", "--epochs", "2", "--batch-size", "16", "--checkpoint-steps", "2")
-        _made(["train", str(data), str(folder / "run"), *words[1:]], folder)
-        if "train" in names:
-            from model.run import open_run
-
-            old = (*words, "--seed", "1")
-            prepared.append(Command("train", words, old, _run_whole(open_run(folder / "run").best)))
-    if "export" in names:
-        run = str(folder / "run")
-        _made(["export", run, str(folder / "package")], folder)
-        prepared.append(Command("export", (run,), (run, "--target", "iOS18"), _package_whole(tree(folder / "package"))))
-        shutil.rmtree(folder / "package")
-    return prepared
+_COMMANDS = {"build": _build, "train": trained}
 
 
-def _write_dataset(out: Path) -> None:
-    """Four characters by ten writers: blocks of ink, so that two epochs learn something."""
-    from fastetl.data.charset import HIRAGANA, Charset
-    from fastetl.data.dataset import Dataset
+def _prepared(folder: Path, name: str) -> tuple[Command, Path, Ended]:
+    """The command, an old output, and an undisturbed run."""
+    command, old, place = _COMMANDS[name](folder), folder / f"{name}.old", folder / name
+    run_command(command.line(old, *command.old), old)
+    place.mkdir()
+    return command, old, [run_command(command.line(place / f"whole{turn}"), place) for turn in range(2)][-1]  # warm
 
-    rng = np.random.default_rng(0)
-    labels, groups = np.tile(np.arange(4, dtype=np.uint16), 20), np.repeat(np.arange(10, dtype=np.int32), 8)
-    shapes = np.kron(rng.random((4, 5, 5)) > 0.6, np.ones((4, 4)))
-    images = np.pad(shapes, ((0, 0), (6, 6), (6, 6)))[labels] * rng.uniform(60, 230, (len(labels), 1, 1))
-    charset = Charset("four", HIRAGANA.characters[:4])
-    characters = [charset.characters[k] for k in labels.tolist()]
-    Dataset.create(images.astype(np.uint8), characters, groups, source="blocks", charset=charset).write(out)
+
+def _place(place: Path, old: Path | None) -> None:
+    """Empty a place, or leave the old output alone in it."""
+    for entry in place.iterdir():
+        shutil.rmtree(entry)
+    if old:
+        shutil.copytree(old, place / "out")
+
+
+def _fault_after_kill(command: Command, out: Path, before: dict[str, bytes] | None) -> str | None:
+    if not out.exists():
+        return None if before is None else "the old output is gone"
+    try:
+        return None if files_of(out) == before else command.fault(out)
+    except Exception as error:
+        return f"neither absent nor whole: {error}"
+
+
+def _fault_of_next_run(command: Command, place: Path) -> str | None:
+    out, options = place / "out", list(command.options)
+    if out.exists():
+        options.append("--overwrite")
+    elif (place / "out.unfinished" / "run.json").exists():
+        options = ["--resume"]
+    ended = run_command(command.line(out, *options), place)
+    if ended.code != 0:
+        return f"run again, it ends with {ended.code}: {ended.text[-300:]}"
+    left = sorted(entry.name for entry in place.iterdir() if entry.name != "out")
+    return f"left behind: {', '.join(left)}" if left else command.fault(out)
+
+
+def kills(folder: Path, count: int, seed: int, until: float, name: str) -> list[Tally]:
+    """`count` kills of a command, without an old output and with one that is to be replaced.
+
+    Half of them are at an operation on files, half at a moment.
+    """
+    command, old, whole = _prepared(folder, name)
+    place, now = folder / name, time.monotonic()
+    tallies = [
+        Tally(f"kills of {name}", count, (now + until) / 2),
+        Tally(f"kills of {name}, with overwrite", count, until),
+    ]
+    for tally, before, more in zip(tallies, (None, old), ((), ("--overwrite",)), strict=True):
+        number, begun = 0, time.perf_counter()
+        while not tally.complete:
+            rng = np.random.default_rng([seed, 4, number])
+            _place(place, before)
+            when: dict[str, Any] = {"after": whole.seconds * rng.uniform(0, 1.05)}
+            if number % 2:
+                when = {"kill_at": rng.integers(1, whole.operations + 1)}
+            ended = run_command(command.line(place / "out", *command.options, *more), place, **when)
+            fault = _fault_after_kill(command, place / "out", files_of(before) if before else None)
+            if fault is None and number % _AGAIN[name] == 0:
+                fault = _fault_of_next_run(command, place)
+            if "Traceback" in ended.text:
+                tally.add("trace", ended.text[-300:])
+            elif fault or ended.code == -signal.SIGKILL:
+                tally.add("wrong" if fault else "right", f"kill {number}: {fault}")
+            number += 1
+        tally.seconds = time.perf_counter() - begun
+    return tallies
+
+
+def _judge(command: Command, place: Path, ended: Ended, old: Path | None) -> tuple[Outcome, str]:
+    lines = [line for line in ended.text.splitlines() if line.startswith("fastetl")]
+    if ended.code == 0:
+        fault = command.fault(place / "out")
+        return ("wrong", fault) if fault else ("right", "")
+    if ended.code != 2 or len(lines) != 1 or "Traceback" in ended.text:
+        return "trace", f"exit code {ended.code}: {ended.text[-300:]}"
+    if files_of(place / "out") != (files_of(old) if old else None):
+        return "wrong", "the old output is not what it was" if old else "an output that is not whole"
+    left = [entry.name for entry in place.iterdir() if entry.name not in ("out", "out.unfinished")]
+    return ("wrong", f"left behind: {', '.join(left)}") if left else ("rejected", "")
+
+
+def _kilobytes(folder: Path) -> int:
+    """A page for each file and folder, and the files."""
+    return sum(4 + entry.stat().st_size // 1024 for entry in folder.rglob("*"))
+
+
+def full_disks(folder: Path, count: int, seed: int, until: float, name: str) -> list[Tally]:
+    """`count` sizes of a disk, from one page to more than the command needs, in every second case with an old output.
+
+    Needs root on Linux: each disk is a tmpfs.
+    """
+    del seed  # the sizes are no matter of chance
+    command, old, _ = _prepared(folder, name)
+    tally, place = Tally(f"{name} on full disks", count, until), folder / "disk"
+    sizes = np.geomspace(4, 3 * _kilobytes(folder / name) / 2, count).astype(int)
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place], check=True)
+    begun = time.perf_counter()
+    try:
+        for number, size in enumerate(sizes.tolist()):
+            if tally.complete:
+                break
+            before = old if number % 2 else None
+            room = size + (_kilobytes(old) + 16 if before else 0)
+            _place(place, None)
+            subprocess.run(["mount", "-o", f"remount,size={room}k", place], check=True)
+            _place(place, before)
+            more = ("--overwrite",) if before else ()
+            ended = run_command(command.line(place / "out", *command.options, *more), place)
+            outcome, fault = _judge(command, place, ended, before)
+            tally.add(outcome, f"{size} KB: {fault}")
+    finally:
+        subprocess.run(["umount", place], check=True)
+    tally.seconds = time.perf_counter() - begun
+    return [tally]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from fastetl.errors import FastetlError
 
-__all__ = ["OUTCOMES", "Outcome", "Tally", "attempt", "clock"]
+__all__ = ["OUTCOMES", "Outcome", "Tally"]
 
+T = TypeVar("T")
 Outcome = Literal["rejected", "right", "trace", "hang", "wrong"]
 OUTCOMES: dict[Outcome, str] = {
     "rejected": "rejected in one line",
@@ -21,86 +21,78 @@ OUTCOMES: dict[Outcome, str] = {
     "hang": "hangs",
     "wrong": "silently wrong",
 }
-_KEPT = 5  # examples of each fault
-LIMIT = 60.0
+_EXAMPLES = 5  # of each row's faults
+LIMIT = 300.0
 """Seconds after which a call in this process is a hang."""
-
-
-_BEGUN = [0.0, 0.0]  # process and wall time at which the call began
 
 
 class _HangError(BaseException):
     """A call took longer than `LIMIT`."""
 
 
+def _stop(*_: object) -> None:
+    raise _HangError
+
+
 @dataclass
 class Tally:
-    """One row of the table. examples: the first few faults, in words; note: what the row should be read with."""
+    """One row of the table. until: `time.monotonic` at which it ends; examples: the first few faults, in words."""
 
     what: str
     target: int
+    until: float
     counts: dict[Outcome, int] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    note: str = ""
-
-    def add(self, outcome: Outcome, example: str = "", count: int = 1) -> None:
-        self.counts[outcome] = self.counts.get(outcome, 0) + count
-        if outcome in ("trace", "hang", "wrong") and len(self.examples) < _KEPT:
-            self.examples.append(f"{outcome}: {example}")
-
-    def count(self, outcome: Outcome) -> int:
-        return self.counts.get(outcome, 0)
 
     @property
     def tried(self) -> int:
         return sum(self.counts.values())
 
-    def cells(self) -> list[str]:
-        """Of the table: of how many only where it was fewer."""
-        tried = f"{self.tried:,}" if self.tried >= self.target else f"{self.tried:,} of {self.target:,}"
-        return [self.what, tried, *(f"{self.count(outcome):,}" for outcome in OUTCOMES), f"{self.seconds:.0f}"]
+    @property
+    def complete(self) -> bool:
+        """Whether the target is reached, or the time is over."""
+        return self.tried >= self.target or time.monotonic() > self.until
 
     @property
     def sound(self) -> bool:
         """Whether nothing was a trace, a hang or silently wrong."""
-        return not any(self.count(outcome) for outcome in ("trace", "hang", "wrong"))
+        return not any(self.counts.get(outcome) for outcome in ("trace", "hang", "wrong"))
 
+    def add(self, outcome: Outcome, example: str = "", count: int = 1) -> None:
+        self.counts[outcome] = self.counts.get(outcome, 0) + count
+        if outcome in ("trace", "hang", "wrong") and len(self.examples) < _EXAMPLES:
+            self.examples.append(f"{outcome}: {example}")
 
-@contextmanager
-def clock(*tallies: Tally) -> Iterator[None]:
-    begun = time.perf_counter()
-    try:
-        yield
-    finally:
-        for tally in tallies:
-            tally.seconds += time.perf_counter() - begun
+    def attempt(self, what: str, call: Callable[[], T], fault: Callable[[T], str | None]) -> Outcome:
+        """Count what a call gives. fault: what is wrong with its value, or None.
 
-
-def _stop(*_: object) -> None:
-    # A process that was paused, or had no processor, does not hang.
-    if time.process_time() - _BEGUN[0] < LIMIT / 10 and time.monotonic() - _BEGUN[1] < 10 * LIMIT:
+        Only a FastetlError of one line counts as rejected.
+        """
+        begun = time.perf_counter()
+        outcome: Outcome = "trace"
+        before = signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, LIMIT)
-    else:
-        raise _HangError
+        try:
+            value = call()
+        except FastetlError as error:
+            example, outcome = str(error), "trace" if "\n" in str(error) else "rejected"
+        except _HangError:
+            example, outcome = f"over {LIMIT:g} s", "hang"
+        except Exception as error:
+            example = f"{type(error).__name__}: {error}"
+        else:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            example = fault(value) or ""
+            outcome = "wrong" if example else "right"
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            self.seconds += time.perf_counter() - begun
+        self.add(outcome, f"{what}: {example}")
+        return outcome
 
-
-def attempt(call: Callable[[], Any]) -> tuple[Outcome, Any]:
-    """What a call gives: ("right", its value), ("rejected", its line), or ("trace" or "hang", what happened).
-
-    Right is for the caller to judge. Only FastetlError counts as rejected, and only if it is one line.
-    """
-    _BEGUN[:] = time.process_time(), time.monotonic()
-    before = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
-    try:
-        return "right", call()
-    except FastetlError as error:
-        return ("trace" if "\n" in str(error) else "rejected"), str(error)
-    except _HangError:
-        return "hang", f"over {LIMIT:g} s"
-    except Exception as error:
-        return "trace", f"{type(error).__name__}: {error}"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    def cells(self) -> list[str]:
+        """Of the table: of how many only where it was fewer."""
+        tried = f"{self.tried:,}" if self.tried >= self.target else f"{self.tried:,} of {self.target:,}"
+        return [self.what, tried, *(f"{self.counts.get(o, 0):,}" for o in OUTCOMES), f"{self.seconds:.0f}"]

@@ -1,6 +1,6 @@
 """docs/pictures/pad-*.png: the pad's page in a browser.
 
-python -m benches.studies.pad_page
+python -m tests.pad_pictures
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from benches.studies.pad_browser import chromium, draw, opened
-from benches.studies.pad_serving import serving
 from export.recognizer import open_recognizer
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.web.about import Package
+from tests.pad_browser import chromium, draw, opened
+from tests.pad_serving import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
