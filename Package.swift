@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "KanaInk", targets: ["KanaInk"]),
         .library(name: "KanaReading", targets: ["KanaReading"]),
         .library(name: "KanaCoreML", targets: ["KanaCoreML"]),
+        .library(name: "KanaLines", targets: ["KanaLines"]),
         .library(name: "KanaNetwork", targets: ["KanaNetwork"]),
         .library(name: "KanaPhoto", targets: ["KanaPhoto"]),
         .library(name: "KanaApp", targets: ["KanaApp"]),
@@ -25,12 +26,19 @@ let package = Package(
                 "japanese/labels.json", "japanese/reference.npz", "japanese/verification.json",
             ], sources: ["KanaNetwork.swift"], resources: [.copy("japanese/Kana.mlpackage")]),
         .target(
-            name: "KanaApp", dependencies: ["KanaInk", "KanaReading"], path: "ios/Sources/KanaApp",
+            name: "KanaLineTables", path: "fastetl/lines/tables",
+            resources: [.copy("pairs.bin"), .copy("shapes.bin"), .copy("weights.json")]),
+        .target(
+            name: "KanaLines", dependencies: ["KanaInk", "KanaReading", "KanaLineTables"],
+            path: "ios/Sources/KanaLines"),
+        .target(
+            name: "KanaApp", dependencies: ["KanaInk", "KanaReading", "KanaLines"], path: "ios/Sources/KanaApp",
             resources: [.copy("practice.json")]),
         .executableTarget(name: "kana-raster", dependencies: ["KanaInk"], path: "ios/Sources/kana-raster"),
         .testTarget(name: "KanaInkTests", dependencies: ["KanaInk"], path: "ios/Tests/KanaInkTests"),
         .testTarget(name: "KanaPhotoTests", dependencies: ["KanaPhoto"], path: "ios/Tests/KanaPhotoTests"),
         .testTarget(name: "KanaReadingTests", dependencies: ["KanaReading"], path: "ios/Tests/KanaReadingTests"),
+        .testTarget(name: "KanaLinesTests", dependencies: ["KanaLines"], path: "ios/Tests/KanaLinesTests"),
         .testTarget(
             name: "KanaCoreMLTests", dependencies: ["KanaCoreML", "KanaNetwork"], path: "ios/Tests/KanaCoreMLTests"),
         .testTarget(name: "KanaAppTests", dependencies: ["KanaApp"], path: "ios/Tests/KanaAppTests"),

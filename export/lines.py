@@ -46,7 +46,7 @@ MOST_PIECES = 20_000
 """Of ink in a picture."""
 COLUMNS = 16
 """Characters that compete for a run."""
-WEIGHTS_FILE = Path(layout.__file__).with_name("weights.json")
+WEIGHTS_FILE = Path(layout.__file__).parent / "tables" / "weights.json"
 SURE = 0.5
 """Least confidence of a character that is not marked as uncertain."""
 SPACE = 0.75

@@ -18,6 +18,7 @@ from PIL import Image
 from benches.studies.conditions import CURVES
 from benches.studies.ios_reading import LARGE, kana_drawings, read_back
 from export import open_recognizer
+from export.recognizer import Recognizer
 from fastetl import open_dataset
 from fastetl.data.charset import SHAPES, Charset, one_shape
 from fastetl.data.preprocessing import resize
@@ -25,11 +26,11 @@ from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
 from fastetl.ink.samples import Sample, samples_to_dataset
 from fastetl.synth.practice import practice
-from tests import golden_drawings
+from tests import golden_drawings, golden_lines
 
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
-SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "ios", "tests/elsewhere")
+SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "fastetl/lines/tables", "ios", "tests/elsewhere")
 PLACES = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
 
 
@@ -180,6 +181,31 @@ def test_swift_tells_ink_from_paper_as_python_does(built: Path, tmp_path: Path) 
     papers = tmp_path / "papers.json"
     papers.write_text(json.dumps(rows), encoding="utf-8")
     said = run("swift", "test", "--skip-build", "--filter", "papersAreThoseOfPython", KANA_PAPERS=str(papers))
+    assert "Test run with 1 test" in said
+    assert "skipped" not in said
+
+
+def test_swift_reads_lines_as_python_does(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line of the golden file, with the pictures that Python asks the network about and its answers."""
+    recognizer, asked = open_recognizer("japanese"), []
+    logits = Recognizer.logits
+
+    def recorded(self: Recognizer, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        asked.append((pictures, logits(self, pictures)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(Recognizer, "logits", recorded)
+    rows = []
+    for row in json.loads(golden_lines.FILE.read_text(encoding="utf-8")):
+        recognizer.read_ink(Drawing.from_dict(row["drawing"]))
+        pictures, values = asked.pop()
+        answers = np.exp(values - values.max(1, keepdims=True))
+        answers /= answers.sum(1, keepdims=True)
+        told = [{recognizer.known[k]: float(one[k]) for k in np.flatnonzero(one > 1e-8)} for one in answers]
+        rows.append(row | {"pictures": base64.b64encode(pictures.tobytes()).decode(), "answers": told})
+    lines = tmp_path / "lines.json"
+    lines.write_text(json.dumps(rows), encoding="utf-8")
+    said = run("swift", "test", "--skip-build", "--filter", "linesAreThoseOfPython", KANA_LINES=str(lines))
     assert "Test run with 1 test" in said
     assert "skipped" not in said
 

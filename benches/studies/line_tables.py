@@ -1,4 +1,4 @@
-"""What lines are read with, learnt from synthetic lines: `shapes.bin` and `weights.json` of fastetl/lines.
+"""What lines are read with, learnt from synthetic lines: `shapes.bin` and `weights.json` of fastetl/lines/tables.
 
     python -m benches.studies.line_tables [--only shapes|weights]
 

@@ -1,7 +1,7 @@
-"""fastetl/lines/pairs.bin, how often which character follows which in Japanese text: made from counts, not from text.
+"""fastetl/lines/tables/pairs.bin, how often which character follows which in Japanese text: made from counts, not from text.
 
     pip install sudachipy sudachidict-small wordfreq
-    python -m benches.studies.pairs [--out fastetl/lines/pairs.bin]
+    python -m benches.studies.pairs [--out fastetl/lines/tables/pairs.bin]
 
 Words and their frequencies are those of wordfreq's list large_ja (Robyn Speer; data CC BY-SA 4.0). Which word follows
 which is not in it: the costs of connecting two parts of speech are those of SudachiDict small (Works Applications;

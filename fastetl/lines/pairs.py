@@ -24,7 +24,7 @@ from fastetl.data.charset import JAPANESE
 
 __all__ = ["FILE", "Pairs", "packed", "pairs"]
 
-FILE = Path(__file__).with_name("pairs.bin")
+FILE = Path(__file__).parent / "tables" / "pairs.bin"
 _STEPS = 16
 _MIXED = 0.02
 """How much of a pair's probability is the second character's own share."""

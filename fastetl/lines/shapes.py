@@ -18,7 +18,7 @@ from fastetl.data.charset import JAPANESE, LARGE_FORM
 
 __all__ = ["CORNER", "FILE", "TURNED", "log_likelihood", "shapes"]
 
-FILE = Path(__file__).with_name("shapes.bin")
+FILE = Path(__file__).parent / "tables" / "shapes.bin"
 TURNED = frozenset("ー〜…-=()「」『』")
 """What lies on its side where one writes downwards."""
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)

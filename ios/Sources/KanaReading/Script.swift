@@ -32,6 +32,16 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     /// The character that stands for all that are written alike: へ for ヘ.
     public static func shape(_ character: String) -> String { firstOfShape[character] ?? character }
 
+    /// The same with small characters as large ones: つ for っ, X for x.
+    package static func shapeOfAnySize(_ character: String) -> String {
+        let first = shape(character)
+        return shape(large[first] ?? largeLetters[first] ?? first)
+    }
+
+    /// What is told from a capital letter by its size and place alone, with that letter.
+    private static let largeLetters = Dictionary(
+        uniqueKeysWithValues: zip("ckopsuvwxyz。", "CKOPSUVWXYZO").map { (String($0), String($1)) })
+
     /// Each small kana with the large one of the same form.
     public static let large: [String: String] = Dictionary(
         uniqueKeysWithValues: zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ").map {

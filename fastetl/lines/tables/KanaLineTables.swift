@@ -1,0 +1,12 @@
+import Foundation
+
+/// The tables by which Python, the pad and KanaLines read lines: pairs.bin, shapes.bin, weights.json.
+package enum KanaLineTables {
+    /// Throws where the app was built without its resources.
+    package static func file(_ name: String) throws -> Data {
+        guard let url = Bundle.module.url(forResource: name, withExtension: nil) else {
+            throw CocoaError(.fileNoSuchFile)
+        }
+        return try Data(contentsOf: url)
+    }
+}

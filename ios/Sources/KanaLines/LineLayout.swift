@@ -1,0 +1,225 @@
+import Foundation
+import KanaInk
+
+/// A box of ink.
+struct InkBox: Equatable {
+    var left, top, right, bottom: Double
+
+    init(_ left: Double, _ top: Double, _ right: Double, _ bottom: Double) {
+        (self.left, self.top, self.right, self.bottom) = (left, top, right, bottom)
+    }
+
+    init(_ stroke: Stroke, reach: Double) {
+        let (x, y) = (stroke.x, stroke.y)
+        self.init((x.min() ?? 0) - reach, (y.min() ?? 0) - reach, (x.max() ?? 0) + reach, (y.max() ?? 0) + reach)
+    }
+
+    /// Around several; there must be one.
+    init(_ boxes: some Sequence<InkBox>) {
+        self.init(.infinity, .infinity, -.infinity, -.infinity)
+        for box in boxes {
+            (left, top) = (min(left, box.left), min(top, box.top))
+            (right, bottom) = (max(right, box.right), max(bottom, box.bottom))
+        }
+    }
+
+    var width: Double { right - left }
+    var height: Double { bottom - top }
+    var extent: Double { max(width, height) }
+    var x: Double { (left + right) / 2 }
+    var y: Double { (top + bottom) / 2 }
+    /// Of lines that run down, columns from right to left, as of lines that run across, from above to below.
+    var turned: InkBox { InkBox(top, -right, bottom, -left) }
+    var unturned: InkBox { InkBox(-bottom, left, -top, right) }
+
+    func scaled(_ k: Double) -> InkBox { InkBox(left * k, top * k, right * k, bottom * k) }
+}
+
+/// Where a line lies: the height of its middle at 0, its slope, the size of the writing.
+struct LinePlace {
+    var middle, slope, size: Double
+
+    /// The line through the middles of the larger boxes.
+    init(_ boxes: [InkBox], size: Double) {
+        let large = boxes.filter { $0.extent > 0.4 * size }
+        let used = large.isEmpty ? boxes : large
+        let (x, y) = (used.map(\.x), used.map(\.y))
+        let isShort = used.count < 4 || (x.max() ?? 0) - (x.min() ?? 0) < 3 * size
+        (middle, slope) = isShort ? (mean(y), 0) : Self.line(x, y)
+        self.size = size
+    }
+
+    /// Fit it to the characters that were read best: their usual sizes and places tell the writing's.
+    mutating func fit(_ boxes: [InkBox], _ forms: [LineTables.Form]) {
+        let telling = zip(boxes, forms).flatMap { box, form in
+            // How thick a ー is tells nothing.
+            [(box.width, form[0]), (box.height, form[1])].filter { $1 > log(0.3) }.map { log(max($0, 1e-3)) - $1 }
+        }
+        if !telling.isEmpty { size = exp(quantile(telling, 0.5)) }
+        let (x, y) = (boxes.map(\.x), zip(boxes, forms).map { $0.y - $1[2] * size })
+        if boxes.count < 4 {
+            middle = mean(zip(x, y).map { $1 - slope * $0 })
+        } else {
+            (middle, slope) = Self.line(x, y)
+        }
+    }
+
+    private static func line(_ x: [Double], _ y: [Double]) -> (Double, Double) {
+        let (a, b) = (mean(x), mean(y))
+        let square = x.reduce(0) { $0 + ($1 - a) * ($1 - a) }
+        let product = zip(x, y).reduce(0) { $0 + ($1.0 - a) * ($1.1 - b) }
+        let slope = min(max(product / max(square, 1e-6), -0.35), 0.35)
+        return (b - slope * a, slope)
+    }
+}
+
+func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+
+/// Between the two nearest values in proportion.
+func quantile(_ values: [Double], _ share: Double) -> Double {
+    let (sorted, place) = (values.sorted(), share * Double(values.count - 1))
+    let low = Int(place)
+    return sorted[low] + (place - Double(low)) * (sorted[min(low + 1, values.count - 1)] - sorted[low])
+}
+
+/// Boxes of ink → lines in reading order, and what may be a character in them: `fastetl/lines/layout.py`, step by step
+/// the same. Boxes are those of lines that run across, if nothing else is said; there must be one.
+enum LineLayout {
+    /// Atoms of one character at most.
+    private static let mostAtoms = 9
+    /// A character's width at most, in sizes of the line.
+    private static let widest = 1.45
+    /// Height of a band from which it is a line of its own, in sizes of the writing.
+    private static let full = 0.5
+
+    /// The extent that half of the ink's extents exceed.
+    private static func typical(_ boxes: [InkBox]) -> Double {
+        let extents = boxes.map(\.extent).sorted()
+        let half = extents.reduce(0, +) / 2
+        var sum = 0.0
+        return extents.first {
+            sum += $0
+            return sum >= half
+        } ?? 0
+    }
+
+    /// The slope along which the ink lies in the clearest bands.
+    private static func skew(_ boxes: [InkBox], size: Double) -> Double {
+        guard boxes.count >= 4 else { return 0 }
+        var (best, highest) = (0.0, -1.0)
+        for slope in (-20...20).map({ Double($0) / 100 }) {
+            var counts: [Int: Double] = [:]
+            for box in boxes {
+                let place = Int(((box.y - slope * box.x) / (0.15 * size)).rounded(.down))
+                for (near, weight) in [(-1, 1.0), (0, 2), (1, 1)] {
+                    counts[place + near, default: 0] += weight * box.extent
+                }
+            }
+            let value = counts.values.reduce(0) { $0 + $1 * $1 } * (1 - abs(slope))
+            if value > highest { (best, highest) = (slope, value) }
+        }
+        return best
+    }
+
+    /// The lines from the top: for each its boxes' places.
+    static func rows(_ boxes: [InkBox]) -> [[Int]] {
+        let size = typical(boxes)
+        let slope = skew(boxes, size: size)
+        let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
+        // A stroke that reaches into the next line must not join the two.
+        let shrunk = boxes.map { 0.2 * $0.height }
+        var bands: [[Int]] = []
+        var reach = -Double.infinity
+        for k in boxes.indices.sorted(by: { top[$0] + shrunk[$0] < top[$1] + shrunk[$1] }) {
+            if top[k] + shrunk[k] > reach { bands.append([]) }
+            bands[bands.count - 1].append(k)
+            reach = max(reach, bottom[k] - shrunk[k])
+        }
+        join(&bands, top, bottom, width: InkBox(boxes).width, size: size)
+        return bands
+    }
+
+    /// Bands too thin to be lines (dots, the strokes of 二) join the nearer neighbour.
+    private static func join(
+        _ bands: inout [[Int]], _ top: [Double], _ bottom: [Double], width: Double, size: Double
+    ) {
+        while bands.count > 1 {
+            let low = bands.map { $0.map { top[$0] }.min() ?? 0 }
+            let high = bands.map { $0.map { bottom[$0] }.max() ?? 0 }
+            let heights = zip(low, high).map { $1 - $0 }
+            let tallest = heights.max() ?? 0
+            let gaps = (0..<(bands.count - 1)).map { k in
+                let (gap, together) = (low[k + 1] - high[k], high[k + 1] - low[k])
+                let smaller = min(heights[k], heights[k + 1])
+                // The upper and lower halves of a few kanji are as high as lines, but lie closer and not as far along.
+                let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
+                let isThin = smaller < full * size && together < 1.8 * max(size, tallest)
+                return areHalves || isThin ? gap : .infinity
+            }
+            guard let nearest = gaps.min(), nearest <= 0.75 * size, let k = gaps.firstIndex(of: nearest) else { return }
+            bands[k] += bands.remove(at: k + 1)
+        }
+    }
+
+    /// Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be.
+    static func isDown(_ boxes: [InkBox]) -> Bool {
+        guard boxes.count > 1 else { return false }
+        let turned = boxes.map(\.turned)
+        let (across, down) = (rows(boxes), rows(turned))
+        if across.count == 1 || down.count == 1 {
+            let all = InkBox(boxes)
+            return down.count == 1 && all.height > 1.3 * all.width
+        }
+        return apart(turned, down) > 1.1 * apart(boxes, across)
+    }
+
+    /// Mean gap between lines.
+    private static func apart(_ boxes: [InkBox], _ lines: [[Int]]) -> Double {
+        let ends = lines.map { InkBox($0.map { boxes[$0] }) }
+        return mean(zip(ends, ends.dropFirst()).map { $1.top - $0.bottom })
+    }
+
+    /// Height of a line's writing: the usual one of stretches of about four characters, or what a box alone has.
+    static func size(of boxes: [InkBox]) -> Double {
+        let size = typical(boxes)
+        let (slope, first) = (LinePlace(boxes, size: size).slope, boxes.map(\.x).min() ?? 0)
+        let stretches = Dictionary(grouping: boxes) { Int((($0.x - first) / max(3 * size, 1e-6)).rounded(.down)) }
+        let heights = stretches.values.map { stretch in
+            (stretch.map { $0.bottom - slope * $0.x }.max() ?? 0) - (stretch.map { $0.top - slope * $0.x }.min() ?? 0)
+        }
+        // A single ー or 一 is as wide as it is not high.
+        return max(quantile(heights, 0.7), boxes.count < 4 ? 0.9 * size : 0.5 * size, 1e-6)
+    }
+
+    /// What no cut may part: boxes over or under one another, in the order of their middles; `boxes` in that of time.
+    static func atoms(_ boxes: [InkBox]) -> [[Int]] {
+        var groups: [(left: Double, right: Double, members: [Int])] = []
+        for (k, box) in boxes.enumerated() {
+            var new = (left: box.left, right: box.right, members: [k])
+            while let place = groups.lastIndex(where: { group in
+                let common = min(group.right, new.right) - max(group.left, new.left)
+                return common > 0.5 * min(group.right - group.left, new.right - new.left)
+            }) {
+                let old = groups.remove(at: place)
+                new = (min(old.left, new.left), max(old.right, new.right), old.members + new.members)
+            }
+            groups.append(new)
+        }
+        return groups.sorted { $0.left + $0.right < $1.left + $1.right }.map(\.members)
+    }
+
+    /// Runs of neighbouring atoms that may be a character.
+    static func runs(_ atoms: [InkBox], size: Double) -> [ClosedRange<Int>] {
+        atoms.indices.flatMap { i in
+            var runs: [ClosedRange<Int>] = []
+            var (left, right) = (atoms[i].left, atoms[i].left)
+            for j in i..<min(atoms.count, i + mostAtoms) {
+                if j > i, atoms[j].left - right > 0.7 * size { break }
+                (left, right) = (min(left, atoms[j].left), max(right, atoms[j].right))
+                if j > i, right - left > widest * size { break }
+                runs.append(i...j)
+            }
+            return runs
+        }
+    }
+}

@@ -1,0 +1,114 @@
+/// The best way through all runs that may be characters, and how sure each character is: `fastetl/lines/path.py`, step
+/// by step the same. A state is a run and one of the characters that compete for it.
+struct LinePath {
+    /// States that are looked at on the left of each cut.
+    private static let neighbours = 40
+
+    /// What competes for a run.
+    struct Competition {
+        var characters: [Int]
+        /// Logarithms of the network's probability of all that is written like each, and of its own share of that.
+        var shape, own: [Double]
+        /// Logarithm of the probability of no character.
+        var none: Double
+    }
+
+    /// A character on the path: its run, its place among those that compete, the scores of the best paths through each
+    /// of those, and of the best through another run instead.
+    struct Step {
+        var run, place: Int
+        var scores: [Double]
+        var other: Double
+    }
+
+    let tables: LineTables
+    let atoms: [InkBox]
+    let isDown: Bool
+    let runs: [ClosedRange<Int>]
+    let boxes: [InkBox]
+
+    init(tables: LineTables, atoms: [InkBox], size: Double, isDown: Bool) {
+        (self.tables, self.atoms, self.isDown) = (tables, atoms, isDown)
+        runs = LineLayout.runs(atoms, size: size)
+        boxes = runs.map { InkBox(atoms[$0]) }
+    }
+
+    /// The score of each state: about the logarithm of the odds that just this run is just this character.
+    private func scores(_ competing: [Competition], _ place: LinePlace) -> [[Double]] {
+        var reach = -Double.infinity
+        var apart: [Double] = []
+        for atom in atoms {
+            apart.append(atom.left - reach)
+            reach = max(reach, atom.right)
+        }
+        apart.append(.infinity)
+        let gaps = apart.map { min(max($0 / place.size, -0.4), 0.6) }
+        return zip(runs, zip(boxes, competing)).map { run, ofRun in
+            let (box, c) = ofRun
+            let inside = max(run.dropFirst().map { apart[$0] }.max() ?? 0, 0)
+            let measured = [box.width, box.height, box.y - place.middle - place.slope * box.x, inside].map {
+                $0 / place.size
+            }
+            // The last two count cuts through ink, of which strokes have none.
+            let last = [
+                max(measured[0] - 1, 0), inside / place.size, gaps[run.lowerBound], gaps[run.upperBound + 1],
+                Double(run.count - 1), 0, 0,
+            ]
+            return c.characters.indices.map { k in
+                let fit = tables.fit(measured, c.characters[k], isDown: isDown)
+                return zip([1, c.shape[k], c.own[k], c.none, fit] + last, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
+            }
+        }
+    }
+
+    /// The characters of the best path.
+    func best(_ competing: [Competition], _ place: LinePlace) -> [Step] {
+        let ofRuns = scores(competing, place)
+        let (score, characters) = (ofRuns.flatMap { $0 }, competing.flatMap(\.characters))
+        let firsts = ofRuns.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+        let states = runs.indices.map { firsts[$0]..<firsts[$0 + 1] }
+        let ends = Dictionary(grouping: runs.indices) { runs[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
+        let begins = Dictionary(grouping: runs.indices) { runs[$0].lowerBound }.mapValues { $0.flatMap { states[$0] } }
+        var forward = score
+        var source = [Int?](repeating: nil, count: score.count)
+        var cuts: [(left: [Int], right: [Int], added: [[Double]])] = []
+        for t in atoms.indices.dropFirst() {
+            guard let before = ends[t - 1], let right = begins[t] else { continue }
+            let left = Array(before.sorted { (-forward[$0], $0) < (-forward[$1], $1) }.prefix(Self.neighbours))
+            let added = right.map { b in
+                left.map { a in
+                    tables.pair * tables.logProbability(of: characters[b], after: characters[a]) + tables.each
+                }
+            }
+            cuts.append((left, right, added))
+            for (b, row) in zip(right, added) {
+                var (most, best) = (-Double.infinity, left[0])
+                for (a, value) in zip(left, row) where forward[a] + value > most {
+                    (most, best) = (forward[a] + value, a)
+                }
+                forward[b] += most
+                source[b] = best
+            }
+        }
+        let last = ends[atoms.count - 1] ?? []
+        var backward = [Double](repeating: -.infinity, count: score.count)
+        for state in last { backward[state] = 0 }
+        for (left, right, added) in cuts.reversed() {
+            for (k, a) in left.enumerated() {
+                backward[a] = zip(right, added).map { $1[k] + score[$0] + backward[$0] }.max() ?? -.infinity
+            }
+        }
+        let through = zip(forward, backward).map { $0 + $1 }
+        var path: [Step] = []
+        var at = last.max { forward[$0] < forward[$1] }
+        while let state = at, let run = states.firstIndex(where: { $0.contains(state) }) {
+            let rivals = runs.indices.filter { $0 != run && runs[$0].overlaps(runs[run]) }.flatMap { states[$0] }
+            path.append(
+                Step(
+                    run: run, place: state - firsts[run], scores: Array(through[states[run]]),
+                    other: rivals.map { through[$0] }.max() ?? -.infinity))
+            at = source[state]
+        }
+        return path.reversed()
+    }
+}

@@ -1,0 +1,216 @@
+import Foundation
+import KanaInk
+import KanaReading
+
+/// A character of a line.
+public struct LineCharacter: Equatable, Sendable {
+    public let label: String
+    /// 0–1.
+    public let confidence: Double
+    /// What it may be, likeliest first, itself among it.
+    public let alternatives: [Answer]
+    /// The places of its strokes in the drawing.
+    public let strokes: [Int]
+    /// On the canvas.
+    public let left, top, right, bottom: Double
+    /// Whether the writer left a wide gap before it.
+    public let isAfterSpace: Bool
+
+    /// Whether it can be taken for right.
+    public var isSure: Bool { confidence >= 0.5 }
+}
+
+/// What a line says.
+public struct LineText: Equatable, Sendable {
+    public let characters: [LineCharacter]
+    public let isDown: Bool
+
+    /// With spaces where the writer left wide gaps.
+    public var text: String { characters.map { ($0.isAfterSpace ? " " : "") + $0.label }.joined() }
+}
+
+/// Reads words and lines of strokes, across and down: the ink is parted wherever a character may end, each run of parts
+/// is shown to the network, and the best path through them is the text. As `Recognizer.read_ink` in Python
+/// (`export/lines.py`), number for number.
+public actor LineReader {
+    /// Height of a line in pixels of the network's pictures.
+    private static let size = 92.0
+    /// Size of the writing, in heights of a line.
+    private static let box = 1.15
+    /// Characters that compete for a run.
+    private static let most = 16
+    /// Gap that is a space, in sizes of the writing, beyond the line's usual gap.
+    private static let space = 0.75
+
+    private let reader: any CharacterReading
+    private var known: Known?
+
+    /// `reader`: of the bundled network, whose characters the tables are about.
+    public init(reader: any CharacterReading) { self.reader = reader }
+
+    /// The lines of a drawing in reading order. `script`: what competes.
+    ///
+    /// Throws `LineError`, `CancellationError`, and what the network throws.
+    public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
+        let places = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
+        guard !places.isEmpty else { return [] }
+        let known = try await known()
+        let reach = drawing.pen * max(drawing.width, drawing.height) / 2
+        var boxes = places.map { InkBox(drawing.strokes[$0], reach: reach) }
+        let isDown = LineLayout.isDown(boxes)
+        if isDown { boxes = boxes.map(\.turned) }
+        var lines: [LineText] = []
+        for row in LineLayout.rows(boxes).map({ $0.sorted() }) {
+            let line = Line(
+                row.map { drawing.strokes[places[$0]] }, row.map { boxes[$0] }, pen: 2 * reach, isDown, known.tables)
+            lines.append(try await read(line, strokes: row.map { places[$0] }, known, script))
+        }
+        return lines.filter { !$0.characters.isEmpty }
+    }
+
+    private func known() async throws -> Known {
+        if let known { return known }
+        let new = try Known(try await reader.facts())
+        known = new
+        return new
+    }
+
+    private func read(_ line: Line, strokes: [Int], _ known: Known, _ script: Script) async throws -> LineText {
+        var likely: [[Double]] = []
+        for run in line.path.runs.indices {
+            try Task.checkCancellation()
+            likely.append(known.ordered(try await reader.probabilities(of: line.picture(run))))
+        }
+        // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
+        if line.path.isDown {
+            for (k, run) in line.path.runs.enumerated() {
+                let turned =
+                    run.count == 1
+                    ? known.ordered(try await reader.probabilities(of: line.picture(k).turned)) : nil
+                for lying in known.lying { likely[k][lying] = turned?[lying] ?? 0 }
+                let sum = max(likely[k].reduce(0, +), 1e-9)
+                likely[k] = likely[k].map { $0 / sum }
+            }
+        }
+        let competing = likely.map { known.competition($0, script, most: Self.most) }
+        var (place, steps) = (line.place, [LinePath.Step]())
+        place.size = Self.box * Self.size
+        for _ in 0..<2 {
+            steps = line.path.best(competing, place)
+            let forms = steps.map {
+                known.tables.form(competing[$0.run].characters[$0.place], isDown: line.path.isDown)
+            }
+            if !steps.isEmpty { place.fit(steps.map { line.path.boxes[$0.run] }, forms) }
+        }
+        let boxes = steps.map { line.path.boxes[$0.run] }
+        let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
+        let wide = Self.space * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
+        let characters = zip(steps, [0] + gaps).map { step, gap in
+            let best = step.scores[step.place]
+            let odds = step.scores.map { exp(min($0 - best, 0)) }
+            let sum = odds.reduce(0, +) + exp(min(step.other - best, 50))
+            let answers = zip(competing[step.run].characters, odds).map {
+                Answer(label: known.characters[$0], probability: $1 / sum)
+            }
+            let box = line.onCanvas(line.path.boxes[step.run])
+            return LineCharacter(
+                label: answers[step.place].label, confidence: answers[step.place].probability,
+                alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
+                strokes: line.members(step.run).map { strokes[$0] }.sorted(),
+                left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > wide)
+        }
+        return LineText(characters: characters, isDown: line.path.isDown)
+    }
+
+    /// A line in coordinates in which it runs across and is `size` high.
+    private struct Line {
+        let strokes: [Stroke]
+        let groups: [[Int]]
+        let path: LinePath
+        let place: LinePlace
+        let zoom, pen: Double
+
+        /// `strokes` in the order of time; `boxes` as of a line that runs across.
+        init(_ strokes: [Stroke], _ boxes: [InkBox], pen: Double, _ isDown: Bool, _ tables: LineTables) {
+            (self.strokes, self.pen) = (strokes, pen)
+            zoom = LineReader.size / LineLayout.size(of: boxes)
+            let boxes = boxes.map { [zoom] in $0.scaled(zoom) }
+            groups = LineLayout.atoms(boxes)
+            path = LinePath(
+                tables: tables, atoms: groups.map { InkBox($0.map { boxes[$0] }) }, size: LineReader.size,
+                isDown: isDown)
+            place = LinePlace(boxes, size: LineReader.size)
+        }
+
+        /// The strokes of a run.
+        func members(_ run: Int) -> [Int] { groups[path.runs[run]].flatMap { $0 } }
+
+        func picture(_ run: Int) throws -> Picture {
+            let (side, along) = (Double(Rasterizer.side) / zoom, path.boxes[run].x)
+            let across = place.middle + place.slope * along
+            let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
+            let shown = members(run).map { k in
+                strokes[k].mapped({ $0 - x + side / 2 }, { $0 - y + side / 2 })
+            }
+            return Rasterizer.picture(
+                of: try Drawing(width: side, height: side, strokes: shown, pen: min(pen / side, 0.5)))
+        }
+
+        func onCanvas(_ box: InkBox) -> InkBox { (path.isDown ? box.unturned : box).scaled(1 / zoom) }
+    }
+}
+
+extension Picture {
+    /// A quarter to the left.
+    fileprivate var turned: Picture {
+        Picture(side: side, pixels: (0..<(side * side)).map { pixels[($0 % side) * side + side - 1 - $0 / side] })
+    }
+}
+
+/// The network's characters, and the tables about them.
+private struct Known {
+    let tables: LineTables
+    let characters: [String]
+    let noCharacter: String
+    /// Those that lie on their side where one writes downwards.
+    let lying: [Int]
+    /// Of each character, what is written alike in whatever size.
+    private let groups: [Int]
+
+    init(_ facts: ModelFacts) throws {
+        (characters, noCharacter) = (facts.characters, facts.noCharacter)
+        tables = try LineTables(characters)
+        lying = characters.indices.filter { [characters] in LineTables.turned.contains(characters[$0]) }
+        var numbers: [String: Int] = [:]
+        groups = characters.map { character in
+            let shape = Script.shapeOfAnySize(character)
+            let number = numbers[shape] ?? numbers.count
+            numbers[shape] = number
+            return number
+        }
+    }
+
+    /// In the order of the characters; the last is no character's.
+    func ordered(_ probabilities: [String: Double]) -> [Double] {
+        (characters + [noCharacter]).map { probabilities[$0] ?? 0 }
+    }
+
+    func competition(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Competition {
+        var pooled = [Double](repeating: 0, count: groups.count)
+        for (k, group) in groups.enumerated() { pooled[group] += likely[k] }
+        var best: [(key: Double, character: Int)] = []
+        for (k, group) in groups.enumerated() {
+            let key = pooled[group] + 1e-3 * likely[k]
+            if best.count == most, key <= best[most - 1].key { continue }
+            guard script.holds(characters[k]) else { continue }
+            best.insert((key, k), at: best.firstIndex { $0.key < key } ?? best.count)
+            if best.count > most { best.removeLast() }
+        }
+        let chosen = best.map(\.character)
+        let shape = chosen.map { pooled[groups[$0]] }
+        return LinePath.Competition(
+            characters: chosen, shape: shape.map { log(max($0, 1e-6)) },
+            own: zip(chosen, shape).map { min(max(log(max(likely[$0], 1e-9) / max($1, 1e-9)), -5), 0) },
+            none: log(max(likely[characters.count], 1e-5)))
+    }
+}
