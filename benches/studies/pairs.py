@@ -1,4 +1,4 @@
-"""fastetl/lines/tables/pairs.bin, how often which character follows which in Japanese text: made from counts, not from text.
+"""fastetl/lines/tables/pairs.bin, how often which character follows which in Japanese text: made from counts.
 
     pip install sudachipy sudachidict-small wordfreq
     python -m benches.studies.pairs [--out fastetl/lines/tables/pairs.bin]
