@@ -9,9 +9,8 @@ from importlib.metadata import version
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import Graph
-from fastetl.data.charset import in_a_line, one_shape, script_of
+from fastetl.data.charset import LEVEL_1, LEVEL_2, in_a_line, one_shape, script_of
 from fastetl.data.identity import Trained
-from fastetl.data.kanji import LEVEL_1, LEVEL_2
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import char_to_jis
 from fastetl.files.untrusted import parse_json

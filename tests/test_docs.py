@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fastetl
-from fastetl.etl.data.fingerprints import FINGERPRINTS
+from fastetl.etl.fingerprints import FINGERPRINTS
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
 from tests.test_shards import made

@@ -11,8 +11,7 @@ from PIL import Image
 
 from fastetl.data.charset import NAMES, is_kanji, named_or_file
 from fastetl.etl.classes import classes
-from fastetl.etl.codes import jis_code
-from fastetl.etl.data.fingerprints import FINGERPRINTS
+from fastetl.etl.fingerprints import FINGERPRINTS
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import LAYOUTS, Layout
 
@@ -32,7 +31,7 @@ def rows(name: str) -> list[list[str]]:
 
 
 def kinds(name: str) -> str:
-    codes = {jis_code(entry) for entry in classes(name)} - {0}
+    codes = {entry.jis for entry in classes(name)} - {0}
     letters = sum(code >> 8 == 0x23 and chr(code & 0xFF).isalpha() for code in codes)
     counts = {kind: sum(code >> 8 == row for code in codes) for kind, row in _ROWS.items()}
     kanji = sum(is_kanji(jis_to_char(code) or "") for code in codes)
@@ -76,7 +75,7 @@ def test_what_a_section_says(layout: Layout) -> None:
 
 @each_set
 def test_charsets_that_a_set_has_complete(layout: Layout) -> None:
-    codes = {jis_code(entry) for entry in classes(layout.name)} - {0}
+    codes = {entry.jis for entry in classes(layout.name)} - {0}
     characters = {jis_to_char(code) or "" for code in sorted(codes)}
     names = [name for name in NAMES if name != "kanji" or any(map(is_kanji, characters))]
     complete = [name for name in names if characters.issuperset(named_or_file(name, characters).characters)]

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.classes import ETL6_SYMBOLS, classes
+from fastetl.etl.classes import classes
 from fastetl.etl.jis import char_to_jis
 
 __all__ = ["PLAIN", "Plain", "groups_of", "jis_codes", "levels_of", "resized"]
@@ -102,7 +102,7 @@ def _etl6(records: Bytes) -> NDArray[np.int64]:
     table = np.zeros(len(records), np.int64)
     for k, record in enumerate(records):
         entry = by_letters.get(record[2:4].tobytes())
-        if entry is not None and (entry.letters in ETL6_SYMBOLS or entry.code == record[6]):
+        if entry is not None and (not entry.is_sure or entry.code == record[6]):
             table[k] = _jis(entry.character)
     return table
 

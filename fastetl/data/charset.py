@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.kanji import LEVEL_1, LEVEL_2
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
@@ -34,6 +33,8 @@ __all__ = [
     "KATAKANA46",
     "LARGE_FORM",
     "LATIN",
+    "LEVEL_1",
+    "LEVEL_2",
     "LONGEST",
     "NAMES",
     "SHAPES",
@@ -56,23 +57,8 @@ LARGE_FORM = dict(
 )
 """The kana that each small kana is the small form of."""
 SHAPES = (
-    *(
-        "へヘ",
-        "べベ",
-        "ぺペ",
-        "りリ",
-        "ー一-",
-        "ニ二=",
-        "カ力",
-        "ロ口囗",
-        "タ夕",
-        "エ工",
-        "ハ八",
-        "ト卜",
-        "オ才",
-        "ヒ匕",
-    ),
-    *("ム厶", "ヨ彐", "ノ丿/", "0O〇", "1lI丨", "X×", "十+", "、,丶", "ゝヽ", "ゞヾ", "・."),
+    *("へヘ", "べベ", "ぺペ", "りリ", "ー一-", "ニ二=", "カ力", "ロ口囗", "タ夕", "エ工", "ハ八", "ト卜", "オ才"),
+    *("ヒ匕", "ム厶", "ヨ彐", "ノ丿/", "0O〇", "1lI丨", "X×", "十+", "、,丶", "ゝヽ", "ゞヾ", "・."),
 )
 """Characters that are written alike: nothing but the text around them tells them apart. The first stands for all."""
 SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "O"}
@@ -187,6 +173,15 @@ _KATAKANA = "".join(chr(ord(c) + 0x60) for c in _HIRAGANA)
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKED = "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽ"
 
+
+def _kanji(first: int, last: int) -> str:
+    """The characters of EUC-JP from one code of two bytes to another."""
+    codes = (code for code in range(first, last + 1) if 0xA1 <= code & 0xFF <= 0xFE)
+    return b"".join(code.to_bytes(2, "big") for code in codes).decode("euc_jp")
+
+
+LEVEL_1, LEVEL_2 = _kanji(0xB0A1, 0xCFD3), _kanji(0xD0A1, 0xF4A6)
+"""The kanji of JIS X 0208: 2,965 of level 1 by their readings, 3,390 of level 2 by their radicals."""
 HIRAGANA = Charset("hiragana", tuple(_HIRAGANA))
 """The 71 hiragana that ETL8 and ETL9 hold, without small ones."""
 HIRAGANA_SMALL = Charset("hiragana-small", tuple(sorted(_HIRAGANA + "っゃゅょ")))

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows
-from fastetl.etl.classes import classes
-from fastetl.etl.codes import character_codes
+from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import Alignment, align, number_groups
 from fastetl.etl.layouts import FAMILY, Layout

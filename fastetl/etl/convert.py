@@ -12,7 +12,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of, digest_rows
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.etl.codes import character_codes
+from fastetl.etl.classes import character_codes
 from fastetl.etl.layouts import Layout
 from fastetl.etl.notices import Notice, shown
 from fastetl.etl.reading import block, new_buffer, read_records

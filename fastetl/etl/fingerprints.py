@@ -1,18 +1,33 @@
-"""What tells the genuine files again: the digests and sums of `fastetl.etl.data.fingerprints`."""
+"""What tells the genuine files again, and a whole file from a damaged one: digests and sums (`tables/files.tsv`)."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from fastetl.etl.data.fingerprints import FINGERPRINTS
+from fastetl.etl.classes import table_lines
 from fastetl.etl.layouts import Layout
-from fastetl.files.untrusted import open_regular, require_regular
 
-__all__ = ["KNOWN", "SUMS", "Sums", "fingerprint", "new_fingerprint"]
+__all__ = ["FINGERPRINTS", "KNOWN", "SUMS", "Fingerprint", "Sums", "new_fingerprint"]
 
+
+class Fingerprint(NamedTuple):
+    """Of one genuine file. digest: SHA-1 over `blob <size>\\0` and the bytes, or SHA-256 of the bytes, or None."""
+
+    name: str
+    records: int
+    bsd: int
+    sysv: int
+    digest: str | None
+
+
+FINGERPRINTS = {
+    name: Fingerprint(name, int(records), int(bsd), int(sysv), digest or None)
+    for name, records, bsd, sysv, digest in (line.split("\t") for line in table_lines("files"))
+}
+"""By the name of the file as it is distributed."""
 KNOWN: dict[str, str] = {entry.digest: entry.name for entry in FINGERPRINTS.values() if entry.digest is not None}
 """Digest → name of the genuine file."""
 SUMS = {(entry.bsd, entry.sysv): entry.name for entry in FINGERPRINTS.values() if entry.digest is None}
@@ -45,28 +60,16 @@ class Sums:
         return "sums {} {}".format(*self.values)
 
 
-def new_fingerprint(size: int, layout: Layout | None = None) -> hashlib._Hash | Sums:
+def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
     """What is to be updated with the bytes of a file of `size` bytes: of the kind that is known of such files.
 
     SHA-1 over `blob <size>\\0` and the bytes, as `git hash-object` has it, wherever nothing else is known.
     """
-    if layout is not None and size % layout.record_bytes == 0:
-        genuine = [
-            entry
-            for entry in FINGERPRINTS.values()
-            if entry.records * layout.record_bytes == size and layout.number(entry.name) is not None
-        ]
-        if genuine and genuine[0].digest is None:
-            return Sums()
-        if genuine and len(genuine[0].digest or "") == _SHA256:
-            return hashlib.sha256()
+    for entry in FINGERPRINTS.values():
+        if entry.records * layout.record_bytes == size and layout.number(entry.name) is not None:
+            if entry.digest is None:
+                return Sums()
+            if len(entry.digest) == _SHA256:
+                return hashlib.sha256()
+            break
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-
-
-def fingerprint(path: Path) -> str:
-    """The fingerprint of a file of unknown kind, read a megabyte at a time."""
-    digest = new_fingerprint(require_regular(path))
-    with open_regular(path) as file:
-        while block := file.read(1 << 20):
-            digest.update(memoryview(block))
-    return digest.hexdigest()

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows, joined
 from fastetl.etl.contents import Contents, contents_of
-from fastetl.etl.data.fingerprints import FINGERPRINTS
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.fingerprints import KNOWN, SUMS, Sums, new_fingerprint
+from fastetl.etl.fingerprints import FINGERPRINTS, KNOWN, SUMS, Sums, new_fingerprint
 from fastetl.etl.notices import Notice, listed, misnamed
 from fastetl.etl.reading import new_buffer, read_blocks
 

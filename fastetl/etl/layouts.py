@@ -18,16 +18,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.data.t56 import T56, to_t56
-
-__all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "Field", "Layout"]
+__all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "T56", "Field", "Layout"]
 
 Text = Literal["ascii", "t56"]
-Codes = Literal["kana", "hiragana", "etl6", "co59", "jis"]
+Codes = Literal["own", "jis"]
 Group = Literal["sheet", "person", "style", "place", "data set"]
 FAMILY = 1_000_000
 """Groups are numbered from the family's number times this."""
 _UNIT = 6  # bits of a T56 character
+# Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +
+# of the code that the rest equals (48 is + by AIST's example "S  +"); ↑ and ←, which no label has, are ^ and _ here.
+T56: NDArray[np.uint8] = np.frombuffer(b"0123456789[#@:>? ABCDEFGHI&.](<\\^JKLMNOPQR-$*);'+/STUVWXYZ_,%=\"!", np.uint8)
+"""uint8 (64,): the ASCII character of each 6-bit unit in which ETL2 to ETL5 keep text."""
+_TO_T56 = np.full(256, 16, np.uint8)  # 16 is the space
+_TO_T56[T56] = np.arange(len(T56))
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Layout:
     """One set: its record, its picture and how its files are divided among groups.
 
     kind: AIST's letter for the type of record. height, width, bits: of the picture; levels are packed in rows, the
-    first in the highest bits, ink high. codes: the table from the code in a record to a character. group: what tells
-    groups apart; family: sets of one family are the same writing, and share groups. data_set: records in which one
+    first in the highest bits, ink high. codes: JIS X 0208's, or those of the set's classes. group: what tells groups
+    apart; family: sets of one family are the same writing, and share groups. data_set: records in which one
     writer (of ETL2: one style) has every character. A genuine distribution has `files` files. Where a file is a
     sequence of data sets, `data_sets_per_file` of them; where the group is the place in a class, a class has as many
     records. File `model_file` holds (ETL8G), or ends in (ETL8B2, ETL9B), model patterns, which no writer wrote.
@@ -159,7 +163,8 @@ class Layout:
             return
         count = field.bits // _UNIT
         texts = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
-        units = to_t56(np.char.ljust(texts, count))
+        raw_texts = np.char.ljust(texts, count).view(np.uint8).reshape(len(texts), count)
+        units = _TO_T56[np.where(raw_texts == 0, ord(" "), raw_texts)]
         for k in range(count):
             _put_bits(raw, field.at + _UNIT * k, _UNIT, units[:, k].astype(np.uint64))
 
@@ -269,14 +274,14 @@ _G = _bytes(
 )
 
 
-def _m(name: str, codes: Codes, group: Group, data_set: int, files: int, file_name: str) -> Layout:
+def _m(name: str, group: Group, data_set: int, files: int, file_name: str) -> Layout:
     family = int(name[3:])
-    return Layout(name, "M", 2052, _M, 32, 63, 64, 4, codes, group, family, data_set, files, file_name)
+    return Layout(name, "M", 2052, _M, 32, 63, 64, 4, "own", group, family, data_set, files, file_name)
 
 
-def _c(name: str, codes: Codes, group: Group, data_set: int, files: int, file_name: str) -> Layout:
+def _c(name: str, group: Group, data_set: int, files: int, file_name: str) -> Layout:
     family = int(name[3:])
-    return Layout(name, "C", 2952, _C, 216, 76, 72, 4, codes, group, family, data_set, files, file_name)
+    return Layout(name, "C", 2952, _C, 216, 76, 72, 4, "own", group, family, data_set, files, file_name)
 
 
 def _b(name: str, size: int, group: Group, data_sets: tuple[int, int], files: tuple[int, str]) -> Layout:
@@ -291,13 +296,13 @@ def _g(name: str, image: int, data_sets: tuple[int, int], model: int | None, fil
     )
 
 
-ETL1 = _m("ETL1", "kana", "sheet", 99, 13, r"ETL1C?_?(\d+)")
-ETL2 = Layout("ETL2", "K", 2745, _K, 45, 60, 60, 6, "co59", "style", 2, 2184, 5, r"ETL2C?_(\d+)")
-ETL3 = _c("ETL3", "kana", "sheet", 48, 2, r"ETL3C?_?(\d+)")
-ETL4 = _c("ETL4", "hiragana", "sheet", 51, 1, r"ETL4C?")
-ETL5 = _c("ETL5", "kana", "person", 51, 1, r"ETL5C?")
-ETL6 = _m("ETL6", "etl6", "sheet", 115, 12, r"ETL6C?_?(\d+)")
-ETL7 = _m("ETL7", "hiragana", "person", 48, 4, r"ETL7([LS])C?_?(\d+)")
+ETL1 = _m("ETL1", "sheet", 99, 13, r"ETL1C?_?(\d+)")
+ETL2 = Layout("ETL2", "K", 2745, _K, 45, 60, 60, 6, "own", "style", 2, 2184, 5, r"ETL2C?_(\d+)")
+ETL3 = _c("ETL3", "sheet", 48, 2, r"ETL3C?_?(\d+)")
+ETL4 = _c("ETL4", "sheet", 51, 1, r"ETL4C?")
+ETL5 = _c("ETL5", "person", 51, 1, r"ETL5C?")
+ETL6 = _m("ETL6", "sheet", 115, 12, r"ETL6C?_?(\d+)")
+ETL7 = _m("ETL7", "person", 48, 4, r"ETL7([LS])C?_?(\d+)")
 ETL8B2 = _b("ETL8B2", 512, "place", (956, 160), (3, r"ETL8B2?C?_?(\d+)"))
 ETL8G = _g("ETL8G", 60, (956, 5), 33, (33, r"ETL8G_?(\d+)"))
 ETL9B = _b("ETL9B", 576, "data set", (3036, 40), (5, r"ETL9B_?(\d+)"))

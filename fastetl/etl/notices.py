@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.etl.classes import classes
+from fastetl.etl.classes import classes, is_of
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
@@ -239,11 +239,8 @@ def notices_of_classes(
     raw = layout.column(headers, "code").astype(np.uint16)
     sample = (groups >= 0) & ~models
     notices = _dummy(file, headers)
-    class_codes = np.zeros(65536, bool)
-    class_codes[[entry.code for entry in classes(layout.name)]] = True
-    valid = class_codes[raw]
-    if layout.codes == "etl6":  # the codes of its symbols are not known
-        valid = np.isin(headers["letters"], [entry.letters.encode() for entry in classes(layout.name)])
+    entries = classes(layout.name)
+    valid = is_of(layout, headers, entries)[not all(entry.is_sure for entry in entries)]
     strange = np.flatnonzero(~valid & (groups >= 0))
     if len(strange):
         at = int(strange[0])
@@ -277,7 +274,7 @@ def _each_once(
     layout, path, index = file.layout, str(file.path), np.flatnonzero(sample)
     if not len(index):
         return []
-    usual = Counter(entry.code for entry in classes(layout.name) if entry.code or layout.codes != "etl6")
+    usual = Counter(entry.code for entry in classes(layout.name) if entry.is_sure)
     present, counts = np.unique(raw[index], return_counts=True)
     sheets, per_sheet = np.unique(groups[index]), np.array([usual.get(code, 0) for code in present.tolist()])
     pair = groups[index].astype(np.int64) << 16 | raw[index]

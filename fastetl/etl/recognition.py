@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.classes import classes, files_of_classes
-from fastetl.etl.codes import table
-from fastetl.etl.data.fingerprints import FINGERPRINTS
-from fastetl.etl.jis import jis_to_char
+from fastetl.etl.classes import character_codes, classes, is_of, parts_of
+from fastetl.etl.fingerprints import FINGERPRINTS
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
 
 __all__ = ["PROBE", "named", "tell"]
@@ -36,17 +34,7 @@ def named(name: str) -> Layout | None:
     return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
 
 
-def _ascii(letters: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """bool (N,): whether texts are printable."""
-    raw = np.ascontiguousarray(letters).view(np.uint8).reshape(len(letters), -1)
-    return np.asarray((((raw >= 32) & (raw < 127)) | (raw == 0)).all(1))
-
-
-def _one_of(values: NDArray[np.bytes_], allowed: Iterable[bytes]) -> NDArray[np.bool_]:
-    return np.isin(values, np.array(list(allowed)))
-
-
-def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
+def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
     """Whether headers look like those of the layout's type of record."""
     if layout.dummy:
         # Any text has codes of JIS X 0208: only the empty record (or the name) tells these files.
@@ -55,22 +43,17 @@ def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
         heads = heads[1:]
     if not len(heads):
         return False
-    code = layout.column(heads, "code")
-    if layout.kind == "M":
-        kana = (table("kana") > 0) | (table("hiragana") > 0)
-        letters = heads["letters"]
-        valid = (kana[code] | (letters != b"")) & _ascii(letters) & (letters != b"") & (heads["sex"] <= 2)
-    elif layout.kind == "K":
-        codes = np.zeros(1 << 12, bool)
-        codes[[entry.code for entry in classes("ETL2")]] = True
-        valid = codes[code] & _one_of(layout.column(heads, "style"), (b"A", b"B", b"C", b"D"))
-    elif layout.kind == "C":
-        first = layout.column(heads, "letters").astype("S1")
-        valid = _one_of(first, (b"N", b"A", b"S", b"H", b"K")) & (layout.column(heads, "sex") <= 2)
-    else:
-        valid = np.array([jis_to_char(c) is not None for c in code.tolist()]) & _ascii(heads["reading"])
-        if layout.kind == "G":
-            valid &= heads["sex"] <= 2
+    by_code, by_letters = is_of(layout, heads, classes(layout.name))
+    valid = character_codes(layout, heads) > 0 if layout.codes == "jis" else by_code | by_letters
+    for field in layout.fields:
+        column = layout.column(heads, field.name)
+        if field.text == "ascii":
+            raw = np.ascontiguousarray(column).view(np.uint8).reshape(len(heads), -1)
+            valid = valid & (((raw >= 32) & (raw < 127)) | (raw == 0)).all(1)
+        elif field.name == "sex":
+            valid = valid & (column <= 2)
+        elif field.name == "style":
+            valid = valid & np.isin(column, [b"A", b"B", b"C", b"D"])
     return bool(valid.mean() >= _MOST)
 
 
@@ -78,10 +61,10 @@ def _plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 def _genuine() -> dict[tuple[int, int], str]:
     """(record length, records) → the set that alone has such files."""
     sets: dict[tuple[int, int], set[str]] = {}
-    for name, print_ in FINGERPRINTS.items():
+    for name, entry in FINGERPRINTS.items():
         layout = named(name)
         if layout is not None:
-            sets.setdefault((layout.record_bytes, print_.records), set()).add(layout.name)
+            sets.setdefault((layout.record_bytes, entry.records), set()).add(layout.name)
     return {key: names.pop() for key, names in sets.items() if len(names) == 1}
 
 
@@ -91,35 +74,21 @@ def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
     return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header)
 
 
-def _share(layout: Layout, sample: NDArray[Any], codes: set[int], letters: set[bytes]) -> float:
-    """The share of records whose class is one of those."""
-    matches = np.isin(layout.column(sample, "code"), list(codes))
-    if layout.codes == "etl6":  # the codes of its symbols are not known
-        matches = _one_of(layout.column(sample, "letters"), letters)
-    return float(matches.mean())
-
-
 def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: str | None) -> Layout:
-    """Of sets with one type of record, those that have such classes: the one that has genuine files of this length,
-    or the named one, or the one with fewest classes a file."""
+    """Of sets with one type of record, those whose classes these records have: the one that has genuine files of this
+    length, or the named one, or the one with fewest classes a file."""
     index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
-    matches: list[tuple[int, Layout]] = []
-    for layout in candidates:
-        sample = _headers(layout, read, index)
-        if layout.kind == "C":
-            first = layout.column(sample, "letters").astype("S1")
-            initials = {"ETL4": (b"H",), "ETL5": (b"K",)}.get(layout.name, (b"N", b"A", b"S"))
-            if _one_of(first, initials).mean() > 0.5:
-                return layout
-            continue
-        for listed in files_of_classes(layout.name):
-            codes, letters = {entry.code for entry in listed}, {entry.letters.encode() for entry in listed}
-            if _share(layout, sample, codes, letters) >= _MOST:
-                matches.append((len(listed), layout))
+    matches = [
+        (layout.name != genuine, layout is not named(name), len(part), layout)
+        for layout in candidates
+        for sample in [_headers(layout, read, index)]
+        for part in parts_of(layout.name)
+        if np.mean(is_of(layout, sample, part)) >= _MOST
+    ]
     if not matches:
         exact = [layout for layout in candidates if layout.name == genuine]
         return (exact or [named(name) or candidates[0]])[0]
-    return min(matches, key=lambda match: (match[1].name != genuine, match[1] is not named(name), match[0]))[1]
+    return min(matches, key=lambda match: match[:3])[3]
 
 
 def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
@@ -149,7 +118,7 @@ def tell(read: Read, size: int, name: str) -> Layout | None:
         if candidates and length != candidates[0].record_bytes:
             break
         heads = _headers(layout, read, range(min(size // length, PROBE)))
-        if len(heads) and _plausible(layout, heads, name):
+        if len(heads) and _is_plausible(layout, heads, name):
             candidates.append(layout)
     if not candidates:
         return None

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from fastetl.data.charset import is_kanji
-from fastetl.etl.data.orders import ETL8G_ORDER as ORDER
+from fastetl.etl.classes import classes
 from fastetl.etl.jis import char_to_jis
 
 __all__ = ["ORDER", "readings"]
 
+ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
+"""The characters of a data set in the order of ETL8G."""
 _VOWELS = "AIUEO"
 _CONSONANTS = {
     "": "あいうえお",

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_choice, require_options, require_range
 from fastetl.data.charset import named_or_file
 from fastetl.errors import FastetlError
-from fastetl.etl.classes import EtlClass
-from fastetl.etl.data.orders import ETL8G_SHEETS
+from fastetl.etl.classes import EtlClass, parts_of
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_directory
@@ -121,7 +120,11 @@ def _records(
 ) -> NDArray[Any]:
     """One data set: the header of every record filled as in a genuine file, and the pictures."""
     count = len(characters)
-    sizes = ETL8G_SHEETS if characters == ORDER else [min(SHEET, count - k) for k in range(0, count, SHEET)]
+    sizes = (
+        [len(sheet) for sheet in parts_of("ETL8G")]
+        if characters == ORDER
+        else [min(SHEET, count - k) for k in range(0, count, SHEET)]
+    )
     sheet = np.repeat(np.arange(len(sizes)), sizes)
     place = np.concatenate([np.arange(size) for size in sizes])
     layout = layout_of(characters)

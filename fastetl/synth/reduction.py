@@ -61,7 +61,7 @@ def reduce(levels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
 def _sign(entry: EtlClass, layout: Layout) -> str:
     if entry.character is not None:
         return entry.character
-    return _NONE if layout.kind == "K" else _BLANK if layout.codes == "kana" else UNKNOWN
+    return _NONE if layout.kind == "K" else _BLANK if layout.family in (1, 3) else UNKNOWN
 
 
 def _levels(layout: Layout, entries: Sequence[EtlClass], writer: int, seed: int, scans: float) -> NDArray[np.uint8]:

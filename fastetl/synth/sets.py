@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.classes import EtlClass, classes, ebcdic, files_of_classes
-from fastetl.etl.data.orders import ETL8G_SHEETS, ETL9G_ORDER, ETL9G_SHEETS
+from fastetl.etl.classes import EtlClass, classes, parts_of
 from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout
@@ -55,7 +54,7 @@ def _etl1(writers: int) -> Iterator[Rows]:
     kana_writers = max(1, writers - 1)
     missing = {(9, "ナ"): min(1, kana_writers - 1), (12, "リ"): kana_writers - 1} if writers > 1 else {}
     begin = number = 0
-    for k, listed in enumerate(files_of_classes("ETL1"), 1):
+    for k, listed in enumerate(parts_of("ETL1"), 1):
         pairs, counted = [], []
         for c, entry in enumerate(listed):
             number = 0 if c % 4 == 0 else number
@@ -133,7 +132,7 @@ def _etl5(writers: int) -> Iterator[Rows]:
 
 def _etl6(writers: int) -> Iterator[Rows]:
     begin = 0
-    for k, listed in enumerate(files_of_classes("ETL6"), 1):
+    for k, listed in enumerate(parts_of("ETL6"), 1):
         sheets = [(1 + w, w) for w in range(writers)]
         yield _by_class(f"ETL6C_{k:02d}", range(begin, begin + len(listed)), sheets)
         begin += len(listed)
@@ -151,17 +150,16 @@ def _etl7(writers: int) -> Iterator[Rows]:
                 yield rows
 
 
-def _forms(sheets: Sequence[int], order: Sequence[str]) -> dict[str, int]:
+def _forms(name: str) -> dict[str, int]:
     """The sheet of a data set, from 1, on which each character stands."""
-    numbers = np.repeat(1 + np.arange(len(sheets)), sheets).tolist()
-    return dict(zip(order, numbers, strict=True))
+    return {entry.character or "": number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
 
 
 def _etl8b2(writers: int) -> Iterator[Rows]:
     entries, begin = classes("ETL8B2"), 0
-    form = _forms(ETL8G_SHEETS, [e.character or "" for e in classes("ETL8G")])
+    form = _forms("ETL8G")
     forms = np.array([form[e.character or ""] for e in entries])
-    for k, listed in enumerate(files_of_classes("ETL8B2"), 1):
+    for k, listed in enumerate(parts_of("ETL8B2"), 1):
         pairs = [(c, w) for c in range(begin, begin + len(listed)) for w in range(writers)]
         if k == BY_NAME["ETL8B2"].model_file:
             pairs += [(c, MODEL) for c in range(len(entries))]
@@ -180,7 +178,7 @@ def _etl8g(writers: int) -> Iterator[Rows]:
 
 def _etl9b(writers: int) -> Iterator[Rows]:
     entries, each = classes("ETL9B"), BY_NAME["ETL9B"].data_sets_per_file
-    form = _forms(ETL9G_SHEETS, ETL9G_ORDER)
+    form = _forms("ETL9G")
     forms = np.array([form[e.character or ""] for e in entries])
     for k in range(1, 6):
         part = [*range(each * (k - 1), min(each * k, writers)), *([MODEL] if k == BY_NAME["ETL9B"].model_file else [])]
@@ -191,13 +189,14 @@ def _etl9b(writers: int) -> Iterator[Rows]:
 
 
 def _etl9g(writers: int) -> Iterator[Rows]:
-    count, forms = len(ETL9G_ORDER), np.repeat(1 + np.arange(len(ETL9G_SHEETS)), ETL9G_SHEETS)
+    sheets = [len(sheet) for sheet in parts_of("ETL9G")]
+    count, forms = sum(sheets), np.repeat(1 + np.arange(len(sheets)), sheets)
     for first in range(0, writers, 4):
         part = range(first, min(first + 4, writers))
         rows = _rows(f"ETL9G_{first // 4 + 1:02d}", [(c, w) for w in part for c in range(count)])
         # The sheets begin again in every file; the serial numbers count a data set or a sheet.
         rows.columns["sheet"] = 20 * (rows.writer - first) + forms[rows.entry]
-        in_sheet = rows.entry - np.concatenate([[0], np.cumsum(ETL9G_SHEETS)])[forms[rows.entry] - 1]
+        in_sheet = rows.entry - np.concatenate([[0], np.cumsum(sheets)])[forms[rows.entry] - 1]
         rows.columns["number"] = 1 + (rows.entry if first % 8 else in_sheet)
         yield rows
 
@@ -262,7 +261,7 @@ def fill(layout: Layout, rows: Rows, entries: Sequence[EtlClass], seed: int) -> 
     has = layout.by_name
     if "letters" in has:
         layout.put(records, "letters", np.array([e.letters.encode() for e in entries])[rows.entry])
-        layout.put(records, "ebcdic", np.array([ebcdic(e.code) for e in entries])[rows.entry])
+        layout.put(records, "ebcdic", np.array([e.ebcdic for e in entries])[rows.entry])
     if "reading" in has:
         short = [f"KAN.{e.code:04X}".encode()[: has["reading"].bits // 8] for e in entries]
         layout.put(records, "reading", np.array(short)[rows.entry])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import LARGE_FORM
-from fastetl.etl.data.orders import ETL8_KANJI
+from fastetl.data.charset import LARGE_FORM, is_kanji
+from fastetl.etl.classes import classes
 from fastetl.synth.allographs import SHARE, forms
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.order import ORDER
@@ -20,6 +20,7 @@ __all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write", "write_strokes"]
 WIDTH, HEIGHT = 128, 127
 
 Array = NDArray[np.float32]
+_KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 BESIDE = 64
 """Kanji that a writer writes besides, for fragments."""
 LOWER = (0.0, 0.22)
@@ -52,7 +53,7 @@ def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequ
 
     On a genuine sheet kana stand among kanji, so that fragments are mostly of kanji.
     """
-    beside = rng.choice(list(ETL8_KANJI), BESIDE).tolist() if any(style.fragments) else []
+    beside = rng.choice(_KANJI, BESIDE).tolist() if any(style.fragments) else []
     chosen = []
     draws = rng.random((len(characters) + len(beside), 2)).tolist()
     for character, (draw, smaller) in zip((*characters, *beside), draws, strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import HIRAGANA_SMALL
-from fastetl.etl.classes import EtlClass, classes, files_of_classes
+from fastetl.etl.classes import EtlClass, classes, parts_of
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
@@ -58,7 +58,7 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
     By class, or where groups are data sets, data set by data set.
     """
     layout, entries = BY_NAME[name], classes(name)
-    picks = [entry for entry in files_of_classes(name)[0] if name != "ETL2" or entry.character is not None][:characters]
+    picks = [entry for entry in parts_of(name)[0] if name != "ETL2" or entry.character is not None][:characters]
     places, sets = np.array([entries.index(entry) for entry in picks]), count // len(picks)
     writer, entry = np.arange(sets), places
     if layout.group == "data set" or name == "ETL4":

@@ -1,1 +1,0 @@
-"""Tables of the ETL sets: facts, each with its source."""
