@@ -7,13 +7,12 @@ A test compares the page with the commands, so run this after a change of option
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from pathlib import Path
 
 from fastetl_cli.main import COMMANDS
-from fastetl_cli.options import _options
+from fastetl_cli.options import command_of, options
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 EVERYWHERE = ("json", "debug", "overwrite")
@@ -30,16 +29,16 @@ def page() -> str:
     """The text of docs/cli.md."""
     parts, known = [_HEAD], dict[tuple[str, str], str]()
     for name in COMMANDS:
-        command = getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())
+        command = command_of(name)
         described, again = list[str](), dict[str, list[str]]()
-        for option in _options(command):
+        for option in options(command):
             text, _, default = option.explanation.partition(" Default: ")
             sentence = re.split(r"(?<=\w{2}|.[)\"`%])[.;] ", text)[0].removesuffix(".")
-            if option.path[-1] in EVERYWHERE:
+            if option.field in EVERYWHERE:
                 continue
             key = (option.given, sentence)
             if key in known:
-                again.setdefault(known[key], []).append(f"`{(option.names or (option.metavar,))[-1]}`")
+                again.setdefault(known[key], []).append(f"`{(option.names or (option.given,))[-1]}`")
             else:
                 known[key] = name
                 described.append(f"- `{option.given}`: {sentence}" + (f" ({default[:-1]})" if default else ""))

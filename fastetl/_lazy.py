@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import lazy_loader
 
 __all__ = ["lazy", "shadowed"]
 
 _HOME = Path(__file__).resolve().parent.parent
 
 
-def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package whose public names come from the modules in `homes`."""
+def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a package whose public names are those of the stub beside `file`."""
+    import_name, _, names = lazy_loader.attach_stub(package, file)
+    public = sorted([*names, "__version__"])
 
     def __getattr__(name: str) -> Any:  # noqa: N807
-        if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            value = getattr(importlib.import_module(homes[name]), name)
+            return import_name(name)
         except ModuleNotFoundError as error:
             from fastetl._extras import missing
 
@@ -29,13 +29,8 @@ def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], 
             if fault is None:
                 raise
             raise fault from error
-        setattr(sys.modules[package], name, value)
-        return value
 
-    def __dir__() -> list[str]:  # noqa: N807
-        return sorted([*homes, "__version__"])
-
-    return __getattr__, __dir__
+    return __getattr__, lambda: public, public
 
 
 def shadowed(*names: str) -> str | None:

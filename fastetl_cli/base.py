@@ -87,22 +87,16 @@ def command_line() -> str:
     return shlex.join(["fastetl", *sys.argv[1:]])
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses, paths and numpy values as what JSON knows."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+def _plain(value: Any) -> Any:
+    """Dataclasses, arrays and numbers of numpy, paths and all else as what JSON knows."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def show_json(value: Any) -> None:
     """Print one JSON document to standard output."""
-    sys.stdout.write(clean(json.dumps(plain(value), ensure_ascii=False, indent=1)) + "\n")
+    sys.stdout.write(clean(json.dumps(value, ensure_ascii=False, indent=1, default=_plain)) + "\n")
 
 
 def _columns(text: str) -> int:

@@ -6,7 +6,6 @@ Only the module of the command given is imported, so that `fastetl build` does n
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import re
@@ -56,28 +55,17 @@ NEEDS = {
 """The extras of a command; the others need none."""
 
 
-def _usage() -> str:
-    lines = [f"  {name.ljust(max(map(len, COMMANDS)))}  {what}" for name, what in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: fastetl COMMAND …",
-            "",
-            "From the ETL handwriting database to a verified Core ML recognizer.",
-            "",
-            *lines,
-            "",
-            "fastetl COMMAND --help explains a command. fastetl --version tells the version.",
-            "Completion: source <(fastetl --completion bash), or zsh, or for fish:",
-            "fastetl --completion fish > ~/.config/fish/completions/fastetl.fish",
-            "Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.",
-        ]
-    )
+_USAGE = f"""usage: fastetl COMMAND …
 
+From the ETL handwriting database to a verified Core ML recognizer.
 
-def _version() -> str:
-    from fastetl import __version__
+{chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, what in COMMANDS.items())}
 
-    return f"fastetl {__version__}"
+fastetl COMMAND --help explains a command. fastetl --version tells the version.
+Completion: source <(fastetl --completion bash), or zsh, or for fish:
+fastetl --completion fish > ~/.config/fish/completions/fastetl.fish
+Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,10 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets escapes instead of an error
             stream.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help"):
-        sys.stdout.write(_usage() + "\n")
+        sys.stdout.write(_USAGE)
         return 0 if arguments else 2
     if arguments[0] == "--version":
-        sys.stdout.write(_version() + "\n")
+        from fastetl import __version__
+
+        sys.stdout.write(f"fastetl {__version__}\n")
         return 0
     name, *rest = arguments
     if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
@@ -114,27 +104,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _run(name, rest)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: ends as Ctrl-C does."""
-
-
-def _terminate(*_: object) -> None:
-    raise _Terminated
-
-
 @contextlib.contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
-    handler, hook = signal.signal(signal.SIGTERM, _terminate), sys.unraisablehook
+    hook = sys.unraisablehook
 
     def again_if_lost(lost: sys.UnraisableHookArgs) -> None:
         # Python cannot raise in the callback of a weak reference, for instance: then it comes a little later again.
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            number = signal.SIGTERM if issubclass(lost.exc_type, _Terminated) else signal.SIGINT
-            threading.Timer(0.1, signal.raise_signal, [number]).start()
+            threading.Timer(0.1, signal.raise_signal, [_signal_of(lost.exc_value)]).start()
         else:
             hook(lost)
 
+    def terminate(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    handler = signal.signal(signal.SIGTERM, terminate)
     sys.unraisablehook = again_if_lost
     try:
         yield
@@ -143,9 +128,8 @@ def _ended_by_sigterm() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-def as_options(text: str) -> str:
-    """Parameters that a library message names in backticks, as the options of the command line."""
-    return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
+def _signal_of(interrupt: BaseException | None) -> int:
+    return signal.SIGTERM if interrupt is not None and interrupt.args else signal.SIGINT
 
 
 def _line(error: Exception, name: str) -> str:
@@ -155,31 +139,31 @@ def _line(error: Exception, name: str) -> str:
 
     if isinstance(error, ImportError) and not isinstance(error, FastetlError):
         error = missing(error, *NEEDS.get(name, ())) or error
+    text = " ".join(str(error).split()) or type(error).__name__
     lacking = None if isinstance(error, FastetlError) else scarcity(error)
     if lacking is not None:
-        return f"this machine is out of {lacking}: {' '.join(str(error).split()) or type(error).__name__}"
-    if isinstance(error, FastetlError | OSError):
-        return as_options(" ".join(str(error).split())) or type(error).__name__
-    kind = f"{type(error).__name__}: {error}"
-    return f"a fault in fastetl: {kind}. Run it with --debug and report what it prints"
+        return f"this machine is out of {lacking}: {text}"
+    if isinstance(error, FastetlError | OSError):  # parameters that a library names in backticks are options here
+        return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
+    return f"a fault in fastetl: {type(error).__name__}: {error}. Run it with --debug and report what it prints"
 
 
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl_cli.base import Command, note
-    from fastetl_cli.options import explained, parsed
+    from fastetl_cli.options import command_of, explained, parsed
 
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, no source
     try:
-        kind: type[Command] = getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())
+        kind = command_of(name)
         if {"-h", "--help"} & set(arguments):
             sys.stdout.write(explained(kind, name))
             return 0
-        command = parsed(kind, name, arguments)
+        command: Command = parsed(kind, name, arguments)
         with _ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as stopped:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
-        return 143 if isinstance(stopped, _Terminated) else 130
+        return 128 + _signal_of(stopped)
     except BrokenPipeError:
         sys.stderr.close()
         return 0

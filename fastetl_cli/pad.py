@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import sys
@@ -11,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from export.names import PRETRAINED
-from export.recognizer import open_recognizer
+from export.recognizer import Recognizer, open_recognizer
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Arg, Command, note, say, show_json
 
 if TYPE_CHECKING:
-    from fastetl_cli.web.about import Package
     from fastetl_cli.web.store import Store
 
 
@@ -48,50 +48,43 @@ class Pad(Command):
 
     def run(self) -> int:
         """Serve until interrupted, or write the folder."""
-        from fastetl_cli.web.about import Package
-
-        package = Package.of(open_recognizer(self.package))
+        recognizer = open_recognizer(self.package)
         if self.static is not None:
-            return self._write(package, self.static)
+            return self._write(recognizer, self.static)
         if self.runtime is not None:
             raise FastetlError("runtime is for the static folder", do="give `static` too")
         from fastetl_cli.web.store import Store
 
-        store = None if self.samples is None else Store.open(self.samples)
-        try:
-            return self._serve(package, store)
-        except KeyboardInterrupt:  # the way to end it
-            return 0
-        finally:
-            if store is not None:
-                store.close()
+        with contextlib.ExitStack() as stack:
+            store = None if self.samples is None else stack.enter_context(contextlib.closing(Store(self.samples)))
+            with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+                self._serve(recognizer, store)
+        return 0
 
-    def _write(self, package: Package, out: Path) -> int:
+    def _write(self, recognizer: Recognizer, out: Path) -> int:
         from fastetl_cli.web.static import write_static
 
         if self.runtime is None:
-            raise FastetlError(
-                "the static page needs onnxruntime-web",
-                expected="the folder of its npm package",
-                do="give `runtime`",
-            )
-        files = write_static(package, out, self.runtime, overwrite=self.overwrite)
+            expected = "the folder of its npm package"
+            raise FastetlError("the static page needs onnxruntime-web", expected=expected, do="give `runtime`")
+        files = write_static(recognizer, out, self.runtime, overwrite=self.overwrite)
         if self.json:
             show_json({"out": out, "files": files})
         else:
             say(f"{out}: {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, for any web host (over HTTPS)")
         return 0
 
-    def _serve(self, package: Package, store: Store | None) -> int:
+    def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
         import uvicorn
 
         from fastetl_cli.web.connections import Connection
-        from fastetl_cli.web.safety import Guard, is_loopback
+        from fastetl_cli.web.guard import Guard, is_loopback
         from fastetl_cli.web.server import make_app
 
         listening = listen(self.host, self.port)
         port = listening.getsockname()[1]
         token = "" if is_loopback(self.host) else secrets.token_urlsafe(16)
+        app = make_app(recognizer, Guard(self.host, port, token), store)
         reached = _own_address() if self.host in ("0.0.0.0", "::") else self.host
         host = f"[{reached}]" if ":" in reached else reached
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
@@ -101,7 +94,7 @@ class Pad(Command):
             say(f"Draw at {address}    (Ctrl-C ends)")
             corrections = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
             say(f"Corrections: {corrections}")
-        if not is_loopback(self.host):
+        if token:
             note("Others on this network can reach the pad: give the address to nobody who should not draw.")
             if sys.stdout.isatty() and not self.json:
                 import segno
@@ -110,7 +103,7 @@ class Pad(Command):
         if not self.no_browser:
             webbrowser.open(address)
         config = uvicorn.Config(
-            make_app(package, Guard(self.host, port, token), store),
+            app,
             log_level="critical",
             access_log=False,
             http=Connection,
@@ -119,10 +112,8 @@ class Pad(Command):
             ws="none",
             timeout_keep_alive=5,
             limit_concurrency=256,
-            backlog=128,
         )
         uvicorn.Server(config).run([listening])
-        return 0
 
 
 def _own_address() -> str:
@@ -139,13 +130,11 @@ def _own_address() -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that a port in use is told in one line, and port 0 is known before it is printed."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)
     except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FastetlError(
             f"cannot listen on {host}, port {port}", found=reason, do="check `host` and `port`"
         ) from error
-    return listening

@@ -13,7 +13,7 @@ from fastetl.testing.records import Records, make_records
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from fastetl_cli.web.about import Package
+    from export.recognizer import Recognizer
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     """What the pad needs of the bundled package."""
     from tests.pad_serving import bundled_package
 

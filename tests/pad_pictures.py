@@ -16,7 +16,6 @@ from PIL import Image
 
 from export.recognizer import open_recognizer
 from fastetl.synth.strokes import load_strokes
-from fastetl_cli.web.about import Package
 from tests.pad_browser import chromium, draw, opened
 from tests.pad_serving import serving
 
@@ -65,7 +64,7 @@ def pictures(browser: Browser, address: str) -> None:
 
 
 def main() -> None:
-    package = Package.of(open_recognizer("kana"))
+    package = open_recognizer("kana")
     with (
         chromium() as browser,
         tempfile.TemporaryDirectory() as place,

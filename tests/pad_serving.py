@@ -12,31 +12,28 @@ from pathlib import Path
 import uvicorn
 
 from export.names import LABELS, ONNX, package_path
-from export.recognizer import open_recognizer
-from fastetl_cli.web.about import Package
+from export.recognizer import Recognizer, open_recognizer
 from fastetl_cli.web.connections import Connection
-from fastetl_cli.web.safety import Guard, Limits
+from fastetl_cli.web.guard import Guard
 from fastetl_cli.web.server import make_app
 from fastetl_cli.web.store import Store
 
-FREE = Limits(requests=1e9, burst=1e9)
 
-
-def bundled_package(out: Path) -> Package:
+def bundled_package(out: Path) -> Recognizer:
     """A copy of what the pad needs of the bundled package: the model and its labels."""
     out.mkdir(parents=True)
     for name in (ONNX, LABELS):
         shutil.copyfile(package_path("kana") / name, out / name)
-    return Package.of(open_recognizer(out))
+    return open_recognizer(out)
 
 
 @contextmanager
 def serving(
-    package: Package,
+    recognizer: Recognizer,
     samples: Path | None = None,
     *,
     token: str = "",
-    limits: Limits = FREE,
+    requests: int = 10**9,
     http: type[Connection] = Connection,
 ) -> Iterator[str]:
     """The address of a server that ends with the block."""
@@ -44,8 +41,8 @@ def serving(
 
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    store = None if samples is None else Store.open(samples)
-    app = make_app(package, Guard("127.0.0.1", port, token), store, limits)
+    store = None if samples is None else Store(samples)
+    app = make_app(recognizer, Guard("127.0.0.1", port, token, requests), store)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none", http=http))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -23,7 +23,7 @@ def test_every_public_name_is_there(package: str) -> None:
     module = importlib.import_module(package)
     assert dir(module) == sorted(module.__all__)
     assert all(getattr(module, name).__doc__ for name in module.__all__ if name != "__version__")
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="nothing"):
         module.nothing  # noqa: B018
 
 

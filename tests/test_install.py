@@ -167,7 +167,7 @@ def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:
 
 def test_what_the_base_imports_is_declared() -> None:
     declared = {re.split(r"[<>=\[]", text)[0] for text in PROJECT["dependencies"]}
-    names = {"PIL": "pillow"}
+    names = {"PIL": "pillow", "lazy_loader": "lazy-loader"}
     third: set[str] = set()
     for path in (ROOT / "fastetl").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

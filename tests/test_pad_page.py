@@ -27,8 +27,7 @@ from tests.pad_browser import DRAW, draw, opened, plain_host, reads, require_bro
 
 require_browser()
 
-from export.recognizer import open_recognizer  # noqa: E402
-from fastetl_cli.web.about import Package  # noqa: E402
+from export.recognizer import Recognizer, open_recognizer  # noqa: E402
 from tests.pad_serving import serving  # noqa: E402
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(package: Package, folder: Path) -> Iterator[str]:
+def address(package: Recognizer, folder: Path) -> Iterator[str]:
     with serving(package, folder) as found:
         yield found
 
@@ -128,7 +127,7 @@ def test_every_kana_is_read(browser: Browser) -> None:
     }"""
     code = code.replace("(0, draw)", f"({DRAW})").replace("[draw, kana]", "kana")
     read: dict[str, str] = {}
-    with serving(Package.of(open_recognizer())) as address, opened(browser, address) as page:
+    with serving(open_recognizer()) as address, opened(browser, address) as page:
         for script in ("hiragana", "katakana"):
             page.click(f"[data-compete={script}]")
             asked = [kana for kana in practice()["kana"] if kana["script"] == script]
@@ -318,7 +317,7 @@ def test_corrections_become_a_dataset(browser: Browser, address: str, folder: Pa
 
 def test_kanji_are_recognized_and_found(browser: Browser, folder: Path) -> None:
     """Drawn from KanjiVG's strokes, read by the bundled network of all of written Japanese."""
-    package = Package.of(open_recognizer("japanese"))
+    package = open_recognizer("japanese")
     with serving(package, folder / "kanji") as address, opened(browser, address) as page:
         page.click("[data-compete=kanji]")
         read = []
@@ -356,7 +355,7 @@ def test_lines_are_read_as_python_reads_them(browser: Browser) -> None:
       return read;
     }"""
     golden = json.loads(golden_lines.FILE.read_text(encoding="utf-8"))
-    with serving(Package.of(open_recognizer("japanese"))) as address, opened(browser, address) as page:
+    with serving(open_recognizer("japanese")) as address, opened(browser, address) as page:
         read = page.evaluate(code, [line["drawing"] for line in golden])
     for line, (text, characters) in zip(golden, read, strict=True):
         assert text == line["pairs"]["text"], line["name"]
@@ -376,7 +375,7 @@ def test_words_on_the_wide_canvas(browser: Browser) -> None:
 
     canvas = DRAW.replace('"sheet"', '"strip"')
     width = "document.getElementById('strip').width / document.getElementById('strip').height"
-    with serving(Package.of(open_recognizer("japanese"))) as address, opened(browser, address) as page:
+    with serving(open_recognizer("japanese")) as address, opened(browser, address) as page:
         page.click("[data-go=write]")
         text = page.locator("#written")
         page.evaluate(canvas, written("日本", page.evaluate(width)))
@@ -538,10 +537,10 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
 
 @pytest.mark.skipif(ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package")
 def test_the_static_folder_works_offline_with_the_same_answers(
-    browser: Browser, package: Package, tmp_path: Path
+    browser: Browser, package: Recognizer, tmp_path: Path
 ) -> None:
     out = tmp_path / "static"
-    assert main(["pad", str(package.recognizer.path), "--static", str(out), "--runtime", str(ORT_WEB)]) == 0
+    assert main(["pad", str(package.path), "--static", str(out), "--runtime", str(ORT_WEB)]) == 0
     pictures = np.stack(
         [
             rasterize(Drawing(1000, 1000, tuple(Stroke(tuple(s[::2]), tuple(s[1::2])) for s in k["strokes"])))
@@ -567,7 +566,7 @@ def test_the_static_folder_works_offline_with_the_same_answers(
     }"""
     answer = page.evaluate(code, base64.b64encode(pictures.tobytes()).decode())
     found = np.array(answer.split(","), float).reshape(len(pictures), -1)
-    assert np.abs(found - package.recognizer.probabilities(pictures)).max() < 1e-3
+    assert np.abs(found - package.probabilities(pictures)).max() < 1e-3
     draw(page, LINE)
     assert page.locator("#said").text_content()
     # Corrections stay in the browser, once they are asked for, and leave it as a file.

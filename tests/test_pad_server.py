@@ -19,13 +19,15 @@ import httpx
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from export.recognizer import Recognizer
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
-from fastetl_cli.web.about import Package, page_files
+from fastetl_cli.pad import listen
+from fastetl_cli.web.about import PAGE, documents
 from fastetl_cli.web.connections import Connection
-from fastetl_cli.web.safety import Guard, Limits, is_loopback
+from fastetl_cli.web.guard import Guard, is_loopback
 from fastetl_cli.web.store import Store
 from tests.pad_serving import bundled_package, serving
 
@@ -40,45 +42,45 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(package: Package, samples: Path) -> Iterator[httpx.Client]:
-    with serving(package, samples) as address, httpx.Client(base_url=address) as client:
-        yield client
+def client(package: Recognizer, samples: Path) -> Iterator[httpx.Client]:
+    with serving(package, samples) as address, httpx.Client(base_url=address) as opened:
+        yield opened
 
 
 def test_the_page_is_served_and_nothing_else(client: httpx.Client) -> None:
     assert "<canvas" in client.get("/").text
-    for name, data in page_files().items():
-        answer = client.get(f"/{name}")
-        assert (answer.status_code, answer.content) == (200, data), name
+    for path in PAGE.iterdir():
+        answer = client.get(f"/{path.name}")
+        assert (answer.status_code, answer.content) == (200, path.read_bytes()), path
         assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
         assert answer.headers["x-content-type-options"] == "nosniff"
-    for path in ("/server.py", "/../pad.py", "/%2e%2e/pad.py", "/page/app.js", "/kana.onnx", "/samples/%2e%2e"):
-        assert client.get(path).status_code == 404, path
+    for name in ("/server.py", "/../pad.py", "/%2e%2e/pad.py", "/page/app.js", "/kana.onnx", "/samples/%2e%2e"):
+        assert client.get(name).status_code == 404, name
 
 
-def test_what_the_page_is_told(client: httpx.Client, package: Package) -> None:
+def test_what_the_page_is_told(client: httpx.Client, package: Recognizer) -> None:
     about = client.get("/about.json").json()
     assert (about["engine"], about["samples"], about["side"]) == ("server", True, 128)
-    assert about["preprocessing"] == package.preprocessing.as_dict()
+    assert about["preprocessing"] == {**package.preprocessing.as_dict(), "size": about["preprocessing"]["size"]}
     assert client.get("/labels.json").json()["labels"] == list(package.labels)
     assert len(client.get("/kana.json").json()["kana"]) == 162
 
 
-def test_answers_are_the_networks(client: httpx.Client, package: Package) -> None:
+def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (5, 128, 128)).astype(np.uint8)
     answer = client.post("/read", content=pictures.tobytes(), headers=BYTES)
-    found = np.frombuffer(answer.content, "<f4").reshape(5, -1)
-    assert np.abs(found - package.recognizer.probabilities(pictures)).max() < 1e-6
+    probabilities = np.frombuffer(answer.content, "<f4").reshape(5, -1)
+    assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-6
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "options", "status", "told"),
+    ("method", "path", "options", "status", "line"),
     [
         ("POST", "/read", {"content": b"", "headers": BYTES}, 400, "expected 1 to 64 pictures"),
         ("POST", "/read", {"content": b"x" * 16383, "headers": BYTES}, 400, "expected 1 to 64 pictures"),
         ("POST", "/read", {"content": b"x" * (65 * 16384), "headers": BYTES}, 413, "at most 1,048,576 bytes"),
         ("POST", "/read", {"content": b"x" * 16384}, 415, "expected content of type application/octet-stream"),
-        ("GET", "/read", {}, 404, "no such page"),
+        ("GET", "/read", {}, 404, "Not Found"),
         ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
         ("POST", "/samples", {"json": [1]}, 400, "expected a JSON object"),
         ("POST", "/samples", {"json": {**SAMPLE, "pen": 9}}, 400, "pen; expected 1e-05 to 0.5"),
@@ -86,8 +88,8 @@ def test_answers_are_the_networks(client: httpx.Client, package: Package) -> Non
         ("POST", "/samples", {"json": {**SAMPLE, "x": "y" * (1 << 20)}}, 413, "at most 1,048,576 bytes"),
         ("POST", "/samples", {"data": SAMPLE}, 415, "application/json"),
         ("GET", "/samples/nothing.jsonl", {}, 404, "no such file"),
-        ("GET", "/samples/..%2f..%2fetc%2fpasswd", {}, 404, "no such"),
-        ("DELETE", "/samples/nothing.jsonl/x", {}, 404, "no such sample"),
+        ("GET", "/samples/..%2f..%2fetc%2fpasswd", {}, 404, "Not Found"),
+        ("DELETE", "/samples/nothing.jsonl/x", {}, 404, "no such file"),
         ("DELETE", "/", {}, 405, "Method Not Allowed"),
         ("GET", "/", {"headers": {"host": "evil.example"}}, 421, "this host is not served"),
         ("GET", "/", {"headers": {"host": "127.0.0.1:1"}}, 421, "this host is not served"),
@@ -98,15 +100,15 @@ def test_answers_are_the_networks(client: httpx.Client, package: Package) -> Non
     ],
 )
 def test_what_is_turned_away_is_told_in_one_line(
-    client: httpx.Client, method: str, path: str, options: dict[str, Any], status: int, told: str
+    client: httpx.Client, method: str, path: str, options: dict[str, Any], status: int, line: str
 ) -> None:
     answer = client.request(method, path, **options)
     assert answer.status_code == status
-    assert told in answer.text
+    assert line in answer.text
     assert answer.text.count("\n") <= 1
 
 
-def test_samples_are_kept_listed_and_deleted(package: Package, tmp_path: Path) -> None:
+def test_samples_are_kept_listed_and_deleted(package: Recognizer, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with serving(package, folder) as address, httpx.Client(base_url=address) as client:
         ids = [client.post("/samples", json={**SAMPLE, "id": "x", "time": "never"}).json()["id"] for _ in range(3)]
@@ -130,35 +132,36 @@ def test_samples_are_kept_listed_and_deleted(package: Package, tmp_path: Path) -
 def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
     folder, outside = tmp_path / "kept", tmp_path / "outside.jsonl"
     outside.write_text("before\n")
-    store = Store.open(folder)
+    store = Store(folder)
     with pytest.raises(FastetlError, match="another pad keeps samples here"):
-        Store.open(folder)
+        Store(folder)
     first = store.add(SAMPLE, "pad 1")
     file = folder / f"{first.time[:10]}.jsonl"
     with file.open("a") as torn:
         torn.write('{"format":1,"id"')  # cut short, as by a full disk
     store.add(SAMPLE, "pad 1")
     assert [len(part) for part in read_samples(file)] == [2, 1]
-    assert store.remove(file.name, first.id)
+    store.remove(file.name, first.id)
     assert [len(part) for part in read_samples(file)] == [1, 1]
     file.unlink()
     file.symlink_to(outside)
     with pytest.raises(OSError, match="symbolic links"):
         store.add(SAMPLE, "pad 1")
-    assert store.shown(file.name) is None
+    with pytest.raises(FileNotFoundError):
+        store.shown(file.name)
     assert outside.read_text() == "before\n"
     store.close()
-    Store.open(folder).close()
+    Store(folder).close()
 
 
-def test_without_a_folder_nothing_is_kept(package: Package) -> None:
+def test_without_a_folder_nothing_is_kept(package: Recognizer) -> None:
     with serving(package) as address, httpx.Client(base_url=address) as client:
         assert client.get("/about.json").json()["samples"] is False
         answer = client.post("/samples", json=SAMPLE)
         assert (answer.status_code, "start fastetl pad with --samples" in answer.text) == (404, True)
 
 
-def test_a_token_guards_all_but_the_pages_own_files(package: Package) -> None:
+def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None:
     with serving(package, token="secret") as address, httpx.Client(base_url=address) as client:
         assert client.get("/app.js").status_code == 200
         assert client.get("/about.json").status_code == 401
@@ -167,9 +170,8 @@ def test_a_token_guards_all_but_the_pages_own_files(package: Package) -> None:
         assert client.get("/about.json", headers={"authorization": "Bearer secret"}).status_code == 200
 
 
-def test_rates_are_bounded(package: Package) -> None:
-    limits = Limits(requests=0.01, burst=3)
-    with serving(package, limits=limits) as address, httpx.Client(base_url=address) as client:
+def test_rates_are_bounded(package: Recognizer) -> None:
+    with serving(package, requests=3) as address, httpx.Client(base_url=address) as client:
         assert [client.get("/about.json").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
 
 
@@ -191,23 +193,29 @@ def test_rates_are_bounded(package: Package) -> None:
 )
 def test_hosts(listening: str, host: str, known: bool) -> None:
     port = 80 if host == "localhost" else 8128
-    assert (Guard(listening, port).fault({"host": host}, False) is None) == known
+    assert (Guard(listening, port).fault({"host": host}, "", False) is None) == known
 
 
 def test_loopback() -> None:
-    assert [is_loopback(h) for h in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.2", "pad.local")] == [
-        True,
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    hosts = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.2", "pad.local")
+    assert [host for host in hosts if is_loopback(host)] == ["127.0.0.1", "::1", "localhost"]
 
 
-def test_the_static_folder(package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("host", "others"), [("::1", "127.0.0.1"), ("::", "::1"), ("::", "127.0.0.1")])
+def test_an_address_of_ipv6_is_listened_on(host: str, others: str) -> None:
+    with listen(host, 0) as listening:
+        port = listening.getsockname()[1]
+        if host == "::":
+            socket.create_connection((others, port), 5).close()
+        else:
+            socket.create_connection((host, port), 5).close()
+            with pytest.raises(FastetlError, match=f"cannot listen on {host}, port {port}; found .*. Check `host`"):
+                listen(host, port)
+
+
+def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runtime, out = tmp_path / "runtime", tmp_path / "out"
-    command = ["pad", str(package.recognizer.path), "--static", str(out)]
+    command = ["pad", str(package.path), "--static", str(out)]
     assert main(command) == 2
     assert "give --runtime" in " ".join(capsys.readouterr().err.split()).lower()
     assert main([*command, "--runtime", str(runtime)]) == 2
@@ -218,7 +226,7 @@ def test_the_static_folder(package: Package, tmp_path: Path, capsys: pytest.Capt
     assert main([*command, "--runtime", str(runtime), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     assert set(files) == {p.name for p in out.iterdir()}
-    assert set(page_files()) < set(files)
+    assert {path.name for path in PAGE.iterdir()} < set(files)
     assert "wasm-unsafe-eval" in (out / "index.html").read_text(encoding="utf-8")
     worker = (out / "service-worker.js").read_text(encoding="utf-8")
     assert all(f'"{name}"' in worker for name in files if name != "service-worker.js")
@@ -227,13 +235,13 @@ def test_the_static_folder(package: Package, tmp_path: Path, capsys: pytest.Capt
     assert main([*command, "--runtime", str(runtime), "--overwrite"]) == 0
 
 
-def test_labels_of_another_model_are_refused(package: Package, tmp_path: Path) -> None:
+def test_labels_of_another_model_are_refused(package: Recognizer, tmp_path: Path) -> None:
     other = bundled_package(tmp_path / "other")
-    labels = other.recognizer.path / "labels.json"
+    labels = other.path / "labels.json"
     for text in ("{}", labels.read_text(encoding="utf-8").replace("あ", "ア"), '{"labels": 3}', "["):
         labels.write_text(text, encoding="utf-8")
         with pytest.raises(FastetlError, match=r"labels\.json"):
-            Package.of(other.recognizer)
+            documents(other, engine="server", samples=False)
 
 
 VALUES = st.recursive(
@@ -266,7 +274,7 @@ def test_what_hostile_samples_leave_is_whole(client: httpx.Client, samples: Path
     assert [read_samples(file)[1] for file in files] == [[]] * len(files)
 
 
-def test_idle_connections_and_slow_heads_keep_nobody_out(package: Package) -> None:
+def test_idle_connections_and_slow_heads_keep_nobody_out(package: Recognizer) -> None:
     class Impatient(Connection):
         MOST, SECONDS = 8, 0.5
 

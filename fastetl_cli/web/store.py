@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file
-from fastetl.files.locks import Lock, try_lock
+from fastetl.files.locks import try_lock
 from fastetl.ink.drawings import rasterize
 from fastetl.ink.samples import Sample, png, read_samples
 
-__all__ = ["FullError", "Store"]
+__all__ = ["Store"]
 
 MOST_FOLDER = 1 << 30
 """Bytes of all sample files together, above which nothing more is kept."""
@@ -25,21 +26,13 @@ SHOWN = 500
 _LOCK = ".pad.lock"
 
 
-class FullError(Exception):
-    """The folder holds as much as it may."""
-
-
-@dataclass
 class Store:
-    """Samples in a folder. Its methods may be called from several threads."""
+    """Samples in a folder, which is made if it is missing. Its methods may be called from several threads.
 
-    folder: Path
-    _lock: Lock
-    _turn: threading.Lock
+    Raises FastetlError if `folder` is none, or another pad keeps samples there.
+    """
 
-    @classmethod
-    def open(cls, folder: Path) -> Store:
-        """Make the folder if it is missing. Raises FastetlError if it is none, or another pad keeps samples there."""
+    def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = try_lock(folder / _LOCK)
@@ -49,7 +42,7 @@ class Store:
             ) from error
         if lock is None:
             raise FastetlError("another pad keeps samples here", file=folder, do="end it, or name another folder")
-        return cls(folder, lock, threading.Lock())
+        self.folder, self._lock, self._turn = folder, lock, threading.Lock()
 
     def close(self) -> None:
         """Let another pad use the folder."""
@@ -61,7 +54,7 @@ class Store:
     def add(self, values: dict[str, Any], app: str) -> Sample:
         """Keep one sample: what the page sends, with an id and the time of this machine, and the picture.
 
-        Raises FastetlError for what is no sample, FullError, OSError if it cannot be written.
+        Raises FastetlError for what is no sample, OSError if it cannot be written.
         """
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
@@ -71,7 +64,7 @@ class Store:
         line = sample.as_line().encode() + b"\n"
         with self._turn:
             if sum(p.stat().st_size for p in self._files()) + len(line) > MOST_FOLDER:
-                raise FullError
+                raise OSError(errno.EDQUOT, "the folder of samples is full: empty it, or name another")
             _append(self.folder / f"{now:%Y-%m-%d}.jsonl", line)
         return sample
 
@@ -79,13 +72,13 @@ class Store:
         """Name and number of bytes of each file, the newest first."""
         return [{"name": p.name, "bytes": p.stat().st_size} for p in reversed(self._files())]
 
-    def shown(self, name: str) -> dict[str, Any] | None:
-        """The newest samples of a file without their strokes, how many it has, how many lines are damaged."""
+    def shown(self, name: str) -> dict[str, Any]:
+        """The newest samples of a file without their strokes, how many it has, how many lines are damaged.
+
+        Raises FileNotFoundError if the folder has no such file.
+        """
         with self._turn:
-            path = self._named(name)
-            if path is None:
-                return None
-            numbered, faults = read_samples(path)
+            numbered, faults = read_samples(self._named(name))
         keys = ("id", "label", "answer", "time", "device", "picture")
         newest = [sample for _, sample in reversed(numbered[-SHOWN:])]
         samples = [{key: getattr(s, key) for key in keys} for s in newest]
@@ -93,22 +86,22 @@ class Store:
             entry["picture"] = entry["picture"] or png(rasterize(sample.drawing))
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
-    def remove(self, name: str, identity: str) -> bool:
-        """Delete a sample; every other line stays as it is, byte for byte. False if it is not there."""
+    def remove(self, name: str, identity: str) -> None:
+        """Delete a sample; every other line stays as it is, byte for byte. Raises FileNotFoundError."""
         with self._turn:
             path = self._named(name)
-            if path is None:
-                return False
             removed = {line for line, sample in read_samples(path)[0] if sample.id == identity}
             if not removed:
-                return False
+                raise FileNotFoundError("no such sample")
             remaining = [x for k, x in enumerate(path.read_bytes().split(b"\n")) if k not in removed]
             with replace_file(path) as temporary:
                 temporary.write_bytes(b"\n".join(remaining))
-            return True
 
-    def _named(self, name: str) -> Path | None:
-        return next((p for p in self._files() if p.name == name), None)
+    def _named(self, name: str) -> Path:
+        for path in self._files():
+            if path.name == name:
+                return path
+        raise FileNotFoundError("no such file")
 
 
 def _append(path: Path, line: bytes) -> None:

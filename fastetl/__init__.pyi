@@ -1,0 +1,28 @@
+"""The public names; `__init__.py` imports them when they are first used."""
+
+from .data.augmentation import Augmentation as Augmentation
+from .data.augmentation import augment as augment
+from .data.batches import Batches as Batches
+from .data.charset import Charset as Charset
+from .data.dataset import Dataset as Dataset
+from .data.dataset import Split as Split
+from .data.ordering import Source as Source
+from .data.preprocessing import Preprocessing as Preprocessing
+from .data.sheet import write_sheet as write_sheet
+from .data.store import load_labelled as load_labelled
+from .data.store import open_dataset as open_dataset
+from .errors import FastetlError as FastetlError
+from .etl.build import BuildConfig as BuildConfig
+from .etl.build import BuildResult as BuildResult
+from .etl.build import build as build
+from .etl.inspection import FileReport as FileReport
+from .etl.inspection import inspect as inspect
+from .ink.drawings import Drawing as Drawing
+from .ink.drawings import Stroke as Stroke
+from .ink.drawings import rasterize as rasterize
+from .ink.pictures import read_picture as read_picture
+from .synth import SynthConfig as SynthConfig
+from .synth import synthesize as synthesize
+from .synth import synthesize_dataset as synthesize_dataset
+
+__version__: str

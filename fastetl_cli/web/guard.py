@@ -1,0 +1,93 @@
+"""What a request must be before it is looked at: its host, its origin, its token, its rate.
+
+A page of another site that knows the port could otherwise draw on it, and through a host name of its own that
+suddenly means 127.0.0.1 (DNS rebinding) read what is kept.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+__all__ = ["HEADERS", "POLICY", "Guard", "is_loopback"]
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""The content security policy of the page: nothing from elsewhere, nothing inline."""
+
+HEADERS = {
+    "content-security-policy": f"{POLICY}; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+
+_WINDOW = 5.0  # seconds
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass
+class Guard:
+    """Which requests come from the page itself, and not too many of them.
+
+    host: the address that is listened on. port: as the user sees it. token: what requests for anything but the page's
+    own files must carry, or "" where only this machine can ask. requests: of one address in five seconds.
+    """
+
+    host: str
+    port: int
+    token: str = ""
+    requests: int = 600
+    _counts: Counter[str] = field(default_factory=Counter)
+    _begun: float = 0.0
+
+    def fault(self, headers: Mapping[str, str], client: str, needs_token: bool) -> tuple[int, str] | None:
+        """Status and one line for a request that is not answered, or None."""
+        host = headers.get("host", "")
+        if not self._knows(host):
+            return 421, "this host is not served here: use the address that fastetl pad printed"
+        same_origin = headers.get("origin", f"http://{host}") == f"http://{host}"
+        if not same_origin or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return 403, "requests from other pages are not answered"
+        if needs_token and self.token:
+            authorization = headers.get("authorization", "")
+            if not hmac.compare_digest(authorization.encode(), f"Bearer {self.token}".encode()):
+                return 401, "the token is missing or wrong: use the whole address that fastetl pad printed"
+        now = time.monotonic()
+        if now - self._begun > _WINDOW:
+            self._counts.clear()
+            self._begun = now
+        self._counts[client] += 1
+        return (429, "too many requests: wait a second") if self._counts[client] > self.requests else None
+
+    def _knows(self, host: str) -> bool:
+        try:
+            parts = urlsplit(f"//{host}")
+            name, port = parts.hostname or "", parts.port or 80
+        except ValueError:
+            return False
+        if port != self.port:
+            return False
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            # A name can be made to mean this machine; an address cannot.
+            return name in ("localhost", self.host.lower())
+        return address.is_loopback or not is_loopback(self.host)

@@ -1,0 +1,21 @@
+"""The public names; `__init__.py` imports them when they are first used."""
+
+from .baseline import BaselineResult as BaselineResult
+from .baseline import baselines as baselines
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
+from .config import TrainConfig as TrainConfig
+from .errors import ModelError as ModelError
+from .evaluation import Evaluation as Evaluation
+from .evaluation import SetResult as SetResult
+from .evaluation import evaluate as evaluate
+from .history import Epoch as Epoch
+from .report import write_report as write_report
+from .run import Run as Run
+from .run import open_run as open_run
+from .start import Start as Start
+from .training import Progress as Progress
+from .training import TrainResult as TrainResult
+from .training import train as train
+
+__version__: str
