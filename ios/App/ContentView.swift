@@ -33,6 +33,7 @@ private struct Tabs: View {
     var body: some View {
         TabView(selection: $window.tab) {
             screen("Draw", "scribble", .draw) { DrawScreen(app: app, window: window) }
+            screen("Words", "text.cursor", .words) { WordsScreen(app: app, window: window) }
             screen("Practice", "graduationcap", .practice) { PracticeScreen(app: app, lesson: window.lesson) }
             #if DEBUG
             screen("Samples", "tray.full", .samples) { SamplesScreen(app: app) }
@@ -97,18 +98,31 @@ struct CanvasRow: View {
     var aid = Aid.none
     /// What VoiceOver says of the canvas beside the number of strokes.
     var status = ""
+    /// Of a wide canvas, its width in heights; nil for the square.
+    var heights: Double?
 
     var body: some View {
         HStack(alignment: .center, spacing: 12) {
             if settings.isLeftHanded { buttons }
-            InkCanvas(
-                ink: ink, strokes: ink.editor.strokes, showsGrid: settings.showsGrid, aid: aid,
-                value: String(localized: "Strokes: \(ink.editor.strokes.count.formatted())") + " " + status
-            )
-            .aspectRatio(1, contentMode: .fit)
+            Group {
+                if let heights {
+                    WideCanvas(canvas: canvas, heights: heights).frame(height: 180)
+                } else {
+                    canvas.aspectRatio(1, contentMode: .fit)
+                }
+            }
             .overlay(Rectangle().stroke(Color.secondary))
             if !settings.isLeftHanded { buttons }
         }
+    }
+
+    private var canvas: InkCanvas {
+        InkCanvas(
+            ink: ink, strokes: ink.editor.strokes, showsGrid: settings.showsGrid, aid: aid,
+            hint: heights == nil
+                ? String(localized: "Draw one character with a finger or a pencil.")
+                : String(localized: "Write words or a line. Two fingers move the paper."),
+            value: String(localized: "Strokes: \(ink.editor.strokes.count.formatted())") + " " + status)
     }
 
     private var buttons: some View {

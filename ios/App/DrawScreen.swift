@@ -10,7 +10,6 @@ struct DrawScreen: View {
     @State private var showsPopUp = false
     @State private var corrects = false
     @State private var correction = ""
-    @State private var speaker = Speaker()
 
     private var ink: LiveReader { window.ink }
 
@@ -20,7 +19,7 @@ struct DrawScreen: View {
                 Text("The model cannot be loaded: \(failure)").foregroundStyle(.red)
             }
             Text(verbatim: status).font(.title2).accessibilityAddTraits(.updatesFrequently)
-            if !window.text.isEmpty { line }
+            if !window.text.isEmpty { TextBar(text: window.text) { window.text.removeLast() } }
         } board: {
             CanvasRow(ink: ink, settings: app.settings.value, status: status)
         } rest: {
@@ -35,7 +34,7 @@ struct DrawScreen: View {
                 .buttonStyle(.bordered)
             }
         }
-        .onChange(of: app.settings.value.script) { ink.script = app.settings.value.script }
+        .onAppear { ink.script = app.settings.value.script }
         .onChange(of: ink.verdict) { if ink.verdict != nil, !ink.editor.isEmpty { announce(status) } }
         .alert("Your character", isPresented: $showsPopUp) {
             Button("OK") {}
@@ -52,20 +51,6 @@ struct DrawScreen: View {
     private var status: String {
         if let failure = ink.failure { return String(localized: "The model gave no answer: \(failure)") }
         return ink.verdict?.text(isEmpty: ink.editor.isEmpty) ?? String(localized: "Reading…")
-    }
-
-    /// What was recognized so far.
-    private var line: some View {
-        HStack(spacing: 16) {
-            Text(verbatim: window.text).font(.title).textSelection(.enabled)
-            Spacer()
-            Button(action: { speaker.say(window.text) }) { Image(systemName: "speaker.wave.2") }
-                .accessibilityLabel("Listen")
-            Button(action: { UIPasteboard.general.string = window.text }) { Image(systemName: "doc.on.doc") }
-                .accessibilityLabel("Copy")
-            Button(action: { window.text.removeLast() }) { Image(systemName: "delete.left") }
-                .accessibilityLabel("Delete the last character")
-        }
     }
 
     /// The answer in a pop-up, as the tutorial tells it.

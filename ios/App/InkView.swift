@@ -12,7 +12,7 @@ enum Aid: Equatable {
     case trace([[InkPoint]])
 }
 
-/// The square to draw on. Touches become points; the picture for the model is made of those, not of what is seen here,
+/// What is drawn on. Touches become points; the picture for the model is made of those, not of what is seen here,
 /// so that guide lines and dark mode are no part of it.
 final class InkView: UIView {
     /// Takes the touches.
@@ -34,7 +34,6 @@ final class InkView: UIView {
         // With VoiceOver on, one can still draw.
         accessibilityTraits = .allowsDirectInteraction
         accessibilityLabel = String(localized: "Canvas")
-        accessibilityHint = String(localized: "Draw one character with a finger or a pencil.")
     }
 
     @available(*, unavailable)
@@ -128,8 +127,10 @@ final class InkView: UIView {
         context.setStrokeColor(UIColor.separator.cgColor)
         context.setLineWidth(1)
         context.setLineDash(phase: 0, lengths: [4, 4])
-        context.move(to: CGPoint(x: bounds.midX, y: bounds.minY))
-        context.addLine(to: CGPoint(x: bounds.midX, y: bounds.maxY))
+        if bounds.width <= bounds.height {
+            context.move(to: CGPoint(x: bounds.midX, y: bounds.minY))
+            context.addLine(to: CGPoint(x: bounds.midX, y: bounds.maxY))
+        }
         context.move(to: CGPoint(x: bounds.minX, y: bounds.midY))
         context.addLine(to: CGPoint(x: bounds.maxX, y: bounds.midY))
         context.strokePath()
@@ -169,7 +170,7 @@ final class InkView: UIView {
 
     private func drawInk(_ context: CGContext) {
         context.setStrokeColor(UIColor.label.cgColor)
-        let pen = side * CGFloat(Drawing.pen)
+        let pen = side * CGFloat(ink?.pen ?? Drawing.pen)
         for stroke in strokes + (ink?.current.map { [$0] } ?? []) {
             let points = zip(stroke.x, stroke.y).map { CGPoint(x: $0, y: $1) }
             if let pressure = stroke.pressure {
@@ -199,16 +200,72 @@ struct InkCanvas: UIViewRepresentable {
     let strokes: [Stroke]
     let showsGrid: Bool
     let aid: Aid
+    let hint: String
     /// What VoiceOver says of the canvas when it is touched.
     let value: String
 
     func makeUIView(context: Context) -> InkView { InkView(frame: .zero) }
+    func updateUIView(_ view: InkView, context: Context) { show(in: view) }
 
-    func updateUIView(_ view: InkView, context: Context) {
+    func show(in view: InkView) {
         view.ink = ink
         view.strokes = strokes
         view.showsGrid = showsGrid
         view.aid = aid
+        view.accessibilityHint = hint
         view.accessibilityValue = value
+    }
+}
+
+/// A wide canvas: one finger writes, two move the paper, which moves by itself when the pen has rested near its end.
+final class Strip: UIScrollView {
+    let paper = InkView(frame: .zero)
+    /// Width of the paper in its heights, if there is more of it than is seen.
+    var heights = 1.0 { didSet { if heights != oldValue { setNeedsLayout() } } }
+    private var following: Task<Void, any Error>?
+
+    override init(frame: CGRect) {
+        super.init(frame: frame)
+        addSubview(paper)
+        delaysContentTouches = false
+        (panGestureRecognizer.minimumNumberOfTouches, panGestureRecognizer.maximumNumberOfTouches) = (2, 2)
+    }
+
+    @available(*, unavailable)
+    required init?(coder: NSCoder) { nil }
+
+    override func layoutSubviews() {
+        super.layoutSubviews()
+        let size = CGSize(width: max(bounds.width, bounds.height * heights), height: bounds.height)
+        if contentSize != size {
+            paper.frame = CGRect(origin: .zero, size: size)
+            contentSize = size
+        }
+    }
+
+    /// Not while one writes: the paper must not move under the pen.
+    func follow() {
+        following?.cancel()
+        following = Task {
+            try await Task.sleep(for: .milliseconds(700))
+            let end = CGFloat(paper.strokes.compactMap { $0.x.max() }.max() ?? 0)
+            let isHidden = end > contentOffset.x + bounds.width - bounds.height / 2
+            guard isHidden || paper.strokes.isEmpty, paper.ink?.current == nil else { return }
+            let left = min(max(end - 0.4 * bounds.width, 0), contentSize.width - bounds.width)
+            setContentOffset(CGPoint(x: left, y: 0), animated: !UIAccessibility.isReduceMotionEnabled)
+        }
+    }
+}
+
+struct WideCanvas: UIViewRepresentable {
+    let canvas: InkCanvas
+    let heights: Double
+
+    func makeUIView(context: Context) -> Strip { Strip(frame: .zero) }
+
+    func updateUIView(_ view: Strip, context: Context) {
+        canvas.show(in: view.paper)
+        view.heights = heights
+        view.follow()
     }
 }

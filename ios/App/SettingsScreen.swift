@@ -84,6 +84,17 @@ struct TermsScreen: View {
                     Link("KanjiVG", destination: address)
                 }
             }
+            Section("Words") {
+                Text(
+                    "Which character follows which is known from a table made of the word frequencies of wordfreq (Robyn Speer, CC BY-SA 4.0) and the connection costs of SudachiDict (Works Applications, Apache 2.0). They were changed: added up by pairs of characters and rounded. The table is under CC BY-SA 4.0."
+                )
+                if let address = URL(string: "https://creativecommons.org/licenses/by-sa/4.0/") {
+                    Link("Creative Commons Attribution-ShareAlike 4.0", destination: address)
+                }
+                if let address = URL(string: "https://www.apache.org/licenses/LICENSE-2.0") {
+                    Link("Apache License 2.0", destination: address)
+                }
+            }
             Section("Privacy") {
                 Text(
                     "This app uses no network and collects nothing. What you draw, your progress and your settings stay on this device and in its backups. Deleting the app deletes them."

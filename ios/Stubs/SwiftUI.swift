@@ -137,6 +137,9 @@ public struct Button<Content: View>: Primitive {
 extension Button where Content == Text {
     public init(_ title: LocalizedStringKey, action: @escaping @MainActor () -> Void) {}
 }
+public struct Menu<Content: View, Label: View>: Primitive {
+    public init(@ViewBuilder content: () -> Content, @ViewBuilder label: () -> Label) {}
+}
 public struct VerticalAlignment: Sendable { public static let center = VerticalAlignment() }
 public struct HorizontalAlignment: Sendable { public static let center = HorizontalAlignment() }
 public struct HStack<Content: View>: Primitive {
@@ -193,6 +196,7 @@ public struct GridItem: Sendable {
 public struct LazyVGrid<Content: View>: Primitive {
     public init(columns: [GridItem], @ViewBuilder content: () -> Content) {}
 }
+public struct UnitPoint: Sendable { public static let bottom = UnitPoint() }
 public struct Group<Content: View>: Primitive { public init(@ViewBuilder content: () -> Content) {} }
 public struct GeometryProxy { public var size: CGSize { .zero } }
 public struct GeometryReader<Content: View>: Primitive {
@@ -302,6 +306,7 @@ extension View {
     public func font(_ font: Font?) -> some View { self }
     public func layoutPriority(_ value: Double) -> some View { self }
     public func padding() -> some View { self }
+    public func defaultScrollAnchor(_ anchor: UnitPoint?) -> some View { self }
     public func disabled(_ disabled: Bool) -> some View { self }
     public func frame(width: CGFloat? = nil, height: CGFloat? = nil) -> some View { self }
     public func frame(minWidth: CGFloat? = nil, minHeight: CGFloat? = nil) -> some View { self }

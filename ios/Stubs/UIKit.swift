@@ -105,9 +105,43 @@ public struct UIAccessibilityTraits: OptionSet, Sendable {
         set {}
     }
     open func draw(_ rect: CGRect) {}
+    open var frame: CGRect {
+        get { .zero }
+        set {}
+    }
+    open func addSubview(_ view: UIView) {}
     open func setNeedsDisplay() {}
+    open func setNeedsLayout() {}
     open func layoutSubviews() {}
     open func didMoveToWindow() {}
+}
+
+@MainActor open class UIPanGestureRecognizer: NSObject {
+    public var minimumNumberOfTouches: Int {
+        get { 0 }
+        set {}
+    }
+    public var maximumNumberOfTouches: Int {
+        get { 0 }
+        set {}
+    }
+}
+
+@MainActor open class UIScrollView: UIView {
+    public var panGestureRecognizer: UIPanGestureRecognizer { fatalError("a stub") }
+    public var delaysContentTouches: Bool {
+        get { false }
+        set {}
+    }
+    public var contentSize: CGSize {
+        get { .zero }
+        set {}
+    }
+    public var contentOffset: CGPoint {
+        get { .zero }
+        set {}
+    }
+    public func setContentOffset(_ offset: CGPoint, animated: Bool) {}
 }
 
 @MainActor open class UIPasteboard: NSObject {
@@ -123,5 +157,6 @@ public enum UIAccessibility {
         public static let announcement = Notification()
     }
     @MainActor public static var isShakeToUndoEnabled: Bool { fatalError("a stub") }
+    @MainActor public static var isReduceMotionEnabled: Bool { fatalError("a stub") }
     @MainActor public static func post(notification: Notification, argument: Any?) {}
 }

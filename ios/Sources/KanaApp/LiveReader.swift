@@ -1,4 +1,5 @@
 import KanaInk
+import KanaLines
 import KanaReading
 import Observation
 
@@ -9,6 +10,8 @@ public final class LiveReader {
     public private(set) var editor = DrawingEditor()
     /// The verdict on the ink as it is, nil while it is not read yet.
     public private(set) var verdict: Verdict?
+    /// The lines of a wide canvas, as of the last reading.
+    public private(set) var lines: [LineText] = []
     /// Why there is no verdict, in words for a developer; nil where there is no trouble.
     public private(set) var failure: String?
     /// Called after each change of the above.
@@ -28,10 +31,13 @@ public final class LiveReader {
     @ObservationIgnored private let reader: any CharacterReading
     @ObservationIgnored private let clock: Clock
     @ObservationIgnored private let isLive: Bool
+    @ObservationIgnored private let lineReader: LineReader?
 
     /// `isLive`: read after each stroke; otherwise only `readNow` reads, and nothing tells the answer before.
-    public init(reader: any CharacterReading, clock: Clock, isLive: Bool = true) {
+    /// `readsLines`: the canvas is wide, and words and lines are read.
+    public init(reader: any CharacterReading, clock: Clock, isLive: Bool = true, readsLines: Bool = false) {
         self.reader = reader
+        lineReader = readsLines ? LineReader(reader: reader) : nil
         self.clock = clock
         self.isLive = isLive
     }
@@ -40,13 +46,18 @@ public final class LiveReader {
     public var current: Stroke? { now.current }
 
     /// The drawing as it is, nil where the canvas has no size.
-    public var drawing: Drawing? { try? now.drawing(width: canvas.width, height: canvas.height) }
+    public var drawing: Drawing? { try? now.drawing(width: canvas.width, height: canvas.height, pen: pen) }
 
-    /// The canvas was laid out. Strokes are scaled along, so that a turned phone keeps the character.
+    /// Width of the pen, as a fraction of the canvas' longer side.
+    public var pen: Double {
+        lineReader == nil ? Drawing.pen : 0.035 * canvas.height / max(canvas.width, canvas.height, 1)
+    }
+
+    /// The canvas was laid out. Strokes are scaled with its height, so that a turned phone keeps what was written.
     public func resize(width: Double, height: Double) {
         guard width > 0, height > 0, width != canvas.width || height != canvas.height else { return }
-        if canvas.width > 0, !now.isEmpty {
-            now.scale(fromWidth: canvas.width, height: canvas.height, toWidth: width, height: height)
+        if canvas.height > 0, canvas.height != height, !now.isEmpty {
+            now.scale(by: height / canvas.height)
             editor = now
         }
         canvas = (width, height)
@@ -111,6 +122,7 @@ public final class LiveReader {
         if now.isEmpty {
             schedule.stop()
             verdict = .nothing
+            lines = []
         } else {
             schedule.start(at: clock.now())
             if isLive { reading = Task { [weak self] in await self?.readWhenDue() } }
@@ -128,13 +140,24 @@ public final class LiveReader {
     private func read(_ revision: Int) async -> Verdict? {
         guard let drawing else { return nil }
         do {
-            let verdict = try await reader.verdict(on: drawing, script: script)
+            let lines = try await lineReader?.read(drawing, script: script) ?? []
+            let verdict = try await lineReader == nil ? reader.verdict(on: drawing, script: script) : Verdict(lines)
             guard schedule.accepts(revision) else { return nil }
             failure = nil
+            self.lines = lines
             return verdict
         } catch {
             if schedule.accepts(revision) { failure = "\(error)" }
             return nil
         }
+    }
+}
+
+extension Verdict {
+    /// Lines as one answer, as sure as the character that is least so.
+    fileprivate init(_ lines: [LineText]) {
+        let least = lines.flatMap(\.characters).map(\.confidence).min()
+        let text = lines.map(\.text).joined(separator: "\n")
+        self = least.map { .read([Answer(label: text, probability: $0)]) } ?? .nothing
     }
 }

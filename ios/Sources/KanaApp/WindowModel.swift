@@ -11,8 +11,11 @@ public struct Draft: Equatable, Sendable, Codable {
     /// The character that is asked.
     public var character: String?
     public var attempt: Drawing?
+    /// On the wide canvas, with what was put right there.
+    var words: Drawing?
+    var choices: [[Int]: String]?
 
-    public enum Tab: String, Codable, Sendable { case draw, practice, settings, samples }
+    public enum Tab: String, Codable, Sendable { case draw, words, practice, settings, samples }
 }
 
 /// The drafts of all windows, in the order in which they were opened.
@@ -27,6 +30,7 @@ public final class WindowModel {
     /// What was recognized and taken over.
     public var text: String { didSet { keep() } }
     public let ink: LiveReader
+    public let writing: Writing
     public let lesson: Lesson
     @ObservationIgnored private let app: AppModel
     @ObservationIgnored private let place: Int
@@ -38,10 +42,12 @@ public final class WindowModel {
         tab = draft.tab ?? .draw
         text = draft.text ?? ""
         ink = LiveReader(reader: app.reader, clock: app.clock)
+        writing = Writing(app: app, drawing: draft.words, choices: draft.choices ?? [:])
         lesson = Lesson(app: app, character: draft.character, drawing: draft.attempt)
         ink.script = app.settings.value.script
         if let drawing = draft.drawing { ink.restore(drawing) }
         ink.changed = { [weak self] in self?.keep() }
+        writing.changed = { [weak self] in self?.keep() }
         lesson.changed = { [weak self] in self?.keep() }
     }
 
@@ -51,10 +57,18 @@ public final class WindowModel {
         ink.reset()
     }
 
+    /// Take what is on the wide canvas over into the text, and go on with an empty one.
+    public func takeWriting() {
+        text += writing.text
+        writing.reset()
+    }
+
     private func keep() {
         let task = lesson.session.task.flatMap { $0.isFinished ? nil : $0 }
         app.drafts.value.windows[place] = Draft(
             tab: tab, text: text, drawing: ink.editor.isEmpty ? nil : ink.drawing, character: task?.character,
-            attempt: task == nil || lesson.ink.editor.isEmpty ? nil : lesson.ink.drawing)
+            attempt: task == nil || lesson.ink.editor.isEmpty ? nil : lesson.ink.drawing,
+            words: writing.ink.editor.isEmpty ? nil : writing.ink.drawing,
+            choices: writing.ink.editor.isEmpty ? nil : writing.choices)
     }
 }

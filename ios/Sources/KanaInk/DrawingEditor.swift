@@ -85,16 +85,13 @@ public struct DrawingEditor: Equatable, Sendable {
         try Drawing(width: width, height: height, strokes: all, pen: pen)
     }
 
-    /// Bring everything, undone strokes too, from one size of the canvas to another: scaled to fit and centred.
-    public mutating func scale(fromWidth: Double, height: Double, toWidth: Double, height newHeight: Double) {
-        let k = min(toWidth / fromWidth, newHeight / height)
-        let right = (toWidth - fromWidth * k) / 2
-        let down = (newHeight - height * k) / 2
-        let moved = { (strokes: [Stroke]) in strokes.map { $0.mapped({ $0 * k + right }, { $0 * k + down }) } }
-        strokes = moved(strokes)
-        current = current.map { moved([$0])[0] }
-        past = past.map(moved)
-        future = future.map(moved)
+    /// Scale everything, undone strokes too, with the canvas.
+    public mutating func scale(by k: Double) {
+        let scaled = { (strokes: [Stroke]) in strokes.map { $0.mapped({ $0 * k }, { $0 * k }) } }
+        strokes = scaled(strokes)
+        current = current.map { scaled([$0])[0] }
+        past = past.map(scaled)
+        future = future.map(scaled)
     }
 
     private mutating func change(to new: [Stroke]) {

@@ -3,7 +3,7 @@ import KanaInk
 import KanaReading
 
 /// A character of a line.
-public struct LineCharacter: Equatable, Sendable {
+public struct LineCharacter: Equatable, Sendable, Identifiable {
     public let label: String
     /// 0–1.
     public let confidence: Double
@@ -16,6 +16,7 @@ public struct LineCharacter: Equatable, Sendable {
     /// Whether the writer left a wide gap before it.
     public let isAfterSpace: Bool
 
+    public var id: [Int] { strokes }
     /// Whether it can be taken for right.
     public var isSure: Bool { confidence >= 0.5 }
 }

@@ -74,10 +74,10 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
     @Test func turningThePhoneKeepsTheCharacter() throws {
         var editor = drawn(3)
         editor.undo()
-        editor.scale(fromWidth: 10, height: 10, toWidth: 40, height: 20)
-        #expect(editor.strokes[1].x == [12, 12] && editor.strokes[1].y == [0, 10])
+        editor.scale(by: 2)
+        #expect(editor.strokes[1].x == [2, 2] && editor.strokes[1].y == [0, 10])
         editor.redo()
-        #expect(editor.strokes[2].x == [14, 14])
+        #expect(editor.strokes[2].x == [4, 4])
     }
 }
 

@@ -1,0 +1,72 @@
+import Foundation
+import KanaInk
+import KanaReading
+import Testing
+
+@testable import KanaApp
+
+/// Reads every picture as 一, or as 口.
+private struct Stripes: CharacterReading {
+    private static let file = URL(fileURLWithPath: #filePath)
+        .appendingPathComponent("../../../../export/pretrained/japanese/labels.json").standardized
+
+    func facts() throws -> ModelFacts { try ModelFacts(labelsJSON: Data(contentsOf: Self.file)) }
+    func probabilities(of picture: Picture) -> [String: Double] { ["一": 0.7, "口": 0.29, "no character": 0.01] }
+}
+
+@Suite @MainActor struct WritingTests {
+    private let folder = temporary("words")
+
+    private func launch() -> WindowModel {
+        AppModel(folder: folder, reader: Stripes(), table: table(), clock: Hands().clock).open()
+    }
+
+    /// A stroke across, so many heights from the left.
+    private func write(_ ink: LiveReader, at place: Double) async {
+        let high = ink.canvas.height
+        ink.begin(InkPoint(x: high * place, y: high / 2))
+        ink.extend((1...8).map { InkPoint(x: high * (place + 0.06 * Double($0)), y: high / 2) })
+        ink.end()
+        await ink.reading?.value
+    }
+
+    @Test func theTextGrowsAndIsPutRightAndComesBack() async throws {
+        let window = launch()
+        let (writing, ink) = (window.writing, window.writing.ink)
+        ink.resize(width: 300, height: 100)
+        for place in [0.2, 1.2, 2.2] { await write(ink, at: place) }
+        #expect(writing.text == "一一一" && ink.verdict?.character == "一一一" && writing.width == 4)
+        #expect(writing.characters.map(\.strokes) == [[0], [1], [2]])
+        let last = try #require(writing.characters.last)
+        #expect(last.alternatives.contains { $0.label == "口" })
+        writing.choose("口", for: last)
+        #expect(writing.text == "一一口" && writing.isSure(last))
+        ink.undo()
+        await ink.reading?.value
+        #expect(writing.text == "一一")
+        ink.redo()
+        await ink.reading?.value
+        #expect(writing.text == "一一口")
+        ink.resize(width: 400, height: 100)
+        #expect(ink.editor.strokes[0].x[0] == 20)
+        ink.resize(width: 800, height: 200)
+        #expect(ink.editor.strokes[0].x[0] == 40 && writing.width == 4)
+
+        let again = launch()
+        await again.writing.ink.reading?.value
+        #expect(again.writing.text == "一一口" && abs(again.writing.ink.pen - 0.035 / 3) < 1e-12)
+        again.takeWriting()
+        #expect(again.text == "一一口" && again.writing.text.isEmpty && again.writing.ink.editor.isEmpty)
+        await write(again.writing.ink, at: 0.2)
+        #expect(again.writing.text == "一")
+        #expect(launch().text == "一一口")
+    }
+
+    @Test func anotherNetworksLinesAreAFailureInWords() async {
+        let app = AppModel(folder: folder, reader: Model(), table: table(), clock: Hands().clock)
+        let ink = app.open().writing.ink
+        ink.resize(width: 300, height: 100)
+        await write(ink, at: 0.2)
+        #expect(ink.verdict == nil && ink.failure?.contains("otherLabels") == true)
+    }
+}
