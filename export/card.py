@@ -110,7 +110,7 @@ _CHECKED = """## Checked
 it again on any machine. Data, accuracy and limits on this card are what the exporter says.
 
 Not checked, because it takes a Mac: whether Apple's compiler accepts the package, the device's own answers, placement
-and latency. `check_on_mac.py` (of a bundled package `python -m export.check_on_mac DIRECTORY`) tells all four."""
+and latency. `check_on_mac.py` (of a bundled package `python -m export.check_on_mac DIRECTORY`) reports all of it."""
 
 
 _LIMITS = """## Limits

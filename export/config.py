@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from export.errors import ExportError
-from export.weights import Storage
 from fastetl.checks import require_options
 
-__all__ = ["SPECIFICATION", "ExportConfig", "Precision", "Target"]
+__all__ = ["SPECIFICATION", "ExportConfig", "Precision", "Storage", "Target"]
 
 Precision = Literal["float32", "float16"]
+Storage = Literal["plain", "int8"]
 Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
 
 SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}

@@ -40,7 +40,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = N
         "trained": json.dumps(run.trained.as_dict(), sort_keys=True),
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
-    return graph.with_metadata(about, run.threshold)
+    return dataclasses.replace(graph, about=about, threshold=run.threshold)
 
 
 def _fingerprint(graph: g.Graph) -> str:

@@ -172,10 +172,6 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def with_metadata(self, about: Mapping[str, str], threshold: float) -> Graph:
-        """The same network with other words on its origin and its use."""
-        return dataclasses.replace(self, about=about, threshold=threshold)
-
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     """The graph as named arrays for an `.npz`: `graph` (JSON text) and one array per weight."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.config import Precision
 from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import onnx_properties
-from export.program import Op, Programs, Ref, Value
+from export.program import Op, Programs, Ref, Value, expanded, lower
 from export.runtimes import onnx_session
-from export.weights import expanded
 
-__all__ = ["IR_VERSION", "OPSET", "onnx_logits", "onnx_model", "write_onnx"]
+__all__ = ["IR_VERSION", "OPSET", "computed", "graph_logits", "onnx_answers", "onnx_model", "write_onnx"]
 
 OPSET = 17
 """Read by onnxruntime 1.12 (2022) and newer."""
 IR_VERSION = 8
+_BLOCK = 64  # pictures at a time: the largest layer then takes some tens of megabytes
 
 _ELEMENTWISE = {
     "abs": "Abs",
@@ -49,25 +50,17 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
     Input `image` uint8 (batch, 1, side, side); outputs `logits` and `probabilities` float32 (batch, classes + 1)
     and `label` int64 (batch,), an index into the labels.
     """
-    writer = _Writer()
-    writer.node("Cast", ["image"], "image_number", to=TensorProto.FLOAT)
-    for op in ops:
-        writer.translate(op)
+    writer = _Writer(ops)
     writer.node("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
     classes = len(graph.labels)
-    onnx_graph = helper.make_graph(
-        writer.nodes,
-        "kana",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, graph.side, graph.side])],
+    model = writer.model(
         [
+            helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, graph.side, graph.side]),
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes]),
             helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]),
-        ],
-        writer.constants,
+        ]
     )
-    opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(onnx_graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastetl")
     helper.set_model_props(model, dict(sorted(onnx_properties(graph).items())))
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -79,28 +72,63 @@ def write_onnx(programs: Programs, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def onnx_logits(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
-    """What onnxruntime answers to uint8 (N, side, side): `logits`, `probabilities`, `label`.
+def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
+    """What onnxruntime answers to uint8 (N, side, side): each output by its name.
 
     Raises ExportError if onnxruntime does not accept the model or the pictures.
     """
     session = onnx_session(model, file, threads=1)
     names = [output.name for output in session.get_outputs()]
     try:
-        parts = [session.run(names, {"image": images[k : k + 256, None]}) for k in range(0, len(images), 256)]
+        parts = [session.run(names, {"image": images[k : k + _BLOCK, None]}) for k in range(0, len(images), _BLOCK)]
     except Exception as error:  # onnxruntime's errors share no public base
         reason = str(error).splitlines()[0]
         raise ExportError("onnxruntime rejects the pictures", file=file, found=reason, do="export it again") from error
     return {name: np.concatenate(blocks) for name, blocks in zip(names, zip(*parts, strict=True), strict=True)}
 
 
-class _Writer:
-    """Collects nodes and constants; a tensor keeps the operation's name."""
+def computed(
+    ops: Sequence[Op],
+    images: NDArray[np.uint8],
+    names: Sequence[str] = ("logits",),
+    arithmetic: Precision = "float32",
+) -> dict[str, NDArray[Any]]:
+    """The tensors of these names, float32 (N, ...), of operations lowered or read from a package, by onnxruntime.
 
-    def __init__(self) -> None:
+    arithmetic: `float32` computes everything in it, on weights as they are stored; `float16` rounds what is declared
+    float16 to it after each operation. Raises ExportError for an operation that ONNX is not written with.
+    """
+    writer = _Writer(ops, arithmetic)
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, *images.shape[1:]])
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+    return onnx_answers(writer.model([image, *outputs]).SerializeToString(), images)
+
+
+def graph_logits(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The graph's own answer in float32: logits (N, classes + 1) for pictures (N, side, side), 0–255."""
+    return computed(lower(graph), images)["logits"]
+
+
+class _Writer:
+    """Nodes and constants of operations; a tensor keeps the operation's name."""
+
+    def __init__(self, ops: Sequence[Op], arithmetic: Precision = "float32") -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.shared: dict[int, str] = {}
+        self.node("Cast", ["image"], "image_number", to=TensorProto.FLOAT)
+        for op in ops:
+            self.translate(op)
+            if arithmetic == "float16" and op.dtype == "fp16" and self.nodes[-1].output[0] == op.name:
+                self.nodes[-1].name = self.nodes[-1].output[0] = f"{op.name}_exact"
+                self.node("Cast", [f"{op.name}_exact"], f"{op.name}_half", to=TensorProto.FLOAT16)
+                self.node("Cast", [f"{op.name}_half"], op.name, to=TensorProto.FLOAT)
+
+    def model(self, ends: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+        """The whole model. ends: its input and its outputs."""
+        graph = helper.make_graph(self.nodes, "kana", ends[:1], ends[1:], self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastetl")
 
     def node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
@@ -152,6 +180,8 @@ class _Writer:
         self.node("Mul", [f"{op.name}_steps", step], op.name)
 
     def conv(self, op: Op) -> None:
+        if op.inputs["pad_type"] != "custom":
+            raise ExportError(f"no ONNX padding is known for {op.inputs['pad_type']!r} ({op.name})")
         top, bottom, left, right = _integers(op.inputs["pad"])
         inputs = [self.input(op, k) for k in ("x", "weight", "bias")]
         strides = _integers(op.inputs["strides"])

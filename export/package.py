@@ -2,36 +2,92 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from export import check_on_mac
-from export.card import model_card
-from export.checks import Check, gather
+from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
-from export.graph import Graph
-from export.metadata import labels_text
+from export.graph import CANVAS, Graph
+from export.metadata import exporting_versions, labels_text
 from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
-from export.onnx_export import write_onnx
+from export.onnx_export import graph_logits, write_onnx
 from export.program import Programs
-from export.reference import Logits, make_reference, write_reference
-from export.stored import Stored, open_stored
-from export.verification import onnx_checks, package_checks, verification_text
+from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
+from export.verification import Check, gather, onnx_checks, package_checks, verification_text
+from fastetl.data.charset import Charset
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.atomic import Kind, check_output, new_directory, new_file
+from fastetl.files.untrusted import read_bytes
 from model.run import Run, open_run
 
-__all__ = ["export", "open_exportable", "write_package_directory"]
+__all__ = ["Stored", "export", "open_exportable", "open_stored", "write_package_directory"]
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ALL = (CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION)
 PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
+
+
+_CARD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What a package holds: its layer graph in float32, whatever its Core ML and ONNX files are stored in.
+
+    Reads pictures of the training's size, as the run would that the package came from.
+    """
+
+    path: Path
+    reference: Reference
+    text: str
+    """The package's model card."""
+    temperature: ClassVar[float] = 1.0
+    """The last layer's weights are divided by the network's temperature already."""
+
+    @property
+    def charset(self) -> Charset:
+        return self.reference.graph.charset
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return self.reference.graph.preprocessing
+
+    @property
+    def threshold(self) -> float:
+        return self.reference.graph.threshold
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, size, size) → float32 logits (N, classes)."""
+        return graph_logits(replace(self.reference.graph, side=self.preprocessing.size), pictures)[:, :-1]
+
+    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same, but to the package's own reference pictures the answers that are stored there: Flax's."""
+        if np.array_equal(pictures, resized(self.reference.images, self.preprocessing.size)):
+            return self.reference.logits
+        return self.predict(pictures)
+
+    def graph(self, config: ExportConfig) -> Graph:
+        """The graph for the pictures that `config` asks for; its terms stay what they are, the versions are today's."""
+        side = CANVAS if config.input == "canvas" else self.preprocessing.size
+        return replace(self.reference.graph, side=side, about={**self.reference.graph.about, **exporting_versions()})
+
+
+def open_stored(path: str | PathLike[str]) -> Stored:
+    """Open what a package holds ("pretrained": the bundled one). Raises ExportError if it is missing or damaged."""
+    folder = package_path(path)
+    text = read_bytes(folder / CARD, _CARD_BYTES).decode("utf-8", "replace")
+    return Stored(folder, read_reference(folder / REFERENCE), text)
 
 
 def open_exportable(path: str | PathLike[str]) -> Run | Stored:
@@ -68,8 +124,8 @@ def export(
     if isinstance(run, Stored):
         graph = run.graph(config)
         # Whose terms the weights are under does not change with the way of storing them.
-        config = dataclasses.replace(config, license="kanjivg" if graph.about.get("terms") == "kanjivg" else "data")
-        logits, card = run.logits, run.card(graph, config)
+        config = replace(config, license="kanjivg" if graph.about.get("terms") == "kanjivg" else "data")
+        logits, card = run.logits, repeated_card(run.text, graph, config)
     else:
         network = run.network("best")
         graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
@@ -110,7 +166,7 @@ def write_package_directory(
         if MAC in files_of(folder):
             shutil.copyfile(check_on_mac.__file__, folder / MAC)
         (folder / CARD).write_text(card, encoding="utf-8")
-        checks = package_checks(folder, graph=graph, programs=programs, finished=False)
+        checks = package_checks(folder, graph=graph, finished=False)
         done(4)
         (folder / VERIFICATION).write_text(verification_text(folder, checks), encoding="utf-8")
     done(_STEPS)

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.config import ExportConfig, Precision
+from export.config import ExportConfig, Precision, Storage
 from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Place, Relu
-from export.weights import Storage, stored
 from fastetl.data.preprocessing import (
     AROUND,
     BORDER,
@@ -30,7 +29,7 @@ from fastetl.data.preprocessing import (
     triangle_weights,
 )
 
-__all__ = ["BEYOND", "HALF", "Op", "Programs", "Ref", "Value", "framed_names", "lower"]
+__all__ = ["BEYOND", "HALF", "Op", "Programs", "Ref", "Value", "expanded", "framed_names", "lower", "stored"]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
@@ -73,8 +72,40 @@ class Op:
     dtype: str
     """Of the output: fp16, fp32, bool."""
     inputs: Mapping[str, Value]
-    shape: tuple[int, ...] | None = None
-    """Of the output as a package declares it; None where nobody declared it."""
+
+
+_SMALL = 2048  # elements: up to this little is saved, and it is the first layer, whose error all others pass on
+
+_KIND = {"fp16": np.float16, "fp32": np.float32}
+
+
+def stored(array: NDArray[np.float32], storage: Storage, real: str) -> tuple[str | None, dict[str, NDArray[Any]]]:
+    """The MIL operation that expands a stored array and that operation's inputs.
+
+    array: float32, output channels first. real: `fp16` or `fp32`, the type it expands to. Without an operation
+    (None) the only input is `val`, the array itself.
+    """
+    kind = _KIND[real]
+    if storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
+        return None, {"val": array.astype(kind)}
+    # One step for each output channel: its largest magnitude is 127 steps.
+    largest = np.abs(array).reshape(len(array), -1).max(1)
+    scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(kind)
+    q = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
+    return "constexpr_affine_dequantize", {
+        "quantized_data": np.clip(q, -127, 127).astype(np.int8),
+        "zero_point": np.zeros(len(scale), np.int8),
+        "scale": scale,
+        "axis": np.asarray(0, np.int32),
+    }
+
+
+def expanded(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """What a runtime makes of `stored`'s 8 bits, in the type of the scale."""
+    data = inputs["quantized_data"]
+    shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]
+    scale, zero = (inputs[k].reshape(shape).astype(np.float32) for k in ("scale", "zero_point"))
+    return ((data.astype(np.float32) - zero) * scale).astype(inputs["scale"].dtype)
 
 
 @dataclass

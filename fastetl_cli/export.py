@@ -7,8 +7,7 @@ from pathlib import Path
 
 from export.compare import Variant, compare
 from export.config import ExportConfig
-from export.package import export, open_exportable
-from export.stored import Stored
+from export.package import Stored, export, open_exportable
 from fastetl.data.store import fitted
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, show_json, show_table
 from fastetl_cli.verify import show_checks

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from export.checks import Check
-from export.verification import verify
+from export.verification import Check, verify
 from fastetl_cli.base import Command, Out, Verbose, bar, counted, note, say, show_json
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from flax import nnx
 
 from export.card import card_head
-from export.checks import Check
 from export.config import ExportConfig
 from export.from_run import flax_logits, graph_from_network
 from export.graph import CANVAS, Graph
 from export.metadata import exporting_versions
 from export.package import write_package_directory
+from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from model import network as m

@@ -6,13 +6,12 @@ from typing import Any, get_args
 
 import pytest
 
-from export.config import ExportConfig, Precision, Target
+from export.config import ExportConfig, Precision, Storage, Target
 from export.coreml import write_coreml
 from export.mlpackage import read_package
 from export.names import COREML
 from export.program import Programs
 from export.runtimes import coremltools
-from export.weights import Storage
 from tests.export_data import graph_of, random_network
 
 ALLOWED = {target: ["plain"] if target == "iOS15" else ["plain", "int8"] for target in get_args(Target)}

@@ -208,7 +208,7 @@ def test_the_bundled_package_is_what_the_actor_demands() -> None:
     keys = re.findall(r'try text\("(\w+)"\)', text)
     assert len(keys) == 3
     assert set(keys) <= set(said)
-    assert (*said["charset"], said["no_character_label"]) == package.classes
+    assert (*said["charset"], said["no_character_label"]) == package.labels
     assert 0 < float(said["threshold"]) < 1
 
 

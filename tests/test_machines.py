@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.checks import Check, gather
 from export.names import ONNX, package_path
-from export.verification import _file_checks
+from export.verification import Check, _file_checks, gather
 from fastetl import build, open_dataset
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
