@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import graph_from_run
-from export.graph import Blank, Graph
+from export.graph import Graph
 from export.mlpackage import read_package
 from export.onnx_export import computed, onnx_answers, write_onnx
 from export.package import Stored
@@ -72,7 +72,7 @@ def compare(
     labels = np.concatenate([d.labels[:most] for d in datasets]).astype(np.int64)
     ends = np.cumsum([len(d.labels[:most]) for d in datasets])[:-1]
     trained = run.predict(images) / np.float32(run.temperature)
-    none = np.where(is_blank(images, run.preprocessing, Blank()), BEYOND, -BEYOND).astype(np.float32)
+    none = np.where(is_blank(images, run.preprocessing), BEYOND, -BEYOND).astype(np.float32)
 
     def variant(name: str, target: str, size: int, logits: Logits) -> Variant:
         """logits: (N, classes + 1)."""

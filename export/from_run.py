@@ -90,7 +90,7 @@ def graph_from_network(
         raise ExportError(f"temperature must be over 0, not {temperature}")
     parts = list(network.layers())
     shape: tuple[int, ...] = (1, network.preprocessing.side, network.preprocessing.side)
-    layers: list[g.Layer] = []
+    layers: list[g.GraphLayer] = []
     for k, layer in enumerate(parts):
         name = f"{type(layer.spec).__name__.lower()}_{k}"
         if isinstance(layer.spec, m.Norm):
@@ -108,7 +108,7 @@ def graph_from_network(
     return g.Graph(side, network.preprocessing, _balanced(layers), charset, temperature, about=about or {})
 
 
-def _balanced(layers: list[g.Layer]) -> tuple[g.Layer, ...]:
+def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
     """The same network, the second convolution's weights about as large for each of its inputs.
 
     What its inputs are multiplied by, the first convolution's outputs are divided by: powers of two, which is exact.
@@ -135,7 +135,7 @@ def _balanced(layers: list[g.Layer]) -> tuple[g.Layer, ...]:
 
 def _layer(
     name: str, layer: m.Layer, norm: Mapping[str, _Array] | None, shape: tuple[int, ...], divisor: float
-) -> tuple[g.Layer, tuple[int, ...]]:
+) -> tuple[g.GraphLayer, tuple[int, ...]]:
     """One layer and the shape behind it: channels, rows, columns. Flatten keeps the shape, for the Dense after it."""
     spec = layer.spec
     match spec:

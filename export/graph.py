@@ -23,14 +23,16 @@ from fastetl.errors import FastetlError
 
 __all__ = [
     "CANVAS",
+    "FAINTEST",
+    "LEAST_INK",
+    "MOST_INK",
     "NO_CHARACTER",
-    "Blank",
     "Conv",
     "Dense",
     "Flatten",
     "GlobalMean",
     "Graph",
-    "Layer",
+    "GraphLayer",
     "MaxPool",
     "Place",
     "Relu",
@@ -43,6 +45,12 @@ CANVAS = 128
 
 NO_CHARACTER = "no character"
 """Label of the class that is appended after the charset: nothing, a speck, or a filled canvas."""
+
+FAINTEST = 15.5
+"""Of 0–255: where no pixel of the resized picture reaches this, which is below the faintest of ETL's levels (17), it
+holds no character."""
+LEAST_INK, MOST_INK = 0.003, 0.7
+"""Mean ink after contrast, 0–1: less is a speck, three pixels of 32 × 32; more a filled or evenly grey picture."""
 
 _Array = NDArray[np.float32]
 
@@ -105,20 +113,8 @@ class Dense:
     bias: _Array
 
 
-Layer = Conv | Relu | MaxPool | GlobalMean | Flatten | Place | Dense
-_KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
-
-
-@dataclass(frozen=True)
-class Blank:
-    """When a picture holds no character. Measured on the resized picture, ink high."""
-
-    faintest: float = 15.5
-    """Of 0–255: no pixel reaches this, which is below the faintest of ETL's levels (17)."""
-    least: float = 0.003
-    """Mean ink (0–1, after contrast): less is a speck, three pixels of 32 × 32."""
-    most: float = 0.7
-    """Mean ink: more is a filled or evenly grey picture, not strokes on paper."""
+GraphLayer = Conv | Relu | MaxPool | GlobalMean | Flatten | Place | Dense
+_KINDS: dict[str, type[GraphLayer]] = {kind.__name__: kind for kind in get_args(GraphLayer)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +124,12 @@ class Graph:
     side: int
     """Side in pixels of the picture it takes: `CANVAS`, or `preprocessing.size`."""
     preprocessing: Preprocessing
-    layers: tuple[Layer, ...]
+    layers: tuple[GraphLayer, ...]
     charset: Charset
     temperature: float = 1.0
     """By which the logits were divided when the last layer's weights were folded."""
     threshold: float = 0.0
     """Probability under which an app should say that it cannot read; advice to the app, not part of the program."""
-    blank: Blank = field(default_factory=Blank)
     about: Mapping[str, str] = field(default_factory=dict)
     """What metadata says of its origin: fingerprint of the run, versions."""
 
@@ -187,7 +182,6 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
         "charset": graph.charset.as_dict(),
         "temperature": graph.temperature,
         "threshold": graph.threshold,
-        "blank": dataclasses.asdict(graph.blank),
         "about": dict(graph.about),
         "layers": layers,
     }
@@ -217,7 +211,6 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
             charset=charset,
             temperature=float(described["temperature"]),
             threshold=float(described["threshold"]),
-            blank=Blank(**described["blank"]),
             about=described["about"],
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:

@@ -19,6 +19,7 @@ __all__ = [
     "VERIFICATION",
     "WEIGHTS",
     "files_of",
+    "is_bundled",
     "package_path",
 ]
 
@@ -48,10 +49,14 @@ FILES = (
 """What a package directory holds, beside `VERIFICATION`; a bundled one has no script, since fastetl's own is there."""
 
 
+def is_bundled(out: Path) -> bool:
+    """Whether the package directory `out` is fastetl's own."""
+    return Path(__file__).resolve().with_name(PRETRAINED) in out.resolve().parents
+
+
 def files_of(out: Path) -> tuple[str, ...]:
     """`FILES` of the package directory `out`."""
-    bundled = Path(__file__).resolve().with_name(PRETRAINED) in out.resolve().parents
-    return tuple(file for file in FILES if not (bundled and file == MAC))
+    return tuple(file for file in FILES if file != MAC or not is_bundled(out))
 
 
 def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:

@@ -161,6 +161,9 @@ class _Writer:
     def cast(self, op: Op) -> None:
         self.node("Cast", [self.input(op, "x")], op.name, to=TensorProto.FLOAT)
 
+    def clip(self, op: Op) -> None:
+        self.node("Clip", [self.input(op, k) for k in ("x", "alpha", "beta")], op.name)
+
     def concat(self, op: Op) -> None:
         refs = op.inputs["values"]
         names = [ref.name for ref in refs if isinstance(ref, Ref)] if isinstance(refs, tuple) else []
@@ -182,6 +185,12 @@ class _Writer:
     def conv(self, op: Op) -> None:
         if op.inputs["pad_type"] != "custom":
             raise ExportError(f"no ONNX padding is known for {op.inputs['pad_type']!r} ({op.name})")
+        weight = op.inputs["weight"]
+        if isinstance(weight, np.ndarray) and weight.shape[2:] == (1, 1) and set(weight.ravel().tolist()) == {0, 1}:
+            # Channels that are exchanged or picked: a convolution in Core ML, cheaper here.
+            picked = self.constant(f"{op.name}_picked", weight[:, :, 0, 0].argmax(1).astype(np.int64))
+            self.node("Gather", [self.input(op, "x"), picked], op.name, axis=1)
+            return
         top, bottom, left, right = _integers(op.inputs["pad"])
         inputs = [self.input(op, k) for k in ("x", "weight", "bias")]
         strides = _integers(op.inputs["strides"])
@@ -218,6 +227,7 @@ class _Writer:
 
 _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
     "cast": _Writer.cast,
+    "clip": _Writer.clip,
     "concat": _Writer.concat,
     "constexpr_affine_dequantize": _Writer.dequantize,
     "conv": _Writer.conv,

@@ -15,23 +15,21 @@ from onnx import TensorProto
 
 from export.errors import ExportError
 
-__all__ = ["BATCH", "OPERATIONS", "interface_of", "labels_of", "parsed", "structure_faults"]
+__all__ = ["OPERATIONS", "labels_of", "parsed", "structure_faults"]
 
 OPERATIONS = frozenset(
     {
-        *("Abs", "Add", "ArgMax", "Cast", "Concat", "Conv", "DequantizeLinear", "Div", "Exp", "Floor", "Gemm"),
-        *("Greater", "Less", "MatMul", "Max", "MaxPool", "Min", "Mul", "Or", "ReduceMax", "ReduceMean", "Relu"),
-        *("Reshape", "Softmax", "Sqrt", "Sub", "Transpose"),
+        *("Abs", "Add", "ArgMax", "Cast", "Clip", "Concat", "Conv", "Div", "Exp", "Floor", "Gather", "Gemm", "Greater"),
+        *("Less", "MatMul", "Max", "MaxPool", "Min", "Mul", "Or", "ReduceMax", "ReduceMean", "Relu", "Reshape"),
+        *("Softmax", "Sqrt", "Sub", "Transpose"),
     }
 )
 """Every operation that an export holds; none of them loops, branches or makes something large of something small."""
 
-BATCH = "batch"
 _NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
 _NODES = 4096
 _ELEMENTS = 1 << 24  # of one tensor for one picture
 _LARGEST_SIDE = 512
-_ENDS = {"logits": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
 
 
 def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
@@ -53,11 +51,6 @@ def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
     """The labels in the metadata, one a line; empty if there are none."""
     texts = [p.value for p in model.metadata_props if p.key == "labels"]
     return tuple(texts[0].split("\n")) if len(texts) == 1 else ()
-
-
-def interface_of(model: onnx.ModelProto) -> tuple[int, int]:
-    """Side of the pictures and number of classes of a model without faults."""
-    return model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value, len(labels_of(model))
 
 
 def structure_faults(model: onnx.ModelProto) -> Iterator[str]:
@@ -95,27 +88,23 @@ def _constants(graph: onnx.GraphProto) -> Iterator[str]:
 
 
 def _interface(model: onnx.ModelProto) -> Iterator[str]:
-    graph, labels = model.graph, labels_of(model)
-    if [i.name for i in graph.input] != ["image"]:
-        yield f"inputs {', '.join(i.name for i in graph.input) or 'missing'}; an export has image"
-        return
-    if [o.name for o in graph.output] != list(_ENDS):
-        yield f"outputs {', '.join(o.name for o in graph.output) or 'missing'}; an export has {', '.join(_ENDS)}"
-        return
-    image = graph.input[0].type.tensor_type
-    sides = [d.dim_value for d in image.shape.dim]
-    square = len(sides) == 4 and sides[0] == 0 and sides[1] == 1 and sides[2] == sides[3]
-    if image.elem_type != TensorProto.UINT8 or not square or not 8 <= sides[3] <= _LARGEST_SIDE:
-        yield f"an input of {TensorProto.DataType.Name(image.elem_type).lower()} {sides}"
-    for output in graph.output:
-        tensor = output.type.tensor_type
-        shape = [d.dim_value for d in tensor.shape.dim]
-        expected = [0] if output.name == "label" else [0, len(labels)]
-        if tensor.elem_type != _ENDS[output.name] or shape != expected:
-            kind = TensorProto.DataType.Name(tensor.elem_type).lower()
-            yield f"{output.name} {kind} {shape} for {len(labels)} labels"
+    labels = labels_of(model)
+    inputs, outputs = (list(map(_end, ends)) for ends in (model.graph.input, model.graph.output))
+    sides = inputs[0][2] if inputs else []
+    square = len(sides) == 4 and 8 <= sides[3] <= _LARGEST_SIDE
+    if not square or inputs != [("image", "UINT8", [0, 1, sides[3], sides[3]])]:
+        yield f"the input {inputs}; an export has image"
+    scores = [(name, "FLOAT", [0, len(labels)]) for name in ("logits", "probabilities")]
+    if outputs != [*scores, ("label", "INT64", [0])]:
+        yield f"the outputs {outputs} for {len(labels)} labels"
     if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
         yield f"{len(labels)} labels, {len(set(labels))} different"
+
+
+def _end(value: onnx.ValueInfoProto) -> tuple[str, str, list[int]]:
+    """Name, type and sides of an input or output; 0 for a side that is open."""
+    tensor = value.type.tensor_type
+    return value.name, TensorProto.DataType.Name(tensor.elem_type), [d.dim_value for d in tensor.shape.dim]
 
 
 def _sizes(model: onnx.ModelProto) -> Iterator[str]:

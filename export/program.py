@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export import graph as g
 from export.config import ExportConfig, Precision, Storage
-from export.graph import Conv, Dense, Flatten, GlobalMean, Graph, Layer, MaxPool, Place, Relu
 from fastetl.data.preprocessing import (
     AROUND,
     BORDER,
@@ -43,8 +43,7 @@ def framed_names(spec: Preprocessing) -> tuple[str, ...]:
     """The operations that make what the network sees, one for each reading; none without framing."""
     if spec.framing == "none":
         return ()
-    name = "frame_and_surroundings" if spec.surroundings else "framed"
-    return tuple(of + name for of in reading_names(spec))
+    return tuple(f"{of}framed" for of in reading_names(spec))
 
 
 def reading_names(spec: Preprocessing) -> tuple[str, ...]:
@@ -206,26 +205,25 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
 
 
 def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
-    paper = x
-    if spec.polarity == "border":
-        edge = np.zeros(spec.size)
-        edge[:BORDER] = edge[-BORDER:] = 1
-        columns = p.two("mul", "edge_columns", x, edge.reshape(1, 1, 1, -1))
-        rows = p.two("mul", "edge_rows", p.two("sub", "between_edges", x, columns), edge.reshape(1, 1, -1, 1))
-        paper = p.two("add", "edge", columns, rows)
+    edge = np.zeros(spec.size)
+    edge[:BORDER] = edge[-BORDER:] = 1
+    paper, count = x, spec.size**2
+    if spec.polarity == "border":  # the edge's rows in whole, of the others the edge's columns
+        rows = p.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x, False)
+        paper = p.two("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
+        count = 2 * spec.size
     # Between two possible means, so that no rounding can decide.
-    threshold = (spec.darkest_paper + 0.5) / spec.size**2
-    dark_on_light = p.two(
-        "greater", "dark_on_light", p.over("reduce_mean", "brightness", paper, (2, 3)), threshold, "bool"
-    )
+    brightness = p.over("reduce_mean", "brightness", paper, (2, 3))
+    dark_on_light = p.two("greater", "dark_on_light", brightness, (spec.darkest_paper + 0.5) / count, "bool")
     white = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
     return p.one("abs", "ink", p.two("sub", "above_paper", x, white))
 
 
 def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
-    x = p.two("real_div", "relative", x, p.two("maximum", "top_or_one", top, 1.0))
-    x = p.one("relu", "without_grain", p.two("sub", "above_floor", x, floor))
-    return p.two("mul", "contrasted", x, 1 / (1 - floor))
+    gain = p.two("real_div", "gain", 1 / (1 - floor), p.two("maximum", "top_or_one", top, 1.0))
+    return p.one(
+        "relu", "contrasted", p.two("sub", "above_floor", p.two("mul", "stretched", x, gain), floor / (1 - floor))
+    )
 
 
 @dataclass(frozen=True)
@@ -283,24 +281,33 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
             window = p.one("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, turn)
-        least = p.two("maximum", f"least_variance{turn}", moments.variance, SUMMED[0] / 2)
-        moments = dataclasses.replace(moments, variance=p.two("minimum", f"kept_variance{turn}", least, SUMMED[1] / 2))
+        least, most = (p.constant(bound / 2, "fp32") for bound in SUMMED)
+        kept = p.add("clip", f"kept_variance{turn}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
+        moments = dataclasses.replace(moments, variance=kept)
     assert moments is not None  # TURNS is at least 1
     return moments
 
 
-def _sampled(p: _Program, x: str, centre: str, scale: str, spec: Preprocessing, of: str = "") -> str:
-    """What lies in a square about a centre, (1, 1, frame, frame). of: what the names of its operations begin with."""
+def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Preprocessing, of: str) -> str:
+    """What lies in squares about the centre: (1, views, frame, frame).
+
+    pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view. of:
+    what the names of its operations begin with.
+    """
     position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
-    support = p.two("maximum", f"{of}support", p.two("mul", f"{of}target_pitch", scale, 2 / spec.frame), 2 / spec.size)
-    source = p.two("add", f"{of}source", p.two("mul", f"{of}reach", scale, target), centre)
-    distance = p.one("abs", f"{of}distance", p.two("sub", f"{of}offset", position, source))
-    share = p.two("real_div", f"{of}supports", distance, support)
-    height = p.one("relu", f"{of}triangle", p.two("sub", f"{of}hill", 1.0, share))
-    weights = p.two("mul", f"{of}weights", height, p.two("real_div", f"{of}density", 2 / spec.size, support))
-    down = _channels(p, f"{of}weights_y", weights, [[1, 0]])
-    across = _channels(p, f"{of}weights_x", weights, [[0, 1]])
-    return p.matmul(f"{of}framed", p.matmul(f"{of}framed_rows", down, x, False), across, True)
+    support = p.two("maximum", f"{of}support", p.two("mul", f"{of}target_pitch", scales, 2 / spec.frame), 2 / spec.size)
+    density = p.two("real_div", f"{of}density", 2 / spec.size, support)
+    # A triangle of this height that falls to 0 over `support`; positions are multiplied by how steeply it falls.
+    slope = p.two("real_div", f"{of}slope", density, support)
+    source = p.two("add", f"{of}source", p.two("mul", f"{of}reach", scales, target), centres)
+    ends = (p.two("mul", f"{of}sloped_position", slope, position), p.two("mul", f"{of}sloped_source", slope, source))
+    distance = p.one("abs", f"{of}distance", p.two("sub", f"{of}offset", *ends))
+    weights = p.one("relu", f"{of}weights", p.two("sub", f"{of}hill", density, distance))
+    down, across = (
+        _channels(p, f"{of}weights_{axis}", weights, np.eye(2 * spec.channels)[k::2].tolist())
+        for k, axis in enumerate("yx")
+    )
+    return p.matmul(f"{of}framed", p.matmul(f"{of}framed_rows", down, pictures, False), across, True)
 
 
 def _positions(count: int) -> NDArray[np.float64]:
@@ -322,29 +329,27 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
     deviation = p.one("sqrt", "deviation", moments.variance)
     to_frame = p.two("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
+    views = np.array([1, AROUND] if spec.surroundings else [1])
+    pictures, centres = x, moments.centre
+    if spec.surroundings:
+        pictures, centres = p.concat("pictures", (x, x)), p.concat("centres", (centres, centres))
     framed: dict[str, str] = {}
     for of, stretch in zip(reading_names(spec), spec.stretches, strict=True):
-        side = scale
-        if stretch != (1, 1):
-            side = p.two("mul", f"{of}stretched_scale", scale, np.reshape(stretch, (1, 2, 1, 1)))
-        framed[of] = _sampled(p, x, moments.centre, side, spec, of)
-        if spec.surroundings:
-            wide = p.two("mul", f"{of}wide_scale", side, AROUND)
-            views = (framed[of], _sampled(p, x, moments.centre, wide, spec, f"{of}wide_"))
-            framed[of] = p.concat(f"{of}frame_and_surroundings", views)
+        scales = p.two("mul", f"{of}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
+        framed[of] = _sampled(p, pictures, centres, scales, spec, of)
     if not with_place:
         return framed, ""
     place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE)
     return framed, p.cast(place, p.real, "place_number")
 
 
-def _preprocess(p: _Program, graph: Graph) -> tuple[dict[str, str], str, str]:
+def _preprocess(p: _Program, graph: g.Graph) -> tuple[dict[str, str], str, str]:
     """The network's input (1, channels, side, side) for each reading, what framing took away (1, PLACE), if it is
     blank (1, 1, 1, 1).
 
     The second is empty where nothing is framed or no layer asks for it.
     """
-    spec, blank = graph.preprocessing, graph.blank
+    spec = graph.preprocessing
     x = "image"  # float32 up to the first layer: in half precision four turns would add up errors to whole pixels
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
@@ -353,25 +358,25 @@ def _preprocess(p: _Program, graph: Graph) -> tuple[dict[str, str], str, str]:
     top = p.over("reduce_max", "top", x, (2, 3))
     x = _contrast(p, x, top, spec.floor)
     ink = p.over("reduce_mean", "amount", x, (2, 3))
-    faint = p.two("less", "faint", top, blank.faintest, "bool")
-    little = p.two("less", "little", ink, blank.least, "bool")
-    much = p.two("greater", "much", ink, blank.most, "bool")
+    faint = p.two("less", "faint", top, g.FAINTEST, "bool")
+    little = p.two("less", "little", ink, g.LEAST_INK, "bool")
+    much = p.two("greater", "much", ink, g.MOST_INK, "bool")
     none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
     frames, place = {"": x}, ""
     if spec.framing != "none":
-        frames, place = _frame(p, x, spec, any(isinstance(layer, Place) for layer in graph.layers))
+        frames, place = _frame(p, x, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
     return {of: p.cast(frame, p.real, f"{of}frame_number") for of, frame in frames.items()}, place, none
 
 
-def _layer(p: _Program, x: str, layer: Layer, place: str, of: str) -> str:
+def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str:
     name = of + layer.name
     match layer:
-        case Conv():
+        case g.Conv():
             weight = p.weight(f"{layer.name}_weight", layer.weight)
             return p.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
-        case Relu():
+        case g.Relu():
             return p.one("relu", name, x)
-        case MaxPool():
+        case g.MaxPool():
             return p.add(
                 "max_pool",
                 name,
@@ -383,18 +388,18 @@ def _layer(p: _Program, x: str, layer: Layer, place: str, of: str) -> str:
                 pad=p.constant((0, 0, 0, 0), "int32"),
                 ceil_mode=p.constant(False, "bool"),
             )
-        case GlobalMean():
+        case g.GlobalMean():
             return p.over("reduce_mean", name, x, (2, 3), keep=False)
-        case Flatten():
+        case g.Flatten():
             return p.flatten(name, x, layer.features)
-        case Place():
+        case g.Place():
             return p.concat(name, (x, place))
-        case Dense():
+        case g.Dense():
             weight = p.weight(f"{layer.name}_weight", layer.weight)
             return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, p.real))
 
 
-def lower(graph: Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
+def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
     """The whole graph as operations: from `image` (float32, (1, 1, side, side), 0-255) to `logits` and `probabilities`.
 
     Both outputs are float32 (1, classes + 1), the last for "no character". All before the first layer is float32.
@@ -422,7 +427,7 @@ def lower(graph: Graph, precision: Precision = "float32", storage: Storage = "pl
 class Programs:
     """The operations of a package's Core ML and of its ONNX file, each lowered once, when they are first needed."""
 
-    graph: Graph
+    graph: g.Graph
     config: ExportConfig
 
     @cached_property

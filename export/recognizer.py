@@ -16,7 +16,7 @@ from PIL import Image
 from export.errors import ExportError
 from export.lines import Answer, Text, read_drawing, read_page
 from export.metadata import trained_of
-from export.names import ONNX, PRETRAINED, package_path
+from export.names import ONNX, PRETRAINED, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
@@ -220,16 +220,14 @@ def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Cha
     folder = package_path(out)
     path = folder / ONNX
     data = read_bytes(path, _MODEL_BYTES)
+    if not is_bundled(folder):
+        from export.onnx_structure import parsed  # takes a tenth of a second
 
-    from export.onnx_structure import interface_of, labels_of, parsed
-
-    model = parsed(data, path)
-    side, _ = interface_of(model)
-    labels = labels_of(model)
-
+        parsed(data, path)
     session = onnx_session(data, path)
     try:
-        properties = session.get_modelmeta().custom_metadata_map
+        side, properties = session.get_inputs()[0].shape[-1], session.get_modelmeta().custom_metadata_map
+        labels = tuple(properties["labels"].split("\n"))
         known = Charset(properties["charset_name"], labels[:-1])
         preprocessing = replace(Preprocessing.from_dict(json.loads(properties["preprocessing"])), size=side)
         threshold = float(properties["threshold"])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from export.config import ExportConfig
 from export.errors import ExportError
-from export.graph import Blank, Graph, graph_from_arrays, graph_to_arrays
+from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import computed
 from export.program import HALF, Programs
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
@@ -62,7 +62,7 @@ class Reference:
     @cached_property
     def blank(self) -> NDArray[np.bool_]:
         """bool (N,): the pictures that hold no character, by the readable twin of the rule."""
-        return is_blank(self.images, self.graph.preprocessing, self.graph.blank)
+        return is_blank(self.images, self.graph.preprocessing)
 
     @property
     def labels(self) -> list[str]:
@@ -71,14 +71,14 @@ class Reference:
         return [labels[-1 if b else k] for b, k in zip(self.blank, self.logits.argmax(1).tolist(), strict=True)]
 
 
-def is_blank(images: NDArray[np.uint8], spec: Preprocessing, rule: Blank) -> NDArray[np.bool_]:
+def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:
     """bool (N,) for pictures uint8 (N, H, W): whether they hold no character."""
     small = resize(images, spec.size).astype(np.float32)
     light = border_sum(small, spec).ravel() > spec.darkest_paper
     small[light] = 255 - small[light]
     top = small.max((1, 2), keepdims=True)
     ink = (np.maximum(small / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))
-    return np.asarray((top.ravel() < rule.faintest) | (ink < rule.least) | (ink > rule.most))
+    return np.asarray((top.ravel() < FAINTEST) | (ink < LEAST_INK) | (ink > MOST_INK))
 
 
 def make_reference(programs: Programs, logits: Logits, seed: int = 0) -> Reference:

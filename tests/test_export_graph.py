@@ -85,7 +85,7 @@ def test_absent_ink_is_no_character() -> None:
     graph = graph_of(random_network())
     images, kinds = pictures(128, 0)
     none = graph_logits(graph, images).argmax(1) == len(CHARSET)
-    assert none.tolist() == is_blank(images, graph.preprocessing, graph.blank).tolist()
+    assert none.tolist() == is_blank(images, graph.preprocessing).tolist()
     assert none[[kind == "blank" for kind in kinds]].all()
     assert not none[[kind in ("strokes", "inverted", "faint") for kind in kinds]].any()
 
@@ -152,7 +152,7 @@ def test_graph_survives_storage() -> None:
     back = graph_from_arrays(graph_to_arrays(graph))
     images = pictures(128, 0)[0][:3]
     np.testing.assert_array_equal(graph_logits(back, images), graph_logits(graph, images))
-    assert (back.charset, back.preprocessing, back.blank) == (graph.charset, graph.preprocessing, graph.blank)
+    assert (back.charset, back.preprocessing) == (graph.charset, graph.preprocessing)
     arrays = graph_to_arrays(graph)
     del arrays["conv_0_weight"]
     with pytest.raises(ExportError, match="conv_0_weight"):

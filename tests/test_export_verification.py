@@ -21,7 +21,7 @@ from export import metadata, program, runtimes, verification
 from export.card import card_head
 from export.config import ExportConfig
 from export.from_run import flax_logits
-from export.graph import Blank, Relu
+from export.graph import Relu
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
 from export.onnx_export import graph_logits, onnx_answers
 from export.package import write_package_directory
@@ -309,14 +309,13 @@ def test_each_program_is_lowered_once(packages: Path, monkeypatch: pytest.Monkey
     assert len(calls) == 2  # Core ML's, and ONNX's
 
 
-@pytest.mark.parametrize("change", ["about", "blank", "layers"])
+@pytest.mark.parametrize("change", ["about", "layers"])
 def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, tmp_path: Path) -> None:
     """Everything in it fits together; it is not the run's."""
     config, network = ExportConfig("picture"), random_network()
     graph = graph_of(network, side=network.preprocessing.size)
     other = {
         "about": replace(graph, about={**graph.about, "trained_on": "millions of people"}),
-        "blank": replace(graph, blank=Blank(faintest=10.5)),
         "layers": replace(graph, layers=tuple(x for x in graph.layers if not isinstance(x, Relu))),
     }[change]
 
