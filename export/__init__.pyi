@@ -1,6 +1,5 @@
 """The public names; `__init__.py` imports them when they are first used."""
 
-from .checks import Check as Check
 from .config import ExportConfig as ExportConfig
 from .errors import ExportError as ExportError
 from .package import export as export
@@ -8,6 +7,7 @@ from .recognizer import Answer as Answer
 from .recognizer import Recognizer as Recognizer
 from .recognizer import open_recognizer as open_recognizer
 from .starting import open_start as open_start
+from .verification import Check as Check
 from .verification import verify as verify
 
 __version__: str
