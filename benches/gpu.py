@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from fastetl.data.charset import Charset
     from fastetl.data.dataset import Dataset
-    from fastetl.data.ordering import Samples
+    from fastetl.data.ordering import Source
     from fastetl.data.preprocessing import Preprocessing
     from model.config import TrainConfig
     from model.network import NetworkConfig
@@ -360,7 +360,7 @@ def against_cpu(results: Results, config: TrainConfig, spec: Preprocessing, clas
     )
 
 
-def waiting(results: Results, stepped: Stepped, sources: Sequence[Samples], seconds: float) -> None:
+def waiting(results: Results, stepped: Stepped, sources: Sequence[Source], seconds: float) -> None:
     """Real pictures, by threads: made alone, and with the step."""
     from fastetl.data.batches import Batches
     from model.devices import shard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastetl_cli.base import Command, DatasetPath, bar, show_json, show_table
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.baseline import baselines
 
 

@@ -12,7 +12,7 @@ from fastetl.data.charset import named_or_file
 from fastetl.data.store import fitted
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, bar, counted, say, show_json, show_table
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
 from model.reader import Reader, Restricted

@@ -11,7 +11,7 @@ from export.package import Stored, export, open_exportable
 from fastetl.data.store import fitted
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, show_json, show_table
 from fastetl_cli.verify import show_checks
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.report import stored_evaluations
 
 

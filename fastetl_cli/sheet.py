@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
 from fastetl_cli.base import Arg, Command, DatasetPath, say, show_json
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from fastetl_cli.base import (
     say,
     show_json,
 )
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.run import open_run

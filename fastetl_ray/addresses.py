@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
-__all__ = ["as_address", "is_url", "read_file", "remove", "write_file"]
+__all__ = ["as_address", "is_url", "local_copy", "read_file", "remove", "write_file"]
 
 
 def is_url(path: str | PathLike[str]) -> bool:
@@ -27,29 +29,48 @@ def as_address(path: str | PathLike[str]) -> str:
     return f"{scheme}:///{rest}" if scheme == "file" else f"{scheme}://{rest}"
 
 
+@contextmanager
+def _faults(what: str, place: str, do: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # each file system of fsspec has errors of its own
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
+        do = "run: pip install 'fastetl[arrow]'" if isinstance(error, ImportError) else do
+        also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
+        raise FastetlError(what, file=place, found=reason, do=do, also=also) from error
+
+
 def read_file(folder: str, name: str, most: int) -> bytes:
     """A file of a folder. Raises FastetlError if it cannot be read or has more than `most` bytes."""
     if not is_url(folder):
         return read_bytes(Path(folder) / name, most)
     place = f"{folder.rstrip('/')}/{name}"
-    try:
+    with _faults("cannot read the file", place, "check the address"):
         import fsspec
 
         with fsspec.open(place, "rb") as file:
             data: bytes = file.read(most + 1)
-    except Exception as error:  # each file system of fsspec has errors of its own
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        do = "run: pip install 'fastetl[arrow]'" if isinstance(error, ImportError) else "check the address"
-        also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
-        raise FastetlError("cannot read the file", file=place, found=reason, do=do, also=also) from error
     if len(data) > most:
         raise FastetlError("the file is too large", file=place, expected=f"at most {most:,} bytes", do="check it")
     return data
 
 
+def local_copy(address: str) -> Path:
+    """A file on this machine: itself, or the copy of what fsspec finds at an address, kept for the next task.
+
+    Raises FastetlError if it cannot be had.
+    """
+    if not is_url(address):
+        return Path(address)
+    with _faults("cannot read the file", address, "check the address"):
+        import fsspec
+
+        return Path(fsspec.open_local(f"simplecache::{address}", simplecache={"same_names": True}))
+
+
 def write_file(folder: str, name: str, data: bytes) -> None:
     """Write a file of a folder; on a local disk it is there whole or not at all. Raises FastetlError if it cannot."""
-    try:
+    with _faults("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
         if not is_url(folder):
             temporary = Path(folder) / f".{name}.new-{os.urandom(4).hex()}"
             temporary.write_bytes(data)
@@ -59,25 +80,15 @@ def write_file(folder: str, name: str, data: bytes) -> None:
 
         with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:
             file.write(data)
-    except Exception as error:  # each file system of fsspec has errors of its own
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise FastetlError(
-            "cannot write the file", file=f"{folder}/{name}", found=reason, do="free space or mend rights"
-        ) from error
 
 
 def remove(folder: str, name: str, *, only_look: bool = False) -> bool:
     """Whether a file is at an address; without `only_look` it is removed, and the answer is False."""
-    try:
+    with _faults("cannot write the output", f"{folder}/{name}", "check the address"):
         import fsspec
 
         system, place = fsspec.core.url_to_fs(f"{folder.rstrip('/')}/{name}")
         exists = bool(system.exists(place))
         if exists and not only_look:
             system.rm(place)
-    except Exception as error:  # each file system of fsspec has errors of its own
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise FastetlError(
-            "cannot write the output", file=f"{folder}/{name}", found=reason, do="check the address"
-        ) from error
     return exists and only_look

@@ -19,7 +19,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl_ray.addresses import is_url, write_file
 from fastetl_ray.nodes import connect, fault_of
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import is_first, join

@@ -59,24 +59,17 @@ def in_order(
 ) -> Iterator[R]:
     """work(number, piece) for each piece, on the cluster's workers; the results in the order of the pieces.
 
-    Only a few more tasks than there are processors are handed out at a time. A task whose worker is lost is given to
-    another. Raises what a task raised, as it was raised there.
+    A task whose worker is lost is given to another. Raises what a task raised, as it was raised there.
     """
     remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
-    most = max(4, 2 * int(ray.cluster_resources().get("CPU", 1)))
-    running: list[Any] = []
-    done, following = 0, 0
-    while done < len(pieces):
-        while following < len(pieces) and len(running) < most:
-            running.append(remote.remote(following, pieces[following]))
-            following += 1
+    running = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
+    for done, task in enumerate(running, 1):
         try:
-            result: R = ray.get(running.pop(0))
+            result: R = ray.get(task)
         except Exception as error:  # Ray's error of a task is also of the class that the task raised
-            for task in running:
-                ray.cancel(task, force=True)
+            for other in running[done:]:
+                ray.cancel(other, force=True)
             raise fault_of(error) from None
-        done += 1
         if progress is not None:
             progress(done, len(pieces))
         yield result

@@ -1,114 +1,242 @@
-"""Datasets as Parquet shards: how they are written, on this machine or wherever fsspec reaches. Extra: `arrow`.
+"""Datasets whose pictures lie in Parquet shards, on this machine or wherever fsspec reaches. Extra: `arrow`.
 
-A directory of `shard-00000.parquet` … and, written last, `dataset.json`, so that a dataset is whole or not there. A
-shard holds whole groups where it can; `dataset.json` says which, with the hash of each file.
+A directory as `fastetl.data.store` has it, but with `shard-00000.parquet` … in the place of `images.npy`. A shard has
+all columns of its rows, and whole groups where it can. `dataset.json` comes last and has the hash of each shard.
+
+Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read a shard at a time, and checked against
+its hash; the newest few shards stay in memory. The header fields of records are read when one is first asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_range
-from fastetl.data.charset import Charset
+from fastetl.data import store
 from fastetl.data.dataset import Dataset
-from fastetl.data.parquet import table
-from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.parquet import column_values, pictures_of, require_pyarrow, table
+from fastetl.data.writing import write_description
+from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_directory
-from fastetl.files.digests import sealed
+from fastetl.files.untrusted import JSON_BYTES, read_json
+from fastetl_ray.addresses import as_address, is_url, read_file, write_file
 
-__all__ = [
-    "FORMAT",
-    "MANIFEST",
-    "SHARDS_KIND",
-    "SHARD_BYTES",
-    "Shard",
-    "described",
-    "encode_shard",
-    "group_ranges",
-    "runs_of",
-    "shard_name",
-    "write_shards",
-]
-
-FORMAT = 5
-"""Format number of datasets of shards."""
+__all__ = ["CACHE_BYTES", "MANIFEST", "SHARDS_KIND", "Shard", "ShardedImages"]
+__all__ += ["encode_shard", "group_ranges", "open_dataset", "write_index", "write_shards"]
 
 MANIFEST = "dataset.json"
-SHARDS_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "shard-*.parquet"))
+_INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
+"""What is beside the shards, the last file last, and how many bytes each may have."""
+SHARDS_KIND = Kind("a dataset", (MANIFEST,), (*_INDEX, "shard-*.parquet"))
 SHARD_BYTES = 1 << 28
 """Of one file, at most."""
-_NAME = "shard-{:05d}.parquet"
-
-
-def shard_name(number: int) -> str:
-    """File name of shard `number`, from 0."""
-    return _NAME.format(number)
-
-
-Run = tuple[int, int, int, int]
-"""source, first, groups, rows: groups first, first + 1, … of a source one after another, each of `rows` rows; group −1
-is what is not known."""
+CACHE_BYTES = 1 << 28
+"""Bytes of decoded pictures that stay in memory; a shuffle mixes the pictures of half as many."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of a dataset. runs: the groups of its rows, in order, without which a split would read every file."""
+    """One file of a dataset."""
 
     file: str
     rows: int
     bytes: int
     sha256: str
-    runs: tuple[Run, ...]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Raises ValueError, KeyError or TypeError for anything but what `as_dict` gave."""
-        shard = cls(**{**values, "runs": tuple((a, b, c, d) for a, b, c, d in values["runs"])})
+        """Raises ValueError, KeyError or TypeError for anything but what `asdict` gave."""
+        shard = cls(**values)
         if Path(shard.file).name != shard.file or not isinstance(shard.sha256, str):
             raise ValueError(f"shard {shard.file!r}")
-        if not all(type(n) is int for n in (shard.rows, shard.bytes, *(n for run in shard.runs for n in run))):
+        if type(shard.rows) is not int or type(shard.bytes) is not int:
             raise ValueError(f"{shard.file}: what is no whole number")
         if shard.rows < 1 or not 1 <= shard.bytes <= SHARD_BYTES:
             raise ValueError(f"{shard.file}: {shard.rows} rows, {shard.bytes} bytes")
-        for source, first, groups, rows in shard.runs:
-            in_range = 0 <= source < 2**16 and first >= -1 and first + groups <= 2**31
-            if not in_range or groups < 1 or rows < 1 or (first < 0 and groups > 1):
-                raise ValueError(f"{shard.file}: groups out of range")
-        if sum(groups * rows for _, _, groups, rows in shard.runs) != shard.rows:
-            raise ValueError(f"{shard.file}: groups of other than {shard.rows} rows")
         return shard
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-    def groups(self) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
-        """(M,) each: source and group as they stand one after another, and how many rows each has there."""
-        source, first, groups, rows = np.array(self.runs, np.int64).T
-        ends = np.cumsum(groups)
-        numbers = np.arange(ends[-1]) - np.repeat(ends - groups - first, groups)
-        return np.repeat(source, groups).astype(np.uint16), numbers.astype(np.int32), np.repeat(rows, groups)
+class ShardedImages:
+    """The pictures of a dataset of shards: indexed as the array uint8 (N, side, side) that it stands for.
+
+    Every index gives a copy in memory. Reading is safe from several threads.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, folder: str, shards: Sequence[Shard], side: int, cache_bytes: int = CACHE_BYTES) -> None:
+        self.folder, self.shards, self.cache_bytes = folder, tuple(shards), cache_bytes
+        self.starts = np.cumsum([0, *(shard.rows for shard in shards)], dtype=np.int64)
+        self.shape = (int(self.starts[-1]), side, side)
+        self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.folder, self.shards, self.shape[1], self.cache_bytes)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
+        return self[:]
+
+    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+        if isinstance(index, int | np.integer):
+            picture: NDArray[np.uint8] = self[np.array([range(len(self))[int(index)]])][0]
+            return picture
+        index = np.arange(len(self))[index]
+        pictures = np.empty((len(index), *self.shape[1:]), np.uint8)
+        where = np.searchsorted(self.starts, index, "right") - 1
+        order = np.argsort(where, kind="stable")
+        # Each shard is read once at most.
+        for part in np.split(order, np.flatnonzero(np.diff(where[order])) + 1) if len(order) else ():
+            number = int(where[part[0]])
+            pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
+        return pictures
+
+    def windows(self, index: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Indices in a random order that mixes the pictures of as many shards at a time as half of the cache holds."""
+        index = np.sort(index)
+        bounds = np.searchsorted(index, self.starts)
+        shards = random.permutation(np.flatnonzero(np.diff(bounds)))
+        rows = np.array([self.shards[k].rows for k in shards])
+        turn = (np.cumsum(rows) - rows) // max(1, self.cache_bytes // 2 // (self.shape[1] * self.shape[2]))
+        for window in np.split(shards, np.flatnonzero(np.diff(turn)) + 1):
+            yield random.permutation(np.concatenate([index[bounds[k] : bounds[k + 1]] for k in window]))
+
+    def _pictures(self, number: int) -> NDArray[np.uint8]:
+        with self._lock:
+            if number in self._cache:
+                self._cache.move_to_end(number)
+                return self._cache[number]
+        pictures = self.read(number)
+        with self._lock:
+            self._cache[number] = pictures
+            while len(self._cache) > 1 and sum(k.nbytes for k in self._cache.values()) > self.cache_bytes:
+                self._cache.popitem(last=False)
+        return pictures
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        """The pictures of a shard, which are not kept."""
+        return pictures_of(self.table(self.shards[number], ["image"])["image"], self.shape[1])
+
+    def table(self, shard: Shard, columns: Sequence[str]) -> Any:
+        """Columns of a shard as an Arrow table. Raises FastetlError for a damaged or missing one."""
+        pa = require_pyarrow()
+        import pyarrow.parquet as pq
+
+        data, place = read_file(self.folder, shard.file, SHARD_BYTES), f"{self.folder}/{shard.file}"
+        if hashlib.sha256(data).hexdigest() != shard.sha256:
+            actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
+            raise FastetlError("the shard is damaged", file=place, expected=expected, found=actual, do="write it again")
+        try:
+            rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
+            kinds = [rows.schema.field(name).type for name in columns if name == "image"]
+            if len(rows) != shard.rows or any(kind != pa.binary(self.shape[1] * self.shape[2]) for kind in kinds):
+                raise ValueError(f"{len(rows)} rows of {', '.join(map(str, kinds))}")
+            if any(column.null_count for column in rows.columns):
+                raise ValueError("values are missing")
+        except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
+            expected = f"{shard.rows} rows of {self.shape[1]} × {self.shape[2]} pictures"
+            raise FastetlError(
+                "not a shard", file=place, expected=expected, found=error, do="write it again"
+            ) from error
+        return rows
 
 
-def runs_of(source: NDArray[np.uint16], groups: NDArray[np.int32]) -> tuple[Run, ...]:
-    """The runs of a column of sources and one of groups, (N,) each, N at least 1."""
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups) | np.diff(source.astype(np.int32))) + 1])
-    values, names = groups[starts].astype(np.int64), source[starts].astype(np.int64)
-    rows = np.diff(np.append(starts, len(groups)))
-    follows = (np.diff(values) == 1) & (np.diff(rows) == 0) & (np.diff(names) == 0) & (values[:-1] >= 0)
-    firsts = np.concatenate([[0], np.flatnonzero(~follows) + 1])
-    counts = np.diff(np.append(firsts, len(values)))
-    lists = (names[firsts].tolist(), values[firsts].tolist(), counts.tolist(), rows[firsts].tolist())
-    return tuple(zip(*lists, strict=True))
+class _Records(Mapping[str, NDArray[Any]]):
+    """The header fields of all shards, which are read when one is first asked for."""
+
+    def __init__(self, images: ShardedImages, names: Sequence[str]) -> None:
+        self._images, self._names = images, tuple(map(str, names))
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        tables = [self._images.table(shard, self._names) for shard in self._images.shards]
+        return {name: np.concatenate([column_values(rows[name]) for rows in tables]) for name in self._names}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Dataset:
+    """`fastetl.open_dataset`, and datasets of shards, in a folder or at an address for fsspec (s3://bucket/folder).
+
+    Raises FastetlError naming the file for anything missing, damaged or of another format version.
+    """
+    place = as_address(path)
+    local = Path(place.removeprefix("file://"))
+    if is_url(place) and not local.exists():
+        return _at_address(place)
+    described = local / MANIFEST
+    if described.is_file() and "shards" in read_json(described):
+        return _opened(place, local)
+    return store.open_dataset(local, size=size)
+
+
+def _at_address(place: str) -> Dataset:
+    with TemporaryDirectory() as folder:
+        for name, most in reversed(_INDEX.items()):
+            (Path(folder) / name).write_bytes(read_file(place, name, most))
+        try:
+            return _opened(place, Path(folder))
+        except FastetlError as error:
+            error.file = (error.file or "").replace(folder, place)
+            raise
+
+
+def _opened(place: str, folder: Path) -> Dataset:
+    """The dataset of shards at `place`. folder: where its index is."""
+    data = store.open_directory(folder, partial(_images, place))
+    images: Any = data.images
+    records = _Records(images, data.about["columns"])
+    about = {name: value for name, value in data.about.items() if name not in ("shards", "columns")}
+    name, path = place.rstrip("/").rpartition("/")[2], None if is_url(place) else folder
+    return replace(data, name=name, records=records, about=about, path=path)
+
+
+def _images(place: str, about: Mapping[str, Any], side: int) -> Any:
+    try:
+        shards, columns = [Shard.from_dict(values) for values in about["shards"]], about["columns"]
+        if not isinstance(columns, list) or sum(shard.rows for shard in shards) != about["count"]:
+            raise ValueError(f"shards of {sum(shard.rows for shard in shards)} pictures, columns {columns}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise store.unreadable(place, error) from error
+    for shard in () if is_url(place) else shards:
+        # Missing and cut files are told before any work begins; what else is wrong, when a shard is read.
+        file = Path(place) / shard.file
+        try:
+            size = file.stat().st_size
+        except OSError as error:
+            also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
+            raise FastetlError(
+                "cannot read the shard", file=file, found=error.strerror, do="write it again", also=also
+            ) from error
+        if size != shard.bytes:
+            expected, found = f"{shard.bytes:,} bytes", f"{size:,} bytes"
+            raise FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
+    return ShardedImages(place, shards, side)
 
 
 def group_ranges(source: NDArray[np.uint16], groups: NDArray[np.int32], most: int) -> list[slice]:
@@ -137,29 +265,16 @@ def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     file = io.BytesIO()
     pq.write_table(columns, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
     data = file.getvalue()
-    sha256 = hashlib.sha256(data).hexdigest()
-    return Shard(shard_name(number), len(rows), len(data), sha256, runs_of(rows.source, rows.groups)), data
+    return Shard(f"shard-{number:05d}.parquet", len(rows), len(data), hashlib.sha256(data).hexdigest()), data
 
 
-def described(
-    about: Mapping[str, Any],
-    shards: Sequence[Shard],
-    charset: Charset,
-    preprocessing: Preprocessing,
-    sources: Sequence[str],
-) -> str:
-    """The text of `dataset.json`. about: what else is known of the dataset."""
-    values = {
-        "format": FORMAT,
-        "count": sum(s.rows for s in shards),
-        "charset": charset.as_dict(),
-        "preprocessing": preprocessing.as_dict(),
-        "sources": list(sources),
-    }
-    values |= {name: value for name, value in about.items() if name not in (*values, "digest")}
-    values["shards"] = [s.as_dict() for s in shards]
-    text = json.dumps(sealed(values), ensure_ascii=False, indent=1) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()  # a path that is not UTF-8
+def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Sequence[str]) -> None:
+    """Write what is beside the shards of a dataset; its pictures are not looked at. columns: its header fields."""
+    about = {**data.about, "shards": [asdict(shard) for shard in shards], "columns": list(columns)}
+    with TemporaryDirectory() as written:
+        write_description(Path(written), replace(data, records={}, about=about))
+        for name in _INDEX:
+            write_file(folder, name, (Path(written) / name).read_bytes())
 
 
 def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, overwrite: bool = False) -> None:
@@ -168,13 +283,10 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
     Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.
     """
     require_range("rows", rows, 1)
-    out = Path(out)
-    inputs = [] if data.path is None else [data.path]
-    with new_directory(out, SHARDS_KIND, overwrite, inputs) as folder:
+    with new_directory(Path(out), SHARDS_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
         shards = []
         for number, part in enumerate(group_ranges(data.source, data.groups, rows)):
             shard, stored = encode_shard(number, data[part])
             (folder / shard.file).write_bytes(stored)
             shards.append(shard)
-        text = described(data.about, shards, data.charset, data.preprocessing, data.sources)
-        (folder / MANIFEST).write_text(text, encoding="utf-8")
+        write_index(str(folder), data, shards, list(data.records))

@@ -29,7 +29,7 @@ from fastetl.files.atomic import Kind, check_output, new_directory
 from fastetl.files.untrusted import read_bytes
 from fastetl_ray.addresses import is_url
 from fastetl_ray.nodes import connect, fault_of
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import named_network

@@ -20,9 +20,8 @@ from flax import nnx
 
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Part, Trained, digest_of
-from fastetl.data.ordering import Samples, Source
-from fastetl.data.splits import is_among
+from fastetl.data.identity import Part, Trained, digest_of, is_among
+from fastetl.data.ordering import Source
 from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore_last, save_best, save_last
@@ -361,7 +360,7 @@ def _fit(run: Run, data: Data, on_progress: OnProgress | None, start_time: float
     return run, network.parameter_count()
 
 
-def _scribbles(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Source]:
+def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
     """The share of scribbles that the configuration asks for, labelled beyond the classes."""
     odds = config.scribbles / (1 - config.scribbles)
     count = min(round(odds * sum(map(len, sources))), MOST_SCRIBBLES)

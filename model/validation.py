@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.batches import Batches
-from fastetl.data.ordering import Samples
+from fastetl.data.ordering import Source
 from model.calibration import log_softmax
 from model.config import TrainConfig
 from model.history import Epoch
@@ -35,7 +35,7 @@ class Data:
     """What the loop reads: batches to train on, samples to validate on."""
 
     batches: Batches
-    valid: tuple[Samples, ...]
+    valid: tuple[Source, ...]
 
     def blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
         """Pictures uint8 (N, S, S) and classes (N,) to validate on, not many at a time."""

@@ -262,8 +262,7 @@ def test_a_step_outside_the_epoch_is_rejected(epoch: int, start: int) -> None:
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.opening import open_dataset
-    from fastetl_ray.shards import write_shards
+    from fastetl_ray.shards import open_dataset, write_shards
     from tests.test_shards import made
 
     write_shards(made(groups=12), tmp_path / "shards", rows=30)
@@ -290,8 +289,7 @@ def test_streamed_sources_are_mixed_by_weight_and_taken_up_at_a_step(
 ) -> None:
     pytest.importorskip("pyarrow")
     from fastetl.data import ordering
-    from fastetl_ray.opening import open_dataset
-    from fastetl_ray.shards import write_shards
+    from fastetl_ray.shards import open_dataset, write_shards
     from tests.test_shards import made
 
     monkeypatch.setattr(ordering, "_TOGETHER", 40)
@@ -314,9 +312,7 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.opening import open_dataset
-    from fastetl_ray.sharded import ShardedImages
-    from fastetl_ray.shards import write_shards
+    from fastetl_ray.shards import ShardedImages, open_dataset, write_shards
     from tests.test_shards import made
 
     write_shards(made(groups=120), tmp_path / "shards", rows=30)
@@ -324,7 +320,7 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     held = 0
     once = ShardedImages.read
 
-    def counted(self: ShardedImages, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    def counted(self: ShardedImages, number: int) -> NDArray[np.uint8]:
         nonlocal held
         read.append(number)
         held = max(held, 1 + len(self._cache))
@@ -345,14 +341,12 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
 def test_streamed_numbers_are_each_sample_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyarrow")
     from fastetl.data import ordering
-    from fastetl_ray.sharded import ShardedImages, ShardedSource
-    from fastetl_ray.shards import Shard
-    from tests.test_shards import chosen_of
+    from fastetl_ray.shards import Shard, ShardedImages
 
     monkeypatch.setattr(ordering, "_TOGETHER", 40)
-    shards = [Shard(f"{k}", 30, 1, "", ((0, 3 * k, 3, 10),)) for k in range(40)]
-    images = ShardedImages("nowhere", shards, 8, 9, ("ETL8",), cache_bytes=4 * 30 * 8**2)
-    first, second = (ShardedSource(images, chosen_of(images, list(groups))) for groups in (range(50), range(60, 90)))
+    images = ShardedImages("nowhere", [Shard(f"{k}", 30, 1, "") for k in range(40)], 8, cache_bytes=4 * 30 * 8**2)
+    labels = np.zeros(1200, np.uint16)
+    first, second = (Source(images, labels, indices) for indices in (np.arange(500), np.arange(600, 900)))
     batches = Batches([first, second], batch_size=16, seed=3, augmentation=None)
     steps = list(batches._order(0, 0))
     index = np.concatenate([index for _, index, _ in steps])

@@ -27,8 +27,8 @@ from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
 from fastetl_cli.main import _line
 from fastetl_cli.recognize import _pictures
-from fastetl_ray.opening import open_dataset as open_anything
-from fastetl_ray.sharded import open_shards
+from fastetl_ray.shards import open_dataset as open_anything
+from fastetl_ray.shards import open_dataset as open_shards
 from fastetl_ray.shards import write_shards
 
 DEFAULT = f"""

@@ -20,7 +20,7 @@ import pytest
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 from model.training import train
 from tests.model_data import CONFIG, tiny
 

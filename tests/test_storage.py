@@ -16,7 +16,7 @@ import pytest
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_ray.opening import open_dataset
+from fastetl_ray.shards import open_dataset
 
 pytest.importorskip("pyarrow")
 fsspec = pytest.importorskip("fsspec")
@@ -39,34 +39,53 @@ def one_after_another(
     return (work(number, piece) for number, piece in enumerate(pieces))
 
 
-def test_memory_is_written_and_read_like_a_folder(etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process alone, which has that memory: the tasks are called one after another."""
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`fastetl_ray.datasets`, whose tasks are called one after another in this process."""
     pytest.importorskip("ray")
-    from fastetl_ray import writing
+    from fastetl_ray import datasets
 
-    monkeypatch.setattr(writing, "connect", lambda address: None)
-    monkeypatch.setattr(writing, "in_order", one_after_another)
+    monkeypatch.setattr(datasets, "connect", lambda address: None)
+    monkeypatch.setattr(datasets, "in_order", one_after_another)
+    return datasets
+
+
+def test_copies_are_those_of_build(here: Any, etl: Path, tmp_path: Path) -> None:
+    """They were not looked for: a writer was in both parts of a split."""
+    copy = tmp_path / "another name"
+    copy.write_bytes((etl / "ETL8G_02").read_bytes())
+    there = here.build_on_ray([etl, copy], tmp_path / "there", CONFIG, rows=30)
+    local = build([etl, copy], tmp_path / "here", CONFIG)
+    assert "pictures that other groups have too: 50" in str(there.noticed[-1])
+    assert there.noticed == local.noticed
+    assert open_dataset(tmp_path / "there") == open_dataset(tmp_path / "here")
+    with pytest.raises(FastetlError, match="pictures that other groups have too"):
+        here.build_on_ray([etl, copy], tmp_path / "strict", BuildConfig(charset=CHARSET, size=32, strict=True))
+    assert not (tmp_path / "strict").exists()
+
+
+def test_memory_is_written_and_read_like_a_folder(here: Any, etl: Path, tmp_path: Path) -> None:
     system = fsspec.filesystem("memory")
     for file in etl.glob("ETL8G_*"):
         system.pipe(f"/etl/{file.name}", file.read_bytes())
     sources = [f"memory://etl/{file.name}" for file in sorted(etl.glob("ETL8G_*"))]
     there = "memory://out/digits"
     try:
-        writing.build_on_ray(sources, there, CONFIG, rows=30)
+        here.build_on_ray(sources, there, CONFIG, rows=30)
         build(etl, tmp_path / "here", CONFIG)
-        found, here = open_dataset(there), open_dataset(tmp_path / "here")
-        assert (np.asarray(found.images) == here.images).all()
-        assert found.split(seed=1) == here.split(seed=1)
+        found, local = open_dataset(there), open_dataset(tmp_path / "here")
+        assert (np.asarray(found.images) == local.images).all()
+        assert found.split(seed=1) == local.split(seed=1)
         with pytest.raises(FileExistsError, match="the output exists already"):
-            writing.build_on_ray(sources, there, CONFIG)
-        writing.build_on_ray(sources, there, CONFIG, rows=50, overwrite=True)
+            here.build_on_ray(sources, there, CONFIG)
+        here.build_on_ray(sources, there, CONFIG, rows=50, overwrite=True)
         again = open_dataset(there)
-        assert (again.labels == here.labels).all()
+        assert (again.labels == local.labels).all()
         system.rm("/out/digits/shard-00001.parquet")
         with pytest.raises(FileNotFoundError, match=r"memory://out/digits/shard-00001\.parquet: cannot read the file"):
             list(again.samples().blocks(1000))
         with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file"):
-            writing.build_on_ray("memory://etl/nothing", "memory://out/none", CONFIG)
+            here.build_on_ray("memory://etl/nothing", "memory://out/none", CONFIG)
         assert not system.exists("/out/none")
     finally:
         system.rm("/", recursive=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastetl.data.identity import Split
 from fastetl.data.preprocessing import resize
 from fastetl.data.sheet import write_sheet
-from fastetl.data.splits import Split
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl_cli.main import main
 from fastetl_ray import open_dataset as open_anything

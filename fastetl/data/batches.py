@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.dataset import Dataset
-from fastetl.data.ordering import Samples, Source, Step, does_not_fit, steps
+from fastetl.data.ordering import Source, Step, does_not_fit, steps
 
 __all__ = ["Batch", "Batches"]
 
@@ -41,7 +41,7 @@ class Batches:
 
     def __init__(
         self,
-        sources: Dataset | Samples | Sequence[Samples],
+        sources: Dataset | Source | Sequence[Source],
         *,
         batch_size: int = 64,
         seed: int = 0,
@@ -70,8 +70,6 @@ class Batches:
             sides = ", ".join(str(source.side) for source in sources)
             raise does_not_fit("sources", "pictures of one size", sides or "none", "build the datasets with one `size`")
         for source in sources:
-            if not len(source):
-                raise does_not_fit("sources", "samples in each", "none in one", "leave it out")
             if not 0 < source.weight < float("inf"):
                 raise does_not_fit("weight", "a number over 0", source.weight)
         self.sources = tuple(sources)
@@ -129,11 +127,12 @@ class Batches:
         bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
         for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
             out = images[lo:hi]
-            (pictures, places), labels[lo:hi] = source.take(index[lo:hi])
+            labels[lo:hi] = source.labels[index[lo:hi]]
+            pictures, places = source.take(index[lo:hi])
             if self.augmentation is None:
                 out[:] = pictures[places]
                 continue
-            neighbours, pool = source.neighbours() if self.augmentation.fragments else (None, None)
+            neighbours, pool = source.neighbours if self.augmentation.fragments else (None, None)
             augment(
                 pictures,
                 places,
@@ -159,7 +158,7 @@ class Batches:
     def _work(self, epoch: int, order: Iterator[Step], turn: threading.Lock, free: _Free, ready: _Ready) -> None:
         """Fill free buffers, each with the next step's batch, until there is no step or None comes instead of one."""
         # Pictures of shards are held only until the order goes on: they are taken in turn.
-        in_turn = not all(isinstance(source, Source) for source in self.sources)
+        in_turn = not all(isinstance(source.images, np.ndarray) for source in self.sources)
         while True:
             place: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
             try:

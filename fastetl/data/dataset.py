@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, nfc
-from fastetl.data.identity import By, Part, Trained, digest_rows, joined
-from fastetl.data.ordering import Samples, Source
+from fastetl.data.identity import By, Part, Split, Trained, digest_rows, joined, parts_of
+from fastetl.data.ordering import Source
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
-from fastetl.data.splits import Split, parts_of
 from fastetl.errors import FastetlError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from fastetl.data.parquet import Stored
 
-__all__ = ["Dataset", "Split"]
+__all__ = ["Dataset", "Split", "concatenated"]
 
 Number = int | np.integer[Any]
 Sample = tuple[NDArray[np.uint8], int]
@@ -232,15 +231,26 @@ class Dataset:
         """Whether the group of a sample is not known."""
         return bool((self.groups < 0).any())
 
-    def samples(self, part: Part | NDArray[np.int64] | None = None, weight: float = 1.0) -> Samples:
+    def samples(self, part: Part | NDArray[np.int64] | None = None, weight: float = 1.0) -> Source:
         """The samples of a part (also indices, as a `Split` has them), or all, to draw batches from (`Batches`).
 
         weight: as of its `Source`.
         """
-        if isinstance(part, np.ndarray):
-            return Source(self.images, self.labels, part, weight)
-        indices = np.arange(len(self)) if part is None else np.flatnonzero(part.holds(self))
-        return Source(self.images, self.labels, indices, weight)
+        if isinstance(part, Part):
+            part = np.flatnonzero(part.holds(self))
+        return Source(self.images, self.labels, np.arange(len(self)) if part is None else part, weight)
+
+
+def concatenated(parts: Sequence[Dataset]) -> Dataset:
+    """The samples of datasets with the same charset, size and header fields, one after another; named as the first."""
+    sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
+    numbers = [np.array([sources.index(name) for name in part.sources], np.uint16)[part.source] for part in parts]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("images", "labels", "groups", "digests")
+    }
+    records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
+    return replace(parts[0], **columns, source=np.concatenate(numbers), sources=sources, records=records)
 
 
 def _wrong(what: str, expected: str, found: object) -> FastetlError:

@@ -17,17 +17,74 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from fastetl.data.splits import Split, is_among, parts_of
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["NEW", "TEST", "TRAIN", "UNKNOWN", "VALID", "By", "Part", "Trained", "digest_of", "digest_rows", "joined"]
+__all__ = ["NEW", "TEST", "TRAIN", "UNKNOWN", "VALID", "By", "Part", "Split", "Trained"]
+__all__ += ["digest_of", "digest_rows", "is_among", "joined", "parts_of"]
 
 By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of its parts, in none, or nothing tells."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """Sample indices of three parts, each int64, sorted, disjoint."""
+
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Split):
+            return NotImplemented
+        pairs = ((self.train, other.train), (self.valid, other.valid), (self.test, other.test))
+        return all(np.array_equal(a, b) for a, b in pairs)
+
+    __hash__ = None  # type: ignore[assignment]  # as its arrays
+
+
+def parts_of(
+    items: NDArray[Any], by: By, name: str, *, valid: float, test: float, seed: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Divide groups or samples (sorted, each once) into train, valid and test, each sorted.
+
+    The fractions are of their number: at least one, if the fraction is over 0. by: what they are; name: of the
+    dataset; both for messages. Raises FastetlError for fractions that do not fit, or too few of them.
+    """
+    if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
+        raise FastetlError(
+            "the parts of a split do not fit",
+            expected="fractions of at least 0 that sum to less than 1",
+            found=f"valid {valid}, test {test}",
+            do="check `valid` and `test`",
+            also=ValueError,
+        )
+    require_range("seed", seed, 0)
+    count = len(items)
+    n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
+    if n_valid + n_test >= count:
+        raise FastetlError(f"{name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s")
+    order = np.random.default_rng([seed, count]).permutation(count)
+    part = np.zeros(count, np.int8)
+    part[order[:n_test]] = 2
+    part[order[n_test : n_test + n_valid]] = 1
+    return items[part == 0], items[part == 1], items[part == 2]
+
+
+def is_among(values: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each value is among `chosen`, which is sorted; fast for few values and many chosen."""
+    if not len(chosen):
+        return np.zeros(len(values), np.bool_)
+    place = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
+    return np.asarray(chosen[place] == values)
 
 
 def digest_of(data: bytes) -> int:
@@ -97,20 +154,13 @@ class Part:
         groups = {n: np.union1d(self.groups.get(n, none), other.groups.get(n, none)) for n in names}
         return Part(groups, np.union1d(self.digests, other.digests))
 
-    def has_groups(
-        self, sources: Sequence[str], source: NDArray[np.integer[Any]], groups: NDArray[np.int32]
-    ) -> NDArray[np.bool_]:
-        """bool (N,): which samples are of its groups. source: (N,), indices of `sources`; groups: (N,)."""
-        members = np.zeros(len(groups), np.bool_)
-        for number, name in enumerate(sources):
-            if name in self.groups:
-                members |= (source == number) & is_among(groups, self.groups[name])
-        return members
-
     def holds(self, data: Dataset) -> NDArray[np.bool_]:
         """bool (N,): which samples of a dataset are in it."""
-        members = self.has_groups(data.sources, data.source, data.groups)
-        return members | is_among(data.digests, self.digests) if len(self.digests) else members
+        members = is_among(data.digests, self.digests)
+        for number, name in enumerate(data.sources):
+            if name in self.groups:
+                members |= (data.source == number) & is_among(data.groups, self.groups[name])
+        return members
 
     def count(self, data: Dataset) -> int:
         """How many groups of a dataset, and samples without one, are in it."""

@@ -19,7 +19,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import LONGEST, Charset, is_character, named_or_file, nfc, read_entries
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.clutter import is_clutter
@@ -114,7 +114,7 @@ def import_pictures(
                 do="choose another `charset`",
             )
         )
-    return Imported(_joined(parts), dict(left_out), tuple(unread))
+    return Imported(concatenated(parts), dict(left_out), tuple(unread))
 
 
 def _tell(progress: Progress | None, begun: int, total: int, count: int) -> None:
@@ -142,17 +142,6 @@ def _dataset(
         digests=digests,
         records={"file": np.array([n[-_FILE_WIDTH:] for n in names]), "record": index.astype(np.int32)},
     )
-
-
-def _joined(parts: Sequence[Dataset]) -> Dataset:
-    sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("images", "labels", "groups", "digests")
-    }
-    source = [np.array([sources.index(name) for name in part.sources], np.uint16)[part.source] for part in parts]
-    records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
-    return replace(parts[0], **columns, source=np.concatenate(source), sources=sources, records=records)
 
 
 def _read(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 
-__all__ = ["Samples", "Source", "Step", "does_not_fit", "steps"]
+__all__ = ["Source", "Step", "does_not_fit", "steps"]
 
 Step = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Source, index and augmentation number of each picture of a batch: int64 (batch size,) each."""
@@ -19,39 +20,9 @@ Pictures = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """uint8 (M, side, side), and which of them are meant: int64 (N,)."""
 Rows = tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]
 """Pictures uint8 (N, side, side) and their classes (N,)."""
+_NEIGHBOURS = 4096  # of pictures that are read piece by piece
 _TOGETHER = 1 << 16
 """Pictures among which the sources are mixed."""
-
-
-class Samples(Protocol):
-    """What batches are drawn from: `fastetl.Source`, or rows of a dataset that is read piece by piece."""
-
-    @property
-    def weight(self) -> float:
-        """The share of an epoch's pictures, relative to the others' weights."""
-
-    @property
-    def side(self) -> int:
-        """Pixels of a picture's side."""
-
-    @property
-    def span(self) -> int:
-        """Indices are below this."""
-
-    def __len__(self) -> int:
-        """Samples to use."""
-
-    def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """Indices of all samples to use, each once, in a random order that keeps few of them in memory."""
-
-    def take(self, index: NDArray[np.int64]) -> tuple[Pictures, NDArray[np.integer[Any]]]:
-        """Pictures at indices, and their classes (N,)."""
-
-    def neighbours(self) -> Pictures:
-        """Pictures whose pieces may come in as fragments: the same ones whatever is taken."""
-
-    def blocks(self, rows: int) -> Iterator[Rows]:
-        """All samples to use, in their order, about `rows` at a time."""
 
 
 def does_not_fit(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
@@ -63,13 +34,15 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Samples in memory to draw batches from.
+    """Samples to draw batches from.
 
-    images: uint8 (N, S, S), ink high, may be memory-mapped. labels: integers (N,). indices: int64, the samples to
+    images: uint8 (N, S, S), ink high, in memory, mapped, or anything that is indexed as such an array; if it has
+    `windows(indices, random)`, that is the order to draw in, for pictures that are read piece by piece. labels:
+    integers (N,). indices: int64, the samples to
     use. weight: the share of an epoch's pictures, relative to the others' weights.
     """
 
-    images: NDArray[np.uint8]
+    images: Any
     labels: NDArray[np.integer[Any]]
     indices: NDArray[np.int64]
     weight: float = 1.0
@@ -100,16 +73,23 @@ class Source:
         return len(self.indices)
 
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """`indices` in random order, all at once."""
-        yield self.indices[random.permutation(len(self.indices))]
+        """`indices` in random order: all at once, or as many together as the pictures allow."""
+        windows = getattr(self.images, "windows", None)
+        if windows is not None:
+            yield from windows(self.indices, random)
+        else:
+            yield self.indices[random.permutation(len(self.indices))]
 
-    def take(self, index: NDArray[np.int64]) -> tuple[Pictures, NDArray[np.integer[Any]]]:
-        """All pictures, with the indices, and the classes at these."""
-        return (self.images, index), self.labels[index]
+    def take(self, index: NDArray[np.int64]) -> Pictures:
+        """Pictures among which those at `index` are, and where."""
+        if isinstance(self.images, np.ndarray):
+            return self.images, index
+        return self.images[index], np.arange(len(index))
 
+    @cached_property
     def neighbours(self) -> Pictures:
-        """All pictures to use."""
-        return self.images, self.indices
+        """Pictures whose pieces may come in as fragments: the same ones whatever is taken."""
+        return self.take(self.indices if isinstance(self.images, np.ndarray) else self.indices[:_NEIGHBOURS])
 
     def blocks(self, rows: int) -> Iterator[Rows]:
         """The samples at `indices`, in that order, `rows` at a time."""
@@ -119,7 +99,7 @@ class Source:
 
 
 def steps(
-    sources: Sequence[Samples], counts: NDArray[np.int64], count: int, size: int, seed: int, epoch: int, start: int
+    sources: Sequence[Source], counts: NDArray[np.int64], count: int, size: int, seed: int, epoch: int, start: int
 ) -> Iterator[Step]:
     """The steps of an epoch from `start` on. counts: pictures of each source; count: steps; size: of a batch.
 
@@ -151,7 +131,7 @@ def steps(
 class _Queue:
     """Indices and augmentation numbers of a source, which is gone through again and again."""
 
-    def __init__(self, source: Samples, seed: tuple[int, ...], number: int) -> None:
+    def __init__(self, source: Source, seed: tuple[int, ...], number: int) -> None:
         self.source, self.seed, self.number = source, seed, number
         self.coming = self._rounds()
         self.left = np.zeros((2, 0), np.int64)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -27,7 +27,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.parquet import ABOUT, OWN, column_values, pictures_of, require_pyarrow
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
-from fastetl.data.writing import FORMAT
+from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.errors import FastetlError
 from fastetl.files.digests import require_sealed
 from fastetl.files.untrusted import array_file, read_json, read_npz, require_regular
@@ -35,7 +35,7 @@ from fastetl.files.untrusted import array_file, read_json, read_npz, require_reg
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["fitted", "load_labelled", "open_dataset"]
+__all__ = ["fitted", "load_labelled", "open_dataset", "open_directory", "unreadable"]
 
 _WIDEST = 256  # bytes of one value of a header field
 IDENTITY = {"group": np.dtype(np.int32), "source": np.dtype(np.uint16), "digest": np.dtype(np.uint64)}
@@ -99,70 +99,74 @@ def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
     return records
 
 
-def require_format(about: Mapping[str, Any], expected: int, place: Path | str) -> None:
-    """Raise FastetlError if a dataset's description is of another format version."""
-    version = about.get("format")
-    if version != expected:
-        raise FastetlError(
-            "dataset of another format", file=place, expected=expected, found=version, do="build it again"
-        )
-
-
-def names_of(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """The sources that a description names. Raises ValueError or KeyError for anything but names."""
+def _names(about: Mapping[str, Any]) -> tuple[str, ...]:
     sources = about["sources"]
     if not isinstance(sources, list) or not sources or not all(isinstance(name, str) for name in sources):
         raise ValueError("sources are no names")
     return tuple(sources)
 
 
-def _opened(path: Path) -> Dataset:
-    about = read_json(path / "dataset.json")
-    if "shards" in about:
+def open_directory(
+    path: Path, images_of: Callable[[Mapping[str, Any], int], NDArray[np.uint8]] | None = None
+) -> Dataset:
+    """The dataset in a directory. images_of: of a description and a side the pictures, where they are no `images.npy`.
+
+    Raises FastetlError as `open_dataset` does.
+    """
+    described = path / "dataset.json"
+    about = read_json(described)
+    if "shards" in about and images_of is None:
         raise FastetlError("a dataset of shards", file=path, do="open it with `fastetl_ray.open_dataset`")
-    require_format(about, FORMAT, path)
+    expected, version = FORMAT if images_of is None else SHARDS_FORMAT, about.get("format")
+    if version != expected:
+        raise FastetlError(
+            "dataset of another format", file=path, expected=expected, found=version, do="build it again"
+        )
     try:
         charset = Charset.from_dict(about["charset"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        count, sources = int(about["count"]), names_of(about)
+        count, sources, side = int(about["count"]), _names(about), preprocessing.size
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise FastetlError(
-            "cannot read", file=path / "dataset.json", found=error or type(error).__name__, do="build it again"
-        ) from error
-    images = _mapped(path, str(about.get("digest")))
+        raise unreadable(path, error) from error
+    images = _mapped(path, str(about.get("digest"))) if images_of is None else images_of(about, side)
     labels = np.array(_array(path / "labels.npy", "u2", 1))
     records = _records(path / "records.npz", count)
     groups, source, digests = (records.pop(name) for name in IDENTITY)
-    expected = (count, preprocessing.size, preprocessing.size)
-    if images.shape != expected:
-        raise FastetlError(
-            "wrong shape", file=path / "images.npy", expected=expected, found=images.shape, do="build it again"
-        )
-    if len(labels) != count:
-        raise FastetlError(
-            "wrong length", file=path / "labels.npy", expected=count, found=len(labels), do="build it again"
-        )
-    if count and int(labels.max()) >= len(charset):
-        raise FastetlError(
-            "a label outside the charset",
-            file=path / "labels.npy",
-            record=int(labels.argmax()),
-            expected=f"below {len(charset)}",
-            found=int(labels.max()),
-            do="build it again",
-        )
-    if count and (int(groups.min()) < -1 or int(source.max()) >= len(sources)):
-        raise FastetlError(
-            "the groups are damaged",
-            file=path / "records.npz",
-            expected=f"groups from -1, sources below {len(sources)}",
-            found=f"{groups.min()} and {source.max()}",
-            do="build it again",
-        )
-    require_sealed(about, path / "dataset.json", labels, groups, source, digests)
+    for what, shape, expected_shape in (
+        ("images", images.shape, (count, side, side)),
+        ("labels", labels.shape, (count,)),
+    ):
+        if shape != expected_shape:
+            raise FastetlError(
+                f"{what} of another shape than the description says",
+                file=path,
+                expected=expected_shape,
+                found=shape,
+                do="build it again",
+            )
+    for name, values, least, most in (
+        ("labels", labels, 0, len(charset)),
+        ("groups", groups, -1, 2**31),
+        ("sources", source, 0, len(sources)),
+    ):
+        if count and not least <= int(values.min()) <= int(values.max()) < most:
+            raise FastetlError(
+                f"{name} out of range",
+                file=path,
+                expected=f"{least} to {most - 1}",
+                found=f"{values.min()} to {values.max()}",
+                do="build it again",
+            )
+    require_sealed(about, described, labels, groups, source, digests)
     return Dataset(
         path.name, images, labels, groups, charset, preprocessing, digests, source, sources, records, about, path
     )
+
+
+def unreadable(path: Path | str, error: Exception) -> FastetlError:
+    """The error of a description that is none."""
+    reason = str(error) or type(error).__name__
+    return FastetlError("cannot read", file=f"{path}/dataset.json", found=reason, do="build it again")
 
 
 def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Dataset:
@@ -176,7 +180,7 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
     """
     path = Path(path)
     if path.is_dir():
-        return _opened(path)
+        return open_directory(path)
     if path.suffix == ".parquet":
         return _read_parquet(path)
     if not path.exists():

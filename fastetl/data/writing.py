@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,10 @@ from fastetl.files.digests import sealed
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["DATASET_KIND", "FORMAT", "write", "write_description"]
+__all__ = ["DATASET_KIND", "FORMAT", "SHARDS_FORMAT", "open_images", "write", "write_description"]
 
-FORMAT = 3
+FORMAT, SHARDS_FORMAT = 3, 6
+"""Versions of the format with `images.npy`, and with shards in its place (`fastetl_ray.shards`)."""
 DATASET_KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
 _BLOCK = 1 << 12  # pictures written together
 
@@ -33,7 +36,7 @@ def write_description(folder: Path, data: Dataset) -> None:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)
     described = {
-        "format": FORMAT,
+        "format": SHARDS_FORMAT if "shards" in data.about else FORMAT,
         "count": len(data),
         "charset": data.charset.as_dict(),
         "preprocessing": data.preprocessing.as_dict(),
@@ -44,13 +47,20 @@ def write_description(folder: Path, data: Dataset) -> None:
     (folder / "dataset.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
+@contextmanager
+def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
+    """The file of a directory's pictures, uint8 (count, side, side), to write them to."""
+    with (folder / "images.npy").open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, side, side)}
+        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+        yield file
+
+
 def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
     inputs = [] if data.path is None else [data.path]
     with new_directory(Path(out), DATASET_KIND, overwrite, inputs) as folder:
-        with (folder / "images.npy").open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": tuple(data.images.shape)}
-            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+        with open_images(folder, len(data), data.images.shape[1]) as file:
             for start in range(0, len(data), _BLOCK):
                 file.write(np.ascontiguousarray(data.images[start : start + _BLOCK]).data)
         write_description(folder, data)

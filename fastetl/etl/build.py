@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +15,15 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_options
 from fastetl.data.charset import in_a_line
-from fastetl.data.dataset import Dataset
 from fastetl.data.identity import joined
 from fastetl.data.importing import holds_pictures, import_pictures
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
-from fastetl.data.writing import DATASET_KIND, write, write_description
+from fastetl.data.preprocessing import LARGEST_SIDE
+from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import (
     DisorderError,
     blanks_of,
-    columns_of,
-    digests_of,
-    headers_of,
-    identity_of,
-    picture_blocks,
+    convert,
     record_blocks,
 )
 from fastetl.etl.files import EtlFile, find_files, sampled_digest
@@ -39,7 +33,7 @@ from fastetl.etl.reading import block, new_buffer
 from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import Kind, check_output, new_directory, new_file
 
-__all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of"]
+__all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of", "with_copies"]
 
 Format = Literal["dataset", "npz"]
 Progress = Callable[[int, int], None]
@@ -101,35 +95,6 @@ def _described(file: EtlFile) -> dict[str, Any]:
     }
 
 
-def _write_pictures(
-    plan: Plan, size: int, target: Path, progress: Progress | None
-) -> tuple[list[NDArray[Any]], NDArray[np.uint64]]:
-    """Write images.npy and return the headers of each part's records, and all digests."""
-    parts, total = plan.parts, sum(len(p.index) for p in plan.parts)
-    buffers = {p.file.layout: new_buffer(p.file.layout) for p in parts}
-    headers, count, digests = [], 0, np.empty(total, np.uint64)
-    # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
-    with (target / "images.npy").open("wb", buffering=0) as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
-        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
-        for part in parts:
-            rows = np.empty(len(part.index), part.file.layout.header)
-            for span, pictures, records in picture_blocks(part, size, buffers[part.file.layout]):
-                rows[span] = headers_of(records, part.file.layout)
-                digests[count + span.start : count + span.stop] = digests_of(records, part.file.layout)
-                _write_all(file, pictures.data.cast("B"))
-            headers.append(rows)
-            count += len(rows)
-            if progress is not None:
-                progress(count, total)
-    return headers, digests
-
-
-def _write_all(file: io.FileIO, data: memoryview) -> None:
-    while data:
-        data = data[file.write(data) :]
-
-
 def about_plan(plan: Plan, command: str) -> dict[str, Any]:
     """What a dataset says of where it comes from."""
     return {
@@ -143,41 +108,39 @@ def about_plan(plan: Plan, command: str) -> dict[str, Any]:
 
 def _write_dataset(
     plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
-) -> list[Notice]:
-    """Returns what is odd in the pictures."""
+) -> Plan:
+    """Returns the plan with what is odd in the pictures."""
+    total, count = sum(len(p.index) for p in plan.parts), 0
     with new_directory(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
-        headers, digests = _write_pictures(plan, config.size, target, progress)
-        groups, source, sources = identity_of(plan.parts)
-        groups, source, copied = joined(groups, source, digests, blanks_of(plan.parts))
-        noticed = _copies(plan, copied, digests)
-        if noticed and config.strict:
-            raise noticed[0].error()
-        data = Dataset(
-            out.name,
-            np.load(target / "images.npy", mmap_mode="r"),
-            np.concatenate([p.labels for p in plan.parts]),
-            groups,
-            plan.charset,
-            Preprocessing(size=config.size),
-            digests,
-            source,
-            sources,
-            columns_of(plan.parts, headers),
-            about_plan(replace(plan, noticed=(*plan.noticed, *noticed)), command),
-        )
-        write_description(target, data)
-    return noticed
+        # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
+        with open_images(target, total, config.size) as file:
+
+            def write(pictures: NDArray[np.uint8]) -> None:
+                nonlocal count
+                file.write(pictures.data)
+                count += len(pictures)
+                if progress is not None:
+                    progress(count, total)
+
+            data = convert(plan.parts, plan.charset, config.size, write)
+        groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
+        plan = with_copies(plan, copied, data.digests, config)
+        write_description(target, replace(data, groups=groups, source=source, about=about_plan(plan, command)))
+    return plan
 
 
-def _copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64]) -> list[Notice]:
-    """Pictures that are there before, in another group: the same file under two names, most likely."""
+def with_copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64], config: BuildConfig) -> Plan:
+    """A plan with a notice of pictures that are there before, in another group: one file under two names, most likely.
+
+    copied: which these are, as `joined` tells. Raises FastetlError with `strict`.
+    """
     if not len(copied):
-        return []
+        return plan
     starts = np.cumsum([0, *(len(p.index) for p in plan.parts)])
 
     def place(k: int) -> tuple[EtlFile, int]:
-        part = plan.parts[int(np.searchsorted(starts, k, "right")) - 1]
-        return part.file, int(part.index[k - starts[plan.parts.index(part)]])
+        number = int(np.searchsorted(starts, k, "right")) - 1
+        return plan.parts[number].file, int(plan.parts[number].index[k - starts[number]])
 
     (file, record), (first_file, first_record) = (
         place(int(k)) for k in (copied[0], np.flatnonzero(digests == digests[copied[0]])[0])
@@ -185,10 +148,13 @@ def _copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64]) 
     origin = f"that of record {first_record} of {first_file.path}"
     treatment = "they are taken into the groups of the first; give each file once"
     what = f"pictures that other groups have too: {len(copied):,}"
-    return [Notice(what, str(file.path), record, "a picture of its own", origin, treatment)]
+    notice = Notice(what, str(file.path), record, "a picture of its own", origin, treatment)
+    if config.strict:
+        raise notice.error()
+    return replace(plan, noticed=(*plan.noticed, notice))
 
 
-def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> None:
+def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> Plan:
     from fastetl.kernels.decode import decode
 
     layout = plan.parts[0].file.layout
@@ -229,6 +195,7 @@ def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None
             np.savez(file, levels)
         with zipfile.ZipFile(target, "a") as archive:
             archive.comment = b"written by fastetl build"  # the mark of `NPZ`
+    return plan
 
 
 def build(
@@ -262,16 +229,13 @@ def build(
                 do="build two datasets with one `charset`, and train on both with `also`",
             )
         return _build_of_pictures(labelled, out, config, overwrite, progress, command, begun)
-    noticed: list[Notice] = []
 
-    def write(plan: Plan) -> None:
+    def write(plan: Plan) -> Plan:
         if config.format == "npz":
-            _write_npz(plan, out, overwrite, progress)
-        else:
-            noticed[:] = _write_dataset(plan, out, config, overwrite, progress, command)
+            return _write_npz(plan, out, overwrite, progress)
+        return _write_dataset(plan, out, config, overwrite, progress, command)
 
-    plan = planned(sources, config, write)
-    return result_of(replace(plan, noticed=(*plan.noticed, *noticed)), str(out), time.perf_counter() - begun)
+    return result_of(planned(sources, config, write), str(out), time.perf_counter() - begun)
 
 
 def _build_of_pictures(
@@ -328,11 +292,11 @@ def _build_of_pictures(
 def planned(
     sources: Sequence[str | PathLike[str]],
     config: BuildConfig,
-    do: Callable[[Plan], None] = lambda plan: None,
+    do: Callable[[Plan], Plan] = lambda plan: plan,
     *,
     by_order: bool = True,
 ) -> Plan:
-    """The plan of a build after `do` was done with it, once more by every header if it raises DisorderError.
+    """What `do` makes of the plan of a build, or if it raises DisorderError of another one by every header.
 
     by_order: trust the order learnt at first, except with `strict`.
 
@@ -345,13 +309,12 @@ def planned(
         )
     for file in files:
         file.require_whole()
-    plan = _plan(files, config, by_order=by_order and not config.strict)
     try:
-        do(plan)
+        return do(_plan(files, config, by_order=by_order and not config.strict))
     except DisorderError as disorder:
         plan = _plan(files, config, by_order=False, noticed=(disorder.notice,))
         try:
-            do(plan)
+            return do(plan)
         except DisorderError as changed:
             notice = changed.notice
             raise FastetlError(
@@ -362,7 +325,6 @@ def planned(
                 found=notice.found,
                 do="another process is changing it: wait and retry",
             ) from None
-    return plan
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...] = ()) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ __all__ = [
     "columns_of",
     "convert",
     "digests_of",
-    "headers_of",
     "identity_of",
     "picture_blocks",
     "record_blocks",
@@ -108,15 +107,6 @@ def picture_blocks(part: Selection, size: int, buffer: NDArray[np.uint8]) -> Ite
         yield span, out, records
 
 
-def headers_of(records: NDArray[Any], layout: Layout) -> NDArray[Any]:
-    """What stands before the pictures, copied."""
-    headers = np.empty(len(records), layout.header)
-    headers.view(np.uint8).reshape(len(headers), -1)[:] = records.view(np.uint8).reshape(len(headers), -1)[
-        :, : layout.image_offset
-    ]
-    return headers
-
-
 def digests_of(records: NDArray[Any], layout: Layout) -> NDArray[np.uint64]:
     """uint64 (N,): of the packed pictures of structured records."""
     rows = records.view(np.uint8).reshape(len(records), layout.record_bytes)
@@ -136,20 +126,29 @@ def identity_of(parts: Sequence[Selection]) -> tuple[NDArray[np.int32], NDArray[
     return np.concatenate([part.groups for part in parts]), source, sources
 
 
-def convert(parts: Sequence[Selection], charset: Charset, size: int) -> Dataset:
-    """The records of a plan, or of a piece of it, in memory.
+def convert(
+    parts: Sequence[Selection], charset: Charset, size: int, write: Callable[[NDArray[np.uint8]], None] | None = None
+) -> Dataset:
+    """The records of a plan, or of a piece of it, in memory. write: takes the pictures instead, a block at a time.
 
     Raises DisorderError if a record does not have the code that the plan says.
     """
     count = sum(len(p.index) for p in parts)
-    pictures, digests = np.empty((count, size, size), np.uint8), np.empty(count, np.uint64)
+    pictures, digests = np.empty((0 if write else count, size, size), np.uint8), np.empty(count, np.uint64)
+    buffers = {part.file.layout: new_buffer(part.file.layout) for part in parts}
     headers, start = [], 0
     for part in parts:
-        rows = np.empty(len(part.index), part.file.layout.header)
-        for span, resized, records in picture_blocks(part, size, new_buffer(part.file.layout)):
-            pictures[start + span.start : start + span.stop] = resized
-            digests[start + span.start : start + span.stop] = digests_of(records, part.file.layout)
-            rows[span] = headers_of(records, part.file.layout)
+        layout = part.file.layout
+        rows = np.empty(len(part.index), layout.header)
+        raw = rows.view(np.uint8).reshape(len(rows), layout.image_offset)
+        for span, resized, records in picture_blocks(part, size, buffers[layout]):
+            place = slice(start + span.start, start + span.stop)
+            if write is None:
+                pictures[place] = resized
+            else:
+                write(resized)
+            digests[place] = digests_of(records, layout)
+            raw[span] = records.view(np.uint8).reshape(len(records), layout.record_bytes)[:, : layout.image_offset]
         headers.append(rows)
         start += len(rows)
     groups, source, sources = identity_of(parts)

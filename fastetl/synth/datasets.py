@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset, named_or_file
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
-from fastetl.data.writing import DATASET_KIND, write_description
+from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import digests_of
 from fastetl.etl.layouts import ETL8G
@@ -136,9 +136,7 @@ def synthesize_dataset(
     parts: dict[int, Dataset] = {}
     with new_directory(out, DATASET_KIND, overwrite) as folder:
         images = folder / "images.npy"
-        with images.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (starts[-1], size, size)}
-            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]
+        with open_images(folder, starts[-1], size) as file:
             begin = file.tell()
         work = partial(_write_part, images, [begin + start * size**2 for start in starts], jobs)
         for number, part in each_done(work, range(len(jobs)), processes):
@@ -146,7 +144,7 @@ def synthesize_dataset(
             if progress is not None:
                 progress(len(parts), len(jobs))
         about = about_writers(writers, config.seed, config.scans, command)
-        write_description(folder, _joined([parts[k] for k in range(len(jobs))], about))
+        write_description(folder, replace(concatenated([parts[k] for k in range(len(jobs))]), about=about))
     return int(starts[-1])
 
 
@@ -157,12 +155,3 @@ def _write_part(images: Path, offsets: Sequence[int], jobs: Sequence[SomeWriters
         file.seek(offsets[number])
         file.write(rows.images.data)
     return number, replace(rows, images=rows.images[:0].copy())
-
-
-def _joined(parts: Sequence[Dataset], about: Mapping[str, Any]) -> Dataset:
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("labels", "groups", "digests", "source")
-    }
-    records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
-    return replace(parts[0], **columns, records=records, about=about)

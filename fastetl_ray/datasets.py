@@ -1,0 +1,282 @@
+"""ETL files and synthetic writers on the workers of a Ray cluster: as Ray Data datasets, and written as shards.
+
+The work is cut into pieces. What a piece gives depends on its description alone: any worker, or a second one after the
+first was lost, makes the same rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import Charset
+from fastetl.data.dataset import Dataset, concatenated
+from fastetl.data.identity import joined
+from fastetl.data.parquet import table
+from fastetl.errors import FastetlError
+from fastetl.etl.build import BuildConfig, BuildResult, about_plan, planned, result_of, with_copies
+from fastetl.etl.convert import DisorderError, blanks_of, convert, identity_of
+from fastetl.etl.selection import Plan, Selection
+from fastetl.files.atomic import check_output, new_directory
+from fastetl.synth.datasets import about_writers, each_of_writers
+from fastetl_ray.addresses import is_url, local_copy, remove, write_file
+from fastetl_ray.nodes import connect, in_order
+from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, group_ranges, write_index
+
+if TYPE_CHECKING:
+    import ray.data
+
+__all__ = ["ROWS", "build_on_ray", "read_etl", "synthesize", "synthesize_on_ray"]
+
+ROWS = 4096
+"""Rows of a shard: at size 64 sixteen megabytes of pictures."""
+BLOCK_ROWS = 256
+"""Rows of a block of Ray Data: at size 64 a megabyte."""
+Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
+Progress = Callable[[int, int], None]
+Identity = tuple[NDArray[np.int32], NDArray[np.uint16], tuple[str, ...]]
+"""Group and source of each row, and the names of the sources."""
+
+
+class Piece(Protocol):
+    """What a task is given."""
+
+    @property
+    def count(self) -> int:
+        """Rows that it will give."""
+
+    def rows(self) -> Dataset:
+        """Make them. Raises FastetlError, or DisorderError if a record is not as the plan says."""
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Records of ETL files. addresses: where each part's file lies, if not at its own path."""
+
+    parts: tuple[Selection, ...]
+    addresses: tuple[str, ...]
+    charset: Charset
+    size: int
+
+    @property
+    def count(self) -> int:
+        return sum(len(part.index) for part in self.parts)
+
+    def rows(self) -> Dataset:
+        here = [
+            replace(part, file=replace(part.file, path=local_copy(address)))
+            for part, address in zip(self.parts, self.addresses, strict=True)
+        ]
+        return convert(here, self.charset, self.size)
+
+
+def _listed(sources: Sources) -> list[str]:
+    return [fspath(s) for s in ([sources] if isinstance(sources, str | PathLike) else sources)]
+
+
+def _pieces(sources: list[str], config: BuildConfig, by_order: bool, rows: int) -> tuple[Plan, list[_Records]]:
+    """The plan of a build, and its records in runs of at most `rows`, each with whole groups where it can.
+
+    by_order: trust the order learnt, which each piece checks as it reads; otherwise every header is read. Raises
+    FastetlError as `fastetl.build` does.
+    """
+    copies = {str(local_copy(source).absolute()): source for source in sources if is_url(source)}
+    plan = planned([local_copy(source).absolute() for source in sources], config, by_order=by_order)
+    groups, source, _ = identity_of(plan.parts)
+    pieces = []
+    for run in group_ranges(source, groups, rows):
+        parts, start = [], 0
+        for part in plan.parts:
+            cut = slice(max(run.start - start, 0), max(run.stop - start, 0))
+            start += len(part.index)
+            if len(part.index[cut]):
+                parts.append(Selection(part.file, part.index[cut], part.codes[cut], part.labels[cut], part.groups[cut]))
+        addresses = tuple(copies.get(path, path) for path in (str(part.file.path) for part in parts))
+        pieces.append(_Records(tuple(parts), addresses, plan.charset, config.size))
+    return plan, pieces
+
+
+def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
+    """The rows of all pieces, a block each, in the order of the pieces, whichever worker is ready first.
+
+    Ray Data has that order as a setting of the process, which is left as it is from here on.
+    """
+    import ray.data
+
+    def rows(batch: Mapping[str, Any]) -> Any:
+        return table(batch["item"][0].rows())
+
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    items = ray.data.from_items(list(pieces), override_num_blocks=len(pieces))
+    return items.map_batches(rows, batch_size=1)
+
+
+def read_etl(
+    sources: Sources,
+    charset: str = "hiragana",
+    size: int = 64,
+    *,
+    rows: int = BLOCK_ROWS,
+    strict: bool = False,
+    address: str = "",
+) -> ray.data.Dataset:
+    """A Ray Data dataset of the records of ETL files: rows as `fastetl.data.parquet` says, in `fastetl.build`'s order.
+
+    sources: files or folders that every worker sees, or addresses of files for fsspec. rows: of a block, at most.
+    strict: as of `fastetl.BuildConfig`. Headers are read here, pictures by the workers.
+
+    Raises FastetlError as `fastetl.build` does; a file that is damaged or changed later ends the reading with one.
+    """
+    connect(address)
+    config = BuildConfig(charset=charset, size=size, strict=strict)
+    # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
+    return _of_ray_data(_pieces(_listed(sources), config, False, rows)[1])
+
+
+def synthesize(
+    writers: int,
+    charset: str = "hiragana",
+    size: int = 64,
+    *,
+    seed: int = 0,
+    scans: float = 0.5,
+    rows: int = BLOCK_ROWS,
+    address: str = "",
+) -> ray.data.Dataset:
+    """A Ray Data dataset of what synthetic writers write, each from (seed, number) alone; no file in between.
+
+    writers: how many, numbered from 0. scans: share of those whose sheets are scanned (`fastetl.SynthConfig`).
+
+    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
+    """
+    connect(address)
+    return _of_ray_data(each_of_writers(writers, charset, size, seed, scans, rows))
+
+
+@contextmanager
+def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
+    """Where shards go: a hidden sibling that takes the place of `out`, or the address itself, which has no rename."""
+    if not is_url(out):
+        with new_directory(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
+            yield str(folder.absolute())
+        return
+    if remove(out, MANIFEST, only_look=not overwrite):
+        raise FastetlError(
+            "the output exists already", file=out, do="choose another, or give `overwrite`", also=FileExistsError
+        )
+    yield out
+
+
+def _write(
+    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, identity: Identity | None = None
+) -> tuple[Dataset, list[Shard], list[str]]:
+    """Write a shard for each piece. Returns the rows without their pictures, the shards, and the header fields.
+
+    identity: of the rows, if it is not what the pieces say.
+    """
+
+    def work(number: int, job: tuple[Piece, Identity | None]) -> tuple[Dataset, Shard, list[str]] | DisorderError:
+        piece, given = job
+        try:
+            rows = piece.rows()
+        except DisorderError as disorder:
+            return disorder
+        if given is not None:
+            rows = replace(rows, groups=given[0], source=given[1], sources=given[2])
+        shard, stored = encode_shard(number, rows)
+        write_file(folder, shard.file, stored)
+        return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
+
+    jobs: list[tuple[Piece, Identity | None]] = []
+    start = 0
+    for piece in pieces:
+        cut = slice(start, start + piece.count)
+        jobs.append((piece, None if identity is None else (identity[0][cut], identity[1][cut], identity[2])))
+        start += piece.count
+    results = []
+    for result in in_order(ray, work, jobs, progress):
+        if isinstance(result, DisorderError):
+            raise result
+        results.append(result)
+    return concatenated([rows for rows, _, _ in results]), [shard for _, shard, _ in results], results[0][2]
+
+
+def build_on_ray(
+    sources: Sources,
+    out: str | PathLike[str],
+    config: BuildConfig = BuildConfig(),
+    *,
+    rows: int = ROWS,
+    address: str = "",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+) -> BuildResult:
+    """`fastetl.build` on the workers of a Ray cluster, into a dataset of shards of about `rows` pictures.
+
+    The rows, their order and their groups are those of `fastetl.build`. out: a folder that every worker sees, or an
+    address for fsspec. The output is whole or not there, whatever happens to workers; the same input gives the same
+    bytes.
+
+    Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
+    """
+    begun = time.perf_counter()
+    listed, place = _listed(sources), fspath(out)
+    inputs = [Path(source) for source in listed if not is_url(source)]
+    if not is_url(place):
+        check_output(Path(place), SHARDS_KIND, overwrite, inputs)
+    ray = connect(address)
+    for by_order in (not config.strict, False):
+        plan, pieces = _pieces(listed, config, by_order, rows)
+        try:
+            with _folder(place, overwrite, inputs) as folder:
+                data, shards, columns = _write(ray, pieces, folder, progress)
+                groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
+                if len(copied):
+                    plan = with_copies(plan, copied, data.digests, config)
+                    data, shards, columns = _write(ray, pieces, folder, progress, (groups, source, data.sources))
+                write_index(folder, replace(data, about=about_plan(plan, command)), shards, columns)
+        except DisorderError as disorder:
+            if not by_order:
+                raise disorder.notice.error() from None
+        else:
+            break
+    return result_of(plan, place, time.perf_counter() - begun)
+
+
+def synthesize_on_ray(
+    out: str | PathLike[str],
+    writers: int,
+    charset: str = "hiragana",
+    size: int = 64,
+    *,
+    seed: int = 0,
+    scans: float = 0.5,
+    rows: int = ROWS,
+    address: str = "",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+) -> int:
+    """Write what synthetic writers write as a dataset of shards; returns how many pictures.
+
+    Each writer comes from (seed, number) alone: any number of workers gives the same bytes. Raises FastetlError for
+    an unknown charset, a character without strokes, numbers out of range, or an output that exists.
+    """
+    place = fspath(out)
+    if not is_url(place):
+        check_output(Path(place), SHARDS_KIND, overwrite)
+    pieces = each_of_writers(writers, charset, size, seed, scans, rows)
+    ray = connect(address)
+    with _folder(place, overwrite, []) as folder:
+        data, shards, columns = _write(ray, pieces, folder, progress)
+        write_index(folder, replace(data, about=about_writers(writers, seed, scans, command)), shards, columns)
+    return len(data)
