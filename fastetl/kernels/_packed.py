@@ -1,12 +1,15 @@
-"""How levels are packed in records, and how a register full of them is taken apart."""
+"""How levels are packed in records, where these lie, and how a register full of levels is taken apart."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastetl.kernels._vector import I8, I16, I64, Code, ir
 
-__all__ = ["PIXELS", "TOP", "packed_bytes", "unpack"]
+__all__ = ["PIXELS", "TOP", "addresses", "aligned", "packed_bytes", "unpack"]
 
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level by the bits of a stored pixel. Rows follow each other without a gap, the first pixel in the
@@ -24,6 +27,36 @@ def packed_bytes(pixels: int, bits: int) -> int:
     if bits not in TOP:
         raise ValueError(f"bits must be one of {', '.join(map(str, TOP))}; found {bits}")
     return -(-pixels * bits // 8)
+
+
+def aligned(count: int) -> NDArray[np.uint8]:
+    """Room for `count` bytes on a boundary of cache lines: a vector that lies on two of them is read twice."""
+    room = np.empty(count + 64, np.uint8)
+    return room[-room.ctypes.data % 64 :][:count]
+
+
+def addresses(
+    raw: NDArray[np.uint8], starts: NDArray[np.int64], length: int, behind: int, out: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
+    """Addresses, int64 (N,), from which `length` + `behind` bytes may be read.
+
+    raw: uint8 (bytes,); starts: int64 (N,); out: what is written for them. Pictures too near the end of `raw` are
+    copied into the second array, which must be kept alive as long as the addresses are used. Raises ValueError where a
+    kernel, which checks nothing, would read or write outside its arrays.
+    """
+    if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
+        raise ValueError("raw and out must be contiguous, and out as long as starts")
+    if len(starts) and (starts.min() < 0 or starts.max() + length > raw.size):
+        raise ValueError("a picture lies outside raw")
+    pointers = starts + raw.ctypes.data
+    near = np.flatnonzero(starts > raw.size - length - behind)
+    if not len(near):
+        return pointers, None
+    padded = np.zeros((len(near), length + behind), np.uint8)
+    for row, start in zip(padded, starts[near].tolist(), strict=True):
+        row[:length] = raw[start : start + length]
+    pointers[near] = padded.ctypes.data + np.arange(len(near)) * padded.shape[1]
+    return pointers, padded
 
 
 def unpack(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:

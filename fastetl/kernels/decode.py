@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels import _vector
-from fastetl.kernels._addresses import addresses, check
-from fastetl.kernels._packed import PIXELS, TOP, packed_bytes
+from fastetl.kernels._packed import PIXELS, TOP, addresses, packed_bytes, unpack
+from fastetl.kernels._vector import I8, I16, I64, PLAIN, Code, Kernel, best, compile_kernel
 
 __all__ = ["STREAM_FROM", "decode", "decode_twin"]
 
 STREAM_FROM = 16 << 20
 """Bytes from which pictures are written past the caches: less would still be there when it is read."""
 _BEHIND = 64
+_BLOCK = 256  # pictures that the twin takes at a time
 
 
 def decode(
@@ -30,33 +33,70 @@ def decode(
     raw: uint8 (bytes,), records of any stride. starts: int64 (N,), byte offset of each picture. out: uint8
     (N, height, width), contiguous. bits: 1, 4 or 6 of a stored pixel, the first in the highest bits, rows without a
     gap. scale: False leaves levels, 0 to 2^bits − 1; True makes pixels of them, floor(255 · level / highest + 0.5).
-    form: "plain", or a form of the vector kernel other than the processor's best (see `_vector.forms`).
+    form: "plain" (the twin), or a form of the vector kernel other than the processor's best (see `_vector.forms`).
 
     Raises ValueError if a picture lies outside `raw`, an array is not contiguous, or `bits` is another number.
     """
     pixels = out[0].size if len(out) else 0
-    length = packed_bytes(pixels, bits)
-    last = check(raw, starts, length, out)
+    pointers, _padded = addresses(raw, starts, packed_bytes(pixels, bits), _BEHIND, out)
     if not len(starts):
         return
-    from fastetl.kernels.decode_vector import decode_kernel, fits
-
-    form = form or _vector.best()
-    if form == _vector.PLAIN or not fits(pixels, bits):
-        from fastetl.kernels.decode_plain import decode_plain
-
-        decode_plain(raw, starts, bits, _values(bits, scale), out.reshape(len(out), pixels))
+    step, form = PIXELS[bits], form or best()
+    # A picture must have a register's worth of pixels, and its last ones begin at a whole byte.
+    if form == PLAIN or pixels < step or (pixels - step) * bits % 8:
+        for k in range(0, len(starts), _BLOCK):
+            out[k : k + _BLOCK] = decode_twin(raw, starts[k : k + _BLOCK], out.shape[1], out.shape[2], bits, scale)
         return
-    pointers, _padded = addresses(raw, starts, last, length, _BEHIND)
     target = out.ctypes.data
-    streaming = out.nbytes >= STREAM_FROM and target % 64 == 0 and pixels % PIXELS[bits] == 0
-    decode_kernel(pixels, bits, scale, streaming, form)(pointers.ctypes.data, len(pointers), target)
+    streaming = out.nbytes >= STREAM_FROM and target % 64 == 0 and pixels % step == 0
+    _kernel(pixels, bits, scale, streaming, form)(pointers.ctypes.data, len(pointers), target)
 
 
-def _values(bits: int, scale: bool) -> NDArray[np.uint8]:
-    """What stands for each level."""
-    levels, top = np.arange(2**bits), TOP[bits]
-    return np.asarray((2 * 255 * levels + top) // (2 * top) if scale else levels, np.uint8)
+@cache
+def _kernel(pixels: int, bits: int, scale: bool, streaming: bool, form: str) -> Kernel:
+    """Kernel(addresses int64 (N,), N, out uint8 (N, pixels)), by address, N ≥ 1.
+
+    `streaming` writes past the caches, which saves reading what is overwritten, and needs `out` on a 64-byte
+    boundary and `pixels` a multiple of PIXELS: for arrays far larger than the cache.
+    """
+    step = PIXELS[bits]
+
+    def write(code: Code, addresses: Any, count: Any, out: Any) -> None:
+        b = code.b
+
+        def turn(source: Any, target: Any, first: Any) -> None:
+            at = b.udiv(b.mul(first, code.number(bits)), code.number(8))
+            low, high, order = unpack(code, source, at, bits)
+            for k in range(0, step, 64):
+                levels = code.shuffle(low, high, order[k : k + 64])
+                code.store(_scaled(code, levels, bits) if scale else levels, code.at(target, first), k, streaming)
+
+        with code.loop(count) as record:
+            source = code.pointer(code.load(addresses, I64, offset=b.mul(record.index, code.number(8))))
+            target = code.at(out, b.mul(record.index, code.number(pixels)))
+            with code.loop(pixels // step) as block:
+                turn(source, target, b.mul(block.index, code.number(step)))
+            if pixels % step:
+                turn(source, target, code.number(pixels - step))
+        if streaming:
+            b.fence("seq_cst")  # only behind a fence do other threads see streamed stores in order
+
+    return compile_kernel("decode", "pip", write, form)
+
+
+def _scaled(code: Code, levels: Any, bits: int) -> Any:
+    """Levels → floor(255 · level / highest + 0.5)."""
+    b = code.b
+    if bits == 1:
+        return b.sub(code.splat(I8, 64, 0), levels)
+    if bits == 4:
+        return b.or_(levels, code.cast(code.shift(code.cast(levels, I16), 4), I8))
+    # 255 / 63 is 4 + 1 / 21: one more from each half of 21 on.
+    scaled = code.cast(code.shift(code.cast(levels, I16), 2), I8)
+    for half in (11, 32, 53):
+        beyond = b.icmp_unsigned(">=", levels, code.splat(I8, 64, half))
+        scaled = b.add(scaled, b.zext(beyond, levels.type))
+    return scaled
 
 
 def decode_twin(

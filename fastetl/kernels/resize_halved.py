@@ -5,17 +5,14 @@ No permutation, four rows in one dot product, nothing stored on the way. The las
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from fastetl.kernels._vector import F32, I8, I16, I32, Code, Kernel
-from fastetl.kernels.filter import triangle
-from fastetl.kernels.resize_vector import Geometry, Tables, compile_resize, factors, row_factors
+from fastetl.kernels._vector import F32, I8, I16, I32, Code
+from fastetl.kernels.resize_vector import Form, Geometry, factors, row_factors
 
-__all__ = ["fits", "resize_kernel", "tables"]
+__all__ = ["halved"]
 
 SIZE = 64
 ROW = 64
@@ -23,24 +20,15 @@ ROW = 64
 HALF = SIZE // 2
 
 
-def fits(g: Geometry) -> bool:
-    """Whether it is this kernel's geometry."""
-    return g == Geometry(127, 128, 4, SIZE)
-
-
-@cache
-def tables(g: Geometry) -> Tables:
-    """Weights of the four rows from 2 y − 1 on, in the lower half from 2 y − 2 on: uint8 (64, 4)."""
+def halved(g: Geometry) -> Form | None:
+    """The form, if it is this geometry's. Weights are those of the four rows from 2 y − 1 on, in the lower half from
+    2 y − 2 on."""
+    if g != Geometry(127, 128, 4, SIZE):
+        return None
     y = np.arange(SIZE)[:, None]
-    weights = np.take_along_axis(np.pad(triangle(g.height, SIZE), ((0, 0), (1, 2))), 2 * y - y // HALF + range(4), 1)
-    return Tables(np.zeros(0, np.int64), weights.astype(np.uint8), factors(g), 0)
+    weights = np.take_along_axis(np.pad(g.rows, ((0, 0), (1, 2))), 2 * y - y // HALF + range(4), 1)
 
-
-@cache
-def resize_kernel(g: Geometry, form: str) -> Kernel:
-    """As `resize_vector.resize_kernel`."""
-
-    def picture(code: Code, source: Any, following: Any, tables: Sequence[Any], _: Any, out: Any) -> None:
+    def picture(code: Code, source: Any, following: Any, tables: list[Any], _: Any, out: Any) -> None:
         b = code.b
 
         def pair(first: Any, second: Any) -> list[Any]:
@@ -60,7 +48,7 @@ def resize_kernel(g: Geometry, form: str) -> Kernel:
                 _store(code, g, turn.values, below, y, tables, out)
                 turn.values = below
 
-    return compile_resize(g, form, picture)
+    return Form(np.zeros(0, np.int64), weights.astype(np.uint8), factors(g), 0, picture)
 
 
 def _columns(code: Code, source: Any, at: Any) -> Any:
@@ -75,9 +63,7 @@ def _columns(code: Code, source: Any, at: Any) -> Any:
     return b.add(b.add(inner, outer), b.add(inner, inner))
 
 
-def _store(
-    code: Code, g: Geometry, above: list[Any], below: list[Any], y: Any, tables: Sequence[Any], out: Any
-) -> None:
+def _store(code: Code, g: Geometry, above: list[Any], below: list[Any], y: Any, tables: list[Any], out: Any) -> None:
     """Row y of the output, from two pairs of rows."""
     b = code.b
     _, weights, table = tables

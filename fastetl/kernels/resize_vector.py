@@ -12,28 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._packed import PIXELS, TOP, unpack
-from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, Code, Kernel, compile_kernel
+from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, Code
 from fastetl.kernels.filter import triangle
 
-__all__ = [
-    "BEHIND",
-    "Geometry",
-    "Tables",
-    "column_sums",
-    "compile_resize",
-    "factors",
-    "fits",
-    "resize_kernel",
-    "row_factors",
-    "tables",
-]
+__all__ = ["BEHIND", "Form", "Geometry", "column_sums", "factors", "general", "row_factors"]
 
 LANES = 16
 BEHIND = 64
@@ -49,14 +38,22 @@ class Geometry:
     bits: int
     size: int
 
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        return triangle(self.height, self.size)
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        return triangle(self.width, self.size)
+
     @property
     def row_bytes(self) -> int:
         return self.width * self.bits // 8
 
     @property
-    def pairs(self) -> int:
-        """Pairs of source rows."""
-        return -(-self.height // 2)
+    def whole_rows(self) -> bool:
+        """Whether rows end with a byte, and `unpack` takes one at a time."""
+        return self.width * self.bits % 8 == 0 and self.width <= PIXELS[self.bits]
 
     @property
     def quartered(self) -> bool:
@@ -76,36 +73,25 @@ class Geometry:
         last = max(0, self.size - LANES)
         return [list(range(k, min(k + LANES, self.size))) for k in (*range(0, last, LANES), last)]
 
-    @property
-    def scratch(self) -> int:
-        """Bytes of column sums."""
-        return self.pairs * len(self.groups) * 4 * LANES
-
-
-@cache
-def fits(g: Geometry) -> bool:
-    """Whether the kernel's numbers hold this geometry's rows, weights and sums."""
-    if g.width * g.bits % 8 or g.width > PIXELS[g.bits]:
-        return False
-    rows, columns = triangle(g.height, g.size), triangle(g.width, g.size)
-    by_column = g.unit * TOP[g.bits] * int(columns.sum(1).max())
-    return int(columns.max()) < 256 and by_column < 1 << 15 and by_column * int(rows.sum(1).max()) < 1 << 31
-
 
 @dataclass(frozen=True)
-class Tables:
-    """What each output row takes: offsets into the scratch array int64 (S,), weights int16 (S, taps / 2, 2), and
-    its part of `factors`; and the bytes of the scratch array."""
+class Form:
+    """How pictures of a geometry are resized."""
 
     offsets: NDArray[np.int64]
-    weights: NDArray[np.int16]
+    """Where in the scratch array each output row begins to read."""
+    weights: NDArray[np.integer]
+    """What each output row takes; the columns' are written into the kernel."""
     factors: NDArray[np.floating]
     scratch: int
+    """Bytes of column sums."""
+    picture: Callable[..., None]
+    """Writes one picture's code: `picture(code, source, next source, [offsets, weights, factors], scratch, out)`."""
 
 
 def column_sums(g: Geometry) -> tuple[list[int], list[int]]:
     """The few sums that a column's weights have, and which of them each column's have."""
-    sums = triangle(g.width, g.size).sum(1).tolist()
+    sums = g.columns.sum(1).tolist()
     different = sorted(set(sums))
     return different, [different.index(total) for total in sums]
 
@@ -113,7 +99,7 @@ def column_sums(g: Geometry) -> tuple[list[int], list[int]]:
 @cache
 def factors(g: Geometry) -> NDArray[np.floating]:
     """What a pixel's sum is multiplied by: float32 (S, 16) for each of `column_sums`, or float64 (S,), a row's part."""
-    rows, columns = triangle(g.height, g.size).sum(1), np.array(column_sums(g)[0])
+    rows, columns = g.rows.sum(1), np.array(column_sums(g)[0])
     denominators = TOP[g.bits] * rows[:, None] * columns
     exact = 255 / denominators
     near = exact.astype(np.float32)
@@ -133,55 +119,34 @@ def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequen
     return lambda columns: code.shuffle(row, row, [which[k] for k in columns] + [0] * (LANES - len(columns)))
 
 
-@cache
-def tables(g: Geometry) -> Tables:
-    """The rows' part; the columns' is written into the kernel."""
-    dense = triangle(g.height, g.size)
-    by_pair = np.pad(dense, ((0, 0), (0, 2 * g.pairs - g.height))).reshape(g.size, g.pairs, 2)
+def general(g: Geometry) -> Form | None:
+    """The form, if the kernel's numbers hold this geometry's rows, weights and sums."""
+    by_column = g.unit * TOP[g.bits] * int(g.columns.sum(1).max())
+    fits = g.columns.max() < 256 and by_column < 1 << 15 and by_column * int(g.rows.sum(1).max()) < 1 << 31
+    if not (fits and g.whole_rows):
+        return None
+    pairs, line = -(-g.height // 2), len(g.groups) * 4 * LANES
+    by_pair = np.pad(g.rows, ((0, 0), (0, 2 * pairs - g.height))).reshape(g.size, pairs, 2)
     used = by_pair.max(2) > 0
-    taps = int((g.pairs - used[:, ::-1].argmax(1) - used.argmax(1)).max())
-    first = np.minimum(used.argmax(1), g.pairs - taps)
+    taps = int((pairs - used[:, ::-1].argmax(1) - used.argmax(1)).max())
+    first = np.minimum(used.argmax(1), pairs - taps)
     weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
-    offsets = first * (g.scratch // g.pairs)
-    return Tables(offsets.astype(np.int64), weights.astype(np.int16), factors(g), g.scratch)
-
-
-@cache
-def resize_kernel(g: Geometry, form: str) -> Kernel:
-    """Kernel(addresses int64 (N,), N, offsets, weights, factors, scratch, out uint8 (N, S, S)), by address, N ≥ 1."""
 
     def picture(code: Code, source: Any, following: Any, tables: list[Any], scratch: Any, out: Any) -> None:
-        _columns(code, g, source, following, scratch)
-        _rows(code, g, tables, scratch, out)
+        _columns(code, g, pairs, source, following, scratch)
+        _rows(code, g, taps, tables, scratch, out)
 
-    return compile_resize(g, form, picture)
-
-
-def compile_resize(g: Geometry, form: str, picture: Callable[..., None]) -> Kernel:
-    """The loop over records around what `picture(code, source, next source, tables, scratch, out)` writes."""
-
-    def write(code: Code, addresses: Any, count: Any, *arrays: Any) -> None:
-        *row_tables, scratch, out = arrays
-        b = code.b
-        with code.loop(count) as turn:
-            source = code.load(addresses, I64, offset=b.mul(turn.index, code.number(8)))
-            following = b.add(turn.index, code.number(1))
-            following = b.select(b.icmp_signed("<", following, count), following, turn.index)
-            next_source = code.load(addresses, I64, offset=b.mul(following, code.number(8)))
-            target = code.at(out, b.mul(turn.index, code.number(g.size**2)))
-            picture(code, code.pointer(source), code.pointer(next_source), row_tables, scratch, target)
-
-    return compile_kernel("resize", "pippppp", write, form)
+    return Form((first * line).astype(np.int64), weights.astype(np.int16), factors(g), pairs * line, picture)
 
 
-def _columns(code: Code, g: Geometry, source: Any, following: Any, scratch: Any) -> None:
+def _columns(code: Code, g: Geometry, pairs: int, source: Any, following: Any, scratch: Any) -> None:
     """Column sums of each pair of rows: i32 lanes that hold the first row's in the low half, the second's above."""
     nothing = code.splat(I32, LANES, 0)
-    with code.loop(g.pairs) as pair:
+    with code.loop(pairs) as pair:
         at = code.b.mul(pair.index, code.number(2 * g.row_bytes))
         for line in range(0, 2 * g.row_bytes, 64):
             code.prefetch(following, code.b.add(at, code.number(line)))
-        to = code.at(scratch, code.b.mul(pair.index, code.number(g.scratch // g.pairs)))
+        to = code.at(scratch, code.b.mul(pair.index, code.number(len(g.groups) * 4 * LANES)))
         products = [_products(code, g, source, code.b.add(at, code.number(k * g.row_bytes))) for k in (1, 0)]
         for k, (second, first) in enumerate(zip(*products, strict=True)):
             total = nothing
@@ -195,7 +160,7 @@ def _columns(code: Code, g: Geometry, source: Any, following: Any, scratch: Any)
 
 def _products(code: Code, g: Geometry, source: Any, at: Any) -> list[list[tuple[Any, Any]]]:
     """What `dot4` takes for each group of columns of a row."""
-    dense = triangle(g.width, g.size)
+    dense = g.columns
     if g.quartered:
         packed = code.load(source, I8, 64, at)
         fours = code.shuffle(packed, packed, [0, *range(63)]), code.load(source, I8, 64, code.b.add(at, code.number(1)))
@@ -236,11 +201,10 @@ def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
     return [(full[0, :, k : k + 4].ravel().tolist(), full[1, :, k : k + 4].ravel().tolist()) for k in range(0, taps, 4)]
 
 
-def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) -> None:
+def _rows(code: Code, g: Geometry, taps: int, tables: list[Any], scratch: Any, out: Any) -> None:
     """Output rows from the column sums."""
     b = code.b
-    offsets, weights, table = arrays
-    taps = tables(g).weights.shape[1]
+    offsets, weights, table = tables
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
     single = factors(g).dtype == np.float32
     kind, integer, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
@@ -272,5 +236,5 @@ def _rows(code: Code, g: Geometry, arrays: list[Any], scratch: Any, out: Any) ->
 def _by_row(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[list[int]], Any]:
     """The same in float64."""
     row = code.broadcast(code.load(table, F64, 0, code.b.mul(y, code.number(8))), LANES)
-    part = np.pad(1.0 / triangle(g.width, g.size).sum(1), (0, LANES))
+    part = np.pad(1.0 / g.columns.sum(1), (0, LANES))
     return lambda columns: code.b.fmul(row, code.lanes(F64, part[columns[0] : columns[0] + LANES].tolist()))
