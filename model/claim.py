@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from fastetl.files.locks import Lock, try_lock
+from fastetl.files.locks import try_lock
 from model.devices import is_first
 from model.errors import ModelError
 from model.run import UNFINISHED, unfinished
@@ -54,10 +55,10 @@ def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
                 (path / _LOCK).unlink(missing_ok=True)
             elif not (begun / "run.json").is_file():  # it never began
                 shutil.rmtree(begun, ignore_errors=True)
-            lock.release()
+            lock.close()
 
 
-def _locked(begun: Path) -> Lock:
+def _locked(begun: Path) -> BinaryIO:
     try:
         begun.mkdir(parents=True, exist_ok=True)
         lock = try_lock(begun / _LOCK)

@@ -283,7 +283,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
         train(tiny(), path, CONFIG)
     with pytest.raises(ModelError, match="found nothing was trained yet. Leave out `resume`"):
         train(tiny(), path, CONFIG, resume=True)
-    lock.release()
+    lock.close()
     train(tiny(), path, CONFIG)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     assert not (path / "lock").exists()

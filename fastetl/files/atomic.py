@@ -12,8 +12,9 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from fastetl.files.locks import try_lock
 __all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
 
 _LOCK = "lock"
+_LOCKED_BY = 60  # seconds in which a command that runs has taken its lock
 _END = 1 << 16  # bytes at either end of a file where its mark may be
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # told without the file's name
 _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
@@ -152,27 +154,14 @@ def _failed(path: Path, error: OSError) -> FastetlError:
 
 
 def _clean(path: Path) -> None:
-    """Remove what killed commands left beside `path`: their locks are free."""
+    """Remove what killed commands left beside `path`: their locks are free, or were never taken."""
     for holder in path.parent.glob(f".{_escaped(path.name)}.new-*"):
         if (holder / _LOCK).is_file():
             if (lock := try_lock(holder / _LOCK)) is not None:
                 shutil.rmtree(holder, ignore_errors=True)
-                lock.release()
-        elif not _runs(holder.name.rpartition(".new-")[2].partition("-")[0]):
-            shutil.rmtree(holder, ignore_errors=True)  # killed before it had its lock
-
-
-def _runs(process: str) -> bool:
-    """Whether a process of this number may be running."""
-    if sys.platform == "win32" or not process.isdecimal():  # there, signal 0 is none
-        return True
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+                lock.close()
+        elif time.time() - holder.stat().st_mtime > _LOCKED_BY:
+            shutil.rmtree(holder, ignore_errors=True)
 
 
 @contextmanager
@@ -181,15 +170,13 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-{os.getpid()}-"))
+        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
     except OSError as error:
         raise _failed(path, error) from error
     lock = None
     try:
         lock = try_lock(holder / _LOCK)
-        temporary = holder / path.name
-        if path.name == _LOCK:
-            temporary = holder / "made"
+        temporary = holder / ("made" if path.name == _LOCK else path.name)
         if directory:
             temporary.mkdir()
         yield temporary
@@ -203,31 +190,35 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
     finally:
         shutil.rmtree(holder, ignore_errors=True)
         if lock is not None:
-            lock.release()
+            lock.close()
 
 
 @contextmanager
-def new_directory(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+def _new(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path], directory: bool) -> Iterator[Path]:
+    check_output(path, kind, overwrite, inputs)
+    with _sibling(path, directory) as temporary:
+        yield temporary
+        if not directory:
+            _flush(temporary)
+        check_output(path, kind, overwrite, inputs)
+        _put(temporary, path)
+
+
+def new_directory(
+    path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> AbstractContextManager[Path]:
     """A temporary sibling directory, which gets the name `path` when the block ends well, and is removed otherwise.
 
     Raises FastetlError for what `check_output` rejects, and if it cannot be written.
     """
-    check_output(path, kind, overwrite, inputs)
-    with _sibling(path, True) as temporary:
-        yield temporary
-        check_output(path, kind, overwrite, inputs)
-        _put(temporary, path)
+    return _new(path, kind, overwrite, inputs, True)
 
 
-@contextmanager
-def new_file(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+def new_file(
+    path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> AbstractContextManager[Path]:
     """The same for one file: write to the path given, it gets the name `path` at the end."""
-    check_output(path, kind, overwrite, inputs)
-    with _sibling(path, False) as temporary:
-        yield temporary
-        _flush(temporary)
-        check_output(path, kind, overwrite, inputs)
-        _put(temporary, path)
+    return _new(path, kind, overwrite, inputs, False)
 
 
 @contextmanager

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["Lock", "try_lock"]
-
-
-class Lock:
-    """A lock that is held until `release`, or until the process ends."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Give it back; the file stays."""
-        os.close(self._descriptor)
+__all__ = ["try_lock"]
 
 
-def try_lock(path: Path) -> Lock | None:
-    """The lock on the file `path`, which is made if it is missing; None if another process holds it.
+def try_lock(path: Path) -> BinaryIO | None:
+    """The file `path`, made if it is missing, locked until it is closed; None if another process holds the lock.
 
     Two locks on one file exclude each other within one process too. On a network disk this is as good as its `flock`.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    file = path.open("ab")
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(descriptor)
+        file.close()
         return None
-    return Lock(descriptor)
+    return file

@@ -13,7 +13,6 @@ import stat
 import zipfile
 from collections.abc import Callable
 from os import PathLike
-from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
@@ -35,33 +34,10 @@ Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
 """Whether an array of this name, shape and dtype may be read."""
 
 
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a FIFO",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-    }
-    return kinds.get(stat.S_IFMT(mode), "something else")
-
-
-def _not_regular(path: str | PathLike[str], mode: int) -> FastetlError:
-    builtin = IsADirectoryError if stat.S_ISDIR(mode) else None
-    return FastetlError(
-        "not a file to read", file=path, expected="a regular file", found=_kind(mode), do="give a file", also=builtin
-    )
-
-
 def require_regular(path: str | PathLike[str]) -> int:
     """The size of a regular file in bytes, or of what a link leads to. Raises FastetlError for anything else."""
-    try:
-        status = Path(path).stat()
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise _not_regular(path, status.st_mode)
-    return status.st_size
+    with open_regular(path) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def _unreadable(path: str | PathLike[str], error: Exception) -> FastetlError:
@@ -81,7 +57,11 @@ def open_regular(path: str | PathLike[str]) -> BinaryIO:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise _not_regular(path, mode)
+        kind = "a folder" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
+        also = IsADirectoryError if stat.S_ISDIR(mode) else None
+        raise FastetlError(
+            "not a file to read", file=path, expected="a regular file", found=kind, do="give a file", also=also
+        )
     return os.fdopen(descriptor, "rb")
 
 
@@ -179,10 +159,7 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
                             raise ValueError(f"{name} has {member.file_size - stored.tell():,} bytes, not {size:,}")
                         values = bytearray(size)
                         view = memoryview(values)
-                        while view:
-                            count = stored.readinto(view)  # type: ignore[attr-defined,unused-ignore]
-                            if not count:
-                                raise ValueError(f"{name} ends early")
+                        while view and (count := stored.readinto(view)):  # type: ignore[attr-defined,unused-ignore]
                             view = view[count:]
                         stored.read(1)  # the checksum is compared at the end
                     arrays[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)

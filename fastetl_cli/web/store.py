@@ -46,7 +46,7 @@ class Store:
 
     def close(self) -> None:
         """Let another pad use the folder."""
-        self._lock.release()
+        self._lock.close()
 
     def _files(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("*.jsonl") if p.is_file() and not p.is_symlink())
