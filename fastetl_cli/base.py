@@ -14,32 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
-from fastetl_cli.options import SEVERAL, Arg
-from fastetl_ray.addresses import as_address
+from fastetl_cli.options import SEVERAL as SEVERAL
+from fastetl_cli.options import Arg as Arg
 
-__all__ = [
-    "SEVERAL",
-    "Arg",
-    "Command",
-    "DatasetPath",
-    "Engine",
-    "Out",
-    "Paths",
-    "RunPath",
-    "SourcesAndOut",
-    "Verbose",
-    "as_address",
-    "bar",
-    "clean",
-    "command_line",
-    "counted",
-    "note",
-    "say",
-    "show_json",
-    "show_table",
-]
-
-SourcesAndOut = Annotated[tuple[Path, ...], Arg((), "SRC [SRC …] OUT")]
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
 RunPath = Annotated[Path, Arg((), "RUN")]
@@ -55,17 +32,12 @@ _UNSEEN = re.compile(
 
 
 def clean(text: str) -> str:
-    """What users and files supply, made fit for a terminal: what cannot be seen is spelt as an escape.
+    """What users and files supply, made fit for a terminal: what cannot be seen is spelt as JSON's escapes.
 
     File names, charsets and labels could otherwise move the cursor, set the clipboard or end the program with an
-    encoding error. In JSON the escapes mean the same characters.
+    encoding error.
     """
-    return _UNSEEN.sub(lambda match: "".join(f"\\u{unit:04x}" for unit in _units(match[0])), text)
-
-
-def _units(character: str) -> tuple[int, ...]:
-    code = ord(character)
-    return (code,) if code < 0x10000 else (0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code - 0x10000 & 0x3FF))
+    return _UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +53,14 @@ class Command:
         """Do the work; the return value is the exit code."""
         raise TypeError(f"{type(self).__name__} does nothing")
 
+    def answer(self, result: object, text: str, code: int = 0) -> int:
+        """Print the result as JSON where that is wanted, else as text. Returns `code`."""
+        if self.json:
+            show_json(result)
+        else:
+            say(text)
+        return code
+
 
 def command_line() -> str:
     """The command as it was given, to be stored with what it makes."""
@@ -94,7 +74,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def show_json(value: Any) -> None:
+def show_json(value: object) -> None:
     """Print one JSON document to standard output."""
     sys.stdout.write(clean(json.dumps(value, ensure_ascii=False, indent=1, default=_plain)) + "\n")
 
@@ -109,15 +89,14 @@ def _columns(text: str) -> int:
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; numbers are right-aligned."""
     texts = [list(columns), *([clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows)]
-    places = range(len(columns))
-    widths = [max(_columns(row[k]) for row in texts) for k in places]
-    numeric = [
-        any(row[k] for row in texts[1:]) and all(row[k][:1] in "0123456789-–" for row in texts[1:]) for k in places
-    ]
-    for row in texts:
-        gaps = [" " * (width - _columns(cell)) for width, cell in zip(widths, row, strict=True)]
-        cells = [gap + cell if right else cell + gap for gap, cell, right in zip(gaps, row, numeric, strict=True)]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    aligned = []
+    for column in zip(*texts, strict=True):
+        width = max(map(_columns, column))
+        numeric = any(column[1:]) and all(cell[:1] in "0123456789-–" for cell in column[1:])
+        gaps = [" " * (width - _columns(cell)) for cell in column]
+        aligned.append([gap + cell if numeric else cell + gap for gap, cell in zip(gaps, column, strict=True)])
+    for row in zip(*aligned, strict=True):
+        sys.stdout.write("  ".join(row).rstrip() + "\n")
 
 
 def counted(count: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,19 +10,8 @@ from typing import Annotated, Any
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
 from fastetl.etl.notices import grouped
-from fastetl_cli.base import (
-    SEVERAL,
-    Command,
-    Engine,
-    SourcesAndOut,
-    as_address,
-    bar,
-    command_line,
-    counted,
-    note,
-    say,
-    show_json,
-)
+from fastetl_cli.base import SEVERAL, Arg, Command, Engine, bar, command_line, counted, note
+from fastetl_ray.addresses import as_address
 
 _LISTED = 20
 
@@ -34,7 +24,7 @@ class Build(Command):
     fastetl build my-pictures own
     """
 
-    paths: SourcesAndOut
+    paths: Annotated[tuple[Path, ...], Arg((), "SRC [SRC …] OUT")]
     """Files of the ETL Character Database, or folders of them (several sets make one dataset); or labelled pictures: a
     folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
     pairs, IDX (docs/own-pictures.md). Last the dataset directory (or .npz file) to write."""
@@ -55,7 +45,14 @@ class Build(Command):
             raise FastetlError("no output given", do="name files or folders, and last the output")
         with bar("build") as progress:
             result = self._built(sources, out, progress)
-        return self._show(result)
+        for line in _notices(result) if not self.json else ():
+            note(line)
+        groups = counted(result.groups, "group") if result.groups else "unknown groups"
+        return self.answer(
+            result,
+            f"{result.out}: {counted(result.images, 'picture')} of {counted(result.classes, 'character')} "
+            f"from {groups}, {result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)",
+        )
 
     def _built(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
         options: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
@@ -68,26 +65,17 @@ class Build(Command):
         addresses, target = [as_address(s) for s in sources], as_address(out)
         return build_on_ray(addresses, target, self.config, rows=self.shard_rows, address=self.address, **options)
 
-    def _show(self, result: BuildResult) -> int:
-        if self.json:
-            show_json(result)
-            return 0
-        if result.missing:
-            note(f"No sample of: {result.missing}")
-        if result.left_out:
-            listed = ", ".join(sorted(result.left_out)[:_LISTED])
-            note(f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {listed}")
-        if result.unknown_codes:
-            note(f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)")
-        if result.without:
-            what = counted(result.without, "record")
-            note(f"Left out: {what} without a character, such as ETL2's ▲ and ETL6's unknown signs")
-        for line in grouped(result.noticed):
-            note(line)
-        groups = counted(result.groups, "group") if result.groups else "unknown groups"
-        characters = f"{counted(result.classes, 'character')} from {groups}"
-        say(
-            f"{result.out}: {counted(result.images, 'picture')} of {characters}, "
-            f"{result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)"
-        )
-        return 0
+
+def _notices(result: BuildResult) -> Iterator[str]:
+    """What is missing, left out and odd."""
+    if result.missing:
+        yield f"No sample of: {result.missing}"
+    if result.left_out:
+        listed = ", ".join(sorted(result.left_out)[:_LISTED])
+        yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {listed}"
+    if result.unknown_codes:
+        yield f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)"
+    if result.without:
+        what = counted(result.without, "record")
+        yield f"Left out: {what} without a character, such as ETL2's ▲ and ETL6's unknown signs"
+    yield from grouped(result.noticed)

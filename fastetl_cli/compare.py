@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command, say, show_json
+from fastetl_cli.base import Arg, Command
 from model.comparison import compare
-
-Runs = Annotated[tuple[Path, ...], Arg((), "RUN RUN […]")]
 
 
 @dataclass(frozen=True)
@@ -19,15 +17,10 @@ class Compare(Command):
     fastetl compare run1 run2
     """
 
-    runs: Runs
+    runs: Annotated[tuple[Path, ...], Arg((), "RUN RUN […]")]
     """Run directories; what `evaluate` reported in them is shown too."""
 
     def run(self) -> int:
         """Print the comparison."""
         comparison = compare(self.runs)
-        if self.json:
-            show_json(comparison.as_dict())
-        else:
-            for line in str(comparison).splitlines():
-                say(line)
-        return 0
+        return self.answer(comparison.as_dict(), str(comparison))

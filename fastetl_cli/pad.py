@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Arg, Command, note, say, show_json
+from fastetl_cli.base import Arg, Command, note
 
 if TYPE_CHECKING:
     from fastetl_cli.web.store import Store
@@ -68,11 +68,9 @@ class Pad(Command):
             expected = "the folder of its npm package"
             raise FastetlError("the static page needs onnxruntime-web", expected=expected, do="give `runtime`")
         files = write_static(recognizer, out, self.runtime, overwrite=self.overwrite)
-        if self.json:
-            show_json({"out": out, "files": files})
-        else:
-            say(f"{out}: {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, for any web host (over HTTPS)")
-        return 0
+        size = sum(files.values()) / 1e6
+        text = f"{out}: {len(files)} files, {size:.1f} MB, for any web host (over HTTPS)"
+        return self.answer({"out": out, "files": files}, text)
 
     def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
         import uvicorn
@@ -88,12 +86,9 @@ class Pad(Command):
         reached = _own_address() if self.host in ("0.0.0.0", "::") else self.host
         host = f"[{reached}]" if ":" in reached else reached
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
-        if self.json:
-            show_json({"address": address, "samples": self.samples})
-        else:
-            say(f"Draw at {address}    (Ctrl-C ends)")
-            corrections = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
-            say(f"Corrections: {corrections}")
+        corrections = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
+        text = f"Draw at {address}    (Ctrl-C ends)\nCorrections: {corrections}"
+        self.answer({"address": address, "samples": self.samples}, text)
         if token:
             note("Others on this network can reach the pad: give the address to nobody who should not draw.")
             if sys.stdout.isatty() and not self.json:

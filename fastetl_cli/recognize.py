@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from export.lines import Text
@@ -18,7 +17,6 @@ from fastetl.data.sheet import PNG
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import new_file
 from fastetl.files.clutter import is_clutter
-from fastetl.ink.pictures import read_picture
 from fastetl_cli.base import Command, Paths, note, say, show_json, show_table
 
 
@@ -68,64 +66,51 @@ class Recognize(Command):
         recognizer = open_recognizer(self.package, charset=self.charset)
         paths = _pictures(self.images)
         require_range("top", self.top, 1)
-        if self.lines:
-            return self._read_lines(recognizer, paths)
-        if self.plain or self.boxes is not None or self.direction != "auto":
+        if not self.lines and (self.plain or self.boxes is not None or self.direction != "auto"):
             raise FastetlError("`plain`, `boxes` and `direction` are for lines", do="give `lines`, too")
-        pictures, readable, faults = [], [], []
-        for path in paths:
-            try:
-                pictures.append(read_picture(path, recognizer.side))
-                readable.append(path)
-            except FastetlError as error:
-                if len(paths) == 1:
-                    raise
-                faults.append({"image": path, "error": str(error)})
-        answers = recognizer.read(np.stack(pictures), self.top) if pictures else []
-        described = [
-            {"image": path, "answers": [{"label": a.label, "probability": a.probability} for a in best]}
-            for path, best in zip(readable, answers, strict=True)
-        ]
-        if self.json:
-            show_json([*described, *faults])
-        else:
-            rows = [[path, *map(repr, best)] for path, best in zip(readable, answers, strict=True)]
-            show_table(["picture", *map(str, range(1, min(self.top, len(recognizer.labels)) + 1))], rows)
-        for fault in faults:
-            note(f"fastetl recognize: {fault['error']}")
-        return 1 if faults else 0
-
-    def _read_lines(self, recognizer: Recognizer, paths: list[Path]) -> int:
         if self.boxes is not None and len(paths) > 1:
             raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
-        down = None if self.direction == "auto" else self.direction == "down"
-        described: list[dict[str, object]] = []
+        described: list[dict[str, Any]] = []
         for path in paths:
             try:
-                text = recognizer.read_line(path, down=down, plain=self.plain)
+                described.append({"image": path, **self._read(recognizer, path, len(paths) == 1)})
             except FastetlError as error:
                 if len(paths) == 1:
                     raise
                 described.append({"image": path, "error": str(error)})
                 note(f"fastetl recognize: {error}")
-                continue
-            described.append({"image": path, "text": text.text, "lines": text.lines})
-            if not self.json:
-                say(text.text if len(paths) == 1 else f"{path.name}\t{text.text}")
-                _tell(path, text)
-            if self.boxes is not None:
-                _write_boxes(path, text, self.boxes)
         if self.json:
             show_json(described)
-        return 1 if any("error" in one for one in described) else 0
+        elif not self.lines:
+            columns = range(1, min(self.top, len(recognizer.labels)) + 1)
+            rows = [
+                [entry["image"], *(f"{a['label']} {a['probability']:.1%}" for a in entry["answers"])]
+                for entry in described
+                if "answers" in entry
+            ]
+            show_table(["picture", *map(str, columns)], rows)
+        return 1 if any("error" in entry for entry in described) else 0
+
+    def _read(self, recognizer: Recognizer, path: Path, alone: bool) -> dict[str, Any]:
+        if not self.lines:
+            answers = recognizer.read(path, self.top)
+            return {"answers": [{"label": a.label, "probability": a.probability} for a in answers]}
+        down = None if self.direction == "auto" else self.direction == "down"
+        text = recognizer.read_line(path, down=down, plain=self.plain)
+        if not self.json:
+            say(text.text if alone else f"{path}\t{text.text}")
+            _tell(path, text)
+        if self.boxes is not None:
+            _write_boxes(path, text, self.boxes)
+        return {"text": text.text, "lines": text.lines}
 
 
 def _tell(path: Path, text: Text) -> None:
     if not text.characters:
-        note(f"{path.name}: no writing")
+        note(f"{path}: no writing")
     uncertain = [c.label for c in text.characters if c.uncertain]
     if uncertain:
-        note(f"{path.name}: {len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}")
+        note(f"{path}: {len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}")
 
 
 def _write_boxes(path: Path, text: Text, out: Path) -> None:

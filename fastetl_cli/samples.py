@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.ink.samples import SamplesConfig, samples_to_dataset
-from fastetl_cli.base import Arg, Command, Out, command_line, counted, note, say, show_json
+from fastetl_cli.base import Arg, Command, Out, command_line, counted, note
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,8 @@ class Samples(Command):
         if result.left_out:
             listed = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:20])
             note(f"Left out, not in the charset {self.config.charset}: {listed}")
-        if self.json:
-            show_json(result)
-        else:
-            say(
-                f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "
-                f"{result.right:,} had been read right when drawn"
-            )
-        return 1 if result.faults else 0
+        text = (
+            f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "
+            f"{result.right:,} had been read right when drawn"
+        )
+        return self.answer(result, text, 1 if result.faults else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
-from fastetl_cli.base import Arg, Command, DatasetPath, say, show_json
+from fastetl_cli.base import Arg, Command, DatasetPath
 from fastetl_ray.shards import open_dataset
 
 
@@ -35,8 +35,4 @@ class Sheet(Command):
         """Write the picture."""
         data = open_dataset(self.dataset)
         write_sheet(data, self.png, rows=self.rows, columns=self.columns, seed=self.seed, overwrite=self.overwrite)
-        if self.json:
-            show_json({"png": self.png})
-        else:
-            say(str(self.png))
-        return 0
+        return self.answer({"png": self.png}, str(self.png))

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command, DatasetPath, Out, as_address, counted, say, show_json, show_table
+from fastetl_cli.base import Arg, Command, DatasetPath, Out, counted, say, show_json, show_table
+from fastetl_ray.addresses import as_address
 from fastetl_ray.sweep import read_sweep, sweep
-
-File = Annotated[Path, Arg((), "CONFIG")]
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Sweep(Command):
     fastetl sweep docs/sweep.toml kana sweep
     """
 
-    file: File
+    file: Annotated[Path, Arg((), "CONFIG")]
     """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/scale.md)."""
     dataset: DatasetPath
     """A dataset directory."""
@@ -49,15 +48,10 @@ class Sweep(Command):
             show_json(trials)
             return 0
         names = list(trials[0].options) if trials else []
-        rows = [
-            [
-                t.number,
-                *(f"{t.options[n]:.4g}" if isinstance(t.options[n], float) else t.options[n] for n in names),
-                len(t.history),
-                f"{t.best:.2%}",
-            ]
-            for t in trials
-        ]
+        rows = []
+        for t in trials:
+            values = [f"{t.options[n]:.4g}" if isinstance(t.options[n], float) else t.options[n] for n in names]
+            rows.append([t.number, *values, len(t.history), f"{t.best:.2%}"])
         show_table(["trial", *names, "epochs", "validation"], rows)
         if trials:
             best = max(t.best for t in trials)

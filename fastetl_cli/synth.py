@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl_cli.base import SEVERAL, Command, Engine, Out, as_address, bar, command_line, counted, say, show_json
+from fastetl_cli.base import SEVERAL, Command, Engine, Out, bar, command_line, counted
+from fastetl_ray.addresses import as_address
 
 
 @dataclass(frozen=True)
@@ -54,44 +55,30 @@ class Synth(Command):
         require_range("lines", self.lines, 0)
         if self.lines and (self.size is not None or self.engine == "ray"):
             raise FastetlError("lines are pictures and strokes", do="leave out `size` and `engine`, or `lines`")
-        if self.engine == "ray":
-            return self._on_ray()
-        if self.size is not None:
-            return self._dataset(self.size)
         if self.lines:
-            return self._lines()
-        with bar("synth") as progress:
-            synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
-        if self.json:
-            show_json({"out": self.out, "config": self.config})
-        else:
-            sets, config = " + ".join(self.config.set or ("ETL8G",)), self.config
-            writers = config.writers if config.set else 5 * config.files
-            files = counted(len(list(self.out.glob("ETL*"))), "file")
-            say(f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}")
-        return 0
+            return self._write_lines()
+        common: dict[str, Any] = {"overwrite": self.overwrite}
+        with bar("synth") as common["progress"]:
+            if self.engine == "ray":
+                count = self._write_on_ray(common)
+            elif self.size is not None:
+                common |= {"processes": self.processes, "command": command_line()}
+                count = synthesize_dataset(self.out, self.config, self.size, **common)
+            else:
+                synthesize(self.out, self.config, processes=self.processes, **common)
+                return self._answer_files()
+        text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
+        return self.answer({"out": self.out, "config": self.config, "images": count}, text)
 
-    def _dataset(self, size: int) -> int:
-        with bar("synth") as progress:
-            count = synthesize_dataset(
-                self.out,
-                self.config,
-                size,
-                processes=self.processes,
-                overwrite=self.overwrite,
-                progress=progress,
-                command=command_line(),
-            )
-        return self._written(self.out, count)
+    def _answer_files(self) -> int:
+        config = self.config
+        writers = config.writers if config.set else 5 * config.files
+        files = counted(len(list(self.out.glob("ETL*"))), "file")
+        sets = " + ".join(config.set or ("ETL8G",))
+        text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
+        return self.answer({"out": self.out, "config": config}, text)
 
-    def _written(self, out: object, count: int) -> int:
-        if self.json:
-            show_json({"out": out, "config": self.config, "images": count})
-        else:
-            say(f"{out}: a dataset of {counted(count, 'picture')} by synthetic writers")
-        return 0
-
-    def _lines(self) -> int:
+    def _write_lines(self) -> int:
         rng = np.random.default_rng(self.config.seed)
         if self.text is None:
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(self.lines)]
@@ -102,31 +89,25 @@ class Synth(Command):
                 raise FastetlError("no text", file=self.text, expected="lines to write")
             texts = [given[k % len(given)] for k in range(self.lines)]
         write_lines(self.out, texts, self.line, self.config.seed, self.overwrite)
-        if self.json:
-            show_json({"out": self.out, "lines": texts})
-        else:
-            say(f"{self.out}: {len(texts):,} lines by as many synthetic writers")
-        return 0
+        text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
+        return self.answer({"out": self.out, "lines": texts}, text)
 
-    def _on_ray(self) -> int:
+    def _write_on_ray(self, common: dict[str, Any]) -> int:
         from fastetl.synth.records import characters_of, layout_of
         from fastetl_ray import synthesize_on_ray
 
-        config, out = self.config, as_address(self.out)
+        config = self.config
         if config.set or config.model_pattern:
             raise FastetlError("--engine ray writes the datasets of writers", do="leave out --set and --model-pattern")
-        with bar("synth") as progress:
-            count = synthesize_on_ray(
-                out,
-                config.writers_of_files(layout_of(characters_of(config.charset))),
-                config.charset,
-                self.size or 64,
-                seed=config.seed,
-                scans=config.scans,
-                rows=self.shard_rows,
-                address=self.address,
-                overwrite=self.overwrite,
-                progress=progress,
-                command=command_line(),
-            )
-        return self._written(out, count)
+        return synthesize_on_ray(
+            as_address(self.out),
+            config.writers_of_files(layout_of(characters_of(config.charset))),
+            config.charset,
+            self.size or 64,
+            seed=config.seed,
+            scans=config.scans,
+            rows=self.shard_rows,
+            address=self.address,
+            command=command_line(),
+            **common,
+        )

@@ -9,21 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from fastetl.errors import FastetlError
-from fastetl_cli.base import (
-    SEVERAL,
-    Arg,
-    Command,
-    DatasetPath,
-    Engine,
-    RunPath,
-    as_address,
-    bar,
-    command_line,
-    counted,
-    note,
-    say,
-    show_json,
-)
+from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, Engine, RunPath, bar, command_line, counted, note
+from fastetl_ray.addresses import as_address
 from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.devices import is_first, join
@@ -153,22 +140,11 @@ class Train(Command):
         )
 
     def _show(self, result: TrainResult) -> int:
-        if self.json:
-            show_json(
-                {
-                    "run": self.run_path,
-                    "best": result.best,
-                    "parameters": result.parameters,
-                    "temperature": result.run.temperature,
-                    "diagnosis": result.diagnosis,
-                }
-            )
-            return 0
-        for sentence in result.diagnosis:
-            say(sentence)
-        say(f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)")
-        say(
+        values = {name: getattr(result, name) for name in ("best", "parameters", "diagnosis")}
+        lines = [
+            *result.diagnosis,
+            f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)",
             f"{self.run_path}: {result.best.valid_accuracy:.2%} of {counted(len(result.run.charset), 'character')} "
-            f"by writers never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters"
-        )
-        return 0
+            f"by writers never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters",
+        ]
+        return self.answer({"run": self.run_path, "temperature": result.run.temperature, **values}, "\n".join(lines))
