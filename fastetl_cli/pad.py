@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl_cli.base import Arg, Command, note
 
@@ -124,11 +125,12 @@ def _own_address() -> str:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that a port in use is told in one line, and port 0 is known before it is printed."""
+    require_range("port", port, 0, 65535)
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FastetlError(
             f"cannot listen on {host}, port {port}", found=reason, do="check `host` and `port`"

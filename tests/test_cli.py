@@ -167,6 +167,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
             "kana.onnx: cannot read the file",
         ),
         (["synth", "{tmp}/out", "--files", "0"], "1 to 1,000,000"),
+        (["pad", "--no-browser", "--port", "99999"], "port is out of range; expected 0 to 65,535; found 99999"),
         (["synth", "{tmp}/empty"], "exists already"),
         (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
     ],
@@ -196,7 +197,8 @@ class Late:
 with _ended_by_sigterm():
     try:
         Late()
-        time.sleep(5)
+        for _ in range(500):
+            time.sleep(0.01)
     except KeyboardInterrupt as stopped:
         print(_signal_of(stopped).name)
 """
