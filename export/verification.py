@@ -151,8 +151,8 @@ def package_checks(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
     """See `verify`. graph, logits: of the run. finished: whether `verification.json` is there yet."""
-    if not out.is_dir():
-        raise ExportError("no package here", file=out, expected="a directory", do="export a run")
+    if not any((out / name).exists() for name in FILES):
+        raise ExportError("no package here", file=out, expected=f"a directory with {ONNX}", do="export a run")
     checks = list(gather("files", lambda: _file_checks(out, finished)))
     try:
         reference = read_reference(out / REFERENCE)

@@ -145,6 +145,6 @@ class Train(Command):
             *result.diagnosis,
             f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)",
             f"{self.run_path}: {result.best.valid_accuracy:.2%} of {counted(len(result.run.charset), 'character')} "
-            f"by writers never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters",
+            f"{'by writers' if self.config.by == 'group' else 'on pictures'} never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters",
         ]
         return self.answer({"run": self.run_path, "temperature": result.run.temperature, **values}, "\n".join(lines))

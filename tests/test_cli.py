@@ -162,9 +162,10 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["baseline", "{tmp}/empty"], "dataset.json"),
         (["export", "{tmp}/nowhere", "{tmp}/out"], "no run here"),
         (["verify", "{tmp}/nowhere"], "no package here"),
+        (["verify", "{tmp}/empty"], "no package here; expected a directory with kana.onnx"),
         (
             ["recognize", "{tmp}/a.png", "--package", "{tmp}/empty"],
-            "kana.onnx: cannot read the file",
+            "kana.onnx: there is no such file",
         ),
         (["synth", "{tmp}/out", "--files", "0"], "1 to 1,000,000"),
         (["pad", "--no-browser", "--port", "99999"], "port is out of range; expected 0 to 65,535; found 99999"),

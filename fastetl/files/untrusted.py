@@ -41,9 +41,10 @@ def require_regular(path: str | PathLike[str]) -> int:
 
 
 def _unreadable(path: str | PathLike[str], error: Exception) -> FastetlError:
-    also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
+    if isinstance(error, FileNotFoundError):
+        return FastetlError("there is no such file", file=path, do="check the path", also=FileNotFoundError)
     reason = getattr(error, "strerror", None) or error
-    return FastetlError("cannot read the file", file=path, found=reason, do="check it", also=also)
+    return FastetlError("cannot read the file", file=path, found=reason, do="check it")
 
 
 def open_regular(path: str | PathLike[str]) -> BinaryIO:
