@@ -140,11 +140,12 @@ class Train(Command):
         )
 
     def _show(self, result: TrainResult) -> int:
+        unseen = "by writers" if self.config.by == "group" else "on pictures"
         values = {name: getattr(result, name) for name in ("best", "parameters", "diagnosis")}
         lines = [
             *result.diagnosis,
             f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)",
             f"{self.run_path}: {result.best.valid_accuracy:.2%} of {counted(len(result.run.charset), 'character')} "
-            f"{'by writers' if self.config.by == 'group' else 'on pictures'} never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters",
+            f"{unseen} never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters",
         ]
         return self.answer({"run": self.run_path, "temperature": result.run.temperature, **values}, "\n".join(lines))
