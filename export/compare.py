@@ -85,7 +85,7 @@ def compare(
 
     first = "layer graph" if isinstance(run, Stored) else "Flax"
     variants = [variant(first, "", 0, np.concatenate([trained, none[:, None]], 1))]
-    graph_for = run.graph if isinstance(run, Stored) else partial(graph_from_run, run, network=run.network("best"))
+    graph_for = run.graph if isinstance(run, Stored) else partial(graph_from_run, run, network=run.network())
     for k, (name, config) in enumerate(WAYS.items()):
         if progress is not None:
             progress(k, len(WAYS))

@@ -30,7 +30,7 @@ _Array = NDArray[np.float32]
 def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = None) -> g.Graph:
     """The layer graph of the run's best weights, with its temperature and origin."""
     side = g.CANVAS if config.input == "canvas" else run.preprocessing.size
-    graph = graph_from_network(network or run.network("best"), run.charset, side=side, temperature=run.temperature)
+    graph = graph_from_network(network or run.network(), run.charset, side=side, temperature=run.temperature)
     about = {
         **exporting_versions(),
         "weights_sha256": _fingerprint(graph),

@@ -127,7 +127,7 @@ def export(
         config = replace(config, license="kanjivg" if graph.about.get("terms") == "kanjivg" else "data")
         logits, card = run.logits, repeated_card(run.text, graph, config)
     else:
-        network = run.network("best")
+        network = run.network()
         graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
         card = model_card(run, graph, config, sets)
     return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)

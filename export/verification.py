@@ -133,7 +133,7 @@ def verify(
     from model.run import open_run
 
     run = open_run(against) if isinstance(against, str | PathLike) else against
-    network = run.network("best")
+    network = run.network()
     try:
         config = read_reference(out / REFERENCE).config
     except ExportError:

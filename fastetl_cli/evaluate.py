@@ -15,7 +15,7 @@ from fastetl_cli.base import Command, Paths, RunPath, bar, counted, say, show_js
 from fastetl_ray.shards import open_dataset
 from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
-from model.reader import Reader, Restricted
+from model.reader import Reader, restricted
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
@@ -102,7 +102,7 @@ class Evaluate(Command):
         """Print the table and write the report."""
         run = open_reader(self.run_path)
         if self.charset is not None:
-            run = Restricted(run, named_or_file(self.charset, run.charset.characters))
+            run = restricted(run, named_or_file(self.charset, run.charset.characters))
         names = "+".join(dict.fromkeys(path.stem for path in self.sets))
         report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
         if report is not None:

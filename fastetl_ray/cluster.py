@@ -23,9 +23,8 @@ from fastetl_ray.shards import open_dataset
 from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import is_first, join
-from model.diagnosis import diagnose
 from model.errors import ModelError
-from model.history import best_epoch
+from model.history import best_epoch, diagnose
 from model.run import RUN_KIND, open_run, unfinished
 from model.start import Start
 from model.training import TrainResult, train

@@ -1,7 +1,7 @@
 """Checkpoints, one file each: `last.safetensors`, to go on from, and `best.safetensors`, by validation accuracy.
 
 `best` holds the averaged weights, which are evaluated and exported, under plain names (`params.blocks.0.kernel`);
-`last` all of the training's state, those weights beginning with `ema.`. Both carry the digest of what they hold.
+`last` all of the training's state. Both carry the digest of what they hold.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_unflatten
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save as safetensors
 
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
-from model.devices import barrier, is_first, replicate
+from model.devices import barrier, is_first
 from model.errors import ModelError
 
-__all__ = ["Which", "digest", "restore_last", "restore_weights", "save_best", "save_last"]
+__all__ = ["Which", "digest", "restore", "save"]
 
 Which = Literal["best", "last"]
 Tree = dict[str, Any]
@@ -42,89 +41,60 @@ def digest(tree: Tree) -> str:
     return hashed.hexdigest()
 
 
-def _file(folder: Path, which: Which) -> Path:
-    return folder / f"{which}.safetensors"
+def save(folder: Path, which: Which, tree: Tree) -> str:
+    """Write a checkpoint by the first process, for whom the others wait; returns its digest.
 
-
-def _save(file: Path, tree: Tree) -> str:
-    """Written by the first process; the others wait for it. Returns the digest."""
+    Raises FastetlError if it cannot be written.
+    """
     mark = digest(tree)
     if is_first():
         arrays = {name: np.asarray(leaf, order="C") for name, leaf in _leaves(tree).items()}
-        with replace_file(file) as unnamed:
-            unnamed.write_bytes(save(arrays, {"digest": mark}))  # a full disk is an OSError here
-    barrier(f"{file.name} is written")
+        with replace_file(folder / f"{which}.safetensors") as unnamed:
+            unnamed.write_bytes(safetensors(arrays, {"digest": mark}))  # a full disk is an OSError here
+    barrier(f"{which} is written")
     return mark
 
 
-def save_last(folder: Path, state: Tree) -> None:
-    """Write all that training needs to go on. Raises FastetlError if it cannot be written."""
-    _save(_file(folder, "last"), state)
+def restore(folder: Path, which: Which, expected: Tree, mark: str = "") -> Tree:
+    """What a checkpoint holds, as the tree of arrays or shapes that is expected; `mark` is its digest, if it is known.
+
+    Raises ModelError if it is missing, damaged, of another shape or not what the digest says.
+    """
+    file = folder / f"{which}.safetensors"
+    if not file.exists():
+        raise ModelError("no checkpoint", file=file, do="train again", also=FileNotFoundError)
+    require_regular(file)
+    shapes = _leaves(expected)
+    try:
+        with safe_open(file, framework="numpy") as stored:
+            names = set(stored.keys())
+            for name in sorted(shapes.keys() ^ names):
+                raise _unreadable(file, f"{name}, which {'the network lacks' if name in names else 'is missing'}")
+            arrays = [_array(file, stored, name, leaf) for name, leaf in shapes.items()]
+            mark = mark or (stored.metadata() or {}).get("digest", "")
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise _unreadable(file, str(error).rstrip(".")) from error
+    tree: Tree = tree_unflatten(tree_structure(expected), arrays)
+    if (actual := digest(tree)) != mark:
+        raise ModelError(
+            "the checkpoint is not what was written",
+            file=file,
+            expected=f"digest {mark}",
+            found=actual,
+            do="copy it again from a good copy, or train again",
+        )
+    return tree
 
 
-def save_best(folder: Path, weights: Tree) -> str:
-    """Write the best weights so far; returns their digest. Raises FastetlError if they cannot be written."""
-    return _save(_file(folder, "best"), weights)
+def _array(file: Path, stored: Any, name: str, leaf: Any) -> NDArray[Any]:
+    shape = tuple(stored.get_slice(name).get_shape())
+    if shape != leaf.shape:
+        raise _unreadable(file, f"{name} {shape}; the network has {leaf.shape}")
+    array: NDArray[Any] = stored.get_tensor(name)
+    if array.dtype != leaf.dtype:
+        raise _unreadable(file, f"{name} of {array.dtype}; the network has {leaf.dtype}")
+    return array
 
 
 def _unreadable(file: Path, reason: object) -> ModelError:
     return ModelError("cannot read the checkpoint", file=file, found=reason, do="copy it again, or train again")
-
-
-def _restored(file: Path, expected: Tree, prefix: str = "") -> tuple[Tree, str]:
-    """The arrays whose names begin with `prefix`, as the tree that is expected, and the digest stored with all."""
-    if not file.exists():
-        raise ModelError("no checkpoint", file=file, do="train again", also=FileNotFoundError)
-    require_regular(file)
-    arrays: dict[str, NDArray[Any]] = {}
-    shapes = _leaves(expected)
-    try:
-        with safe_open(file, framework="numpy") as stored:
-            mark = (stored.metadata() or {}).get("digest", "")
-            names = [name for name in stored.keys() if name.startswith(prefix)]  # noqa: SIM118  # it is no dictionary
-            for name in sorted({prefix + name for name in shapes} ^ set(names)):
-                raise _unreadable(file, f"{name}, which {'the network lacks' if name in names else 'is missing'}")
-            for name, leaf in shapes.items():
-                shape = tuple(stored.get_slice(prefix + name).get_shape())
-                if shape != leaf.shape:
-                    raise _unreadable(file, f"{name} {shape}; the network has {leaf.shape}")
-                arrays[name] = stored.get_tensor(prefix + name)
-                if arrays[name].dtype != leaf.dtype:
-                    raise _unreadable(file, f"{name} of {arrays[name].dtype}; the network has {leaf.dtype}")
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
-        raise _unreadable(file, str(error).rstrip(".")) from error
-    return tree_unflatten(tree_structure(expected), list(arrays.values())), mark
-
-
-def _require_digest(file: Path, tree: Tree, expected: str) -> None:
-    if (actual := digest(tree)) != expected:
-        raise ModelError(
-            "the checkpoint is not what was written",
-            file=file,
-            expected=f"digest {expected}",
-            found=actual,
-            do="copy it again from a good copy, or train again",
-        )
-
-
-def restore_last(folder: Path, state: Tree) -> Tree | None:
-    """The state to go on from, in the shape of `state`, on all devices; None if nothing was saved yet."""
-    file = _file(folder, "last")
-    if not file.exists():
-        return None
-    restored, mark = _restored(file, state)
-    _require_digest(file, restored, mark)
-    return replicate(restored)
-
-
-def restore_weights(folder: Path, which: Which, weights: Tree, expected: str = "") -> Tree:
-    """The best or the last averaged weights, in the shape of `weights`; `expected` is their digest, if it is known.
-
-    Raises ModelError if they are missing, damaged, of another shape or not those of the digest.
-    """
-    file = _file(folder, which)
-    restored, mark = _restored(file, weights, "ema." if which == "last" else "")
-    if which == "best":
-        _require_digest(file, restored, expected or mark)
-    tree: Tree = jax.tree.map(jax.numpy.asarray, restored)
-    return tree

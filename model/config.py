@@ -32,7 +32,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "patience": (0, 100_000),
     "valid": (ABOVE_0, BELOW_1),
     "test": (0, BELOW_1),
-    "writers": (0, 2**31),
+    "steps_per_dispatch": (1, 1000),
     "frame": (8, 512),
     "scale": (0.01, 1),
     "checkpoint_steps": (1, 10**9),
@@ -86,8 +86,6 @@ class TrainConfig:
     by: By = "group"
     """group: samples of which nobody knows the writer are an error. sample: they are divided one by one, so that a
     writer may be in more than one part, which flatters every figure."""
-    writers: int = 0
-    """Train on this many of the training writers only (for learning curves); 0 takes all."""
     framing: Framing | None = None
     """Framing of the characters, if not the dataset's."""
     frame: int | None = None
@@ -104,6 +102,9 @@ class TrainConfig:
     float32. bfloat16 is faster on a GPU, and slower without."""
     threads: int = 0
     """Threads that make the pictures, the same with any number; 0 takes one, or with a GPU one for each processor."""
+    steps_per_dispatch: int = 1
+    """Steps that the devices do in one go, with the same weights: more than 1 where steps are shorter than the host's
+    work between them, as on a GPU with small batches."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0

@@ -17,6 +17,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from model.errors import ModelError
 
 __all__ = ["barrier", "is_first", "join", "replicate", "replicated", "shard"]
@@ -31,25 +32,24 @@ def join(coordinator: str, processes: int, process: int) -> None:
     coordinator: host and port of process 0, where it listens. Raises ModelError if they do not find each other; for
     process 0 the others wait a minute.
     """
-    if not 0 <= process < processes:
-        raise ModelError(
-            f"there is no process {process} of {processes}", expected=f"0 to {processes - 1}", do="check `process`"
-        )
-    _meet(coordinator, process)
+    require_range("process", process, 0, processes - 1, error=ModelError)
     try:
+        _meet(coordinator, process)
         jax.distributed.initialize(coordinator, processes, process)
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(
-            f"cannot join {coordinator} as process {process} of {processes}", found=reason, do="check `coordinator`"
+            f"cannot join {coordinator} as process {process}",
+            expected="HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one",
+            found=getattr(error, "strerror", None) or str(error).splitlines()[0],
+            do="check `coordinator`",
         ) from error
 
 
 def _meet(coordinator: str, process: int) -> None:
-    """Raise ModelError unless process 0 can listen, or another one connect: JAX waits for minutes, then aborts."""
+    """Raise OSError unless process 0 can listen, or another one connect: JAX waits for minutes, then aborts."""
     host, _, port = coordinator.rpartition(":")
     if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-        raise _unmet(coordinator, process, "no host, or no port")
+        raise ValueError("no host, or no port")
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -59,20 +59,10 @@ def _meet(coordinator: str, process: int) -> None:
                     return
             with socket.create_connection((host.strip("[]"), int(port)), timeout=1):
                 return
-        except OSError as error:
-            is_awaited = process > 0 and isinstance(error, ConnectionRefusedError | TimeoutError)
-            if not is_awaited or time.monotonic() > deadline:
-                raise _unmet(coordinator, process, error.strerror or error) from error
+        except (ConnectionRefusedError, TimeoutError):
+            if process == 0 or time.monotonic() > deadline:
+                raise
         time.sleep(0.2)
-
-
-def _unmet(coordinator: str, process: int, reason: object) -> ModelError:
-    return ModelError(
-        f"cannot join {coordinator} as process {process}",
-        expected="HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one",
-        found=reason,
-        do="check `coordinator`",
-    )
 
 
 def is_first() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 
-__all__ = ["Reader", "Restricted"]
+__all__ = ["Reader", "restricted"]
 
 
 class Reader(Protocol):
@@ -41,48 +42,38 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Restricted:
+class _Restricted:
+    path: Path
+    charset: Charset
+    preprocessing: Preprocessing
+    temperature: float
+    threshold: float
+    trained: Trained | None
+    predict: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def restricted(reader: Reader, charset: Charset) -> Reader:
     """A reader of whose characters only those of `charset` compete.
 
     Raises ModelError for a character that the reader does not know.
     """
-
-    reader: Reader
-    charset: Charset
-
-    def __post_init__(self) -> None:
-        unknown = [c for c in self.charset.characters if c not in self.reader.charset.class_of]
-        if unknown:
-            raise ModelError(
-                "the network does not know these characters",
-                file=self.reader.path,
-                expected=f"some of charset {self.reader.charset.name} ({len(self.reader.charset)})",
-                found="".join(unknown[:20]) + ("…" if len(unknown) > 20 else ""),
-                do="choose another `charset`",
-                also=ValueError,
-            )
-
-    @property
-    def path(self) -> Path:
-        return self.reader.path
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        return self.reader.preprocessing
-
-    @property
-    def temperature(self) -> float:
-        return self.reader.temperature
-
-    @property
-    def threshold(self) -> float:
-        return self.reader.threshold
-
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes of `charset`)."""
-        columns = [self.reader.charset.class_of[c] for c in self.charset.characters]
-        return self.reader.predict(pictures)[:, columns]
-
-    @property
-    def trained(self) -> Trained | None:
-        return self.reader.trained
+    unknown = [c for c in charset.characters if c not in reader.charset.class_of]
+    if unknown:
+        raise ModelError(
+            "the network does not know these characters",
+            file=reader.path,
+            expected=f"some of charset {reader.charset.name} ({len(reader.charset)})",
+            found="".join(unknown[:20]) + ("…" if len(unknown) > 20 else ""),
+            do="choose another `charset`",
+            also=ValueError,
+        )
+    columns = [reader.charset.class_of[c] for c in charset.characters]
+    return _Restricted(
+        reader.path,
+        charset,
+        reader.preprocessing,
+        reader.temperature,
+        reader.threshold,
+        reader.trained,
+        lambda pictures: reader.predict(pictures)[:, columns],
+    )

@@ -20,11 +20,10 @@ from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.untrusted import read_json
 from model.baseline import BaselineResult
-from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.evaluation import CharacterResult, Evaluation, SetResult
 from model.figures import chart, page
-from model.history import best_epoch
+from model.history import best_epoch, diagnose
 from model.reader import Reader
 from model.run import Run
 

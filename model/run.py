@@ -35,14 +35,13 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, replace_file
 from fastetl.files.digests import require_sealed, sealed
 from fastetl.files.untrusted import read_json
-from model.checkpoints import Which, restore_weights
+from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
 from model.errors import ModelError
 from model.history import Epoch, best_epoch
 from model.network import Network, NetworkConfig
-from model.predict import predict
-from model.step import load_weights, make_eval, weights_of
+from model.step import load_weights, make_eval, predict, weights_of
 
 __all__ = ["FORMAT", "RUN_KIND", "UNFINISHED", "Run", "TrainedOn", "open_run", "unfinished"]
 
@@ -121,11 +120,11 @@ class Run:
         rngs = nnx.Rngs(self.config.seed)
         return Network(self.network_config, self.preprocessing, len(self.charset), rngs=rngs)
 
-    def network(self, which: Which = "best") -> Network:
-        """The network with its best or last averaged weights. Raises ModelError if they cannot be read."""
+    def network(self) -> Network:
+        """The network with its best averaged weights. Raises ModelError if they cannot be read."""
         blank = nnx.eval_shape(self.untrained)
-        expected = self.best if which == "best" else ""
-        return load_weights(blank, restore_weights(self.path / "checkpoints", which, weights_of(blank), expected))
+        weights = restore(self.path / "checkpoints", "best", weights_of(blank), self.best)
+        return load_weights(blank, jax.tree.map(jax.numpy.asarray, weights))
 
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:

@@ -7,7 +7,6 @@ its weights; the others are drawn as in any training.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
+from model.checkpoints import digest
 from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, LayerSpec, Network, NetworkConfig, Norm, Place
@@ -50,12 +50,8 @@ class Start:
 
     def __str__(self) -> str:
         """The name, and the digest of the weights."""
-        hashed = hashlib.blake2b(digest_size=16)
-        for layer in self.layers:
-            for part, array in sorted(layer.weights.items()):
-                hashed.update(f"{layer.spec} {part} {array.shape}".encode())
-                hashed.update(np.ascontiguousarray(array).data)
-        return f"{self.name} (weights {hashed.hexdigest()})"
+        mark = digest({f"{k} {layer.spec}": dict(layer.weights) for k, layer in enumerate(self.layers)})
+        return f"{self.name} (weights {mark})"
 
     @property
     def architecture(self) -> NetworkConfig:

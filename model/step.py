@@ -1,4 +1,4 @@
-"""One training step as a pure function of the training state, compiled once.
+"""Training steps and answers as pure functions of the training state, each compiled once.
 
 The state is a plain tree of arrays, so that donation, checkpoints and sharding see nothing but arrays:
 `weights` (params, stats) as trained; `ema`, their exponential moving average, which is evaluated; `optimizer`; `step`;
@@ -8,34 +8,40 @@ The state is a plain tree of arrays, so that donation, checkpoints and sharding 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
+from numpy.typing import NDArray
 from optax.contrib import MuonDimensionNumbers, muon
 
 from model.config import TrainConfig
-from model.devices import replicated
+from model.devices import replicated, shard
 from model.network import Network
 
 __all__ = [
+    "PREDICTED",
     "Eval",
-    "Step",
+    "Train",
     "Tree",
     "first_state",
     "learning_rate",
     "load_weights",
     "make_eval",
-    "make_step",
+    "make_train",
+    "predict",
     "weights_of",
 ]
 
 Tree = dict[str, Any]
-Step = Callable[[Tree, jax.Array, jax.Array], tuple[Tree, jax.Array]]
+Train = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]], int], tuple[Tree, jax.Array]]
 Eval = Callable[[Tree, jax.Array], jax.Array]
+PREDICTED = 256
+"""Pictures that `predict` reads at a time."""
 
 
 def weights_of(network: Network) -> Tree:
@@ -135,10 +141,12 @@ def _in_precision(network: Network, precision: str) -> Network:
     return network
 
 
-def make_step(network: Network, config: TrainConfig) -> Step:
-    """(state, pictures uint8 (B, size, size), labels int32 (B,), scribbles' beyond the classes) → next state, loss.
+def make_train(network: Network, config: TrainConfig) -> Train:
+    """(state, batches, count) → the state after a step on each of the first `count` batches, and each one's loss.
 
-    The given state is used up: its arrays may no longer be read.
+    batches: pairs of pictures uint8 (B, size, size) and labels int32 (B,), scribbles' beyond the classes; as many each
+    time, so that one program serves every count. Losses float32 (len(batches),), 0 beyond `count`. The given state is
+    used up: its arrays may no longer be read.
     """
     dropout = jax.random.key(config.seed)
 
@@ -172,10 +180,35 @@ def make_step(network: Network, config: TrainConfig) -> Step:
         }
         return following, loss
 
-    return jax.jit(step, donate_argnums=0)
+    def steps(state: Tree, batches: Sequence[tuple[jax.Array, jax.Array]], count: int) -> tuple[Tree, jax.Array]:
+        pictures, labels = (jnp.stack(parts) for parts in zip(*batches, strict=True))
+
+        def one(k: jax.Array, carried: tuple[Tree, jax.Array]) -> tuple[Tree, jax.Array]:
+            state, loss = step(carried[0], pictures[k], labels[k])
+            return state, carried[1].at[k].set(loss)
+
+        following: tuple[Tree, jax.Array] = jax.lax.fori_loop(0, count, one, (state, jnp.zeros(len(batches))))
+        return following
+
+    return jax.jit(steps, donate_argnums=0)
 
 
 def make_eval(network: Network) -> Eval:
     """(weights, pictures (B, size, size)) → float32 logits (B, classes), as in use: no dropout, gathered statistics."""
     # Whole everywhere, so that each process can read all of it.
     return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=replicated())
+
+
+def predict(answers: Callable[[jax.Array], jax.Array], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """uint8 (N, size, size) → float32 logits (N, classes), in batches of one shape, so that one compilation serves all.
+
+    N may be 0, and pictures a memory map.
+    """
+    size = -(-PREDICTED // jax.device_count()) * jax.device_count()
+    parts: list[NDArray[Any]] = []
+    for start in range(0, max(len(pictures), 1), size):
+        part = pictures[start : start + size]
+        padded = np.zeros((size, *pictures.shape[1:]), np.uint8)
+        padded[: len(part)] = part
+        parts.append(np.asarray(answers(shard(padded)))[: len(part)])
+    return np.concatenate(parts)

@@ -7,9 +7,11 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +19,34 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from numpy.typing import NDArray
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Part, Trained, digest_of, is_among
+from fastetl.data.identity import Trained, digest_of
 from fastetl.data.ordering import Source
+from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax
-from model.checkpoints import restore_last, save_best, save_last
+from model.checkpoints import restore, save
 from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
-from model.diagnosis import diagnose
 from model.errors import ModelError
-from model.events import Events
-from model.history import Epoch, best_epoch
+from model.history import Epoch, best_epoch, diagnose
 from model.network import named_network
-from model.run import RUN_KIND, Run, TrainedOn, current_versions, open_run
+from model.run import RUN_KIND, Run, TrainedOn, current_versions, open_run, unfinished
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
-from model.step import Eval, Step, Tree, first_state, learning_rate, make_eval, make_step
-from model.validation import Data, some_logits, validated
+from model.step import Train, Tree, first_state, learning_rate, make_eval, make_train, predict
 
 __all__ = ["Progress", "TrainResult", "epoch_line", "print_epochs", "train"]
 
 EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
-
-
 MOST_SCRIBBLES = 1 << 12
 """They are drawn one by one in Python, which takes minutes for tens of thousands, and augmented anew each time."""
 UNTIMED = 10
@@ -55,6 +57,12 @@ SPARE = 0.08
 """Share of what is then left that no step is counted on."""
 REJECTED = 0.005
 """Share of the validation characters whose confidence lies below the run's threshold."""
+MOST_CALIBRATING = 1 << 16
+"""Validation characters on which confidence is fitted, at most: their logits are held in memory."""
+MOST_LOGITS = 1 << 24
+"""The same of their logits: with thousands of classes, fewer characters tell as much."""
+BLOCK = 1 << 13
+"""Validation pictures in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -139,36 +147,36 @@ def train(
     if start is not None and resume:
         raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
-    with claimed(path, resume, overwrite) as begun:
-        check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
-        if resume:
-            run = _begun_run(open_run(begun), mixture, config)
-        else:
-            run = _new_run(begun, mixture, config or TrainConfig(), start, command)
-        loaded = _loaded(mixture, run.trained, run.config)
-        shard(np.zeros(run.config.batch_size, np.uint8))
-        barrier("looked at what is there")
-        try:
+    try:
+        with claimed(path, resume, overwrite) as begun:
+            check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
+            if resume:
+                run = _begun_run(open_run(begun), mixture, config)
+            else:
+                run = _new_run(begun, mixture, config or TrainConfig(), start, command)
+            data_read = _loaded(mixture, run.trained, run.config)
+            shard(np.zeros(run.config.batch_size, np.uint8))
+            barrier("looked at what is there")
             if not resume:
                 if is_first():
                     emptied(begun)
                 if start is not None:  # before run.json, so that what can be resumed has its weights
-                    save_last(begun / "checkpoints", _first_state(run, start, loaded))
+                    save(begun / "checkpoints", "last", _first_state(run, start, data_read))
                 run.save()
             barrier("the run is begun")
-            run, parameters = _fit(run, loaded, on_progress, start_time)
+            run, parameters = _fit(run, data_read, on_progress, start_time)
             barrier("the run is trained")
             if is_first():
                 with new_directory(path, RUN_KIND, overwrite) as place:
                     place.rmdir()
                     begun.rename(place)
             barrier("the run is in its place")
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):  # of whoever reports the progress
-                raise
-            raise ModelError(
-                "cannot write the run", file=begun, found=error.strerror, do="free space or mend rights"
-            ) from error
+    except OSError as error:
+        if isinstance(error, FastetlError | BrokenPipeError):  # one of whoever reports the progress
+            raise
+        raise ModelError(
+            "cannot write the run", file=unfinished(path), found=error.strerror, do="free space or mend rights"
+        ) from error
     run = open_run(path)
     return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
 
@@ -242,37 +250,40 @@ def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     return run
 
 
-def _some_writers(dataset: Dataset, part: Part, config: TrainConfig) -> Part:
-    """With `writers`, only the first so many of the shuffled training writers of a dataset."""
-    if not config.writers:
-        return part
-    owners = [
-        (name, group)
-        for name, groups in sorted(dataset.groups_by_source().items())
-        for group in groups[is_among(groups, part.groups.get(name, groups[:0]))].tolist()
-    ]
-    if config.writers > len(owners):
-        raise ModelError(
-            f"{dataset.name}: {len(owners)} training writers", expected=config.writers, do="check `writers`"
-        )
-    picks = np.random.default_rng([config.split_seed, len(owners)]).permutation(len(owners))[: config.writers]
-    groups: dict[str, list[int]] = {}
-    for name, group in (owners[k] for k in sorted(picks.tolist())):
-        groups.setdefault(name, []).append(group)
-    return Part({name: np.array(some, np.int32) for name, some in groups.items()})
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Batches to train on, samples to validate on."""
+
+    batches: Batches
+    valid: tuple[Source, ...]
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Pictures uint8 (N, S, S) and classes (N,) to validate on, not many at a time."""
+        for source in self.valid:
+            for pictures, labels in source.blocks(BLOCK):
+                yield pictures, labels.astype(np.int64)
+
+    def some_logits(self, run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Of every so-many-th validation picture, as many as the two bounds allow, with their classes."""
+        every = -(-sum(map(len, self.valid)) // max(1, min(MOST_CALIBRATING, MOST_LOGITS // len(run.charset))))
+        blocks, passed = [], 0
+        for pictures, labels in self.blocks():
+            some = slice(-passed % every, None, every)
+            blocks.append((run.predict(pictures[some]), labels[some]))
+            passed += len(labels)
+        return np.concatenate([logits for logits, _ in blocks]), np.concatenate([labels for _, labels in blocks])
 
 
-def _loaded(mixture: Mixture, trained: Trained, config: TrainConfig) -> Data:
+def _loaded(mixture: Mixture, trained: Trained, config: TrainConfig) -> _Data:
     sources = []
     for dataset, weight in mixture:
-        part = _some_writers(dataset, trained.train, config)
-        if not part.count(dataset):
+        if not trained.train.count(dataset):
             raise ModelError(
                 f"{dataset.name}: nothing to train on",
                 expected="writers that no other dataset has for validation or the test",
                 do="leave it out",
             )
-        sources.append(dataset.samples(part, weight))
+        sources.append(dataset.samples(trained.train, weight))
     sources += _scribbles(sources, len(mixture[0][0].charset), config)
     threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
     batches = Batches(
@@ -280,84 +291,10 @@ def _loaded(mixture: Mixture, trained: Trained, config: TrainConfig) -> Data:
         batch_size=config.batch_size,
         seed=config.seed,
         augmentation=config.augmentation,
-        prefetch=threads + 1,
+        prefetch=threads + config.steps_per_dispatch,
         threads=threads,
     )
-    return Data(batches, tuple(d.samples(trained.valid) for d, _ in mixture if trained.valid.count(d)))
-
-
-def _first_state(run: Run, start: Start, data: Data) -> Tree:
-    """The state before the first step, with the source's weights."""
-    state = first_state(run.untrained, run.config, len(data.batches) * run.config.epochs)
-    pictures, _ = next(data.batches.epoch(0))
-    weights = started(start, run.untrained(), run.charset, pictures)
-    return {**state, "weights": weights, "ema": weights}
-
-
-def _steps_in_time(state: Tree, step: Step, evaluate: Eval, data: Data, config: TrainConfig, start_time: float) -> int:
-    """Steps that end `config.minutes` after `start_time`, by the speed of the first ones, which are not kept."""
-    seconds, count, begin, before = config.minutes * 60, -UNTIMED - data.batches.prefetch, 0.0, None
-    for pictures, labels in data.batches.epoch(0):
-        state, loss = step(state, shard(pictures), shard(labels))
-        if before is not None:
-            before.block_until_ready()  # one step ahead, as in training
-        before, count = loss, count + 1
-        if count == 0:
-            loss.block_until_ready()
-            begin = time.perf_counter()
-        if count > 0 and time.perf_counter() - begin > TIMED * seconds:
-            break
-    step_seconds = (time.perf_counter() - begin) / count if count > 0 else seconds
-    for _ in range(2):  # the first time compiles
-        begun = time.perf_counter()
-        blank = Epoch(1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        validated(blank, evaluate, state["ema"], data, config)
-        epoch = time.perf_counter() - begun
-    remaining = (1 - SPARE) * (seconds - (time.perf_counter() - start_time)) - epoch
-    return max(1, int(remaining / (step_seconds + epoch / len(data.batches))))
-
-
-def _fit(run: Run, data: Data, on_progress: OnProgress | None, start_time: float) -> tuple[Run, int]:
-    """Train from the last checkpoint, or from the beginning, to the end."""
-    config, per_epoch = run.config, len(data.batches)
-    network = nnx.eval_shape(run.untrained)
-    steps = config.steps or per_epoch * config.epochs
-    first = partial(first_state, run.untrained, config, steps)
-    step, evaluate = make_step(network, config), make_eval(network)
-    folder = run.path / "checkpoints"
-    state = restore_last(folder, jax.eval_shape(first)) or replicate(first())
-    steps_done = int(state["step"])
-    if config.minutes and not config.steps:
-        steps = _steps_in_time(jax.tree.map(jnp.copy, state), step, evaluate, data, config, start_time)
-        config = dataclasses.replace(config, steps=steps)
-        run = dataclasses.replace(run, config=config)
-        run.save()
-    state |= {"steps": replicate(np.int32(steps))}
-    loop = _Loop(data, config, step, steps, on_progress)
-    epochs = -(-steps // per_epoch)
-    run = dataclasses.replace(run, history=run.history[: epochs if steps_done == steps else steps_done // per_epoch])
-    rates = jax.jit(learning_rate(config, steps))
-    with Events(run.path / "tensorboard", purge_step=steps_done + 1, write=is_first()) as events:
-        for epoch in range(len(run.history), epochs):
-            if _stopped(run.history, config.patience):
-                break
-            state, entry = loop.epoch(state, epoch, folder, events, run.history)
-            entry = validated(entry, evaluate, state["ema"], data, config)
-            run = dataclasses.replace(run, history=(*run.history, entry))
-            _log(events, entry, float(rates(entry.step - 1)))
-            # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
-            if best_epoch(run.history) is entry:
-                run = dataclasses.replace(run, best=save_best(folder, state["ema"]))
-            run.save()
-            state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
-            save_last(folder, state)
-            loop.report(entry.step, entry.loss, run.history)
-    logits, labels = some_logits(run.predict, data, len(run.charset))
-    temperature = fit_temperature(logits, labels)
-    threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
-    run = dataclasses.replace(run, temperature=temperature, threshold=threshold, finished=True)
-    run.save()
-    return run, network.parameter_count()
+    return _Data(batches, tuple(d.samples(trained.valid) for d, _ in mixture if trained.valid.count(d)))
 
 
 def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
@@ -371,83 +308,202 @@ def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> 
     return [Source(pictures, np.full(count, classes), np.arange(count), weight)]
 
 
-class _Loop:
-    """The hot loop, and the clock beside it."""
+def _first_state(run: Run, start: Start, data: _Data) -> Tree:
+    """The state before the first step, with the source's weights."""
+    state = first_state(run.untrained, run.config, len(data.batches) * run.config.epochs)
+    pictures, _ = next(data.batches.epoch(0))
+    weights = started(start, run.untrained(), run.charset, pictures)
+    return {**state, "weights": weights, "ema": weights}
 
-    def __init__(self, data: Data, config: TrainConfig, step: Step, steps: int, on_progress: OnProgress | None) -> None:
-        self.batches = data.batches
-        self.config = config
-        self.step = step
+
+def _fit(run: Run, data: _Data, on_progress: OnProgress | None, start_time: float) -> tuple[Run, int]:
+    """Train from the last checkpoint, or from the beginning, to the end."""
+    config, per_epoch = run.config, len(data.batches)
+    network = nnx.eval_shape(run.untrained)
+    steps = config.steps or per_epoch * config.epochs
+    first = partial(first_state, run.untrained, config, steps)
+    folder = run.path / "checkpoints"
+    state = restore(folder, "last", jax.eval_shape(first)) if (folder / "last.safetensors").exists() else first()
+    state, done = replicate(state), int(state["step"])
+    loop = _Loop(run, data, make_train(network, config), make_eval(network), steps, on_progress)
+    if config.minutes and not config.steps:
+        loop.choose_steps(jax.tree.map(jnp.copy, state), start_time)
+        steps, config = loop.steps, loop.run.config
+    state |= {"steps": replicate(np.int32(steps))}
+    epochs = -(-steps // per_epoch)
+    history = run.history[: epochs if done == steps else done // per_epoch]
+    loop.run = dataclasses.replace(loop.run, history=history)
+    rates = jax.jit(learning_rate(config, steps))
+    with closing(_Events(run.path / "tensorboard", done + 1)) as events:
+        for epoch in range(len(history), epochs):
+            if config.patience and history and len(history) - best_epoch(history).epoch >= config.patience:
+                break
+            state, entry = loop.epoch(state, epoch, events)
+            history = (*history, entry)
+            for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
+                events.add(f"epoch/{name}", getattr(entry, name), entry.step)
+            events.add("epoch/learning_rate", float(rates(entry.step - 1)), entry.step)
+            # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
+            best = save(folder, "best", state["ema"]) if best_epoch(history) is entry else loop.run.best
+            loop.run = dataclasses.replace(loop.run, history=history, best=best)
+            loop.run.save()
+            state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
+            save(folder, "last", state)
+            loop.report(entry.step, entry.loss)
+    logits, labels = data.some_logits(loop.run)
+    temperature = fit_temperature(logits, labels)
+    threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
+    run = dataclasses.replace(loop.run, temperature=temperature, threshold=threshold, finished=True)
+    run.save()
+    return run, network.parameter_count()
+
+
+class _Events:
+    """TensorBoard events of the first process, written as they come: a full disk is an error where it is met."""
+
+    def __init__(self, directory: Path, step: int) -> None:
+        """step: where training goes on; later events, of a process that was stopped, are then not shown."""
+        self._writer: EventsWriter | None = None
+        if is_first():
+            directory.mkdir(parents=True, exist_ok=True)
+            self._writer = EventsWriter(str(directory / "events"))
+            self._write(Event(step=step, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, name: str, value: float, step: int) -> None:
+        self._write(Event(step=step, summary=scalar(name, value)))
+
+    def _write(self, event: Event) -> None:
+        if self._writer is not None:
+            event.wall_time = time.time()
+            self._writer.write_event(event)
+            self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _Loop:
+    """The hot loop, and the clock beside it. `run` is as it was last saved."""
+
+    def __init__(
+        self,
+        run: Run,
+        data: _Data,
+        train_steps: Train,
+        evaluate: Callable[[Tree, jax.Array], jax.Array],
+        steps: int,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.run = run
+        self.data = data
+        self.train_steps = train_steps
+        self.evaluate = evaluate
         self.steps = steps
         self.on_progress = on_progress
 
-    def report(self, step: int, loss: float, history: tuple[Epoch, ...]) -> None:
+    def report(self, step: int, loss: float) -> None:
         if self.on_progress is not None:
-            epochs = -(-self.steps // len(self.batches))
-            self.on_progress(Progress(step, self.steps, epochs, loss, history))
+            epochs = -(-self.steps // len(self.data.batches))
+            self.on_progress(Progress(step, self.steps, epochs, loss, self.run.history))
 
-    def epoch(
-        self, state: Tree, epoch: int, checkpoints: Path, events: Events, history: tuple[Epoch, ...]
-    ) -> tuple[Tree, Epoch]:
-        """Run the epoch's steps that are still to be done; the entry has no validation yet."""
-        first = epoch * len(self.batches)
-        last = min(first + len(self.batches), self.steps)
-        done = int(state["step"])
-        begin, waited, count = time.perf_counter(), 0.0, 0
-        before: Any = None  # the loss of the step before, a jax.Array
-        stream = self.batches.epoch(epoch, done - first)
+    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[tuple[list[tuple[jax.Array, jax.Array]], int]]:
+        """What the devices train on in one go, and how many steps: all copies are on their way, none is waited for."""
+        config = self.run.config
+        stream = self.data.batches.epoch(epoch, done - epoch * len(self.data.batches))
+        while done < last:
+            count = min(
+                config.steps_per_dispatch, last - done, config.checkpoint_steps - done % config.checkpoint_steps
+            )
+            batches = [(shard(pictures), shard(labels)) for pictures, labels in islice(stream, count)]
+            yield batches + batches[-1:] * (config.steps_per_dispatch - count), count
+            done += count
+
+    def choose_steps(self, state: Tree, start_time: float) -> None:
+        """As many as end `minutes` after `start_time`, by the speed of the first ones, which are not kept."""
+        config, per_epoch = self.run.config, len(self.data.batches)
+        seconds, untimed = config.minutes * 60, UNTIMED + self.data.batches.prefetch
+        done, begin, before = 0, 0.0, None
+        for batches, count in self._dispatches(0, 0, per_epoch):
+            state, losses = self.train_steps(state, batches, count)
+            if before is not None:
+                before.block_until_ready()  # one dispatch ahead, as in training
+            before, done = losses, done + count
+            if not begin and done >= untimed:
+                losses.block_until_ready()
+                untimed, begin = done, time.perf_counter()
+            elif begin and time.perf_counter() - begin > TIMED * seconds:
+                break
+        step_seconds = (time.perf_counter() - begin) / (done - untimed) if done > untimed else seconds
+        for _ in range(2):  # the first time compiles
+            begin = time.perf_counter()
+            self._validated(state["ema"])
+            epoch_seconds = time.perf_counter() - begin
+        remaining = (1 - SPARE) * (seconds - (time.perf_counter() - start_time)) - epoch_seconds
+        self.steps = max(1, int(remaining / (step_seconds + epoch_seconds / per_epoch)))
+        self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps))
+        self.run.save()
+
+    def epoch(self, state: Tree, epoch: int, events: _Events) -> tuple[Tree, Epoch]:
+        """Train what is still to be done of an epoch, then validate."""
+        config, per_epoch = self.run.config, len(self.data.batches)
+        first = epoch * per_epoch
+        last = min(first + per_epoch, self.steps)
+        begun = done = int(state["step"])
+        begin, waited = time.perf_counter(), 0.0
+        before: Any = None  # losses, a jax.Array, that the devices may still be computing, and how many
+        dispatches = self._dispatches(epoch, done, last)
         while done < last:
             wait_begin = time.perf_counter()
-            pictures, labels = next(stream)
-            if before is None or before.is_ready():  # otherwise the devices were busy all the while
+            batches, count = next(dispatches)
+            if before is None or before[0].is_ready():  # otherwise the devices were busy all the while
                 waited += time.perf_counter() - wait_begin
-            state, loss = self.step(state, shard(pictures), shard(labels))
+            state, losses = self.train_steps(state, batches, count)
             if before is not None:
-                # One step ahead and no more; this is where the host waits for the devices.
-                self._known(done, float(before), events, history)
-            before = loss
-            done, count = done + 1, count + 1
-            if done % self.config.checkpoint_steps == 0 and done < last:
-                _require_finite(done, float(loss))
-                save_last(checkpoints, state)
-        summed = float(state["loss"])
-        _require_finite(done, summed)
+                self._losses(done, *before, events)  # one dispatch ahead: here the host waits for the devices
+            before, done = (losses, count), done + count
+            if done % config.checkpoint_steps == 0 and done < last:
+                self._losses(done, *before, events)
+                before = None
+                save(self.run.path / "checkpoints", "last", state)
+        if before is not None:
+            self._losses(done, *before, events)
         seconds = time.perf_counter() - begin
-        entry = Epoch(
+        loss, accuracy = self._validated(state["ema"])
+        return state, Epoch(
             epoch=epoch + 1,
             step=done,
-            loss=summed / (last - first),
+            loss=float(state["loss"]) / (last - first),
             accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
-            valid_loss=float("nan"),
-            valid_accuracy=float("nan"),
-            seconds=seconds,
-            images_per_second=count * self.config.batch_size / seconds,
+            valid_loss=loss,
+            valid_accuracy=accuracy,
+            seconds=time.perf_counter() - begin,
+            images_per_second=(done - begun) * config.batch_size / seconds,
             data_wait=waited / seconds,
         )
-        return state, entry
 
-    def _known(self, step: int, loss: float, events: Events, history: tuple[Epoch, ...]) -> None:
-        _require_finite(step, loss)
-        if step % EVENTS_EVERY == 0:
-            events.add_scalar("batch/loss", loss, step)
-        self.report(step, loss, history)
+    def _losses(self, done: int, losses: jax.Array, count: int, events: _Events) -> None:
+        """Take notice of the last `count` steps; stop before what is not a number reaches a checkpoint."""
+        for step, loss in enumerate(np.asarray(losses)[:count].tolist(), done - count + 1):
+            if not math.isfinite(loss):
+                raise ModelError(
+                    f"the loss is {loss} at step {step}: training diverged",
+                    expected="a finite loss",
+                    do="train again with a lower `learning_rate`; the last good checkpoint is kept",
+                )
+            if step % EVENTS_EVERY == 0:
+                events.add("batch/loss", loss, step)
+            self.report(step, loss)
 
-
-def _require_finite(step: int, loss: float) -> None:
-    """Stop before what is not a number reaches a checkpoint."""
-    if not math.isfinite(loss):
-        raise ModelError(
-            f"the loss is {loss} at step {step}: training diverged",
-            expected="a finite loss",
-            do="train again with a lower `learning_rate`; the last good checkpoint is kept",
-        )
-
-
-def _stopped(history: tuple[Epoch, ...], patience: int) -> bool:
-    return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
-
-
-def _log(events: Events, entry: Epoch, rate: float) -> None:
-    for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
-        events.add_scalar(f"epoch/{name}", getattr(entry, name), entry.step)
-    events.add_scalar("epoch/learning_rate", rate, entry.step)
+    def _validated(self, weights: Tree) -> tuple[float, float]:
+        """Loss and accuracy on the validation part."""
+        smoothing = self.run.config.label_smoothing
+        loss, right, count = 0.0, 0, 0
+        for pictures, labels in self.data.blocks():
+            logits = predict(lambda some: self.evaluate(weights, some), pictures)
+            log = log_softmax(logits)
+            own = log[np.arange(len(log)), labels]
+            loss -= float(((1 - smoothing) * own + smoothing * log.mean(1)).sum())
+            right += int((logits.argmax(1) == labels).sum())
+            count += len(labels)
+        return loss / count, right / count

@@ -14,10 +14,9 @@ from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.dataset import Dataset
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
-from model.diagnosis import diagnose
 from model.errors import ModelError
 from model.evaluation import SCRIBBLES, evaluate
-from model.history import Epoch
+from model.history import Epoch, diagnose
 from model.report import write_report
 from model.run import Run, open_run
 from model.scribbles import scribbles

@@ -15,7 +15,7 @@ from flax import nnx
 from fastetl.data.preprocessing import Preprocessing
 from model.config import TrainConfig
 from model.network import Network, named_network
-from model.step import first_state, make_eval, make_step
+from model.step import first_state, make_eval, make_train
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 SPEC = Preprocessing(size=64)
@@ -44,13 +44,13 @@ def lowered(function: Any, *arguments: Any) -> jax.export.Exported:
 def test_the_training_step_lowers_for_every_device(config: TrainConfig) -> None:
     network = nnx.eval_shape(partial(make, config))
     state = jax.eval_shape(partial(first_state, partial(make, config), config, STEPS))
-    step = make_step(network, config)
-    program = lowered(step, state, shape(BATCH, 64, 64), shape(BATCH, dtype=jnp.int32))
+    batches = [(shape(BATCH, 64, 64), shape(BATCH, dtype=jnp.int32))] * 2
+    program = lowered(make_train(network, config), state, batches, shape(dtype=jnp.int32))
     assert tuple(program.platforms) == PLATFORMS
     assert calls(program) == set()  # of one kind of device's runtime
-    following, loss = jax.tree.unflatten(program.out_tree, program.out_avals)
+    following, losses = jax.tree.unflatten(program.out_tree, program.out_avals)
     assert jax.tree.map(lambda a: (a.shape, a.dtype), following) == jax.tree.map(lambda a: (a.shape, a.dtype), state)
-    assert (loss.shape, loss.dtype) == ((), jnp.float32)
+    assert (losses.shape, losses.dtype) == ((2,), jnp.float32)
 
 
 def test_the_evaluation_step_lowers_for_every_device() -> None:

@@ -14,8 +14,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from model.errors import ModelError
-from model.predict import BATCH
 from model.run import Run, open_run
+from model.step import PREDICTED
 from tests.model_data import finished_run, tiny
 
 
@@ -51,12 +51,14 @@ def test_a_changed_digit_is_found(copied: Path) -> None:
 
 def test_predict_takes_any_number_of_pictures() -> None:
     run, images = open_run(finished_run()[0]), tiny(writers=20).images
-    assert len(images) > BATCH
+    assert len(images) > PREDICTED
     logits = run.predict(images)
     assert logits.shape == (len(images), 8)
     assert logits.dtype == np.float32
     assert run.predict(images[:0]).shape == (0, 8)
-    np.testing.assert_allclose(run.predict(images[BATCH : BATCH + 3]), logits[BATCH : BATCH + 3], atol=1e-5)
+    np.testing.assert_allclose(
+        run.predict(images[PREDICTED : PREDICTED + 3]), logits[PREDICTED : PREDICTED + 3], atol=1e-5
+    )
 
 
 def test_predict_names_pictures_of_the_wrong_kind() -> None:

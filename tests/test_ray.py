@@ -177,11 +177,10 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
 def test_a_fault_in_training_is_not_tried_again_and_again(cluster: Any, tmp_path: Path) -> None:
     from fastetl_ray.cluster import train_on_ray
     from fastetl_ray.shards import write_shards
-    from model.errors import ModelError
 
     write_shards(tiny(4), tmp_path / "data", rows=64)
-    config = dataclasses.replace(CONFIG, writers=50)
-    with pytest.raises(ModelError, match=r"training writers; expected 50.*Check `writers`"):
+    config = dataclasses.replace(CONFIG, batch_size=1000)
+    with pytest.raises(FastetlError, match="batch_size is out of range"):
         train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "run", config)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 

@@ -18,10 +18,10 @@ from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
-from model.run import open_run, unfinished
+from model.run import open_run
 from model.start import start_of, started
 from model.step import load_weights
-from model.training import Progress, train
+from model.training import train
 from tests.export_data import TINY, random_network
 from tests.model_data import CONFIG, finished_run, tiny
 
@@ -75,15 +75,8 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     source = open_run(finished_run()[0])
     more = tiny(seed=3)
     assert len(more.charset) == len(source.charset)
-    seen: list[np.ndarray] = []
-
-    def look(progress: Progress) -> None:
-        if not seen:
-            seen.append(np.asarray(open_run(unfinished(tmp_path / "run")).network("last")(PICTURES)))
-
     config = dataclasses.replace(CONFIG, epochs=1, network="default")
-    run = train(more, tmp_path / "run", config, start=source, on_progress=look).run
-    assert abs(seen[0] - logits(source.network())).max() < BOUND * abs(seen[0]).max()
+    run = train(more, tmp_path / "run", config, start=source).run
     assert run.network_config == source.network_config
     assert run.start == str(start_of(source))
     assert open_run(run.path).start == run.start

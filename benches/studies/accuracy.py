@@ -28,7 +28,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import evaluate
-from model.reader import Reader, Restricted
+from model.reader import Reader
 
 SEED = 90_001
 """Of the test writers; trainings take others."""
@@ -110,7 +110,7 @@ def rows(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], res
             own = script(known)
             if not known.characters or (restricted and (own is None or own.characters == group[0].charset.characters)):
                 continue
-            measured = [measure(Restricted(r, own) if restricted and own else r, known) for r in group]
+            measured = [measure(restricted(r, own) if restricted and own else r, known) for r in group]
             cells = [_cell(column) for column in zip(*measured, strict=True)]
             cells += ["–"] * (len(CONDITIONS) - len(cells))
             rows.append([part.name, name, f"{len(known.characters):,}", *cells])

@@ -33,7 +33,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
 from model.evaluation import SCRIBBLES, SetResult, evaluate
-from model.reader import Reader, Restricted
+from model.reader import Reader, restricted
 from model.run import Run, open_run, unfinished
 from model.training import Progress, train
 
@@ -92,7 +92,7 @@ def measured(reader: Reader, own: Dataset | None, sets: Sequence[Path]) -> tuple
     names = reader.charset.characters
     hiragana = [d for d in data if {names[k] for k in set(d.labels.tolist())} <= set(HIRAGANA.characters)]
     if hiragana:
-        alone = Restricted(reader, HIRAGANA)
+        alone = restricted(reader, HIRAGANA)
         relabel = np.array([HIRAGANA.class_of.get(c, 0) for c in names], np.uint16)
         only = [dataclasses.replace(d, labels=relabel[d.labels], charset=HIRAGANA) for d in hiragana]
         results += [dataclasses.replace(s, name=f"{s.name}, among hiragana") for s in evaluate(alone, only).sets]
