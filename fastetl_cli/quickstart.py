@@ -68,19 +68,23 @@ class Quickstart(Command):
         say(f"{self.folder}: done in {sum(seconds.values()):.0f} s. Look at {report / 'index.html'} and sheet.png")
         return 0
 
+    @property
+    def training(self) -> TrainConfig:
+        """Options of the training."""
+        return TrainConfig(network=self.network, epochs=self.epochs)
+
     def _steps(self) -> list[Command]:
         folder, overwrite = self.folder, self.overwrite
         written, data, run = folder / "etl", folder / "dataset", folder / "run"
         source, synthetic = self.etl or written, folder / "synthetic"
         mixed = self.etl is not None
-        config = TrainConfig(network=self.network, epochs=self.epochs)
         return [
             Synth(written, self.synth, overwrite=overwrite),
             Inspect((source,)),
             Build((source, data), overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
             *([Build((written, synthetic), overwrite=overwrite)] if mixed else []),
-            Train(data, run, also=(str(synthetic),) if mixed else (), config=config, overwrite=overwrite),
+            Train(data, run, also=(str(synthetic),) if mixed else (), config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
             Export(run, folder / "package", overwrite=overwrite),
         ]

@@ -460,14 +460,14 @@ class _Loop:
                 waited += time.perf_counter() - wait_begin
             state, losses = self.train_steps(state, batches, count)
             if before is not None:
-                self._losses(done, *before, events)  # one dispatch ahead: here the host waits for the devices
+                self._losses(events, done, *before)  # one dispatch ahead: here the host waits for the devices
             before, done = (losses, count), done + count
             if done % config.checkpoint_steps == 0 and done < last:
-                self._losses(done, *before, events)
+                self._losses(events, done, *before)
                 before = None
                 save(self.run.path / "checkpoints", "last", state)
         if before is not None:
-            self._losses(done, *before, events)
+            self._losses(events, done, *before)
         seconds = time.perf_counter() - begin
         loss, accuracy = self._validated(state["ema"])
         return state, Epoch(
@@ -482,7 +482,7 @@ class _Loop:
             data_wait=waited / seconds,
         )
 
-    def _losses(self, done: int, losses: jax.Array, count: int, events: _Events) -> None:
+    def _losses(self, events: _Events, done: int, losses: jax.Array, count: int) -> None:
         """Take notice of the last `count` steps; stop before what is not a number reaches a checkpoint."""
         for step, loss in enumerate(np.asarray(losses)[:count].tolist(), done - count + 1):
             if not math.isfinite(loss):

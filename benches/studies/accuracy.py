@@ -28,7 +28,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import evaluate
-from model.reader import Reader
+from model.reader import Reader, restricted
 
 SEED = 90_001
 """Of the test writers; trainings take others."""
@@ -101,16 +101,16 @@ def _cell(values: Sequence[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ({100 * min(values):.2f}–{100 * max(values):.2f})"
 
 
-def rows(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], restricted: bool) -> list[list[str]]:
+def rows(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], own_script: bool) -> list[list[str]]:
     """A row for each set and network, a column for each condition."""
     rows = []
     for part in parts:
         for name, group in readers.items():
             known = part.known_to(group[0].charset)
             own = script(known)
-            if not known.characters or (restricted and (own is None or own.characters == group[0].charset.characters)):
+            if not known.characters or (own_script and (own is None or own.characters == group[0].charset.characters)):
                 continue
-            measured = [measure(restricted(r, own) if restricted and own else r, known) for r in group]
+            measured = [measure(restricted(r, own) if own_script and own else r, known) for r in group]
             cells = [_cell(column) for column in zip(*measured, strict=True)]
             cells += ["–"] * (len(CONDITIONS) - len(cells))
             rows.append([part.name, name, f"{len(known.characters):,}", *cells])
@@ -142,9 +142,9 @@ def main() -> None:
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
     for charset in {group[0].charset.name: group[0].charset for group in readers.values()}.values():
         group = {k: v for k, v in readers.items() if v[0].charset.name == charset.name}
-        for parts, restricted in (([*sets, *test_writers(charset, given.files)], False), (sets, True)):
-            compete = "one script" if restricted else "all"
-            measured += [[*row[:2], compete, *row[2:]] for row in rows(group, parts, restricted)]
+        for parts, own_script in (([*sets, *test_writers(charset, given.files)], False), (sets, True)):
+            compete = "one script" if own_script else "all"
+            measured += [[*row[:2], compete, *row[2:]] for row in rows(group, parts, own_script)]
     with (given.docs / "data" / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([["set", "network", "compete", "pictures", *CONDITIONS], *measured])
