@@ -18,9 +18,8 @@ from model.network import NETWORKS
 
 STORED = Path(__file__).with_name("gpu.json")
 NEWER = """
-Newer than these figures, and run by no GPU yet: several steps in one go (`--steps-per-dispatch`), which give the same
-weights and are as fast on a CPU ([decision 23](decisions/0023-batch-and-muon.md)); the rates for larger batches there;
-and today's recipe of the quickstart."""
+Newer than these figures, and run by no GPU yet: several steps in one go (`--steps-per-dispatch`; the weights are the
+same), rates for batches of 512 at equal pictures, and today's recipe of the quickstart."""
 
 
 def _named(rows: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
