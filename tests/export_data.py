@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -34,10 +35,11 @@ TINY = m.NetworkConfig(
 )
 
 
+@cache
 def random_network(
     config: m.NetworkConfig = TINY, seed: int = 0, spec: Preprocessing | None = None, classes: int = len(CHARSET)
 ) -> m.Network:
-    """As if it had been trained: batch norms with statistics of their own, biases that are not 0."""
+    """As if it had been trained: batch norms with statistics of their own, biases that are not 0. Not to be changed."""
     network = m.Network(config, spec or Preprocessing(), classes, rngs=nnx.Rngs(seed))
     draw_weights(network, seed)
     return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,13 @@ from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.errors import ExportError
 from export.mlpackage import read_package
-from export.names import COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION
-from export.onnx_export import onnx_answers, onnx_model
-from export.package import export
-from export.program import Programs, lower
-from export.reference import read_reference
+from export.names import BUNDLED, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, package_path
+from export.onnx_export import computed, onnx_model
+from export.package import export, open_stored
+from export.program import lower
+from export.reference import Reference, read_reference
 from export.verification import package_checks, verify
 from fastetl.errors import FastetlError
-from model import network as m
 from model.evaluation import evaluate
 from model.run import open_run
 from tests.export_data import CHARSET, failures, graph_of, make_package, random_network
@@ -65,7 +64,16 @@ def test_package_is_whole(canvas: Path) -> None:
     assert all(c["passed"] and c["checked"] for c in recorded["checks"])
 
 
-def test_same_network_gives_same_bytes(canvas: Path, tmp_path: Path) -> None:
+def test_same_network_gives_same_bytes_whatever_was_written_before(canvas: Path, tmp_path: Path) -> None:
+    from coremltools.converters.mil import Builder
+
+    def fails(image: object) -> None:
+        Builder.relu(x=image, name="resized_inside")
+        Builder.conv(x=image, weight=np.zeros((1, 1, 3, 3), np.float32), pad_type="none", name="resized_inside")
+
+    with pytest.raises(ValueError, match="pad_type"):
+        Builder.program(input_specs=[Builder.TensorSpec(shape=(1, 1, 8, 8))])(fails)
+    assert Builder.name_count
     make_package(tmp_path / "again")
     assert _bytes(tmp_path / "again") == _bytes(canvas)
 
@@ -74,41 +82,61 @@ def test_same_network_gives_same_bytes(canvas: Path, tmp_path: Path) -> None:
     ("target", "storage", "precision"),
     [
         ("iOS15", "plain", "float32"),
+        ("iOS15", "plain", "float16"),
         ("iOS16", "int8", "float16"),
         ("iOS18", "int8", "float32"),
         ("iOS26", "plain", "float16"),
     ],
 )
-def test_options_give_sound_packages(target: Target, storage: Storage, precision: Any, tmp_path: Path) -> None:
+def test_options_give_sound_packages(
+    target: Target, storage: Storage, precision: Any, mac: Any, tmp_path: Path
+) -> None:
+    """The script for the Mac is asked with onnxruntime's float32 on the package's own constants in Core ML's place."""
     config = ExportConfig("picture", target, precision, storage)
     assert failures(make_package(tmp_path / "out", config)) == []
     package = read_package(tmp_path / "out" / COREML)
     assert package.spec.specificationVersion == SPECIFICATION[target]
     assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
+    reference = read_reference(tmp_path / "out" / REFERENCE)
+    answers = computed(package.ops, reference.images, ("probabilities",))["probabilities"]
+    result = mac.compare(asked(reference, answers), _stored(reference), list(reference.graph.labels))
+    assert mac.passed(result), result
+    assert result["pictures"] == len(reference.images)
 
 
-def test_onnx_in_8_bits_is_smaller_and_near(canvas: Path, tmp_path: Path) -> None:
-    config = ExportConfig("picture", onnx="int8")
-    network = random_network(m.NETWORKS["small"])
-    assert failures(make_package(tmp_path / "out", config, network=network)) == []
-    kinds = [node.op_type for node in onnx.load(tmp_path / "out" / ONNX).graph.node]
-    assert "DequantizeLinear" not in kinds  # which would be computed for every picture
-    stored = sum(array.size for array in graph_of(network).weights.values())
-    assert (tmp_path / "out" / ONNX).stat().st_size < 1.5 * stored + 30_000
+def _stored(reference: Reference) -> dict[str, Any]:
+    return {"images": reference.images, "answers": reference.answers}
 
 
-@pytest.mark.parametrize("name", ["default", "wide", "japanese"])
-def test_the_first_layer_is_never_rounded(name: str) -> None:
-    graph = graph_of(random_network(m.NETWORKS[name]))
+def asked(reference: Reference, answers: Any) -> Callable[[Image.Image], Mapping[str, Any]]:
+    """What Core ML would say if it answered with these probabilities to the reference pictures."""
+    labels = reference.graph.labels
+    known = dict(zip((image.tobytes() for image in reference.images), answers.tolist(), strict=True))
+
+    def predict(picture: Image.Image) -> Mapping[str, Any]:
+        shares = known[np.asarray(picture).tobytes()]
+        return {
+            "classLabel": labels[int(np.argmax(shares))],
+            "classLabel_probs": dict(zip(labels, shares, strict=True)),
+        }
+
+    return predict
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none(name: str) -> None:
+    graph, model = open_stored(name).reference.graph, onnx.load(package_path(name) / ONNX)
+    assert "DequantizeLinear" not in {node.op_type for node in model.graph.node}  # computed for every picture
+    assert (package_path(name) / ONNX).stat().st_size < 1.5 * graph.parameters + 30_000
     first = next(layer.name for layer in graph.layers if hasattr(layer, "weight"))
     rounded = {op.name for op in lower(graph, storage="int8") if op.type.startswith("constexpr")}
-    assert f"{first}_weight" not in rounded
     assert rounded
+    assert f"{first}_weight" not in rounded
 
 
 @pytest.mark.parametrize("storage", ["plain", "int8"])
 def test_three_readings_share_their_weights(storage: Storage) -> None:
-    graph = graph_of(random_network(m.NETWORKS["small"]))
+    graph = open_stored("kana").reference.graph
     assert len(graph.preprocessing.stretches) == 3
     model = onnx_model(graph, lower(graph, storage=storage))
     sizes = [math.prod(t.dims) for t in model.graph.initializer if math.prod(t.dims) > 1000]
@@ -181,45 +209,11 @@ def test_comparison_of_all_variants() -> None:
     assert (half.target, eight.target, found["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
-@pytest.mark.parametrize(
-    ("target", "storage", "precision"),
-    [
-        ("iOS15", "plain", "float16"),
-        ("iOS16", "int8", "float16"),
-        ("iOS15", "plain", "float32"),
-    ],
-)
-def test_script_for_the_mac_accepts_every_storage(
-    target: Target, storage: Storage, precision: Any, mac: Any, tmp_path: Path
-) -> None:
-    """Its logic, with onnxruntime's float32 on the package's own constants in Core ML's place."""
-    config = ExportConfig("picture", target, precision, storage)
-    network = random_network(m.NETWORKS["small"])
-    assert failures(make_package(tmp_path / "out", config, network=network)) == []
-    reference = read_reference(tmp_path / "out" / REFERENCE)
-    labels = list(reference.graph.labels)
-    model = onnx_model(reference.graph, Programs(reference.graph, config).coreml).SerializeToString()
-
-    def predict(picture: Image.Image) -> Mapping[str, Any]:
-        told = onnx_answers(model, np.asarray(picture)[None])["probabilities"][0].tolist()
-        return {"classLabel": labels[int(np.argmax(told))], "classLabel_probs": dict(zip(labels, told, strict=True))}
-
-    result = mac.compare(predict, {"images": reference.images, "answers": reference.answers}, labels)
-    assert mac.passed(result), result
-    assert result["pictures"] == len(reference.images)
-
-
 def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
     assert (canvas / MAC).read_text(encoding="utf-8") == Path(mac.__file__).read_text(encoding="utf-8")
     reference = read_reference(canvas / REFERENCE)
-    labels = list(reference.graph.labels)
-    answers = dict(zip((image.tobytes() for image in reference.images), reference.answers.tolist(), strict=True))
-
-    def predict(picture: Image.Image) -> Mapping[str, Any]:
-        told = answers[np.asarray(picture).tobytes()]
-        return {"classLabel": labels[int(np.argmax(told))], "classLabel_probs": dict(zip(labels, told, strict=True))}
-
-    stored = {"images": reference.images, "answers": reference.answers}
+    labels, stored = list(reference.graph.labels), _stored(reference)
+    predict = asked(reference, reference.answers)
     good = mac.compare(predict, stored, labels)
     assert mac.passed(good)
     assert mac.milliseconds(predict, Image.fromarray(reference.images[0]), 1) > 0
@@ -233,21 +227,3 @@ def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:
     assert mac.choices("13.0") == mac.choices("26.1") == ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
     assert mac.choices("12.7.6") == ("CPU_ONLY", "CPU_AND_GPU", "ALL")
     assert "\n" not in mac.request("macOS 15").rstrip("\n")
-
-
-def test_a_program_that_failed_does_not_change_the_next(tmp_path: Path) -> None:
-    from coremltools.converters.mil import Builder
-
-    make_package(tmp_path / "one")
-
-    def fails(image: object) -> None:
-        Builder.relu(x=image, name="resized_inside")
-        Builder.conv(x=image, weight=np.zeros((1, 1, 3, 3), np.float32), pad_type="none", name="resized_inside")
-
-    with pytest.raises(ValueError, match="pad_type"):
-        Builder.program(input_specs=[Builder.TensorSpec(shape=(1, 1, 8, 8))])(fails)
-    assert Builder.name_count
-    make_package(tmp_path / "two")
-    for file in sorted((tmp_path / "one" / COREML).rglob("*")):
-        other = tmp_path / "two" / file.relative_to(tmp_path / "one")
-        assert file.is_dir() or file.read_bytes() == other.read_bytes(), file.name
