@@ -18,7 +18,7 @@ from export.graph import Graph
 from export.mlpackage import read_package
 from export.onnx_export import computed, onnx_answers, write_onnx
 from export.package import Stored
-from export.program import BEYOND, Programs
+from export.program import BEYOND
 from export.reference import is_blank
 from export.verification import max_abs_diff
 from fastetl.data.dataset import Dataset
@@ -103,7 +103,7 @@ def _saved(
     with tempfile.TemporaryDirectory() as folder:
         canvas, picture = Path(folder) / "canvas", Path(folder) / "picture"
         for path, options in ((canvas, replace(config, input="canvas")), (picture, config)):
-            (write_coreml if coreml else write_onnx)(Programs(graph_for(options), options), path)
+            (write_coreml if coreml else write_onnx)(graph_for(options), options, path)
         size = sum(file.stat().st_size for file in (canvas, *canvas.rglob("*")) if file.is_file())
         if coreml:
             return size, computed(read_package(picture).ops, images, arithmetic="float16")["logits"]

@@ -16,7 +16,7 @@ from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import AUTHOR, DESCRIPTION, license_text, metadata
 from export.mlpackage import write_package
-from export.program import Op, Programs, Ref, Value
+from export.program import Op, Ref, Value, coreml_program
 from export.runtimes import coremltools, native_parts, quiet
 
 __all__ = ["write_coreml"]
@@ -24,12 +24,12 @@ __all__ = ["write_coreml"]
 _SHARED = 64  # elements
 
 
-def write_coreml(programs: Programs, path: Path) -> None:
+def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
     """Write the package directory `path`, which must not exist: the same graph and config give the same bytes.
 
     Raises ExportError if coremltools rejects the program, or cannot write here.
     """
-    ct, graph, config = coremltools(), programs.graph, programs.config
+    ct = coremltools()
     if not native_parts():
         raise ExportError(
             "coremltools is installed without its native part libmilstoragepython: no Core ML package can be written",
@@ -49,13 +49,13 @@ def write_coreml(programs: Programs, path: Path) -> None:
         built = Path(folder) / "built.mlpackage"
         try:
             model = ct.convert(
-                _mil(ct, programs.coreml, graph.side, config.target),
+                _mil(ct, coreml_program(graph, config), graph.side, config.target),
                 convert_to="mlprogram",
                 # Types stand in the program; no pass may change them, nor anything else.
                 compute_precision=ct.precision.FLOAT32,
                 pass_pipeline=ct.PassPipeline.EMPTY,
                 minimum_deployment_target=getattr(ct.target, config.target),
-                inputs=[_image(ct, graph.side)],
+                inputs=[ct.ImageType("image", (1, 1, graph.side, graph.side), color_layout=ct.colorlayout.GRAYSCALE)],
                 classifier_config=ct.ClassifierConfig(list(graph.labels)),
                 skip_model_load=True,
                 package_dir=str(built),
@@ -65,10 +65,6 @@ def write_coreml(programs: Programs, path: Path) -> None:
         spec = model.get_spec()
         _describe(spec, graph, config)
         write_package(path, spec, Path(model.weights_dir) / "weight.bin")
-
-
-def _image(ct: Any, side: int) -> Any:
-    return ct.ImageType(name="image", shape=(1, 1, side, side), color_layout=ct.colorlayout.GRAYSCALE)
 
 
 def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:

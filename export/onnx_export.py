@@ -11,11 +11,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.config import Precision
+from export.config import ExportConfig, Precision
 from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import onnx_properties
-from export.program import Op, Programs, Ref, Value, expanded, lower
+from export.program import Op, Ref, Value, expanded, lower, onnx_program
 from export.runtimes import onnx_session
 
 __all__ = ["IR_VERSION", "OPSET", "computed", "graph_logits", "onnx_answers", "onnx_model", "write_onnx"]
@@ -66,9 +66,9 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
     return model
 
 
-def write_onnx(programs: Programs, path: Path) -> None:
+def write_onnx(graph: Graph, config: ExportConfig, path: Path) -> None:
     """Write the model to `path`: the same graph gives the same bytes."""
-    model = onnx_model(programs.graph, programs.onnx)
+    model = onnx_model(graph, onnx_program(graph, config))
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 

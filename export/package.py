@@ -21,7 +21,6 @@ from export.graph import CANVAS, Graph
 from export.metadata import exporting_versions, labels_text
 from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
 from export.onnx_export import graph_logits, write_onnx
-from export.program import Programs
 from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, gather, onnx_checks, package_checks, verification_text
 from fastetl.data.charset import Charset
@@ -149,18 +148,17 @@ def write_package_directory(
         if progress is not None:
             progress(step, _STEPS)
 
-    programs = Programs(graph, config)
     if out.suffix == ".onnx":
         with new_file(out, ONNX_KIND, overwrite) as file:
-            write_onnx(programs, file)
-            return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(programs, logits))))
+            write_onnx(graph, config, file)
+            return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
     with new_directory(out, PACKAGE_KIND, overwrite) as folder:
         done(0)
-        write_reference(make_reference(programs, logits), folder / REFERENCE)
+        write_reference(make_reference(graph, config, logits), folder / REFERENCE)
         done(1)
-        write_coreml(programs, folder / COREML)
+        write_coreml(graph, config, folder / COREML)
         done(2)
-        write_onnx(programs, folder / ONNX)
+        write_onnx(graph, config, folder / ONNX)
         done(3)
         (folder / LABELS).write_text(labels_text(graph), encoding="utf-8")
         if MAC in files_of(folder):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,19 @@ from fastetl.data.preprocessing import (
     triangle_weights,
 )
 
-__all__ = ["BEYOND", "HALF", "Op", "Programs", "Ref", "Value", "expanded", "framed_names", "lower", "stored"]
+__all__ = [
+    "BEYOND",
+    "HALF",
+    "Op",
+    "Ref",
+    "Value",
+    "coreml_program",
+    "expanded",
+    "framed_names",
+    "lower",
+    "onnx_program",
+    "stored",
+]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
@@ -120,12 +131,20 @@ class _Program:
         """Type of the network's arithmetic."""
         return "fp16" if self.precision == "float16" else "fp32"
 
-    def constant(self, value: Any, dtype: str) -> NDArray[Any]:
-        kind = {"fp16": np.float16, "fp32": np.float32, "int32": np.int32, "bool": np.bool_}[dtype]
-        return np.asarray(value, kind)
+    def constant(self, value: Any, x: str) -> NDArray[Any]:
+        """Of the type that `x` has."""
+        return np.asarray(value, _KIND[self.types[x]])
 
-    def add(self, kind: str, name: str, dtype: str, /, **inputs: Value) -> str:
-        self.ops.append(Op(kind, name, dtype, inputs))
+    def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> str:
+        """An operation; its inputs may be values of Python, too."""
+        kinds = {bool: np.bool_, int: np.int32, tuple: np.int32}
+        operands = {
+            key: np.asarray(value, kinds[type(value)])
+            if type(value) in kinds and not (isinstance(value, tuple) and isinstance(value[0], Ref))
+            else value
+            for key, value in inputs.items()
+        }
+        self.ops.append(Op(kind, name, dtype, operands))
         self.types[name] = dtype
         return name
 
@@ -135,48 +154,31 @@ class _Program:
     def one(self, kind: str, name: str, x: str) -> str:
         return self.add(kind, name, self.types[x], x=Ref(x))
 
-    def two(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None) -> str:
-        """Elementwise; one of the two may be a constant, which takes the other's type."""
-        real = self.types[x if isinstance(x, str) else str(y)]
-        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, real) for v in (x, y))
-        return self.add(kind, name, dtype or real, x=a, y=b)
+    def two(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None, **options: bool) -> str:
+        """One of the two may be a constant, which takes the other's type."""
+        of = x if isinstance(x, str) else str(y)
+        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, of) for v in (x, y))
+        return self.add(kind, name, dtype or self.types[of], x=a, y=b, **options)
 
     def over(self, kind: str, name: str, x: str, axes: tuple[int, ...], keep: bool = True) -> str:
-        options = {"axes": self.constant(axes, "int32"), "keep_dims": self.constant(keep, "bool")}
-        return self.add(kind, name, self.types[x], x=Ref(x), **options)
+        return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=keep)
 
-    def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool) -> str:
-        real = self.types[x if isinstance(x, str) else str(y)]
-        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, real) for v in (x, y))
-        no, flag = self.constant(False, "bool"), self.constant(transpose_y, "bool")
-        return self.add("matmul", name, real, x=a, y=b, transpose_x=no, transpose_y=flag)
+    def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool = False) -> str:
+        return self.two("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
 
     def concat(self, name: str, parts: tuple[str, ...]) -> str:
         """Along the axis of channels or features."""
-        values, axis = tuple(map(Ref, parts)), self.constant(1, "int32")
-        no = self.constant(False, "bool")
-        return self.add("concat", name, self.types[parts[0]], values=values, axis=axis, interleave=no)
+        return self.add("concat", name, self.types[parts[0]], values=tuple(map(Ref, parts)), axis=1, interleave=False)
 
     def flatten(self, name: str, x: str, features: int) -> str:
-        shape = self.constant((1, features), "int32")
-        return self.add("reshape", name, self.types[x], x=Ref(x), shape=shape)
+        return self.add("reshape", name, self.types[x], x=Ref(x), shape=(1, features))
 
     def conv(
-        self, name: str, x: str, weight: Value, bias: NDArray[Any], stride: int, pads: tuple[int, int, int, int]
+        self, name: str, x: str, weight: Value, bias: Any, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
     ) -> str:
-        return self.add(
-            "conv",
-            name,
-            self.types[x],
-            x=Ref(x),
-            weight=weight,
-            bias=self.constant(bias, self.types[x]),
-            strides=self.constant((stride, stride), "int32"),
-            pad_type="custom",
-            pad=self.constant(pads, "int32"),
-            dilations=self.constant((1, 1), "int32"),
-            groups=self.constant(1, "int32"),
-        )
+        inputs: dict[str, Value] = {"x": Ref(x), "weight": weight, "bias": self.constant(bias, x)}
+        options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
+        return self.add("conv", name, self.types[x], **inputs, **options)
 
     def weight(self, name: str, array: NDArray[np.float32]) -> Value:
         """A trained array as it is stored: plain, or through the operation that expands it; once for all readings."""
@@ -191,10 +193,10 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
     weights = triangle_weights(side, size)
     if side % (2 * size):
         weights = weights.reshape(1, 1, size, side)
-        return p.matmul("resized_exactly", p.matmul("resized_rows", weights, x, False), weights, True)
+        return p.matmul("resized_exactly", p.matmul("resized_rows", weights, x), weights, True)
     n = side // size
     taps = weights[1, n // 2 : n // 2 + 2 * n]
-    weight = p.constant(np.outer(taps, taps)[None, None], p.types[x])
+    weight = p.constant(np.outer(taps, taps)[None, None], x)
     x = p.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
     # At the edges the filter is cut off, and what is left of it must sum to 1 again.
     edge = np.ones(size)
@@ -209,7 +211,7 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
     edge[:BORDER] = edge[-BORDER:] = 1
     paper, count = x, spec.size**2
     if spec.polarity == "border":  # the edge's rows in whole, of the others the edge's columns
-        rows = p.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x, False)
+        rows = p.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
         paper = p.two("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
         count = 2 * spec.size
     # Between two possible means, so that no rounding can decide.
@@ -245,8 +247,7 @@ def _both(array: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _channels(p: _Program, name: str, x: str, picked: list[list[float]]) -> str:
     """Exchange or pick channels: a 1 × 1 convolution of ones and zeros, which is exact."""
-    weight = p.constant(np.array(picked)[:, :, None, None], p.types[x])
-    return p.conv(name, x, weight, np.zeros(len(picked)), 1, (0, 0, 0, 0))
+    return p.conv(name, x, p.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
 def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, turn: str) -> _Moments:
@@ -255,12 +256,12 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     both: (1, 2, size, size), the picture transposed, so that a product with the window of x leaves rows, and the
     picture. crossing: the window (1, 2, 1, size) with its channels exchanged.
     """
-    profile = p.matmul(f"profile{turn}", crossing, both, False)
+    profile = p.matmul(f"profile{turn}", crossing, both)
     windowed = profile if isinstance(window, float) else p.two("mul", f"seen{turn}", profile, window)
     position = _positions(size)
-    ink = p.matmul(f"seen_ink{turn}", windowed, _both(np.ones((size, 1))), False)
+    ink = p.matmul(f"seen_ink{turn}", windowed, _both(np.ones((size, 1))))
     share = p.two("real_div", f"share{turn}", windowed, p.two("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2))
-    centre = p.matmul(f"centre{turn}", share, _both(position[:, None]), False)
+    centre = p.matmul(f"centre{turn}", share, _both(position[:, None]))
     away = p.two("sub", f"from_centre{turn}", _both(position[None]), centre)
     squares = p.two("mul", f"squares{turn}", away, away)
     variances = p.matmul(f"variances{turn}", share, squares, True)
@@ -281,7 +282,7 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
             window = p.one("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, turn)
-        least, most = (p.constant(bound / 2, "fp32") for bound in SUMMED)
+        least, most = (p.constant(bound / 2, moments.variance) for bound in SUMMED)
         kept = p.add("clip", f"kept_variance{turn}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
         moments = dataclasses.replace(moments, variance=kept)
     assert moments is not None  # TURNS is at least 1
@@ -307,7 +308,7 @@ def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Prepro
         _channels(p, f"{of}weights_{axis}", weights, np.eye(2 * spec.channels)[k::2].tolist())
         for k, axis in enumerate("yx")
     )
-    return p.matmul(f"{of}framed", p.matmul(f"{of}framed_rows", down, pictures, False), across, True)
+    return p.matmul(f"{of}framed", p.matmul(f"{of}framed_rows", down, pictures), across, True)
 
 
 def _positions(count: int) -> NDArray[np.float64]:
@@ -319,7 +320,7 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
 
     A reading's operations begin with its key. See fastetl.data.preprocessing.
     """
-    both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=p.constant((0, 1, 3, 2), "int32")), x))
+    both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
     if spec.framing == "adaptive":
         moments = _adaptive_moments(p, both, spec)
         summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
@@ -377,17 +378,9 @@ def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str
         case g.Relu():
             return p.one("relu", name, x)
         case g.MaxPool():
-            return p.add(
-                "max_pool",
-                name,
-                p.real,
-                x=Ref(x),
-                kernel_sizes=p.constant((layer.size, layer.size), "int32"),
-                strides=p.constant((layer.size, layer.size), "int32"),
-                pad_type="valid",
-                pad=p.constant((0, 0, 0, 0), "int32"),
-                ceil_mode=p.constant(False, "bool"),
-            )
+            options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
+            size = (layer.size, layer.size)
+            return p.add("max_pool", name, p.real, x=Ref(x), kernel_sizes=size, strides=size, **options)
         case g.GlobalMean():
             return p.over("reduce_mean", name, x, (2, 3), keep=False)
         case g.Flatten():
@@ -396,7 +389,7 @@ def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str
             return p.concat(name, (x, place))
         case g.Dense():
             weight = p.weight(f"{layer.name}_weight", layer.weight)
-            return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, p.real))
+            return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, x))
 
 
 def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
@@ -419,21 +412,15 @@ def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "
     flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
     other = p.two("sub", "no_character", p.two("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
     logits = p.concat("logits", (character_logits, other))
-    p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=p.constant(1, "int32"))
+    p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=1)
     return tuple(p.ops)
 
 
-@dataclass(frozen=True, eq=False)
-class Programs:
-    """The operations of a package's Core ML and of its ONNX file, each lowered once, when they are first needed."""
+def coreml_program(graph: g.Graph, config: ExportConfig) -> tuple[Op, ...]:
+    """The operations of a package's Core ML file."""
+    return lower(graph, config.precision, config.storage)
 
-    graph: g.Graph
-    config: ExportConfig
 
-    @cached_property
-    def coreml(self) -> tuple[Op, ...]:
-        return lower(self.graph, self.config.precision, self.config.storage)
-
-    @cached_property
-    def onnx(self) -> tuple[Op, ...]:
-        return lower(self.graph, storage="int8" if self.config.onnx == "int8" else "plain")
+def onnx_program(graph: g.Graph, config: ExportConfig) -> tuple[Op, ...]:
+    """The operations of a package's ONNX file."""
+    return lower(graph, storage="int8" if config.onnx == "int8" else "plain")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -68,8 +68,8 @@ class Recognizer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as where it lies and what competes: the model is opened again there, in whatever process."""
-        restricted = self.labels != self.known
-        return _reopened, (self.path, self.charset if restricted else None)
+        charset = self.charset if self.labels != self.known else None
+        return partial(open_recognizer, self.path, charset=charset), ()
 
     def _repr_html_(self) -> str:
         rows = {
@@ -196,10 +196,6 @@ class Recognizer:
             ink = picture if isinstance(picture, Ink) else find_ink(picture)
             stacked[k] = resize(ink.square()[None], self.side)[0]
         return stacked
-
-
-def _reopened(path: Path, charset: Charset | None) -> Recognizer:
-    return open_recognizer(path, charset=charset)
 
 
 def _is_picture(pictures: Any) -> bool:

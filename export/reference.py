@@ -20,7 +20,7 @@ from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import computed
-from export.program import HALF, Programs
+from export.program import HALF, coreml_program
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
@@ -81,12 +81,11 @@ def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_
     return np.asarray((top.ravel() < FAINTEST) | (ink < LEAST_INK) | (ink > MOST_INK))
 
 
-def make_reference(programs: Programs, logits: Logits, seed: int = 0) -> Reference:
+def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Reference:
     """Ask the trained network, and the program that is to be stored in its own precision, about the test pictures."""
-    graph, config = programs.graph, programs.config
-    images, kinds = pictures(graph.side, seed)
+    images, kinds = pictures(graph.side)
     trained = logits(resized(images, graph.preprocessing.size))
-    answers = computed(programs.coreml, images, ("probabilities",), config.precision)["probabilities"]
+    answers = computed(coreml_program(graph, config), images, ("probabilities",), config.precision)["probabilities"]
     return Reference(graph, config, images, kinds, trained, answers)
 
 

@@ -31,7 +31,6 @@ from export.mlpackage import MlPackage, read_package
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, files_of, package_path
 from export.onnx_export import IR_VERSION, OPSET, computed, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
-from export.program import Programs
 from export.reference import Logits, Reference, pictures, read_reference, resized
 from export.runtimes import native_parts
 from fastetl.errors import FastetlError, scarcity
@@ -365,12 +364,11 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
     if others:
         yield _unchecked("the same bytes", others)
         return
-    programs = Programs(reference.graph, reference.config)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_onnx(programs, folder / ONNX)
+        write_onnx(reference.graph, reference.config, folder / ONNX)
         if native_parts():
-            write_coreml(programs, folder / COREML)
+            write_coreml(reference.graph, reference.config, folder / COREML)
         else:
             yield _unchecked(COREML, "coremltools is installed without its native part libmilstoragepython")
         for file in (file for file in FILES if (folder / file).is_file()):

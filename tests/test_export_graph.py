@@ -12,7 +12,7 @@ from export.errors import ExportError
 from export.from_run import flax_logits
 from export.graph import Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import computed, graph_logits, onnx_answers, onnx_model
-from export.program import Op, Programs, Ref, expanded, framed_names, lower, stored
+from export.program import Op, Ref, expanded, framed_names, lower, stored
 from export.reference import is_blank, make_reference, pictures
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, network_input, normalize, resize
@@ -178,7 +178,7 @@ def test_config_rejects_what_cannot_be_written() -> None:
 def test_reference_holds_what_flax_says() -> None:
     network = random_network()
     graph: Graph = graph_of(network, temperature=2)
-    reference = make_reference(Programs(graph, ExportConfig()), flax_logits(network, 2))
+    reference = make_reference(graph, ExportConfig(), flax_logits(network, 2))
     small = resize(reference.images, 32)
     np.testing.assert_allclose(reference.logits, np.asarray(network(jnp.asarray(small))) / 2, atol=1e-5)
     assert {label for label, blank in zip(reference.labels, reference.blank, strict=True) if blank} == {"no character"}
@@ -198,7 +198,7 @@ def test_ties_of_the_resize_go_one_way_in_every_runtime() -> None:
     """From 128 to 48 the weights are no binary fractions, and sums in float32 miss the halves."""
     network = random_network(spec=Preprocessing(size=48))
     graph = graph_of(network)
-    reference = make_reference(Programs(graph, ExportConfig()), flax_logits(network, 1))
+    reference = make_reference(graph, ExportConfig(), flax_logits(network, 1))
     logits = onnx_answers(onnx_model(graph, lower(graph)).SerializeToString(), reference.images)["logits"][:, :-1]
     assert np.abs(logits - reference.logits).max() < 1e-4
     assert np.abs(graph_logits(graph, reference.images)[:, :-1] - reference.logits).max() < 1e-4

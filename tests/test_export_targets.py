@@ -10,7 +10,6 @@ from export.config import ExportConfig, Precision, Storage, Target
 from export.coreml import write_coreml
 from export.mlpackage import read_package
 from export.names import COREML
-from export.program import Programs
 from export.runtimes import coremltools
 from tests.export_data import graph_of, random_network
 
@@ -31,7 +30,7 @@ def test_every_operation_and_input_is_known_to_the_target(target: Target, storag
     network = random_network()
     precision: Precision = "float32" if target == "iOS18" else "float16"
     config = ExportConfig("canvas", target, precision, storage)
-    write_coreml(Programs(graph_of(network), config), tmp_path / COREML)
+    write_coreml(graph_of(network), config, tmp_path / COREML)
     package = read_package(tmp_path / COREML)
     function = package.spec.mlProgram.functions["main"]
     operations = function.block_specializations[function.opset].operations
