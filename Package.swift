@@ -34,7 +34,6 @@ let package = Package(
         .target(
             name: "KanaApp", dependencies: ["KanaInk", "KanaReading", "KanaLines"], path: "ios/Sources/KanaApp",
             resources: [.copy("practice.json")]),
-        .executableTarget(name: "kana-raster", dependencies: ["KanaInk"], path: "ios/Sources/kana-raster"),
         .testTarget(name: "KanaInkTests", dependencies: ["KanaInk"], path: "ios/Tests/KanaInkTests"),
         .testTarget(name: "KanaPhotoTests", dependencies: ["KanaPhoto"], path: "ios/Tests/KanaPhotoTests"),
         .testTarget(name: "KanaReadingTests", dependencies: ["KanaReading"], path: "ios/Tests/KanaReadingTests"),

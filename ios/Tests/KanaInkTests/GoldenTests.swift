@@ -3,6 +3,8 @@ import Testing
 
 @testable import KanaInk
 
+private let cases = ProcessInfo.processInfo.environment["KANA_CASES"]
+
 /// The drawings that Python wrote, with the pictures that it made of them: runs of [count, value, …] over the rows.
 private struct Golden: Decodable {
     let name: String
@@ -35,6 +37,15 @@ private struct Golden: Decodable {
             #expect(made.count == entry.picture.count)
             #expect(apart <= 1, "\(entry.name): \(apart) of 255 apart")
         }
+    }
+
+    /// Drawings of Python's at random: it compares the pictures, which are written one after the other.
+    @Test(.enabled(if: cases != nil, "tests/test_ios.py gives them")) func picturesForPython() throws {
+        let folder = URL(fileURLWithPath: cases ?? "")
+        let data = try Data(contentsOf: folder.appendingPathComponent("drawings.json"))
+        let drawings = try JSONDecoder().decode([Drawing].self, from: data)
+        let pictures = drawings.flatMap { Rasterizer.picture(of: $0).pixels }
+        try Data(pictures).write(to: folder.appendingPathComponent("pictures"))
     }
 
     @Test func anotherSizeOfTheCanvasGivesTheSamePicture() throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import KanaLines
 
-private let file = ProcessInfo.processInfo.environment["KANA_LINES"]
+private let cases = ProcessInfo.processInfo.environment["KANA_CASES"]
 
 /// A line of tests/data/golden_lines.json, with the pictures that Python asks the network about (bytes in base 64, one
 /// after the other), and for each the labels that are not next to impossible.
@@ -52,9 +52,10 @@ private actor Network: CharacterReading {
         return try ModelFacts(labelsJSON: Data(contentsOf: labels))
     }
 
-    @Test(.enabled(if: file != nil, "tests/test_ios.py gives the file")) func linesAreThoseOfPython() async throws {
+    @Test(.enabled(if: cases != nil, "tests/test_ios.py gives them")) func linesAreThoseOfPython() async throws {
         let facts = try facts()
-        let lines = try JSONDecoder().decode([Golden].self, from: Data(contentsOf: URL(fileURLWithPath: file ?? "")))
+        let lines = try JSONDecoder().decode(
+            [Golden].self, from: Data(contentsOf: URL(fileURLWithPath: "\(cases ?? "")/lines.json")))
         #expect(lines.count >= 8)
         for golden in lines {
             let network = Network(golden, facts)

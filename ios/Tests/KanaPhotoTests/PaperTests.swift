@@ -87,7 +87,7 @@ private func mean(_ photograph: Photograph, ink: Bool) -> Double {
     }
 }
 
-private let file = ProcessInfo.processInfo.environment["KANA_PAPERS"]
+private let cases = ProcessInfo.processInfo.environment["KANA_CASES"]
 
 /// A photograph with what Python's `find_ink` and `read_picture` make of it; bytes in base 64.
 private struct Paper: Decodable {
@@ -100,10 +100,10 @@ private func apart(_ a: [UInt8], _ b: Data) -> Int {
     a.count == b.count ? zip(a, b).map { abs(Int($0) - Int($1)) }.max() ?? 0 : 255
 }
 
-@Suite(.enabled(if: file != nil, "tests/test_ios.py gives the file")) struct PythonsPaperTests {
+@Suite(.enabled(if: cases != nil, "tests/test_ios.py gives them")) struct PythonsPaperTests {
     @Test func papersAreThoseOfPython() throws {
         let papers = try JSONDecoder().decode(
-            [Paper].self, from: Data(contentsOf: URL(fileURLWithPath: file ?? "")))
+            [Paper].self, from: Data(contentsOf: URL(fileURLWithPath: "\(cases ?? "")/papers.json")))
         #expect(papers.count >= 20)
         for paper in papers {
             let given = try Photograph(width: paper.width, height: paper.height, pixels: Array(paper.pixels))

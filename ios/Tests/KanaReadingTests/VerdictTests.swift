@@ -7,6 +7,12 @@ private func facts(_ labels: [String] = ["あ", "っ", "つ", "へ", "ヘ", "ア
     try ModelFacts(labels: labels + ["no character"], noCharacter: "no character", threshold: threshold)
 }
 
+/// Of the small network.
+private func bundled() throws -> ModelFacts {
+    let file = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained/kana/labels.json")
+    return try ModelFacts(labelsJSON: Data(contentsOf: file.standardized))
+}
+
 private func spread(_ given: [String: Double], over facts: ModelFacts) -> [String: Double] {
     Dictionary(uniqueKeysWithValues: facts.labels.map { ($0, given[$0] ?? 0) })
 }
@@ -27,9 +33,7 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
     }
 
     @Test func labelsFileOfTheBundledPackage() throws {
-        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../export/pretrained/kana")
-            .standardized
-        let found = try ModelFacts(labelsJSON: Data(contentsOf: root.appendingPathComponent("labels.json")))
+        let found = try bundled()
         #expect(found.characters.count == 162 && found.threshold > 0)
         #expect(found.characters.allSatisfy { Script.kana.holds($0) })
     }
@@ -50,7 +54,36 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
     }
 }
 
+private let cases = ProcessInfo.processInfo.environment["KANA_CASES"]
+
+/// What the bundled network gave for a picture, and what Python makes of it: the likeliest, and its probability among
+/// those that compete.
+private struct Row: Decodable {
+    let script: Script
+    let probabilities: [Double]
+    let label: String
+    let probability: Double
+}
+
 @Suite struct VerdictTests {
+    @Test(.enabled(if: cases != nil, "tests/test_ios.py gives them")) func verdictsAreThoseOfPython() throws {
+        let file = URL(fileURLWithPath: "\(cases ?? "")/verdicts.json")
+        let rows = try JSONDecoder().decode([Row].self, from: Data(contentsOf: file))
+        let facts = try bundled()
+        #expect(rows.count > 100)
+        for row in rows {
+            let named = Dictionary(uniqueKeysWithValues: zip(facts.labels, row.probabilities))
+            let verdict = try Verdict(probabilities: named, facts: facts, script: row.script)
+            if row.label == facts.noCharacter {
+                #expect(verdict == .nothing)
+                continue
+            }
+            let first = try #require(verdict.candidates.first)
+            #expect(first.label == row.label && abs(first.probability - row.probability) < 1e-4)
+            #expect((verdict.character == nil) == (row.probability < facts.threshold))
+        }
+    }
+
     @Test func theThresholdIsThePackages() throws {
         for threshold in [0.3, 0.9] {
             let facts = try facts(threshold: threshold)
