@@ -39,9 +39,9 @@ def kana_drawings() -> dict[str, Drawing]:
 
 
 def misread(recognizer: Recognizer, pictures: Mapping[str, Pictures]) -> dict[str, str]:
-    """Characters with what is read of their pictures, where it is another, へ and ヘ alike. All labels compete."""
-    answers = recognizer.read(np.stack(list(pictures.values())), most=1)
-    read = {c: best.label for c, (best,) in zip(pictures, answers, strict=True)}
+    """Characters with what the network alone reads of their pictures, where it is another, へ and ヘ alike."""
+    best = recognizer.probabilities(np.stack(list(pictures.values()))).argmax(1)
+    read = {c: recognizer.labels[k] for c, k in zip(pictures, best, strict=True)}
     return {c: label for c, label in read.items() if one_shape(c) != one_shape(label)}
 
 
