@@ -32,7 +32,7 @@ from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENC
 from export.onnx_export import IR_VERSION, OPSET, computed, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.reference import Logits, Reference, pictures, read_reference, resized
-from export.runtimes import native_parts
+from export.runtimes import coremltools, native_parts
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.clutter import is_clutter
 from fastetl.files.untrusted import parse_json, read_bytes, read_json
@@ -152,6 +152,7 @@ def package_checks(
     """See `verify`. graph, logits: of the run. finished: whether `verification.json` is there yet."""
     if not any((out / name).exists() for name in FILES):
         raise ExportError("no package here", file=out, expected=f"a directory with {ONNX}", do="export a run")
+    coremltools()  # if it is missing, that is no damage
     checks = list(gather("files", lambda: _file_checks(out, finished)))
     try:
         reference = read_reference(out / REFERENCE)
