@@ -26,7 +26,7 @@ from fastetl.etl.convert import (
     convert,
     record_blocks,
 )
-from fastetl.etl.files import EtlFile, find_files, sampled_digest
+from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.notices import Notice
 from fastetl.etl.reading import block, new_buffer
@@ -91,7 +91,6 @@ def _described(file: EtlFile) -> dict[str, Any]:
         "set": file.layout.name,
         "bytes": file.count * file.layout.record_bytes + file.tail,
         "records": file.count,
-        "sha1_first_and_last_64k": sampled_digest(file.path),
     }
 
 

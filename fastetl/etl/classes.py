@@ -108,7 +108,7 @@ def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]
     are not sure (ETL6) letters and code must tell the same, or the letters a class of those.
     """
     by_code: NDArray[np.uint16] = _jis_by_code(layout)[layout.column(records, "code")]
-    if all(entry.is_sure for entry in classes(layout.name)):
+    if layout.codes == "jis" or all(entry.is_sure for entry in classes(layout.name)):
         return by_code
     letters, position = np.unique(_letters(layout, records), return_inverse=True)
     entries = {entry.letters.encode(): entry for entry in classes(layout.name)}

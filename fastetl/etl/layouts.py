@@ -58,7 +58,7 @@ class Field:
         return self.dtype if self.text else self.dtype.newbyteorder(">")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """One set: its record, its picture and how its files are divided among groups.
 

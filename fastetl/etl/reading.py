@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,24 +63,18 @@ def read_records(
     size, most = file.layout.record_bytes, block(file.layout)
     records = buffer[: most * size].view(file.layout.dtype)
     view = buffer.data
-    breaks = (np.flatnonzero(np.diff(index) != 1) + 1).tolist()
-    places = [(view[k * size : (k + 1) * size],) for k in range(min(most, len(index)) if breaks else 0)]
-    begins = sorted({*breaks, *range(0, len(index), most), len(index)})
-    offsets = (index * size).tolist()
-    try:
-        with open_regular(file.path) as opened:
-            source, at, preadv = opened.fileno(), 0, PREADV
-            for first, after in itertools.pairwise(begins):
-                # Where there are many runs most are one record; every microsecond here comes ten thousand times.
-                single = after - first == 1 and len(places) > 0
-                run = places[first - at] if single else (view[(first - at) * size : (after - at) * size],)
-                if preadv(source, run, offsets[first]) != (after - first) * size:
-                    _fill(source, run[0], offsets[first], file)
-                if after - at == most or after == len(index):
-                    yield slice(at, after), records[: after - at]
-                    at = after
-    except OSError as error:
-        raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
+    places = [(view[k * size : (k + 1) * size],) for k in range(min(most, len(index)))]
+    with _opened(file) as source:
+        for at in range(0, len(index), most):
+            part = index[at : at + most]
+            firsts = np.flatnonzero(np.diff(part, prepend=-2) != 1)
+            ends = [*firsts[1:].tolist(), len(part)]
+            if len(firsts) == len(part):  # most runs are one record
+                runs = places[: len(part)]
+            else:
+                runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
+            _read(file, source, runs, (part[firsts] * size).tolist(), len(part) * size)
+            yield slice(at, at + len(part)), records[: len(part)]
 
 
 def read_headers(file: EtlFile, most: int | None = None, begin: int = 0) -> NDArray[Any]:
@@ -99,13 +94,9 @@ def read_headers(file: EtlFile, most: int | None = None, begin: int = 0) -> NDAr
             rows[at : at + records] = buffer[: records * step].reshape(records, step)[:, :size]
             at += records
         return headers
-    try:
-        with open_regular(file.path) as opened:
-            source = opened.fileno()
-            for k in range(count):
-                _fill(source, view[k * size : (k + 1) * size], (begin + k) * step, file)
-    except OSError as error:
-        raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
+    with _opened(file) as source:
+        runs = [(view[k * size : (k + 1) * size],) for k in range(count)]
+        _read(file, source, runs, range(begin * step, (begin + count) * step, step), count * size)
     return headers
 
 
@@ -116,29 +107,40 @@ def read_blocks(file: EtlFile, buffer: NDArray[np.uint8]) -> Iterator[memoryview
     """
     size = file.layout.record_bytes
     total, most, view = file.count * size + file.tail, block(file.layout) * size, buffer.data
+    with _opened(file) as source:
+        for at in range(0, total, most):
+            part = view[: min(most, total - at)]
+            _read(file, source, [(part,)], [at], len(part))
+            yield part
+
+
+@contextmanager
+def _opened(file: EtlFile) -> Iterator[int]:
     try:
         with open_regular(file.path) as opened:
-            for at in range(0, total, most):
-                part = view[: min(most, total - at)]
-                _fill(opened.fileno(), part, at, file)
-                yield part
+            yield opened.fileno()
     except OSError as error:
         raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
 
 
-def _fill(source: int, run: memoryview, offset: int, file: EtlFile) -> None:
-    """Read until `run` is full."""
-    filled = 0
-    while filled < len(run):
-        count = PREADV(source, (run[filled:],), offset + filled)
-        if not count:
-            raise FastetlError(
-                "the file ended while it was read",
-                file=file.path,
-                record=(offset + filled) // file.layout.record_bytes,
-                offset=offset + filled,
-                expected=f"{len(run) - filled} more bytes",
-                found="its end",
-                do="another process is changing it: wait and retry",
-            )
-        filled += count
+def _read(
+    file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int
+) -> None:
+    """Fill each of `runs`, of `total` bytes together, with the bytes from an offset of the file on."""
+    # Every microsecond here comes ten thousand times.
+    counts = list(map(PREADV, itertools.repeat(source), runs, offsets))
+    for k, ((run,), filled) in enumerate(zip(runs, counts, strict=True)) if sum(counts) < total else ():
+        while filled < len(run):
+            offset = offsets[k] + filled
+            count = PREADV(source, (run[filled:],), offset)
+            if not count:
+                raise FastetlError(
+                    "the file ended while it was read",
+                    file=file.path,
+                    record=offset // file.layout.record_bytes,
+                    offset=offset,
+                    expected=f"{len(run) - filled} more bytes",
+                    found="its end",
+                    do="another process is changing it: wait and retry",
+                )
+            filled += count

@@ -43,17 +43,18 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
         heads = heads[1:]
     if not len(heads):
         return False
-    by_code, by_letters = is_of(layout, heads, classes(layout.name))
-    valid = character_codes(layout, heads) > 0 if layout.codes == "jis" else by_code | by_letters
+    if layout.codes == "jis":
+        valid = character_codes(layout, heads) > 0
+    else:
+        valid = np.logical_or(*is_of(layout, heads, classes(layout.name)))
     for field in layout.fields:
-        column = layout.column(heads, field.name)
         if field.text == "ascii":
-            raw = np.ascontiguousarray(column).view(np.uint8).reshape(len(heads), -1)
+            raw = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), -1)
             valid = valid & (((raw >= 32) & (raw < 127)) | (raw == 0)).all(1)
         elif field.name == "sex":
-            valid = valid & (column <= 2)
+            valid = valid & (layout.column(heads, "sex") <= 2)
         elif field.name == "style":
-            valid = valid & np.isin(column, [b"A", b"B", b"C", b"D"])
+            valid = valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
     return bool(valid.mean() >= _MOST)
 
 
@@ -120,14 +121,13 @@ def tell(read: Read, size: int, name: str) -> Layout | None:
         heads = _headers(layout, read, range(min(size // length, PROBE)))
         if len(heads) and _is_plausible(layout, heads, name):
             candidates.append(layout)
+            # Of type M the classes may speak against it.
+            if layout.kind != "M" and size % length == 0 and layout.name == _genuine().get((length, size // length)):
+                return layout
     if not candidates:
         return None
     length, kind = candidates[0].record_bytes, candidates[0].kind
     genuine = _genuine().get((length, size // length)) if size % length == 0 else None
-    if kind != "M":
-        for layout in candidates:
-            if layout.name == genuine:
-                return layout
     if kind == "G":
         return _by_data_set(read, size // length, name)
     return candidates[0] if len(candidates) == 1 else _by_classes(candidates, read, size // length, name, genuine)
