@@ -80,7 +80,7 @@ def test_loader(benchmark: Any, side: int) -> None:
     labels = np.arange(COUNT, dtype=np.uint16)
     source = Source(images, labels, np.arange(COUNT))
     make = partial(Batches, [source], batch_size=BATCH, seed=0, augmentation=by.FLAT)
-    ours, beside, reused = make(prefetch=0), make(prefetch=1), make(prefetch=0, reuse=True)
+    ours, beside = make(prefetch=0), make(prefetch=1)
     peers = {"sample by sample, OpenCV": (samplewise, ("cv2",)), "grain, OpenCV": (grain_loader, ("cv2", "grain"))}
     whole(beside.epoch(0), images)
     whole(samplewise(by.scipy_one, images, labels, 0), images)
@@ -95,7 +95,6 @@ def test_loader(benchmark: Any, side: int) -> None:
         [
             Contender("fastetl", "ours", COUNT, lambda: count(ours.epoch(0))),
             Contender("made in a thread beside", "form", COUNT, lambda: count(beside.epoch(0))),
-            Contender("in arrays used again", "form", COUNT, lambda: count(reused.epoch(0))),
             Contender(
                 "sample by sample, scipy", "baseline", COUNT, lambda: count(samplewise(by.scipy_one, images, labels, 0))
             ),

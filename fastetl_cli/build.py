@@ -27,7 +27,7 @@ class Build(Command):
     paths: Annotated[tuple[Path, ...], Arg((), "SRC [SRC …] OUT")]
     """Files of the ETL Character Database, or folders of them (several sets make one dataset); or labelled pictures: a
     folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
-    pairs, IDX (docs/own-pictures.md). Last the dataset directory (or .npz file) to write."""
+    pairs, IDX (docs/own-pictures.md). Last the dataset directory to write."""
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
@@ -58,8 +58,6 @@ class Build(Command):
         options: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
         if self.engine == "local":
             return build(sources, out, self.config, **options)
-        if self.config.format != "dataset":
-            raise FastetlError("--engine ray writes shards", expected="--format dataset", found=self.config.format)
         from fastetl_ray import build_on_ray
 
         addresses, target = [as_address(s) for s in sources], as_address(out)

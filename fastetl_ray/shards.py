@@ -119,16 +119,13 @@ class ShardedImages:
             yield random.permutation(np.concatenate([index[bounds[k] : bounds[k + 1]] for k in window]))
 
     def _pictures(self, number: int) -> NDArray[np.uint8]:
-        with self._lock:
-            if number in self._cache:
-                self._cache.move_to_end(number)
-                return self._cache[number]
-        pictures = self.read(number)
-        with self._lock:
-            self._cache[number] = pictures
+        with self._lock:  # so that no two threads read the same shard
+            if number not in self._cache:
+                self._cache[number] = self.read(number)
+            self._cache.move_to_end(number)
             while len(self._cache) > 1 and sum(k.nbytes for k in self._cache.values()) > self.cache_bytes:
                 self._cache.popitem(last=False)
-        return pictures
+            return self._cache[number]
 
     def read(self, number: int) -> NDArray[np.uint8]:
         """The pictures of a shard, which are not kept."""

@@ -88,22 +88,6 @@ def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> 
     assert data.about["files"][0]["bytes"] == first.nbytes
 
 
-def test_npz_is_the_tutorials_array(etl_file: Write, tmp_path: Path) -> None:
-    records = make_records(2)
-    build([etl_file(records=records)], tmp_path / "hiragana.npz", BuildConfig(format="npz"))
-    with np.load(tmp_path / "hiragana.npz") as stored:
-        levels = stored["arr_0"]
-    assert (levels.shape, levels.dtype, levels.max()) == ((71, 2, 127, 128), np.uint8, 15)
-    k = int(np.flatnonzero(records["code"] == codes_of(HIRAGANA)[33])[1])
-    packed = records["image"][k]
-    assert (levels[33, 1, :, ::2] == packed >> 4).all()
-    assert (levels[33, 1, :, 1::2] == packed & 15).all()
-    short = etl_file("ETL8G_02", records[:-1])
-    with pytest.raises(FastetlError, match="'ん' of group 6"):
-        build([short], tmp_path / "short.npz", BuildConfig(format="npz"))
-    assert not (tmp_path / "short.npz").exists()
-
-
 def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path: Path) -> None:
     folder = etl_file("ETL8G_01").parent
     model = etl_file("ETL8G_33", make_records(1))
@@ -147,7 +131,6 @@ def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path
     data = open_dataset(tmp_path / "out")
     writers: dict[str, Callable[[Path, bool], object]] = {
         "a.png": lambda out, overwrite: write_sheet(data, out, overwrite=overwrite),
-        "a.npz": lambda out, overwrite: build([source], out, BuildConfig(format="npz"), overwrite=overwrite),
     }
     if find_spec("pyarrow"):
         writers["a.parquet"] = lambda out, overwrite: data.to_parquet(out, overwrite=overwrite)
@@ -158,8 +141,6 @@ def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path
         # The user's own files of these kinds.
         if name.endswith("png"):
             Image.open(out).save(out)
-        elif name.endswith("npz"):
-            np.savez(out, np.load(out)["arr_0"])
         else:
             out.write_bytes(b"PAR1" + bytes(100_000) + b"PAR1")
         before = out.read_bytes()

@@ -77,7 +77,7 @@ def test_the_base_alone_builds_inspects_and_recognizes(tmp_path: Path) -> None:
 import os
 os.chdir({str(tmp_path)!r})
 for command in (
-    "inspect etl", "build etl dataset", "build etl dataset.npz --format npz",
+    "inspect etl", "build etl dataset",
     "sheet dataset sheet.png", "recognize sheet.png",
 ):
     assert main(command.split()) == 0, command

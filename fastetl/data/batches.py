@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import itertools
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,6 @@ __all__ = ["Batch", "Batches"]
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
-_Free = queue.SimpleQueue[Batch | None]
-_Ready = queue.SimpleQueue[queue.SimpleQueue[Batch | BaseException]]
-"""In the order of the steps, each a place into which one thread puts its batch."""
 
 
 class Batches:
@@ -48,16 +46,13 @@ class Batches:
         augmentation: Augmentation | None = None,
         prefetch: int = 1,
         threads: int = 1,
-        reuse: bool = False,
     ) -> None:
         """sources: a dataset, all of which is used, or samples of datasets (`Dataset.samples`).
 
         `prefetch` batches are kept ready by `threads` threads; 0 makes each when it is asked for. Any number of
         threads gives the same batches in the same order.
 
-        Each batch has arrays of its own. `reuse` fills the same few again and again, which saves the system making new
-        pages of memory: then a batch is valid until the next but one is asked for, and what must live longer, or is
-        handed to something that reads it later, must be copied.
+        Each batch has arrays of its own.
 
         Raises FastetlError for sources of different picture sizes, an empty one, a weight that is no number over 0, or
         fewer samples than one batch.
@@ -78,7 +73,6 @@ class Batches:
         self.augmentation = augmentation
         self.prefetch = prefetch
         self.threads = threads
-        self.reuse = reuse
         self.data_wait = 0.0
         total = sum(len(source) for source in self.sources)
         require_range("batch_size", batch_size, 1, total)
@@ -103,7 +97,7 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on.
 
-        The thread ends with the iterator: at its end, when it is closed or collected, or when an error (which the
+        The threads end with the iterator: at its end, when it is closed or collected, or when an error (which the
         consumer gets) stops it.
 
         Raises FastetlError for a negative epoch or a step outside the epoch.
@@ -111,18 +105,12 @@ class Batches:
         if epoch < 0 or not 0 <= start <= len(self):
             raise does_not_fit("epoch or start", f"0 or more and 0 to {len(self)}, its steps", f"{epoch} and {start}")
         self.data_wait = 0.0
-        return self._serial(epoch, start) if self.prefetch == 0 else self._prefetched(epoch, start)
+        return self._batches(epoch, start)
 
-    def _order(self, epoch: int, start: int) -> Iterator[Step]:
-        return steps(self.sources, self._counts, len(self), self.batch_size, self.seed, epoch, start)
-
-    def _buffers(self) -> Batch:
+    def _made(self, epoch: int, step: Step) -> Batch:
+        """One batch, source by source."""
         side = self.sources[0].side
-        return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
-
-    def _fill(self, batch: Batch, epoch: int, step: Step) -> None:
-        """Make one batch, source by source."""
-        images, labels = batch
+        images, labels = np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
         which, index, sample = step
         bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
         for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
@@ -144,67 +132,23 @@ class Batches:
                 neighbours=neighbours,
                 pool=pool,
             )
+        return images, labels
 
-    def _serial(self, epoch: int, start: int) -> Iterator[Batch]:
-        order = self._order(epoch, start)
-        ring = [self._buffers() for _ in range(2 if self.reuse else 0)]
-        for step in range(start, len(self)):
-            begin = time.perf_counter()
-            batch = ring[step % 2] if self.reuse else self._buffers()
-            self._fill(batch, epoch, next(order))
-            self.data_wait += time.perf_counter() - begin
-            yield batch
-
-    def _work(self, epoch: int, order: Iterator[Step], turn: threading.Lock, free: _Free, ready: _Ready) -> None:
-        """Fill free buffers, each with the next step's batch, until there is no step or None comes instead of one."""
-        # Pictures of shards are held only until the order goes on: they are taken in turn.
-        in_turn = not all(isinstance(source.images, np.ndarray) for source in self.sources)
-        while True:
-            place: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
-            try:
-                with turn:
-                    batch = free.get()
-                    step = None if batch is None else next(order, None)
-                    if batch is None or step is None:
-                        free.put(None)  # the other threads end too
-                        return
-                    ready.put(place)
-                    if in_turn:
-                        self._fill(batch, epoch, step)
-                if not in_turn:
-                    self._fill(batch, epoch, step)
-                place.put(batch)
-            except BaseException as error:  # the consumer raises it
-                ready.put(place)
-                place.put(error)
-                return
-
-    def _prefetched(self, epoch: int, start: int) -> Iterator[Batch]:
-        free: _Free = queue.SimpleQueue()
-        ready: _Ready = queue.SimpleQueue()
-        shared = epoch, self._order(epoch, start), threading.Lock(), free, ready
-        # With `reuse` two are the consumer's, this one and the one before.
-        spare = 2 if self.reuse else 0
-        for _ in range(self.prefetch + spare):
-            free.put(self._buffers())
-        threads = [
-            threading.Thread(target=self._work, args=shared, name="batches", daemon=True) for _ in range(self.threads)
-        ]
-        for thread in threads:
-            thread.start()
-        following: list[Batch] = []
+    def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        order = steps(self.sources, self._counts, len(self), self.batch_size, self.seed, epoch, start)
+        pool = ThreadPoolExecutor(self.threads, "batches") if self.prefetch else None
+        coming: deque[Future[Batch]] = deque()
         try:
             for _ in range(start, len(self)):
                 begin = time.perf_counter()
-                batch = ready.get().get()
+                if pool is None:
+                    batch = self._made(epoch, next(order))
+                else:
+                    for step in itertools.islice(order, self.prefetch + 1 - len(coming)):
+                        coming.append(pool.submit(self._made, epoch, step))
+                    batch = coming.popleft().result()
                 self.data_wait += time.perf_counter() - begin
-                if isinstance(batch, BaseException):
-                    raise batch
-                following.append(batch if self.reuse else self._buffers())
-                if len(following) > spare:
-                    free.put(following.pop(0))
                 yield batch
         finally:
-            free.put(None)
-            for thread in threads:
-                thread.join()
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)

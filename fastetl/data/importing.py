@@ -20,7 +20,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +33,36 @@ from fastetl.errors import FastetlError, scarcity
 from fastetl.files.clutter import is_clutter
 from fastetl.files.untrusted import open_regular, read_bytes, read_npz
 
-__all__ = ["SUFFIXES", "Imported", "holds_pictures", "import_pictures"]
+__all__ = ["SUFFIXES", "Imported", "Labelled", "from_npz", "holds_pictures", "import_pictures"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
 """Names by which pictures are found in a folder."""
 LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
-_PICTURE_BYTES = 1 << 28
-_TABLE_BYTES = 1 << 28
+_FILE_BYTES = 1 << 28  # of a picture, or of a table
 _FILE_WIDTH = 60  # characters of a file's name that a dataset keeps
-_IDX = {1: b"\0\0\x08\x01", 3: b"\0\0\x08\x03"}  # bytes, along so many axes
+_IDX = b"\0\0\x08"  # of bytes; then how many axes
 _GZIP = b"\x1f\x8b"
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class _Labelled:
+class Labelled:
     """What one source holds. images: uint8 (N, H, W), or the file of each. groups: int32 (N,), −1 where unknown."""
 
     path: Path
     images: NDArray[np.uint8] | list[Path]
     characters: list[str]
     groups: NDArray[np.int32]
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.path.resolve().name
+
+
+Reader = Callable[[Path], list[Labelled]]
 
 
 @dataclass(frozen=True)
@@ -84,46 +90,46 @@ def import_pictures(
 
     Raises FastetlError for what cannot be read as its kind, or if no picture is left.
     """
-    sources = [labelled for path in paths for labelled in (_reader(path) or _no_reader)(path)]
+    sources = [labelled for path in paths for reader in [_reader(path)] if reader for labelled in reader(path)]
     present = sorted({character for labelled in sources for character in labelled.characters})
     if not present:
-        raise FastetlError("no pictures", file=paths[0], expected="labelled pictures", do="check the folder")
-    alphabet = named_or_file(charset, present) if charset else Charset(_name(paths[0]), tuple(present))
+        raise FastetlError(
+            "no labelled pictures", file=paths[0], do="check the folder; docs/own-pictures.md says what is read"
+        )
+    alphabet = named_or_file(charset, present) if charset else Charset(paths[0].resolve().name, tuple(present))
     left_out: Counter[str] = Counter()
     unread: list[FastetlError] = []
     parts: list[Dataset] = []
-    total, count = sum(len(labelled.characters) for labelled in sources), 0
+    total, begun = sum(len(labelled.characters) for labelled in sources), 0
     for labelled in sources:
         index = np.flatnonzero(alphabet.classes_of(labelled.characters) >= 0)
         left_out += Counter(c for c in labelled.characters if c not in alphabet.class_of)
-        images, digests, faults = _read(labelled, index, size, partial(_tell, progress, count, total))
+
+        def tell(count: int, begun: int = begun) -> None:
+            if progress is not None:
+                progress(begun + count, total)
+
+        images, digests, faults = _read(labelled, index, size, tell)
         unread += faults.values()
         index = np.array([k for k in index.tolist() if k not in faults], np.int64)
-        count += len(labelled.characters)
+        begun += len(labelled.characters)
         if len(index):
             parts.append(_dataset(labelled, index, images, digests, alphabet, size))
-    if not parts:
-        raise (
-            unread[0]
-            if unread
-            else FastetlError(
-                "no picture of a character of the charset",
-                file=paths[0],
-                expected=f"charset {alphabet.name}",
-                found=", ".join(list(left_out)[:10]),
-                do="choose another `charset`",
-            )
-        )
-    return Imported(concatenated(parts), dict(left_out), tuple(unread))
-
-
-def _tell(progress: Progress | None, begun: int, total: int, count: int) -> None:
-    if progress is not None:
-        progress(begun + count, total)
+    if parts:
+        return Imported(concatenated(parts), dict(left_out), tuple(unread))
+    if unread:
+        raise unread[0]
+    raise FastetlError(
+        "no picture of a character of the charset",
+        file=paths[0],
+        expected=f"charset {alphabet.name}",
+        found=", ".join(list(left_out)[:10]),
+        do="choose another `charset`",
+    )
 
 
 def _dataset(
-    labelled: _Labelled,
+    labelled: Labelled,
     index: NDArray[np.int64],
     images: Sequence[NDArray[np.uint8]],
     digests: NDArray[np.uint64] | None,
@@ -136,7 +142,7 @@ def _dataset(
         images,
         [labelled.characters[k] for k in index.tolist()],
         labelled.groups[index],
-        source=_name(labelled.path),
+        source=labelled.name,
         size=size,
         charset=charset,
         digests=digests,
@@ -145,7 +151,7 @@ def _dataset(
 
 
 def _read(
-    labelled: _Labelled, index: NDArray[np.int64], size: int, tell: Callable[[int], None]
+    labelled: Labelled, index: NDArray[np.int64], size: int, tell: Callable[[int], None]
 ) -> tuple[Sequence[NDArray[np.uint8]], NDArray[np.uint64] | None, dict[int, FastetlError]]:
     """The pictures taken, and of files the digests; what cannot be read by its number."""
     if not isinstance(labelled.images, list):
@@ -158,7 +164,7 @@ def _read(
 
     def read(number: int) -> tuple[NDArray[np.uint8], int] | None:
         try:
-            return read_ink(files[number], size), digest_of(read_bytes(files[number], _PICTURE_BYTES))
+            return read_ink(files[number], size), digest_of(read_bytes(files[number], _FILE_BYTES))
         except FastetlError as error:
             if scarcity(error):
                 raise
@@ -175,8 +181,7 @@ def _read(
     return images, np.array(digests, np.uint64), faults
 
 
-def _name(path: Path) -> str:
-    return path.resolve().name
+# Which kind
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -184,19 +189,14 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
 
 
-# Which kind
-
-Reader = Callable[[Path], list[_Labelled]]
-
-
-def _no_reader(path: Path) -> list[_Labelled]:
-    raise FastetlError("no labelled pictures", file=path, do="see docs/own-pictures.md for what is read")
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 def _reader(path: Path) -> Reader | None:
     if path.is_dir():
         return _folder_reader(path)
-    if path.suffix.lower() in SUFFIXES:
+    if _is_picture(path):
         raise _unlabelled(path)
     return _file_reader(path) if path.is_file() else None
 
@@ -204,48 +204,36 @@ def _reader(path: Path) -> Reader | None:
 def _file_reader(path: Path) -> Reader | None:
     if path.suffix.lower() in (".csv", ".tsv"):
         return None if _columns(path) is None else _from_csv
-    with open_regular(path) as file:
-        head = file.read(4)
-        if head[:2] == _GZIP:
-            file.seek(0)
-            try:
-                head = gzip.GzipFile(fileobj=file).read(4)
-            except (OSError, EOFError):
-                return None
-    if head[:2] == b"PK":
-        return _npz_reader(path)
-    return _from_idx if head in _IDX.values() else None
+    if _axes(path) is not None:
+        return _from_pair
+    return from_npz if _is_archive(path) and {"images", "labels"} <= _shapes(path).keys() else None
 
 
 def _folder_reader(folder: Path) -> Reader | None:
     entries = _visible(folder)
-    kinds: dict[Reader, Path] = {}
+    kinds: dict[Reader, list[Path]] = {}
     for entry in entries:
         if entry.is_dir():
-            pictured = any(p.suffix.lower() in SUFFIXES for p in _visible(entry))
-            reader: Reader | None = _from_folders if pictured else None
+            reader: Reader | None = _from_folders if any(map(_is_picture, _visible(entry))) else None
         else:
-            reader = _file_reader(entry) if entry.suffix.lower() not in SUFFIXES else None
+            reader = None if _is_picture(entry) else _file_reader(entry)
         if reader is not None:
-            kinds.setdefault(reader, entry)
+            kinds.setdefault(reader, []).append(entry)
     if len(kinds) > 1:
-        first, second = list(kinds.values())[:2]
+        first, second = [files[0].name for files in kinds.values()][:2]
         raise FastetlError(
             "several kinds of labelled pictures in one folder",
             file=folder,
             expected="one kind",
-            found=f"{first.name} and {second.name}",
+            found=f"{first} and {second}",
             do="name the one to read",
         )
     if not kinds:
-        if any(entry.suffix.lower() in SUFFIXES for entry in entries):
+        if any(map(_is_picture, entries)):
             raise _unlabelled(folder)
         return None
-    (kind,) = kinds
-    if kind is _from_folders:
-        return kind
-    files = [entry for entry in entries if entry.is_file() and _file_reader(entry) is kind]
-    return lambda _: [labelled for file in files for labelled in kind(file)]
+    ((kind, files),) = kinds.items()
+    return kind if kind is _from_folders else lambda _: [labelled for file in files for labelled in kind(file)]
 
 
 def _unlabelled(path: Path) -> FastetlError:
@@ -337,7 +325,7 @@ def _numbered(labels: NDArray[Any], path: Path) -> list[str]:
 # The kinds
 
 
-def _from_folders(folder: Path) -> list[_Labelled]:
+def _from_folders(folder: Path) -> list[Labelled]:
     listed = folder / LABELS
     entries = read_entries(listed) if listed.is_file() else None
     files: list[Path] = []
@@ -357,12 +345,12 @@ def _from_folders(folder: Path) -> list[_Labelled]:
         inside = [p for p in _visible(place) if p.is_file()]
         files += inside
         characters += [character] * len(inside)
-    return [_Labelled(folder, files, characters, np.full(len(files), -1, np.int32))]
+    return [Labelled(folder, files, characters, np.full(len(files), -1, np.int32))]
 
 
 def _text(path: Path) -> str:
     try:
-        return read_bytes(path, _TABLE_BYTES).decode("utf-8-sig")
+        return read_bytes(path, _FILE_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FastetlError(
             "cannot read the table", file=path, expected="UTF-8", found=error, do="save it so"
@@ -379,7 +367,7 @@ def _columns(path: Path) -> tuple[str, str] | None:
     return None
 
 
-def _from_csv(path: Path) -> list[_Labelled]:
+def _from_csv(path: Path) -> list[Labelled]:
     delimiter, header = _columns(path) or (",", "")
     names = [name.strip() for name in header.split(delimiter)]
     rows = list(csv.DictReader(_text(path).splitlines()[1:], fieldnames=names, delimiter=delimiter))
@@ -388,7 +376,41 @@ def _from_csv(path: Path) -> list[_Labelled]:
         raise FastetlError("a line is short", file=path, record=short[0], expected=header, do="complete it")
     groups = _groups([row.get("group") or "" for row in rows])
     files = [path.parent / row["file"].strip() for row in rows]
-    return [_Labelled(path, files, _characters((row["character"].strip() for row in rows), path), groups)]
+    return [Labelled(path, files, _characters((row["character"].strip() for row in rows), path), groups)]
+
+
+def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> Labelled:
+    groups = np.full(len(labels), -1) if groups is None else groups
+    pictured = images.dtype == np.uint8 and images.ndim == 3 and images.size
+    if (
+        not pictured
+        or labels.shape != images.shape[:1]
+        or groups.shape != labels.shape
+        or labels.dtype.kind not in "Uiu"
+    ):
+        raise FastetlError(
+            "not labelled pictures",
+            file=path,
+            expected="images uint8 (N, H, W), ink high, and N characters or numbers",
+            found=f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}, groups {groups.shape}",
+            do="convert it",
+        )
+    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _numbered(labels, path)
+    return Labelled(path, images, characters, _groups(groups))
+
+
+def from_npz(path: Path) -> list[Labelled]:
+    """An `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
+    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels", "groups"))
+    if not {"images", "labels"} <= stored.keys():
+        fault = "no labels" if "images" in stored else "no images"
+        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=fault, do="add them")
+    return [_labelled(path, stored["images"], stored["labels"], stored.get("groups"))]
+
+
+def _is_archive(path: Path) -> bool:
+    with open_regular(path) as file:
+        return file.read(2) == b"PK"
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -397,83 +419,33 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _npz_reader(path: Path) -> Reader | None:
-    shapes = _shapes(path)
-    if "images" in shapes and "labels" in shapes:
-        return _from_npz
-    return _from_pair if len(shapes.get("arr_0", ())) in (1, 3) else None
-
-
-def _pictures(images: NDArray[Any], path: Path) -> NDArray[np.uint8]:
-    if images.dtype != np.uint8 or images.ndim != 3 or not images.size:
-        raise FastetlError(
-            "not an array of pictures",
-            file=path,
-            expected="uint8 (N, H, W), ink high",
-            found=f"{images.dtype} {images.shape}",
-            do="convert it",
-        )
-    return images
-
-
-def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> _Labelled:
-    images = _pictures(images, path)
-    groups = np.full(len(images), -1) if groups is None else groups
-    if labels.shape != images.shape[:1] or groups.shape != labels.shape or labels.dtype.kind not in "Uiu":
-        raise FastetlError(
-            "labels that do not fit the pictures",
-            file=path,
-            expected=f"{len(images):,} characters or numbers",
-            found=f"labels {labels.dtype} {labels.shape}, groups {groups.shape}",
-            do="check it",
-        )
-    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _numbered(labels, path)
-    return _Labelled(path, images, characters, _groups(groups))
-
-
-def _from_npz(path: Path) -> list[_Labelled]:
-    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels", "groups"))
-    return [_labelled(path, stored["images"], stored["labels"], stored.get("groups"))]
-
-
-def _is_labels(path: Path) -> bool:
-    """Whether a file of a pair is that of the labels."""
-    reader = _file_reader(path)
-    if reader is _from_pair:
-        return len(_shapes(path)["arr_0"]) == 1
-    return reader is _from_idx and _idx_head(path) == _IDX[1]
-
-
-def _partner(path: Path) -> Path:
-    """The file of labels beside one of pictures, by its name."""
-    name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
-    files = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
-    for file in files:
-        if file != path and file.is_file() and _is_labels(file):
-            return file
-    raise FastetlError("no file of labels beside the pictures", file=path, expected=files[0].name, do="put it there")
-
-
-def _from_pair(path: Path) -> list[_Labelled]:
-    if _is_labels(path):
-        return []
-    images, labels = (read_npz(p, lambda name, *_: name == "arr_0")["arr_0"] for p in (path, _partner(path)))
-    return [_labelled(path, images, labels)]
-
-
 def _unpacked(path: Path, count: int) -> bytes:
+    """The first bytes of a file, which may be packed by gzip."""
     with open_regular(path) as file:
         packed = file.read(2) == _GZIP
         file.seek(0)
         return (gzip.GzipFile(fileobj=file) if packed else file).read(count)
 
 
-def _idx_head(path: Path) -> bytes:
-    return _unpacked(path, 4)
+def _axes(path: Path) -> int | None:
+    """Of a file of a pair: 3 of pictures, 1 of labels; None for any other file."""
+    if _is_archive(path):
+        axes = len(_shapes(path).get("arr_0", ()))
+    else:
+        try:
+            head = _unpacked(path, 4)
+        except (OSError, EOFError):
+            return None
+        axes = head[3] if head[:3] == _IDX and len(head) == 4 else 0
+    return axes if axes in (1, 3) else None
 
 
-def _idx(path: Path, axes: int) -> NDArray[np.uint8]:
+def _array(path: Path) -> NDArray[Any]:
+    """The array in a file of a pair."""
+    if _is_archive(path):
+        return read_npz(path, lambda name, *_: name == "arr_0")["arr_0"]
     try:
+        axes = _unpacked(path, 4)[3]
         head = _unpacked(path, 4 + 4 * axes)
         shape = tuple(int(n) for n in np.frombuffer(head[4:], ">u4"))
         size = int(np.prod(shape, dtype=object))
@@ -485,7 +457,15 @@ def _idx(path: Path, axes: int) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
-def _from_idx(path: Path) -> list[_Labelled]:
-    if _is_labels(path):
-        return []
-    return [_labelled(path, _idx(path, 3), _idx(_partner(path), 1))]
+def _partner(path: Path) -> Path:
+    """The file of labels beside one of pictures, by its name."""
+    name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
+    files = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
+    for file in files:
+        if file != path and file.is_file() and _axes(file) == 1:
+            return file
+    raise FastetlError("no file of labels beside the pictures", file=path, expected=files[0].name, do="put it there")
+
+
+def _from_pair(path: Path) -> list[Labelled]:
+    return [] if _axes(path) == 1 else [_labelled(path, _array(path), _array(_partner(path)))]

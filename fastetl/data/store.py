@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
+from fastetl.data.importing import from_npz
 from fastetl.data.parquet import ABOUT, OWN, column_values, pictures_of, require_pyarrow
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
@@ -191,24 +192,11 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
             do="build one",
             also=FileNotFoundError,
         )
-    return _labelled(path, size)
-
-
-def _labelled(path: Path, size: int | None) -> Dataset:
-    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels"))
-    if len(stored) < 2:
-        fault = "no labels" if "images" in stored else "no images"
-        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=fault, do="add them")
-    images, labels = stored["images"], stored["labels"]
-    if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1] or labels.dtype.kind != "U":
-        raise FastetlError(
-            "not labelled pictures",
-            file=path,
-            expected="images uint8 (N, H, W) and labels (N,) of characters",
-            found=f"images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}",
-            do="convert it",
-        )
-    return replace(Dataset.create(images, labels.tolist(), source="", size=size, name=path.stem), path=path)
+    (labelled,) = from_npz(path)
+    data = Dataset.create(
+        np.asarray(labelled.images), labelled.characters, labelled.groups, source="", size=size, name=path.stem
+    )
+    return replace(data, path=path)
 
 
 def fitted(data: Dataset, charset: Charset, preprocessing: Preprocessing) -> Dataset:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +23,16 @@ from fastetl.etl.convert import (
     DisorderError,
     blanks_of,
     convert,
-    record_blocks,
 )
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.notices import Notice
-from fastetl.etl.reading import block, new_buffer
 from fastetl.etl.selection import Plan, select
-from fastetl.files.atomic import Kind, check_output, new_directory, new_file
+from fastetl.files.atomic import check_output, new_directory
 
 __all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of", "with_copies"]
 
-Format = Literal["dataset", "npz"]
 Progress = Callable[[int, int], None]
-NPZ = Kind("an .npz file by fastetl", b"written by fastetl build")
 
 
 @dataclass(frozen=True)
@@ -52,9 +47,6 @@ class BuildConfig:
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
     """Take model patterns (printed-style samples of ETL8G, ETL8B2 and ETL9B, not a writer's) too."""
-    format: Format = "dataset"
-    """dataset: the directory that train reads. npz: the tutorial's hiragana.npz (arr_0, uint8 levels 0–15,
-    classes × groups × 127 × 128)."""
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
     are not complete, characters without a sample."""
@@ -153,50 +145,6 @@ def with_copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint6
     return replace(plan, noticed=(*plan.noticed, notice))
 
 
-def _write_npz(plan: Plan, out: Path, overwrite: bool, progress: Progress | None) -> Plan:
-    from fastetl.kernels.decode import decode
-
-    layout = plan.parts[0].file.layout
-    for part in plan.parts:
-        if part.file.layout.kind != "G" or part.file.layout is not layout:
-            raise FastetlError(
-                "the npz format holds one sample of each character from each group",
-                file=part.file.path,
-                expected="files of ETL8G, or of ETL9G",
-                found=part.file.layout.name,
-                do="use `format` dataset",
-            )
-    writers = np.unique(np.concatenate([p.groups for p in plan.parts]))
-    levels = np.zeros((len(plan.charset), len(writers), layout.height, layout.width), np.uint8)
-    filled = np.zeros((len(plan.charset), len(writers)), bool)
-    raw, buffer = new_buffer(layout), np.empty((block(layout), layout.height, layout.width), np.uint8)
-    starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
-    for k, part in enumerate(plan.parts):
-        columns = np.searchsorted(writers, part.groups)
-        for span, records in record_blocks(part, raw):
-            pictures = buffer[: len(records)]
-            decode(raw, starts[: len(records)], pictures)
-            levels[part.labels[span], columns[span]] = pictures
-            filled[part.labels[span], columns[span]] = True
-        if progress is not None:
-            progress(k + 1, len(plan.parts))
-    if not filled.all():
-        k, w = np.argwhere(~filled)[0].tolist()
-        raise FastetlError(
-            "the npz format needs every character from every group",
-            file=out,
-            expected=f"{plan.charset.characters[k]!r} of group {writers[w]}",
-            found="no such record",
-            do="use `format` dataset, or a smaller `charset`",
-        )
-    with new_file(out, NPZ, overwrite, [p.file.path for p in plan.parts]) as target:
-        with target.open("wb") as file:  # np.savez appends .npz to a path, but not to an open file
-            np.savez(file, levels)
-        with zipfile.ZipFile(target, "a") as archive:
-            archive.comment = b"written by fastetl build"  # the mark of `NPZ`
-    return plan
-
-
 def build(
     sources: str | PathLike[str] | Sequence[str | PathLike[str]],
     out: str | PathLike[str],
@@ -217,7 +165,7 @@ def build(
     begun = time.perf_counter()
     out, config = Path(out), replace(config, **options)
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
-    check_output(out, NPZ if config.format == "npz" else DATASET_KIND, overwrite, list(map(Path, sources)))
+    check_output(out, DATASET_KIND, overwrite, list(map(Path, sources)))
     labelled = [path for path in map(Path, sources) if holds_pictures(path)]
     if labelled:
         if len(labelled) < len(sources):
@@ -228,13 +176,8 @@ def build(
                 do="build two datasets with one `charset`, and train on both with `also`",
             )
         return _build_of_pictures(labelled, out, config, overwrite, progress, command, begun)
-
-    def write(plan: Plan) -> Plan:
-        if config.format == "npz":
-            return _write_npz(plan, out, overwrite, progress)
-        return _write_dataset(plan, out, config, overwrite, progress, command)
-
-    return result_of(planned(sources, config, write), str(out), time.perf_counter() - begun)
+    plan = planned(sources, config, lambda plan: _write_dataset(plan, out, config, overwrite, progress, command))
+    return result_of(plan, str(out), time.perf_counter() - begun)
 
 
 def _build_of_pictures(
@@ -246,10 +189,9 @@ def _build_of_pictures(
     command: str,
     begun: float,
 ) -> BuildResult:
-    if config.format != "dataset" or config.model_pattern:
-        option = "model_pattern" if config.model_pattern else "format"
+    if config.model_pattern:
         raise FastetlError(
-            "this is of ETL's records, and these are pictures", file=sources[0], do=f"leave out `{option}`"
+            "this is of ETL's records, and these are pictures", file=sources[0], do="leave out `model_pattern`"
         )
     imported = import_pictures(sources, config.charset, config.size, progress)
     data = imported.dataset

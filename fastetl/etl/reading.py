@@ -123,9 +123,7 @@ def _opened(file: EtlFile) -> Iterator[int]:
         raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
 
 
-def _read(
-    file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int
-) -> None:
+def _read(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int) -> None:
     """Fill each of `runs`, of `total` bytes together, with the bytes from an offset of the file on."""
     # Every microsecond here comes ten thousand times.
     counts = list(map(PREADV, itertools.repeat(source), runs, offsets))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,40 +40,54 @@ class Figure:
     percentiles: tuple[float, ...] = ()
 
 
-def _pieces(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Connected pieces (eight neighbours) of pictures bool (N, H, W): their numbers from 1, and each one's picture."""
+def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
+    """First and last place along an axis where there is something."""
+    places = np.flatnonzero(mask.any(1 - axis))
+    return int(places[0]), int(places[-1])
+
+
+def _measured(levels: NDArray[np.uint8]) -> dict[str, float]:
+    """The measures of one picture with ink."""
     from scipy import ndimage
 
-    neighbours = np.zeros((3, 3, 3), bool)
-    neighbours[1] = True
-    labels, count = ndimage.label(ink, neighbours)
-    first = np.zeros(count + 1, np.int32)
-    where = np.nonzero(labels)
-    first[labels[where]] = where[0]
-    return labels.astype(np.int32, copy=False), first
-
-
-def _touching(labels: NDArray[np.int32], count: int) -> dict[str, NDArray[np.bool_]]:
-    """For each side, bool (count + 1,): which pieces touch it."""
-    edges = {
-        "left": labels[:, :, :_EDGE],
-        "right": labels[:, :, -_EDGE:],
-        "top": labels[:, :_EDGE],
-        "bottom": labels[:, -_EDGE:],
-    }
-    touching = {}
-    for side, strip in edges.items():
-        touching[side] = np.zeros(count + 1, bool)
-        touching[side][np.unique(strip)] = True
-        touching[side][0] = False
-    return touching
-
-
-def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last place along an axis (1 or 2) where a picture of `mask` is true; (0, −1) where it nowhere is."""
-    line: NDArray[Any] = np.any(mask, axis=3 - axis)
-    present, length = line.any(1), line.shape[1]
-    return np.where(present, line.argmax(1), 0), np.where(present, length - 1 - line[:, ::-1].argmax(1), -1)
+    top = int(levels.max())
+    ink = (levels > 0) & (levels >= np.float32(_INK) * np.float32(top))
+    pieces, _ = ndimage.label(ink, np.ones((3, 3)))
+    touching: dict[str, list[int]] = {side: [] for side in _SIDES}
+    for number, box in enumerate(ndimage.find_objects(pieces), 1):
+        for axis, before, after in ((1, "left", "right"), (0, "top", "bottom")):
+            if box[axis].start < _EDGE:
+                touching[before].append(number)
+            if box[axis].stop > levels.shape[axis] - _EDGE:
+                touching[after].append(number)
+    fragment = np.isin(pieces, [number for numbers in touching.values() for number in numbers])
+    if (fragment == ink).all():  # all of the ink touches the edge: it is the character
+        touching, fragment = {side: [] for side in _SIDES}, np.zeros_like(ink)
+    character = ink & ~fragment
+    extents = [_extent(character, axis) for axis in (0, 1)]
+    measures = {f"fragment {side}": float(bool(touching[side])) for side in _SIDES}
+    depth = height = gap = np.nan
+    if touching["left"]:
+        left = np.isin(pieces, touching["left"])
+        (low, high), depth = _extent(left, 0), _extent(left, 1)[1] + 1.0
+        height, gap = high - low + 1.0, extents[1][0] - depth
+    measures |= {"depth of the left fragment": depth, "height of the left fragment": height}
+    measures |= {"gap behind the left fragment": gap, "fragment anywhere": float(fragment.any())}
+    weight = levels.astype(np.float64)
+    measures["share of fragments in the ink"] = (weight * fragment).sum() / (weight * ink).sum()
+    for name, (first, last) in zip(("height", "width"), extents, strict=True):
+        measures[f"character's {name}"] = last - first + 1.0
+    profiles = [(weight * character).sum(1), (weight * character).sum(0)]
+    middles = [np.average(np.arange(len(p)) + 0.5, weights=p) for p in profiles]
+    spread = sum(
+        np.average((np.arange(len(p)) + 0.5 - middle) ** 2, weights=p)
+        for p, middle in zip(profiles, middles, strict=True)
+    )
+    measures |= {"centre of gravity, x": middles[1], "centre of gravity, y": middles[0], "deviation": np.sqrt(spread)}
+    measures["pen width"] = 4 * ndimage.distance_transform_edt(np.pad(character, 1)).sum() / character.sum()
+    measures |= {"darkest level": float(top), "median level of ink over the darkest": np.median(levels[ink]) / top}
+    measures["paper pixels that are not 0"] = ((levels > 0) & ~ink).sum() / max((~ink).sum(), 1)
+    return measures
 
 
 def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:
@@ -82,59 +95,9 @@ def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:
 
     Lengths are pixels, shares 0–1, levels those of the pictures.
     """
-    from scipy import ndimage
-
-    top = levels.max((1, 2), keepdims=True)
-    ink = (levels > 0) & (levels >= _INK * top.astype(np.float32))
-    labels, picture = _pieces(ink)
-    touching = _touching(labels, len(picture) - 1)
-    any_side = np.logical_or.reduce(list(touching.values()))
-    fragment = any_side[labels]
-    edge_only = ~(ink & ~fragment).any((1, 2))  # all of the ink touches the edge: it is the character
-    fragment[edge_only] = False
-    character = ink & ~fragment
-    measures: dict[str, NDArray[np.float64]] = {}
-    weight = levels.astype(np.float64)
-    for side in _SIDES:
-        pieces = touching[side][labels] & fragment
-        measures[f"fragment {side}"] = pieces.any((1, 2)).astype(float)
-        if side == "left":
-            low, high = _extent(pieces, 1)
-            _, depth = _extent(pieces, 2)
-            present = depth >= 0
-            start = _extent(character, 2)[0]
-            measures["depth of the left fragment"] = np.where(present, depth + 1.0, np.nan)
-            measures["height of the left fragment"] = np.where(present, high - low + 1.0, np.nan)
-            measures["gap behind the left fragment"] = np.where(present, start - depth - 1.0, np.nan)
-    measures["fragment anywhere"] = fragment.any((1, 2)).astype(float)
-    total = np.maximum((weight * ink).sum((1, 2)), 1)
-    measures["share of fragments in the ink"] = (weight * fragment).sum((1, 2)) / total
-    for axis, name in ((2, "width"), (1, "height")):
-        first, last = _extent(character, axis)
-        measures[f"character's {name}"] = np.where(last >= first, last - first + 1.0, np.nan)
-    inked_levels = weight * character
-    mass = np.maximum(inked_levels.sum((1, 2)), 1e-9)
-    y, x = (np.arange(n) + 0.5 for n in levels.shape[1:])
-    cx, cy = (inked_levels.sum(1) * x).sum(1) / mass, (inked_levels.sum(2) * y).sum(1) / mass
-    vx = (inked_levels.sum(1) * (x - cx[:, None]) ** 2).sum(1) / mass
-    vy = (inked_levels.sum(2) * (y - cy[:, None]) ** 2).sum(1) / mass
-    empty = ~character.any((1, 2))
-    measures |= {"centre of gravity, x": cx, "centre of gravity, y": cy, "deviation": np.sqrt(vx + vy)}
-    # One row of paper between the pictures of a column of all of them: the transform is taken once.
-    padded = np.pad(character, ((0, 0), (1, 1), (1, 1)))
-    distance = ndimage.distance_transform_edt(padded.reshape(-1, padded.shape[2])).reshape(padded.shape)
-    count = np.maximum(character.sum((1, 2)), 1)
-    measures["pen width"] = 4 * distance.sum((1, 2)) / count
-    measures["darkest level"] = top.ravel().astype(float)
-    inked = np.where(ink, levels / np.maximum(top, 1), np.nan).reshape(len(levels), -1)
-    blank = ~ink.any((1, 2))
-    inked[blank] = 0
-    measures["median level of ink over the darkest"] = np.nanmedian(inked, 1)
-    measures["paper pixels that are not 0"] = ((levels > 0) & ~ink).sum((1, 2)) / np.maximum((~ink).sum((1, 2)), 1)
-    for name, values in measures.items():
-        unknown = blank if name.startswith("fragment") or "level" in name else empty
-        measures[name] = np.where(unknown, np.nan, values)
-    return measures
+    rows = [_measured(picture) if picture.any() else {} for picture in levels]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
 def statistics(
