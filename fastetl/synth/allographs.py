@@ -35,10 +35,14 @@ _LINES = """
 い 23,30 29,63! 38,57;62,36 76,53
 い 25,27 29,58 34,67! 43,55;63,27 72,44
 い 28,24 33,66! 41,59;61,25 67,39
+い 27,24 17,50 29,80;66,20 79,48 66,84
 う 44,11 58,19;27,43 54,31 72,45 65,70 41,92
 う 53,7 50,23;=1
+う 46,8 60,20;26,34 66,32! 70,52 62,74 40,92
+う 52,6 51,20;28,36 56,31 71,42 66,66 46,90
 え 43,12 58,22;29,39 66,33! 26,83! 49,62 56,84 79,81
 え 49,9 54,21;=1
+え 50,7 51,21;30,38 67,34! 24,84! 46,60 56,80 62,84 80,74
 け 15,17 13,85;=1;=2
 こ 25,31 44,20 64,22 79,35;21,79 78,76
 お 16,36 58,32;38,15 39,71! 21,75 24,62 57,51 80,62 71,81 54,85;65,22 77,34
@@ -47,12 +51,14 @@ _LINES = """
 き 26,31 70,22;23,47 75,38;41,12 67,61! 37,63 29,74 42,87 67,84
 き 28,27 68,24;26,43 72,41;45,11 67,66;36,71 35,80 48,88 69,86
 き 30,25 68,24;28,41 73,40;49,11 59,60! 34,61 31,77 63,85
+き 30,32 68,22;30,46 72,36;46,12 60,58;28,66 52,86
 さ 23,37 75,30;43,11 69,59! 36,58 29,73 44,87 67,84
 さ 26,34 73,32;48,11 62,61;35,65 31,77 46,87 67,84
 さ 25,37 73,24;44,10 63,55;36,71 35,79 48,88 67,84
 し 46,11 45,67 52,83 65,75
 し 38,13 50,73 58,81 67,75
 し 43,13 47,73 55,82 60,80
+し 28,13 30,62 40,82 60,82 84,66
 そ 29,19 66,15! 31,43! 79,38! 49,54 42,72 63,87
 そ 34,11 42,24;68,11! 28,43! 77,39! 49,56 46,76 67,86
 そ 30,13 40,24;66,9 28,41! 74,36 46,58 48,79 69,83
@@ -74,10 +80,13 @@ _LINES = """
 ね 28,11 28,88;12,35 37,30! 11,69 48,35 75,44 72,71 53,83 51,70 85,85
 は 24,15 22,85;41,37 83,34;64,13 64,72 50,85 43,75 59,69 85,84
 は 13,15 11,86;=1;=2
+は 30,20 28,80;44,38 72,36;58,20 59,70 48,80 44,72 58,66 72,78
 ひ 17,25 41,21! 22,60 36,87 63,78 67,25! 87,58
 ふ 44,11 58,22;56,30 44,45 63,59 58,82 39,85;19,61 30,79;73,54 87,74
 ふ 43,14 61,23! 46,41 63,62 50,85;16,67 28,78;74,57 89,74
+ふ 50,10 51,28;50,40 60,62 52,80 38,76;24,52 16,66;72,50 86,68
 ほ 12,14 10,88;=1;=2;=3
+ほ 20,15 18,84;42,22 80,20;42,42 80,40;62,21 62,72 48,84 42,74 60,68 86,82
 み 27,18 58,17! 24,76 14,68 34,58 86,74;72,44 58,88
 ぬ 17,27 40,55 67,81;=1
 め 23,25 45,55 75,82;=1
@@ -88,6 +97,7 @@ _LINES = """
 ら 50,7 55,20;38,29 34,59! 59,48 72,63 58,83 31,90
 ら 68,9 84,31;41,24 34,60! 57,50 72,64 60,82 32,88
 ら 66,17 87,41;37,27 36,60! 62,55 66,72 50,86 30,88
+ら 58,8 72,24;36,24 30,56 36,62! 60,50 76,64 64,82 36,90
 り 34,15 32,45 41,53;64,13 67,55 45,89
 り 37,17 36,47;62,15 62,61 47,87
 る 30,21 66,18! 29,57! 59,41 77,62 60,85 41,83 43,70 61,75
@@ -98,8 +108,15 @@ _LINES = """
 ろ 29,19 64,17! 34,47! 63,39 75,60 60,83 35,87
 わ 32,11 32,88;11,37 36,32! 14,63 46,37 75,41 82,61 58,85
 わ 33,13 33,87;14,35 39,30! 13,66 57,39 77,48 74,69 55,82
+わ 34,12 32,86;12,40 38,34! 16,66 52,44 80,46 80,64 56,80
 を 28,29 71,24;48,11 31,49! 53,41 57,61;75,42 42,59 38,79 71,84
 を 26,30 72,27;50,12 34,48! 54,43 58,58;77,46 44,57 36,74 46,85 73,84
+か 14,38 52,32 62,42 56,76 44,84;38,13 32,50 16,84;70,24 82,42
+か 16,40 60,34! 56,78 46,82;37,14 30,54 14,82;70,18 72,38
+か 13,37 56,31 64,44 58,80! 48,72;40,12 34,48 18,82;66,14 78,30
+も 46,14 42,60 48,82 64,82 74,66;26,38 64,34;26,54 64,52
+も 44,12 42,70 56,86 72,76;28,30 66,27;28,46 68,43
+ツ 15,25 22,42;38,20 44,36;85,14 74,52 42,88
 """
 
 
@@ -116,8 +133,10 @@ WAYS = _ways()
 # れ's lines leave out the upright, which is KanjiVG's.
 WAYS["れ"] = tuple(f"=0;{way}" for way in WAYS["れ"])
 
-# Without the end of its last stroke each of these would be another character: め, れ, ろ, わ.
-_NEEDS_END = "ぬねるれ"
+# Without the end of a stroke each of these would be another character: め, れ, ろ, わ, ナ.
+_NEEDS_END = "ぬねるれヤセ"
+# What a little turn makes ン of ソ, コ of ユ or × of メ is written with care.
+_FIRM = "アクケコシソチツテトナノフマメユワン"
 
 
 def _line(text: str, own: list[Stroke]) -> Stroke:
@@ -144,23 +163,24 @@ def _forms(character: str) -> Iterator[Glyph]:
     simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = list(load_strokes(character, SPACING if simple else SPACING_KANJI))
     marks = 0 if len(parts) == 1 else 2 if parts[1] == "\u3099" else 1
-    least = 0.85 if character in _NEEDS_END else 0.3
+    large = LARGE_FORM.get(character, parts[0])
+    least, firm = 0.85 if large in _NEEDS_END else 0.3, 0.55 if large in _FIRM else 1.0
     components = None if simple else load_components(character)
-    yield glyph(strokes, marks, least, detailed=simple, components=components)
+    yield glyph(strokes, marks, least, detailed=simple, components=components, firm=firm)
     body, rest = strokes[: len(strokes) - marks], strokes[len(strokes) - marks :]
     # A small kana is its large form's way, as small and as low as KanjiVG draws it.
     ink = np.concatenate(body)
-    for way in WAYS.get(LARGE_FORM.get(character, parts[0]), ()):
+    for way in WAYS.get(large, ()):
         lines = [_line(text, body) for text in way.split(";")]
         if character in LARGE_FORM:
-            large = np.concatenate(load_strokes(LARGE_FORM[character], SPACING))
-            ratio = np.ptp(ink, 0).max() / np.ptp(large, 0).max()
-            shift = (ink.min(0) + ink.max(0)) / 2 - ratio * (large.min(0) + large.max(0)) / 2
+            model = np.concatenate(load_strokes(large, SPACING))
+            ratio = np.ptp(ink, 0).max() / np.ptp(model, 0).max()
+            shift = (ink.min(0) + ink.max(0)) / 2 - ratio * (model.min(0) + model.max(0)) / 2
             lines = [
                 line if text.startswith("=") else (ratio * line + shift).astype(np.float32)
                 for line, text in zip(lines, way.split(";"), strict=True)
             ]
-        yield glyph(lines + rest, marks, least)
+        yield glyph(lines + rest, marks, least, firm=firm)
 
 
 @cache

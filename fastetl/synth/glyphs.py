@@ -70,6 +70,8 @@ class Glyph:
     """(S,): index of each stroke's component."""
     character: NDArray[np.int64]
     """(S,): index of each stroke's character."""
+    room: NDArray[np.float32]
+    """(C,): how far legs and strokes may vary, as a factor: little where strokes are many, or the shape is near another's."""
     corner: NDArray[np.float32]
     """(C, 2): upper right corner of each character without its marks."""
     count: int = 1
@@ -159,8 +161,11 @@ def glyph(
     least: float = 0.3,
     detailed: bool = True,
     components: Sequence[int] | None = None,
+    firm: float = 1.0,
 ) -> Glyph:
     """One character; its last `marks` strokes are dakuten or handakuten; its loops may shrink to `least`.
+
+    firm: below 1 for a character that a little variation would turn into another.
 
     Without `detailed` loops are not looked for: the strokes of kanji have none. components: of each stroke, from 0.
     """
@@ -212,6 +217,7 @@ def glyph(
         mark=np.array([k >= count - marks for k in range(count)], np.float32),
         component=np.zeros(count, np.int64) if components is None else np.array(components),
         character=np.zeros(count, np.int64),
+        room=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
         corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
     )
 

@@ -29,6 +29,10 @@ DEPTHS = ((0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (0.5, 1.0, 4.0, 8.0, 13.0, 22
 """Depth of fragments: cumulative shares, and pixels; as measured on real scans (docs/scans.md)."""
 LINK = np.linspace(0, 1, 8)[:, None, None].astype(np.float32)
 """Where a line between two joined strokes is drawn, as shares of it."""
+RING, GAP = 0.131, 0.079
+"""KanjiVG's handakuten's width, and how far the middles of its dakuten's strokes lie apart."""
+HOLE = 1.9
+"""Pens' widths that these are at least."""
 FILLS = 0.9
 """Size from which on a writer fills the canvas."""
 _WITH_SMALL = frozenset(LARGE_FORM.values())
@@ -73,11 +77,6 @@ def _normal(rng: np.random.Generator, spread: float, *shape: int) -> Array:
     return rng.standard_normal(shape, np.float32) * np.float32(spread)
 
 
-def _room(g: Glyph) -> Array:
-    """float32 (C,): there is less room for variation where strokes are many."""
-    return np.sqrt(5 / np.maximum(np.bincount(g.character, minlength=g.count), 5)).astype(np.float32)
-
-
 def _change_legs(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, Array]:
     """The legs between targets longer or shorter and turned: points, and the same on straight legs, float32 (P, 2)."""
     # As complex numbers: a leg times its change is the leg drawn, and its bulge turns and grows with it.
@@ -94,7 +93,7 @@ def _change_legs(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tupl
     # Most legs are as meant, a few are not: tails heavier than a normal distribution's.
     spread = np.exp(_normal(rng, 0.5, len(legs), 1)) * np.float32(style.legs)
     change += _normal(rng, 1, len(legs), 2) * spread * np.array([0.1, 0.075])
-    weight = g.free * (_room(g)[g.character] * (1 - 0.4 * g.mark - 0.4 * _rings(g)))[g.target_stroke]
+    weight = g.free * (g.room[g.character] * (1 - 0.4 * g.mark - 0.4 * _rings(g)))[g.target_stroke]
     change = np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6))
     factor = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
     drawn = np.cumsum(legs * factor)
@@ -170,7 +169,7 @@ def _move_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generat
     t, stroke = g.t[:, None], g.stroke
     size = np.minimum(g.length, 0.8)[:, None]
     # The two strokes of a dakuten are written together and stay apart.
-    loose = style.sloppiness * (1 - 0.5 * g.mark[:, None]) * _room(g)[g.character, None]
+    loose = style.sloppiness * (1 - 0.5 * g.mark[:, None]) * g.room[g.character, None]
     # A low-order wave along the stroke, zero at its ends.
     direction = p[g.starts[1:] - 1] - p[g.starts[:-1]]
     across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(g.length, 0.05)[:, None]
@@ -211,6 +210,10 @@ def _place_marks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generato
     size = np.float32(style.mark_size) + _normal(rng, 0.17 * s, g.count)
     grown = np.exp(size[g.character] + np.float32(style.ring) * _rings(g))[g.stroke, None]
     apart = np.exp(np.float32(style.mark_gap) + _normal(rng, 0.15 * s, g.count))[g.character, None]
+    # The ring keeps its hole and the two strokes their gap, or nobody could tell which mark it is.
+    pen = np.float32(style.pen / (WIDTH * style.size))
+    grown = np.where(_rings(g)[g.stroke, None], np.maximum(grown, HOLE * pen / RING), grown)
+    apart = np.maximum(apart, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
     put = np.array(style.mark_place, np.float32) + _normal(rng, 0.03 * s, g.count, 2)
     put = (put + np.float32(style.mark_corner) * (g.corner + _OUTSIDE - g.mark_middles))[character]
     apart = ((apart - 1) * (g.middles - g.mark_middles[g.character]))[g.stroke]
