@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from export.errors import ExportError
 from fastetl.checks import require_options
+from fastetl.data.charset import Charset, script_of
 
 __all__ = ["SPECIFICATION", "ExportConfig", "Precision", "Storage", "Target"]
 
@@ -36,6 +41,10 @@ class ExportConfig:
     """`data`: the weights follow the terms of what they were trained on; `kanjivg`: CC BY-SA 3.0 with KanjiVG's
     attribution, right for a network that was trained on synthetic writers alone."""
 
+    prior: tuple[str, ...] = ()
+    """How much likelier than in training a script's characters are where the model is used, each as SCRIPT=FACTOR:
+    "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin."""
+
     def __post_init__(self) -> None:
         require_options(self, {}, error=ExportError)
         if self.storage != "plain" and self.target == "iOS15":
@@ -45,3 +54,23 @@ class ExportConfig:
                 do="check `target`",
                 also=ValueError,
             )
+
+    def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
+        """What `prior` adds to the logits: float32 (classes,). Raises ExportError for what is no factor of a script."""
+        scripts = [script_of(c) for c in charset.characters]
+        factors: dict[str, float] = {}
+        for text in self.prior:
+            script, _, factor = text.partition("=")
+            try:
+                factors[script] = float(factor)
+            except ValueError:
+                factors[script] = 0.0
+            if script not in scripts or not 0 < factors[script] < math.inf:
+                raise ExportError(
+                    "unknown prior",
+                    expected=f"SCRIPT=FACTOR, scripts {', '.join(sorted(set(scripts)))}, factors over 0",
+                    found=text,
+                    do="check `prior`",
+                    also=ValueError,
+                )
+        return np.log([factors.get(script, 1.0) for script in scripts]).astype(np.float32)

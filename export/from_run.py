@@ -40,7 +40,8 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = N
         "trained": json.dumps(run.trained.as_dict(), sort_keys=True),
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
-    return dataclasses.replace(graph, about=about, threshold=run.threshold)
+    graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
+    return graph.expecting(config.prior, config.prior_logits(run.charset))
 
 
 def _fingerprint(graph: g.Graph) -> str:
@@ -57,8 +58,11 @@ def _answers(network: m.Network, pictures: jax.Array) -> jax.Array:
     return network(pictures)
 
 
-def flax_logits(network: m.Network, temperature: float) -> Logits:
-    """The trained network itself, asked on whatever device JAX has, in full float32."""
+def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> Logits:
+    """The trained network itself, asked on whatever device JAX has, in full float32.
+
+    prior: added to the logits, see `ExportConfig.prior_logits`.
+    """
 
     def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with jax.default_matmul_precision("highest"):
@@ -67,7 +71,7 @@ def flax_logits(network: m.Network, temperature: float) -> Logits:
             raise ExportError(
                 "the run's network answers with what is not a number", do="train again, with a lower learning rate"
             )
-        return np.asarray(logits / np.float32(temperature))
+        return np.asarray(logits / np.float32(temperature) + prior, np.float32)
 
     return ask
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -166,6 +166,14 @@ class Graph:
     def parameters(self) -> int:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
+
+    def expecting(self, prior: Sequence[str], logits: _Array) -> Graph:
+        """The same network that expects some characters more than others: float32 (classes,) added to its logits."""
+        last = self.layers[-1]
+        if not prior or not isinstance(last, Dense):
+            return self
+        layers = (*self.layers[:-1], dataclasses.replace(last, bias=last.bias + logits))
+        return dataclasses.replace(self, layers=layers, about={**self.about, "prior": " ".join(prior)})
 
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:

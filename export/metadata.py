@@ -139,6 +139,12 @@ def labels_text(graph: Graph) -> str:
     return f"{{{lines}}}\n"
 
 
+def _expected(graph: Graph) -> str:
+    """A sentence on what the model expects more often than training showed it."""
+    prior = graph.about.get("prior", "")
+    return f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
+
+
 def usage(graph: Graph, config: ExportConfig) -> str:
     """The section of the model card on what the model takes and gives, which `verify` expects there, word for word."""
     return f"""## What it takes and gives
@@ -147,7 +153,7 @@ One character on a picture of {graph.side} × {graph.side}, greyscale. White ink
 finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
 ({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
 An answer under a probability of {graph.threshold:.2f} should be rejected: the app then says that it cannot read.
-
+{_expected(graph)}
 Labels, in the order of the probabilities: {in_a_line(graph.charset.characters)}, then "{graph.labels[-1]}".
 `labels.json` has them, with the threshold, for programs: ONNX in a browser shows no metadata, so the web reads that
 file.

@@ -79,7 +79,8 @@ class Stored:
     def graph(self, config: ExportConfig) -> Graph:
         """The graph for the pictures that `config` asks for; its terms stay what they are, the versions are today's."""
         side = CANVAS if config.input == "canvas" else self.preprocessing.size
-        return replace(self.reference.graph, side=side, about={**self.reference.graph.about, **exporting_versions()})
+        graph = replace(self.reference.graph, side=side, about={**self.reference.graph.about, **exporting_versions()})
+        return graph.expecting(config.prior, config.prior_logits(self.charset))
 
 
 def open_stored(path: str | PathLike[str]) -> Stored:
@@ -119,15 +120,17 @@ def export(
     out = Path(out)
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
     config = config or ExportConfig()
+    prior = config.prior_logits(run.charset)
     logits: Logits
     if isinstance(run, Stored):
         graph = run.graph(config)
         # Whose terms the weights are under does not change with the way of storing them.
         config = replace(config, license="kanjivg" if graph.about.get("terms") == "kanjivg" else "data")
-        logits, card = run.logits, repeated_card(run.text, graph, config)
+        stored = run
+        logits, card = lambda pictures: stored.logits(pictures) + prior, repeated_card(run.text, graph, config)
     else:
         network = run.network()
-        graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
+        graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature, prior)
         card = model_card(run, graph, config, sets)
     return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
 

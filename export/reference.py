@@ -173,7 +173,7 @@ def read_reference(path: Path) -> Reference:
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
         reference = Reference(
             graph,
-            ExportConfig(**json.loads(str(arrays["config"]))),
+            ExportConfig(**{**json.loads(str(arrays["config"])), "prior": tuple(graph.about.get("prior", "").split())}),
             arrays["images"],
             tuple(arrays["kinds"].tolist()),
             arrays["logits"],

@@ -137,7 +137,8 @@ def verify(
         config = read_reference(out / REFERENCE).config
     except ExportError:
         return package_checks(out, progress=progress)
-    graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature)
+    graph = graph_from_run(run, config, network)
+    logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
     return package_checks(out, graph=graph, logits=logits, progress=progress)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,15 @@ from PIL import Image
 import export
 from benches.studies import pretrained
 from export import compare
-from export.names import BUNDLED, CARD, COREML, LABELS, package_path
+from export.names import BUNDLED, CARD, COREML, LABELS, REFERENCE, package_path
 from export.package import open_stored
-from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape
+from export.reference import read_reference
+from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape, script_of
 from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
 from fastetl.kernels.decode import decode
 from fastetl.synth import write_data_set
-from fastetl_cli.build import Build
-from fastetl_cli.export import Export
 from fastetl_cli.main import main
-from fastetl_cli.options import parsed
-from fastetl_cli.synth import Synth
-from fastetl_cli.train import Train
 from model import evaluation
 
 PACKAGE = package_path("kana")
@@ -140,12 +137,37 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     assert "does not know these characters" in capsys.readouterr().err
 
 
-def test_the_commands_on_its_page_are_what_makes_it() -> None:
-    made: list[object] = []
-    for text, kind in zip(pretrained.COMMANDS, (Synth, Build, Train, Export), strict=True):
-        words = text.split()
-        made.append(parsed(kind, words[1], words[2:]).config)
-    assert made == [pretrained.SYNTH, pretrained.BUILD, pretrained.TRAIN, pretrained.EXPORT]
+def _small(commands: str) -> str:
+    for pattern, text in (
+        (r"--charset \w+", "--charset digits"),
+        (r"--files \d+", "--files 8"),
+        (r"--(epochs|minutes) \d+", "--steps 2 --network small"),
+        (r"--batch-size \d+", "--batch-size 16"),
+        (r"--network japanese", ""),
+        (r"--prior .*", "--prior digit=2"),
+    ):
+        commands = re.sub(pattern, text, commands)
+    return commands
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_commands_that_make_it_run_in_turn_and_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rehearsal: little of everything. The page shows the same commands."""
+    page = (Path(__file__).parent.parent / "docs" / "pretrained.md").read_text(encoding="utf-8")
+    page = " ".join(page.replace("\\\n", " ").split())
+    commands = " ".join(pretrained.COMMANDS[name].split())
+    assert all(f"fastetl {command}" in page for command in re.split(" (?=(?:synth|build|train|export) )", commands))
+    monkeypatch.chdir(tmp_path)
+    pretrained.make(_small(pretrained.COMMANDS[name]), [])
+    run = Path("data/pretrained") / f"run-{name}" / "run.json"
+    before = run.stat().st_mtime_ns
+    pretrained.make(_small(pretrained.COMMANDS[name]), [])
+    assert run.stat().st_mtime_ns == before
+    graph = read_reference(Path("export/pretrained") / name / REFERENCE).graph
+    assert len(graph.charset) == 10
+    assert graph.about.get("prior") == ("digit=2" if name == "japanese" else None)
 
 
 def test_its_network_is_exported_again_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +215,21 @@ def test_a_recognizer_survives_pickling() -> None:
 def test_an_export_of_a_package_is_of_todays_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.metadata.version", lambda name: "9.9")
     assert open_stored("pretrained").graph(export.ExportConfig()).about["version"] == "9.9"
+
+
+def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
+    config = export.ExportConfig(prior=("hiragana=12",))
+    assert [c for c in export.export("kana", tmp_path / "likelier", config) if not c.passed] == []
+    was, is_now = (read_reference(path / REFERENCE) for path in (PACKAGE, tmp_path / "likelier"))
+    hiragana = np.array([script_of(c) == "hiragana" for c in KANA.characters])
+    np.testing.assert_allclose(
+        is_now.logits - was.logits, np.log(12) * np.repeat([hiragana], len(was.logits), 0), atol=1e-5
+    )
+    assert is_now.config.prior == config.prior
+    assert "factors: hiragana=12." in (tmp_path / "likelier" / CARD).read_text(encoding="utf-8")
+    for wrong in ("hiragana", "hiragana=0", "hangul=2"):
+        with pytest.raises(ValueError, match="unknown prior"):
+            export.ExportConfig(prior=(wrong,)).prior_logits(KANA)
 
 
 def test_what_is_no_number_is_not_among_five() -> None:

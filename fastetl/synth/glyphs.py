@@ -71,7 +71,7 @@ class Glyph:
     character: NDArray[np.int64]
     """(S,): index of each stroke's character."""
     room: NDArray[np.float32]
-    """(C,): how far legs and strokes may vary, as a factor: little where strokes are many, or the shape is near another's."""
+    """(C,): how far legs and strokes may vary, as a factor: little in many strokes, and in near-doubles."""
     corner: NDArray[np.float32]
     """(C, 2): upper right corner of each character without its marks."""
     count: int = 1
