@@ -33,7 +33,10 @@ def page() -> str:
         described, again = list[str](), dict[str, list[str]]()
         for option in options(command):
             text, _, default = option.explanation.partition(" Default: ")
-            sentence = re.split(r"(?<=\w{2}|.[)\"`%])[.;] ", text)[0].removesuffix(".")
+            sentence = re.split(
+                r"(?<=\w{2}|.[)\"`%])[.;] | \((?=[^)]{12})|, (?=the same |as |where |whatever |which )", text
+            )[0]
+            sentence = sentence.removesuffix(".")
             if option.field in EVERYWHERE:
                 continue
             key = (option.given, sentence)

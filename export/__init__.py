@@ -1,7 +1,4 @@
-"""The trained network for phones and everything else: a Core ML package and an ONNX model, checked on any machine.
-
-The public names, in `__init__.pyi`, are imported when they are first used.
-"""
+"""The trained network for phones and everything else: a Core ML package and an ONNX model, checked on any machine."""
 
 from fastetl import __version__  # noqa: F401
 from fastetl._lazy import lazy

@@ -1,7 +1,4 @@
-"""The ETL Character Database as arrays: decoded, resized and augmented in compiled kernels.
-
-The public names, in `__init__.pyi`, are imported when they are first used, so that `import fastetl` is quick.
-"""
+"""Handwritten characters as arrays: ETL files and your own pictures, decoded, resized and augmented in compiled loops."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from fastetl._lazy import lazy, shadowed
 
 __version__ = "0.2.0"
 
+# `__init__.pyi` has the names; each is imported when it is first used, so that `import fastetl` is quick.
 __getattr__, __dir__, __all__ = lazy(__name__, __file__)
 
 _hidden = shadowed("model", "export")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -45,11 +45,22 @@ def _start(source: str) -> Start | None:
     return start_of(open_run(source))
 
 
-def _shown(step: Callable[..., None] | None, progress: Progress) -> None:
-    """A line for each epoch, when it is complete, and the bar."""
-    print_epochs(progress, note)
-    if step is not None:
-        step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
+def _shown(step: Callable[..., None] | None) -> Callable[[Progress], None]:
+    """A line for an epoch that is complete, at most one a second and the last, and the bar."""
+    written = 0.0
+
+    def show(progress: Progress) -> None:
+        nonlocal written
+        if time.monotonic() - written > 1 or progress.step == progress.steps:
+            lines: list[str] = []
+            print_epochs(progress, lines.append)
+            for line in lines:
+                note(line)
+                written = time.monotonic()
+        if step is not None:
+            step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
+
+    return show
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ class Train(Command):
         config = None if self.resume else self.config
         try:
             with bar("train") as step:
-                shown = partial(_shown, step if is_first() else None)
+                shown = _shown(step if is_first() else None)
                 result = train(data, self.run_path, config, **begin, on_progress=shown, command=command_line())
         except KeyboardInterrupt:
             note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")

@@ -1,7 +1,4 @@
-"""The network: trained with Flax and optax, measured on unseen writers.
-
-The public names, in `__init__.pyi`, are imported when they are first used: JAX takes a second or two.
-"""
+"""The network: trained with Flax and optax, measured on unseen writers."""
 
 from fastetl import __version__  # noqa: F401
 from fastetl._lazy import lazy

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,14 @@ def test_commands_and_options_on_pages_exist() -> None:
                 if not re.search(rf"{option}\b", options[command] + text("docs/cli.md").split("\n## ")[0]):
                     wrong.append(f"{page.name}: fastetl {command} {option}")
     assert wrong == []
+
+
+def test_one_address_of_the_project() -> None:
+    home = tomllib.loads(text("pyproject.toml"))["project"]["urls"]["Homepage"]
+    pages = [*PAGES, *(ROOT / "ios").rglob("*.swift"), ROOT / "pyproject.toml"]
+    named = [address for page in pages for address in re.findall(r"https://github\.com/[\w-]+/fastetl\b", text(page))]
+    assert len(named) > 5
+    assert set(named) == {home}
 
 
 def _cells(page: str, *start: str) -> list[str]:

@@ -61,17 +61,17 @@ class SynthConfig:
     """What `synthesize` writes."""
 
     set: tuple[str, ...] = ()
-    """ETL1, ETL2, ETL3, ETL4, ETL5, ETL6, ETL7, ETL8B2, ETL8G, ETL9B, ETL9G: one or several, each with all of its
-    classes, in the order and with the oddities of the genuine files. Without: ETL8G, as the next options say."""
+    """Sets to write, such as ETL1 ETL6, each with all of its classes, in the order and with the oddities of the genuine
+    files. Without: ETL8G, as the next options say."""
     writers: int = 10
     """Writers of each set, where `set` is given (of ETL2, which is printed: samples of each code in each style)."""
     files: int = 12
     """Number of files, 1–1,000,000; each holds five writers (of charset etl9, four), who write every character
     once. A genuine ETL8G has 32. Only without `set`."""
     charset: str = "all"
-    """all: the 956 characters of ETL8 in their order; kanji: 881 of them; hiragana (71), hiragana-small (75), katakana
-    (71), kana (162), digits, latin, etl9 (3,036), japanese (6,625), or a text file of characters that KanjiVG has
-    strokes for."""
+    """Characters to write. Names: all (the 956 of ETL8 in their order), kanji (881 of them), hiragana (71),
+    hiragana-small (75), katakana (71), kana (162), digits, latin, etl9 (3,036), japanese (6,625). Or a text file of
+    characters that KanjiVG has strokes for."""
     scans: float = 0.5
     """Share of the writers (0–1) who write on sheets that are scanned: smaller, with fragments of the neighbouring
     characters at the edges, as real scans of the ETL sets show; the others draw on a canvas."""
