@@ -1,4 +1,4 @@
-"""Handwritten characters as arrays: ETL files and your own pictures, decoded, resized and augmented in compiled loops."""
+"""Handwritten characters as arrays: ETL files and your own pictures, resized and augmented in compiled loops."""
 
 from __future__ import annotations
 
