@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,14 @@ from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import joined
 from fastetl.data.parquet import table
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, BuildResult, about_plan, planned, result_of, with_copies
-from fastetl.etl.convert import DisorderError, blanks_of, convert, identity_of
+from fastetl.etl.build import BuildConfig, BuildResult, about, planned, result_of, with_copies
+from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.atomic import check_output, new_directory
 from fastetl.synth.datasets import about_writers, each_of_writers
 from fastetl_ray.addresses import is_url, local_copy, remove, write_file
 from fastetl_ray.nodes import connect, in_order
-from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, group_ranges, write_index
+from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, write_index
 
 if TYPE_CHECKING:
     import ray.data
@@ -40,6 +40,7 @@ ROWS = 4096
 """Rows of a shard: at size 64 sixteen megabytes of pictures."""
 BLOCK_ROWS = 256
 """Rows of a block of Ray Data: at size 64 a megabyte."""
+T = TypeVar("T")
 Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
 Progress = Callable[[int, int], None]
 Identity = tuple[NDArray[np.int32], NDArray[np.uint16], tuple[str, ...]]
@@ -82,26 +83,25 @@ def _listed(sources: Sources) -> list[str]:
     return [fspath(s) for s in ([sources] if isinstance(sources, str | PathLike) else sources)]
 
 
-def _pieces(sources: list[str], config: BuildConfig, by_order: bool, rows: int) -> tuple[Plan, list[_Records]]:
-    """The plan of a build, and its records in runs of at most `rows`, each with whole groups where it can.
-
-    by_order: trust the order learnt, which each piece checks as it reads; otherwise every header is read. Raises
-    FastetlError as `fastetl.build` does.
-    """
+def _planned(
+    sources: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[_Records]], T], **by: bool
+) -> T:
+    """What `do` makes of the plan of a build and its records in pieces of `rows`: see `planned`."""
     copies = {str(local_copy(source).absolute()): source for source in sources if is_url(source)}
-    plan = planned([local_copy(source).absolute() for source in sources], config, by_order=by_order)
-    groups, source, _ = identity_of(plan.parts)
-    pieces = []
-    for run in group_ranges(source, groups, rows):
-        parts, start = [], 0
-        for part in plan.parts:
-            cut = slice(max(run.start - start, 0), max(run.stop - start, 0))
-            start += len(part.index)
-            if len(part.index[cut]):
-                parts.append(Selection(part.file, part.index[cut], part.codes[cut], part.labels[cut], part.groups[cut]))
-        addresses = tuple(copies.get(path, path) for path in (str(part.file.path) for part in parts))
-        pieces.append(_Records(tuple(parts), addresses, plan.charset, config.size))
-    return plan, pieces
+
+    def pieces(plan: Plan) -> T:
+        listed = []
+        for first in range(0, sum(len(part.index) for part in plan.parts), rows):
+            parts, before = [], 0
+            for part in plan.parts:
+                run = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
+                before += len(part.index)
+                parts += [run] if len(run.index) else []
+            addresses = tuple(copies.get(path, path) for path in (str(part.file.path) for part in parts))
+            listed.append(_Records(tuple(parts), addresses, plan.charset, config.size))
+        return do(plan, listed)
+
+    return planned([local_copy(source).absolute() for source in sources], config, pieces, **by)
 
 
 def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
@@ -138,7 +138,7 @@ def read_etl(
     connect(address)
     config = BuildConfig(charset=charset, size=size, strict=strict)
     # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
-    return _of_ray_data(_pieces(_listed(sources), config, False, rows)[1])
+    return _of_ray_data(_planned(_listed(sources), config, rows, lambda plan, pieces: pieces, by_order=False))
 
 
 def synthesize(
@@ -234,22 +234,18 @@ def build_on_ray(
     if not is_url(place):
         check_output(Path(place), SHARDS_KIND, overwrite, inputs)
     ray = connect(address)
-    for by_order in (not config.strict, False):
-        plan, pieces = _pieces(listed, config, by_order, rows)
-        try:
-            with _folder(place, overwrite, inputs) as folder:
-                data, shards, columns = _write(ray, pieces, folder, progress)
-                groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
-                if len(copied):
-                    plan = with_copies(plan, copied, data.digests, config)
-                    data, shards, columns = _write(ray, pieces, folder, progress, (groups, source, data.sources))
-                write_index(folder, replace(data, about=about_plan(plan, command)), shards, columns)
-        except DisorderError as disorder:
-            if not by_order:
-                raise disorder.notice.error() from None
-        else:
-            break
-    return result_of(plan, place, time.perf_counter() - begun)
+
+    def write(plan: Plan, pieces: list[_Records]) -> BuildResult:
+        with _folder(place, overwrite, inputs) as folder:
+            data, shards, columns = _write(ray, pieces, folder, progress)
+            groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
+            if len(copied):
+                plan = with_copies(plan, copied, data.digests, config)
+                data, shards, columns = _write(ray, pieces, folder, progress, (groups, source, data.sources))
+            write_index(folder, replace(data, about=about(plan, data, command)), shards, columns)
+        return result_of(place, data, begun, plan)
+
+    return _planned(listed, config, rows, write)
 
 
 def synthesize_on_ray(

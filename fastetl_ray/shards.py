@@ -1,7 +1,7 @@
 """Datasets whose pictures lie in Parquet shards, on this machine or wherever fsspec reaches. Extra: `arrow`.
 
 A directory as `fastetl.data.store` has it, but with `shard-00000.parquet` … in the place of `images.npy`. A shard has
-all columns of its rows, and whole groups where it can. `dataset.json` comes last and has the hash of each shard.
+all columns of its rows. `dataset.json` comes last and has the hash of each shard.
 
 Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read a shard at a time, and checked against
 its hash; the newest few shards stay in memory. The header fields of records are read when one is first asked for.
@@ -35,7 +35,7 @@ from fastetl.files.untrusted import JSON_BYTES, read_json
 from fastetl_ray.addresses import as_address, is_url, read_file, write_file
 
 __all__ = ["CACHE_BYTES", "MANIFEST", "SHARDS_KIND", "Shard", "ShardedImages"]
-__all__ += ["encode_shard", "group_ranges", "open_dataset", "write_index", "write_shards"]
+__all__ += ["encode_shard", "open_dataset", "write_index", "write_shards"]
 
 MANIFEST = "dataset.json"
 _INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
@@ -236,24 +236,6 @@ def _images(place: str, about: Mapping[str, Any], side: int) -> Any:
     return ShardedImages(place, shards, side)
 
 
-def group_ranges(source: NDArray[np.uint16], groups: NDArray[np.int32], most: int) -> list[slice]:
-    """Slices of at most `most` rows that keep runs of one group together, but for a run that is longer."""
-    breaks = np.flatnonzero(np.diff(groups) | np.diff(source.astype(np.int32))) + 1
-    ends = np.append(breaks, len(groups)).tolist()
-    ranges, start, before = [], 0, 0
-    for end in ends:
-        if end - start > most and before > start:
-            ranges.append(slice(start, before))
-            start = before
-        while end - start > most:
-            ranges.append(slice(start, start + most))
-            start += most
-        before = end
-    if start < len(groups):
-        ranges.append(slice(start, len(groups)))
-    return ranges
-
-
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     """The description and the bytes of a shard; the same rows give the same bytes (with one version of pyarrow)."""
     columns = table(rows)
@@ -275,15 +257,15 @@ def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Se
 
 
 def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, overwrite: bool = False) -> None:
-    """Write a dataset as shards of about `rows` pictures, in its order, whole or not at all.
+    """Write a dataset as shards of `rows` pictures, in its order, whole or not at all.
 
     Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.
     """
     require_range("rows", rows, 1)
     with new_directory(Path(out), SHARDS_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
         shards = []
-        for number, part in enumerate(group_ranges(data.source, data.groups, rows)):
-            shard, stored = encode_shard(number, data[part])
+        for number, start in enumerate(range(0, len(data), rows)):
+            shard, stored = encode_shard(number, data[start : start + rows])
             (folder / shard.file).write_bytes(stored)
             shards.append(shard)
         write_index(str(folder), data, shards, list(data.records))

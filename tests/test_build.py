@@ -90,7 +90,7 @@ def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> 
 
 def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path: Path) -> None:
     folder = etl_file("ETL8G_01").parent
-    model = etl_file("ETL8G_33", make_records(1))
+    model = etl_file("ETL8G_33", make_records(1, seed=1))
     assert build([folder], tmp_path / "a").groups == 2
     assert build([folder], tmp_path / "b", BuildConfig(model_pattern=True)).groups == 3
     with pytest.raises(FastetlError, match="model_pattern"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files, recognize
-from fastetl.etl.groups import align, data_sets, number_groups
+from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
@@ -85,7 +85,7 @@ def test_a_short_tail_names_record_and_offset(etl_file: Write) -> None:
 
 def test_a_writer_is_a_data_set() -> None:
     codes = make_records(5)["code"].astype(np.uint16)
-    assert (data_sets(codes) == np.arange(5).repeat(135)).all()
+    assert (align(codes).groups == np.arange(5).repeat(135)).all()
 
 
 @pytest.mark.parametrize("lost", [[0], [1], [0, 1, 2], [1, 3], [0, 135], [1, 269]])
@@ -109,29 +109,29 @@ def test_missing_doubled_and_displaced_records_do_not_split_a_writer() -> None:
     codes = make_records(4)["code"].astype(np.uint16)
     writer = np.arange(4).repeat(135)
     first_gone = np.delete(np.arange(540), [135, 270])  # a data set that lacks its first character
-    assert (data_sets(codes[first_gone]) == writer[first_gone]).all()
+    assert (align(codes[first_gone]).groups == writer[first_gone]).all()
     some_gone = np.sort(rng.permutation(540)[:500])
-    assert (data_sets(codes[some_gone]) == writer[some_gone]).all()
+    assert (align(codes[some_gone]).groups == writer[some_gone]).all()
     doubled = np.sort(np.concatenate([np.arange(540), [0, 40, 200, 539]]))
-    assert (data_sets(codes[doubled]) == writer[doubled]).all()
+    assert (align(codes[doubled]).groups == writer[doubled]).all()
     displaced = np.insert(codes, [70, 300], codes[[0, 530]])
-    assert (data_sets(displaced) == np.insert(writer, [70, 300], writer[[69, 300]])).all()
+    assert (align(displaced).groups == np.insert(writer, [70, 300], writer[[69, 300]])).all()
     cut = codes[: 135 + 50]
-    assert data_sets(cut)[-1] == 1
-    assert data_sets(codes[:0]).size == 0
+    assert align(cut).groups[-1] == 1
+    assert align(codes[:0]).groups.size == 0
 
 
 def test_genuine_files_have_genuine_writer_numbers(etl_file: Write) -> None:
     for name in ("ETL8G_03", "ETL8G_32"):
         etl_file(name)
     files = find_files([etl_file("ETL8G_01").parent])
-    numbered = number_groups(files, [data_sets(read_headers(f)["code"]) for f in files])
+    numbered = number_groups(files, [align(read_headers(f)["code"]).groups for f in files])
     assert [w[0] for w in numbered] == [0, 10, 155]
 
 
 def test_other_names_are_counted_through(etl_file: Write) -> None:
     files = [recognize(etl_file(name)) for name in ("b", "a_99")]
-    numbered = number_groups(files, [data_sets(read_headers(f)["code"]) for f in files])
+    numbered = number_groups(files, [align(read_headers(f)["code"]).groups for f in files])
     assert [(int(w[0]), int(w[-1])) for w in numbered] == [(0, 1), (2, 3)]
 
 
@@ -157,7 +157,7 @@ def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: lis
         else:
             codes[a], true[a] = 0xFFFF if kind == "unknown" else codes[b], -1
     sound = true >= 0
-    assert (data_sets(codes, int(order[0]))[sound] == true[sound]).all()
+    assert (align(codes, int(order[0])).groups[sound] == true[sound]).all()
 
 
 def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fastetl_ray.shards import open_dataset
 
 pytest.importorskip("pyarrow")
 
-from fastetl_ray.shards import ShardedImages, group_ranges, write_shards
+from fastetl_ray.shards import ShardedImages, write_shards
 
 SIDE = 8
 
@@ -132,17 +132,6 @@ def test_pickles_and_comes_back(shards: Path) -> None:
     data = open_dataset(shards)
     sent = pickle.dumps(data)
     assert (np.asarray(pickle.loads(sent).images) == np.asarray(data.images)).all()
-
-
-@pytest.mark.parametrize("most", [1, 7, 20, 60, 1000])
-def test_ranges_keep_groups_together(most: int) -> None:
-    groups = np.repeat(np.arange(5, dtype=np.int32), [3, 10, 1, 20, 7])
-    ranges = group_ranges(np.zeros(len(groups), np.uint16), groups, most)
-    assert [k for part in ranges for k in range(part.start, part.stop)] == list(range(len(groups)))
-    for part in ranges:
-        assert part.stop - part.start <= most
-        cut = part.stop < len(groups) and groups[part.stop] == groups[part.stop - 1]
-        assert not cut or len(set(groups[part].tolist())) == 1
 
 
 def test_damage_is_one_line(shards: Path) -> None:

@@ -107,10 +107,13 @@ class Batches:
         self.data_wait = 0.0
         return self._batches(epoch, start)
 
-    def _made(self, epoch: int, step: Step) -> Batch:
-        """One batch, source by source."""
+    def _room(self) -> Batch:
         side = self.sources[0].side
-        images, labels = np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
+        return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
+
+    def _filled(self, batch: Batch, epoch: int, step: Step) -> Batch:
+        """Make one batch, source by source."""
+        images, labels = batch
         which, index, sample = step
         bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
         for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
@@ -132,7 +135,7 @@ class Batches:
                 neighbours=neighbours,
                 pool=pool,
             )
-        return images, labels
+        return batch
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order = steps(self.sources, self._counts, len(self), self.batch_size, self.seed, epoch, start)
@@ -142,10 +145,11 @@ class Batches:
             for _ in range(start, len(self)):
                 begin = time.perf_counter()
                 if pool is None:
-                    batch = self._made(epoch, next(order))
+                    batch = self._filled(self._room(), epoch, next(order))
                 else:
                     for step in itertools.islice(order, self.prefetch + 1 - len(coming)):
-                        coming.append(pool.submit(self._made, epoch, step))
+                        # Room is made here: memory of one thread is not used again by another.
+                        coming.append(pool.submit(self._filled, self._room(), epoch, step))
                     batch = coming.popleft().result()
                 self.data_wait += time.perf_counter() - begin
                 yield batch

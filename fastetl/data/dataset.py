@@ -144,8 +144,8 @@ class Dataset:
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        side, count = self.images.shape[-1], sum(map(len, self.groups_by_source().values()))
-        groups = f"{count:,} groups" if count else "groups unknown"
+        side = self.images.shape[-1]
+        groups = f"{self.group_count:,} groups" if self.group_count else "groups unknown"
         return (
             f"Dataset({self.name!r}: {len(self):,} pictures {side} × {side}, "
             f"charset {self.charset.name} ({len(self.charset):,}), {groups})"
@@ -226,6 +226,11 @@ class Dataset:
         return {
             name: np.unique(self.groups[(self.source == k) & (self.groups >= 0)]) for k, name in enumerate(self.sources)
         }
+
+    @property
+    def group_count(self) -> int:
+        """How many groups are known, of all sources."""
+        return sum(map(len, self.groups_by_source().values()))
 
     def has_unknown_groups(self) -> bool:
         """Whether the group of a sample is not known."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_options
-from fastetl.data.charset import in_a_line
+from fastetl.data.charset import Charset, in_a_line
+from fastetl.data.dataset import Dataset
 from fastetl.data.identity import joined
 from fastetl.data.importing import holds_pictures, import_pictures
 from fastetl.data.preprocessing import LARGEST_SIDE
@@ -30,8 +31,9 @@ from fastetl.etl.notices import Notice
 from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import check_output, new_directory
 
-__all__ = ["BuildConfig", "BuildResult", "about_plan", "build", "planned", "result_of", "with_copies"]
+__all__ = ["BuildConfig", "BuildResult", "about", "build", "planned", "result_of", "with_copies"]
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
@@ -86,11 +88,11 @@ def _described(file: EtlFile) -> dict[str, Any]:
     }
 
 
-def about_plan(plan: Plan, command: str) -> dict[str, Any]:
+def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     """What a dataset says of where it comes from."""
     return {
         "sets": list(dict.fromkeys(p.file.layout.name for p in plan.parts)),
-        "groups": plan.groups,
+        "groups": data.group_count,
         "files": [_described(p.file) for p in plan.parts],
         "noticed": list(map(str, plan.noticed)),
         "command": command,
@@ -98,9 +100,8 @@ def about_plan(plan: Plan, command: str) -> dict[str, Any]:
 
 
 def _write_dataset(
-    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
-) -> Plan:
-    """Returns the plan with what is odd in the pictures."""
+    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str, begun: float
+) -> BuildResult:
     total, count = sum(len(p.index) for p in plan.parts), 0
     with new_directory(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
         # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
@@ -116,8 +117,9 @@ def _write_dataset(
             data = convert(plan.parts, plan.charset, config.size, write)
         groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
         plan = with_copies(plan, copied, data.digests, config)
-        write_description(target, replace(data, groups=groups, source=source, about=about_plan(plan, command)))
-    return plan
+        data = replace(data, groups=groups, source=source)
+        write_description(target, replace(data, about=about(plan, data, command)))
+    return result_of(str(out), data, begun, plan)
 
 
 def with_copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64], config: BuildConfig) -> Plan:
@@ -176,8 +178,7 @@ def build(
                 do="build two datasets with one `charset`, and train on both with `also`",
             )
         return _build_of_pictures(labelled, out, config, overwrite, progress, command, begun)
-    plan = planned(sources, config, lambda plan: _write_dataset(plan, out, config, overwrite, progress, command))
-    return result_of(plan, str(out), time.perf_counter() - begun)
+    return planned(sources, config, lambda plan: _write_dataset(plan, out, config, overwrite, progress, command, begun))
 
 
 def _build_of_pictures(
@@ -199,44 +200,29 @@ def _build_of_pictures(
         Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out")
         for error in imported.unread
     )
-    groups = sum(map(len, data.groups_by_source().values()))
-    present = set(data.labels.tolist())
-    missing = in_a_line(c for k, c in enumerate(data.charset.characters) if k not in present)
+    missing = in_a_line(_missing(data.charset, data.labels))
     if config.strict and noticed:
         raise noticed[0].error()
     if config.strict and missing:
         raise _without_sample(data.charset.name, missing)
-    about = {
+    described = {
         "sets": list(data.sources),
-        "groups": groups,
+        "groups": data.group_count,
         "files": [{"file": path.name} for path in sources],
         "noticed": list(map(str, noticed)),
         "command": command,
     }
-    write(replace(data, name=out.name, about=about), out, overwrite=overwrite)
-    seconds = time.perf_counter() - begun
-    return BuildResult(
-        out=str(out),
-        images=len(data),
-        classes=len(present),
-        groups=groups,
-        missing=missing,
-        unknown_codes=0,
-        without=0,
-        seconds=seconds,
-        images_per_second=len(data) / seconds,
-        noticed=noticed,
-        left_out=imported.left_out,
-    )
+    write(replace(data, name=out.name, about=described), out, overwrite=overwrite)
+    return replace(result_of(str(out), data, begun), noticed=noticed, left_out=imported.left_out)
 
 
 def planned(
     sources: Sequence[str | PathLike[str]],
     config: BuildConfig,
-    do: Callable[[Plan], Plan] = lambda plan: plan,
+    do: Callable[[Plan], T],
     *,
     by_order: bool = True,
-) -> Plan:
+) -> T:
     """What `do` makes of the plan of a build, or if it raises DisorderError of another one by every header.
 
     by_order: trust the order learnt at first, except with `strict`.
@@ -250,25 +236,19 @@ def planned(
         )
     for file in files:
         file.require_whole()
-    try:
-        return do(_plan(files, config, by_order=by_order and not config.strict))
-    except DisorderError as disorder:
-        plan = _plan(files, config, by_order=False, noticed=(disorder.notice,))
+    noticed: tuple[Notice, ...] = ()
+    for trusted in (by_order and not config.strict, False):
+        plan = _plan(files, config, trusted, noticed)
         try:
             return do(plan)
-        except DisorderError as changed:
-            notice = changed.notice
-            raise FastetlError(
-                "the file changed while it was read",
-                file=notice.file,
-                record=notice.record,
-                expected=notice.expected,
-                found=notice.found,
-                do="another process is changing it: wait and retry",
-            ) from None
+        except DisorderError as disorder:
+            noticed = (disorder.notice,)
+    changed = noticed[0].error()
+    changed.what, changed.do = "the file changed while it was read", "another process is changing it: wait and retry"
+    raise changed
 
 
-def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...] = ()) -> Plan:
+def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...]) -> Plan:
     """The plan by the order learnt, or by every header. noticed: what led to it.
 
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
@@ -285,8 +265,9 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     if config.strict:
         if plan.noticed:
             raise plan.noticed[0].error()
-        if _missing(plan):
-            raise _without_sample(plan.charset.name, in_a_line(_missing(plan)))
+        missing = _missing(plan.charset, np.concatenate([part.labels for part in plan.parts]))
+        if missing:
+            raise _without_sample(plan.charset.name, in_a_line(missing))
     return plan
 
 
@@ -299,24 +280,24 @@ def _without_sample(charset: str, missing: str) -> FastetlError:
     )
 
 
-def _missing(plan: Plan) -> list[str]:
+def _missing(charset: Charset, labels: NDArray[np.uint16]) -> list[str]:
     """The characters of the charset without a sample."""
-    present = set(np.concatenate([p.labels for p in plan.parts]).tolist())
-    return [c for k, c in enumerate(plan.charset.characters) if k not in present]
+    present = set(labels.tolist())
+    return [c for k, c in enumerate(charset.characters) if k not in present]
 
 
-def result_of(plan: Plan, out: str, seconds: float) -> BuildResult:
-    """What a build tells of a plan that was carried out in so many seconds."""
-    count, missing = sum(len(p.index) for p in plan.parts), _missing(plan)
+def result_of(out: str, data: Dataset, begun: float, plan: Plan | None = None) -> BuildResult:
+    """What a build tells of a dataset (whose pictures are not looked at), and of the plan that it was made by."""
+    missing, seconds = _missing(data.charset, data.labels), time.perf_counter() - begun
     return BuildResult(
         out=out,
-        images=count,
-        classes=len(plan.charset) - len(missing),
-        groups=plan.groups,
+        images=len(data),
+        classes=len(data.charset) - len(missing),
+        groups=data.group_count,
         missing=in_a_line(missing),
-        unknown_codes=sum(code > 0 and jis_to_char(code) is None for code in plan.seen),
-        without=plan.without,
+        unknown_codes=0 if plan is None else sum(code > 0 and jis_to_char(code) is None for code in plan.seen),
+        without=0 if plan is None else plan.without,
         seconds=seconds,
-        images_per_second=count / seconds,
-        noticed=plan.noticed,
+        images_per_second=len(data) / seconds,
+        noticed=() if plan is None else plan.noticed,
     )

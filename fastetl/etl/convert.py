@@ -18,16 +18,8 @@ from fastetl.etl.notices import Notice, shown
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import Selection
 
-__all__ = [
-    "DisorderError",
-    "blanks_of",
-    "columns_of",
-    "convert",
-    "digests_of",
-    "identity_of",
-    "picture_blocks",
-    "record_blocks",
-]
+__all__ = ["DisorderError", "blanks_of", "columns_of", "convert", "digests_of", "identity_of", "picture_blocks"]
+__all__ += ["record_blocks"]
 
 _COLUMNS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.etl.files import EtlFile
 
-__all__ = ["Alignment", "align", "data_sets", "number_groups"]
+__all__ = ["Alignment", "align", "number_groups"]
 
 _BACK = 40  # runs looked back at: so many defects may follow each other
 _MANY = 5000  # runs; from here on the file has no order worth the time
@@ -40,11 +40,6 @@ class Alignment:
     rank: NDArray[np.int64]
     aside: NDArray[np.int64]
     expected: NDArray[np.int64]
-
-
-def data_sets(codes: NDArray[np.uint16], first: int | None = None) -> NDArray[np.int32]:
-    """int32 (N,): which data set each record of one file belongs to, from 0."""
-    return align(codes, first).groups
 
 
 def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[np.uint16] | None = None) -> Alignment:

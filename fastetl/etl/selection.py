@@ -42,6 +42,10 @@ class Selection:
     labels: NDArray[np.uint16]
     groups: NDArray[np.int32]
 
+    def cut(self, part: slice) -> Selection:
+        """Some of them."""
+        return Selection(self.file, self.index[part], self.codes[part], self.labels[part], self.groups[part])
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -56,14 +60,6 @@ class Plan:
     seen: tuple[int, ...]
     noticed: tuple[Notice, ...] = ()
     without: int = 0
-
-    @property
-    def groups(self) -> int:
-        """How many groups the selected records are of."""
-        owners: dict[str, set[int]] = {}
-        for part in self.parts:
-            owners.setdefault(part.file.source, set()).update(part.groups.tolist())
-        return sum(map(len, owners.values()))
 
 
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
