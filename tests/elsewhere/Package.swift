@@ -9,7 +9,7 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "elsewhere",
-            dependencies: ["KanaInk", "KanaReading", "KanaCoreML", "KanaNetwork", "KanaPhoto"].map {
+            dependencies: ["KanaInk", "KanaReading", "KanaCoreML", "KanaLines", "KanaNetwork", "KanaPhoto"].map {
                 .product(name: $0, package: "fastetl")
             })
     ]

@@ -22,12 +22,15 @@ public final class LiveReader {
     @ObservationIgnored public var device = Sample.Device.unknown
     /// Size of the canvas in the strokes' unit.
     @ObservationIgnored public private(set) var canvas = (width: 0.0, height: 0.0)
+    /// Milliseconds after a stroke's end at which the ink is read, if no other begins before.
+    static let delay = 150
     /// The reading that is waited for or made.
     @ObservationIgnored public private(set) var reading: Task<Void, Never>?
     /// As it is now: a point more is no change for the screens around the canvas, which draws it itself.
     @ObservationIgnored private var now = DrawingEditor()
 
-    @ObservationIgnored private var schedule = ReadingSchedule()
+    /// Counts the changes of the ink: an answer to an older one is dropped.
+    @ObservationIgnored private var revision = 0
     @ObservationIgnored private let reader: any CharacterReading
     @ObservationIgnored private let clock: Clock
     @ObservationIgnored private let isLive: Bool
@@ -74,8 +77,8 @@ public final class LiveReader {
         now.begin(point)
         // Where no more points fit, the ink stays as it is and is read again.
         guard now.isDrawing else { return inkChanged() }
-        schedule.stop()
         reading?.cancel()
+        revision += 1
         verdict = nil
         editor = now
         changed()
@@ -106,48 +109,45 @@ public final class LiveReader {
     public func readNow() async -> Verdict? {
         reading?.cancel()
         if now.end() { editor = now }
-        schedule.start(at: clock.now() - ReadingSchedule.delay)
-        guard let revision = schedule.take(at: clock.now()) else { return nil }
         guard !now.isEmpty else { return .nothing }
-        let answer = await read(revision)
+        revision += 1
+        let answer = await read()
         if isLive { verdict = answer }
         return answer
     }
 
     private func inkChanged() {
         reading?.cancel()
+        revision += 1
         editor = now
-        verdict = nil
+        verdict = now.isEmpty ? .nothing : nil
         failure = nil
         if now.isEmpty {
-            schedule.stop()
-            verdict = .nothing
             lines = []
-        } else {
-            schedule.start(at: clock.now())
-            if isLive { reading = Task { [weak self] in await self?.readWhenDue() } }
+        } else if isLive {
+            reading = Task { [weak self, revision] in await self?.readLater(revision) }
         }
         changed()
     }
 
-    private func readWhenDue() async {
-        guard let wait = schedule.wait(at: clock.now()) else { return }
-        do { try await clock.sleep(wait) } catch { return }
-        if let revision = schedule.take(at: clock.now()) { verdict = await read(revision) ?? verdict }
+    private func readLater(_ asked: Int) async {
+        do { try await clock.sleep(Self.delay) } catch { return }
+        if asked == revision { verdict = await read() ?? verdict }
         changed()
     }
 
-    private func read(_ revision: Int) async -> Verdict? {
+    private func read() async -> Verdict? {
+        let asked = revision
         guard let drawing else { return nil }
         do {
             let lines = try await lineReader?.read(drawing, script: script) ?? []
             let verdict = try await lineReader == nil ? reader.verdict(on: drawing, script: script) : Verdict(lines)
-            guard schedule.accepts(revision) else { return nil }
+            guard asked == revision else { return nil }
             failure = nil
             self.lines = lines
             return verdict
         } catch {
-            if schedule.accepts(revision) { failure = "\(error)" }
+            if asked == revision { failure = "\(error)" }
             return nil
         }
     }

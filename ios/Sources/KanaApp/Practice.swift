@@ -102,16 +102,3 @@ public struct PracticeTask: Equatable, Sendable {
         Script.shape(read) == Script.shape(character)
     }
 }
-
-/// Lets a button act only when it has been there for a while, so that the second tap of an accidental double tap on
-/// what was there before does nothing.
-public struct TapGuard: Equatable, Sendable {
-    /// Milliseconds; the system's double tap is shorter.
-    public static let delay = 500
-    private var appeared: Int?
-
-    public init() {}
-
-    public mutating func appear(at now: Int) { appeared = now }
-    public func allows(at now: Int) -> Bool { appeared.map { now - $0 >= Self.delay } ?? false }
-}

@@ -15,7 +15,9 @@ public struct PracticeSession: Sendable {
     static let rest = 2
     private var recent: [String] = []
     private var skipped: (day: Int, characters: Set<String>) = (0, [])
-    private var tap = TapGuard()
+    /// Milliseconds for which a button that has just appeared does nothing; the system's double tap is shorter.
+    static let doubleTap = 500
+    private var appeared = 0
 
     public init(table: PracticeTable) { self.table = table }
 
@@ -41,7 +43,7 @@ public struct PracticeSession: Sendable {
         task = kana.map { PracticeTask(kana: $0, mode: settings.mode) }
         attempted = nil
         advice = []
-        tap.appear(at: now)
+        appeared = now
     }
 
     /// Leave the character for another day, without a miss.
@@ -62,7 +64,7 @@ public struct PracticeSession: Sendable {
     }
 
     /// Whether a tap counts: not the second one of an accidental double tap on a button that was there before.
-    public func allowsTap(at now: Int) -> Bool { tap.allows(at: now) }
+    public func allowsTap(at now: Int) -> Bool { now - appeared >= Self.doubleTap }
 
     /// Judge what was written. When the character is done with, the deck learns it.
     public mutating func attempt(_ verdict: Verdict, drawing: Drawing?, deck: inout Deck, today: Int, now: Int) {
@@ -87,6 +89,6 @@ public struct PracticeSession: Sendable {
         advice = []
         guard judged.isFinished else { return }
         deck.record(judged.character, misses: judged.misses, today: today)
-        tap.appear(at: now)
+        appeared = now
     }
 }

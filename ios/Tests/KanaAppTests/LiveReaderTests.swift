@@ -74,7 +74,7 @@ private final class Flag: @unchecked Sendable {
         draw(reader)
         #expect(reader.verdict == nil)
         await reader.reading?.value
-        #expect(reader.verdict?.character == "あ" && clock.now == ReadingSchedule.delay)
+        #expect(reader.verdict?.character == "あ" && clock.now == LiveReader.delay)
     }
 
     @Test func anotherStrokeBeforeTheDelayReadsOnce() async {
@@ -219,25 +219,5 @@ private final class Flag: @unchecked Sendable {
         reader.end()
         await reader.reading?.value
         #expect(reader.verdict?.character == "あ")
-    }
-}
-
-@Suite struct ScheduleTests {
-    @Test func nothingIsDueWhileThePenIsDown() {
-        var schedule = ReadingSchedule()
-        schedule.start(at: 0)
-        #expect(schedule.wait(at: 100) == 50 && schedule.take(at: 100) == nil)
-        schedule.stop()
-        #expect(schedule.wait(at: 500) == nil && schedule.take(at: 500) == nil)
-        schedule.start(at: 600)
-        #expect(schedule.take(at: 750) == schedule.revision && schedule.take(at: 751) == nil)
-    }
-
-    @Test func onlyTheLastRevisionCounts() {
-        var schedule = ReadingSchedule()
-        schedule.start(at: 0)
-        let first = schedule.revision
-        schedule.start(at: 10)
-        #expect(!schedule.accepts(first) && schedule.accepts(schedule.revision))
     }
 }

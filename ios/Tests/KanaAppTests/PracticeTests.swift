@@ -58,13 +58,6 @@ private let nu = Kana(character: "ぬ", script: .hiragana, sound: "nu")
         let small = Kana(character: "っ", script: .hiragana, sound: "small tsu", word: "きって")
         #expect(small.gap { _ in true } == "き◯て" && small.gap { $0 == "き" } == nil && nu.gap { _ in true } == nil)
     }
-
-    @Test func anAccidentalSecondTapDoesNothing() {
-        var tap = TapGuard()
-        #expect(!tap.allows(at: 10_000))
-        tap.appear(at: 1_000)
-        #expect(!tap.allows(at: 1_300) && tap.allows(at: 1_500))
-    }
 }
 
 @Suite struct LeitnerTests {
