@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from fastetl.etl.build import BuildConfig, BuildResult, about, planned, result_o
 from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.atomic import check_output, new_directory
-from fastetl.synth.datasets import about_writers, each_of_writers
+from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
 from fastetl_ray.addresses import is_url, local_copy, remove, write_file
 from fastetl_ray.nodes import connect, in_order
 from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, write_index
@@ -47,20 +47,9 @@ Identity = tuple[NDArray[np.int32], NDArray[np.uint16], tuple[str, ...]]
 """Group and source of each row, and the names of the sources."""
 
 
-class Piece(Protocol):
-    """What a task is given."""
-
-    @property
-    def count(self) -> int:
-        """Rows that it will give."""
-
-    def rows(self) -> Dataset:
-        """Make them. Raises FastetlError, or DisorderError if a record is not as the plan says."""
-
-
 @dataclass(frozen=True)
 class _Records:
-    """Records of ETL files. addresses: where each part's file lies, if not at its own path."""
+    """Records of ETL files, a piece as `SomeWriters` is. addresses: where each part's file lies."""
 
     parts: tuple[Selection, ...]
     addresses: tuple[str, ...]
@@ -72,11 +61,15 @@ class _Records:
         return sum(len(part.index) for part in self.parts)
 
     def rows(self) -> Dataset:
+        """Make them. Raises FastetlError, or DisorderError if a record is not as the plan says."""
         here = [
             replace(part, file=replace(part.file, path=local_copy(address)))
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
         return convert(here, self.charset, self.size)
+
+
+Piece = _Records | SomeWriters
 
 
 def _listed(sources: Sources) -> list[str]:

@@ -14,7 +14,7 @@ import json
 import math
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -41,18 +41,19 @@ SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
+Space = Callable[[np.random.Generator], Any]
 _WIDEST = 1e300  # the difference of two numbers is a number
 
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """What to try. train: shared options. search: name → values, or (low, high, log).
+    """What to try. train: shared options. search: name → what draws a value.
 
     trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on.
     """
 
     train: Mapping[str, Any]
-    search: Mapping[str, tuple[Any, ...] | tuple[float, float, bool]]
+    search: Mapping[str, Space]
     trials: int = 10
     grace: int = 1
     reduction: int = 3
@@ -65,7 +66,7 @@ class SweepConfig:
     def drawn(self) -> list[dict[str, Any]]:
         """The options of each training, in order; the same for the same seed."""
         rng = np.random.default_rng(self.seed)
-        return [{name: _draw(space, rng) for name, space in self.search.items()} for _ in range(self.trials)]
+        return [{name: draw(rng) for name, draw in self.search.items()} for _ in range(self.trials)]
 
 
 @dataclass(frozen=True)
@@ -81,30 +82,22 @@ class Trial:
         return max(self.history, default=0.0)
 
 
-class _Range(tuple[float, float, bool]):
-    """low, high, log."""
-
-    __slots__ = ()
-
-
-def _draw(space: Any, rng: np.random.Generator) -> Any:
-    if not isinstance(space, _Range):
-        return space[int(rng.integers(len(space)))]
-    low, high, log = space
-    return math.exp(rng.uniform(math.log(low), math.log(high))) if log else float(rng.uniform(low, high))
-
-
-def _space(name: str, value: Any) -> tuple[Any, ...]:
+def _space(train: Mapping[str, Any], name: str, value: Any) -> Space:
+    """What draws an option, each of whose values is one of train's. Raises ModelError else."""
     if isinstance(value, list) and value:
-        return tuple(value)
+        for choice in value:
+            configured(train, {name: choice})
+        return lambda rng: value[int(rng.integers(len(value)))]
     if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
-        log = value.get("log", False)
+        low, high, log = value["low"], value["high"], value.get("log", False)
         require_choice(f"{name}.log", log, (False, True), error=ModelError)
-        for bound in ("low", "high"):
+        for bound, number in (("low", low), ("high", high)):
             least = ABOVE_0 if log else -_WIDEST
-            require_range(f"{name}.{bound}", value[bound], least, _WIDEST, integer=False, error=ModelError)
-        if value["low"] < value["high"]:
-            return _Range((float(value["low"]), float(value["high"]), log))
+            require_range(f"{name}.{bound}", number, least, _WIDEST, integer=False, error=ModelError)
+        if low < high and log:
+            return lambda rng: math.exp(rng.uniform(math.log(low), math.log(high)))
+        if low < high:
+            return lambda rng: float(rng.uniform(low, high))
     raise ModelError(
         f"search: {name} has nothing to choose from",
         expected="a list of values, or {low, high, log} with low below high",
@@ -157,12 +150,9 @@ def _parsed(tables: Mapping[str, Any]) -> SweepConfig:
         require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"), error=ModelError)
     for name in search.keys() & train.keys():
         raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
-    config = SweepConfig(train, {name: _space(name, value) for name, value in search.items()}, **settings)
+    config = SweepConfig(train, {name: _space(train, name, value) for name, value in search.items()}, **settings)
     for options in config.drawn():
         configured(config.train, options)  # raises before anything is trained
-    for name, values in config.search.items():  # a draw need not meet each value of a list
-        for value in () if isinstance(values, _Range) else values:
-            configured(config.train, {name: value})
     return config
 
 

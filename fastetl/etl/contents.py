@@ -20,7 +20,7 @@ from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import Alignment, align, number_groups
 from fastetl.etl.layouts import FAMILY, Layout
-from fastetl.etl.notices import Notice, notices_of_classes, notices_of_order
+from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
 
 __all__ = ["Contents", "by_layout", "contents_of"]
@@ -52,17 +52,6 @@ class Contents:
 def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
     """The files of each set, in the order in which they are."""
     return [list(group) for _, group in groupby(files, key=lambda file: file.layout.name)]
-
-
-def _count_within(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """int64 (N,): how many records before have the same code."""
-    order = np.argsort(codes, kind="stable")
-    ascending = codes[order]
-    begins = np.append(True, ascending[1:] != ascending[:-1])
-    starts = np.maximum.accumulate(np.where(begins, np.arange(len(codes)), 0))
-    out = np.empty(len(codes), np.int64)
-    out[order] = np.arange(len(codes)) - starts
-    return out
 
 
 def _persons(layout: Layout, headers: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
@@ -133,7 +122,7 @@ def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np
         sample_codes = [code[1:] for code in codes]
         models = [_trailing_models(code, layout.data_set) for code in sample_codes]
         return [
-            np.where(model, layout.data_sets_per_file, _count_within(code))
+            np.where(model, layout.data_sets_per_file, count_within(code))
             for model, code in zip(models, sample_codes, strict=True)
         ]
     if layout.group == "style":

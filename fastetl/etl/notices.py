@@ -18,8 +18,7 @@ from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.recognition import named
 
-__all__ = ["Notice", "doubled_records", "grouped", "misnamed", "notices_of_classes", "notices_of_order", "shown"]
-__all__ += ["unknown_codes"]
+__all__ = ["Notice", "count_within", "grouped", "misnamed", "notices_of_classes", "notices_of_order", "shown"]
 
 _LISTED = 5  # records named in one notice
 
@@ -69,7 +68,7 @@ def _together(kind: str, members: Sequence[Notice]) -> str:
 
 def shown(code: int) -> str:
     """A code, with its character where it has one."""
-    return f"0x{code:04X} {jis_to_char(code) or ''}".strip()
+    return f"0x{code:02X} {jis_to_char(code) or ''}".strip()
 
 
 def listed(records: Sequence[int] | NDArray[np.integer]) -> str:
@@ -78,20 +77,28 @@ def listed(records: Sequence[int] | NDArray[np.integer]) -> str:
     return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
 
 
-def unknown_codes(file: EtlFile, codes: NDArray[np.uint16]) -> list[Notice]:
-    """Codes that stand for no character. codes: uint16 (count,)."""
-    values = np.unique(codes)
-    none = values[[jis_to_char(code) is None for code in values.tolist()]]
-    records = np.flatnonzero(np.isin(codes, none))
+def count_within(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """int64 (N,): how many records before have the same code."""
+    order = np.argsort(codes, kind="stable")
+    ascending = codes[order]
+    begins = np.append(True, ascending[1:] != ascending[:-1])
+    starts = np.maximum.accumulate(np.where(begins, np.arange(len(codes)), 0))
+    out = np.empty(len(codes), np.int64)
+    out[order] = np.arange(len(codes)) - starts
+    return out
+
+
+def _unknown(file: EtlFile, codes: NDArray[np.uint16], records: NDArray[np.int64], expected: str) -> list[Notice]:
+    """Records whose codes stand for no character. codes: uint16 (count,), of all that are not empty by rule."""
     if not len(records):
         return []
-    what = f"unknown codes: {listed(records + file.first)}"
-    code = shown(int(codes[records[0]]))
-    return [
-        Notice(
-            what, str(file.path), int(records[0]) + file.first, "a code of JIS X 0208", code, "left out of a dataset"
-        )
-    ]
+    what, code = f"unknown codes: {listed(records + file.first)}", shown(int(codes[records[0]]))
+    return [Notice(what, str(file.path), int(records[0]) + file.first, expected, code, "left out of a dataset")]
+
+
+def _without_character(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
+    values = np.unique(codes)
+    return np.flatnonzero(np.isin(codes, values[[jis_to_char(code) is None for code in values.tolist()]]))
 
 
 def misnamed(file: EtlFile) -> list[Notice]:
@@ -103,17 +110,17 @@ def misnamed(file: EtlFile) -> list[Notice]:
     return [Notice("the name is that of another set", str(file.path), None, file.layout.name, layout.name, treatment)]
 
 
-def doubled_records(file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np.int32]) -> list[Notice]:
-    """Characters that a group has more than once. groups: int32 (count,), as they are in a dataset."""
-    _, first = np.unique(groups.astype(np.int64) << 16 | codes, return_index=True)
-    doubled = np.setdiff1d(np.arange(len(codes)), first)
+def _doubled(
+    file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np.int32], what: str, limit: NDArray[np.int64]
+) -> list[Notice]:
+    """What a group has more often than `limit`, int64 (65536,) by code. groups: int32 (count,), as in a dataset."""
+    doubled = np.flatnonzero(count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes])
     if not len(doubled):
         return []
-    what, at = f"doubled (group, character): {listed(doubled + file.first)}", int(doubled[0])
+    title, at = f"doubled (group, {what}): {listed(doubled + file.first)}", int(doubled[0])
     again = f"{shown(int(codes[at]))} again in group {groups[at]}"
-    return [
-        Notice(what, str(file.path), at + file.first, "each character once in a group", again, "each of them is taken")
-    ]
+    expected, treatment = f"each {what} once in a group", "each of them is taken"
+    return [Notice(title, str(file.path), at + file.first, expected, again, treatment)]
 
 
 def _misplaced(file: EtlFile, codes: NDArray[np.uint16], aligned: Alignment) -> list[Notice]:
@@ -196,8 +203,8 @@ def notices_of_order(
             [
                 *_misplaced(file, code, aligned),
                 *_lost(file, aligned, int(group[0]) - int(aligned.groups[0])),
-                *doubled_records(file, code, group),
-                *unknown_codes(file, code),
+                *_doubled(file, code, group, "character", np.ones(65536, np.int64)),
+                *_unknown(file, code, _without_character(code), "a code of JIS X 0208"),
                 *_order_of_others(file, aligned.order, alignments[reference].order, files[reference]),
                 *_data_sets(file, aligned),
             ]
@@ -227,17 +234,14 @@ def notices_of_classes(
 
     headers: (count,). codes: JIS X 0208 or 0. groups: −1 for an empty record. models: model patterns.
     """
-    layout, path = file.layout, str(file.path)
+    layout = file.layout
     raw = layout.column(headers, "code").astype(np.uint16)
     sample = (groups >= 0) & ~models
     notices = _dummy(file, headers)
     entries = classes(layout.name)
     valid = is_of(layout, headers, entries)[not all(entry.is_sure for entry in entries)]
-    strange = np.flatnonzero(~valid & (groups >= 0))
-    if len(strange):
-        at = int(strange[0])
-        what, expected = f"unknown codes: {listed(strange)}", f"a code of {layout.name}"
-        notices.append(Notice(what, path, at, expected, f"0x{int(raw[at]):02X}", "left out of a dataset"))
+    first = file.first
+    notices += _unknown(file, raw[first:], np.flatnonzero(~valid[first:]), f"a code of {layout.name}")
     if layout.group == "place":
         notices += _runs(file, raw, sample)
     if layout.group in ("style", "person"):
@@ -269,20 +273,11 @@ def _each_once(
     usual = Counter(entry.code for entry in classes(layout.name) if entry.is_sure)
     present, counts = np.unique(raw[index], return_counts=True)
     sheets, per_sheet = np.unique(groups[index]), np.array([usual.get(code, 0) for code in present.tolist()])
-    pair = groups[index].astype(np.int64) << 16 | raw[index]
-    order = np.argsort(pair, kind="stable")
-    place = np.empty(len(order), np.int64)
-    begins = np.append(True, np.diff(pair[order]) != 0)
-    place[order] = np.arange(len(order)) - np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
-    limit = np.zeros(65536, np.int64)
+    # Classes of other files are never too many: ETL1 has some of its second イ, ウ and エ in others than the first.
+    limit = np.full(65536, len(raw), np.int64)
     limit[present] = np.where(per_sheet > 0, per_sheet, len(raw))
-    # ETL1 has some of its second イ, ウ and エ in other files than the first.
-    doubled = index[place >= limit[raw[index]]]
-    notices = []
-    if len(doubled):
-        at = int(doubled[0])
-        what, again = f"doubled (group, class): {listed(doubled)}", f"0x{int(raw[at]):02X} again in group {groups[at]}"
-        notices.append(Notice(what, path, at, "each class once in a group", again, "each of them is taken"))
+    alone = np.where(sample, groups, -1 - np.arange(len(raw), dtype=np.int32))  # each without a group in one of its own
+    notices = _doubled(file, raw[file.first :], alone[file.first :], "class", limit)
     complete = np.where(per_sheet > 0, np.maximum(np.rint(counts / len(sheets)), 1), 0).astype(np.int64) * len(sheets)
     lost = np.maximum(complete - counts, 0)
     if int(lost.sum()) > _KNOWN_GAPS.get((layout.name, file.number or 0), 0):
