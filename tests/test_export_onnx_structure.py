@@ -44,22 +44,7 @@ def fewer_labels(model: onnx.ModelProto) -> None:
 
 
 def endless(model: onnx.ModelProto) -> None:
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["on"], ["still"]), helper.make_node("Identity", ["x"], ["y"])],
-        "body",
-        [
-            helper.make_tensor_value_info("i", TensorProto.INT64, []),
-            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
-        ],
-        [
-            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
-        ],
-    )
-    true = numpy_helper.from_array(np.array(True), "true")
-    model.graph.initializer.append(true)
-    model.graph.node.insert(1, helper.make_node("Loop", ["", "true", "image_number"], ["looped"], body=body))
+    model.graph.node.insert(1, helper.make_node("Loop", ["", "", "image_number"], ["looped"]))
 
 
 def external(model: onnx.ModelProto) -> None:
