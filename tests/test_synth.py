@@ -21,7 +21,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import ETL8G, ETL9G
+from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
 from fastetl.synth import (
     SynthConfig,
@@ -39,7 +39,7 @@ from fastetl.synth.raster import draw
 from fastetl.synth.records import characters_of
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import FILLS, Ink, _change_legs, _leave_off, choose_glyphs, write
+from fastetl.synth.writing import FILLS, _change_legs, _leave_off, choose_glyphs, write
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
@@ -97,14 +97,6 @@ def test_headers_are_filled_as_in_a_genuine_record(file: NDArray[Any]) -> None:
     assert len(places) == len(ORDER)
 
 
-def test_levels_are_as_dim_as_in_a_scan(file: NDArray[Any]) -> None:
-    pixels = levels(file.ravel())
-    ink = pixels[pixels > 0]
-    assert 0.7 < (pixels == 0).mean() < 0.99
-    assert (ink <= 9).mean() > 0.8
-    assert (pixels.reshape(len(pixels), -1).max(1) > 2).all()
-
-
 def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None:
     assert file.dtype == ETL8G.dtype
     assert np.array_equal(file[2], write_data_set(5, 2))
@@ -112,14 +104,14 @@ def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None
         assert not np.array_equal(file[2]["image"], other["image"])
 
 
-def test_writers_differ_more_than_one_writer_from_himself() -> None:
+def test_writers_differ() -> None:
     styles = [draw_style(np.random.default_rng([0, w])) for w in range(200)]
-    pens = np.array([style.pen for style in styles])
-    sizes = np.array([style.size for style in styles])
-    assert np.quantile(pens, 0.1) < 2.2
-    assert np.quantile(pens, 0.9) > 4.5
-    assert sizes.min() < 0.45
-    assert sizes.max() > 0.85
+    thin, thick = np.quantile([style.pen for style in styles], (0.1, 0.9))
+    assert thin < 2.2
+    assert thick > 4.5
+    sizes = [style.size for style in styles]
+    assert min(sizes) < 0.45
+    assert max(sizes) > 0.85
 
 
 def test_no_character_leaves_the_frame() -> None:
@@ -131,30 +123,20 @@ def test_no_character_leaves_the_frame() -> None:
     assert ends[:, 1::2].max() < 126
 
 
-def pieces_of_paper(ink: Ink, place: int) -> int:
-    """How many connected pieces of paper the character at `place` leaves: the loops it closes, and the outside."""
-    segments = ink.segments[ink.starts[place] : ink.starts[place + 1]]
-    alone: dict[str, Any] = {
-        "starts": np.array([0, len(segments)]),
-        "neighbours": np.array([[-1]]),
-        "shifts": np.zeros((1, 1, 2), np.float32),
-    }
-    drawn = draw(dataclasses.replace(ink, segments=segments, levels=ink.levels[:1], **alone))
-    return int(ndimage.label(levels({"image": drawn})[0] == 0)[1])
-
-
-def closed_pieces(character: str, writers: int) -> NDArray[np.int64]:
-    closed = []
+def closed_pieces(character: str, writers: int) -> float:
+    """How many pieces of paper a character encloses, on average."""
+    closed = 0
     for w in range(writers):
         rng = np.random.default_rng([9, w])
         style = draw_style(rng)
-        closed.append(pieces_of_paper(write(choose_glyphs(style, rng), style, rng), ORDER.index(character)) - 1)
-    return np.array(closed)
+        drawn = draw(write(choose_glyphs(style, rng, character), style, rng))
+        closed += ndimage.label(levels({"image": drawn})[0] == 0)[1] - 1
+    return closed / writers
 
 
 @pytest.mark.parametrize(("with_loop", "without"), [("ぬ", "め"), ("る", "ろ")])
 def test_loops_stay_open(with_loop: str, without: str) -> None:
-    assert closed_pieces(with_loop, 12).mean() > closed_pieces(without, 12).mean() + 0.2
+    assert closed_pieces(with_loop, 40) > closed_pieces(without, 40) + 0.2
 
 
 def test_scans_look_like_real_ones() -> None:
@@ -195,13 +177,8 @@ def test_canvas_writers_show_no_fragments() -> None:
     assert measured["fragment top"].mean() < 0.01
 
 
-@pytest.mark.parametrize("name", ["katakana", "kana", "digits", "latin", "etl9"])
+@pytest.mark.parametrize("name", ["kana", "digits", "latin"])
 def test_every_charset_is_written_and_read_again(name: str, tmp_path: Path) -> None:
-    if name == "etl9":
-        records = write_data_set(0, 0, characters_of(name))
-        assert records.dtype == ETL9G.dtype
-        assert len(records) == ETL9G.data_set
-        return
     synthesize(tmp_path / "etl", SynthConfig(files=1, charset=name))
     build(tmp_path / "etl", tmp_path / "data", BuildConfig(charset=name, size=32, strict=True))
     data = open_dataset(tmp_path / "data")
@@ -226,12 +203,6 @@ def test_small_kana_are_small() -> None:
     )
     assert high[1] < 0.9 * high[0]
     assert high[3] < 0.9 * high[2]
-
-
-def test_a_character_without_strokes_is_told(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("あ∀", encoding="utf-8")
-    with pytest.raises(FastetlError, match="characters without strokes; .*; found ∀"):
-        synthesize(tmp_path / "etl", SynthConfig(charset=str(tmp_path / "mine.txt")))
 
 
 def test_more_files_than_the_genuine_set_leave_out_the_model_patterns_number(tmp_path: Path) -> None:
@@ -410,18 +381,16 @@ def test_what_fails_in_a_process_fails(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_existing_folder_is_kept(tmp_path: Path) -> None:
+def test_wrong_options_and_an_existing_folder_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="exists already"):
         synthesize(tmp_path, SynthConfig(files=1))
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    "config", [{"files": 0}, {"files": 1_000_001}, {"seed": -1}, {"scans": 1.1}, {"scans": float("nan")}]
-)
-def test_options_out_of_range_are_rejected(config: dict[str, Any]) -> None:
-    with pytest.raises(FastetlError, match="expected"):
-        SynthConfig(**config)
+    for options in ({"files": 0}, {"files": 1_000_001}, {"seed": -1}, {"scans": 1.1}, {"scans": float("nan")}):
+        with pytest.raises(FastetlError, match="expected"):
+            SynthConfig(**options)
+    (tmp_path / "mine.txt").write_text("あ∀", encoding="utf-8")
+    with pytest.raises(FastetlError, match="characters without strokes; .*; found ∀"):
+        synthesize(tmp_path / "etl", SynthConfig(charset=str(tmp_path / "mine.txt")))
 
 
 def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

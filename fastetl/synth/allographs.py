@@ -16,7 +16,7 @@ import numpy as np
 
 from fastetl.data.charset import LARGE_FORM
 from fastetl.synth.glyphs import Glyph, glyph
-from fastetl.synth.strokes import Stroke, load_components, load_strokes, resample
+from fastetl.synth.strokes import Polyline, load_components, load_strokes, resample
 
 __all__ = ["SHARE", "WAYS", "forms"]
 
@@ -139,7 +139,7 @@ _NEEDS_END = "ぬねるれヤセ"
 _FIRM = "アクケコシソチツテトナノフマメユワン"
 
 
-def _line(text: str, own: list[Stroke]) -> Stroke:
+def _line(text: str, own: list[Polyline]) -> Polyline:
     """The stroke that goes for the targets: a smooth line (Catmull–Rom) from one sharp turn to the next."""
     if text.startswith("="):
         return own[int(text[1:])]

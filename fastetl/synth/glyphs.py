@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.synth.strokes import Stroke
+from fastetl.synth.strokes import Polyline
 
 __all__ = ["TIGHT", "Glyph", "compose", "glyph"]
 
@@ -108,7 +108,7 @@ def _means(values: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np
     return np.asarray(np.add.reduceat(values, starts[:-1], 0) / np.diff(starts)[:, None], np.float32)
 
 
-def _crossing(stroke: Stroke) -> tuple[int, int, NDArray[np.float32]] | None:
+def _crossing(stroke: Polyline) -> tuple[int, int, NDArray[np.float32]] | None:
     """The first loop of a stroke: its first and last point and where it closes, or None."""
     a, d = stroke[:-1].astype(float), np.diff(stroke, axis=0).astype(float)
     between = a[None] - a[:, None]
@@ -128,7 +128,7 @@ def _crossing(stroke: Stroke) -> tuple[int, int, NDArray[np.float32]] | None:
     return None
 
 
-def _corners(points: Stroke, first: int, last: int) -> list[int]:
+def _corners(points: Polyline, first: int, last: int) -> list[int]:
     """Indices where a line of few straight pieces turns (Douglas–Peucker), without the two ends."""
     if last - first < 2:
         return []
@@ -142,7 +142,7 @@ def _corners(points: Stroke, first: int, last: int) -> list[int]:
     return [*_corners(points, first, k), k, *_corners(points, k, last)]
 
 
-def _hook(s: Stroke) -> float:
+def _hook(s: Polyline) -> float:
     """The share of a stroke before its hook: a short straight end after a sharp turn."""
     steps = np.diff(s, axis=0)
     turned = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
@@ -156,7 +156,7 @@ def _hook(s: Stroke) -> float:
 
 
 def glyph(
-    strokes: Sequence[Stroke],
+    strokes: Sequence[Polyline],
     marks: int = 0,
     least: float = 0.3,
     detailed: bool = True,

@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastetl.data.charset import is_kanji
+from fastetl.data.charset import HIRAGANA, is_kanji
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import char_to_jis
+from fastetl.synth.practice import kana
 
 __all__ = ["ORDER", "readings"]
 
 ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
 """The characters of a data set in the order of ETL8G."""
-_VOWELS = "AIUEO"
-_CONSONANTS = {
-    "": "あいうえお",
-    "K": "かきくけこ",
-    "G": "がぎぐげご",
-    "S": "さしすせそ",
-    "Z": "ざじずぜぞ",
-    "T": "たちつてと",
-    "D": "だぢづでど",
-    "N": "なにぬねの",
-    "H": "はひふへほ",
-    "B": "ばびぶべぼ",
-    "P": "ぱぴぷぺぽ",
-    "M": "まみむめも",
-    "R": "らりるれろ",
-}
-_READ = {
-    **{kana: c + v for c, row in _CONSONANTS.items() for kana, v in zip(row, _VOWELS, strict=True)},
-    "し": "SHI",
-    "じ": "JI",
-    "ち": "CHI",
-    "つ": "TSU",
-    "ふ": "FU",
-    "や": "YA",
-    "ゆ": "YU",
-    "よ": "YO",
-    "わ": "WA",
-    "ん": "N",
-}
+_BY_ROW = {"ぢ": "DI", "づ": "DU"}
 _MISLEADING = {
     "を": "O.WO.HIR",
     "ゃ": "YA.SHIRA",
@@ -63,8 +36,9 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
 
 
 def _reading(character: str) -> str:
-    code = char_to_jis(character) or 0
-    known = (
-        f"{_READ[character]}.HIRA" if character in _READ else f"{'KAN' if is_kanji(character) else 'SYM'}.{code:04X}"
-    )
+    if character in HIRAGANA.class_of:
+        (sound,) = (one.sound.upper() for one in kana() if one.character == character)
+        known = f"{_BY_ROW.get(character, sound)}.HIRA"
+    else:
+        known = f"{'KAN' if is_kanji(character) else 'SYM'}.{char_to_jis(character) or 0:04X}"
     return _MISLEADING.get(character, known)

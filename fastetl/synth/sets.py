@@ -8,7 +8,7 @@ file and serial numbers that do not agree (ETL9G).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,22 +49,39 @@ def _rows(name: str, pairs: Sequence[tuple[int, int]], dummy: bool = False, **co
     return Rows(name, both[:, 0], both[:, 1], columns, dummy)
 
 
+def _by_class(name: str, entries: range, writers: Sequence[int], dummy: bool = False) -> Rows:
+    return _rows(name, [(c, writer) for c in entries for writer in writers], dummy)
+
+
+def _by_writer(name: str, of: str, writers: Sequence[int], times: int = 1) -> Rows:
+    """Every writer, and of each so many times every class of the set `of`."""
+    entries = range(len(classes(of)))
+    return _rows(name, [(c, w) for w in writers for c in entries for _ in range(times)], BY_NAME[of].dummy)
+
+
+def _parts(name: str) -> Iterator[tuple[int, range]]:
+    """The classes of each file of a set, and the file's number."""
+    begin = 0
+    for k, listed in enumerate(parts_of(name), 1):
+        yield k, range(begin, begin + len(listed))
+        begin += len(listed)
+
+
 def _etl1(writers: int) -> Iterator[Rows]:
     # The last writer wrote no katakana, as 34 of the 1,445 did.
     kana_writers = max(1, writers - 1)
     missing = {(9, "ナ"): min(1, kana_writers - 1), (12, "リ"): kana_writers - 1} if writers > 1 else {}
-    begin = number = 0
-    for k, listed in enumerate(parts_of("ETL1"), 1):
+    entries, number = classes("ETL1"), 0
+    for k, part in _parts("ETL1"):
         pairs, counted = [], []
-        for c, entry in enumerate(listed):
-            number = 0 if c % 4 == 0 else number
+        for c in part:
+            number = 0 if (c - part.start) % 4 == 0 else number
             for writer in range(kana_writers if k > 6 else writers):
-                if missing.get((k, entry.character or "")) == writer:
+                if missing.get((k, entries[c].character or "")) == writer:
                     continue
                 number += 1
-                pairs.append((begin + c, writer))
+                pairs.append((c, writer))
                 counted.append(number)
-        begin += len(listed)
         sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
         rows = _rows(f"ETL1C_{k:02d}", pairs, data_number=np.array(counted))
         rows.columns["sheet"] = sheets[rows.writer]
@@ -100,42 +117,34 @@ def _contents(character: str | None) -> str:
     return {0x24: "HRKANA", 0x25: "KTKANA"}.get(row, "KANJI" if row >= 0x30 else "KIGO")
 
 
-def _by_class(name: str, entries: range, sheets: Sequence[tuple[int, int]]) -> Rows:
-    """Every class, and in it every sheet: pairs of sheet number and writer."""
-    rows = _rows(name, [(c, writer) for c in entries for _, writer in sheets])
-    rows.columns["sheet"] = np.tile([sheet for sheet, _ in sheets], len(entries))
-    return rows
-
-
 def _etl3(writers: int) -> Iterator[Rows]:
-    half, every = -(-writers // 2), range(len(classes("ETL3")))
-    for k, (first, sheet) in enumerate(((0, 4001), (half, 4101)), 1):
-        sheets = [(sheet + w, first + w) for w in range(half if k == 1 else writers - half)]
-        rows = _by_class(f"ETL3C_{k}", every, sheets)
-        rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
-        if len(rows.entry):
+    half = -(-writers // 2)
+    for k, part in enumerate((range(half), range(half, writers)), 1):
+        if part:
+            rows = _by_class(f"ETL3C_{k}", range(len(classes("ETL3"))), part)
+            rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
+            rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
             yield rows
 
 
 def _etl4(writers: int) -> Iterator[Rows]:
-    count = len(classes("ETL4"))
-    rows = _rows("ETL4C", [(c, w) for w in range(writers) for c in range(count)])
+    rows = _by_writer("ETL4C", "ETL4", range(writers))
     rows.columns["sheet"] = 5001 + rows.writer
     rows.columns["number"] = rows.columns["sheet"] * 100 + rows.entry
     yield rows
 
 
 def _etl5(writers: int) -> Iterator[Rows]:
-    sheets = [(6001 + 2 * w + again, w) for w in range(writers) for again in range(2)]
-    yield _by_class("ETL5C", range(len(classes("ETL5"))), sheets)
+    rows = _by_class("ETL5C", range(len(classes("ETL5"))), [w for w in range(writers) for _ in range(2)])
+    rows.columns["sheet"] = 6001 + 2 * rows.writer + np.arange(len(rows.writer)) % 2
+    yield rows
 
 
 def _etl6(writers: int) -> Iterator[Rows]:
-    begin = 0
-    for k, listed in enumerate(parts_of("ETL6"), 1):
-        sheets = [(1 + w, w) for w in range(writers)]
-        yield _by_class(f"ETL6C_{k:02d}", range(begin, begin + len(listed)), sheets)
-        begin += len(listed)
+    for k, part in _parts("ETL6"):
+        rows = _by_class(f"ETL6C_{k:02d}", part, range(writers))
+        rows.columns["sheet"] = 1 + rows.writer
+        yield rows
 
 
 def _etl7(writers: int) -> Iterator[Rows]:
@@ -143,57 +152,51 @@ def _etl7(writers: int) -> Iterator[Rows]:
     first = -(-4 * writers // 7)
     for size in "LS":
         for k, part in enumerate((range(first), range(first, writers)), 1):
-            count = len(classes("ETL7"))
-            rows = _rows(f"ETL7{size}C_{k}", [(c, w) for w in part for c in range(count) for _ in range(2)])
-            rows.columns["sheet"] = 1 + rows.writer
-            if len(rows.entry):
+            if part:
+                rows = _by_writer(f"ETL7{size}C_{k}", "ETL7", part, 2)
+                rows.columns["sheet"] = 1 + rows.writer
                 yield rows
 
 
-def _forms(name: str) -> dict[str, int]:
-    """The sheet of a data set, from 1, on which each character stands."""
-    return {entry.character or "": number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
+def _forms(name: str, entries: Sequence[EtlClass]) -> NDArray[np.int64]:
+    """The sheet of a data set of `name`, from 1, on which each class stands."""
+    form = {entry.character: number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
+    return np.array([form[entry.character] for entry in entries])
 
 
 def _etl8b2(writers: int) -> Iterator[Rows]:
-    entries, begin = classes("ETL8B2"), 0
-    form = _forms("ETL8G")
-    forms = np.array([form[e.character or ""] for e in entries])
-    for k, listed in enumerate(parts_of("ETL8B2"), 1):
-        pairs = [(c, w) for c in range(begin, begin + len(listed)) for w in range(writers)]
+    entries = classes("ETL8B2")
+    forms = _forms("ETL8G", entries)
+    for k, part in _parts("ETL8B2"):
+        pairs = [(c, w) for c in part for w in range(writers)]
         if k == BY_NAME["ETL8B2"].model_file:
             pairs += [(c, MODEL) for c in range(len(entries))]
-        begin += len(listed)
         rows = _rows(f"ETL8B2C{k}", pairs, dummy=True)
         rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + forms[rows.entry]
         yield rows
 
 
 def _etl8g(writers: int) -> Iterator[Rows]:
-    count = len(classes("ETL8G"))
     for first in range(0, writers, 5):
-        part = range(first, min(first + 5, writers))
-        yield _rows(f"ETL8G_{first // 5 + 1:02d}", [(c, w) for w in part for c in range(count)])
+        yield _by_writer(f"ETL8G_{first // 5 + 1:02d}", "ETL8G", range(first, min(first + 5, writers)))
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
-    entries, each = classes("ETL9B"), BY_NAME["ETL9B"].data_sets_per_file
-    form = _forms("ETL9G")
-    forms = np.array([form[e.character or ""] for e in entries])
+    layout, forms = BY_NAME["ETL9B"], _forms("ETL9G", classes("ETL9B"))
     for k in range(1, 6):
-        part = [*range(each * (k - 1), min(each * k, writers)), *([MODEL] if k == BY_NAME["ETL9B"].model_file else [])]
-        rows = _rows(f"ETL9B_{k}", [(c, w) for w in part for c in range(len(entries))], dummy=True)
-        rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
+        part = [*range(writers)[layout.data_sets_per_file * (k - 1) : layout.data_sets_per_file * k]]
+        part += [MODEL] if k == layout.model_file else []
         if part:
+            rows = _by_writer(f"ETL9B_{k}", "ETL9B", part)
+            rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
             yield rows
 
 
 def _etl9g(writers: int) -> Iterator[Rows]:
     sheets = [len(sheet) for sheet in parts_of("ETL9G")]
-    count, forms = sum(sheets), np.repeat(1 + np.arange(len(sheets)), sheets)
+    forms = np.repeat(1 + np.arange(len(sheets)), sheets)
     for first in range(0, writers, 4):
-        part = range(first, min(first + 4, writers))
-        rows = _rows(f"ETL9G_{first // 4 + 1:02d}", [(c, w) for w in part for c in range(count)])
+        rows = _by_writer(f"ETL9G_{first // 4 + 1:02d}", "ETL9G", range(first, min(first + 4, writers)))
         # The sheets begin again in every file; the serial numbers count a data set or a sheet.
         rows.columns["sheet"] = 20 * (rows.writer - first) + forms[rows.entry]
         in_sheet = rows.entry - np.concatenate([[0], np.cumsum(sheets)])[forms[rows.entry] - 1]
@@ -201,24 +204,12 @@ def _etl9g(writers: int) -> Iterator[Rows]:
         yield rows
 
 
-_MADE: Mapping[str, Callable[[int], Iterator[Rows]]] = {
-    "ETL1": _etl1,
-    "ETL2": _etl2,
-    "ETL3": _etl3,
-    "ETL4": _etl4,
-    "ETL5": _etl5,
-    "ETL6": _etl6,
-    "ETL7": _etl7,
-    "ETL8B2": _etl8b2,
-    "ETL8G": _etl8g,
-    "ETL9B": _etl9b,
-    "ETL9G": _etl9g,
-}
+_ROWS = (_etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g)
 
 
 def rows_of(name: str, writers: int) -> Iterator[Rows]:
     """What is where in each file of a set by `writers` writers (of ETL2: so many samples of each class and style)."""
-    return _MADE[name](writers)
+    return {rows.__name__.removeprefix("_").upper(): rows for rows in _ROWS}[name](writers)
 
 
 def _person(layout: Layout, seed: int, writer: int) -> Columns:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.synth.symbols import SYMBOLS
 
-__all__ = ["Stroke", "has_strokes", "load_components", "load_strokes", "resample"]
+__all__ = ["Polyline", "has_strokes", "load_components", "load_strokes", "resample"]
 
-Stroke = NDArray[np.float32]
+Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
 
 _BOX = 109.0
@@ -59,7 +59,7 @@ def _outline(path: str) -> NDArray[np.float64]:
     return np.concatenate(pieces)
 
 
-def resample(points: NDArray[np.floating], spacing: float) -> Stroke:
+def resample(points: NDArray[np.floating], spacing: float) -> Polyline:
     """The same line with points about `spacing` apart, at least three."""
     step = np.hypot(*np.diff(points, axis=0).T)
     points = points[np.concatenate([[True], step > 0])]
@@ -115,7 +115,7 @@ def load_components(character: str) -> tuple[int, ...]:
 
 
 @cache
-def load_strokes(character: str, spacing: float) -> tuple[Stroke, ...]:
+def load_strokes(character: str, spacing: float) -> tuple[Polyline, ...]:
     """The strokes of one character in writing order, with points `spacing` apart; signs are our own.
 
     Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
