@@ -79,6 +79,17 @@ def test_commands_and_options_on_pages_exist() -> None:
     assert wrong == []
 
 
+def test_the_changelog_has_each_kind_once_a_version() -> None:
+    for version in text("CHANGELOG.md").split("\n## ")[1:]:
+        kinds = re.findall(r"^### (.+)", version, re.MULTILINE)
+        assert len(kinds) == len(set(kinds)), version.partition("\n")[0]
+
+
+def test_pages_stay_short() -> None:
+    pages = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert sum(len(text(page).split()) for page in pages.split()) <= 25_000
+
+
 def test_one_address_of_the_project() -> None:
     home = tomllib.loads(text("pyproject.toml"))["project"]["urls"]["Homepage"]
     pages = [*PAGES, *(ROOT / "ios").rglob("*.swift"), ROOT / "pyproject.toml"]
