@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.jis import char_to_jis, jis_to_char
-from fastetl.etl.layouts import Layout
+from fastetl.etl.layouts import Layout, table_lines
 
-__all__ = ["EtlClass", "character_codes", "classes", "is_of", "parts_of", "table_lines"]
+__all__ = ["EtlClass", "character_codes", "classes", "is_of", "parts_of"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,6 @@ class EtlClass:
     def jis(self) -> int:
         """The JIS X 0208 code of its character, or 0."""
         return 0 if self.character is None else char_to_jis(self.character) or 0
-
-
-def table_lines(name: str) -> list[str]:
-    """The lines of a file in `tables/` but its head."""
-    text = (Path(__file__).parent / "tables" / f"{name}.tsv").read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 @cache

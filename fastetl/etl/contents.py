@@ -139,7 +139,7 @@ def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[ND
         groups = np.full(len(code), -1, np.int32)
         groups[file.first :] = (number + layout.group_base).astype(np.int32)
         models = np.zeros(len(code), bool)
-        if layout.model_file is not None:
+        if layout.model_file:
             models[file.first :] = _trailing_models(code[file.first :], layout.data_set)
         noticed = notices_of_classes(file, header, code, groups, models)
         contents.append(Contents(file, code, groups, models, tuple(noticed)))

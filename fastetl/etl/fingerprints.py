@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastetl.etl.classes import table_lines
-from fastetl.etl.layouts import Layout
+from fastetl.etl.layouts import Layout, table_lines
 
 __all__ = ["FINGERPRINTS", "KNOWN", "SUMS", "Fingerprint", "Sums", "new_fingerprint"]
 

@@ -1,4 +1,4 @@
-"""Record layouts as data: what a file of each ETL set looks like, bit by bit, and how its files are arranged.
+"""Record layouts (`tables/records.tsv`, `tables/sets.tsv`): a file of each set, bit by bit, and how files are arranged.
 
 A record is a header of fields, each at a bit offset, and a picture of packed levels; all numbers are big-endian. Fields
 of bytes and fields of the 36-bit words that ETL2 to ETL5 are made of are read by the same few lines. Nothing else asks
@@ -9,16 +9,18 @@ Source: AIST's format pages M, K, C, B and G and its file listings; what AIST le
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "T56", "Field", "Layout"]
+__all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "T56", "Field", "Layout", "table_lines"]
 
 Text = Literal["ascii", "t56"]
 Codes = Literal["own", "jis"]
@@ -67,8 +69,8 @@ class Layout:
     apart; family: sets of one family are the same writing, and share groups. data_set: records in which one
     writer (of ETL2: one style) has every character. A genuine distribution has `files` files. Where a file is a
     sequence of data sets, `data_sets_per_file` of them; where the group is the place in a class, a class has as many
-    records. File `model_file` holds (ETL8G), or ends in (ETL8B2, ETL9B), model patterns, which no writer wrote.
-    dummy: record 0 of every file is empty. name: a pattern of file names, whose numbers tell which file it is.
+    records. File `model_file` (0: none) holds (ETL8G), or ends in (ETL8B2, ETL9B), model patterns, which no writer
+    wrote. dummy: record 0 of every file is empty. name: a pattern of file names, whose numbers tell which file it is.
     """
 
     name: str
@@ -85,9 +87,9 @@ class Layout:
     data_set: int
     files: int
     file_name: str
-    data_sets_per_file: int = 0
-    model_file: int | None = None
-    dummy: bool = False
+    data_sets_per_file: int
+    model_file: int
+    dummy: bool
 
     @property
     def image_bytes(self) -> int:
@@ -209,103 +211,23 @@ def _put_bits(raw: NDArray[np.uint8], at: int, bits: int, values: NDArray[np.uin
         raw[:, k] = raw[:, k] & np.uint8(mask ^ 0xFF) | part.astype(np.uint8)
 
 
-def _bytes(*fields: tuple[str, int, int] | tuple[str, int, int, Text]) -> tuple[Field, ...]:
-    """Fields by byte offset and bytes."""
-    return tuple(Field(name, 8 * at, 8 * size, *text) for name, at, size, *text in fields)
+def table_lines(name: str) -> list[str]:
+    """The lines of a file in `tables/` but its head."""
+    text = (Path(__file__).parent / "tables" / f"{name}.tsv").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-def _words(names: Mapping[int, str]) -> Iterable[Field]:
-    """Fields of a whole 36-bit word, by the word's number."""
-    return (Field(name, 36 * word, 36) for word, name in names.items())
+def _layouts() -> Iterator[Layout]:
+    fields: dict[Any, list[Field]] = {}
+    for kind, name, at, bits, text, _ in (line.split("\t") for line in table_lines("records")):
+        fields.setdefault(kind, []).append(Field(name, int(at), int(bits), text or None))  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
+    for line in table_lines("sets"):
+        values: dict[str, Any] = dict(zip(names, line.split("\t"), strict=True))
+        numbers = {name: int(value) for name, value in values.items() if value.isdecimal()}
+        yield Layout(**values | numbers | {"fields": tuple(fields[values["kind"]]), "dummy": values["dummy"] == "1"})
 
 
-_M = _bytes(
-    ("data_number", 0, 2),
-    ("letters", 2, 2, "ascii"),
-    ("sheet", 4, 2),
-    ("code", 6, 1),  # JIS X 0201
-    ("ebcdic", 7, 1),
-    ("evaluation", 8, 1),
-    ("group_evaluation", 9, 1),
-    ("sex", 10, 1),
-    ("age", 11, 1),
-    ("number", 12, 4),
-    ("industry", 16, 2),
-    ("occupation", 18, 2),
-    ("collected", 20, 2),  # YYMM
-    ("scanned", 22, 2),
-    ("y", 24, 1),
-    ("x", 25, 1),
-    ("lowest", 26, 1),
-    ("highest", 27, 1),
-)
-_K = (
-    Field("number", 0, 36),
-    Field("style", 36, 6, "t56"),
-    Field("contents", 72, 36, "t56"),
-    Field("typeface", 108, 36, "t56"),
-    Field("code", 168, 12),  # CO-59
-)
-_C = (
-    *_words({0: "number", 1: "sheet"}),
-    Field("code", 72, 8),  # JIS X 0201, in the left 8 bits of its word
-    Field("ebcdic", 108, 8),
-    Field("letters", 144, 24, "t56"),
-    *_words({5: "evaluation", 6: "group_evaluation", 7: "y", 8: "x", 9: "sex", 10: "age", 11: "industry"}),
-    *_words({12: "occupation", 13: "collected", 14: "scanned"}),  # YYMMDD
-    *_words({15: "width", 16: "height", 17: "levels", 18: "magnification", 19: "old_number"}),
-)
-_B = _bytes(("sheet", 0, 2), ("code", 2, 2), ("reading", 4, 4, "ascii"))  # JIS X 0208; the reading is cut
-_G = _bytes(
-    ("sheet", 0, 2),
-    ("code", 2, 2),  # JIS X 0208
-    ("reading", 4, 8, "ascii"),  # misleading: never select by it
-    ("number", 12, 4),
-    ("evaluation", 16, 1),
-    ("group_evaluation", 17, 1),
-    ("sex", 18, 1),
-    ("age", 19, 1),
-    ("industry", 20, 2),
-    ("occupation", 22, 2),
-    ("collected", 24, 2),  # YYMM
-    ("scanned", 26, 2),
-    ("x", 28, 1),
-    ("y", 29, 1),
-)
-
-
-def _m(name: str, group: Group, data_set: int, files: int, file_name: str) -> Layout:
-    family = int(name[3:])
-    return Layout(name, "M", 2052, _M, 32, 63, 64, 4, "own", group, family, data_set, files, file_name)
-
-
-def _c(name: str, group: Group, data_set: int, files: int, file_name: str) -> Layout:
-    family = int(name[3:])
-    return Layout(name, "C", 2952, _C, 216, 76, 72, 4, "own", group, family, data_set, files, file_name)
-
-
-def _b(name: str, size: int, group: Group, data_sets: tuple[int, int], files: tuple[int, str]) -> Layout:
-    length, sets = data_sets
-    return Layout(name, "B", size, _B, 8, 63, 64, 1, "jis", group, int(name[3]), length, *files, sets, files[0], True)
-
-
-def _g(name: str, image: int, data_sets: tuple[int, int], model: int | None, files: tuple[int, str]) -> Layout:
-    length, sets = data_sets
-    return Layout(
-        *(name, "G", 8199, _G, image, 127, 128, 4, "jis", "data set", int(name[3]), length, *files), sets, model
-    )
-
-
-ETL1 = _m("ETL1", "sheet", 99, 13, r"ETL1C?_?(\d+)")
-ETL2 = Layout("ETL2", "K", 2745, _K, 45, 60, 60, 6, "own", "style", 2, 2184, 5, r"ETL2C?_(\d+)")
-ETL3 = _c("ETL3", "sheet", 48, 2, r"ETL3C?_?(\d+)")
-ETL4 = _c("ETL4", "sheet", 51, 1, r"ETL4C?")
-ETL5 = _c("ETL5", "person", 51, 1, r"ETL5C?")
-ETL6 = _m("ETL6", "sheet", 115, 12, r"ETL6C?_?(\d+)")
-ETL7 = _m("ETL7", "person", 48, 4, r"ETL7([LS])C?_?(\d+)")
-ETL8B2 = _b("ETL8B2", 512, "place", (956, 160), (3, r"ETL8B2?C?_?(\d+)"))
-ETL8G = _g("ETL8G", 60, (956, 5), 33, (33, r"ETL8G_?(\d+)"))
-ETL9B = _b("ETL9B", 576, "data set", (3036, 40), (5, r"ETL9B_?(\d+)"))
-ETL9G = _g("ETL9G", 64, (3036, 4), None, (50, r"ETL9G_?(\d+)"))
-LAYOUTS = (ETL1, ETL2, ETL3, ETL4, ETL5, ETL6, ETL7, ETL8B2, ETL8G, ETL9B, ETL9G)
+LAYOUTS = tuple(_layouts())
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
+ETL8G, ETL9G = BY_NAME["ETL8G"], BY_NAME["ETL9G"]
