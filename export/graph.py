@@ -143,9 +143,6 @@ class Graph:
         if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # what is not a number is neither
             actual = f"temperature {self.temperature}, threshold {self.threshold}"
             raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names):
-            raise ExportError(f"layer graph: layer names must differ: {', '.join(names)}")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -178,12 +175,10 @@ class Graph:
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     """The graph as named arrays for an `.npz`: `graph` (JSON text) and one array per weight."""
-    layers = []
-    for layer in graph.layers:
-        values = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
-        layers.append(
-            {"kind": type(layer).__name__} | {k: v for k, v in values.items() if not isinstance(v, np.ndarray)}
-        )
+    layers = [
+        {"kind": type(layer).__name__, **{k: v for k, v in vars(layer).items() if not isinstance(v, np.ndarray)}}
+        for layer in graph.layers
+    ]
     described = {
         "side": graph.side,
         "preprocessing": graph.preprocessing.as_dict(),

@@ -39,7 +39,7 @@ def _start(source: str) -> Start | None:
     from export.names import REFERENCE, package_path
 
     if (package_path(source) / REFERENCE).is_file():
-        from export.starting import open_start
+        from export.from_run import open_start
 
         return open_start(source)
     return start_of(open_run(source))

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from export.from_run import graph_from_network
+from export.from_run import graph_from_network, open_start, start_of_graph
 from export.package import export
 from export.recognizer import open_recognizer
-from export.starting import open_start, start_of_graph
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError

@@ -223,9 +223,9 @@ class Dataset:
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
         """The known groups of each source, sorted."""
-        return {
-            name: np.unique(self.groups[(self.source == k) & (self.groups >= 0)]) for k, name in enumerate(self.sources)
-        }
+        known = (self.groups[(self.source == k) & (self.groups >= 0)] for k in range(len(self.sources)))
+        # Without counts numpy would load its masked arrays, for which a build waits.
+        return {name: np.unique(of, return_counts=True)[0] for name, of in zip(self.sources, known, strict=True)}
 
     @property
     def group_count(self) -> int:
