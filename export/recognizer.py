@@ -21,7 +21,7 @@ from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.identity import Trained
-from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
@@ -194,7 +194,7 @@ class Recognizer:
         stacked = np.empty((len(pictures), self.side, self.side), np.uint8)
         for k, picture in enumerate(pictures):
             ink = picture if isinstance(picture, Ink) else find_ink(picture)
-            stacked[k] = resize(ink.square()[None], self.side)[0]
+            stacked[k] = ink.picture(self.side)
         return stacked
 
 

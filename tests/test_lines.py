@@ -18,9 +18,10 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.ink.pieces import boxes_of, labelled
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, unturned
 from fastetl.lines.pairs import FILE, packed, pairs
-from fastetl.lines.pieces import boxes_of, cut_pieces, labelled, pieces_of
+from fastetl.lines.pieces import cut_pieces, pieces_of
 from fastetl.lines.shapes import shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main

@@ -11,10 +11,15 @@ from PIL import Image
 
 from fastetl.errors import FastetlError
 from fastetl.ink.paper import separate_ink
-from fastetl.ink.pictures import LARGEST, find_ink, read_picture
+from fastetl.ink.pictures import LARGEST, Source, find_ink, read_picture
 
 INK = np.zeros((40, 40), bool)
 INK[5:35, 8:12] = True  # left of the middle, upright
+
+
+def paper_of(source: Source) -> np.ndarray:
+    """Its ink in black on white."""
+    return np.asarray(255 - find_ink(source).plane)
 
 
 def grey(value: float, dtype: type, paper: float) -> Image.Image:
@@ -41,14 +46,14 @@ def grey(value: float, dtype: type, paper: float) -> Image.Image:
 )
 def test_every_kind_of_picture_gives_the_same(picture: Image.Image, name: str, tmp_path: Path) -> None:
     picture.save(tmp_path / name, lossless=name.endswith("webp"))
-    read = read_picture(tmp_path / name)
+    read = paper_of(tmp_path / name)
     assert np.abs(read.astype(int) - np.where(INK, 0, 255)).max() <= (24 if name.endswith("jpg") else 0)
 
 
 def test_even_grey_paper_and_a_blackboard_become_white_paper(tmp_path: Path) -> None:
     for name, paper, ink in (("grey.png", 200, 60), ("board.png", 60, 180)):
         Image.fromarray(np.where(INK, ink, paper).astype(np.uint8)).save(tmp_path / name)
-        read = read_picture(tmp_path / name)
+        read = paper_of(tmp_path / name)
         assert np.abs(read.astype(int) - np.where(INK, 0, 255)).max() <= 1
 
 
@@ -65,7 +70,7 @@ def drawn_on_nothing(level: int, alpha: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("level", [0, 60, 128, 255])
 def test_what_is_drawn_on_nothing_is_ink_in_any_brightness(level: int) -> None:
-    assert ((read_picture(Image.fromarray(drawn_on_nothing(level))) == 0) == INK).all()
+    assert ((paper_of(Image.fromarray(drawn_on_nothing(level))) == 0) == INK).all()
 
 
 def test_a_sheet_on_nothing_is_a_sheet() -> None:
@@ -80,13 +85,13 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
 def test_arrays_are_pictures(shape: tuple[int, ...]) -> None:
     paper = np.where(INK, 60, 200).astype(np.uint8)
     array = np.stack([paper] * 3 + [np.full_like(paper, 255)], -1)[..., : shape[-1]] if len(shape) > 2 else paper
-    assert ((read_picture(array) < 60) == INK).all()
+    assert ((paper_of(array) < 60) == INK).all()
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 9, 9, 9), np.uint8), np.zeros((9, 9)), np.zeros((0, 9), np.uint8)])
 def test_other_arrays_are_named(array: np.ndarray) -> None:
     with pytest.raises(FastetlError, match=r"not a picture; expected uint8 \(H, W\)"):
-        read_picture(array)
+        paper_of(array)
 
 
 def test_a_crop_of_one_stroke_is_a_stroke() -> None:
@@ -108,7 +113,7 @@ def test_why_it_may_not_be_recognized() -> None:
 def test_heic_says_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     with pytest.raises(FastetlError, match=r"HEIC.*pillow-heif|cannot read the picture"):
-        read_picture(tmp_path / "a.heic")
+        paper_of(tmp_path / "a.heic")
 
 
 def test_a_picture_is_made_square_with_its_edge(tmp_path: Path) -> None:
@@ -126,7 +131,7 @@ def test_the_rotation_of_the_camera_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90° clockwise
     turned.save(path, exif=exif)
-    assert ((read_picture(path) == 0) == INK).all()
+    assert ((paper_of(path) == 0) == INK).all()
 
 
 def strip(path: Path) -> None:
@@ -163,7 +168,7 @@ def test_what_is_no_picture_is_named_in_one_line(kind: str, tmp_path: Path) -> N
     make, told = BAD[kind]
     make(tmp_path / "a.png")
     with pytest.raises(FastetlError, match=told) as caught:
-        read_picture(tmp_path / "a.png")
+        paper_of(tmp_path / "a.png")
     assert "a.png" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.ink.pieces import character, pieces, stands_apart
-from fastetl.ink.places import closed, extreme, opened, places, pooled, quantile, share, spread
+from fastetl.ink.pieces import Box, boxes_of, character, labelled, stands_apart
+from fastetl.ink.places import PLACES, closed, extreme, opened, pooled, quantile, share, spread
 from fastetl.ink.ruling import Line, erase, ruled_lines, without
 
 __all__ = ["MOST", "Box", "Ink", "separate_ink"]
@@ -35,20 +37,29 @@ _CONTRAST = 16
 """Least difference between ink and paper, of 255."""
 _FEW = 4
 """So many places may be darker than the darkest ink: specks."""
-_SMALL = 5
+_SMALL = 4
 """A character so many times in the picture is looked at alone."""
 _WHITE = 250
 """Least light of white paper."""
 _TINY = 12
 """One that fits in so many times may be too small."""
+_SHEET, _DARK_SHEET = 75, 50
+"""Per cent of its box that a dark sheet fills, and a light one."""
+_THIN = 4
+"""A pen that covers one part of so many of its places is hardly seen."""
+_THICK = 12
+"""A pen whose width goes less often into the character is made thinner, to `_PEN` times into it."""
+_PEN = 20
+_SAMPLED = 400
+"""Pixels along the longest side that contrast is measured on."""
 _BAR = 4
 """A dark picture so many times as long as it is wide is a stroke, cropped: ー."""
 
 Bytes = NDArray[np.uint8]
-Places = NDArray[np.int32]
 Mask = NDArray[np.bool_]
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; the last two are the first outside."""
+
+_LIGHT, _DARK = np.arange(256)[:, None], np.arange(256)
+_MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM) // (_LIGHT + _DIM)).astype(np.uint8).ravel()
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,10 @@ class Ink:
     """Why it may be recognized wrongly, and what to do; "" where nothing speaks against it."""
 
     def square(self) -> Bytes:
-        """uint8 (S, S): the picture, or what is around a character that is small in it; paper around that."""
+        """uint8 (S, S): the picture, or what is around a character that is small in it; paper around that.
+
+        A pen too thin to be seen in a small picture is as thick as the eye sees it.
+        """
         height, width = self.plane.shape
         side, (left, top) = max(height, width), (width // 2, height // 2)
         if self.box is not None:
@@ -78,7 +92,36 @@ class Ink:
         square[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = self.plane[
             rows, columns
         ]
+        return _with_usual_pen(square)
+
+    def picture(self, side: int) -> Bytes:
+        """uint8 (side, side): the square, resized."""
+        return np.asarray(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def _with_usual_pen(square: Bytes) -> Bytes:
+    """uint8 (S, S): the ink as a usual pen leaves it; a brush's in at most `PLACES` × `PLACES`."""
+    side, small = len(square), pooled(square, np.maximum)
+    step = side // PLACES
+    if step > 1 and small.sum(dtype=int) * step * step > _THIN * square.sum(dtype=int):
+        return extreme(square, step | 1, np.maximum, 0)
+    mask = small >= 128
+    if not mask.any():
         return square
+    left, top, right, bottom = boxes_of(mask)[0].tolist()
+    longest = max(right - left, bottom - top)
+    width = _stroke_width(mask, 5) if _mean_width(mask) * _THICK > longest else 0
+    reach = (width - longest // _PEN) // 2
+    while reach > 0 and opened(mask, 2 * reach + 1).sum() * 10 < 8 * mask.sum():  # strokes are not lost
+        reach -= 1
+    if not width * 3 <= longest < width * _THICK or reach <= 0:
+        return square
+    if step:
+        square = np.asarray(Image.fromarray(square).resize((PLACES, PLACES), Image.Resampling.BOX))
+    around, thinner = np.pad(square, reach), square.copy()
+    for y, x in np.argwhere(np.hypot(*np.ogrid[-reach : reach + 1, -reach : reach + 1]) <= reach).tolist():
+        np.minimum(thinner, around[y:, x:][: len(square), : len(square)], out=thinner)
+    return thinner
 
 
 def _grain(small: Bytes) -> int:
@@ -86,29 +129,46 @@ def _grain(small: Bytes) -> int:
     return quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
 
 
-def _missing(paper: Bytes, picture: Bytes, grain: int = 0) -> Places:
+def _missing(paper: Bytes, picture: Bytes, grain: int = 0) -> Bytes:
     """The share of the paper's light that is missing, of 255."""
-    light = paper.astype(np.int32)
-    return np.asarray(np.maximum(light - picture - grain, 0) * (255 + _DIM) // (light + _DIM), np.int32)
+    darker = np.minimum(picture, 255 - grain) + np.uint8(grain) if grain else picture
+    return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
 
 
-def _top(missing: Places) -> int:
+def _top(missing: Bytes) -> int:
     """The level that only a few places exceed."""
     counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
     return 255 - int((counts >= min(_FEW, missing.size // 8 + 1)).argmax())
 
 
+def _edge(picture: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+
+
 def _median_edge(picture: Bytes) -> int:
     """Twice the median of the outermost pixels."""
-    edge = np.sort(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]).astype(int))
+    edge = np.sort(_edge(picture)).astype(int)
     return int(edge[len(edge) // 2 - 1] + edge[len(edge) // 2])
 
 
-def _is_light(dark: Bytes, light: Bytes) -> bool:
-    """Whether the ink is lighter than the paper: what is thinner is ink, and what is all around is paper.
+def _fills(mask: Mask, per_cent: int) -> bool:
+    """Whether it is so much of its box."""
+    left, top, right, bottom = boxes_of(mask)[0].tolist() if mask.any() else (0, 0, 0, 0)
+    return bool(mask.sum() * 100 >= per_cent * (right - left) * (bottom - top))
 
-    dark: the darkest pixel of each place; light: the lightest, turned round.
+
+def _is_light(dark: Bytes, light: Bytes) -> bool:
+    """Whether the ink is lighter than the paper.
+
+    dark: the darkest pixel of each place; light: the lightest, turned round. An edge that is alike all around is paper,
+    if the rest is no sheet, which fills its box. Otherwise what is thinner is ink, and what is all around is paper.
     """
+    darkest, lightest = int(dark.min()), 255 - int(light.min())
+    middle = (darkest + lightest) // 2
+    if _edge(dark).min() > middle and not _fills(dark <= middle, _SHEET):
+        return False
+    if _edge(light).min() > 255 - middle and not _fills(light < 255 - middle, _DARK_SHEET):
+        return True
     shares = []
     for small in (dark, light):
         grain = _grain(small)
@@ -117,13 +177,12 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
             around = np.pad(small, size, mode="edge")
             shares.append(_missing(closed(around, size), around, grain)[size:-size, size:-size])
     least = max(_top(shares[len(_WINDOWS) - 1]), _top(shares[-1])) // 3
-    found = np.array([int(s[s >= max(least, 1)].sum()) for s in shares]).reshape(2, -1)
+    seen = np.array([int(s[s >= max(least, 1)].sum(dtype=int)) for s in shares]).reshape(2, -1)
     # The narrowest window through which half of the one or the other is seen.
-    half = ((2 * found >= found[:, -1:]) & (found >= 12 * least)).any(0)
+    half = ((2 * seen >= seen[:, -1:]) & (seen >= 12 * least)).any(0)
     at = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
-    (dark_here, light_here), (dark_all, light_all) = (found[:, at] + 1.0), (found[:, -1] + 1.0)
+    (dark_here, light_here), (dark_all, light_all) = (seen[:, at] + 1.0), (seen[:, -1] + 1.0)
     thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
-    darkest, lightest = int(dark.min()), 255 - int(light.min())
     brightness = (_median_edge(dark) + 510 - _median_edge(light)) / 2 - darkest - lightest
     return thinner + 1.43 * brightness / max(lightest - darkest, 1) < 0
 
@@ -141,17 +200,17 @@ def _table(mask: Mask) -> Mask:
     ):
         if side.sum() * 20 >= 19 * len(side):
             outside[:] = True
-    if not around[0].any() and not around[-1].any() and not around[:, 0].any() and not around[:, -1].any():
+    if not _edge(around).any():
         return np.zeros_like(mask)
     return extreme(opened(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
 
 
 def _foreign(mask: Mask, dark: Bytes, paper: Bytes) -> Mask:
     """Pieces that go on as a dark background, or fill a corner of the picture: where a table is narrow."""
-    numbers, listed = pieces(mask)
-    foreign = np.zeros(len(listed), bool)
-    level, light = dark.astype(np.int32), paper.astype(np.int32)
-    goes_on = np.zeros(len(listed), np.intp)
+    marks = labelled(mask)
+    foreign = np.zeros(int(marks.max(initial=0)) + 1, bool)
+    level, light = dark.astype(np.int16), paper.astype(np.int16)
+    goes_on = np.zeros(len(foreign), np.intp)
     for inner, outer in (
         (np.s_[1:], np.s_[:-1]),
         (np.s_[:-1], np.s_[1:]),
@@ -160,22 +219,31 @@ def _foreign(mask: Mask, dark: Bytes, paper: Bytes) -> Mask:
     ):
         edge = mask[inner] & ~mask[outer] & (level[outer] <= level[inner] + 12)
         edge &= 2 * light[outer] <= light[inner] + level[inner]
-        goes_on += np.bincount(numbers[inner][edge], minlength=len(listed))
+        goes_on += np.bincount(marks[inner][edge], minlength=len(foreign))
     reach = max(mask.shape) // 25
-    foreign |= goes_on >= max(6, reach)
-    for view in (numbers, numbers[::-1], numbers[:, ::-1], numbers[::-1, ::-1]):
+    boxes = boxes_of(marks)
+    longest = np.append(0, (boxes[:, 2:] - boxes[:, :2]).max(1))
+    foreign |= (goes_on >= max(6, reach)) & (goes_on * 3 >= longest)  # strokes only cross it
+    for view in (marks, marks[::-1], marks[:, ::-1], marks[::-1, ::-1]):
         corner = view[0, 0]
-        if corner >= 0 and (view[: reach + 1, 0] == corner).all() and (view[0, : reach + 1] == corner).all():
+        if (view[: reach + 1, 0] == corner).all() and (view[0, : reach + 1] == corner).all():
             foreign[corner] = True
-    chosen = (numbers >= 0) & foreign[numbers] if len(listed) else mask
+    foreign[0] = False
+    chosen = foreign[marks]
     return extreme(chosen, 3, np.maximum, 0) & (~mask | chosen)
 
 
-def _stroke_width(mask: Mask) -> int:
-    """Width in places that at least three tenths of the ink have."""
+def _mean_width(mask: Mask) -> float:
+    """In places, of strokes in any direction."""
+    outline = int((mask[1:] ^ mask[:-1]).sum()) + int((mask[:, 1:] ^ mask[:, :-1]).sum())
+    return 2.5 * int(mask.sum()) / max(outline, 1)
+
+
+def _stroke_width(mask: Mask, tenths: int = 3) -> int:
+    """Width in places that at least so many tenths of the ink have."""
     count, width = int(mask.sum()), 1
     for size in _WIDTHS:
-        if size > max(mask.shape) or int(opened(mask, size).sum()) * 10 < 3 * count:
+        if size > max(mask.shape) or int(opened(mask, size).sum()) * 10 < tenths * count:
             break
         width = size
     return width
@@ -187,14 +255,14 @@ class _Sheet:
 
     paper: Bytes
     """Its level."""
-    missing: Places
+    missing: Bytes
     """The share of its light that is missing; 0 outside of the sheet."""
     outside: Mask
     """Table and frames."""
     least: int
     """What is missing less is no ink, but grain."""
 
-    @property
+    @cached_property
     def top(self) -> int:
         """What is missing where the ink is darkest; 0 where there is none."""
         top = _top(self.missing)
@@ -207,13 +275,15 @@ class _Sheet:
 
     def at_least(self, tenths: int) -> Mask:
         """Where so many tenths of that are missing."""
-        return self.missing * 10 >= tenths * max(self.top, 1)
+        return self.missing >= -(-tenths * max(self.top, 1) // 10)
 
-    def without(self, mask: Mask) -> _Sheet | None:
-        """The same with more of it outside; None where no ink would be left."""
-        rest = _Sheet(self.paper, np.where(mask, 0, self.missing), self.outside | mask, self.least)
-        longest = max((piece.longest for piece in pieces(rest.at_least(5))[1]), default=0)
-        return rest if mask.any() and rest.top and longest * 20 >= max(mask.shape) else None
+    def without(self, mask: Mask) -> _Sheet:
+        """The same with more of it outside, unless no ink would be left."""
+        if not mask.any():
+            return self
+        rest = _Sheet(self.paper, np.where(mask, np.uint8(0), self.missing), self.outside | mask, self.least)
+        boxes = boxes_of(labelled(rest.at_least(5)))
+        return rest if rest.top and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
 
 def _sheet(dark: Bytes) -> _Sheet:
@@ -222,44 +292,51 @@ def _sheet(dark: Bytes) -> _Sheet:
     outside = np.zeros(dark.shape, bool)
     while True:
         paper = closed(dark, size)
-        sheet = _Sheet(paper, np.where(outside, 0, _missing(paper, dark, grain)), outside, _CONTRAST + 4 * grain)
-        sheet = sheet.without(_table(sheet.at_least(5))) or sheet
+        missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
+        sheet = _Sheet(paper, missing, outside, _CONTRAST + 4 * grain)
+        if sheet.is_plain and _edge(dark).min() >= _WHITE:
+            return sheet
+        sheet = sheet.without(_table(sheet.at_least(5)))
         outside = sheet.outside
         narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
         if narrower * 5 >= size * 4:
             break
         size = narrower
-    return sheet.without(_foreign(sheet.at_least(5), dark, paper)) or sheet
+    return sheet.without(_foreign(sheet.at_least(5), dark, paper))
 
 
-def _erase_lines(plane: Places, sheet: _Sheet) -> None:
-    """Take ruled lines out of the plane, in place: what is thinner or fainter than the rest, or crosses the sheet."""
+def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line]]:
+    """Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet."""
     top, inside = sheet.top, ~sheet.outside
     across = ruled_lines(sheet.missing, inside, top // 3)
     down = ruled_lines(sheet.missing.T, inside.T, top // 3)
     if not across and not down:
-        return
-    rest = without(without(sheet.missing * 2 >= top, across).T, down).T
+        return [], []
+    rest = without(without(sheet.at_least(5), across).T, down).T
     if rest.sum() < 6:
-        return
-    strokes, strength = _stroke_width(rest), _top(np.where(rest, sheet.missing, 0))
+        return [], []
+    strokes, strength = _mean_width(rest), _top(np.where(rest, sheet.missing, np.uint8(0)))
 
-    def is_printed(line: Line) -> bool:
-        return line.through or 10 * line.thickness <= 6 * strokes or 10 * line.level <= 8 * strength
+    def printed(lines: list[Line]) -> list[Line]:
+        return [
+            line
+            for line in lines
+            if line.through or 4 * line.thickness <= 3 * strokes or 10 * line.level <= 8 * strength
+        ]
 
-    for lines, turned, shape in ((across, plane, rest.shape), (down, plane.T, rest.T.shape)):
-        for line in filter(is_printed, lines):
-            erase(turned, line, (shape[0], shape[1]), max(_CONTRAST, line.level) // 2)
+    return printed(across), printed(down)
 
 
-def _full_contrast(plane: Places, top: int) -> Bytes | None:
+def _full_contrast(plane: Bytes, top: int) -> Bytes | None:
     """uint8 (H, W): ink to 255, what is faint to 0; None where there is no ink."""
-    full = quantile(plane[2 * plane >= top], 90)
+    step = -(-max(plane.shape) // _SAMPLED)
+    sample = plane[::step, ::step]
+    full = quantile(sample[sample >= (top + 1) // 2], 90)
     if full < _CONTRAST:
         return None
-    far = ~extreme(2 * plane >= full, 5, np.maximum, 0)  # not the soft edges of strokes
-    faint = min(full // 2, quantile(plane[far], 95) * 5 // 4)
-    return np.asarray(((plane - faint) * 255 // (full - faint)).clip(0, 255), np.uint8)
+    far = ~extreme(sample >= (full + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
+    faint = min(full // 2, quantile(sample[far], 95) * 5 // 4)
+    return np.asarray(((np.arange(256) - faint) * 255 // (full - faint)).clip(0, 255).astype(np.uint8).take(plane))
 
 
 def _is_bar(grey: Bytes) -> bool:
@@ -267,6 +344,23 @@ def _is_bar(grey: Bytes) -> bool:
     long = grey if grey.shape[1] >= grey.shape[0] else grey.T
     height, width = long.shape
     return width >= _BAR * height and bool((long[height // 3 : height - height // 3] < 128).all())
+
+
+def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
+    """The plane, uint8 (H, W), None where there is no ink, and in which places it has ink."""
+    across, down = _printed_lines(sheet)
+    if sheet.is_plain and not across and not down:
+        # As it is: the networks see faint strokes on white better than any threshold.
+        return 255 - grey, sheet.at_least(5)
+    plane = _missing(spread(sheet.paper, grey.shape), grey)
+    if sheet.outside.any():
+        plane[spread(sheet.outside, grey.shape)] = 0
+    rows, columns = sheet.paper.shape
+    for lines, turned, shape in ((across, plane, (rows, columns)), (down, plane.T, (columns, rows))):
+        for line in lines:
+            erase(turned, line, shape, max(_CONTRAST, line.level) // 2)
+    ink = _full_contrast(plane, sheet.top)
+    return ink, sheet.outside if ink is None else pooled(ink, np.maximum) >= 128
 
 
 def separate_ink(grey: Bytes) -> Ink:
@@ -283,23 +377,15 @@ def separate_ink(grey: Bytes) -> Ink:
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)
-    plane = _missing(spread(sheet.paper, grey.shape), grey)
-    plane[spread(sheet.outside, grey.shape)] = 0
-    plain = plane.copy()
-    if sheet.top:
-        _erase_lines(plane, sheet)
-    ink = _full_contrast(plane, sheet.top) if sheet.top else None
-    mask = None if ink is None else pooled(ink, np.maximum) >= 128
-    piece = None if mask is None else character(mask)
-    if ink is None or mask is None or piece is None:
+    ink, mask = _ink_on(sheet, grey) if sheet.top else (None, sheet.outside)
+    piece = None if ink is None else character(mask)
+    if ink is None or piece is None:
         return Ink(np.zeros_like(grey), None, scale, "there is no ink in it: look at the picture")
-    if sheet.is_plain and (plane == plain).all():
-        ink = 255 - grey  # as it is: the networks see faint strokes on white better than any threshold
-    rows, columns = places(grey.shape)
+    (rows, columns), (left, top, right, bottom) = dark.shape, piece
     fault = ""
-    if stands_apart(mask[piece.top : piece.bottom, piece.left : piece.right]):
+    if stands_apart(mask[top:bottom, left:right]):
         fault = "two characters: use --lines"
-    elif piece.longest * _TINY < max(rows, columns):
+    elif max(right - left, bottom - top) * _TINY < max(rows, columns):
         fault = "the character is small: crop the picture"
-    left, right = piece.left * width // columns, -(-piece.right * width // columns)
-    return Ink(ink, (left, piece.top * height // rows, right, -(-piece.bottom * height // rows)), scale, fault)
+    box = (left * width // columns, top * height // rows, -(-right * width // columns), -(-bottom * height // rows))
+    return Ink(ink, box, scale, fault)

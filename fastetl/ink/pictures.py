@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.data.preprocessing import resize
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.paper import MOST, Ink, separate_ink
@@ -133,7 +132,8 @@ def _of_file(source: str | PathLike[str] | bytes | Image.Image) -> tuple[NDArray
                 size = opened.size
                 _bounded(path, size)
                 if not isinstance(source, Image.Image):
-                    opened.draft("L", (MOST, MOST))  # JPEG alone: fewer pixels are decoded
+                    longest = max(size)  # JPEG alone: fewer pixels are decoded
+                    opened.draft("L", (size[0] * MOST // longest, size[1] * MOST // longest))
                 times = max(opened.size) // MOST
                 small = opened.reduce(times) if times > 1 and opened.mode in ("L", "RGB", "RGBA", "LA") else opened
                 grey = _grey(ImageOps.exif_transpose(small))
@@ -165,7 +165,7 @@ def find_ink(source: Source) -> Ink:
 
 def read_ink(source: Source, side: int) -> NDArray[np.uint8]:
     """uint8 (side, side), ink 255, paper 0: as `read_picture`, turned round."""
-    return np.asarray(resize(find_ink(source).square()[None], side)[0])
+    return find_ink(source).picture(side)
 
 
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
@@ -173,5 +173,5 @@ def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
 
     Without `side` it keeps its own size, up to `fastetl.ink.paper.MOST`.
     """
-    square = 255 - find_ink(source).square()
-    return square if side is None else np.asarray(resize(square[None], side)[0])
+    ink = find_ink(source)
+    return 255 - (ink.square() if side is None else ink.picture(side))

@@ -2,104 +2,82 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Piece", "character", "pieces", "stands_apart"]
+__all__ = ["boxes_of", "character", "labelled", "stands_apart"]
 
+Marks = NDArray[np.int32]
+Boxes = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; the last two are the first outside."""
 _MOST = 60
 """Pieces that are looked at for the character, largest first."""
 
 
-class Piece(NamedTuple):
-    """Left, top, right, bottom (the last two are the first outside), and how many pixels it has."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    size: int
-
-    @property
-    def longest(self) -> int:
-        return max(self.right - self.left, self.bottom - self.top)
-
-    def joined(self, other: Piece) -> Piece:
-        return Piece(
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-            self.size + other.size,
-        )
-
-    def gap(self, other: Piece) -> int:
-        """Pixels between the boxes; 0 or less where they touch."""
-        across = max(other.left - self.right, self.left - other.right)
-        return max(across, other.top - self.bottom, self.top - other.bottom)
-
-
-def pieces(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], list[Piece]]:
-    """Of a mask (H, W): each pixel's piece (8 neighbours count; −1 is paper), and the pieces, from the top."""
+def labelled(mask: Mask) -> Marks:
+    """int32 (H, W): numbers from 1, from the top, of what hangs together, over corners too; 0 elsewhere."""
+    width = mask.shape[1] + 2
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = (axis.tolist() for axis in np.nonzero(edges == 1))
-    ends = np.nonzero(edges == -1)[1].tolist()
-    parent = list(range(len(rows)))
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
-
-    above = 0
-    for run, row in enumerate(rows):
-        while rows[above] < row - 1 or (rows[above] == row - 1 and ends[above] < starts[run]):
-            above += 1
-        at = above
-        while rows[at] == row - 1 and starts[at] <= ends[run]:
-            one, other = root(at), root(run)
-            parent[max(one, other)] = min(one, other)
-            at += 1
-    numbers = np.full(mask.shape, -1, np.intp)
-    order: dict[int, int] = {}
-    listed: list[Piece] = []
-    for run, (row, start, end) in enumerate(zip(rows, starts, ends, strict=True)):
-        part = Piece(start, row, end, row + 1, end - start)
-        number = order.setdefault(root(run), len(listed))
-        if number == len(listed):
-            listed.append(part)
-        else:
-            listed[number] = listed[number].joined(part)
-        numbers[row, start:end] = number
-    return numbers, listed
+    # Runs of ink in rows, as places in one long line: one more row is `width` further.
+    first, end = (np.flatnonzero(np.pad(edges, ((0, 0), (0, 1))) == step) for step in (1, -1))
+    low, high = np.searchsorted(end, first + width), np.searchsorted(first, end + width, "right")
+    touching = np.maximum(high - low, 0)
+    above = np.repeat(np.arange(len(first)), touching)
+    below = np.arange(len(above)) - np.repeat(np.cumsum(touching) - touching, touching) + np.repeat(low, touching)
+    root = np.arange(len(first))
+    while (root[above] != root[below]).any():
+        a, b = root[above], root[below]
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while (root != root[root]).any():
+            root = root[root]
+    marks = np.zeros(mask.shape, np.int32)
+    marks[mask] = np.repeat(np.unique(root, return_inverse=True)[1] + 1, end - first)
+    return marks
 
 
-def _belong_together(one: Piece, other: Piece) -> bool:
-    """Strokes of a character are no farther apart than they are long; dirt is smaller, and has to be nearer."""
-    longest = max(one.longest, other.longest)
-    alike = 10 * min(one.size, other.size) >= max(one.size, other.size)
-    return one.gap(other) <= (longest if alike else longest * 2 // 5)
+def boxes_of(marks: Marks | Mask) -> Boxes:
+    """(N, 4): left, top, right, bottom of each piece; of all that a mask holds."""
+    y, x = np.nonzero(marks)
+    piece = marks[y, x]
+    order = np.argsort(piece, kind="stable")
+    if not len(order):
+        return np.zeros((0, 4), np.intp)
+    begin = np.searchsorted(piece[order], np.arange(1, piece.max() + 1))
+    x, y = x[order], y[order]
+    low = [np.minimum.reduceat(values, begin) for values in (x, y)]
+    high = [np.maximum.reduceat(values, begin) + 1 for values in (x, y)]
+    return np.stack([*low, *high], 1)
 
 
-def character(mask: NDArray[np.bool_]) -> Piece | None:
-    """The group of pieces with the most ink; None where there is no ink."""
-    groups = sorted(pieces(mask)[1], key=lambda piece: -piece.size)[:_MOST]
-    pairs = True
-    while pairs:
-        pairs = False
-        for first in range(len(groups)):
-            near = [k for k in range(first + 1, len(groups)) if _belong_together(groups[first], groups[k])]
-            if near:
-                groups[first] = groups[first].joined(groups.pop(near[0]))
-                pairs = True
-                break
-    return max(groups, key=lambda group: group.size, default=None)
+def character(mask: Mask) -> Box | None:
+    """The box of the group of pieces with the most ink; None where there is no ink.
+
+    Strokes of a character are no farther apart than they are long; dirt is smaller, and has to be nearer.
+    """
+    marks = labelled(mask)
+    sizes = np.bincount(marks.ravel())[1:]
+    largest = np.argsort(-sizes, kind="stable")[:_MOST]
+    boxes, sizes = boxes_of(marks)[largest], sizes[largest]
+    while len(boxes):
+        low, high = boxes[:, :2], boxes[:, 2:]
+        gap = (np.maximum(low[:, None], low) - np.minimum(high[:, None], high)).max(2)
+        longest = (high - low).max(1)
+        longest = np.maximum(longest[:, None], longest)
+        alike = 4 * np.minimum(sizes[:, None], sizes) >= np.maximum(sizes[:, None], sizes)
+        near = np.triu(gap <= np.where(alike, longest, longest * 2 // 5), 1)
+        if not near.any():
+            left, top, right, bottom = boxes[sizes.argmax()].tolist()
+            return left, top, right, bottom
+        one, other = divmod(int(near.argmax()), len(boxes))
+        boxes[one] = [*np.minimum(low[one], low[other]), *np.maximum(high[one], high[other])]
+        sizes[one] += sizes[other]
+        boxes, sizes = np.delete(boxes, other, 0), np.delete(sizes, other)
+    return None
 
 
-def stands_apart(mask: NDArray[np.bool_]) -> bool:
+def stands_apart(mask: Mask) -> bool:
     """Whether ink cropped to its box is two characters or more: longer than high, with a gap between broad parts."""
     for line in (mask, mask.T):
         height, width = line.shape

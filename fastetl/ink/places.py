@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,17 @@ def _edges(length: int, count: int) -> NDArray[np.intp]:
 
 def pooled(picture: NDArray[np.uint8], op: np.ufunc) -> NDArray[np.uint8]:
     """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each place."""
-    rows, columns = (_edges(n, m) for n, m in zip(picture.shape, places(picture.shape), strict=True))
-    return np.asarray(op.reduceat(op.reduceat(picture, rows, axis=0), columns, axis=1))
+    if places(picture.shape) == picture.shape:
+        return picture
+    for length, count in zip(picture.shape, places(picture.shape), strict=True):
+        edges = [*_edges(length, count).tolist(), length]
+        picture = np.stack([op.reduce(picture[a:b], axis=0) for a, b in pairwise(edges)]).T
+    return np.ascontiguousarray(picture)
 
 
 def spread(small: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Each place's value for all of its pixels."""
-    for axis in (0, 1):
+    for axis in (1, 0) if small.shape != shape else ():
         small = np.repeat(small, np.diff(_edges(shape[axis], small.shape[axis]), append=shape[axis]), axis=axis)
     return small
 
@@ -41,14 +46,15 @@ def spread(small: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDArray[Any]:
     """The least or greatest value in a square of odd `size` around each pixel."""
     for axis in (0, 1):
-        length, span = picture.shape[axis], 1
-        padding = [(0, 0), (0, 0)]
-        padding[axis] = (size // 2, size // 2)
-        line = np.pad(picture, padding, constant_values=outside).swapaxes(0, axis)
+        length, span, reach = picture.shape[axis], 1, size // 2
+        line = np.full((length + 2 * reach, picture.shape[1 - axis]), outside, picture.dtype)
+        line = line if axis == 0 else line.reshape(picture.shape[0], -1)
+        along = (lambda first, last: np.s_[first:last]) if axis == 0 else (lambda first, last: np.s_[:, first:last])
+        line[along(reach, reach + length)] = picture
         while 2 * span <= size:
-            line = op(line[:-span], line[span:])
+            line = op(line[along(None, -span)], line[along(span, None)])
             span *= 2
-        picture = op(line[:length], line[size - span :][:length]).swapaxes(0, axis)
+        picture = op(line[along(None, length)], line[along(size - span, size - span + length)])
     return picture
 
 

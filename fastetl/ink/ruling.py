@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from fastetl.ink.places import quantile
 
 __all__ = ["Line", "erase", "ruled_lines", "without"]
 
-_COVERED = 0.55
-"""Least share of the paper's width that a line has ink on: dashed lines have gaps."""
+_COVERED = 0.35
+"""Least share of the paper's width that a line has ink on."""
+_DASHED = 0.45
+"""Least share of its own length: dashed lines have gaps."""
+_LENGTH = 0.6
+"""Least length of a line, of the paper's width."""
 _SLOPE = 10
 """Steepest line: per cent of the width."""
 _MOST = 60
 
-Places = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
@@ -38,29 +43,33 @@ class Line:
 
     def rows(self, width: int) -> NDArray[np.intp]:
         """The row in each column of places."""
-        return self.row + _offsets(self.rise, width)
+        return self.row + _offsets(width)[self.rise]
 
 
-def _offsets(rise: int, width: int) -> NDArray[np.intp]:
-    return np.rint(rise * (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)).astype(np.intp)
+@lru_cache(maxsize=8)
+def _offsets(width: int) -> dict[int, NDArray[np.intp]]:
+    """For each rise, the rows from the middle in each column; the least slanting first, as it is of equals."""
+    reach = max(width * _SLOPE // 100, 2)
+    along = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
+    return {rise: np.rint(rise * along).astype(np.intp) for rise in sorted(range(-reach, reach + 1), key=abs)}
 
 
-def _sums(mask: Mask, rises: range, margin: int) -> NDArray[np.intp]:
+def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
     """How many places of the mask lie on each line: (rises, height), by its row in the middle."""
     height, width = mask.shape
-    before = np.zeros((height + 2 * margin, width + 1), np.intp)
-    before[margin : margin + height, 1:] = mask.cumsum(1)
-    sums = np.zeros((len(rises), height), np.intp)
-    for number, rise in enumerate(rises):
-        offsets = _offsets(rise, width)
-        starts = np.flatnonzero(np.diff(offsets, prepend=margin + 1))
-        for start, end in zip(starts, [*starts[1:], width], strict=True):
-            rows = before[margin + offsets[start] :][:height]
-            sums[number] += rows[:, end] - rows[:, start]
+    most = int(offsets.max())
+    before = np.zeros((width + 1, height + 2 * most), np.int32)  # ink above, in the columns up to each
+    before[1:, most : most + height] = mask.T.cumsum(0)
+    sums = np.zeros((len(offsets), height), np.intp)
+    for offset in range(-most, most + 1):
+        here = offsets == offset
+        start, count = here.argmax(1), here.sum(1)
+        rows = np.s_[most + offset : most + offset + height]
+        sums += before[start + count, rows] - before[start, rows]
     return sums
 
 
-def ruled_lines(missing: Places, paper: Mask, least: int) -> list[Line]:
+def ruled_lines(missing: Bytes, paper: Mask, least: int) -> list[Line]:
     """The nearly horizontal lines, strongest first. missing: shares of light; paper: where the sheet is."""
     mask = missing >= least
     height, width = mask.shape
@@ -75,34 +84,40 @@ def ruled_lines(missing: Places, paper: Mask, least: int) -> list[Line]:
         thin &= ~runs[most - step : most - step + height]
     if not thin.any(0).sum() * 2 >= width:
         return []
-    reach = max(width * _SLOPE // 100, 2)
-    rises = range(-reach, reach + 1)
-    on, possible = (_sums(m, rises, reach // 2 + 1) for m in (thin, paper))
+    rises, offsets = list(_offsets(width)), np.array(list(_offsets(width).values()))
+    on, possible = _sums(thin, offsets), _sums(paper, offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
-    lines: list[Line] = []
     columns, middle = np.arange(width), np.arange(height)
-    ends = np.array([[_offsets(rise, width)[at] for rise in rises] for at in (0, -1)])
+    numbers, candidates = np.nonzero(score >= _COVERED)
+    rows = candidates[:, None] + offsets[numbers]
+    inside, rows = (rows >= 0) & (rows < height), rows.clip(0, height - 1)
+    spots, sheet = thin[rows, columns] & inside, paper[rows, columns] & inside
+    length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
+    gaps = (spots.sum(1) < _DASHED * length) | (length < _LENGTH * sheet.sum(1))
+    score[numbers[gaps], candidates[gaps]] = 0
+    lines: list[Line] = []
+    ends = offsets[:, [0, -1]].T
     while len(lines) < _MOST and score.max(initial=0) >= _COVERED:
         number, row = divmod(int(score.argmax()), height)
-        rows = row + _offsets(rises[number], width)
+        rows = row + offsets[number]
         inside = (rows >= 0) & (rows < height)
         rows = rows.clip(0, height - 1)
         spots = np.flatnonzero(thin[rows, columns] & inside)
         sheet = np.flatnonzero(paper[rows, columns] & inside)
+        near = np.abs(middle[None] - row) <= most
+        for end in ends:
+            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= most + 1)
+        score[near] = 0
         across = [thin[(rows + step).clip(0, height - 1), columns][spots].sum() for step in range(-most, most + 1)]
         lines.append(
             Line(
                 row,
                 rises[number],
                 float(sum(across) / len(spots)),
-                int(missing[rows, columns][spots].sum()) // len(spots),
+                int(missing[rows, columns][spots].sum(dtype=int)) // len(spots),
                 bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
             )
         )
-        near = np.abs(middle[None] - row) <= most
-        for end in ends:
-            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= most + 1)
-        score[near] = 0
     return lines
 
 

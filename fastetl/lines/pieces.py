@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SPECK", "boxes_of", "cut_pieces", "pieces_of"]
+from fastetl.ink.pieces import boxes_of, labelled
+
+__all__ = ["SPECK", "cut_pieces", "pieces_of"]
 
 Marks = NDArray[np.int32]
 Boxes = NDArray[np.float64]
@@ -22,42 +24,7 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
     kept = np.bincount(marks.ravel(), minlength=2) >= SPECK
     kept[0] = False
     marks = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[marks]
-    return marks, boxes_of(marks)
-
-
-def labelled(mask: NDArray[np.bool_]) -> Marks:
-    """int32 (H, W): numbers from 1 of what hangs together, over corners too; 0 elsewhere."""
-    width = mask.shape[1] + 2
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    # Runs of ink in rows, as places in one long line: one more row is `width` further.
-    first, end = (np.flatnonzero(np.pad(edges, ((0, 0), (0, 1))) == step) for step in (1, -1))
-    low, high = np.searchsorted(end, first + width), np.searchsorted(first, end + width, "right")
-    touching = np.maximum(high - low, 0)
-    above = np.repeat(np.arange(len(first)), touching)
-    below = np.arange(len(above)) - np.repeat(np.cumsum(touching) - touching, touching) + np.repeat(low, touching)
-    root = np.arange(len(first))
-    while (root[above] != root[below]).any():
-        a, b = root[above], root[below]
-        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
-        while (root != root[root]).any():
-            root = root[root]
-    marks = np.zeros(mask.shape, np.int32)
-    marks[mask] = np.repeat(np.unique(root, return_inverse=True)[1] + 1, end - first)
-    return marks
-
-
-def boxes_of(marks: Marks) -> Boxes:
-    """float64 (N, 4): left, top, right, bottom of each piece."""
-    y, x = np.nonzero(marks)
-    piece = marks[y, x]
-    order = np.argsort(piece, kind="stable")
-    if not len(order):
-        return np.zeros((0, 4))
-    begin = np.searchsorted(piece[order], np.arange(1, piece.max() + 1))
-    x, y = x[order], y[order]
-    low = [np.minimum.reduceat(values, begin) for values in (x, y)]
-    high = [np.maximum.reduceat(values, begin) + 1 for values in (x, y)]
-    return np.stack([*low, *high], 1).astype(np.float64)
+    return marks, boxes_of(marks).astype(np.float64)
 
 
 def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tuple[int, int]]]:
@@ -80,7 +47,7 @@ def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tup
             part[later] = number
             pairs.append((before, number - 1))
             before = number - 1
-    return boxes_of(marks), pairs
+    return boxes_of(marks).astype(np.float64), pairs
 
 
 WIDE = 0.75
