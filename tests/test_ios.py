@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,8 @@ def papers() -> list[dict[str, Any]]:
     for height, width in ((1, 1), (1, 16), (5, 3), (64, 64), (70, 40), (33, 16)):
         greys[f"noise, {width} × {height}"] = random.integers(0, 256, (height, width), np.uint8)
         greys[f"steps, {width} × {height}"] = random.choice(np.array([90, 140, 250], np.uint8), (height, width))
+    greys["a pen of one pixel"] = 255 - rasterize(replace(kana[3], pen=1 / 640), 640)
+    greys |= {f"a pen of {pen}": 255 - rasterize(replace(kana[3], pen=pen), 200) for pen in (0.12, 0.2)}
     rows = []
     for name, grey in greys.items():
         pictures = {"pixels": grey, "picture": read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}

@@ -13,6 +13,10 @@ extension Photograph {
     private static let dim = 32
     private static let contrast = 16
     private static let few = 4
+    private static let white = 250
+    private static let (sheetFills, darkSheetFills) = (75, 50)
+    private static let (thin, thick, pen) = (4, 12, 20)
+    private static let sampled = 400
 
     /// The plane of the ink, 255 where it is and 0 on paper, and where the character is in it.
     struct Ink: Equatable {
@@ -47,25 +51,79 @@ extension Photograph {
             grey = grey.map { 255 - $0 }
             dark = light
         }
-        let none = Ink(plane: grey.map { _ in 0 }, box: nil)
         let sheet = Self.sheet(dark)
-        guard sheet.top > 0 else { return none }
-        let outside = sheet.outside.spread(height: height, width: width)
-        var plane = Self.missing(sheet.paper.spread(height: height, width: width), grey)
-        plane = plane.with(outside) { $1 == 1 ? 0 : $0 }
-        let plain = plane
-        Self.eraseLines(from: &plane, sheet)
-        guard let full = Self.fullContrast(plane, sheet.top),
-            let piece = Piece.character(of: full.pooled(greatest: true).map { $0 >= 128 ? 1 : 0 })
-        else { return none }
-        let (rows, columns) = Places.shape(height: height, width: width)
+        guard sheet.top > 0, let (plane, mask) = Self.ink(on: sheet, grey), let piece = Piece.character(of: mask)
+        else { return Ink(plane: grey.map { _ in 0 }, box: nil) }
+        let (rows, columns) = (dark.height, dark.width)
         let box = Piece(
             left: piece.left * width / columns, top: piece.top * height / rows,
             right: (piece.right * width + columns - 1) / columns, bottom: (piece.bottom * height + rows - 1) / rows,
             size: piece.size)
-        // On white paper as it is: the networks see faint strokes better than any threshold.
-        let asItIs = sheet.isPlain && plane.values == plain.values
-        return Ink(plane: asItIs ? grey.map { 255 - $0 } : full, box: box)
+        return Ink(plane: plane, box: box)
+    }
+
+    /// The plane, and 1 in the places that have ink; nil where there is none.
+    private static func ink(on sheet: Sheet, _ grey: Places) -> (plane: Places, mask: Places)? {
+        let (across, down) = printedLines(sheet)
+        if sheet.isPlain && across.isEmpty && down.isEmpty {
+            // As it is: the networks see faint strokes on white better than any threshold.
+            return (grey.map { 255 - $0 }, sheet.atLeast(5))
+        }
+        let (height, width) = (grey.height, grey.width)
+        var plane = missing(sheet.paper.spread(height: height, width: width), grey)
+        plane = plane.with(sheet.outside.spread(height: height, width: width)) { $1 == 1 ? 0 : $0 }
+        let (rows, columns) = (sheet.paper.height, sheet.paper.width)
+        for line in across {
+            line.erase(from: &plane, shape: (rows, columns), least: max(contrast, line.level) / 2)
+        }
+        if !down.isEmpty {
+            plane = plane.transposed
+            for line in down {
+                line.erase(from: &plane, shape: (columns, rows), least: max(contrast, line.level) / 2)
+            }
+            plane = plane.transposed
+        }
+        guard let full = fullContrast(plane, sheet.top) else { return nil }
+        return (full, full.pooled(greatest: true).map { $0 >= 128 ? 1 : 0 })
+    }
+
+    /// The ink of a square as a usual pen leaves it; a brush's in at most 160 × 160.
+    static func withUsualPen(_ square: Places) -> Places {
+        let side = square.height
+        let small = square.pooled(greatest: true)
+        let step = side / Places.most
+        if step > 1, small.values.reduce(0, +) * step * step > thin * square.values.reduce(0, +) {
+            return square.extreme(step | 1, greatest: true, outside: 0)
+        }
+        let mask = small.map { $0 >= 128 ? 1 : 0 }
+        guard let box = Piece.box(of: mask) else { return square }
+        let longest = box.longest
+        guard meanWidth(mask) * Double(thick) > Double(longest) else { return square }
+        let width = strokeWidth(mask, 5)
+        var reach = (width - longest / pen) / 2
+        let count = mask.values.reduce(0, +)
+        while reach > 0, mask.opened(2 * reach + 1).values.reduce(0, +) * 10 < 8 * count { reach -= 1 }
+        guard width * 3 <= longest, longest < width * thick, reach > 0 else { return square }
+        var brushed = square
+        if step > 0 {
+            let most = Places.most
+            let bytes = Resampling.box.resized(
+                square.values.map { UInt8($0) }, width: side, height: side, newWidth: most, newHeight: most)
+            brushed = Places(most, most, bytes.map { Int($0) })
+        }
+        let (around, length) = (brushed.padded(reach, with: 0), brushed.width)
+        for down in -reach...reach {
+            for across in -reach...reach where down * down + across * across <= reach * reach {
+                for row in 0..<length {
+                    let from = (row + reach + down) * around.width + reach + across
+                    for column in 0..<length {
+                        let at = row * length + column
+                        brushed.values[at] = min(brushed.values[at], around.values[from + column])
+                    }
+                }
+            }
+        }
+        return brushed
     }
 
     /// How far neighbouring places differ in the quietest quarter of the picture.
@@ -94,14 +152,29 @@ extension Photograph {
 
     /// Twice the median of the outermost pixels.
     private static func medianEdge(_ picture: Places) -> Int {
-        let (height, width) = (picture.height, picture.width)
-        let sides = (0..<height).flatMap { [picture.values[$0 * width], picture.values[$0 * width + width - 1]] }
-        let edge = (sides + picture.values[..<width] + picture.values[(height * width - width)...]).sorted()
+        let edge = picture.edge.sorted()
         return edge[edge.count / 2 - 1] + edge[edge.count / 2]
     }
 
-    /// Whether the ink is lighter than the paper: what is thinner is ink, and what is all around is paper.
+    /// Whether a mask is so much of its box.
+    private static func fills(_ mask: Places, _ perCent: Int) -> Bool {
+        guard let box = Piece.box(of: mask) else { return true }
+        return mask.values.reduce(0, +) * 100 >= perCent * (box.right - box.left) * (box.bottom - box.top)
+    }
+
+    /// Whether the ink is lighter than the paper.
+    ///
+    /// An edge that is alike all around is paper, if the rest is no sheet, which fills its box. Otherwise what is thinner is
+    /// ink, and what is all around is paper.
     private static func isLight(_ dark: Places, _ light: Places) -> Bool {
+        let (darkest, lightest) = (dark.values.min() ?? 0, 255 - (light.values.min() ?? 0))
+        let middle = (darkest + lightest) / 2
+        if dark.edge.allSatisfy({ $0 > middle }), !fills(dark.map { $0 <= middle ? 1 : 0 }, sheetFills) { return false }
+        if light.edge.allSatisfy({ $0 > 255 - middle }),
+            !fills(light.map { $0 < 255 - middle ? 1 : 0 }, darkSheetFills)
+        {
+            return true
+        }
         let shares = [dark, light].map { small -> [Places] in
             let grain = Self.grain(small)
             return windows.map { perCent in
@@ -119,7 +192,6 @@ extension Photograph {
         let here = found.map { Double($0[at ?? last]) + 1 }
         let all = found.map { Double($0[last]) + 1 }
         let thinner = log(here[0] / here[1]) + 0.3 * log(here[0] / all[0] * all[1] / here[1])
-        let (darkest, lightest) = (dark.values.min() ?? 0, 255 - (light.values.min() ?? 0))
         let brightness = Double(medianEdge(dark) + 510 - medianEdge(light)) / 2 - Double(darkest) - Double(lightest)
         return thinner + 1.43 * brightness / Double(max(lightest - darkest, 1)) < 0
     }
@@ -137,7 +209,7 @@ extension Photograph {
 
         /// Whether it is white paper alone, as a scan or a drawing has.
         var isPlain: Bool {
-            !outside.values.contains(1) && Places.quantile(paper.values, 5) >= 250
+            !outside.values.contains(1) && Places.quantile(paper.values, 5) >= Photograph.white
         }
 
         func atLeast(_ tenths: Int) -> Places {
@@ -145,14 +217,14 @@ extension Photograph {
             return missing.map { $0 * 10 >= tenths * top ? 1 : 0 }
         }
 
-        /// The same with more of it outside; nil where no ink would be left.
-        func without(_ mask: Places) -> Sheet? {
+        /// The same with more of it outside, unless no ink would be left.
+        func without(_ mask: Places) -> Sheet {
+            guard mask.values.contains(1) else { return self }
             let rest = Sheet(
                 paper: paper, missing: missing.with(mask) { $1 == 1 ? 0 : $0 }, outside: outside.with(mask, max),
                 least: least)
-            guard mask.values.contains(1), rest.top > 0 else { return nil }
             let longest = Piece.all(of: rest.atLeast(5)).pieces.map(\.longest).max() ?? 0
-            return longest * 20 >= mask.longest ? rest : nil
+            return rest.top > 0 && longest * 20 >= mask.longest ? rest : self
         }
     }
 
@@ -165,10 +237,11 @@ extension Photograph {
             let paper = dark.closed(size)
             let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
             var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: contrast + 4 * grain)
-            sheet = sheet.without(table(sheet.atLeast(5))) ?? sheet
+            if sheet.isPlain, dark.edge.allSatisfy({ $0 >= white }) { return sheet }
+            sheet = sheet.without(table(sheet.atLeast(5)))
             outside = sheet.outside
             let narrower = max(3 * strokeWidth(sheet.atLeast(7)) + 2 | 1, 9)
-            if narrower * 5 >= size * 4 { return sheet.without(foreign(sheet.atLeast(5), dark, paper)) ?? sheet }
+            if narrower * 5 >= size * 4 { return sheet.without(foreign(sheet.atLeast(5), dark, paper)) }
             size = narrower
         }
     }
@@ -213,7 +286,7 @@ extension Photograph {
             }
         }
         let reach = mask.longest / 25
-        var isForeign = goesOn.map { $0 >= max(6, reach) }
+        var isForeign = zip(goesOn, listed).map { $0 >= max(6, reach) && $0 * 3 >= $1.longest }  // strokes only cross it
         for (row, down) in [(0, 1), (height - 1, -1)] {
             for (column, across) in [(0, 1), (width - 1, -1)] {
                 let corner = numbers.values[row * width + column]
@@ -232,49 +305,52 @@ extension Photograph {
         return wide.with(mask) { $0 == 1 && $1 == 0 ? 1 : 0 }.with(chosen, max)
     }
 
-    /// Width in places that at least three tenths of the ink have.
-    private static func strokeWidth(_ mask: Places) -> Int {
+    /// In places, of strokes in any direction.
+    private static func meanWidth(_ mask: Places) -> Double {
+        var (count, outline) = (0, 0)
+        for at in mask.values.indices {
+            count += mask.values[at]
+            if at % mask.width > 0, mask.values[at] != mask.values[at - 1] { outline += 1 }
+            if at >= mask.width, mask.values[at] != mask.values[at - mask.width] { outline += 1 }
+        }
+        return 2.5 * Double(count) / Double(max(outline, 1))
+    }
+
+    /// Width in places that at least so many tenths of the ink have.
+    private static func strokeWidth(_ mask: Places, _ tenths: Int = 3) -> Int {
         let count = mask.values.reduce(0, +)
         var width = 1
         for size in widths {
-            if size > mask.longest || mask.opened(size).values.reduce(0, +) * 10 < 3 * count { break }
+            if size > mask.longest || mask.opened(size).values.reduce(0, +) * 10 < tenths * count { break }
             width = size
         }
         return width
     }
 
-    /// Take ruled lines out of the plane: what is thinner or fainter than the rest, or crosses the sheet.
-    private static func eraseLines(from plane: inout Places, _ sheet: Sheet) {
+    /// Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet.
+    private static func printedLines(_ sheet: Sheet) -> (across: [Line], down: [Line]) {
         let top = sheet.top
         let inside = sheet.outside.map { 1 - $0 }
         let across = Line.all(in: sheet.missing, paper: inside, least: top / 3)
         let down = Line.all(in: sheet.missing.transposed, paper: inside.transposed, least: top / 3)
-        guard !across.isEmpty || !down.isEmpty else { return }
-        let dark = sheet.missing.map { $0 * 2 >= top ? 1 : 0 }
-        let rest = Line.without(Line.without(dark, across).transposed, down).transposed
-        guard rest.values.reduce(0, +) >= 6 else { return }
-        let strokes = strokeWidth(rest)
+        guard !across.isEmpty || !down.isEmpty else { return ([], []) }
+        let rest = Line.without(Line.without(sheet.atLeast(5), across).transposed, down).transposed
+        guard rest.values.reduce(0, +) >= 6 else { return ([], []) }
+        let strokes = meanWidth(rest)
         let strength = Self.top(sheet.missing.with(rest) { $1 == 1 ? $0 : 0 })
         func isPrinted(_ line: Line) -> Bool {
-            line.isThrough || 10 * line.thickness <= Double(6 * strokes) || 10 * line.level <= 8 * strength
+            line.isThrough || 4 * line.thickness <= 3 * strokes || 10 * line.level <= 8 * strength
         }
-        for line in across where isPrinted(line) {
-            line.erase(from: &plane, shape: (rest.height, rest.width), least: max(contrast, line.level) / 2)
-        }
-        guard !down.isEmpty else { return }
-        plane = plane.transposed
-        for line in down where isPrinted(line) {
-            line.erase(from: &plane, shape: (rest.width, rest.height), least: max(contrast, line.level) / 2)
-        }
-        plane = plane.transposed
+        return (across.filter(isPrinted), down.filter(isPrinted))
     }
 
     /// Ink to 255, what is faint to 0; nil where there is no ink.
     private static func fullContrast(_ plane: Places, _ top: Int) -> Places? {
-        let full = Places.quantile(plane.values.filter { 2 * $0 >= top }, 90)
+        let sample = plane.every((plane.longest + sampled - 1) / sampled)
+        let full = Places.quantile(sample.values.filter { 2 * $0 >= top }, 90)
         guard full >= contrast else { return nil }
-        let near = plane.map { 2 * $0 >= full ? 1 : 0 }.extreme(5, greatest: true, outside: 0)
-        let far = zip(plane.values, near.values).filter { $1 == 0 }.map(\.0)
+        let near = sample.map { 2 * $0 >= full ? 1 : 0 }.extreme(5, greatest: true, outside: 0)
+        let far = zip(sample.values, near.values).filter { $1 == 0 }.map(\.0)
         let faint = min(full / 2, Places.quantile(far, 95) * 5 / 4)
         return plane.map { min(max(($0 - faint) * 255 / (full - faint), 0), 255) }
     }

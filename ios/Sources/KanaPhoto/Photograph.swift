@@ -69,17 +69,18 @@ public struct Photograph: Equatable, Sendable {
         let ink = self.ink
         let (height, width) = (ink.plane.height, ink.plane.width)
         var (side, left, top) = (max(height, width), width / 2, height / 2)
-        if let box = ink.box, box.longest * 5 < side {
+        if let box = ink.box, box.longest * 4 < side {
             (side, left, top) = (box.longest * 9 / 5, (box.left + box.right) / 2, (box.top + box.bottom) / 2)
         }
         (left, top) = (left - side / 2, top - side / 2)
-        var out = [UInt8](repeating: 255, count: side * side)
+        var out = [Int](repeating: 0, count: side * side)
         for row in max(top, 0)..<min(top + side, height) {
             for column in max(left, 0)..<min(left + side, width) {
-                out[(row - top) * side + column - left] = UInt8(255 - ink.plane.values[row * width + column])
+                out[(row - top) * side + column - left] = ink.plane.values[row * width + column]
             }
         }
-        return Photograph(side, side, out)
+        let square = Self.withUsualPen(Places(side, side, out))
+        return Photograph(square.width, square.height, square.values.map { UInt8(255 - $0) })
     }
 }
 

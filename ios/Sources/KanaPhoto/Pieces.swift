@@ -15,7 +15,16 @@ struct Piece: Equatable {
         let across = max(other.left - right, left - other.right)
         let gap = max(across, other.top - bottom, top - other.bottom)
         let longer = max(longest, other.longest)
-        return gap <= (10 * min(size, other.size) >= max(size, other.size) ? longer : longer * 2 / 5)
+        return gap <= (4 * min(size, other.size) >= max(size, other.size) ? longer : longer * 2 / 5)
+    }
+
+    /// Around all of a mask; nil where it is empty.
+    static func box(of mask: Places) -> Piece? {
+        let inside = mask.values.indices.filter { mask.values[$0] == 1 }
+        let (rows, columns) = (inside.map { $0 / mask.width }, inside.map { $0 % mask.width })
+        guard let top = rows.min(), let bottom = rows.max(), let left = columns.min(), let right = columns.max()
+        else { return nil }
+        return Piece(left: left, top: top, right: right + 1, bottom: bottom + 1, size: inside.count)
     }
 
     /// Each pixel's piece in a mask of 0 and 1 (8 neighbours count; −1 is paper), and the pieces, from the top.

@@ -18,6 +18,19 @@ struct Places: Equatable {
         Places(width, height, (0..<values.count).map { values[$0 % height * width + $0 / height] })
     }
 
+    /// The outermost values.
+    var edge: [Int] {
+        let sides = (0..<height).flatMap { [values[$0 * width], values[$0 * width + width - 1]] }
+        return sides + values[..<width] + values[(height * width - width)...]
+    }
+
+    /// Every so many rows and columns.
+    func every(_ step: Int) -> Places {
+        let (rows, columns) = (stride(from: 0, to: height, by: step), stride(from: 0, to: width, by: step))
+        return Places(
+            Array(rows).count, Array(columns).count, rows.flatMap { row in columns.map { values[row * width + $0] } })
+    }
+
     func map(_ change: (Int) -> Int) -> Places { Places(height, width, values.map(change)) }
 
     /// Values of the same place of two pictures.

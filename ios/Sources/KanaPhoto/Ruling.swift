@@ -25,7 +25,8 @@ struct Line {
         let columns = (0..<width).filter { column in (0..<height).contains { thin.values[$0 * width + column] == 1 } }
         guard columns.count * 2 >= width else { return [] }
         let reach = max(width * 10 / 100, 2)
-        let offsets = (-reach...reach).map { Self.offsets($0, width) }
+        let rises = [0] + (1...reach).flatMap { [-$0, $0] }  // the least slanting of equals is first
+        let offsets = rises.map { Self.offsets($0, width) }
         var score = [Double](repeating: 0, count: offsets.count * height)
         for (number, offset) in offsets.enumerated() {
             for row in 0..<height {
@@ -35,11 +36,20 @@ struct Line {
                     on += thin.values[at]
                     possible += paper.values[at]
                 }
-                score[number * height + row] = possible * 2 >= width ? Double(on) / Double(max(possible, 1)) : 0
+                let share = possible * 2 >= width ? Double(on) / Double(max(possible, 1)) : 0
+                guard share >= 0.35 else { continue }
+                let spots = (0..<width).filter { column in
+                    (0..<height).contains(row + offset[column])
+                        && thin.values[(row + offset[column]) * width + column] == 1
+                }
+                // Dashed lines have gaps; strokes are shorter.
+                let length = Double(spots[spots.count - 1] - spots[0] + 1)
+                guard Double(on) >= 0.45 * length, length >= 0.6 * Double(possible) else { continue }
+                score[number * height + row] = share
             }
         }
         var lines: [Line] = []
-        while lines.count < 60, let best = score.max(), best >= 0.55, let at = score.firstIndex(of: best) {
+        while lines.count < 60, let best = score.max(), best >= 0.35, let at = score.firstIndex(of: best) {
             let (number, row) = (at / height, at % height)
             let rows = offsets[number].map { $0 + row }
             func places(_ mask: Places) -> [Int] {
@@ -56,7 +66,7 @@ struct Line {
             let isThrough = spots[0] - sheet[0] <= 2 && sheet[sheet.count - 1] - spots[spots.count - 1] <= 2
             lines.append(
                 Line(
-                    row: row, rise: number - reach, thickness: Double(across) / Double(spots.count),
+                    row: row, rise: rises[number], thickness: Double(across) / Double(spots.count),
                     level: level / spots.count, isThrough: isThrough))
             for (other, offset) in offsets.enumerated() {
                 for middle in 0..<height {
