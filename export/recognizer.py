@@ -29,7 +29,7 @@ from fastetl.ink.pictures import Source, find_ink
 if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
 
-__all__ = ["Answer", "Recognizer", "open_recognizer"]
+__all__ = ["Answer", "Answers", "Recognizer", "open_recognizer"]
 
 _BATCH = 256
 _MODEL_BYTES = 1 << 28
@@ -37,6 +37,19 @@ _MODEL_BYTES = 1 << 28
 Picture = Source | Ink
 """A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, 1, 3 or 4 colours), or what `find_ink` gave."""
 _CHANNELS = (1, 3, 4)
+
+
+class Answers(list[Answer]):
+    """The likeliest labels of one picture, likeliest first.
+
+    box: left, top, right, bottom of the character in the picture's pixels; None where there is no ink.
+    fault: why it may be recognized wrongly, and what to do; "" where nothing speaks against it.
+    """
+
+    def __init__(self, answers: list[Answer], ink: Ink) -> None:
+        super().__init__(answers)
+        self.box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
+        self.fault = ink.fault
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,15 +149,13 @@ class Recognizer:
     @overload
     def read(
         self, pictures: str | PathLike[str] | bytes | Image.Image, most: int = 5, by_shape: bool = False
-    ) -> list[Answer]: ...
+    ) -> Answers: ...
     @overload
-    def read(
-        self, pictures: list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False
-    ) -> list[list[Answer]]: ...
+    def read(self, pictures: list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False) -> list[Answers]: ...
     @overload
     def read(self, pictures: NDArray[np.uint8], most: int = 5, by_shape: bool = False) -> Any: ...
     def read(self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False) -> Any:
-        """The `most` likeliest labels, likeliest first: of one picture, or a list of such for each of several.
+        """The `most` likeliest labels, likeliest first: `Answers` of one picture, or a list of them for several.
 
         One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) of 1, 3 or 4 channels.
         Several: a list of those, or uint8 (N, H, W). All are recognized alike (`fastetl.ink.pictures.find_ink`).
@@ -155,13 +166,17 @@ class Recognizer:
         """
         one = isinstance(pictures, str | PathLike | bytes | Image.Image | Ink) or _is_picture(pictures)
         listed: Any = [pictures] if one else pictures
-        probabilities = self.probabilities(self._stacked(listed))
+        inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in listed]
+        pictured = np.empty((len(inks), self.side, self.side), np.uint8)
+        for k, ink in enumerate(inks):
+            pictured[k] = ink.picture(self.side)
+        probabilities = self.probabilities(pictured)
         if by_shape:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
         answers = [
-            [Answer(self.labels[k], float(row[k])) for k in best]
-            for row, best in zip(probabilities, order, strict=True)
+            Answers([Answer(self.labels[k], float(row[k])) for k in best], ink)
+            for row, best, ink in zip(probabilities, order, inks, strict=True)
         ]
         return answers[0] if one else answers
 
@@ -189,13 +204,6 @@ class Recognizer:
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """The same for strokes in the order of time; boxes are in the canvas' units."""
         return read_drawing(self, drawing, down=down, plain=plain)
-
-    def _stacked(self, pictures: Any) -> NDArray[np.uint8]:
-        stacked = np.empty((len(pictures), self.side, self.side), np.uint8)
-        for k, picture in enumerate(pictures):
-            ink = picture if isinstance(picture, Ink) else find_ink(picture)
-            stacked[k] = ink.picture(self.side)
-        return stacked
 
 
 def _is_picture(pictures: Any) -> bool:

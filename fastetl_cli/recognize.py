@@ -94,7 +94,10 @@ class Recognize(Command):
     def _read(self, recognizer: Recognizer, path: Path, alone: bool) -> dict[str, Any]:
         if not self.lines:
             answers = recognizer.read(path, self.top)
-            return {"answers": [{"label": a.label, "probability": a.probability} for a in answers]}
+            if answers.fault:
+                note(f"{path.name}: {answers.fault}")
+            listed = [{"label": a.label, "probability": a.probability} for a in answers]
+            return {"answers": listed, "box": answers.box, "fault": answers.fault}
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:

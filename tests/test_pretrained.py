@@ -20,6 +20,7 @@ from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape, script_of
 from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
+from fastetl.ink.pictures import find_ink
 from fastetl.kernels.decode import decode
 from fastetl.synth import write_data_set
 from fastetl_cli.main import main
@@ -82,7 +83,7 @@ def test_a_charset_leaves_only_its_characters_to_compete() -> None:
     pictures, labels = _written(1, HIRAGANA_SMALL.characters)
     every, some = export.open_recognizer("kana"), export.open_recognizer("kana", charset="hiragana-small")
     assert some.labels == (*HIRAGANA_SMALL.characters, "no character")
-    stacked = every._stacked(pictures)
+    stacked = np.stack([find_ink(picture).picture(every.side) for picture in pictures])
     wide, narrow = every.probabilities(stacked), some.probabilities(stacked)
     columns = [every.labels.index(label) for label in some.labels]
     np.testing.assert_allclose(narrow, wide[:, columns] / wide[:, columns].sum(1, keepdims=True), atol=1e-5)
@@ -128,6 +129,11 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     assert main(["recognize", str(tmp_path / "a.png"), "--charset", "hiragana", "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)
     assert answer["answers"][0]["label"] == label
+    left, top, right, bottom = answer["box"]
+    assert ((picture[top:bottom, left:right] >= 128).sum(), answer["fault"]) == ((picture >= 128).sum(), "")
+    Image.new("L", (60, 40), 255).save(tmp_path / "blank.png")
+    assert main(["recognize", str(tmp_path / "blank.png"), "--charset", "hiragana"]) == 0
+    assert "blank.png: there is no ink in it" in capsys.readouterr().err
     for few in ("め", "めぬ"):
         (tmp_path / "few.txt").write_text(few, encoding="utf-8")
         assert main(["recognize", str(tmp_path / "a.png"), "--charset", str(tmp_path / "few.txt"), "--json"]) == 0

@@ -69,10 +69,10 @@ private func mean(_ photograph: Photograph, ink: Bool) -> Double {
 
     @Test func itIsMadeSquareWithItsEdge() throws {
         var pixels = [UInt8](repeating: 200, count: 40 * 20)
-        for row in 10..<30 { for column in 8..<12 { pixels[row * 20 + column] = 30 } }
+        for row in 10..<30 { for column in 9..<11 { pixels[row * 20 + column] = 30 } }
         let picture = try Photograph(width: 20, height: 40, pixels: pixels).picture(side: 40)
         #expect(picture.pixels[0] == 255 && picture.pixels[20 * 40 + 20] == 0)
-        #expect(picture.pixels.filter { $0 == 0 }.count == 80)
+        #expect(picture.pixels.filter { $0 == 0 }.count == 40)
     }
 
     @Test func otherSizesAreErrors() {
