@@ -159,7 +159,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "not a number": (not_finite, "a pixel that is not a number"),
     "a FIFO": (os.mkfifo, "a FIFO"),
     "a folder": (Path.mkdir, "a folder"),
-    "nothing": (lambda path: None, "No such file"),
+    "nothing": (lambda path: None, "there is no such file"),
 }
 
 

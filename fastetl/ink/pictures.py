@@ -98,7 +98,7 @@ def _opened(source: str | PathLike[str] | bytes | Image.Image) -> Iterator[Image
             except ImportError as error:
                 name = source if isinstance(source, str | PathLike) else "the picture"
                 message = "HEIC, as iPhones store it, needs another package"
-                raise FastetlError(message, file=name, do="pip install pillow-heif, or save it as JPEG") from error
+                raise FastetlError(message, file=name, do="install pillow-heif (by pip), or save it as JPEG") from error
             formats = ("HEIF",)
         with Image.open(file, formats=formats) as opened:
             yield opened
