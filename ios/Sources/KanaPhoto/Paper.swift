@@ -286,7 +286,8 @@ extension Photograph {
             }
         }
         let reach = mask.longest / 25
-        var isForeign = zip(goesOn, listed).map { $0 >= max(6, reach) && $0 * 3 >= $1.longest }  // strokes only cross it
+        // Strokes only cross it.
+        var isForeign = zip(goesOn, listed).map { $0 >= max(6, reach) && $0 * 3 >= $1.longest }
         for (row, down) in [(0, 1), (height - 1, -1)] {
             for (column, across) in [(0, 1), (width - 1, -1)] {
                 let corner = numbers.values[row * width + column]
