@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.errors import ExportError
-from fastetl.data.charset import JAPANESE, one_shape
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines import layout
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
-from fastetl.lines.path import FEATURES, Found, Place, Runs, Weights, best_path, features, fitted_size
+from fastetl.lines.path import Competition, Place, Runs, State, Weights, best_path, features, fitted_place
 from fastetl.lines.pieces import cut_pieces, pieces_of
 from fastetl.lines.shapes import TURNED
 
@@ -47,6 +47,10 @@ MOST_PIECES = 20_000
 COLUMNS = 16
 """Characters that compete for a run."""
 WEIGHTS_FILE = Path(layout.__file__).parent / "tables" / "weights.json"
+DOTS = "、。・,."
+STRETCHES = (1.0, 0.7)
+ROUNDS = 1
+"""How often a line is read: first with its boxes' place and size, then with what was read."""
 SURE = 0.5
 """Least confidence of a character that is not marked as uncertain."""
 SPACE = 0.75
@@ -245,9 +249,12 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
     pen = drawing.pen * max(drawing.width, drawing.height)
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
-    down = is_down(boxes) if down is None else down
+    down = is_down(boxes, in_time=True) if down is None else down
     oriented = turned(boxes) if down else boxes
-    return [_line_of_strokes([strokes[k] for k in sorted(m)], oriented[np.sort(m)], pen, down) for m in rows(oriented)]
+    return [
+        _line_of_strokes([strokes[k] for k in np.sort(members)], oriented[np.sort(members)], pen, down)
+        for members in rows(oriented, in_time=True)
+    ]
 
 
 def _line_of_strokes(strokes: list[Stroke], oriented: NDArray[np.float64], pen: float, down: bool) -> _Line:
@@ -287,21 +294,10 @@ def _read(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
 
 
 @cache
-def weights(plain: bool) -> Weights:
-    """What benches/studies/line_tables.py fitted, with the table of pairs and without."""
-    values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))["plain" if plain else "pairs"]
-    return Weights(tuple(values[: len(FEATURES)]), *values[len(FEATURES) :])
-
-
-@dataclass(frozen=True)
-class _Competition:
-    """For each run the labels that compete (R, K): index into the recognizer's, and what the network says of them."""
-
-    columns: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    log_shape: NDArray[np.float64]
-    log_own: NDArray[np.float64]
-    log_none: NDArray[np.float64]
+def weights() -> Weights:
+    """What benches/studies/line_tables.py fitted."""
+    values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    return Weights(tuple(values["features"].values()), values["pair"])
 
 
 def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -316,15 +312,17 @@ def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np
 
 
 @cache
-def _alike(known: tuple[str, ...]) -> list[NDArray[np.int64]]:
-    """The places of characters that are written alike, in whatever size."""
-    groups: dict[str, list[int]] = {}
+def _alike(known: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """The places of characters that are the same but for their size, and of all that are written alike."""
+    groups: tuple[dict[str, list[int]], ...] = ({}, {})
     for k, character in enumerate(known):
-        groups.setdefault(one_shape(character, sizes=True), []).append(k)
-    return [np.array(members) for members in groups.values() if len(members) > 1]
+        groups[0].setdefault((LARGE_FORM | SMALL_LETTERS).get(character, character), []).append(k)
+        groups[1].setdefault(one_shape(character, sizes=True), []).append(k)
+    sizes, shapes = ([np.array(k) for k in group.values() if len(k) > 1] for group in groups)
+    return sizes, shapes
 
 
-def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> _Competition:
+def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Competition:
     """asked: what `everything` says of the line's pictures."""
     known = recognizer.known[:-1]
     count = len(line.runs.runs)
@@ -334,52 +332,71 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
         likely[:, lying] = 0
         likely[np.array(alone, int)[:, None], np.flatnonzero(lying)] = asked[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
-    pooled = likely.copy()
-    for alike in _alike(known):
-        pooled[:, alike] = likely[:, alike].sum(1, keepdims=True)
+    # To the network a dot is no character.
+    likely[:, [known.index(c) for c in DOTS if c in known]] += likely[:, -1:]
+    sizes, shapes = _alike(known)
+    pooled, sized = likely.copy(), likely.copy()
+    for values, groups in ((pooled, shapes), (sized, sizes)):
+        for alike in groups:
+            values[:, alike] = likely[:, alike].sum(1, keepdims=True)
     place = {label: k for k, label in enumerate(known)}
     competing = np.array([place[label] for label in recognizer.labels[:-1]])
-    shape, own = pooled[:, competing], likely[:, competing]
+    shape, own = pooled[:, competing], sized[:, competing]
     value, count = shape + 1e-3 * own, min(COLUMNS, len(competing))
     columns = np.argpartition(-value, count - 1, axis=1)[:, :count]
     columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(value, columns, 1), 1, kind="stable"), 1)
     shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))
     classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
-    return _Competition(
+    return Competition(
         columns,
         classes,
         np.log(np.maximum(shape, 1e-6)),
         np.log(np.maximum(own, 1e-9) / np.maximum(shape, 1e-9)).clip(-5, 0),
-        np.log(np.maximum(likely[:, -1], 1e-5)),
     )
+
+
+def total_of(path: list[State]) -> float:
+    return path[0].scores[path[0].column] if path else 0.0
 
 
 def _read_line(
     recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
 ) -> TextLine:
     c = competition(recognizer, line, asked, alone)
-    runs, place, known = line.runs, line.place, weights(plain)
-    path: list[Found] = []
-    for _ in range(2):
-        values = features(runs, place, c.log_shape, c.log_own, c.log_none, c.classes, line.down)
-        path = best_path(values @ np.array(known.features), c.classes, runs.runs, len(runs.atoms), known, plain)
-        if path:
-            at = [found.run for found in path]
-            place = fitted_size(runs.boxes[at], c.classes[at, [found.column for found in path]], place, line.down)
+    runs, place, fitted, parts = line.runs, line.place, weights(), c.in_parts(line.runs, line.place.size)
+    def best(place: Place, plain: bool) -> list[State]:
+        scores = features(runs, place, c, parts, line.down) @ np.array(fitted.features)
+        return best_path(scores, c.classes, runs.runs, len(runs.atoms), fitted.pair, plain)
+
+    def refined(place: Place) -> tuple[list[State], Place]:
+        path = best(place, plain)
+        for _ in range(ROUNDS if path else 0):
+            at = [state.run for state in path]
+            classes = c.classes[at, [state.column for state in path]]
+            place = fitted_place(runs.boxes[at], classes, place, line.down)
+            path = best(place, plain)
+        return path, place
+
+    path, place = max(
+        (refined(dataclasses.replace(line.place, stretch=stretch)) for stretch in STRETCHES),
+        key=lambda outcome: total_of(outcome[0]),
+    )
+    # What follows no Japanese is read as what follows nothing: whichever is likelier.
+    path = max(path, best(place, True), key=total_of)
     return _text(recognizer, line, c.columns, path, place)
 
 
-def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[Found], place: Place) -> TextLine:
-    characters, boxes = [], line.runs.boxes[[found.run for found in path]]
-    for found, box in zip(path, line.back(boxes), strict=True):
-        best = found.scores[found.column]
-        odds = np.exp(np.minimum(found.scores - best, 0))
-        shares = odds / (odds.sum() + np.exp(min(found.other - best, 50)))
+def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[State], place: Place) -> TextLine:
+    characters, boxes = [], line.runs.boxes[[state.run for state in path]]
+    for state, box in zip(path, line.back(boxes), strict=True):
+        best = state.scores[state.column]
+        odds = np.exp(np.minimum(state.scores - best, 0))
+        shares = odds / (odds.sum() + np.exp(min(state.other - best, 50)))
         order = np.argsort(-shares, kind="stable")[:5]
-        answers = tuple(Answer(recognizer.labels[columns[found.run, k]], float(shares[k])) for k in order)
-        label = recognizer.labels[columns[found.run, found.column]]
+        answers = tuple(Answer(recognizer.labels[columns[state.run, k]], float(shares[k])) for k in order)
+        label = recognizer.labels[columns[state.run, state.column]]
         left, top, right, bottom = map(float, np.round(box, 2))
-        sure = float(shares[found.column])
+        sure = float(shares[state.column])
         characters.append(Character(label, (left, top, right, bottom), sure, sure < SURE, answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     usual = float(np.median(gaps)) if len(gaps) else 0.0

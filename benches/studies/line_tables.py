@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from export.lines import WEIGHTS_FILE, competition, everything, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
-from fastetl.lines.path import FEATURES, features, fitted_size, told
+from fastetl.lines.path import FEATURES, features, fitted_place, log_follows
 from fastetl.lines.shapes import FILE
 from fastetl.synth.lines import Line, LineConfig, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
@@ -63,19 +63,18 @@ def _gap(strokes: list[Any], axis: int) -> float:
     return largest
 
 
-def texts(count: int, rng: np.random.Generator) -> list[str]:
-    """Four of six as the table of pairs walks, one of random kana, one of random characters."""
+def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
+    """Half of them as the table of pairs walks, a quarter of random kana, a quarter of random characters (plain)."""
     characters = np.array(JAPANESE.characters)
-    kana = characters[:169]
     listed = []
     for k in range(count):
         length = int(rng.integers(3, 11))
-        if k % 6 == 0:
-            listed.append("".join(rng.choice(kana, length)))
-        elif k % 6 == 1:
-            listed.append("".join(rng.choice(characters[: 169 + 60 + 30 + 2965], length)))
+        if k % 4 == 0:
+            listed.append(("".join(rng.choice(characters[:169], length)), True))
+        elif k % 4 == 1:
+            listed.append(("".join(rng.choice(characters[: 169 + 60 + 30 + 2965], length)), True))
         else:
-            listed.append(random_text(rng, length))
+            listed.append((random_text(rng, length), False))
     return listed
 
 
@@ -84,45 +83,41 @@ class Lattice:
     """A line's features (R, K, F), its states, the logarithms of its pairs, and the states that were written."""
 
     values: NDArray[np.float64]
-    steps: list[tuple[NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.float64], NDArray[np.float64]]]]
-    """States on the left and on the right of each boundary, and what the pairs tell, with the table and without."""
+    steps: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
+    """States on the left and on the right of each boundary, and the logarithm of the one after the other."""
+    first: NDArray[np.float64]
+    """Of each state, the logarithm of its being the first; 0 of those that aren't."""
     last: NDArray[np.int64]
     truth: list[int]
     ratio: float
 
-    def gradient(self, weights: NDArray[np.float64], plain: bool) -> tuple[float, NDArray[np.float64]]:
+    def gradient(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """The logarithm of the probability of what was written among all paths, and its derivatives.
 
-        weights: of the features, of the pairs, and what each pair adds (which is the other's for half of the lines).
+        weights: of the features, and of the pairs.
         """
         count = self.values.shape[-1]
         flat = self.values.reshape(-1, count)
-        scores = flat @ weights[:count]
+        scores = flat @ weights[:count] + weights[count] * self.first
         forward, backward = scores.copy(), np.full(len(scores), -np.inf)
-        started = np.zeros(len(scores), bool)
-        moves = [(left, right, weights[count] * both[plain] + weights[count + 1]) for left, right, both in self.steps]
-        for left, right, move in moves:
-            forward[right] += _log_sum(forward[left][:, None] + move, 0)
-            started[right] = True
+        for left, right, pair in self.steps:
+            forward[right] += _log_sum(forward[left][:, None] + weights[count] * pair, 0)
         backward[self.last] = 0
-        for left, right, move in reversed(moves):
-            backward[left] = _log_sum(move + (scores + backward)[right], 1)
+        for left, right, pair in reversed(self.steps):
+            backward[left] = _log_sum(weights[count] * pair + (scores + backward)[right], 1)
         total = float(_log_sum(forward[self.last], 0))
         slope = np.zeros(len(weights))
         slope[:count] = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
+        slope[count] = self.first[self.truth].sum() - np.exp(forward + backward - total) @ self.first
         value = float(scores[self.truth].sum()) - total
-        pairs_of = set(zip(self.truth, self.truth[1:], strict=False))
-        for (left, right, move), (_, _, both) in zip(moves, self.steps, strict=True):
-            told = both[plain]
-            share = np.exp(forward[left][:, None] + move + (scores + backward)[right] - total)
-            slope[count] -= (share * told).sum()
-            slope[count + 1] -= share.sum()
-            for a, b in pairs_of:
-                if a in left and b in right:
-                    i, j = int(np.flatnonzero(left == a)[0]), int(np.flatnonzero(right == b)[0])
-                    value += float(move[i, j])
-                    slope[count] += told[i, j]
-                    slope[count + 1] += 1
+        followed = dict(zip(self.truth, self.truth[1:], strict=False))
+        for left, right, pair in self.steps:
+            share = np.exp(forward[left][:, None] + weights[count] * pair + (scores + backward)[right] - total)
+            slope[count] -= (share * pair).sum()
+            for i in np.flatnonzero(np.isin(left, self.truth)):
+                (j,) = np.nonzero(right == followed.get(int(left[i]), -1))
+                value += float(weights[count] * pair[i, j].sum())
+                slope[count] += pair[i, j].sum()
         return value, slope
 
 
@@ -133,7 +128,7 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
         return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
 
 
-def lattice(recognizer: Recognizer, text: str, written: Line, line: Any) -> Lattice | None:
+def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line: Any) -> Lattice | None:
     """None where what was written is not among the line's runs and characters."""
     shown, alone = line.pictures()
     c = competition(recognizer, line, everything(recognizer, shown), alone)
@@ -143,7 +138,7 @@ def lattice(recognizer: Recognizer, text: str, written: Line, line: Any) -> Latt
         overlaps = [_overlap(box, other) for box in boxes]
         run = int(np.argmax(overlaps))
         column = np.flatnonzero(labels[run] == character)
-        if overlaps[run] < 0.75 or not len(column):
+        if overlaps[run] < 0.7 or not len(column):
             return None
         truth.append(run * columns + int(column[0]))
     runs, count = line.runs.runs, len(line.runs.atoms)
@@ -151,38 +146,41 @@ def lattice(recognizer: Recognizer, text: str, written: Line, line: Any) -> Latt
     if path[0, 0] or path[-1, 1] != count - 1 or (path[1:, 0] != path[:-1, 1] + 1).any():
         return None
     classes = c.classes.ravel()
-    place = fitted_size(line.runs.boxes[[t // columns for t in truth]], classes[truth], line.place, line.down)
-    values = features(line.runs, place, c.log_shape, c.log_own, c.log_none, c.classes, line.down)
+    place = fitted_place(line.runs.boxes[[t // columns for t in truth]], classes[truth], line.place, line.down)
+    values = features(line.runs, place, c, c.in_parts(line.runs, place.size), line.down)
     steps = []
     for t in range(1, count):
         left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
         right = (np.flatnonzero(runs[:, 0] == t)[:, None] * columns + np.arange(columns)).ravel()
         if len(left) and len(right):
-            first, second = classes[left][:, None], classes[right]
-            steps.append((left, right, (told(first, second, False), told(first, second, True))))
+            steps.append((left, right, log_follows(classes[left][:, None], classes[right], plain)))
     last = (np.flatnonzero(runs[:, 1] == count - 1)[:, None] * columns + np.arange(columns)).ravel()
-    return Lattice(values, steps, last, truth, place.size / line.place.size)
+    beginning = np.repeat(runs[:, 0] == 0, columns)
+    first = np.where(beginning, log_follows(np.array(-1), classes, plain), 0.0)
+    return Lattice(values, steps, first, last, truth, place.size / line.place.size)
 
 
 def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
-    """Of synthetic lines."""
+    """Of synthetic lines, even and uneven, wide and narrow."""
     rng = np.random.default_rng(SEED)
-    listed, lost = [], 0
-    for k, text in enumerate(texts(count, rng)):
-        touching = float(rng.choice([0, 0, 0, 0.3]))
-        config = LineConfig(down=k % 3 == 2, touching=touching, spacing=rng.uniform(0.02, 0.35))
+    listed = []
+    for k, (text, plain) in enumerate(texts(count, rng)):
+        config = LineConfig(
+            down=k % 3 == 2,
+            touching=float(rng.choice([0, 0, 0.3, 0.3])),
+            spacing=rng.uniform(0.0, 0.35),
+            uneven=float(rng.choice([0.03, 0.08, 0.14, 0.2])),
+        )
         written = write_line(text, [SEED, k], config)
         if k % 2:
             lines = lines_of_picture(written.picture(), config.down)
         else:
             lines = lines_of_drawing(written.drawing, config.down)
-        one = lattice(recognizer, text, written, lines[0]) if len(lines) == 1 else None
-        if one is None:
-            lost += 1
-        else:
+        one = lattice(recognizer, text, plain, written, lines[0]) if len(lines) == 1 else None
+        if one is not None:
             listed.append(one)
     ratios = np.array([one.ratio for one in listed])
-    print(f"{lost} of {count} lines have no right path; size {np.median(ratios):.2f} ± {ratios.std():.2f}")  # noqa: T201
+    print(f"{count - len(listed)} of {count} lines have no right path; size {np.median(ratios):.2f} ± {ratios.std():.2f}")  # noqa: T201
     return listed
 
 
@@ -190,22 +188,19 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
     """The weights under which what was written is likeliest, among all paths."""
     from scipy.optimize import minimize
 
-    start = np.zeros(len(FEATURES) + 2)
-    start[[FEATURES.index("shape"), FEATURES.index("form"), -2]] = 1.0, 0.8, 0.3
-    weights: dict[str, object] = {}
+    start = np.zeros(len(FEATURES) + 1)
+    start[[FEATURES.index("shape"), FEATURES.index("form"), -1]] = 1.0, 0.8, 0.5
     known = lattices(recognizer, LINES)
-    for plain in (False, True):
 
-        def loss(w: NDArray[np.float64], plain: bool = plain) -> tuple[float, NDArray[np.float64]]:
-            both = [one.gradient(w, plain) for one in known]
-            value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
-            return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        both = [one.gradient(w) for one in known]
+        value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
+        return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
 
-        done = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 35})
-        found = [round(float(w), 3) for w in done.x]
-        print(f"{done.fun / len(known):.3f} a line", dict(zip((*FEATURES, "pair", "each"), found, strict=True)))  # noqa: T201
-        weights["plain" if plain else "pairs"] = found
-    return weights
+    done = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 40})
+    *values, pair = (round(float(w), 3) for w in done.x)
+    print(f"{done.fun / len(known):.3f} a line")  # noqa: T201
+    return {"features": dict(zip(FEATURES, values, strict=True)), "pair": pair}
 
 
 def _overlap(a: NDArray[np.float64], b: tuple[float, ...]) -> float:

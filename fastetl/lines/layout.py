@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["atoms_of", "is_down", "line_size", "rows", "runs_of", "slope_of", "turned", "unturned"]
+__all__ = ["atoms_of", "is_down", "line_size", "line_through", "rows", "runs_of", "slope_of", "turned", "unturned"]
 
 Boxes = NDArray[np.float64]
 """float64 (N, 4): left, top, right, bottom."""
@@ -60,8 +60,11 @@ def _skew(boxes: Boxes, size: float) -> float:
     return best
 
 
-def rows(boxes: Boxes) -> list[NDArray[np.int64]]:
-    """The lines from the top: for each the indices of its boxes, from the left."""
+def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
+    """The lines from the top: for each the indices of its boxes, from the left.
+
+    in_time: whether the boxes are of strokes in the order of time. One line is written after the other.
+    """
     if not len(boxes):
         return []
     size = _typical(boxes)
@@ -77,8 +80,22 @@ def rows(boxes: Boxes) -> list[NDArray[np.int64]]:
             bands.append([])
         bands[-1].append(int(k))
         reach = max(reach, bottom[k] - shrunk[k])
+    if in_time:
+        bands = _in_turn(bands)
     bands = _whole(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
     return [np.array(sorted(band, key=lambda k: x[k])) for band in bands]
+
+
+def _in_turn(bands: list[list[int]]) -> list[list[int]]:
+    """Neighbouring bands between which the pen went back and forth are one."""
+    joined = bands[:1]
+    for band in bands[1:]:
+        upper = np.isin(np.sort(joined[-1] + band), band)
+        if np.count_nonzero(upper[1:] != upper[:-1]) > 2:
+            joined[-1] = joined[-1] + band
+        else:
+            joined.append(band)
+    return joined
 
 
 def _whole(
@@ -103,11 +120,11 @@ def _whole(
     return bands
 
 
-def is_down(boxes: Boxes) -> bool:
+def is_down(boxes: Boxes, in_time: bool = False) -> bool:
     """Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be."""
     if len(boxes) < 2:
         return False
-    across, down = rows(boxes), rows(turned(boxes))
+    across, down = rows(boxes, in_time), rows(turned(boxes), in_time)
     if len(across) == 1 or len(down) == 1:
         width, height = boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min()
         return len(down) == 1 and bool(height > 1.3 * width)
@@ -130,7 +147,12 @@ def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
     x, y = ((large[:, :2] + large[:, 2:]) / 2).T
     if len(large) < 4 or np.ptp(x) < 3 * size:
         return float(y.mean()), 0.0
-    slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+    return line_through(x, y)
+
+
+def line_through(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """The line that fits points best: height at 0, and slope, −0.35 to 0.35."""
+    slope = float(((x - x.mean()) * (y - y.mean())).sum() / max(((x - x.mean()) ** 2).sum(), 1e-6))
     slope = min(max(slope, -0.35), 0.35)
     return float(y.mean() - slope * x.mean()), slope
 
@@ -157,17 +179,14 @@ def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> li
     groups: list[tuple[float, float, list[int]]] = []
     for k in order.tolist():
         left, right, members = float(boxes[k, 0]), float(boxes[k, 2]), [k]
-        joined = True
-        while joined:
-            joined = False
-            for g in range(len(groups) - 1, -1, -1):
-                a, b, others = groups[g]
-                common = min(b, right) - max(a, left)
-                if common > overlap * min(b - a, right - left):
-                    left, right, members = min(a, left), max(b, right), others + members
-                    del groups[g]
-                    joined = True
-                    break
+        while True:
+            common = [min(b, right) - max(a, left) - overlap * min(b - a, right - left) for a, b, _ in groups]
+            # A mark that reaches over the next character must not join the two: the one it lies over more has it.
+            g = int(np.argmax(common)) if common else 0
+            if not common or common[g] <= 0:
+                break
+            a, b, others = groups.pop(g)
+            left, right, members = min(a, left), max(b, right), others + members
         groups.append((left, right, members))
     groups.sort(key=lambda group: group[0] + group[1])
     return [members for _, _, members in groups]

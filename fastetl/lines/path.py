@@ -1,22 +1,23 @@
 """What a line says: the best way through all runs of atoms that may be characters, and how sure each character is.
 
-A lattice's states are pairs of a run and a character. A state's score is a sum of weighted features, fitted so that it
-is the logarithm of the odds that just this run is just this character; from one state to the next comes what the
-characters tell of each other. The best path has the highest sum.
+A lattice's states are pairs of a run and a character. A state's score is a sum of weighted features, fitted so that
+the path that was written is the likeliest; from one state to the next comes what the characters tell of each other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, is_kanji
+from fastetl.lines.layout import line_through
 from fastetl.lines.pairs import pairs
 from fastetl.lines.shapes import log_likelihood, shapes
 
-__all__ = ["FEATURES", "Place", "Runs", "Weights", "best_path", "features", "fitted_size"]
+__all__ = ["FEATURES", "Competition", "Place", "Runs", "State", "Weights", "best_path", "features", "fitted_place"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,8 +25,7 @@ Ints = NDArray[np.int64]
 FEATURES = (
     "one",
     "shape",  # logarithm of the network's probability of all characters that are written like this one
-    "own",  # logarithm of this one's share of it
-    "none",  # logarithm of the network's probability of no character
+    "own",  # logarithm of the share of it that this one has, be it small or large
     "form",  # how usual length, height and place are of this character
     "wide",
     "inside",  # the largest gap within
@@ -34,22 +34,23 @@ FEATURES = (
     "atoms",
     "cut ends",  # ends where a piece of ink was cut in two
     "cuts inside",
+    "part",  # the network's largest probability of this character in a part of the run
+    "rest",  # the same, times how much longer the run is
 )
 UNKNOWN = -9.0
 """Least logarithm of a pair's probability: no word is impossible."""
 NEIGHBOURS = 40
 """States that are looked at on the left of each cut."""
+_SEEN = 0.01
+"""Least probability of a part's character that counts."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What the features count, and what neighbours do."""
+    """Of the features, and of the logarithm of the second's probability after the first."""
 
     features: tuple[float, ...]
     pair: float
-    """Of what `told` says of two neighbours."""
-    each: float
-    """What is added for each pair."""
 
 
 @dataclass(frozen=True)
@@ -63,59 +64,90 @@ class Runs:
     runs: Ints
     cuts: Ints
 
-    @property
+    @cached_property
     def boxes(self) -> Floats:
         """float64 (R, 4)."""
-        first, last = self.runs.T
-        span = [slice(i, j + 1) for i, j in zip(first, last, strict=True)]
-        low = [self.atoms[s, :2].min(0) for s in span]
-        high = [self.atoms[s, 2:].max(0) for s in span]
-        return np.concatenate([np.reshape(low, (-1, 2)), np.reshape(high, (-1, 2))], 1)
+        span = [self.atoms[i : j + 1] for i, j in self.runs]
+        return np.reshape([(*atoms[:, :2].min(0), *atoms[:, 2:].max(0)) for atoms in span], (-1, 4))
+
+
+@dataclass(frozen=True)
+class Competition:
+    """For each of R runs the K labels that compete: indices into the recognizer's, classes of charset `japanese`, and
+    the logarithms that `FEATURES` names. All (R, K)."""
+
+    columns: Ints
+    classes: Ints
+    log_shape: Floats
+    log_own: Floats
+
+    def in_parts(self, runs: Runs, size: float) -> Floats:
+        """float64 (R, K, 2): `FEATURES`' part and rest.
+
+        The network does not mind what stands beside a character: the picture of two is taken for one of them.
+        """
+        run_of = {(i, j): r for r, (i, j) in enumerate(runs.runs.tolist())}
+        lengths = ((runs.boxes[:, 2] - runs.boxes[:, 0]) / size).tolist()
+        likely = [
+            [(k, p) for k, p in zip(row, probabilities, strict=True) if p > _SEEN]
+            for row, probabilities in zip(self.columns.tolist(), np.exp(self.log_shape).tolist(), strict=True)
+        ]
+        out = np.zeros((*self.columns.shape, 2))
+        for (i, j), r in run_of.items():
+            place = {k: column for column, k in enumerate(self.columns[r].tolist())}
+            for first in range(i, j + 1):
+                for last in range(first, j + (first > i)):
+                    part = run_of[first, last]
+                    for k, p in likely[part]:
+                        if k in place:
+                            most = out[r, place[k]]
+                            most[:] = max(most[0], p), max(most[1], p * (lengths[r] - lengths[part]))
+        return out
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a line lies: the height of its middle at 0, its slope, and the size of the writing."""
+    """Where a line lies and how it is written: the height of its middle at 0, its slope, the size of the writing across
+    the line, how much larger it is along it, and the standard deviations of the characters' sizes (of their logarithms)
+    and of their places (in sizes)."""
 
     middle: float
     slope: float
     size: float
+    stretch: float = 1.0
+    uneven: float = 0.2
+    wander: float = 0.1
 
     def measured(self, boxes: Floats, gaps: Floats) -> Floats:
         """float64 (R, 4), as `log_likelihood` takes them. gaps: (R,), the largest within each."""
         length, height = (boxes[:, 2:] - boxes[:, :2]).T
         x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
-        return np.stack([length, height, y - self.middle - self.slope * x, gaps], 1) / self.size
+        place = y - self.middle - self.slope * x
+        return np.stack([length / self.stretch, height, place, gaps / self.stretch], 1) / self.size
 
 
-def features(
-    runs: Runs, place: Place, log_shape: Floats, log_own: Floats, log_none: Floats, classes: Ints, down: bool
-) -> Floats:
-    """float64 (R, K, F). log_shape, log_own, classes: (R, K); log_none: (R,)."""
+def features(runs: Runs, place: Place, competition: Competition, parts: Floats, down: bool) -> Floats:
+    """float64 (R, K, F): of each run and each of its characters. parts: `Competition.in_parts`."""
     boxes, (first, last) = runs.boxes, runs.runs.T
     edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
     apart = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]
-    inner = np.array([apart[i + 1 : j + 1].max(initial=0) for i, j in zip(first, last, strict=True)], float)
+    inner = np.array([apart[i + 1 : j + 1].max(initial=0) for i, j in runs.runs], float)
     gaps = np.clip(apart / place.size, -0.4, 0.6)
-    inner_cuts = [runs.cuts[i + 1 : j + 1].sum() for i, j in zip(first, last, strict=True)]
     measured = place.measured(boxes, inner)
-    of_run = np.stack(
-        [
-            log_none,
-            np.maximum(measured[:, 0] - 1, 0),
-            inner / place.size,
-            gaps[first],
-            gaps[last + 1],
-            last - first,
-            (runs.cuts[first] > 0) + (runs.cuts[last + 1] > 0),
-            np.array(inner_cuts, float),
-        ],
-        1,
-    )
-    out = np.empty((*classes.shape, len(FEATURES)))
-    out[..., 0], out[..., 1], out[..., 2] = 1, log_shape, log_own
-    out[..., 3], out[..., 5:] = of_run[:, None, 0], of_run[:, None, 1:]
-    out[..., 4] = log_likelihood(measured, classes, down)
+    of_run = [
+        np.maximum(measured[:, 0] - 1, 0),
+        inner / place.size,
+        gaps[first],
+        gaps[last + 1],
+        last - first,
+        (runs.cuts[first] > 0).astype(float) + (runs.cuts[last + 1] > 0),
+        [runs.cuts[i + 1 : j + 1].sum() for i, j in runs.runs],
+    ]
+    out = np.empty((*competition.classes.shape, len(FEATURES)))
+    form = log_likelihood(measured, competition.classes, down, place.uneven, place.wander)
+    out[..., 0], out[..., 1], out[..., 2], out[..., 3] = 1, competition.log_shape, competition.log_own, form
+    out[..., 4:-2] = np.stack(of_run, 1)[:, None]  # type: ignore[arg-type]
+    out[..., -2:] = parts
     return out
 
 
@@ -141,19 +173,22 @@ FOLLOWS = np.log(
             [0.40, 0.15, 0.35, 0.04, 0.04, 0.02],
         ]
     )
+    / np.bincount(SCRIPTS)
 )
-"""Logarithms of the probability of each script after each: only their proportions matter, and those little."""
+"""Logarithms of the probability of a character of each script after each: rough, and needn't be better."""
 
 
-def told(first: Ints, second: Ints, plain: bool) -> Floats:
-    """The logarithm of the probability of the second character after the first; `plain`: of its script alone."""
+def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
+    """The logarithm of the probability of the second character after the first (−1 at the beginning); `plain`: by its
+    script alone."""
+    first, second = np.broadcast_arrays(first, second)
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
     return np.maximum(pairs().log_probability(first, second), UNKNOWN)
 
 
 @dataclass(frozen=True)
-class Found:
+class State:
     """A character on the best path: its run, its column, the score of the best path through every column of the run
     (K,), and that of the best through another run in its place."""
 
@@ -163,21 +198,22 @@ class Found:
     other: float
 
 
-def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weights: Weights, plain: bool) -> list[Found]:
-    """The characters of the best path. scores, classes: (R, K); runs: (R, 2); count: of atoms."""
+def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weight: float, plain: bool) -> list[State]:
+    """The characters of the best path. scores, classes: (R, K); runs: (R, 2); count: of atoms; weight: of pairs."""
     if not count:
         return []
     states = classes.shape[1]
     ends = [np.flatnonzero(runs[:, 1] == t) for t in range(count)]
     begins = [np.flatnonzero(runs[:, 0] == t) for t in range(count)]
     forward = scores.copy()
+    forward[begins[0]] += weight * log_follows(np.array(-1), classes[begins[0]], plain)
     source = np.full(scores.shape, -1)
     steps: list[tuple[Ints, Ints, Floats]] = []
     for t in range(1, count):
         left = (ends[t - 1][:, None] * states + np.arange(states)).ravel()
         left = left[np.argsort(-forward.ravel()[left], kind="stable")[:NEIGHBOURS]]
         right = (begins[t][:, None] * states + np.arange(states)).ravel()
-        step = weights.pair * told(classes.ravel()[left][:, None], classes.ravel()[right], plain) + weights.each
+        step = weight * log_follows(classes.ravel()[left][:, None], classes.ravel()[right], plain)
         steps.append((left, right, step))
         if not len(left) or not len(right):
             continue
@@ -197,30 +233,46 @@ def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weights: We
     if len(last):  # the runs that end the line are not next to each other
         row, column = divmod(int(forward[last].argmax()), states)
         at = int(last[row]) * states + column
-    path: list[Found] = []
+    path: list[State] = []
     while at >= 0:
         run, column = divmod(at, states)
         first, end = runs[run]
         rival = (runs[:, 0] <= end) & (runs[:, 1] >= first)
         rival[run] = False
-        path.append(Found(run, column, through[run], float(through[rival].max(initial=-np.inf))))
+        path.append(State(run, column, through[run], float(through[rival].max(initial=-np.inf))))
         at = int(source.ravel()[at])
     return path[::-1]
 
 
-def fitted_size(boxes: Floats, classes: Ints, place: Place, down: bool) -> Place:
+_USUAL = (0.12, 0.06)
+"""Of `uneven` and `wander`, as sure as this many characters would make them:"""
+_PRIOR = 4
+
+
+def fitted_place(boxes: Floats, classes: Ints, place: Place, down: bool) -> Place:
     """The line that fits the characters read best: their usual sizes and places tell the writing's.
 
     boxes: (M, 4) of characters; classes: (M,).
     """
     rows = shapes(down)[classes]
-    lengths = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
+    rests = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - rows[:, :2]
     telling = rows[:, :2] > np.log(0.3)  # how thick a ー is tells nothing
-    size = float(np.exp(np.median((lengths - rows[:, :2])[telling]))) if telling.any() else place.size
+    along, across = (
+        np.median(rests[telling[:, k], k]) if telling[:, k].any() else np.log(place.size) for k in (0, 1)
+    )
+    stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR)
+    size = float(np.exp((along + across - stretch) / 2))
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
     y = y - rows[:, 2] * size
-    if len(boxes) < 4:
-        return Place(float(np.mean(y - place.slope * x)), place.slope, size)
-    slope = float(((x - x.mean()) * (y - y.mean())).sum() / max(((x - x.mean()) ** 2).sum(), 1e-6))
-    slope = min(max(slope, -0.35), 0.35)
-    return Place(float(y.mean() - slope * x.mean()), slope, size)
+    slope = line_through(x, y)[1] if len(boxes) >= 4 else place.slope
+    middle = float(np.mean(y - slope * x))
+    sizes = rests[telling.all(1)].mean(1) - (along + across) / 2
+    places = (y - middle - slope * x) / size
+    spreads = [
+        np.sqrt((_PRIOR * usual**2 + np.maximum(rest**2 - own**2, 0).sum()) / (_PRIOR + len(rest)))
+        for usual, rest, own in (
+            (_USUAL[0], sizes, np.hypot(*rows[telling.all(1), 4:6].T) / 2),
+            (_USUAL[1], places, rows[:, 6]),
+        )
+    ]
+    return Place(middle, slope, size, float(np.exp(stretch)), *map(float, spreads))

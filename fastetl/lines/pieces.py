@@ -35,12 +35,14 @@ def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tup
     pairs: list[tuple[int, int]] = []
     for k in range(len(boxes)):
         left, top, right, bottom = boxes[k].astype(int)
-        if right - left < WIDE * size:
+        # Characters that touch may be smaller than the line's others; what is flat is a ー.
+        unit = min(size, bottom - top)
+        if bottom - top < FLAT * size or right - left < WIDE * unit:
             continue
         part = marks[top:bottom, left:right]
         own = part == k + 1
         before = k
-        for x in _cuts(own, size):
+        for x in _cuts(own, unit):
             number = int(marks.max()) + 1
             later = own.copy()
             later[:, :x] = False
@@ -50,8 +52,12 @@ def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tup
     return boxes_of(marks).astype(np.float64), pairs
 
 
-WIDE = 0.75
-"""Width from which a piece may be two characters, in sizes of the line."""
+FLAT = 0.3
+"""Height of a piece that is never two characters, in sizes of the line."""
+WIDE, WIDER = 0.8, 1.15
+"""Width from which a piece may be two characters, and from which it is likely, in sizes or in its own heights."""
+COST, MORE = 1.9, 3.7
+"""What a cut may cost, in strokes: of one stroke, and through two where the piece is likely to be two characters."""
 APART = 0.22
 """Least width of a part."""
 
@@ -66,10 +72,11 @@ def _cuts(own: NDArray[np.bool_], size: float) -> list[int]:
     cost = ink / max(pen, 1) + 1.5 * (crossings - 1)
     cost[:margin] = cost[len(cost) - margin :] = np.inf
     most = int(len(cost) / (0.45 * size))
+    bearable = MORE if len(cost) > WIDER * size else COST
     cuts: list[int] = []
     while len(cuts) < most:
         x = int(cost.argmin())
-        if cost[x] > 1.9:
+        if cost[x] > bearable:
             break
         # Of a long thin part, its middle.
         end = x

@@ -40,6 +40,7 @@ def shapes(down: bool) -> NDArray[np.float64]:
                 means[k], deviations[k] = means[k, turn] * (1, 1, -1, 1, 1, 1), deviations[k, turn]
             far = CORNER.get(character, 0.0)
             means[k, 2:4] += far, -far
+            deviations[k, 2:4] = np.hypot(deviations[k, 2:4], far)  # not everybody moves them
         means, deviations = means[:, turn] * (1, 1, 1, -1, 1, 1), deviations[:, turn]
     means[:, :2] = np.log(np.maximum(means[:, :2], LEAST))
     kept = [0, 1, 3, 4]
@@ -47,14 +48,26 @@ def shapes(down: bool) -> NDArray[np.float64]:
     return np.concatenate([rows, [[-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]]])
 
 
-def log_likelihood(measured: NDArray[np.float64], classes: NDArray[np.int64], down: bool) -> NDArray[np.float64]:
+def log_likelihood(
+    measured: NDArray[np.float64], classes: NDArray[np.int64], down: bool, uneven: float, wander: float
+) -> NDArray[np.float64]:
     """float64 (R, K): how well each run's form fits each of its characters.
 
     measured: (R, 4), lengths along and across the line, place across it, and largest gap, in sizes of the writing.
-    classes: (R, K).
+    classes: (R, K). uneven, wander: how much the line's sizes and places vary, beside each character's own ways.
     """
     rows = shapes(down)[classes]
-    values = np.concatenate([np.log(np.maximum(measured[:, :2], LEAST)), measured[:, 2:]], 1)[:, None]
-    z = (values - rows[..., :4]) / rows[..., 4:]
+    length, height, place, gap = np.moveaxis(
+        np.concatenate([np.log(np.maximum(measured[:, :2], LEAST)), measured[:, 2:]], 1)[:, None] - rows[..., :4], -1, 0
+    )
+    wide, high, placed, apart = np.moveaxis(rows[..., 4:], -1, 0)
+    own = np.hypot(wide, high)
+    # Size and slenderness are told apart: a line's characters differ in the one more than in the other.
+    rests = (
+        ((length + height) / 2, np.hypot(own / 2, uneven)),
+        (length - height, own),
+        (place, np.hypot(placed, wander)),
+        (gap, apart),
+    )
     # Student's t with four degrees of freedom: hands vary more than the synthetic ones that were measured.
-    return np.asarray(-(2.5 * np.log1p(z * z / 4) + np.log(rows[..., 4:] / 0.2)).sum(-1))
+    return np.asarray(-sum(2.5 * np.log1p((rest / d) ** 2 / 4) + np.log(d / 0.2) for rest, d in rests))

@@ -45,6 +45,8 @@ class LineConfig:
     """Share of the gaps (0–1) at which characters touch or overlap."""
     slope: float = 0.03
     """Standard deviation of the line's slope, 0–0.3."""
+    uneven: float = 0.05
+    """Standard deviation of the characters' sizes, 0–0.4."""
     running: float = 0.15
     """Share of the lines in running style, whose strokes are joined where they meet."""
     delayed: float = 0.1
@@ -52,7 +54,7 @@ class LineConfig:
 
     def __post_init__(self) -> None:
         shares = dict.fromkeys(("touching", "running", "delayed"), (0.0, 1.0))
-        require_options(self, {"spacing": (-0.3, 2), "slope": (0, 0.3), **shares})
+        require_options(self, {"spacing": (-0.3, 2), "slope": (0, 0.3), "uneven": (0, 0.4), **shares})
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,14 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     along, main = 0.0, int(config.down)
     strokes: list[tuple[bool, Stroke]] = []
     boxes: list[Array] = []
-    queue = iter(written)
+    sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
+    queue = iter(zip(written, sizes, strict=True))
     for character in text:
         if character.isspace():
             along += em * rng.uniform(0.7, 1.1)
             continue
-        pieces: list[tuple[Array, Array, bool]] = [((p - middle) / em, r / em, mark) for p, r, mark in next(queue)]
+        one, size = next(queue)
+        pieces: list[tuple[Array, Array, bool]] = [((p - middle) * size / em, r / em, mark) for p, r, mark in one]
         if config.down:
             pieces = [(_turned(points, character), radii, mark) for points, radii, mark in pieces]
         low = np.min([(points - radii[:, None]).min(0) for points, radii, _ in pieces], 0)
