@@ -47,10 +47,10 @@ MOST_PIECES = 20_000
 COLUMNS = 16
 """Characters that compete for a run."""
 WEIGHTS_FILE = Path(layout.__file__).parent / "tables" / "weights.json"
-DOTS = "、。・,."
+MARKS, LEAST_MARK = "、。・,.", 0.05
+"""What the network cannot tell from dirt, and the probability at least of each."""
 STRETCHES = (1.0, 0.7)
-ROUNDS = 1
-"""How often a line is read: first with its boxes' place and size, then with what was read."""
+"""From which a line's width, over its height, is fitted: the likelier outcome is taken."""
 SURE = 0.5
 """Least confidence of a character that is not marked as uncertain."""
 SPACE = 0.75
@@ -217,7 +217,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     zoom = SIZE / size
     ink = _resized(part, zoom)
     marks, boxes = pieces_of(np.rot90(ink) if down else ink)
-    boxes, cuts = cut_pieces(marks, boxes, SIZE)
+    boxes, cuts = cut_pieces(marks, boxes, SIZE, down)
     margin = SIDE
     padded = np.pad(np.rot90(ink) if down else ink, margin)
     numbers = np.pad(marks, margin)
@@ -332,8 +332,9 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
         likely[:, lying] = 0
         likely[np.array(alone, int)[:, None], np.flatnonzero(lying)] = asked[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
-    # To the network a dot is no character.
-    likely[:, [known.index(c) for c in DOTS if c in known]] += likely[:, -1:]
+    # To the network a dot is no character, and an open ring a つ: what so small a thing is, its form and place tell.
+    marks = [known.index(c) for c in MARKS if c in known]
+    likely[:, marks] = np.maximum(likely[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
     sizes, shapes = _alike(known)
     pooled, sized = likely.copy(), likely.copy()
     for values, groups in ((pooled, shapes), (sized, sizes)):
@@ -351,11 +352,11 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
         columns,
         classes,
         np.log(np.maximum(shape, 1e-6)),
-        np.log(np.maximum(own, 1e-9) / np.maximum(shape, 1e-9)).clip(-5, 0),
+        np.log(np.maximum(own, 1e-9) / np.maximum(shape, 1e-9)).clip(-3, 0),
     )
 
 
-def total_of(path: list[State]) -> float:
+def _total(path: list[State]) -> float:
     return path[0].scores[path[0].column] if path else 0.0
 
 
@@ -363,26 +364,24 @@ def _read_line(
     recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
 ) -> TextLine:
     c = competition(recognizer, line, asked, alone)
-    runs, place, fitted, parts = line.runs, line.place, weights(), c.in_parts(line.runs, line.place.size)
+    runs, fitted, parts = line.runs, weights(), c.in_parts(line.runs, line.place.size)
+
     def best(place: Place, plain: bool) -> list[State]:
         scores = features(runs, place, c, parts, line.down) @ np.array(fitted.features)
         return best_path(scores, c.classes, runs.runs, len(runs.atoms), fitted.pair, plain)
 
-    def refined(place: Place) -> tuple[list[State], Place]:
-        path = best(place, plain)
-        for _ in range(ROUNDS if path else 0):
+    outcomes = []
+    for stretch in STRETCHES:
+        place = dataclasses.replace(line.place, stretch=stretch)
+        # First with the boxes' place and size, then with what was read.
+        if path := best(place, plain):
             at = [state.run for state in path]
             classes = c.classes[at, [state.column for state in path]]
             place = fitted_place(runs.boxes[at], classes, place, line.down)
-            path = best(place, plain)
-        return path, place
-
-    path, place = max(
-        (refined(dataclasses.replace(line.place, stretch=stretch)) for stretch in STRETCHES),
-        key=lambda outcome: total_of(outcome[0]),
-    )
+        outcomes.append((best(place, plain), place))
+    path, place = max(outcomes, key=lambda outcome: _total(outcome[0]))
     # What follows no Japanese is read as what follows nothing: whichever is likelier.
-    path = max(path, best(place, True), key=total_of)
+    path = max(path, best(place, True), key=_total)
     return _text(recognizer, line, c.columns, path, place)
 
 

@@ -181,7 +181,7 @@ def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> li
         left, right, members = float(boxes[k, 0]), float(boxes[k, 2]), [k]
         while True:
             common = [min(b, right) - max(a, left) - overlap * min(b - a, right - left) for a, b, _ in groups]
-            # A mark that reaches over the next character must not join the two: the one it lies over more has it.
+            # Of two characters that a mark lies over, one has it: it must not join them.
             g = int(np.argmax(common)) if common else 0
             if not common or common[g] <= 0:
                 break

@@ -27,22 +27,24 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
     return marks, boxes_of(marks).astype(np.float64)
 
 
-def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tuple[int, int]]]:
+def cut_pieces(marks: Marks, boxes: Boxes, size: float, down: bool) -> tuple[Boxes, list[tuple[int, int]]]:
     """Cut pieces that are too wide for one character where their ink is thinnest; `marks` is changed in place.
 
-    Lines run across. Returns the boxes of all pieces, and pairs of pieces (from 0) that were one.
+    marks and boxes run across, down: whether the line does not. Returns the boxes of all pieces, and pairs of pieces (from 0) that were one.
     """
     pairs: list[tuple[int, int]] = []
     for k in range(len(boxes)):
         left, top, right, bottom = boxes[k].astype(int)
+        length, height = right - left, bottom - top
+        long = not down and length > LONG * height  # downwards り and く are
         # Characters that touch may be smaller than the line's others; what is flat is a ー.
-        unit = min(size, bottom - top)
-        if bottom - top < FLAT * size or right - left < WIDE * unit:
+        unit = min(size, max(height, SMALL * size))
+        if height < FLAT * size or length < WIDE * (unit if long else size):
             continue
         part = marks[top:bottom, left:right]
         own = part == k + 1
         before = k
-        for x in _cuts(own, unit):
+        for x in _cuts(own, unit, MORE if long else COST):
             number = int(marks.max()) + 1
             later = own.copy()
             later[:, :x] = False
@@ -54,15 +56,17 @@ def cut_pieces(marks: Marks, boxes: Boxes, size: float) -> tuple[Boxes, list[tup
 
 FLAT = 0.3
 """Height of a piece that is never two characters, in sizes of the line."""
-WIDE, WIDER = 0.8, 1.15
-"""Width from which a piece may be two characters, and from which it is likely, in sizes or in its own heights."""
-COST, MORE = 1.9, 3.7
+SMALL = 0.6
+"""Size of the smallest characters, likewise."""
+WIDE, LONG = 0.75, 1.25
+"""Length from which a piece may be two characters, in sizes of the line, and from which it is likely, in its heights."""
+COST, MORE = 1.6, 3.0
 """What a cut may cost, in strokes: of one stroke, and through two where the piece is likely to be two characters."""
 APART = 0.22
 """Least width of a part."""
 
 
-def _cuts(own: NDArray[np.bool_], size: float) -> list[int]:
+def _cuts(own: NDArray[np.bool_], size: float, bearable: float) -> list[int]:
     """Columns at which to cut, from the left."""
     ink = own.sum(0)
     crossings = (own[1:] & ~own[:-1]).sum(0) + own[0]
@@ -72,7 +76,6 @@ def _cuts(own: NDArray[np.bool_], size: float) -> list[int]:
     cost = ink / max(pen, 1) + 1.5 * (crossings - 1)
     cost[:margin] = cost[len(cost) - margin :] = np.inf
     most = int(len(cost) / (0.45 * size))
-    bearable = MORE if len(cost) > WIDER * size else COST
     cuts: list[int] = []
     while len(cuts) < most:
         x = int(cost.argmin())

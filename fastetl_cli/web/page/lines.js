@@ -3,8 +3,9 @@
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
-const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75;
-const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02;
+const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
+const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
+const USUAL = [0.12, 0.06], PRIOR = 4;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
@@ -52,20 +53,31 @@ function skew(boxes, size) {
   return best;
 }
 
+/** The boxes are of strokes in the order of time. */
 export function rows(boxes) {
   if (!boxes.length) return [];
   const size = typical(boxes), tilt = skew(boxes, size);
   const top = boxes.map((box) => box[1] - tilt * middleX(box)), bottom = boxes.map((box) => box[3] - tilt * middleX(box));
   const shrunk = top.map((value, k) => 0.2 * (bottom[k] - value));
-  const bands = [];
-  let reach = -Infinity;
+  let bands = [], reach = -Infinity;
   for (const k of range(boxes.length).sort((a, b) => top[a] + shrunk[a] - top[b] - shrunk[b])) {
     if (top[k] + shrunk[k] > reach) bands.push([]);
     bands.at(-1).push(k);
     reach = Math.max(reach, bottom[k] - shrunk[k]);
   }
+  bands = inTurn(bands);
   join(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
   return bands.map((band) => band.sort((a, b) => middleX(boxes[a]) - middleX(boxes[b])));
+}
+
+function inTurn(bands) {
+  const joined = bands.slice(0, 1);
+  for (const band of bands.slice(1)) {
+    const both = [...joined.at(-1), ...band].sort((a, b) => a - b), lower = both.map((k) => band.includes(k));
+    if (lower.filter((one, k) => k && one !== lower[k - 1]).length > 2) joined[joined.length - 1] = both;
+    else joined.push(band);
+  }
+  return joined;
 }
 
 function join(bands, top, bottom, width, size) {
@@ -131,16 +143,12 @@ function atomsOf(boxes, order, overlap = 0.5) {
   const groups = [];
   for (const k of order) {
     let [left, , right] = boxes[k], members = [k];
-    for (let joined = true; joined; ) {
-      joined = false;
-      for (let g = groups.length - 1; g >= 0; g--) {
-        const [a, b, others] = groups[g];
-        if (Math.min(b, right) - Math.max(a, left) <= overlap * Math.min(b - a, right - left)) continue;
-        [left, right, members] = [Math.min(a, left), Math.max(b, right), [...others, ...members]];
-        groups.splice(g, 1);
-        joined = true;
-        break;
-      }
+    while (groups.length) {
+      const common = groups.map(([a, b]) => Math.min(b, right) - Math.max(a, left) - overlap * Math.min(b - a, right - left));
+      const largest = most(common);
+      if (largest <= 0) break;
+      const [[a, b, others]] = groups.splice(common.indexOf(largest), 1);
+      [left, right, members] = [Math.min(a, left), Math.max(b, right), [...others, ...members]];
     }
     groups.push([left, right, members]);
   }
@@ -189,6 +197,7 @@ export class Tables {
         }
         const far = this.corner[k] ?? 0;
         [means[2], means[3]] = [means[2] + far, means[3] - far];
+        [deviations[2], deviations[3]] = [Math.hypot(deviations[2], far), Math.hypot(deviations[3], far)];
         [means, deviations] = [turn.map((at, place) => means[at] * (place === 3 ? -1 : 1)), turn.map((at) => deviations[at])];
       }
       const kept = [0, 1, 3, 4];
@@ -201,7 +210,9 @@ export class Tables {
     return this.forms[Number(down)].at(character);
   }
 
-  told(first, second) {
+  /** Logarithm of the probability of the second character after the first, −1 at the beginning. */
+  follows(first, second, plain) {
+    if (plain) return this.scripts.follows[this.scripts.of.at(first)][this.scripts.of.at(second)];
     if (first >= 0 && second >= 0) {
       let low = this.starts[first], high = this.starts[first + 1];
       while (low < high) {
@@ -217,7 +228,24 @@ export class Tables {
 
 // The best path
 
-function features(line, place, competing, tables) {
+/** For each run and each of its characters the largest probability in a part of the run, and that times what is left. */
+function inParts({ runs, boxes, place }, competing) {
+  const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r])), length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
+  const likely = competing.map((columns) => columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > SEEN));
+  return runs.map(([i, j], r) => {
+    const out = new Map(competing[r].map(({ label }) => [label, [0, 0]]));
+    for (let first = i; first <= j; first++) for (let last = first; last < j + (first > i); last++) {
+      const part = runOf.get(`${first} ${last}`);
+      for (const [label, p] of likely[part]) {
+        const known = out.get(label);
+        if (known) out.set(label, [Math.max(known[0], p), Math.max(known[1], p * (length(r) - length(part)))]);
+      }
+    }
+    return competing[r].map(({ label }) => out.get(label));
+  });
+}
+
+function features(line, place, competing, parts, tables) {
   const { runs, boxes, atoms, down } = line;
   const apart = [];
   let reach = -Infinity;
@@ -229,29 +257,40 @@ function features(line, place, competing, tables) {
   return runs.map(([i, j], r) => {
     const [a, b, c, d] = boxes[r], inner = Math.max(0, most(apart.slice(i + 1, j + 1)));
     const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
-    const measured = [c - a, d - b, offset, inner].map((value) => value / place.size);
-    const form = [Math.log(Math.max(measured[0], LEAST)), Math.log(Math.max(measured[1], LEAST)), measured[2], measured[3]];
+    const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
+    const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, LEAST))), ...measured.slice(2)];
     const last = [Math.max(measured[0] - 1, 0), inner / place.size, gap(i), gap(j + 1), j - i, 0, 0];
-    const { none, columns } = competing[r];
-    return columns.map(({ shape, own, character }) => [1, shape, own, none, likelihood(form, tables.form(character, down)), ...last]);
+    return competing[r].map(({ shape, own, character }, column) => {
+      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...last, ...parts[r][column]];
+    });
   });
 }
 
-function likelihood(form, row) {
-  return -sum(form.map((value, k) => 2.5 * Math.log1p(((value - row[k]) / row[4 + k]) ** 2 / 4) + Math.log(row[4 + k] / 0.2)));
+function likelihood(form, row, { uneven, wander }) {
+  const [length, height, place, gap] = form.map((value, k) => value - row[k]), [wide, high, placed, apart] = row.slice(4);
+  const own = Math.hypot(wide, high);
+  const rests = [
+    [(length + height) / 2, Math.hypot(own / 2, uneven)],
+    [length - height, own],
+    [place, Math.hypot(placed, wander)],
+    [gap, apart],
+  ];
+  return -sum(rests.map(([rest, d]) => 2.5 * Math.log1p((rest / d) ** 2 / 4) + Math.log(d / 0.2)));
 }
 
 /** [{run, column, scores, other}] of the best path. `scores`: of each column of each run. */
-function bestPath(scores, competing, runs, count, weights, tables) {
+function bestPath(scores, competing, runs, count, tables, plain) {
   if (!count) return [];
   const forward = scores.map((row) => [...row]), source = scores.map((row) => row.map(() => null)), steps = [];
+  const follows = (first, second) => tables.weights.pair * tables.follows(first, second, plain);
+  const character = ([r, c]) => competing[r][c].character;
   const states = (chosen) => runs.flatMap((run, r) => (chosen(run) ? scores[r].map((_, c) => [r, c]) : []));
+  for (const one of states(([first]) => first === 0)) forward[one[0]][one[1]] += follows(-1, character(one));
   for (let t = 1; t < count; t++) {
     const left = states(([, last]) => last === t - 1);
     const order = range(left.length).sort((p, q) => value(forward, left[q]) - value(forward, left[p]) || p - q);
     const near = order.slice(0, NEIGHBOURS).map((k) => left[k]), right = states(([first]) => first === t);
-    const character = ([r, c]) => competing[r].columns[c].character;
-    const step = near.map((one) => right.map((other) => weights.pair * tables.told(character(one), character(other)) + weights.each));
+    const step = near.map((one) => right.map((other) => follows(character(one), character(other))));
     if (!near.length || !right.length) continue;
     steps.push([near, right, step]);
     right.forEach(([r, c], k) => {
@@ -285,15 +324,22 @@ function bestPath(scores, competing, runs, count, weights, tables) {
 const value = (table, [r, c]) => table[r][c];
 
 function fittedPlace(boxes, characters, place, down, tables) {
-  const forms = characters.map((character) => tables.form(character, down));
-  const sizes = boxes.flatMap(([a, b, c, d], k) => {
-    return [c - a, d - b].flatMap((length, side) => (forms[k][side] > Math.log(0.3) ? [Math.log(Math.max(length, 1e-3)) - forms[k][side]] : []));
+  const forms = characters.map((character) => tables.form(character, down)), telling = (length) => length > Math.log(0.3);
+  const rests = boxes.map(([a, b, c, d], k) => [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]));
+  const [along, across] = [0, 1].map((side) => {
+    const values = rests.map((rest) => rest[side]).filter((_, k) => telling(forms[k][side]));
+    return values.length ? quantile(values, 0.5) : Math.log(place.size);
   });
-  const size = sizes.length ? Math.exp(quantile(sizes, 0.5)) : place.size;
+  const stretch = ((along - across) * boxes.length) / (boxes.length + PRIOR), size = Math.exp((along + across - stretch) / 2);
   const x = boxes.map(middleX), y = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
-  if (boxes.length < 4) return { middle: mean(y.map((one, k) => one - place.slope * x[k])), slope: place.slope, size };
-  const [mx, my, raw] = fittedLine(x, y), slope = clip(raw, -0.35, 0.35);
-  return { middle: my - slope * mx, slope, size };
+  let { slope } = place;
+  if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
+  const middle = mean(y.map((one, k) => one - slope * x[k]));
+  const spread = (usual, pairs) => Math.sqrt((PRIOR * usual ** 2 + sum(pairs.map(([rest, own]) => Math.max(rest ** 2 - own ** 2, 0)))) / (PRIOR + pairs.length));
+  const whole = range(boxes.length).filter((k) => telling(forms[k][0]) && telling(forms[k][1]));
+  const uneven = spread(USUAL[0], whole.map((k) => [mean(rests[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2]));
+  const wander = spread(USUAL[1], y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
+  return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
 
 // Reading
@@ -321,7 +367,7 @@ function lineOf(strokes, oriented, pen, down) {
   const alone = down ? runs.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
   const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
   const strokesOf = (r) => members.slice(runs[r][0], runs[r][1] + 1).flat().map((k) => strokes[k]);
-  const place = { middle, slope, size: BOX * SIZE };
+  const place = { middle, slope, size: BOX * SIZE, uneven: 0.2, wander: 0.1 };
   return { atoms, runs, boxes: runBoxes, place, down, pictures: [...pictures, ...alone.map((r) => quarter(pictures[r]))], alone, back, strokesOf };
 }
 
@@ -332,8 +378,14 @@ function quarter(picture) {
   return out;
 }
 
+/** For each run the characters that compete: label, class, and what the network says of them. */
 function competition(line, probabilities, labels, tables) {
-  const lying = new Set(tables.lying), sumOf = new Float64Array(most(tables.groups) + 1);
+  const lying = new Set(tables.lying), none = labels - 1;
+  const summed = (likely, groups) => {
+    const sums = new Float64Array(most(groups) + 1);
+    groups.forEach((group, k) => (sums[group] += likely[k]));
+    return sums;
+  };
   return line.runs.map((_, r) => {
     const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels));
     if (line.down) {
@@ -342,23 +394,21 @@ function competition(line, probabilities, labels, tables) {
       const total = Math.max(sum(likely), 1e-9);
       likely.forEach((one, k) => (likely[k] = one / total));
     }
-    sumOf.fill(0);
-    for (let k = 0; k < labels - 1; k++) sumOf[tables.groups[k]] += likely[k];
-    const best = [];
-    for (let k = 0; k < labels - 1; k++) {
-      const score = sumOf[tables.groups[k]] + 1e-3 * likely[k];
+    for (const k of tables.marks) likely[k] = Math.max(likely[k], likely[none], LEAST_MARK);
+    const shapes = summed(likely, tables.groups), sizes = summed(likely, tables.sizes), best = [];
+    for (let k = 0; k < none; k++) {
+      const score = shapes[tables.groups[k]] + 1e-3 * sizes[tables.sizes[k]];
       if (best.length === COLUMNS && score <= best[COLUMNS - 1].score) continue;
       let place = best.length;
       while (place && best[place - 1].score < score) place--;
       best.splice(place, 0, { k, score });
       if (best.length > COLUMNS) best.pop();
     }
-    const columns = best.map(({ k }) => {
-      const shape = sumOf[tables.groups[k]];
-      const own = clip(Math.log(Math.max(likely[k], 1e-9) / Math.max(shape, 1e-9)), -5, 0);
+    return best.map(({ k }) => {
+      const shape = shapes[tables.groups[k]];
+      const own = clip(Math.log(Math.max(sizes[tables.sizes[k]], 1e-9) / Math.max(shape, 1e-9)), -3, 0);
       return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), own };
     });
-    return { columns, none: Math.log(Math.max(likely[labels - 1], 1e-5)) };
   });
 }
 
@@ -368,7 +418,7 @@ function textOf(line, competing, path, place, names) {
     const best = scores[column];
     const odds = scores.map((score) => Math.exp(Math.min(score - best, 0)));
     const total = sum(odds) + Math.exp(Math.min(other - best, 50));
-    const shares = odds.map((one) => one / total), name = (k) => names[competing[run].columns[k].label];
+    const shares = odds.map((one) => one / total), name = (k) => names[competing[run][k].label];
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[column];
@@ -378,6 +428,24 @@ function textOf(line, competing, path, place, names) {
   const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
   characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE * place.size + usual));
   return { text: characters.map(({ label, space }) => (space ? ` ${label}` : label)).join(""), characters, down: line.down };
+}
+
+/** The best path and the place of its line. */
+function bestOf(line, competing, tables) {
+  const parts = inParts(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
+  const best = (place, plain = false) => {
+    const { features: weights } = tables.weights;
+    const scores = features(line, place, competing, parts, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
+    return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
+  };
+  const outcomes = STRETCHES.map((stretch) => {
+    const place = { ...line.place, stretch }, [path] = best(place);
+    if (!path.length) return [path, place];
+    const characters = path.map(({ run, column }) => competing[run][column].character);
+    return best(fittedPlace(path.map(({ run }) => line.boxes[run]), characters, place, line.down, tables));
+  });
+  const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
+  return likelier(chosen, best(chosen[1], true));
 }
 
 /** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */
@@ -402,14 +470,7 @@ export async function readInk(drawing, engine, labels, tables, go = () => true) 
   const read = lines.map((line) => {
     const end = at + line.pictures.length * count, competing = competition(line, found.subarray(at, end), count, tables);
     at = end;
-    let { place } = line, path = [];
-    for (let turn = 0; turn < 2; turn++) {
-      const weighed = features(line, place, competing, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * tables.weights.features[k]))));
-      path = bestPath(weighed, competing, line.runs, line.atoms.length, tables.weights, tables);
-      if (!path.length) continue;
-      const characters = path.map(({ run, column }) => competing[run].columns[column].character);
-      place = fittedPlace(path.map(({ run }) => line.boxes[run]), characters, place, line.down, tables);
-    }
+    const [path, place] = bestOf(line, competing, tables);
     return textOf(line, competing, path, place, labels.labels);
   });
   return read.filter(({ characters }) => characters.length);
