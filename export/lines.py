@@ -311,15 +311,17 @@ def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np
     return np.asarray(raised / raised.sum(1, keepdims=True))
 
 
+def alike(labels: Sequence[str]) -> tuple[list[str], list[str]]:
+    """For each label who stands for all that are written alike, and for those that differ in size alone."""
+    sizes = LARGE_FORM | SMALL_LETTERS
+    return [one_shape(c, sizes=True) for c in labels], [sizes.get(c, c) for c in labels]
+
+
 @cache
-def _alike(known: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-    """The places of characters that are the same but for their size, and of all that are written alike."""
-    groups: tuple[dict[str, list[int]], ...] = ({}, {})
-    for k, character in enumerate(known):
-        groups[0].setdefault((LARGE_FORM | SMALL_LETTERS).get(character, character), []).append(k)
-        groups[1].setdefault(one_shape(character, sizes=True), []).append(k)
-    sizes, shapes = ([np.array(k) for k in group.values() if len(k) > 1] for group in groups)
-    return sizes, shapes
+def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
+    """The places of labels that are `alike`, where there are several."""
+    groups = (np.unique(names, return_inverse=True)[1] for names in alike(labels))
+    return tuple([np.flatnonzero(of == k) for k in np.flatnonzero(np.bincount(of) > 1)] for of in groups)
 
 
 def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Competition:
@@ -335,11 +337,10 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
     # To the network a dot is no character, and an open ring a つ: what so small a thing is, its form and place tell.
     marks = [known.index(c) for c in MARKS if c in known]
     likely[:, marks] = np.maximum(likely[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
-    sizes, shapes = _alike(known)
     pooled, sized = likely.copy(), likely.copy()
-    for values, groups in ((pooled, shapes), (sized, sizes)):
-        for alike in groups:
-            values[:, alike] = likely[:, alike].sum(1, keepdims=True)
+    for values, groups in zip((pooled, sized), _groups(known), strict=True):
+        for members in groups:
+            values[:, members] = likely[:, members].sum(1, keepdims=True)
     place = {label: k for k, label in enumerate(known)}
     competing = np.array([place[label] for label in recognizer.labels[:-1]])
     shape, own = pooled[:, competing], sized[:, competing]

@@ -1,6 +1,6 @@
 """The lines on which every reader of lines is compared; `python -m tests.golden_lines` writes their file.
 
-Each has a drawing, whether it runs down, and for the table of pairs and without it the text and the boxes.
+Each has a drawing, whether it was found to run down, and for the table of pairs and without it the text and the boxes.
 """
 
 from __future__ import annotations
@@ -19,28 +19,36 @@ LINES = {
     "kanji": ("東京へ行く", LineConfig(running=0)),
     "long vowels": ("コーヒー", LineConfig(running=0)),
     "small kana": ("きって", LineConfig(running=0)),
-    "space": ("よむ かく", LineConfig(running=0)),
+    "space": ("あか しろ", LineConfig(running=0)),
     "down": ("ラーメン", LineConfig(down=True, running=0)),
     "marks at the end": ("ごがつ", LineConfig(delayed=1, running=0)),
     "touching": ("ともだち", LineConfig(touching=0.5, running=0)),
+    "random": ("ぴロぬ濡", LineConfig(running=0)),
+    "two lines": ("はるのうみ\nあさひ", LineConfig(running=0)),
+    "two columns": ("ゆきだるま\nつきよ", LineConfig(down=True, running=0)),
 }
 
 
-def _columns(drawing: Drawing) -> Drawing:
+def _drawing(text: str, seed: int, config: LineConfig) -> Drawing:
     """In whole units and without times and pressures: a small file, and the same in every language."""
-    values = drawing.as_dict()
-    strokes = [{k: [round(v) for v in s[k]] for k in ("x", "y")} for s in values["strokes"]]
+    lines = [write_line(line, [40, seed], config).drawing for line in text.split("\n")]
+    strokes, side = [], max(max(line.width, line.height) for line in lines)
+    for k, line in enumerate(lines):
+        along = 1.5 * k * min(line.width, line.height)
+        x, y = ((len(lines) - 1) * side - along, 0.0) if config.down else (0.0, along)
+        strokes += [{"x": [round(v + x) for v in s.x], "y": [round(v + y) for v in s.y]} for s in line.strokes]
+    values = lines[0].as_dict() | ({"width": 2 * side, "height": 2 * side, "pen": lines[0].pen * max(lines[0].width, lines[0].height) / side / 2} if len(lines) > 1 else {})
     return Drawing.from_dict({**values, "strokes": strokes})
 
 
-def answers(recognizer: Recognizer, drawing: Drawing, down: bool) -> dict[str, Any]:
+def answers(recognizer: Recognizer, drawing: Drawing) -> dict[str, Any]:
     """What Python reads."""
-    read = {}
+    read: dict[str, Any] = {}
     for name, plain in (("pairs", False), ("plain", True)):
-        text = recognizer.read_ink(drawing, down=down, plain=plain)
+        text = recognizer.read_ink(drawing, plain=plain)
         boxes = [[round(v, 1) for v in c.box] for c in text.characters]
         sure = [round(c.confidence, 3) for c in text.characters]
-        read[name] = {"text": text.text, "boxes": boxes, "confidence": sure}
+        read |= {"down": text.lines[0].down, name: {"text": text.text, "boxes": boxes, "confidence": sure}}
     return read
 
 
@@ -48,9 +56,9 @@ def main() -> None:
     """Write the file."""
     recognizer, rows = open_recognizer("japanese"), []
     for k, (name, (text, config)) in enumerate(LINES.items()):
-        drawing = _columns(write_line(text, [40, k], config).drawing)
-        row = {"name": name, "written": text, "down": config.down, "drawing": drawing.as_dict()}
-        rows.append(json.dumps(row | answers(recognizer, drawing, config.down), ensure_ascii=False))
+        drawing = _drawing(text, k, config)
+        row = {"name": name, "written": text, "drawing": drawing.as_dict()} | answers(recognizer, drawing)
+        rows.append(json.dumps(row, ensure_ascii=False))
     FILE.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 

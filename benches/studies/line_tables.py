@@ -198,7 +198,9 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
         return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
 
     # The network was trained on such writers: of others' characters it knows less, and the table of pairs no less.
-    limits = {"shape": (0, 1), "own": (0, 0.3), "pair": (0.7, 1), "left": (0, None), "right": (0, None)}
+    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "pair": (0.7, 1)}
+    # Nor may chance make a reason for a character of what speaks against one.
+    limits |= dict.fromkeys(("left", "right"), (0, None)) | dict.fromkeys(("wide", "inside", "part", "rest"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "pair")]
     done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
     *values, pair = (round(float(w), 3) for w in done.x)

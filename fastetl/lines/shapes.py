@@ -23,6 +23,8 @@ TURNED = frozenset("ー〜…-=()「」『』")
 """What lies on its side where one writes downwards."""
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
 """What moves to the upper right where one writes downwards, and how far, in boxes of a character."""
+UNEVEN_GAP = 0.06
+"""How much more the gaps within characters vary than those of the synthetic hands, in sizes of the writing."""
 LEAST = 0.02
 """Least length that is told from a shorter one, in sizes of the writing."""
 
@@ -67,7 +69,7 @@ def log_likelihood(
         ((length + height) / 2, np.hypot(own / 2, uneven)),
         (length - height, own),
         (place, np.hypot(placed, wander)),
-        (gap, apart),
+        (gap, np.hypot(apart, UNEVEN_GAP)),
     )
     # Student's t with four degrees of freedom: hands vary more than the synthetic ones that were measured.
     return np.asarray(-sum(2.5 * np.log1p((rest / d) ** 2 / 4) + np.log(d / 0.2) for rest, d in rests))

@@ -7,15 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from export.errors import ExportError
-from export.lines import weights
+from export.lines import MARKS, alike, weights
 from export.names import LABELS
 from export.recognizer import Recognizer
 from fastetl import __version__
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES, one_shape
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.untrusted import read_json
 from fastetl.lines import pairs, shapes
+from fastetl.lines.path import FOLLOWS, SCRIPTS
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.practice import practice
 
@@ -77,14 +80,17 @@ def _facts(recognizer: Recognizer) -> dict[str, Any]:
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
     """What lines are read by beside the tables of `fastetl.lines`: where this package's labels are in them."""
-    groups: dict[str, int] = {}
     labels = recognizer.labels[:-1]
+    groups, sizes = (np.unique(names, return_inverse=True)[1].tolist() for names in alike(labels))
     return {
         "characters": len(JAPANESE),
-        "groups": [groups.setdefault(one_shape(c, sizes=True), len(groups)) for c in labels],
+        "groups": groups,
+        "sizes": sizes,
+        "marks": [k for k, c in enumerate(labels) if c in MARKS],
         "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
         "lying": [k for k, c in enumerate(recognizer.labels) if c in TURNED],
         "turned": sorted(JAPANESE.class_of[c] for c in TURNED),
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
-        "weights": asdict(weights(plain=False)),
+        "scripts": {"of": SCRIPTS.tolist(), "follows": FOLLOWS.tolist()},
+        "weights": asdict(weights()),
     }

@@ -5,7 +5,7 @@ import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
 const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
-const USUAL = [0.12, 0.06], PRIOR = 4;
+const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
@@ -273,7 +273,7 @@ function likelihood(form, row, { uneven, wander }) {
     [(length + height) / 2, Math.hypot(own / 2, uneven)],
     [length - height, own],
     [place, Math.hypot(placed, wander)],
-    [gap, apart],
+    [gap, Math.hypot(apart, UNEVEN_GAP)],
   ];
   return -sum(rests.map(([rest, d]) => 2.5 * Math.log1p((rest / d) ** 2 / 4) + Math.log(d / 0.2)));
 }
