@@ -37,7 +37,11 @@ def _drawing(text: str, seed: int, config: LineConfig) -> Drawing:
         along = 1.5 * k * min(line.width, line.height)
         x, y = ((len(lines) - 1) * side - along, 0.0) if config.down else (0.0, along)
         strokes += [{"x": [round(v + x) for v in s.x], "y": [round(v + y) for v in s.y]} for s in line.strokes]
-    values = lines[0].as_dict() | ({"width": 2 * side, "height": 2 * side, "pen": lines[0].pen * max(lines[0].width, lines[0].height) / side / 2} if len(lines) > 1 else {})
+    values = lines[0].as_dict() | (
+        {"width": 2 * side, "height": 2 * side, "pen": lines[0].pen * max(lines[0].width, lines[0].height) / side / 2}
+        if len(lines) > 1
+        else {}
+    )
     return Drawing.from_dict({**values, "strokes": strokes})
 
 

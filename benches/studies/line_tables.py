@@ -89,7 +89,6 @@ class Lattice:
     """Of each state, the logarithm of its being the first; 0 of those that aren't."""
     last: NDArray[np.int64]
     truth: list[int]
-    ratio: float
 
     def gradient(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """The logarithm of the probability of what was written among all paths, and its derivatives.
@@ -157,7 +156,7 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line:
     last = (np.flatnonzero(runs[:, 1] == count - 1)[:, None] * columns + np.arange(columns)).ravel()
     beginning = np.repeat(runs[:, 0] == 0, columns)
     first = np.where(beginning, log_follows(np.array(-1), classes, plain), 0.0)
-    return Lattice(values, steps, first, last, truth, place.size / line.place.size)
+    return Lattice(values, steps, first, last, truth)
 
 
 def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
@@ -179,8 +178,7 @@ def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
         one = lattice(recognizer, text, plain, written, lines[0]) if len(lines) == 1 else None
         if one is not None:
             listed.append(one)
-    ratios = np.array([one.ratio for one in listed])
-    print(f"{count - len(listed)} of {count} lines have no right path; size {np.median(ratios):.2f} ± {ratios.std():.2f}")  # noqa: T201
+    print(f"{count - len(listed)} of {count} lines have no right path")  # noqa: T201
     return listed
 
 

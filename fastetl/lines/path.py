@@ -146,7 +146,7 @@ def features(runs: Runs, place: Place, competition: Competition, parts: Floats, 
     out = np.empty((*competition.classes.shape, len(FEATURES)))
     form = log_likelihood(measured, competition.classes, down, place.uneven, place.wander)
     out[..., 0], out[..., 1], out[..., 2], out[..., 3] = 1, competition.log_shape, competition.log_own, form
-    out[..., 4:-2] = np.stack(of_run, 1)[:, None]  # type: ignore[arg-type]
+    out[..., 4:-2] = np.stack(of_run, 1)[:, None]
     out[..., -2:] = parts
     return out
 
@@ -257,9 +257,7 @@ def fitted_place(boxes: Floats, classes: Ints, place: Place, down: bool) -> Plac
     rows = shapes(down)[classes]
     rests = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - rows[:, :2]
     telling = rows[:, :2] > np.log(0.3)  # how thick a ー is tells nothing
-    along, across = (
-        np.median(rests[telling[:, k], k]) if telling[:, k].any() else np.log(place.size) for k in (0, 1)
-    )
+    along, across = (np.median(rests[telling[:, k], k]) if telling[:, k].any() else np.log(place.size) for k in (0, 1))
     stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR)
     size = float(np.exp((along + across - stretch) / 2))
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T

@@ -30,7 +30,8 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
 def cut_pieces(marks: Marks, boxes: Boxes, size: float, down: bool) -> tuple[Boxes, list[tuple[int, int]]]:
     """Cut pieces that are too wide for one character where their ink is thinnest; `marks` is changed in place.
 
-    marks and boxes run across, down: whether the line does not. Returns the boxes of all pieces, and pairs of pieces (from 0) that were one.
+    marks and boxes run across; down: whether the line itself runs down. Returns the boxes of all pieces, and pairs of
+    pieces (from 0) that were one.
     """
     pairs: list[tuple[int, int]] = []
     for k in range(len(boxes)):
@@ -59,7 +60,7 @@ FLAT = 0.3
 SMALL = 0.6
 """Size of the smallest characters, likewise."""
 WIDE, LONG = 0.75, 1.25
-"""Length from which a piece may be two characters, in sizes of the line, and from which it is likely, in its heights."""
+"""Length from which a piece may be two characters, in sizes of the line, and from which it is likely, in heights."""
 COST, MORE = 1.6, 3.0
 """What a cut may cost, in strokes: of one stroke, and through two where the piece is likely to be two characters."""
 APART = 0.22
@@ -77,6 +78,7 @@ def _cuts(own: NDArray[np.bool_], size: float, bearable: float) -> list[int]:
     cost[:margin] = cost[len(cost) - margin :] = np.inf
     most = int(len(cost) / (0.45 * size))
     cuts: list[int] = []
+    bearable = min(bearable, float(cost.min()) + 1)
     while len(cuts) < most:
         x = int(cost.argmin())
         if cost[x] > bearable:
