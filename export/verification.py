@@ -44,6 +44,7 @@ __all__ = ["Check", "max_abs_diff", "onnx_checks", "package_checks", "verificati
 
 _MOST = 1 << 30  # bytes that are read of any file
 
+_NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"
 _STORAGE: dict[Storage, float] = {"plain": 0.01, "int8": 0.08}
 """How far logits may move, as a share of the largest, by what storage in half precision takes from the weights."""
 _ARITHMETIC = 0.02
@@ -279,6 +280,9 @@ def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) 
 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     """What Apple's readers make of the package, what an app meets, and what the saved program computes."""
+    if not native_parts():
+        yield _unchecked(COREML, _NO_NATIVE_PARTS)
+        return
     from coremltools.libmodelpackage import ModelPackage
 
     with tempfile.TemporaryDirectory() as folder:
@@ -372,7 +376,7 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
         if native_parts():
             write_coreml(reference.graph, reference.config, folder / COREML)
         else:
-            yield _unchecked(COREML, "coremltools is installed without its native part libmilstoragepython")
+            yield _unchecked(COREML, _NO_NATIVE_PARTS)
         for file in (file for file in FILES if (folder / file).is_file()):
             same = _content(out / file) == _content(folder / file)
             yield _equal(Path(file).name, "the same" if same else "others", "the same", "bytes")
