@@ -291,12 +291,18 @@ def _white(picture: Pictures, rng: np.random.Generator, share: float = 0.7, side
     return np.asarray(255 * (1 - _page(picture, rng, share, side, side)), np.uint8)
 
 
-def _framed(picture: Pictures, width: float, rng: np.random.Generator, band: bool = False) -> Pictures:
-    page, wide = _white(picture, rng, 0.6).copy(), round(width)
-    views = [page[:wide], page[400 - wide :], page[:, :wide], page[:, 400 - wide :]]
-    for side in [views[rng.integers(4)]] if band else views:
-        side[:] = 0
-    return page
+def _framed(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
+    wide = round(width)
+    return np.pad(_white(picture, rng, 0.6)[wide : 400 - wide, wide : 400 - wide], wide)
+
+
+def _banded(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
+    """A black band at one side; the character stands in the rest."""
+    side, rest = int(rng.integers(4)), 400 - round(width)
+    page = 255 * (1 - _page(picture, rng, 0.6, *((rest, 400) if side < 2 else (400, rest))))
+    width_of_each = np.zeros((4, 1), int)
+    width_of_each[side] = 400 - rest
+    return np.asarray(np.pad(page, width_of_each.reshape(2, 2)), np.uint8)
 
 
 def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str) -> Pictures:
@@ -356,7 +362,7 @@ CURVES: Mapping[str, Curve] = {
     "dark table at one side": ((0.05, 0.1, 0.2, 0.4), lambda p, width, rng: _on_table(p, width, rng, 1)),
     "sheet turned on a table, degrees": ((0, 3, 10, 20), _turned_table),
     "black frame, pixels of 400": ((1, 2, 4, 8, 16, 32), _framed),
-    "black band, pixels of 400": ((4, 12, 24, 48, 100), lambda p, width, rng: _framed(p, width, rng, band=True)),
+    "black band, pixels of 400": ((4, 24, 48, 100, 140), _banded),
     **{
         name: ((0.25, 0.5, 0.75, 1), partial(_lined, kind=kind))
         for name, kind in (("ruled lines' darkness", "lines"), ("squares' darkness", "squares"), ("cell's", "cell"))
@@ -364,7 +370,7 @@ CURVES: Mapping[str, Curve] = {
     "size in a drawing": ((0.5, 0.3, 0.2, 0.15, 0.1, 0.07), lambda p, share, rng: _white(p, rng, share, 1000)),
     "size in a photograph": ((0.4, 0.3, 0.2, 0.15, 0.1), _far),
     "specks beside a small one": ((0, 5, 20), _dirty),
-    "pen wider by, of 200": ((0, 4, 8, 12), _penned),
+    "pen wider by, of 200": ((0, 4, 8, 12, 16, 20), _penned),
     "turned by degrees": ((0, 3, 6, 10, 15), _turned),
     "a blackboard's ink": (
         (1, 0.7, 0.4),

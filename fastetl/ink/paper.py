@@ -43,7 +43,7 @@ _WHITE = 250
 """Least light of white paper."""
 _TINY = 12
 """One that fits in so many times may be too small."""
-_SHEET, _DARK_SHEET = 75, 50
+_SHEET, _DARK_SHEET = 85, 50
 """Per cent of its box that a dark sheet fills, and a light one."""
 _THIN = 4
 """A pen that covers one part of so many of its places is hardly seen."""

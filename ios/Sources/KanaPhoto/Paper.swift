@@ -14,7 +14,7 @@ extension Photograph {
     private static let contrast = 16
     private static let few = 4
     private static let white = 250
-    private static let (sheetFills, darkSheetFills) = (75, 50)
+    private static let (sheetFills, darkSheetFills) = (85, 50)
     private static let (thin, thick, pen) = (4, 12, 20)
     private static let sampled = 400
 
