@@ -144,7 +144,7 @@ def fragments_added(pictures: Pictures, seed: int) -> Pictures:
     return _each(whole, seed, make)
 
 
-def on_scanned_sheets(pictures: Pictures, seed: int) -> Pictures:
+def on_scanned_sheets(pictures: Pictures, seed: int, fragments: bool = True) -> Pictures:
     """Size, place and fragments of real scans: what `fragments_added` does, after the size and place are theirs."""
 
     def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
@@ -152,20 +152,11 @@ def on_scanned_sheets(pictures: Pictures, seed: int) -> Pictures:
         _put(piece, *_on_scan(piece, rng), out)
 
         def other() -> tuple[Pictures, int, int]:
-            found = _at_scan_size(pictures[rng.integers(len(pictures))], rng)
-            return found, *_on_scan(found, rng)
+            neighbour = _at_scan_size(pictures[rng.integers(len(pictures))], rng)
+            return neighbour, *_on_scan(neighbour, rng)
 
-        _add_fragments(out, other, rng)
-
-    return _each(pictures, seed, make)
-
-
-def at_scan_size(pictures: Pictures, seed: int) -> Pictures:
-    """Size and place of real scans, without fragments: the same draws as `on_scanned_sheets`."""
-
-    def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
-        piece = _at_scan_size(picture, rng)
-        _put(piece, *_on_scan(piece, rng), out)
+        if fragments:
+            _add_fragments(out, other, rng)
 
     return _each(pictures, seed, make)
 
@@ -202,25 +193,20 @@ def thick_and_cropped(pictures: Pictures, seed: int) -> Pictures:
     return _each(pictures, seed, make)
 
 
-def small(pictures: Pictures, seed: int) -> Pictures:
-    """Over 22–35 % of the canvas, anywhere in it."""
-    return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), float(rng.uniform(0.22, 0.35)), rng, out))
-
-
-def whole_canvas(pictures: Pictures, seed: int) -> Pictures:
-    """Over 92–98 % of the canvas."""
-    return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), float(rng.uniform(0.92, 0.98)), rng, out))
+def _of_size(pictures: Pictures, seed: int, least: float, most: float) -> Pictures:
+    """Over so much of the canvas, anywhere in it."""
+    return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), float(rng.uniform(least, most)), rng, out))
 
 
 CONDITIONS: Mapping[str, Callable[[Pictures, int], Pictures]] = {
     "as they are": as_they_are,
     "fragments added": fragments_added,
-    "size and place of scans": at_scan_size,
+    "size and place of scans": partial(on_scanned_sheets, fragments=False),
     "… and fragments": on_scanned_sheets,
     "cropped to the ink": cropped,
     "thick pen, cropped": thick_and_cropped,
-    "small": small,
-    "whole canvas": whole_canvas,
+    "small": partial(_of_size, least=0.22, most=0.35),
+    "whole canvas": partial(_of_size, least=0.92, most=0.98),
 }
 
 
