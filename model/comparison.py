@@ -48,30 +48,22 @@ class Comparison:
         return "\n".join(lines)
 
     def _block(self, columns: slice) -> Iterator[str]:
-        numbers = range(1, len(self.runs) + 1)[columns]
-        yield _row("", [str(k) for k in numbers])
+        best, curves = self.best[columns], self.curves[columns]
+        yield _row("", range(1, len(self.runs) + 1)[columns])
         for name, values in self.options.items():
-            yield _row(name, [_shown(value) for value in values[columns]])
-        best = self.best[columns]
-        yield _row("best epoch", [str(entry.epoch) for entry in best])
+            yield _row(name, [f"{v:.4g}" if isinstance(v, float) else "–" if v is None else v for v in values[columns]])
+        yield _row("best epoch", [entry.epoch for entry in best])
         yield _row("validation loss", [f"{entry.valid_loss:.4f}" for entry in best])
         yield _row("pictures a second", [f"{entry.images_per_second:,.0f}" for entry in best])
-        yield ""
-        yield "accuracy"
+        yield "\naccuracy"
         yield _row("  validation writers", [_percent(entry.valid_accuracy) for entry in best])
         for name, accuracies in self.accuracy.items():
             yield _row(f"  {name}", list(map(_percent, accuracies[columns])))
-        yield ""
-        yield "validation accuracy by epoch"
-        curves = self.curves[columns]
+        yield "\nvalidation accuracy by epoch"
         longest = max(map(len, curves))
         step = -(-longest // _ROWS)
         for epoch in sorted({*range(step, longest + 1, step), longest}):
             yield _row(f"  {epoch}", [_percent(curve[epoch - 1] if epoch <= len(curve) else None) for curve in curves])
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
 def _percent(share: float | None) -> str:
@@ -82,9 +74,9 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _row(name: str, cells: Sequence[str]) -> str:
-    width = (_WIDTH - _NAME) // max(len(cells), 1)
-    columns = [_shortened(cell, width - 1).rjust(width) for cell in cells]
+def _row(name: str, cells: Sequence[object]) -> str:
+    width = (_WIDTH - _NAME) // len(cells)
+    columns = [_shortened(str(cell), width - 1).rjust(width) for cell in cells]
     return (_shortened(name, _NAME).ljust(_NAME) + "".join(columns)).rstrip()
 
 
@@ -107,12 +99,6 @@ def _described(run: Run) -> dict[str, Any]:
     }
 
 
-def _accuracies(run: Run) -> dict[str, float]:
-    """What `evaluate` left in the run's reports."""
-    sets = [entry for evaluation in stored_evaluations(run.path) for entry in evaluation["sets"]]
-    return {f"{entry['name']} ({entry['part']})": float(entry["accuracy"]) for entry in sets}
-
-
 def compare(runs: Sequence[Run | str | PathLike[str]]) -> Comparison:
     """Compare two or more runs, given as `Run` or as paths.
 
@@ -126,7 +112,8 @@ def compare(runs: Sequence[Run | str | PathLike[str]]) -> Comparison:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
     described = [_described(run) for run in opened]
     options = {name: tuple(d.get(name) for d in described) for name in dict.fromkeys(n for d in described for n in d)}
-    accuracies = [_accuracies(run) for run in opened]
+    sets = [[s for evaluation in stored_evaluations(run.path) for s in evaluation["sets"]] for run in opened]
+    accuracies = [{f"{s['name']} ({s['part']})": float(s["accuracy"]) for s in some} for some in sets]
     return Comparison(
         runs=tuple(str(run.path) for run in opened),
         options={n: values for n, values in options.items() if len({json.dumps(v) for v in values}) > 1},

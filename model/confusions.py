@@ -83,17 +83,16 @@ def pairs_of(labels: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[n
 
 def size_confusions(pairs: NDArray[np.int64], charset: Charset) -> tuple[SizeConfusion, ...]:
     """One line for each small character of the charset whose large one is there too, if either has a sample."""
-    place, confused = charset.class_of, []
+    classes = charset.class_of
     samples = np.bincount(pairs[:, 0], pairs[:, 2], len(charset)).astype(int).tolist()
     counts = {(truth, answer): count for truth, answer, count in pairs.tolist()}
-    for small in charset.characters:
-        large = _full_size(small)
-        if large != small and large in place:
-            s, g = place[small], place[large]
-            if samples[s] + samples[g]:
-                mistaken = counts.get((s, g), 0), counts.get((g, s), 0)
-                confused.append(SizeConfusion(small, large, samples[s] + samples[g], *mistaken))
-    return tuple(confused)
+    both = [(small, _full_size(small)) for small in charset.characters if _full_size(small) in classes]
+    numbers = [(small, large, classes[small], classes[large]) for small, large in both if small != large]
+    return tuple(
+        SizeConfusion(small, large, samples[s] + samples[g], counts.get((s, g), 0), counts.get((g, s), 0))
+        for small, large, s, g in numbers
+        if samples[s] + samples[g]
+    )
 
 
 def merged_accuracy(pairs: NDArray[np.int64], charset: Charset, sizes: bool = False) -> float | None:

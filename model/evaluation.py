@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -43,7 +42,6 @@ class WriterResult:
     """How the writers differ; accuracies are means over each writer's samples."""
 
     writers: int
-    mean: float
     worst: float
     worst_writer: int
     deciles: tuple[float, ...]
@@ -110,9 +108,8 @@ class SetResult:
     """uint8 (mistakes, size, size): the pictures of the mistakes. Not part of the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
-        left_out = {"pairs", "pictures"}
-        result = dataclasses.replace(self, pairs=np.zeros(0, np.int64), pictures=np.zeros(0, np.uint8))
-        return {k: v for k, v in dataclasses.asdict(result).items() if k not in left_out}
+        values = dataclasses.asdict(dataclasses.replace(self, pairs=self.pairs[:0], pictures=self.pictures[:0]))
+        return {name: value for name, value in values.items() if name not in ("pairs", "pictures")}
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,15 +132,6 @@ class Evaluation:
     def __repr__(self) -> str:
         listed = ", ".join(f"{s.name} {s.accuracy:.2%} of {s.samples:,}" for s in self.sets)
         return f"Evaluation({self.run!r}: {listed})"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(s.name)}</td><td>{s.part}</td><td>{s.samples:,}</td><td>{s.accuracy:.2%}</td>"
-            f"<td>{s.interval[0]:.1%}–{s.interval[1]:.1%}</td><td>{s.top5:.2%}</td><td>{s.rejected:.2%}</td></tr>"
-            for s in self.sets
-        )
-        heads = ("set", "part", "samples", "accuracy", "95 % interval", "top 5", "rejected")
-        return f"<table><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr>{rows}</table>"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -206,7 +194,8 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     right = answers == labels
     pairs = pairs_of(labels, answers)
     groups_known = bool((groups >= 0).all())
-    worst = _worst(right, confidence)[:most_mistakes]
+    mistakes = np.flatnonzero(~right)
+    worst = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:most_mistakes]
     names = run.charset.characters
     mistaken = confusions(pairs, run.charset)
     return SetResult(
@@ -238,11 +227,6 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     )
 
 
-def _worst(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> NDArray[np.int64]:
-    mistakes = np.flatnonzero(~right)
-    return mistakes[np.argsort(-confidence[mistakes], kind="stable")]
-
-
 def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     own = logits[np.arange(len(labels)), labels]
     # Counted by what is not greater, so that what is not a number is never among the five.
@@ -255,10 +239,8 @@ def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, fl
     total = np.bincount(group)
     hits = np.bincount(group, right)
     random = np.random.default_rng(0)
-    shares = np.empty(RESAMPLES)
-    for k in range(RESAMPLES):
-        resample = random.integers(0, len(total), len(total))
-        shares[k] = hits[resample].sum() / total[resample].sum()
+    draws = [random.integers(0, len(total), len(total)) for _ in range(RESAMPLES)]
+    shares = [hits[draw].sum() / total[draw].sum() for draw in draws]
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
 
@@ -276,6 +258,4 @@ def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterRe
     accuracy = np.bincount(group, right) / np.bincount(group)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
     worst = int(accuracy.argmin())
-    return WriterResult(
-        len(names), float(accuracy.mean()), float(accuracy[worst]), int(names[worst]) & _GROUP, tuple(deciles.tolist())
-    )
+    return WriterResult(len(names), float(accuracy[worst]), int(names[worst]) & _GROUP, tuple(deciles.tolist()))

@@ -17,10 +17,9 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 440, 230, 44, 34, 10, 14
 
 def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
     """Round numbers from `low` to `high`, whole ones if asked to."""
-    span = max(high - low, 1e-9)
-    power = 10 ** math.floor(math.log10(span / most))
-    step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most)
-    step = max(step, 1) if whole else step
+    span = (high - low) / most
+    power = 10 ** math.floor(math.log10(span))
+    step = max(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span), int(whole))
     return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 

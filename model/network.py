@@ -186,8 +186,6 @@ _TABLE = (
             *(Flatten(), Dropout(0.05), Place(), Dense(128)),
         ),
     ),
-    # Six convolutions from the full side on: the prototype's network.
-    NetworkConfig("vgg6", (*_convs(32, 32), *_convs(64, 64), *_convs(128, 128), Flatten(), Dropout(0.4))),
     # For tests and for machines in a hurry.
     NetworkConfig("small", (*_convs(16), *_convs(16), *_convs(32), Flatten(), Dropout(0.1))),
 )
@@ -289,7 +287,8 @@ def _blocks(
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None
-        _check_order(spec, flat, f"network {name!r}, layer {k}")
+        at = f"network {name!r}, layer {k}"
+        _check_order(spec, flat, at)
         match spec:
             case Conv():
                 block = nnx.Conv(
@@ -318,6 +317,6 @@ def _blocks(
             case Place():
                 features += preprocessing.place
         if side < 1:
-            raise ModelError(f"network {name!r}, layer {k}: nothing is left of the frame after {spec}", do="pool less")
+            raise ModelError(f"{at}: nothing is left of the frame after {spec}", do="pool less")
         blocks.append(block)
     return blocks

@@ -96,11 +96,10 @@ class Run:
 
     def __repr__(self) -> str:
         best = f", validation accuracy {best_epoch(self.history).valid_accuracy:.2%}" if self.history else ""
-        state = "" if self.finished else ", not finished"
-        sets = ", ".join(d.name for d in self.data)
         return (
             f"Run({str(self.path)!r}: {self.network_config.name}, charset {self.charset.name} "
-            f"({len(self.charset):,}), trained on {sets}, {len(self.history)} epochs{best}{state})"
+            f"({len(self.charset):,}), trained on {', '.join(d.name for d in self.data)}, "
+            f"{len(self.history)} epochs{best}{'' if self.finished else ', not finished'})"
         )
 
     def _repr_html_(self) -> str:

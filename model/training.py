@@ -82,6 +82,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+Mixture = Sequence[tuple[Dataset, float]]
 
 
 def epoch_line(entry: Epoch, epochs: int) -> str:
@@ -92,14 +93,11 @@ def epoch_line(entry: Epoch, epochs: int) -> str:
     )
 
 
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
-
-
-def print_epochs(progress: Progress, write: Callable[[str], None] = _to_stderr) -> None:
+def print_epochs(progress: Progress, write: Callable[[str], object] | None = None) -> None:
     """Write a line for each epoch when it is complete, on standard error unless told otherwise."""
     if is_first() and progress.history and progress.history[-1].step == progress.step:
-        write(epoch_line(progress.history[-1], progress.epochs))
+        line = epoch_line(progress.history[-1], progress.epochs)
+        sys.stderr.write(f"{line}\n") if write is None else write(line)
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ class TrainResult:
 
 
 def train(
-    data: Dataset | Sequence[tuple[Dataset, float]],
+    data: Dataset | Mixture,
     path: str | Path,
     config: TrainConfig | None = None,
     *,
@@ -179,9 +177,6 @@ def train(
         ) from error
     run = open_run(path)
     return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
-
-
-Mixture = Sequence[tuple[Dataset, float]]
 
 
 def _divided(mixture: Mixture, config: TrainConfig, start: Trained | None = None) -> Trained:

@@ -40,7 +40,7 @@ def lowered(function: Any, *arguments: Any) -> jax.export.Exported:
     return jax.export.export(function, platforms=PLATFORMS)(*arguments)
 
 
-@pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(optimizer="adamw", network="wide")])
+@pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(optimizer="adamw", network="small")])
 def test_the_training_step_lowers_for_every_device(config: TrainConfig) -> None:
     network = nnx.eval_shape(partial(make, config))
     state = jax.eval_shape(partial(first_state, partial(make, config), config, STEPS))

@@ -69,17 +69,14 @@ def test_predict_names_pictures_of_the_wrong_kind() -> None:
 
 
 def test_what_is_written_is_what_is_read(copied: Path) -> None:
-    run = open_run(copied)
     before = (copied / "run.json").read_text()
-    run.save()
+    open_run(copied).save()
     assert (copied / "run.json").read_text() == before
-    assert open_run(copied) == run
 
 
 @pytest.mark.parametrize(
     ("edit", "fault"),
     [
-        (lambda v: v.update(format=99), "run of another format; expected 3; found 99"),
         (lambda v: v.update(format=2), "expected 3; found 2. Train again"),
         (lambda v: v.pop("charset"), "cannot read; expected a run; found KeyError 'charset'"),
         (lambda v: v["config"].update(magic=1), r"unknown keys; found \['magic'\]"),
@@ -118,6 +115,10 @@ def test_damaged_weights_are_named(copied: Path) -> None:
             read_weights(open_run(copied))
     best.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
     with pytest.raises(ModelError, match=r"the checkpoint is not what was written; expected digest"):
+        read_weights(open_run(copied))
+    best.write_bytes(sound)
+    change(copied, lambda v: v.update(best=v["best"][::-1]))  # sound weights, but of another run
+    with pytest.raises(ModelError, match="the checkpoint is not what was written; expected digest"):
         read_weights(open_run(copied))
     best.unlink()
     with pytest.raises(ModelError, match=r"best.safetensors: no checkpoint"):
