@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from export.names import VERIFICATION
+from fastetl.data.augmentation import Augmentation
 from fastetl.files.atomic import Kind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
@@ -39,11 +40,11 @@ class Quickstart(Command):
     etl: Path | None = None
     """Your own files of the ETL Character Database (a folder): trained on beside as many synthetic characters, and
     evaluated on their own test writers. Without: synthetic files alone."""
-    synth: SynthConfig = SynthConfig(files=100, charset="hiragana")
-    epochs: int = 4
-    """Number of epochs."""
-    network: str = "default"
-    """Architecture: default or small."""
+    synth: SynthConfig = SynthConfig(files=200, charset="hiragana")
+    epochs: int = 0
+    """Number of epochs. 0: 2, with `etl` 4."""
+    network: str = ""
+    """Architecture. Without: quick, with `etl` default."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 
@@ -70,8 +71,19 @@ class Quickstart(Command):
 
     @property
     def training(self) -> TrainConfig:
-        """Options of the training."""
-        return TrainConfig(network=self.network, epochs=self.epochs)
+        """Options of the training: of synthetic writers alone there are enough that each is hardly met twice."""
+        if self.etl is not None:
+            return TrainConfig(network=self.network or "default", epochs=self.epochs or 4)
+        usual = asdict(Augmentation())
+        return TrainConfig(
+            network=self.network or "quick",
+            epochs=self.epochs or 2,
+            batch_size=32,
+            warmup=0.05,
+            valid=0.03,
+            test=0.05,
+            augmentation=Augmentation(**{name: 0.3 * most for name, most in usual.items()}),
+        )
 
     def _steps(self) -> list[Command]:
         folder, overwrite = self.folder, self.overwrite

@@ -186,6 +186,15 @@ _TABLE = (
             *(Flatten(), Dropout(0.05), Place(), Dense(128)),
         ),
     ),
+    # For a training of two minutes on a CPU: a sixth fewer operations than `default`.
+    NetworkConfig(
+        "quick",
+        (
+            *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
+            *_convs(64),
+            *(Conv(128), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.1), Place()),
+        ),
+    ),
     # For tests and for machines in a hurry.
     NetworkConfig("small", (*_convs(16), *_convs(16), *_convs(32), Flatten(), Dropout(0.1))),
 )
