@@ -95,22 +95,13 @@ def _trainings(rows: dict[str, Any]) -> Iterator[str | Table]:
 
 
 def _trained(rows: dict[str, Any]) -> Iterator[str | Table]:
+    end, last = rows["trained"], rows["epochs"][-1]
     yield (
         f"## The network that was trained\nOn {rows['writers']['characters']:,} characters by synthetic writers,"
-        " augmented anew each time. Accuracy is on writers never trained on, by the averaged weights; every fifth"
-        " epoch."
+        f" augmented anew each time: {end['parameters']:,} parameters, {end['steps']:,} steps, chosen by `--minutes`;"
+        f" {last['images_per_second']:,.0f} pictures a second in the last epoch, waiting {last['data_wait']:.1%};"
+        f" {end['accuracy']:.2%} of the characters by writers never trained on, by the averaged weights."
     )
-    epochs, end = rows["epochs"], rows["trained"]
-    cells = [
-        (
-            *(e["epoch"], f"{e['step']:,}", f"{e['loss']:.3f}", f"{e['valid_accuracy']:.2%}"),
-            *(f"{e['images_per_second']:,.0f}", f"{e['data_wait']:.1%}"),
-        )
-        for k, e in enumerate(epochs)
-        if k % 5 == 0 or e is epochs[-1]
-    ]
-    yield table(("epoch", "steps", "loss", "accuracy", "pictures/s", "waiting"), cells)
-    yield f"{end['parameters']:,} parameters; {end['steps']:,} steps, chosen by `--minutes`."
 
 
 def page(rows: dict[str, Any]) -> str:
@@ -125,7 +116,9 @@ def page(rows: dict[str, Any]) -> str:
         except (KeyError, IndexError):
             blocks.append(f"Not measured: {section.__name__[1:]}.")
     machine = [f"{name} {value}" for name, value in rows["machine"].items()]
-    machine += [f"{name} {row['operations_per_second'] / 1e12:,.1f} TFLOP/s" for name, row in _named(rows, "peak ")]
+    machine += [
+        f"{name} products {row['operations_per_second'] / 1e12:,.1f} TFLOP/s" for name, row in _named(rows, "peak ")
+    ]
     peaks = [row["peak_bytes"] for _, row in _named(rows, "speed ") if row.get("peak_bytes")]
     machine += [f"{max(peaks) / 2**30:.1f} GiB of its memory used"] if peaks else []
     measured = f"Measured on: {', '.join(machine)}."
