@@ -19,7 +19,7 @@ from model.network import NETWORKS
 STORED = Path(__file__).with_name("gpu.json")
 NEWER = """
 Newer than these figures, and run by no GPU yet: several steps in one go (`--steps-per-dispatch`; the weights are the
-same), rates for batches of 512 at equal pictures, and today's recipe of the quickstart."""
+same but for rounding), rates for batches of 512 at equal pictures, and today's recipe of the quickstart."""
 
 
 def _named(rows: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:

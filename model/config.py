@@ -103,8 +103,8 @@ class TrainConfig:
     threads: int = 0
     """Threads that make the pictures, the same with any number; 0 takes one, or with a GPU one for each processor."""
     steps_per_dispatch: int = 1
-    """Steps that the devices do in one go, with the same weights: more than 1 where steps are shorter than the host's
-    work between them, as on a GPU with small batches."""
+    """Steps that the devices do in one go, with the same weights but for rounding: more than 1 where steps are shorter
+    than the host's work between them, as on a GPU with small batches. On a CPU it compiles longer, for nothing."""
     checkpoint_steps: int = 200
     """A checkpoint is written after this many steps, and after every epoch."""
     split_seed: int = 0

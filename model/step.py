@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 Tree = dict[str, Any]
-Train = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]], int], tuple[Tree, jax.Array]]
+Train = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]]], tuple[Tree, jax.Array]]
 Eval = Callable[[Tree, jax.Array], jax.Array]
 PREDICTED = 256
 """Pictures that `predict` reads at a time."""
@@ -142,11 +142,10 @@ def _in_precision(network: Network, precision: str) -> Network:
 
 
 def make_train(network: Network, config: TrainConfig) -> Train:
-    """(state, batches, count) → the state after a step on each of the first `count` batches, and each one's loss.
+    """(state, batches) → the state after a step on each of the batches, and each one's loss, float32 (len(batches),).
 
-    batches: pairs of pictures uint8 (B, size, size) and labels int32 (B,), scribbles' beyond the classes; as many each
-    time, so that one program serves every count. Losses float32 (len(batches),), 0 beyond `count`. The given state is
-    used up: its arrays may no longer be read.
+    batches: pairs of pictures uint8 (B, size, size) and labels int32 (B,), scribbles' beyond the classes. Another
+    number of them is another program. The given state is used up: its arrays may no longer be read.
     """
     dropout = jax.random.key(config.seed)
 
@@ -180,15 +179,14 @@ def make_train(network: Network, config: TrainConfig) -> Train:
         }
         return following, loss
 
-    def steps(state: Tree, batches: Sequence[tuple[jax.Array, jax.Array]], count: int) -> tuple[Tree, jax.Array]:
-        pictures, labels = (jnp.stack(parts) for parts in zip(*batches, strict=True))
-
-        def one(k: jax.Array, carried: tuple[Tree, jax.Array]) -> tuple[Tree, jax.Array]:
-            state, loss = step(carried[0], pictures[k], labels[k])
-            return state, carried[1].at[k].set(loss)
-
-        following: tuple[Tree, jax.Array] = jax.lax.fori_loop(0, count, one, (state, jnp.zeros(len(batches))))
-        return following
+    def steps(state: Tree, batches: Sequence[tuple[jax.Array, jax.Array]]) -> tuple[Tree, jax.Array]:
+        if len(batches) == 1:
+            state, loss = step(state, *batches[0])
+            return state, loss[None]
+        stacked = tuple(jnp.stack(parts) for parts in zip(*batches, strict=True))
+        # Within a loop, XLA's convolutions on a CPU take eight times as long: there the steps are written out.
+        unroll = jax.default_backend() == "cpu"
+        return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stacked, unroll=unroll)
 
     return jax.jit(steps, donate_argnums=0)
 

@@ -402,16 +402,14 @@ class _Loop:
             epochs = -(-self.steps // len(self.data.batches))
             self.on_progress(Progress(step, self.steps, epochs, loss, self.run.history))
 
-    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[tuple[list[tuple[jax.Array, jax.Array]], int]]:
-        """What the devices train on in one go, and how many steps: all copies are on their way, none is waited for."""
+    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[tuple[jax.Array, jax.Array]]]:
+        """Batches that the devices train on in one go: all copies are on their way, none is waited for."""
         config = self.run.config
         stream = self.data.batches.epoch(epoch, done - epoch * len(self.data.batches))
         while done < last:
-            count = min(
-                config.steps_per_dispatch, last - done, config.checkpoint_steps - done % config.checkpoint_steps
-            )
-            batches = [(shard(pictures), shard(labels)) for pictures, labels in islice(stream, count)]
-            yield batches + batches[-1:] * (config.steps_per_dispatch - count), count
+            room = min(last - done, config.checkpoint_steps - done % config.checkpoint_steps)
+            count = config.steps_per_dispatch if room >= config.steps_per_dispatch else 1
+            yield [(shard(pictures), shard(labels)) for pictures, labels in islice(stream, count)]
             done += count
 
     def choose_steps(self, state: Tree, start_time: float) -> None:
@@ -419,11 +417,11 @@ class _Loop:
         config, per_epoch = self.run.config, len(self.data.batches)
         seconds, untimed = config.minutes * 60, UNTIMED + self.data.batches.prefetch
         done, begin, before = 0, 0.0, None
-        for batches, count in self._dispatches(0, 0, per_epoch):
-            state, losses = self.train_steps(state, batches, count)
+        for batches in self._dispatches(0, 0, per_epoch):
+            state, losses = self.train_steps(state, batches)
             if before is not None:
                 before.block_until_ready()  # one dispatch ahead, as in training
-            before, done = losses, done + count
+            before, done = losses, done + len(batches)
             if not begin and done >= untimed:
                 losses.block_until_ready()
                 untimed, begin = done, time.perf_counter()
@@ -446,23 +444,23 @@ class _Loop:
         last = min(first + per_epoch, self.steps)
         begun = done = int(state["step"])
         begin, waited = time.perf_counter(), 0.0
-        before: Any = None  # losses, a jax.Array, that the devices may still be computing, and how many
+        before: Any = None  # losses, a jax.Array, that the devices may still be computing
         dispatches = self._dispatches(epoch, done, last)
         while done < last:
             wait_begin = time.perf_counter()
-            batches, count = next(dispatches)
-            if before is None or before[0].is_ready():  # otherwise the devices were busy all the while
+            batches = next(dispatches)
+            if before is None or before.is_ready():  # otherwise the devices were busy all the while
                 waited += time.perf_counter() - wait_begin
-            state, losses = self.train_steps(state, batches, count)
+            state, losses = self.train_steps(state, batches)
             if before is not None:
-                self._losses(events, done, *before)  # one dispatch ahead: here the host waits for the devices
-            before, done = (losses, count), done + count
+                self._losses(events, done, before)  # one dispatch ahead: here the host waits for the devices
+            before, done = losses, done + len(batches)
             if done % config.checkpoint_steps == 0 and done < last:
-                self._losses(events, done, *before)
+                self._losses(events, done, before)
                 before = None
                 save(self.run.path / "checkpoints", "last", state)
         if before is not None:
-            self._losses(events, done, *before)
+            self._losses(events, done, before)
         seconds = time.perf_counter() - begin
         loss, accuracy = self._validated(state["ema"])
         return state, Epoch(
@@ -477,9 +475,9 @@ class _Loop:
             data_wait=waited / seconds,
         )
 
-    def _losses(self, events: _Events, done: int, losses: jax.Array, count: int) -> None:
-        """Take notice of the last `count` steps; stop before what is not a number reaches a checkpoint."""
-        for step, loss in enumerate(np.asarray(losses)[:count].tolist(), done - count + 1):
+    def _losses(self, events: _Events, done: int, losses: jax.Array) -> None:
+        """Take notice of the last steps; stop before what is not a number reaches a checkpoint."""
+        for step, loss in enumerate(np.asarray(losses).tolist(), done - len(losses) + 1):
             if not math.isfinite(loss):
                 raise ModelError(
                     f"the loss is {loss} at step {step}: training diverged",

@@ -45,7 +45,7 @@ def test_the_training_step_lowers_for_every_device(config: TrainConfig) -> None:
     network = nnx.eval_shape(partial(make, config))
     state = jax.eval_shape(partial(first_state, partial(make, config), config, STEPS))
     batches = [(shape(BATCH, 64, 64), shape(BATCH, dtype=jnp.int32))] * 2
-    program = lowered(make_train(network, config), state, batches, shape(dtype=jnp.int32))
+    program = lowered(make_train(network, config), state, batches)
     assert tuple(program.platforms) == PLATFORMS
     assert calls(program) == set()  # of one kind of device's runtime
     following, losses = jax.tree.unflatten(program.out_tree, program.out_avals)
