@@ -164,10 +164,12 @@ def test_package_of_another_network_is_told(canvas: Path, tmp_path: Path) -> Non
     assert failures(package_checks(canvas, graph=replace(mine, temperature=2.0))) == ["description of the run"]
 
 
-def test_verify_needs_a_directory(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="no package here"):
-        verify(tmp_path / "nothing")
-    (tmp_path / "empty").mkdir()
+def test_verify_needs_a_package(tmp_path: Path) -> None:
+    for name in ("nothing", "empty"):
+        with pytest.raises(ExportError, match="no package here"):
+            verify(tmp_path / name)
+        (tmp_path / "empty").mkdir(exist_ok=True)
+    (tmp_path / "empty" / ONNX).touch()
     assert failures(verify(tmp_path / "empty")) == ["contents", "reference"]
 
 
