@@ -197,9 +197,10 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
     example = Path(__file__).parents[1] / "docs" / "sweep.toml"
-    found = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", read_sweep(example))
-    assert sorted(t.number for t in found) == [0, 1, 2]
-    assert found[0].best >= found[1].best >= found[2].best > 0
+    config = dataclasses.replace(read_sweep(example), trials=2)
+    found = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", config)
+    assert sorted(t.number for t in found) == [0, 1]
+    assert found[0].best >= found[1].best > 0
     assert all(1 <= len(t.history) <= 3 for t in found)
     assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in found)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "sweep.md", "sweep.html", "trials"}
@@ -208,7 +209,7 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
     assert table[0].startswith("| trial | learning_rate | optimizer | augmentation.elastic | epochs |")
     assert table[2].startswith(f"| {found[0].number} | ")
     assert table[2].endswith(f" | {found[0].best:.2%} |")
-    assert (tmp_path / "out" / "sweep.html").read_text(encoding="utf-8").count('class="line"') == 3
+    assert (tmp_path / "out" / "sweep.html").read_text(encoding="utf-8").count('class="line"') == 2
 
 
 @pytest.mark.parametrize(
