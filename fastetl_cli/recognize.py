@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from export.lines import Text
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.data.importing import SUFFIXES
-from fastetl.data.sheet import PNG
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import new_file
+from fastetl.files.atomic import Kind, new_file
 from fastetl.files.clutter import is_clutter
+from fastetl.ink.pictures import brightness_of
 from fastetl_cli.base import Command, Paths, note, say, show_json, show_table
+
+BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes")
 
 
 def _pictures(paths: tuple[Path, ...]) -> list[Path]:
@@ -68,6 +71,8 @@ class Recognize(Command):
         require_range("top", self.top, 1)
         if not self.lines and (self.plain or self.boxes is not None or self.direction != "auto"):
             raise FastetlError("`plain`, `boxes` and `direction` are for lines", do="give `lines`, too")
+        if self.lines and self.top != type(self).top:
+            raise FastetlError("`top` is for single characters", do="leave it out; `json` has all alternatives")
         if self.boxes is not None and len(paths) > 1:
             raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
         described: list[dict[str, Any]] = []
@@ -102,13 +107,13 @@ class Recognize(Command):
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
             say(text.text if alone else f"{path}\t{text.text}")
-            _tell(path, text)
+            _note_doubts(path, text)
         if self.boxes is not None:
             _write_boxes(path, text, self.boxes)
         return {"text": text.text, "lines": text.lines}
 
 
-def _tell(path: Path, text: Text) -> None:
+def _note_doubts(path: Path, text: Text) -> None:
     if not text.characters:
         note(f"{path}: no writing")
     uncertain = [c.label for c in text.characters if c.uncertain]
@@ -120,11 +125,11 @@ def _write_boxes(path: Path, text: Text, out: Path) -> None:
     """The picture, grey, with each character's box, and above it the answer, drawn with KanjiVG's strokes."""
     from fastetl.synth.strokes import has_strokes, load_strokes
 
-    with Image.open(path) as opened:
-        shown = ImageOps.exif_transpose(opened).convert("L").convert("RGB")
+    grey, times = brightness_of(path)
+    shown = Image.fromarray(grey).convert("RGB")
     draw = ImageDraw.Draw(shown)
     for character in text.characters:
-        left, top, right, bottom = character.box
+        left, top, right, bottom = (value / times for value in character.box)
         colour = (210, 30, 30) if character.uncertain else (20, 110, 200)
         width = max(1, round((bottom - top) / 40))
         draw.rectangle((left - width, top - width, right + width, bottom + width), outline=colour, width=width)
@@ -132,5 +137,7 @@ def _write_boxes(path: Path, text: Text, out: Path) -> None:
         for stroke in load_strokes(character.label, 0.05) if has_strokes(character.label) else ():
             points = [(left + size * (x + 0.5), top + size * (y - 0.5) - 3 * width) for x, y in stroke.tolist()]
             draw.line(points, fill=colour, width=max(1, round(size / 16)))
-    with new_file(out, PNG, True, [path]) as file:
-        shown.save(file, "PNG")
+    mark = PngInfo()
+    mark.add_text("Software", "fastetl boxes")
+    with new_file(out, BOXES, True, [path]) as file:
+        shown.save(file, "PNG", pnginfo=mark)

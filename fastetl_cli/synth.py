@@ -57,6 +57,8 @@ class Synth(Command):
             raise FastetlError("lines are pictures and strokes", do="leave out `size` and `engine`, or `lines`")
         if self.lines:
             return self._write_lines()
+        if self.text is not None or self.line != LineConfig():
+            raise FastetlError("text and how it is written are for lines", do="give `lines`, too")
         common: dict[str, Any] = {"overwrite": self.overwrite}
         with bar("synth") as common["progress"]:
             if self.engine == "ray":

@@ -261,8 +261,15 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert character["label"] == "お"
     assert len(character["box"]) == 4
     assert character["uncertain"] is False
-    assert main(["recognize", str(path), "--plain"]) == 2
-    assert "--lines" in capsys.readouterr().err
+    for wrong, expected in ((["--plain"], "--lines"), (["--lines", "--top", "2"], "single characters")):
+        assert main(["recognize", str(path), *wrong]) == 2
+        assert expected in capsys.readouterr().err
+    sixteen = tmp_path / "16.png"
+    Image.fromarray(page(["おはよう"]).astype(np.uint16) * 257).save(sixteen)
+    assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes)]) == 0
+    with Image.open(boxes) as shown:
+        drawn = np.asarray(shown.convert("L"))
+    assert (drawn < 60).any(), "not a white page with boxes"
 
 
 def test_the_command_writes_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,4 +282,5 @@ def test_the_command_writes_lines(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert Drawing.from_dict(written[0]["drawing"]).strokes
     assert (out / written[2]["file"]).is_file()
     assert main(["synth", str(tmp_path / "more"), "--lines", "2"]) == 0
-    capsys.readouterr()
+    assert main(["synth", str(tmp_path / "none"), "--text", str(text)]) == 2
+    assert "--lines" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from fastetl.files.untrusted import open_regular
 from fastetl.ink.paper import MOST, Ink, separate_ink
 from fastetl.ink.places import quantile
 
-__all__ = ["FORMATS", "LARGEST", "LONGEST", "Source", "find_ink", "read_ink", "read_picture"]
+__all__ = ["FORMATS", "LARGEST", "LONGEST", "Source", "brightness_of", "find_ink", "read_ink", "read_picture"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""
@@ -122,7 +122,7 @@ def _of_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _grey(Image.fromarray(np.ascontiguousarray(levels)))
 
 
-def _of_file(source: str | PathLike[str] | bytes | Image.Image) -> tuple[NDArray[np.uint8], float]:
+def brightness_of(source: str | PathLike[str] | bytes | Image.Image) -> tuple[NDArray[np.uint8], float]:
     """Brightness, uint8 (H, W), and how many times smaller it is than the picture."""
     path = source if isinstance(source, str | PathLike) else "the picture"
     with warnings.catch_warnings():
@@ -158,7 +158,7 @@ def find_ink(source: Source) -> Ink:
     Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`, and for
     arrays of another shape or dtype.
     """
-    grey, times = (_of_array(source), 1.0) if isinstance(source, np.ndarray) else _of_file(source)
+    grey, times = (_of_array(source), 1.0) if isinstance(source, np.ndarray) else brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import JAPANESE, is_kanji
+from fastetl.data.charset import JAPANESE, script_of
 from fastetl.lines.layout import line_through
 from fastetl.lines.pairs import pairs
 from fastetl.lines.shapes import log_likelihood, shapes
@@ -151,17 +151,8 @@ def features(runs: Runs, place: Place, competition: Competition, parts: Floats, 
     return out
 
 
-def _script(character: str) -> int:
-    if "ぁ" <= character <= "ゟ":
-        return 0
-    if "ァ" <= character <= "ヿ":
-        return 1
-    if is_kanji(character) or character in "々〆仝〇":
-        return 2
-    return 3 if character.isdigit() else 4 if character.isalpha() else 5
-
-
-SCRIPTS = np.array([*map(_script, JAPANESE.characters), 5])
+_SCRIPTS = ("hiragana", "katakana", "kanji", "digit", "latin", "sign")
+SCRIPTS = np.array([*(_SCRIPTS.index(script_of(c)) for c in JAPANESE.characters), 5])
 FOLLOWS = np.log(
     np.array(
         [  # after hiragana, katakana, kanji, digits, letters, signs: each of them
