@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from export.config import ExportConfig
 from export.names import VERIFICATION
 from fastetl.data.augmentation import Augmentation
 from fastetl.files.atomic import Kind, check_output
@@ -98,5 +99,5 @@ class Quickstart(Command):
             *([Build((written, synthetic), overwrite=overwrite)] if mixed else []),
             Train(data, run, also=(str(synthetic),) if mixed else (), config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
-            Export(run, folder / "package", overwrite=overwrite),
+            Export(run, folder / "package", ExportConfig(license="data" if mixed else "kanjivg"), overwrite=overwrite),
         ]

@@ -214,7 +214,7 @@ def stopped_synth(folder: Path, number: signal.Signals) -> tuple[int, str]:
     # A shell's background job ignores interrupts, and so would its child.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
-        [*command, "--processes", "3"], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--processes", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         signal.signal(signal.SIGINT, before)
         deadline = time.monotonic() + 60
@@ -235,15 +235,19 @@ def stopped_synth(folder: Path, number: signal.Signals) -> tuple[int, str]:
     return code, error.strip()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_leaves_nothing(number: signal.Signals, code: int, tmp_path: Path) -> None:
-    assert stopped_synth(tmp_path, number) == (code, "fastetl: interrupted; what was on disk before is whole")
-    assert list(tmp_path.iterdir()) == []
+INTERRUPTED = "fastetl: interrupted; what was on disk before is whole"
 
 
-def test_no_process_outlives_a_killed_synth(tmp_path: Path) -> None:
-    assert stopped_synth(tmp_path, signal.SIGKILL) == (-signal.SIGKILL, "")
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [(signal.SIGINT, 130, INTERRUPTED), (signal.SIGTERM, 143, INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL, "")],
+)
+def test_a_stopped_synth_leaves_no_output_and_no_process(
+    number: signal.Signals, code: int, line: str, tmp_path: Path
+) -> None:
+    assert stopped_synth(tmp_path, number) == (code, line)
     assert not (tmp_path / "out").exists()
+    assert number == signal.SIGKILL or list(tmp_path.iterdir()) == []
 
 
 def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
@@ -251,8 +255,9 @@ def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
     assert steps["Synth"].out == Path("q/etl")
     assert (steps["Train"].dataset, steps["Train"].also) == (Path("q/dataset"), ("q/synthetic",))
     assert steps["Evaluate"].sets == (Path("q/dataset"),)
-    alone = [type(step).__name__ for step in Quickstart(Path("q"))._steps()]
-    assert alone == ["Synth", "Inspect", "Build", "Sheet", "Train", "Evaluate", "Export"]
+    alone: dict[str, Any] = {type(step).__name__: step for step in Quickstart(Path("q"))._steps()}
+    assert (steps["Export"].config.license, alone["Export"].config.license) == ("data", "kanjivg")
+    assert list(alone) == ["Synth", "Inspect", "Build", "Sheet", "Train", "Evaluate", "Export"]
 
 
 def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
