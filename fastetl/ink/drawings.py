@@ -202,7 +202,7 @@ def _picture(drawing: Drawing, side: int, fill: Callable[[NDArray[Any], NDArray[
 
 
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255, ink high: the picture of a drawing, as the head of this module says."""
+    """uint8 (side, side), 0–255, ink high: the picture of a drawing, the same in Python, JavaScript and Swift."""
     return _picture(drawing, side, cover if ENABLED else _cover_plainly)
 
 
