@@ -123,8 +123,8 @@ def verify(
     against: the run that it should come from, or its path, if that is at hand: its graph is compared whole, and its
     network is asked again. Without it, the graph that `reference.npz` holds is taken for the truth.
 
-    Any damage is a failed check. Raises ExportError only if `out` has no file of a package, ModelError for a run that cannot
-    be read.
+    Any damage is a failed check. Raises ExportError only if `out` has no file of a package, ModelError for a run that
+    cannot be read.
     """
     out = package_path(out)
     if against is None:
