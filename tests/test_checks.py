@@ -36,7 +36,6 @@ WRONG: list[tuple[type, Mapping[str, Any], str]] = [
     (Preprocessing, {"surroundings": "yes"}, "surroundings is of another type"),
     (BuildConfig, {"size": 32.0}, "size is out of range; expected a whole number, 8 to 126"),
     (BuildConfig, {"strict": "no"}, "strict is of another type"),
-    (BuildConfig, {"format": "zip"}, "unknown format; expected one of dataset, npz"),
     (SamplesConfig, {"size": 7}, "size is out of range"),
     (SynthConfig, {"files": 0}, "files is out of range; expected 1 to 1,000,000"),
     (SynthConfig, {"seed": -1}, "seed is out of range; expected 0 or more"),
