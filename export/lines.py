@@ -334,13 +334,13 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
         likely[:, lying] = 0
         likely[np.array(alone, int)[:, None], np.flatnonzero(lying)] = asked[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
-    # To the network a dot is no character, and an open ring a つ: what so small a thing is, its form and place tell.
-    marks = [known.index(c) for c in MARKS if c in known]
-    likely[:, marks] = np.maximum(likely[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
     pooled, sized = likely.copy(), likely.copy()
+    marks = [known.index(c) for c in MARKS if c in known]
     for values, groups in zip((pooled, sized), _groups(known), strict=True):
         for members in groups:
             values[:, members] = likely[:, members].sum(1, keepdims=True)
+        # To the network a dot is no character, and an open ring a つ: what so small a thing is, its form and place tell.
+        values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
     place = {label: k for k, label in enumerate(known)}
     competing = np.array([place[label] for label in recognizer.labels[:-1]])
     shape, own = pooled[:, competing], sized[:, competing]

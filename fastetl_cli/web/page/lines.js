@@ -394,10 +394,11 @@ function competition(line, probabilities, labels, tables) {
       const total = Math.max(sum(likely), 1e-9);
       likely.forEach((one, k) => (likely[k] = one / total));
     }
-    for (const k of tables.marks) likely[k] = Math.max(likely[k], likely[none], LEAST_MARK);
     const shapes = summed(likely, tables.groups), sizes = summed(likely, tables.sizes), best = [];
+    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], LEAST_MARK) : value);
+    const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
-      const score = shapes[tables.groups[k]] + 1e-3 * sizes[tables.sizes[k]];
+      const score = shapeOf(k) + 1e-3 * sizeOf(k);
       if (best.length === COLUMNS && score <= best[COLUMNS - 1].score) continue;
       let place = best.length;
       while (place && best[place - 1].score < score) place--;
@@ -405,8 +406,8 @@ function competition(line, probabilities, labels, tables) {
       if (best.length > COLUMNS) best.pop();
     }
     return best.map(({ k }) => {
-      const shape = shapes[tables.groups[k]];
-      const own = clip(Math.log(Math.max(sizes[tables.sizes[k]], 1e-9) / Math.max(shape, 1e-9)), -3, 0);
+      const shape = shapeOf(k);
+      const own = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
       return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), own };
     });
   });
