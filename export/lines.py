@@ -339,7 +339,7 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
     for values, groups in zip((pooled, sized), _groups(known), strict=True):
         for members in groups:
             values[:, members] = likely[:, members].sum(1, keepdims=True)
-        # To the network a dot is no character, and an open ring a つ: what so small a thing is, its form and place tell.
+        # To the network a dot is no character, and an open ring a つ: form and place tell what it is.
         values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
     place = {label: k for k, label in enumerate(known)}
     competing = np.array([place[label] for label in recognizer.labels[:-1]])
