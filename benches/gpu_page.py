@@ -18,8 +18,9 @@ from model.network import NETWORKS
 
 STORED = Path(__file__).with_name("gpu.json")
 NEWER = """
-Newer than these figures, and run by no GPU yet: several steps in one go (`--steps-per-dispatch`; the weights are the
-same but for rounding), rates for batches of 512 at equal pictures, and today's recipe of the quickstart."""
+Newer than these figures, and run by no GPU yet: several steps in one go
+([decision 24](decisions/0024-several-steps-in-one-go.md)), rates for batches of 512 at equal pictures, and today's
+recipe of the quickstart."""
 
 
 def _named(rows: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
