@@ -1,6 +1,6 @@
 """A bundled network again, from nothing: synth → build → train → evaluate → export → docs/pretrained.md.
 
-    python -m benches.studies.pretrained {japanese,kana} [--sets NPZ...] [--measure]
+    python -m benches.studies.pretrained {japanese,kana} [--sets NPZ...] [--measure] [--blend PACKAGE]
 
 Seeds are fixed; what lies in `data/pretrained` already is not made again, and an interrupted training is taken up where
 it stopped. It trains on a GPU where JAX finds one; in the same minutes that does many more steps. The sets are other
@@ -13,10 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from benches.studies.pages import insert, table
+from export.card import repeated_card
+from export.config import ExportConfig
+from export.graph import Conv, Dense
 from export.names import BUNDLED, COREML, ONNX
+from export.package import open_stored, write_package_directory
 from export.recognizer import open_recognizer
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA
@@ -47,6 +54,9 @@ export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --lic
 }
 
 
+BLEND = 0.35
+
+
 def make(commands: str, sets: Sequence[Path]) -> None:
     """Run the commands, those whose output is missing; the last, which exports, writes over the package."""
     for text in commands.strip().replace("\n ", " ").splitlines():
@@ -62,6 +72,37 @@ def make(commands: str, sets: Sequence[Path]) -> None:
             words.append("--resume")
         out.parent.mkdir(parents=True, exist_ok=True)
         _run(words)
+
+
+def blend(first: Path, second: Path, share: float, out: Path) -> None:
+    """Write the package whose weights are a mean of two: of a network, and of what further training made of it.
+
+    A mean keeps more of what the first knew, and of what the second learnt, than either has (Wortsman et al., Robust
+    fine-tuning of zero-shot models, 2022). share: of the second.
+    """
+    start, tuned = open_stored(first), open_stored(second)
+    layers = tuple(
+        replace(
+            a,
+            weight=a.weight + np.float32(share) * (b.weight - a.weight),
+            bias=a.bias + np.float32(share) * (b.bias - a.bias),
+        )
+        if isinstance(a, Conv | Dense) and isinstance(b, Conv | Dense)
+        else a
+        for a, b in zip(start.reference.graph.layers, tuned.reference.graph.layers, strict=True)
+    )
+    about = {**tuned.graph(ExportConfig()).about, "prior": start.reference.graph.about["prior"]}
+    graph = replace(start.reference.graph, layers=layers, about=about, threshold=tuned.threshold)
+    blended = replace(start, reference=replace(start.reference, graph=graph))
+    config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
+    note = (
+        f"{1 - share:.0%} of the weights are an earlier network's (docs/pretrained.md), {share:.0%} of one trained on:"
+    )
+    text = tuned.text.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1)
+    card = repeated_card(text, graph, config)
+    checks = write_package_directory(graph, config, blended.predict, card, out, overwrite=True)
+    if failed := [check.name for check in checks if not check.passed]:
+        raise SystemExit(f"checks failed: {', '.join(failed)}")
 
 
 def _run(words: list[str]) -> None:
@@ -115,8 +156,12 @@ def main() -> None:
     parser.add_argument("network", choices=BUNDLED)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--measure", action="store_true", help="only measure the package that is there")
+    parser.add_argument("--blend", type=Path, help=f"take {BLEND:.0%} of the weights of this package, trained further")
     given = parser.parse_args()
-    if not given.measure:
+    if given.blend:
+        package = Path("export/pretrained") / given.network
+        blend(package, given.blend, BLEND, package)
+    elif not given.measure:
         make(COMMANDS[given.network], given.sets)
     write_page(Path("docs/pretrained.md"), given.network, Path("export/pretrained") / given.network, given.sets)
 
