@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from export.lines import Text
+from export.lines import Text, competition, everything, lines_of_drawing
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
@@ -170,6 +170,21 @@ def test_golden_lines(recognizer: Recognizer) -> None:
         np.testing.assert_allclose(read["pairs"]["boxes"], row["pairs"]["boxes"], atol=0.2)
         right += row["written"] == row["pairs"]["text"]
     assert right >= 9
+
+
+def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
+    (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
+    shown, alone = line.pictures()
+    competing = competition(recognizer, line, everything(recognizer, shown), alone)
+    likely = np.exp(competing.log_shape)
+    labels = np.array(recognizer.labels)[competing.columns]
+    assert likely[labels == "。"].min() >= 0.05 - 1e-9
+    assert likely[np.isin(labels, ["O", "o", "0"])].max(initial=0) < 0.05, "a ring as they are"
+
+
+def test_strokes_between_which_the_pen_went_back_and_forth_are_one_line() -> None:
+    strokes = np.array([[x, y, x + 8, y + 1] for x in (0, 12, 24) for y in (0, 8)], float)
+    assert len(rows(strokes, in_time=True)) == 1
 
 
 def page(texts: list[str], down: bool = False) -> NDArray[np.uint8]:
