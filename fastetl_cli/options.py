@@ -159,9 +159,8 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        message = message.removeprefix("argument ").rstrip("?")
-        message = message.replace("the following arguments are required", "missing")
-        raise FastetlError(message, do=f"See {self.prog} --help")
+        message = message.removeprefix("argument ").replace("the following arguments are required", "missing")
+        raise FastetlError(message.removesuffix("?"), do=f"See {self.prog} --help")
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

@@ -171,7 +171,7 @@ def read_ink(source: Source, side: int) -> NDArray[np.uint8]:
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
     """uint8 (side, side), black ink on white paper: what a network is given of a picture of any kind (`find_ink`).
 
-    Without `side` it keeps its own size, up to `fastetl.ink.paper.MOST`.
+    Without `side` it keeps its own size, up to `fastetl.ink.paper.MOST`. Raises FastetlError for what is no picture.
     """
     ink = find_ink(source)
     return 255 - (ink.square() if side is None else ink.picture(side))
