@@ -145,7 +145,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
             "size is out of range; expected 8 to 126; found 3. Check --size",
         ),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: expected a whole number; found 'big'"),
-        (["build", "{tmp}/empty", "{tmp}/out", "--format", "zip"], "expected dataset or npz; found 'zip'"),
+        (["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"], "expected local or ray; found 'zip'"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),

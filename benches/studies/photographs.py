@@ -1,4 +1,4 @@
-"""The curves of docs/accuracy.md: handwriting as cameras and programs give it, at several levels of each condition.
+"""docs/data/photographs.csv: handwriting as cameras and programs give it, at several levels of each condition.
 
     python -m benches.studies.photographs --sets NPZ... [--each 46] [--docs docs]
 
@@ -8,6 +8,7 @@ The conditions are simulated (`benches/studies/conditions.py`), since no set of 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 
@@ -15,7 +16,6 @@ import numpy as np
 
 from benches.studies.accuracy import Labelled, read_npz, test_writers
 from benches.studies.conditions import CURVES
-from benches.studies.pages import insert, table
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import HIRAGANA, one_shape
 
@@ -54,7 +54,8 @@ def main() -> None:
             cells = [f"{level:g}: {accuracy(recognizer, part, curve, level):.0f}" for level in levels]
             rows.append([curve, part.name, " · ".join(cells)])
             sys.stderr.write(" | ".join(rows[-1]) + "\n")
-    insert(given.docs / "accuracy.md", "curves", table(["condition", "set", "level: per cent correct"], rows, 2))
+    with (given.docs / "data" / "photographs.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["condition", "set", "level: per cent correct"], *rows])
 
 
 if __name__ == "__main__":
