@@ -35,9 +35,16 @@ struct InkBox: Equatable {
     func scaled(_ k: Double) -> InkBox { InkBox(left * k, top * k, right * k, bottom * k) }
 }
 
-/// Where a line lies: the height of its middle at 0, its slope, the size of the writing.
+/// Where a line lies and how it is written: the height of its middle at 0, its slope, the size of the writing across
+/// the line, how much larger it is along it, and how much sizes and places of its characters vary.
 struct LinePlace {
+    /// Of `uneven` and `wander`, as sure as so many characters would make them.
+    private static let usual = (uneven: 0.12, wander: 0.06, characters: 4.0)
+
     var middle, slope, size: Double
+    var stretch = 1.0
+    /// The standard deviations of the logarithms of sizes, and of places in sizes.
+    var (uneven, wander) = (0.2, 0.1)
 
     /// The line through the middles of the larger boxes.
     init(_ boxes: [InkBox], size: Double) {
@@ -51,17 +58,30 @@ struct LinePlace {
 
     /// Fit it to the characters that were read best: their usual sizes and places tell the writing's.
     mutating func fit(_ boxes: [InkBox], _ forms: [LineTables.Form]) {
-        let telling = zip(boxes, forms).flatMap { box, form in
+        let rests = zip(boxes, forms).map { box, form in
+            [log(max(box.width, 1e-3)) - form[0], log(max(box.height, 1e-3)) - form[1]]
+        }
+        let medians = [0, 1].map { side in
             // How thick a ー is tells nothing.
-            [(box.width, form[0]), (box.height, form[1])].filter { $1 > log(0.3) }.map { log(max($0, 1e-3)) - $1 }
+            let telling = zip(rests, forms).filter { $1[side] > log(0.3) }.map { $0.0[side] }
+            return telling.isEmpty ? log(size) : quantile(telling, 0.5)
         }
-        if !telling.isEmpty { size = exp(quantile(telling, 0.5)) }
+        let (count, prior) = (Double(boxes.count), Self.usual.characters)
+        let larger = (medians[0] - medians[1]) * count / (count + prior)
+        (size, stretch) = (exp((medians[0] + medians[1] - larger) / 2), exp(larger))
         let (x, y) = (boxes.map(\.x), zip(boxes, forms).map { $0.y - $1[2] * size })
-        if boxes.count < 4 {
-            middle = mean(zip(x, y).map { $1 - slope * $0 })
-        } else {
-            (middle, slope) = Self.line(x, y)
+        if boxes.count >= 4 { slope = Self.line(x, y).1 }
+        middle = mean(zip(x, y).map { $1 - slope * $0 })
+        func spread(_ usual: Double, _ rests: [(rest: Double, own: Double)]) -> Double {
+            let more = rests.reduce(0) { $0 + max($1.rest * $1.rest - $1.own * $1.own, 0) }
+            return ((prior * usual * usual + more) / (prior + Double(rests.count))).squareRoot()
         }
+        let sizes = zip(rests, forms).filter { $1[0] > log(0.3) && $1[1] > log(0.3) }.map { rest, form in
+            ((rest[0] + rest[1] - medians[0] - medians[1]) / 2, hypot(form[4], form[5]) / 2)
+        }
+        uneven = spread(Self.usual.uneven, sizes)
+        wander = spread(
+            Self.usual.wander, zip(zip(x, y), forms).map { (($0.1 - middle - slope * $0.0) / size, $1[6]) })
     }
 
     private static func line(_ x: [Double], _ y: [Double]) -> (Double, Double) {
@@ -121,7 +141,8 @@ enum LineLayout {
         return best
     }
 
-    /// The lines from the top: for each its boxes' places.
+    /// The lines from the top: for each its boxes' places. `boxes` in the order of time: one line is written after the
+    /// other.
     static func rows(_ boxes: [InkBox]) -> [[Int]] {
         let size = typical(boxes)
         let slope = skew(boxes, size: size)
@@ -135,8 +156,19 @@ enum LineLayout {
             bands[bands.count - 1].append(k)
             reach = max(reach, bottom[k] - shrunk[k])
         }
+        bands = inTurn(bands)
         join(&bands, top, bottom, width: InkBox(boxes).width, size: size)
         return bands
+    }
+
+    /// Neighbouring bands between which the pen went back and forth are one.
+    private static func inTurn(_ bands: [[Int]]) -> [[Int]] {
+        bands.reduce(into: []) { joined, band in
+            guard let last = joined.last else { return joined.append(band) }
+            let (both, lower) = ((last + band).sorted(), Set(band))
+            let changes = zip(both, both.dropFirst()).filter { lower.contains($0) != lower.contains($1) }.count
+            if changes > 2 { joined[joined.count - 1] += band } else { joined.append(band) }
+        }
     }
 
     /// Bands too thin to be lines (dots, the strokes of 二) join the nearer neighbour.
@@ -196,10 +228,13 @@ enum LineLayout {
         var groups: [(left: Double, right: Double, members: [Int])] = []
         for (k, box) in boxes.enumerated() {
             var new = (left: box.left, right: box.right, members: [k])
-            while let place = groups.lastIndex(where: { group in
-                let common = min(group.right, new.right) - max(group.left, new.left)
-                return common > 0.5 * min(group.right - group.left, new.right - new.left)
-            }) {
+            while true {
+                let common = groups.map { group in
+                    min(group.right, new.right) - max(group.left, new.left)
+                        - 0.5 * min(group.right - group.left, new.right - new.left)
+                }
+                // Of two characters that a mark lies over, one has it: it must not join them.
+                guard let most = common.max(), most > 0, let place = common.firstIndex(of: most) else { break }
                 let old = groups.remove(at: place)
                 new = (min(old.left, new.left), max(old.right, new.right), old.members + new.members)
             }

@@ -1,16 +1,23 @@
+import Foundation
+
 /// The best way through all runs that may be characters, and how sure each character is: `fastetl/lines/path.py`, step
 /// by step the same. A state is a run and one of the characters that compete for it.
 struct LinePath {
     /// States that are looked at on the left of each cut.
     private static let neighbours = 40
 
+    /// Least probability of a part's character that counts.
+    private static let seen = 0.01
+
     /// What competes for a run.
     struct Competition {
         var characters: [Int]
-        /// Logarithms of the network's probability of all that is written like each, and of its own share of that.
+        /// Logarithms of the network's probability of all that is written like each, and of the share of it that this
+        /// one has, be it small or large.
         var shape, own: [Double]
-        /// Logarithm of the probability of no character.
-        var none: Double
+        /// The network's largest probability of each in a part of the run, and the same times how much longer the run
+        /// is.
+        var parts: [(part: Double, rest: Double)] = []
     }
 
     /// A character on the path: its run, its place among those that compete, the scores of the best paths through each
@@ -46,40 +53,67 @@ struct LinePath {
         return zip(runs, zip(boxes, competing)).map { run, ofRun in
             let (box, c) = ofRun
             let inside = max(run.dropFirst().map { apart[$0] }.max() ?? 0, 0)
-            let measured = [box.width, box.height, box.y - place.middle - place.slope * box.x, inside].map {
-                $0 / place.size
-            }
+            let measured = [
+                box.width / place.stretch, box.height, box.y - place.middle - place.slope * box.x,
+                inside / place.stretch,
+            ].map { $0 / place.size }
             // The last two count cuts through ink, of which strokes have none.
             let last = [
                 max(measured[0] - 1, 0), inside / place.size, gaps[run.lowerBound], gaps[run.upperBound + 1],
                 Double(run.count - 1), 0, 0,
             ]
             return c.characters.indices.map { k in
-                let fit = tables.fit(measured, c.characters[k], isDown: isDown)
-                return zip([1, c.shape[k], c.own[k], c.none, fit] + last, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
+                let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
+                let values = [1, c.shape[k], c.own[k], fit] + last + [c.parts[k].part, c.parts[k].rest]
+                return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
     }
 
-    /// The characters of the best path.
-    func best(_ competing: [Competition], _ place: LinePlace) -> [Step] {
+    /// Fill in the evidence of parts: the network does not mind what stands beside a character, the picture of two is
+    /// taken for one of them.
+    func addParts(to competing: inout [Competition], size: Double) {
+        let numbers = Dictionary(uniqueKeysWithValues: zip(runs, runs.indices))
+        let likely = competing.map { c in
+            zip(c.characters, c.shape.map { exp($0) }).filter { $1 > Self.seen }
+        }
+        for (number, run) in runs.enumerated() {
+            let places = Dictionary(uniqueKeysWithValues: zip(competing[number].characters, 0...))
+            var parts = competing[number].characters.map { _ in (part: 0.0, rest: 0.0) }
+            for first in run {
+                for last in first...run.upperBound {
+                    guard first...last != run, let part = numbers[first...last] else { continue }
+                    let longer = (boxes[number].width - boxes[part].width) / size
+                    for (character, p) in likely[part] {
+                        guard let k = places[character] else { continue }
+                        parts[k] = (max(parts[k].part, p), max(parts[k].rest, p * longer))
+                    }
+                }
+            }
+            competing[number].parts = parts
+        }
+    }
+
+    /// The characters of the best path. `isPlain`: where characters follow each other by their script alone.
+    func best(_ competing: [Competition], _ place: LinePlace, isPlain: Bool = false) -> [Step] {
         let ofRuns = scores(competing, place)
         let (score, characters) = (ofRuns.flatMap { $0 }, competing.flatMap(\.characters))
         let firsts = ofRuns.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         let states = runs.indices.map { firsts[$0]..<firsts[$0 + 1] }
         let ends = Dictionary(grouping: runs.indices) { runs[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
         let begins = Dictionary(grouping: runs.indices) { runs[$0].lowerBound }.mapValues { $0.flatMap { states[$0] } }
+        func follows(_ second: Int, _ first: Int?) -> Double {
+            tables.pair
+                * tables.logProbability(of: characters[second], after: first.map { characters[$0] }, isPlain: isPlain)
+        }
         var forward = score
+        for state in begins[0] ?? [] { forward[state] += follows(state, nil) }
         var source = [Int?](repeating: nil, count: score.count)
         var cuts: [(left: [Int], right: [Int], added: [[Double]])] = []
         for t in atoms.indices.dropFirst() {
             guard let before = ends[t - 1], let right = begins[t] else { continue }
             let left = Array(before.sorted { (-forward[$0], $0) < (-forward[$1], $1) }.prefix(Self.neighbours))
-            let added = right.map { b in
-                left.map { a in
-                    tables.pair * tables.logProbability(of: characters[b], after: characters[a]) + tables.each
-                }
-            }
+            let added = right.map { b in left.map { follows(b, $0) } }
             cuts.append((left, right, added))
             for (b, row) in zip(right, added) {
                 var (most, best) = (-Double.infinity, left[0])

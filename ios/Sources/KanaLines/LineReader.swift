@@ -42,6 +42,8 @@ public actor LineReader {
     private static let most = 16
     /// Gap that is a space, in sizes of the writing, beyond the line's usual gap.
     private static let space = 0.75
+    /// From which a line's width, over its height, is fitted: the likelier outcome is taken.
+    private static let stretches = [1, 0.7]
 
     private let reader: any CharacterReading
     private var known: Known?
@@ -93,16 +95,25 @@ public actor LineReader {
                 likely[k] = likely[k].map { $0 / sum }
             }
         }
-        let competing = likely.map { known.competition($0, script, most: Self.most) }
-        var (place, steps) = (line.place, [LinePath.Step]())
-        place.size = Self.box * Self.size
-        for _ in 0..<2 {
-            steps = line.path.best(competing, place)
-            let forms = steps.map {
+        var competing = likely.map { known.competition($0, script, most: Self.most) }
+        line.path.addParts(to: &competing, size: Self.box * Self.size)
+        var outcome: (steps: [LinePath.Step], place: LinePlace) = ([], line.place)
+        for stretch in Self.stretches {
+            var place = line.place
+            (place.size, place.stretch) = (Self.box * Self.size, stretch)
+            // First with the boxes' place and size, then with what was read.
+            let first = line.path.best(competing, place)
+            let forms = first.map {
                 known.tables.form(competing[$0.run].characters[$0.place], isDown: line.path.isDown)
             }
-            if !steps.isEmpty { place.fit(steps.map { line.path.boxes[$0.run] }, forms) }
+            if !first.isEmpty { place.fit(first.map { line.path.boxes[$0.run] }, forms) }
+            let steps = line.path.best(competing, place)
+            if outcome.steps.isEmpty || steps.total > outcome.steps.total { outcome = (steps, place) }
         }
+        let place = outcome.place
+        // What follows no Japanese is read as what follows nothing: whichever is likelier.
+        let plain = line.path.best(competing, place, isPlain: true)
+        let steps = plain.total > outcome.steps.total ? plain : outcome.steps
         let boxes = steps.map { line.path.boxes[$0.run] }
         let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
         let wide = Self.space * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
@@ -161,6 +172,11 @@ public actor LineReader {
     }
 }
 
+extension [LinePath.Step] {
+    /// The score of the path.
+    fileprivate var total: Double { first.map { $0.scores[$0.place] } ?? 0 }
+}
+
 extension Picture {
     /// A quarter to the left.
     fileprivate var turned: Picture {
@@ -170,25 +186,34 @@ extension Picture {
 
 /// The network's characters, and the tables about them.
 private struct Known {
+    private static let leastMark = 0.05
+
     let tables: LineTables
     let characters: [String]
     let noCharacter: String
     /// Those that lie on their side where one writes downwards.
     let lying: [Int]
-    /// Of each character, what is written alike in whatever size.
-    private let groups: [Int]
+    /// To the network a dot is no character, and an open ring a つ: what so small a thing is, form and place tell.
+    private let marks: [Int]
+    /// Of each character, what is written alike in whatever size, and what differs in size alone.
+    private let groups, sizes: [Int]
 
     init(_ facts: ModelFacts) throws {
         (characters, noCharacter) = (facts.characters, facts.noCharacter)
         tables = try LineTables(characters)
         lying = characters.indices.filter { [characters] in LineTables.turned.contains(characters[$0]) }
-        var numbers: [String: Int] = [:]
-        groups = characters.map { character in
-            let shape = Script.shapeOfAnySize(character)
-            let number = numbers[shape] ?? numbers.count
-            numbers[shape] = number
-            return number
+        marks = characters.indices.filter { [characters] in "、。・,.".contains(characters[$0]) }
+        func numbered(_ names: [String]) -> [Int] {
+            var numbers: [String: Int] = [:]
+            return names.map { name in
+                let number = numbers[name] ?? numbers.count
+                numbers[name] = number
+                return number
+            }
         }
+        (groups, sizes) = (
+            numbered(characters.map(Script.shapeOfAnySize)), numbered(characters.map(Script.ofLargeSize))
+        )
     }
 
     /// In the order of the characters; the last is no character's.
@@ -196,12 +221,17 @@ private struct Known {
         (characters + [noCharacter]).map { probabilities[$0] ?? 0 }
     }
 
-    func competition(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Competition {
-        var pooled = [Double](repeating: 0, count: groups.count)
-        for (k, group) in groups.enumerated() { pooled[group] += likely[k] }
+    func competition(_ answers: [Double], _ script: Script, most: Int) -> LinePath.Competition {
+        var likely = answers
+        for mark in marks { likely[mark] = max(likely[mark], answers[characters.count], Self.leastMark) }
+        var (pooled, sized) = ([Double](repeating: 0, count: groups.count), [Double](repeating: 0, count: groups.count))
+        for (k, (group, size)) in zip(groups, sizes).enumerated() {
+            pooled[group] += likely[k]
+            sized[size] += likely[k]
+        }
         var best: [(key: Double, character: Int)] = []
         for (k, group) in groups.enumerated() {
-            let key = pooled[group] + 1e-3 * likely[k]
+            let key = pooled[group] + 1e-3 * sized[sizes[k]]
             if best.count == most, key <= best[most - 1].key { continue }
             guard script.holds(characters[k]) else { continue }
             best.insert((key, k), at: best.firstIndex { $0.key < key } ?? best.count)
@@ -211,7 +241,6 @@ private struct Known {
         let shape = chosen.map { pooled[groups[$0]] }
         return LinePath.Competition(
             characters: chosen, shape: shape.map { log(max($0, 1e-6)) },
-            own: zip(chosen, shape).map { min(max(log(max(likely[$0], 1e-9) / max($1, 1e-9)), -5), 0) },
-            none: log(max(likely[characters.count], 1e-5)))
+            own: zip(chosen, shape).map { min(max(log(max(sized[sizes[$0]], 1e-9) / max($1, 1e-9)), -3), 0) })
     }
 }

@@ -18,13 +18,26 @@ struct LineTables: Sendable {
     private static let least = 0.02
     /// Least logarithm of a pair's probability: no word is impossible.
     private static let rarest = -9.0
-    private static let features = 12
+    /// How much more the gaps within characters vary than those of the synthetic hands, in sizes of the writing.
+    private static let unevenGap = 0.06
+    private static let features = [
+        "one", "shape", "own", "form", "wide", "inside", "left", "right", "atoms", "cut ends", "cuts inside", "part",
+        "rest",
+    ]
+    /// Of each script after hiragana, katakana, kanji, digits, letters, signs.
+    private static let follows = [
+        [0.70, 0.04, 0.20, 0.01, 0.01, 0.04], [0.16, 0.72, 0.06, 0.01, 0.01, 0.04],
+        [0.50, 0.03, 0.42, 0.01, 0.01, 0.03], [0.10, 0.05, 0.35, 0.40, 0.02, 0.08],
+        [0.10, 0.05, 0.05, 0.05, 0.65, 0.10], [0.40, 0.15, 0.35, 0.04, 0.04, 0.02],
+    ]
 
-    /// Of the features of `LinePath`.
+    /// Of the features of `LinePath`, in their order.
     let weights: [Double]
-    /// Of the probability of each pair, and what is added for each.
-    let pair, each: Double
+    /// Of the probability of each pair.
+    let pair: Double
     private let across, down: [Form]
+    /// Of each character, and how many characters each has.
+    private let scripts, sizes: [Int]
     private let shares, factors, values: [Double]
     private let starts: [Int]
     private let seconds: [UInt16]
@@ -33,12 +46,18 @@ struct LineTables: Sendable {
     init(_ characters: [String]) throws {
         let shapes = [UInt8](try KanaLineTables.file("shapes.bin")).map { Double(Int8(bitPattern: $0)) / 100 }
         let (bytes, count) = ([UInt8](try KanaLineTables.file("pairs.bin")), characters.count)
-        let fitted = try JSONDecoder().decode([String: [Double]].self, from: KanaLineTables.file("weights.json"))
-        guard shapes.count == 12 * count, let fitted = fitted["pairs"], fitted.count == Self.features + 2 else {
+        guard shapes.count == 12 * count else {
             throw LineError.otherLabels(expected: shapes.count / 12, found: count)
         }
-        weights = Array(fitted.prefix(Self.features))
-        (pair, each) = (fitted[Self.features], fitted[Self.features + 1])
+        struct Fitted: Decodable {
+            let features: [String: Double]
+            let pair: Double
+        }
+        let fitted = try JSONDecoder().decode(Fitted.self, from: KanaLineTables.file("weights.json"))
+        weights = Self.features.map { fitted.features[$0] ?? 0 }
+        pair = fitted.pair
+        scripts = characters.map(Self.script) + [5]
+        sizes = (0...5).map { [scripts] script in scripts.filter { $0 == script }.count }
         func whole(_ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }
         starts = (0..<count).reduce(into: [0]) { $0.append($0[$1] + Int(whole(2 * count + 2 * $1))) }
         let total = starts[count]
@@ -50,6 +69,17 @@ struct LineTables: Sendable {
             characters.indices.map { Self.form(characters[$0], shapes[(12 * $0)..<(12 * $0 + 12)], isDown: isDown) }
         }
         (across, down) = (forms(isDown: false), forms(isDown: true))
+    }
+
+    private static func script(_ character: String) -> Int {
+        switch character.unicodeScalars.first?.value ?? 0 {
+        case 0x3041...0x309F: return 0
+        case 0x30A1...0x30FF: return 1
+        case 0x4E00...0x9FFF, 0x3005...0x3007: return 2
+        case 0x30...0x39: return 3
+        case 0x41...0x5A, 0x61...0x7A: return 4
+        default: return 5
+        }
     }
 
     private static func form(_ character: String, _ row: ArraySlice<Double>, isDown: Bool) -> Form {
@@ -64,6 +94,8 @@ struct LineTables: Sendable {
             }
             let far = corner[character] ?? 0
             (means[2], means[3]) = (means[2] + far, means[3] - far)
+            // Not everybody moves them.
+            (deviations[2], deviations[3]) = (hypot(deviations[2], far), hypot(deviations[3], far))
             (means, deviations) = (turned(means, minus: 3), turned(deviations, minus: nil))
         }
         return [log(max(means[0], least)), log(max(means[1], least)), means[3], means[4]]
@@ -73,19 +105,28 @@ struct LineTables: Sendable {
     func form(_ character: Int, isDown: Bool) -> Form { isDown ? down[character] : across[character] }
 
     /// How well a form fits a character. `measured`: lengths along and across the line, place across it, largest gap.
-    func fit(_ measured: [Double], _ character: Int, isDown: Bool) -> Double {
+    func fit(_ measured: [Double], _ character: Int, _ place: LinePlace, isDown: Bool) -> Double {
         let form = form(character, isDown: isDown)
-        let values = [log(max(measured[0], Self.least)), log(max(measured[1], Self.least)), measured[2], measured[3]]
-        var sum = 0.0
-        for k in 0..<4 {
-            let z = (values[k] - form[k]) / form[4 + k]
-            sum += 2.5 * log1p(z * z / 4) + log(form[4 + k] / 0.2)
-        }
-        return -sum
+        let length = log(max(measured[0], Self.least)) - form[0]
+        let height = log(max(measured[1], Self.least)) - form[1]
+        let own = hypot(form[4], form[5])
+        // Size and slenderness are told apart: a line's characters differ in the one more than in the other.
+        let rests = [
+            ((length + height) / 2, hypot(own / 2, place.uneven)), (length - height, own),
+            (measured[2] - form[2], hypot(form[6], place.wander)),
+            (measured[3] - form[3], hypot(form[7], Self.unevenGap)),
+        ]
+        return -rests.reduce(0) { $0 + 2.5 * log1p($1.0 / $1.1 * $1.0 / $1.1 / 4) + log($1.1 / 0.2) }
     }
 
-    /// The logarithm of the probability that a character follows another.
-    func logProbability(of second: Int, after first: Int) -> Double {
+    /// The logarithm of the probability that a character follows another, or begins a line; by its script alone where
+    /// the text is no Japanese.
+    func logProbability(of second: Int, after first: Int?, isPlain: Bool) -> Double {
+        if isPlain {
+            let (before, script) = (first.map { scripts[$0] } ?? 5, scripts[second])
+            return log(Self.follows[before][script] / Double(sizes[script]))
+        }
+        guard let first else { return max(shares[second], Self.rarest) }
         var (low, high) = (starts[first], starts[first + 1])
         while low < high {
             let middle = (low + high) / 2

@@ -34,8 +34,12 @@ public enum Script: String, CaseIterable, Codable, Sendable {
 
     /// The same with small characters as large ones: つ for っ, X for x.
     package static func shapeOfAnySize(_ character: String) -> String {
-        let first = shape(character)
-        return shape(large[first] ?? largeLetters[first] ?? first)
+        shape(ofLargeSize(shape(character)))
+    }
+
+    /// つ for っ, X for x.
+    package static func ofLargeSize(_ character: String) -> String {
+        large[character] ?? largeLetters[character] ?? character
     }
 
     /// What is told from a capital letter by its size and place alone, with that letter.
