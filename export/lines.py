@@ -344,7 +344,7 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
     place = {label: k for k, label in enumerate(known)}
     competing = np.array([place[label] for label in recognizer.labels[:-1]])
     shape, own = pooled[:, competing], sized[:, competing]
-    value, count = shape + 1e-3 * own, min(COLUMNS, len(competing))
+    value, count = shape + 1e-3 * own + 1e-6 * likely[:, competing], min(COLUMNS, len(competing))
     columns = np.argpartition(-value, count - 1, axis=1)[:, :count]
     columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(value, columns, 1), 1, kind="stable"), 1)
     shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))

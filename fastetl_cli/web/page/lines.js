@@ -398,7 +398,7 @@ function competition(line, probabilities, labels, tables) {
     const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], LEAST_MARK) : value);
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
-      const score = shapeOf(k) + 1e-3 * sizeOf(k);
+      const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
       if (best.length === COLUMNS && score <= best[COLUMNS - 1].score) continue;
       let place = best.length;
       while (place && best[place - 1].score < score) place--;

@@ -194,7 +194,7 @@ private struct Known {
     /// Those that lie on their side where one writes downwards.
     let lying: [Int]
     /// To the network a dot is no character, and an open ring a つ: what so small a thing is, form and place tell.
-    private let marks: [Int]
+    private let marks: Set<Int>
     /// Of each character, what is written alike in whatever size, and what differs in size alone.
     private let groups, sizes: [Int]
 
@@ -202,7 +202,7 @@ private struct Known {
         (characters, noCharacter) = (facts.characters, facts.noCharacter)
         tables = try LineTables(characters)
         lying = characters.indices.filter { [characters] in LineTables.turned.contains(characters[$0]) }
-        marks = characters.indices.filter { [characters] in "、。・,.".contains(characters[$0]) }
+        marks = Set(characters.indices.filter { [characters] in "、。・,.".contains(characters[$0]) })
         func numbered(_ names: [String]) -> [Int] {
             var numbers: [String: Int] = [:]
             return names.map { name in
@@ -221,26 +221,27 @@ private struct Known {
         (characters + [noCharacter]).map { probabilities[$0] ?? 0 }
     }
 
-    func competition(_ answers: [Double], _ script: Script, most: Int) -> LinePath.Competition {
-        var likely = answers
-        for mark in marks { likely[mark] = max(likely[mark], answers[characters.count], Self.leastMark) }
+    func competition(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Competition {
         var (pooled, sized) = ([Double](repeating: 0, count: groups.count), [Double](repeating: 0, count: groups.count))
         for (k, (group, size)) in zip(groups, sizes).enumerated() {
             pooled[group] += likely[k]
             sized[size] += likely[k]
         }
+        func of(_ sums: [Double], _ names: [Int], _ k: Int) -> Double {
+            marks.contains(k) ? max(sums[names[k]], likely[characters.count], Self.leastMark) : sums[names[k]]
+        }
         var best: [(key: Double, character: Int)] = []
-        for (k, group) in groups.enumerated() {
-            let key = pooled[group] + 1e-3 * sized[sizes[k]]
+        for k in characters.indices {
+            let key = of(pooled, groups, k) + 1e-3 * of(sized, sizes, k) + 1e-6 * likely[k]
             if best.count == most, key <= best[most - 1].key { continue }
             guard script.holds(characters[k]) else { continue }
             best.insert((key, k), at: best.firstIndex { $0.key < key } ?? best.count)
             if best.count > most { best.removeLast() }
         }
         let chosen = best.map(\.character)
-        let shape = chosen.map { pooled[groups[$0]] }
+        let shape = chosen.map { of(pooled, groups, $0) }
         return LinePath.Competition(
             characters: chosen, shape: shape.map { log(max($0, 1e-6)) },
-            own: zip(chosen, shape).map { min(max(log(max(sized[sizes[$0]], 1e-9) / max($1, 1e-9)), -3), 0) })
+            own: zip(chosen, shape).map { min(max(log(max(of(sized, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0) })
     }
 }
