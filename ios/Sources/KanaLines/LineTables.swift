@@ -74,7 +74,7 @@ struct LineTables: Sendable {
     private static func script(_ character: String) -> Int {
         switch character.unicodeScalars.first?.value ?? 0 {
         case 0x3041...0x309F: return 0
-        case 0x30A1...0x30FF: return 1
+        case 0x30A1...0x30FA, 0x30FC...0x30FF: return 1
         case 0x4E00...0x9FFF, 0x3005...0x3007: return 2
         case 0x30...0x39: return 3
         case 0x41...0x5A, 0x61...0x7A: return 4
