@@ -77,15 +77,15 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     if shutil.which(shell):
         subprocess.run([shell, "-n", script], check=True)
     if shell == "fish" and shutil.which(shell):
-        code = f"source {script}; complete -C 'fastetl build --f'"
-        assert subprocess.check_output(["fish", "-c", code], text=True).startswith("--format\t")
+        code = f"source {script}; complete -C 'fastetl build --cha'"
+        assert subprocess.check_output(["fish", "-c", code], text=True).startswith("--charset\t")
     if shell == "bash":
         (tmp_path / "here").touch()
         ask = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _shtab_fastetl; echo ${COMPREPLY[@]}"
         for words, expected in (
             ("fastetl re", "recognize"),
             ("fastetl build --si", "--size"),
-            ("fastetl build --format d", "dataset"),
+            ("fastetl build --engine r", "ray"),
             ("fastetl build h", "here"),
         ):
             code = f"source {script}; COMP_WORDS=({words}); {ask}"
@@ -190,6 +190,8 @@ def test_a_signal_that_was_lost_comes_again_as_itself() -> None:
     code = """
 import signal, time
 from fastetl_cli.main import _ended_by_sigterm, _signal_of
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 class Late:
     def __del__(self):

@@ -92,6 +92,17 @@ def test_a_stroke_may_cross_what_is_beside_the_paper() -> None:
     assert ink.plane[:, 310:].max() == 0
 
 
+def test_on_white_paper_long_and_distant_strokes_stay() -> None:
+    """As in す, whose bar is long and thinner than its loop, and in a small い."""
+    drawing = np.full((128, 128), 255, np.uint8)
+    drawing[40:42, 10:118] = 60
+    drawing[30:100, 60:63] = drawing[70:90, 45:60] = 20
+    assert np.array_equal(separate_ink(drawing).plane, 255 - drawing)
+    drawing[:] = 255
+    drawing[50:74, 30:33] = drawing[50:74, 80:83] = 20
+    assert separate_ink(drawing).box == (30, 50, 83, 74)
+
+
 def test_thick_pens_are_ink_and_thinned() -> None:
     thick = np.zeros((128, 128), bool)
     thick[20:108, 36:56] = thick[20:108, 72:92] = thick[40:60, 36:92] = True

@@ -12,11 +12,11 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from fastetl.errors import FastetlError
 from fastetl.files.clutter import is_clutter
@@ -25,7 +25,6 @@ from fastetl.files.locks import try_lock
 __all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
 
 _LOCK = "lock"
-_LOCKED_BY = 60  # seconds in which a command that runs has taken its lock
 _END = 1 << 16  # bytes at either end of a file where its mark may be
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # told without the file's name
 _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
@@ -154,28 +153,38 @@ def _failed(path: Path, error: OSError) -> FastetlError:
 
 
 def _clean(path: Path) -> None:
-    """Remove what killed commands left beside `path`: their locks are free, or were never taken."""
+    """Remove what killed commands left beside `path`: their locks are free, or were not taken yet."""
     for holder in path.parent.glob(f".{_escaped(path.name)}.new-*"):
-        if (holder / _LOCK).is_file():
-            if (lock := try_lock(holder / _LOCK)) is not None:
-                shutil.rmtree(holder, ignore_errors=True)
-                lock.close()
-        elif time.time() - holder.stat().st_mtime > _LOCKED_BY:
+        if (lock := _locked(holder)) is not None:
             shutil.rmtree(holder, ignore_errors=True)
+            lock.close()
+
+
+def _locked(holder: Path) -> BinaryIO | None:
+    """The lock of a temporary place; None if another command has it, or has removed the place."""
+    try:
+        return try_lock(holder / _LOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 @contextmanager
 def _sibling(path: Path, directory: bool) -> Iterator[Path]:
     """A temporary place beside `path`; at the end of the block it gets that name."""
+    holder, lock = path, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+        for _ in range(2):  # another command may clean up before the first has its lock; some disks have no locks
+            holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+            lock = _locked(holder)
+            if lock is not None or holder.exists():
+                break
     except OSError as error:
+        if holder != path:
+            shutil.rmtree(holder, ignore_errors=True)
         raise _failed(path, error) from error
-    lock = None
     try:
-        lock = try_lock(holder / _LOCK)
         temporary = holder / ("made" if path.name == _LOCK else path.name)
         if directory:
             temporary.mkdir()

@@ -306,7 +306,7 @@ def _sheet(dark: Bytes) -> _Sheet:
 
 
 def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line]]:
-    """Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet."""
+    """Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet; on white both."""
     top, inside = sheet.top, ~sheet.outside
     across = ruled_lines(sheet.missing, inside, top // 3)
     down = ruled_lines(sheet.missing.T, inside.T, top // 3)
@@ -317,12 +317,15 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line]]:
         return [], []
     strokes, strength = _mean_width(rest), _top(np.where(rest, sheet.missing, np.uint8(0)))
 
+    is_cell = len(across) > 1 and len(down) > 1
+
     def printed(lines: list[Line]) -> list[Line]:
-        return [
-            line
-            for line in lines
-            if line.through or 4 * line.thickness <= 3 * strokes or 10 * line.level <= 8 * strength
-        ]
+        # On white a stroke may be as long, and reach the edges of a crop.
+        is_alone = sheet.is_plain and sum(line.through for line in lines) < 2
+        weak = [line for line in lines if 4 * line.thickness <= 3 * strokes or 10 * line.level <= 8 * strength]
+        if is_alone:
+            return [line for line in weak if line.through or is_cell]
+        return [line for line in lines if line.through or line in weak]
 
     return printed(across), printed(down)
 
@@ -351,7 +354,7 @@ def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
     across, down = _printed_lines(sheet)
     if sheet.is_plain and not across and not down:
         # As it is: the networks see faint strokes on white better than any threshold.
-        return 255 - grey, sheet.at_least(5)
+        return 255 - grey, sheet.at_least(3)
     plane = _missing(spread(sheet.paper, grey.shape), grey)
     if sheet.outside.any():
         plane[spread(sheet.outside, grey.shape)] = 0

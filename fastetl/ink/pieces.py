@@ -54,7 +54,7 @@ def boxes_of(marks: Marks | Mask) -> Boxes:
 def character(mask: Mask) -> Box | None:
     """The box of the group of pieces with the most ink; None where there is no ink.
 
-    Strokes of a character are no farther apart than they are long; dirt is smaller, and has to be nearer.
+    Strokes of a character are no farther apart than twice as long as they are; dirt is smaller, and has to be nearer.
     """
     marks = labelled(mask)
     sizes = np.bincount(marks.ravel())[1:]
@@ -66,7 +66,7 @@ def character(mask: Mask) -> Box | None:
         longest = (high - low).max(1)
         longest = np.maximum(longest[:, None], longest)
         alike = 4 * np.minimum(sizes[:, None], sizes) >= np.maximum(sizes[:, None], sizes)
-        near = np.triu(gap <= np.where(alike, longest, longest * 2 // 5), 1)
+        near = np.triu(gap <= np.where(alike, 2 * longest, longest * 2 // 5), 1)
         if not near.any():
             left, top, right, bottom = boxes[sizes.argmax()].tolist()
             return left, top, right, bottom

@@ -67,7 +67,7 @@ extension Photograph {
         let (across, down) = printedLines(sheet)
         if sheet.isPlain && across.isEmpty && down.isEmpty {
             // As it is: the networks see faint strokes on white better than any threshold.
-            return (grey.map { 255 - $0 }, sheet.atLeast(5))
+            return (grey.map { 255 - $0 }, sheet.atLeast(3))
         }
         let (height, width) = (grey.height, grey.width)
         var plane = missing(sheet.paper.spread(height: height, width: width), grey)
@@ -328,7 +328,7 @@ extension Photograph {
         return width
     }
 
-    /// Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet.
+    /// Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet; on white both.
     private static func printedLines(_ sheet: Sheet) -> (across: [Line], down: [Line]) {
         let top = sheet.top
         let inside = sheet.outside.map { 1 - $0 }
@@ -339,10 +339,16 @@ extension Photograph {
         guard rest.values.reduce(0, +) >= 6 else { return ([], []) }
         let strokes = meanWidth(rest)
         let strength = Self.top(sheet.missing.with(rest) { $1 == 1 ? $0 : 0 })
-        func isPrinted(_ line: Line) -> Bool {
-            line.isThrough || 4 * line.thickness <= 3 * strokes || 10 * line.level <= 8 * strength
+        let isCell = across.count > 1 && down.count > 1
+        func printed(_ lines: [Line]) -> [Line] {
+            // On white a stroke may be as long, and reach the edges of a crop.
+            let isAlone = sheet.isPlain && lines.count(where: \.isThrough) < 2
+            return lines.filter { line in
+                let isWeak = 4 * line.thickness <= 3 * strokes || 10 * line.level <= 8 * strength
+                return isAlone ? isWeak && (line.isThrough || isCell) : isWeak || line.isThrough
+            }
         }
-        return (across.filter(isPrinted), down.filter(isPrinted))
+        return (printed(across), printed(down))
     }
 
     /// Ink to 255, what is faint to 0; nil where there is no ink.

@@ -10,12 +10,13 @@ struct Piece: Equatable {
             bottom: max(bottom, other.bottom), size: size + other.size)
     }
 
-    /// Strokes of a character are no farther apart than they are long; dirt is smaller, and has to be nearer.
+    /// Strokes of a character are no farther apart than twice as long as they are; dirt is smaller, and
+    /// has to be nearer.
     func belongs(to other: Piece) -> Bool {
         let across = max(other.left - right, left - other.right)
         let gap = max(across, other.top - bottom, top - other.bottom)
         let longer = max(longest, other.longest)
-        return gap <= (4 * min(size, other.size) >= max(size, other.size) ? longer : longer * 2 / 5)
+        return gap <= (4 * min(size, other.size) >= max(size, other.size) ? 2 * longer : longer * 2 / 5)
     }
 
     /// Around all of a mask; nil where it is empty.
