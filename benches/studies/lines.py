@@ -276,7 +276,7 @@ def main() -> None:
         total = Tally(*(sum(getattr(t, f.name) for t in each) for f in fields(Tally)))
         rows.append([name, *total.row(), f"{min(rates):.1f}–{max(rates):.1f}"])
     head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
-    command = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --lines 12 --out docs/lines.md"
+    command = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --lines 60 --out docs/lines.md"
     measured = circumstances("onnxruntime", "numpy")
     save(evidence("Words and lines", command, [*PAGE, table(head, rows), *NOTES], measured), options.out)
 
