@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benches.studies.pages import Table, evidence, markdown, table
+from benches.studies.pages import Table, markdown, table
 from model.network import NETWORKS
 
 STORED = Path(__file__).with_name("gpu.json")
@@ -123,7 +123,7 @@ def page(rows: dict[str, Any]) -> str:
     peaks = [row["peak_bytes"] for _, row in _named(rows, "speed ") if row.get("peak_bytes")]
     machine += [f"{max(peaks) / 2**30:.1f} GiB of its memory used"] if peaks else []
     measured = f"Measured on: {', '.join(machine)}."
-    return markdown(evidence("Training on a GPU", "python -m benches.gpu_page", blocks, measured))
+    return markdown("Training on a GPU", "python -m benches.gpu_page", blocks, measured)
 
 
 def main() -> None:

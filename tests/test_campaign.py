@@ -57,9 +57,9 @@ def test_damaged_runs(tmp_path: Path) -> None:
 
 def test_kills_and_the_page(tmp_path: Path) -> None:
     """In a process of its own, which forks."""
-    path, results = str(tmp_path / "page.md"), str(tmp_path / "results.json")
+    path = str(tmp_path / "page.md")
     Path(path).write_text("before\n<!-- table -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
-    words = ["--quick", "--parts", "build", "--results", results, "--out", path]
+    words = ["--quick", "--parts", "build", "--out", path]
     done = subprocess.run(
         [sys.executable, "-m", "benches.campaign", *words], capture_output=True, text=True, check=False
     )

@@ -1,30 +1,27 @@
 """Faults put in, and what became of them: damage, kills, full disks. `make campaign` runs it at length.
 
     python -m benches.campaign [--quick] [--parts records pictures …] [--minutes N] [--seed N]
-                               [--results FILE] [--out docs/reliability.md]
+                               [--out docs/reliability.md]
 
 Prints one table: tried, rejected in one line, right, traces, hangs, silently wrong. Each part ends at its target or
-after its share of the minutes. With --results, rows are kept in a JSON file, so that parts can be run one at a time and
-the page is made of all of them. Exits 1 if anything was a trace, a hang or silently wrong.
+after its share of the minutes. Exits 1 if anything was a trace, a hang or silently wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benches.campaign import commands, inputs, records
 from benches.campaign.tally import OUTCOMES, Tally
-from benches.studies.pages import insert, markdown, table
+from benches.studies.pages import block, insert, table
 
 
 @dataclass(frozen=True)
@@ -49,40 +46,27 @@ PARTS = {
 }
 
 
-def _arguments() -> argparse.Namespace:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--quick", action="store_true", help="a small part of everything")
     parser.add_argument("--minutes", type=float, help="of each part, at most")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, help="rows of this and earlier calls")
-    parser.add_argument("--out", type=Path, help="the page to write")
-    return parser.parse_args()
-
-
-def main() -> int:
-    options = _arguments()
-    results: dict[str, Any] = {}
-    if options.results is not None and options.results.exists():
-        results = json.loads(options.results.read_text(encoding="utf-8"))
-    for name in options.parts:
-        part = PARTS[name]
+    parser.add_argument("--out", type=Path, help="the page to write the table to")
+    options = parser.parse_args()
+    tallies = list[Tally]()
+    for part in map(PARTS.__getitem__, options.parts):
         until = time.monotonic() + 60 * (options.minutes or part.minutes)
         with tempfile.TemporaryDirectory() as folder:
             # The same small programs are compiled by one forked training after another.
             os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/compiled"
             os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
-            rows = part.run(Path(folder), part.quick if options.quick else part.target, options.seed, until)
-        results[name] = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "rows": [asdict(row) for row in rows]}
-        for row in rows:
-            sys.stderr.write(f"{row.what}: {row.tried} of {row.target}, {row.counts}\n")
-            sys.stderr.writelines(f"    {example}\n" for example in row.examples)
-        if options.results is not None:
-            options.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    tallies = [Tally(**row) for name in PARTS if name in results for row in results[name]["rows"]]
+            tallies += part.run(Path(folder), part.quick if options.quick else part.target, options.seed, until)
+    for tally in tallies:
+        sys.stderr.writelines(f"{tally.what}: {example}\n" for example in tally.examples)
     figures = table(["", "tried", *OUTCOMES.values(), "seconds"], [tally.cells() for tally in tallies])
     if options.out is None:
-        sys.stdout.write(markdown({"title": "Campaign", "command": "", "blocks": [figures], "conditions": ""}))
+        sys.stdout.write(block(figures) + "\n")
     else:
         insert(options.out, "table", figures)
     return 0 if all(tally.sound for tally in tallies) else 1

@@ -1,8 +1,7 @@
-"""Damage to files of records: each kind is one function, the same for the same random numbers."""
+"""Damage to files of records, the same for the same random numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,18 +14,42 @@ __all__ = ["KINDS", "Damaged", "damaged"]
 Bytes = NDArray[np.uint8]
 Rng = np.random.Generator
 
+SHARES = {
+    "bits anywhere": 6,
+    "bits of pictures": 6,
+    "bits of headers": 5,
+    "bits of a few headers": 4,
+    "one bit of a header": 3,
+    "blocks of zeros or noise": 4,
+    "lost records": 2,
+    "doubled records": 2,
+    "exchanged records": 2,
+    "shuffled records": 1,
+    "cut between records": 1,
+    "cut anywhere": 2,
+    "bytes added at the end": 1,
+    "bytes lost or added within": 2,
+    "noise": 1,
+}
+KINDS = tuple(kind for kind, share in SHARES.items() for _ in range(share))
+_FEW = {"bits of pictures", "bits of a few headers", "one bit of a header"}
+_FEW |= {"lost records", "doubled records", "exchanged records"}
+
 
 @dataclass
 class Damaged:
     """A damaged file. origin: int64 (N,), which sound record each whole record was, −1 for none; records: how many
-    records of the sound file are changed, moved, lost or doubled; few: whether these are so few that all others must
-    keep their groups."""
+    records of the sound file are changed, moved, lost or doubled."""
 
     kind: str
     data: bytes
     origin: NDArray[np.int64]
     records: int
-    few: bool
+
+    @property
+    def few(self) -> bool:
+        """Whether so few records are touched that all others must keep their groups."""
+        return self.kind in _FEW
 
 
 def _some(rng: Rng, count: int, most: int | None = None) -> NDArray[np.int64]:
@@ -36,135 +59,73 @@ def _some(rng: Rng, count: int, most: int | None = None) -> NDArray[np.int64]:
     return np.sort(rng.permutation(count)[:many])
 
 
-def _same(kind: str, records: Bytes, touched: int, few: bool) -> Damaged:
-    return Damaged(kind, records.tobytes(), np.arange(len(records)), touched, few)
-
-
-def _flip(records: Bytes, at: NDArray[np.int64], lengths: tuple[int, int], rng: Rng) -> None:
-    """Flip one to eight bits of each record between two of its bytes."""
+def _bits(kind: str, plain: Plain, records: Bytes, rng: Rng) -> int:
+    """Flip one to eight bits of each of some records; how many records."""
+    if kind == "one bit of a header":  # in every second case of the first record, on which most depends
+        at = 0 if rng.random() < 0.5 else int(rng.integers(len(records)))
+        records[at, rng.integers(0, min(24, plain.image))] ^= np.uint8(1 << rng.integers(0, 8))
+        return 1
+    places = _some(rng, len(records), 3 if kind == "bits of a few headers" else None)
+    begin = plain.image if kind == "bits of pictures" else 0
+    end = plain.image if "header" in kind else plain.record
     for _ in range(int(rng.integers(1, 9))):
-        byte = rng.integers(*lengths, len(at))
-        records[at, byte] ^= (1 << rng.integers(0, 8, len(at))).astype(np.uint8)
+        byte = rng.integers(begin, end, len(places))
+        records[places, byte] ^= (1 << rng.integers(0, 8, len(places))).astype(np.uint8)
+    return len(places)
 
 
-def bits(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    at = _some(rng, len(records))
-    _flip(records, at, (0, plain.record), rng)
-    return _same("bits anywhere", records, len(at), False)
-
-
-def picture(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    at = _some(rng, len(records))
-    _flip(records, at, (plain.image, plain.record), rng)
-    return _same("bits of pictures", records, len(at), True)
-
-
-def header(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    at = _some(rng, len(records))
-    _flip(records, at, (0, plain.image), rng)
-    return _same("bits of headers", records, len(at), False)
-
-
-def few_headers(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    at = _some(rng, len(records), 3)
-    _flip(records, at, (0, plain.image), rng)
-    return _same("bits of a few headers", records, len(at), True)
-
-
-def one_bit(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    first = int(rng.random() < 0.5)  # the first record is the one that most depends on
-    at = np.array([0 if first else int(rng.integers(len(records)))])
-    records[at, rng.integers(0, min(24, plain.image))] ^= np.uint8(1 << rng.integers(0, 8))
-    return _same("one bit of a header", records, 1, True)
-
-
-def blocks(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    raw = records.reshape(-1)
-    touched = np.zeros(len(records), bool)
+def _blocks(plain: Plain, records: Bytes, rng: Rng) -> int:
+    """Overwrite up to three runs of disk blocks; how many records."""
+    raw, touched = records.reshape(-1), np.zeros(len(records), bool)
     for _ in range(int(rng.integers(1, 4))):
         begin = 512 * int(rng.integers(0, len(raw) // 512))
         end = min(len(raw), begin + 512 * int(rng.integers(1, 65)))
         raw[begin:end] = 0 if rng.random() < 0.5 else rng.integers(0, 256, end - begin, np.uint8)
         touched[begin // plain.record : (end - 1) // plain.record + 1] = True
-    return _same("blocks of zeros or noise", records, int(touched.sum()), False)
+    return int(touched.sum())
 
 
-def _moved(kind: str, records: Bytes, origin: NDArray[np.int64], touched: int, few: bool = True) -> Damaged:
-    return Damaged(kind, records[origin].tobytes(), origin, touched, few)
+def _order(kind: str, count: int, rng: Rng) -> tuple[NDArray[np.int64], int]:
+    """Which records the file has now, in order, and how many are touched."""
+    order, some = np.arange(count), _some(rng, count, 3)
+    match kind:
+        case "lost records":
+            return np.delete(order, some), len(some)
+        case "doubled records":
+            return np.insert(order, some + 1, some), len(some)
+        case "exchanged records":
+            pair = rng.permutation(count)[:2]
+            order[pair] = order[pair[::-1]]
+            return order, 2
+        case "shuffled records":
+            return rng.permutation(count), count
+    whole = int(rng.integers(1, count))
+    return order[:whole], count - whole
 
 
-def lost(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    at = _some(rng, len(records), 3)
-    return _moved("lost records", records, np.delete(np.arange(len(records)), at), len(at))
-
-
-def doubled(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    at = _some(rng, len(records), 3)
-    return _moved("doubled records", records, np.insert(np.arange(len(records)), at + 1, at), len(at))
-
-
-def swapped(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    origin = np.arange(len(records))
-    a, b = rng.permutation(len(records))[:2]
-    origin[[a, b]] = origin[[b, a]]
-    return _moved("exchanged records", records, origin, 2)
-
-
-def shuffled(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    return _moved("shuffled records", records, rng.permutation(len(records)), len(records), few=False)
-
-
-def cut(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    data = records.tobytes()[: int(rng.integers(0, records.size))]
-    whole = len(data) // plain.record
-    return Damaged("cut anywhere", data, np.arange(whole), len(records) - whole, False)
-
-
-def cut_between(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    whole = int(rng.integers(1, len(records)))
-    return Damaged("cut between records", records[:whole].tobytes(), np.arange(whole), len(records) - whole, False)
-
-
-def tail(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    more = rng.integers(0, 256, int(rng.integers(1, 3 * plain.record)), np.uint8).tobytes()
-    extra = len(more) // plain.record
-    origin = np.concatenate([np.arange(len(records)), np.full(extra, -1)])
-    return Damaged("bytes added at the end", records.tobytes() + more, origin, 1 + extra, False)
-
-
-def shifted(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    data = records.tobytes()
+def _bytes(kind: str, plain: Plain, data: bytes, rng: Rng) -> tuple[bytes, int]:
+    """The file's bytes now, and how many whole records at its beginning are as they were."""
     at, by = int(rng.integers(0, len(data))), int(rng.integers(1, 9))
-    data = data[:at] + (bytes(by) + data[at:] if rng.random() < 0.5 else data[at + by :])
-    origin = np.full(len(data) // plain.record, -1)
-    origin[: at // plain.record] = np.arange(at // plain.record)
-    return Damaged("bytes lost or added within", data, origin, len(records) - at // plain.record, False)
-
-
-def noise(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    return Damaged("noise", rng.bytes(int(rng.integers(0, records.size))), np.zeros(0, np.int64), len(records), False)
-
-
-_SHARES: Mapping[Callable[[Plain, Bytes, Rng], Damaged], int] = {
-    bits: 6,
-    picture: 6,
-    header: 5,
-    few_headers: 4,
-    one_bit: 3,
-    blocks: 4,
-    lost: 2,
-    doubled: 2,
-    swapped: 2,
-    shuffled: 1,
-    cut: 2,
-    cut_between: 1,
-    tail: 1,
-    shifted: 2,
-    noise: 1,
-}
-KINDS = tuple(kind for kind, share in _SHARES.items() for _ in range(share))
+    match kind:
+        case "cut anywhere":
+            return data[:at], at // plain.record
+        case "bytes added at the end":
+            return data + rng.bytes(int(rng.integers(1, 3 * plain.record))), len(data) // plain.record
+        case "noise":
+            return rng.bytes(at), 0
+    return data[:at] + (bytes(by) + data[at:] if rng.random() < 0.5 else data[at + by :]), at // plain.record
 
 
 def damaged(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    """uint8 (N, record) → one of `KINDS` of damage to a copy."""
-    return KINDS[int(rng.integers(len(KINDS)))](plain, records.copy(), rng)
+    """uint8 (N, record) → a copy, damaged in one of `KINDS`."""
+    kind, count, records = KINDS[int(rng.integers(len(KINDS)))], len(records), records.copy()
+    if "bit" in kind or "blocks" in kind:
+        touched = _blocks(plain, records, rng) if "blocks" in kind else _bits(kind, plain, records, rng)
+        return Damaged(kind, records.tobytes(), np.arange(count), touched)
+    if "records" in kind:
+        order, touched = _order(kind, count, rng)
+        return Damaged(kind, records[order].tobytes(), order, touched)
+    data, same = _bytes(kind, plain, records.tobytes(), rng)
+    origin = np.full(len(data) // plain.record, -1)
+    origin[:same] = np.arange(same)
+    return Damaged(kind, data, origin, max(1, count - same))

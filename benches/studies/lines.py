@@ -9,6 +9,7 @@ The fonts are written by hand. Neither is kept in the repository, and nothing is
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benches.studies.pages import conditions as circumstances
-from benches.studies.pages import evidence, save, table
+from benches.studies.pages import markdown, table
 from export.lines import Text
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE, LARGE_FORM
@@ -278,7 +279,11 @@ def main() -> None:
     head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
     command = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --lines 60 --out docs/lines.md"
     measured = circumstances("onnxruntime", "numpy")
-    save(evidence("Words and lines", command, [*PAGE, table(head, rows), *NOTES], measured), options.out)
+    text = markdown("Words and lines", command, [*PAGE, table(head, rows), *NOTES], measured)
+    if options.out:
+        options.out.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
 
 
 if __name__ == "__main__":
