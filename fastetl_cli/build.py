@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
 from fastetl.etl.notices import grouped
@@ -67,7 +68,8 @@ class Build(Command):
 def _notices(result: BuildResult) -> Iterator[str]:
     """What is missing, left out and odd."""
     if result.missing:
-        yield f"No sample of: {result.missing}"
+        characters = result.missing.split() if " " in result.missing else result.missing
+        yield f"No sample of: {in_a_line(characters, _LISTED)}"
     if result.left_out:
         listed = ", ".join(sorted(result.left_out)[:_LISTED])
         yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {listed}"

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fastetl
-from fastetl.data.importing import import_pictures
+from fastetl.data.dataset import Dataset
+from fastetl.data.importing import import_pictures, labelled_in
 from fastetl.errors import FastetlError
+from fastetl_cli.main import main
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3")
 CHARACTERS = tuple(sorted(("한", "क्ष", "spiral", "/", "が", "क्", "3")))
@@ -26,6 +28,10 @@ def draw(path: Path, seed: int, ink: int = 30, paper: int = 235) -> None:
     points = np.random.default_rng(seed).uniform(20, 70, (5, 2))
     ImageDraw.Draw(picture).line([tuple(p) for p in points.tolist()], fill=ink, width=5)
     picture.save(path)
+
+
+def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
+    return import_pictures(labelled_in(path), charset, size).dataset
 
 
 @pytest.fixture
@@ -66,13 +72,13 @@ def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
 def test_light_ink_is_read_as_dark_ink(tmp_path: Path) -> None:
     draw(tmp_path / "a" / "x" / "0.png", 1)
     draw(tmp_path / "b" / "x" / "0.png", 1, ink=255, paper=0)
-    dark, light = (np.asarray(import_pictures([tmp_path / name]).dataset.images) for name in "ab")
+    dark, light = (np.asarray(imported(tmp_path / name).images) for name in "ab")
     assert np.abs(dark.astype(int) - light).max() < 64
     assert dark[0, 0, 0] == light[0, 0, 0] == 0
 
 
 def test_digests_are_of_the_files_whatever_the_size(symbols: Path) -> None:
-    small, large = (import_pictures([symbols], size=size).dataset for size in (32, 96))
+    small, large = (imported(symbols, size=size) for size in (32, 96))
     assert (small.digests == large.digests).all()
     assert len(set(small.digests.tolist())) == len(small)
 
@@ -98,12 +104,12 @@ def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> 
 def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
     for number in range(2):
         draw(tmp_path / "in" / str(number) / "0.png", number)
-    assert import_pictures([tmp_path / "in"]).dataset.charset.characters == ("0", "1")
+    assert imported(tmp_path / "in").charset.characters == ("0", "1")
     (tmp_path / "in" / "labels.txt").write_text("한\nक्ष\n", encoding="utf-8")
-    assert [import_pictures([tmp_path / "in"]).dataset.charset.characters[k] for k in (0, 1)] == ["क्ष", "한"]
+    assert [imported(tmp_path / "in").charset.characters[k] for k in (0, 1)] == ["क्ष", "한"]
     draw(tmp_path / "in" / "2" / "0.png", 3)
     with pytest.raises(FastetlError, match=r"in/2: a folder that is no number; expected 0 to 1"):
-        import_pictures([tmp_path / "in"])
+        imported(tmp_path / "in")
 
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
@@ -113,13 +119,13 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     ]
     table = tmp_path / "symbols.csv"
     table.write_text("\n".join(["file,character,group", *rows]), encoding="utf-8")
-    data = import_pictures([table]).dataset
+    data = imported(table)
     assert data.charset.characters == CHARACTERS
     ann, seven = sorted(set(data.groups.tolist()), key=lambda g: g == 7)
     assert (seven, (data.groups == ann).sum()) == (7, len(NAMES))
     assert data.sources == ("symbols.csv",)
     table.write_text("\n".join(["file;group;character", "symbols/한/0.png;Ann;한"]), encoding="utf-8")
-    assert import_pictures([table]).dataset.groups.tolist() == [ann]
+    assert imported(table).groups.tolist() == [ann]
 
 
 def test_an_npz_of_characters_is_built_and_opened(tmp_path: Path) -> None:
@@ -140,14 +146,14 @@ def test_kmnist_by_its_class_map(tmp_path: Path) -> None:
         np.savez(tmp_path / f"kmnist-{part}-imgs.npz", images)
         np.savez(tmp_path / f"kmnist-{part}-labels.npz", labels)
     with pytest.raises(FastetlError, match=r"labels that are numbers.*labels\.txt"):
-        import_pictures([tmp_path])
+        imported(tmp_path)
     rows = "index,codepoint,char\n0,U+304A,お\n1,U+304D,き\n2,U+3059,す\n"
     (tmp_path / "kmnist_classmap.csv").write_text(rows, encoding="utf-8")
     (tmp_path / "k49_classmap.csv").write_text(rows.replace("お", "あ"), encoding="utf-8")
-    data = import_pictures([tmp_path], "hiragana", 28).dataset
+    data = imported(tmp_path, "hiragana", 28)
     assert len(data) == 40
     assert [data.charset.characters[k] for k in data.labels[:3]] == ["お", "き", "す"]
-    only = import_pictures([tmp_path / "kmnist-test-imgs.npz"], size=28).dataset
+    only = imported(tmp_path / "kmnist-test-imgs.npz", size=28)
     assert only.charset.characters == ("お", "き", "す")
 
 
@@ -157,10 +163,10 @@ def test_idx(tmp_path: Path, packed: bool) -> None:
     suffix = ".gz" if packed else ""
     write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", images, packed=packed)
     with pytest.raises(FastetlError, match="no file of labels"):
-        import_pictures([tmp_path])
+        imported(tmp_path)
     write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", labels, packed=packed)
     (tmp_path / "labels.txt").write_text("한글자\n", encoding="utf-8")
-    data = import_pictures([tmp_path], size=28).dataset
+    data = imported(tmp_path, size=28)
     assert (np.asarray(data.images) == images).all()
     assert [data.charset.characters[k] for k in data.labels[:3]] == ["한", "글", "자"]
 
@@ -172,7 +178,7 @@ def _flat(folder: Path) -> None:
 def _two_kinds(folder: Path) -> None:
     draw(folder / "한" / "a.png", 0)
     images, labels = arrays()
-    np.savez(folder / "a.npz", images=images, labels=labels)
+    np.savez(folder / "b.npz", images=images, labels=labels)
 
 
 def _blank_name(folder: Path) -> None:
@@ -184,6 +190,10 @@ def _short_idx(folder: Path) -> None:
     write_idx(folder / "train-labels-idx1-ubyte", arrays()[1])
     with (folder / "train-images-idx3-ubyte").open("r+b") as file:
         file.truncate(500)
+
+
+def _other_arrays(folder: Path) -> None:
+    np.savez(folder / "a.npz", pictures=np.zeros((3, 8, 8), np.uint8), labels=np.array(["a", "b", "c"]))
 
 
 def _floats(folder: Path) -> None:
@@ -201,17 +211,30 @@ def _too_few_labels(folder: Path) -> None:
         (_two_kinds, "several kinds of labelled pictures"),
         (_blank_name, "two words: not a character"),
         (_short_idx, "the IDX file is damaged"),
-        (_floats, "not labelled pictures; expected images uint8"),
+        (_other_arrays, r"a\.npz: not labelled pictures; expected arrays .* found pictures \(3, 8, 8\), labels"),
+        (_floats, "not labelled pictures; expected arrays images, uint8"),
         (_too_few_labels, "not labelled pictures; .* found .* labels <U1"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], None], expected: str) -> None:
     (tmp_path / "in").mkdir()
     write(tmp_path / "in")
-    with pytest.raises(FastetlError, match=expected) as caught:
-        fastetl.build(tmp_path / "in", tmp_path / "out")
-    assert "\n" not in str(caught.value)
+    for source in (tmp_path / "in", *(tmp_path / "in").glob("a.npz")):
+        with pytest.raises(FastetlError, match=expected) as caught:
+            fastetl.build(source, tmp_path / "out")
+        assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_of_many_characters_without_a_sample_a_few_are_named(
+    symbols: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["build", str(symbols), str(tmp_path / "out"), "--charset", "japanese"]
+    assert main(arguments) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("No sample of: ")]
+    assert line == "No sample of: ぁあぃいぅうぇえぉおかきぎくぐけげこごさ … (6,622)"
+    assert main([*arguments, "--strict", "--overwrite"]) == 2
+    assert "found none of ぁあぃいぅうぇえぉおかきぎくぐけげこごさ … (6,622)" in capsys.readouterr().err
 
 
 def test_records_and_pictures_are_not_mixed(symbols: Path, etl_file: Callable[..., Path], tmp_path: Path) -> None:

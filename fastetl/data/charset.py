@@ -103,8 +103,7 @@ class Charset:
         return len(self.characters)
 
     def __repr__(self) -> str:
-        characters = in_a_line(self.characters[:12]) + ("…" if len(self) > 12 else "")
-        return f"Charset({self.name!r}, {len(self):,} characters: {characters})"
+        return f"Charset({self.name!r}, {len(self):,} characters: {in_a_line(self.characters, 12)})"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -134,10 +133,11 @@ class Charset:
         return np.array([self.class_of.get(nfc(label), -1) for label in labels], np.int32)
 
 
-def in_a_line(characters: Iterable[str]) -> str:
-    """Characters in a line to read, apart where one of them has several code points."""
+def in_a_line(characters: Iterable[str], most: int | None = None) -> str:
+    """Characters in a line to read, apart where one of them has several code points; the first `most` and how many."""
     listed = list(characters)
-    return ("" if all(len(c) == 1 for c in listed) else " ").join(listed)
+    shown = ("" if all(len(c) == 1 for c in listed) else " ").join(listed[:most])
+    return shown if most is None or len(listed) <= most else f"{shown} … ({len(listed):,})"
 
 
 _HIRAGANA = (

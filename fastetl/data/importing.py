@@ -15,25 +15,27 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
 import os
 import re
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import LONGEST, Charset, is_character, named_or_file, nfc, read_entries
+from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, named_or_file, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.clutter import is_clutter
 from fastetl.files.untrusted import open_regular, read_bytes, read_npz
 
-__all__ = ["SUFFIXES", "Imported", "Labelled", "from_npz", "holds_pictures", "import_pictures"]
+__all__ = ["SUFFIXES", "Imported", "Labelled", "from_npz", "import_pictures", "labelled_in"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
 """Names by which pictures are found in a folder."""
@@ -42,9 +44,7 @@ _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _FILE_BYTES = 1 << 28  # of a picture, or of a table
 _FILE_WIDTH = 60  # characters of a file's name that a dataset keeps
 _IDX = b"\0\0\x08"  # of bytes; then how many axes
-_GZIP = b"\x1f\x8b"
-
-Progress = Callable[[int, int], None]
+_IDX_BYTES = 1 << 33
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,25 @@ class Labelled:
     characters: list[str]
     groups: NDArray[np.int32]
 
-    @property
-    def name(self) -> str:
-        """The source's."""
-        return self.path.resolve().name
+    def read(self, indices: Sequence[int], size: int) -> Iterator[tuple[NDArray[np.uint8], int] | FastetlError]:
+        """Pictures and their digests, of files in `size` × `size`; an error for a file that is no picture."""
+        if not isinstance(self.images, list):
+            yield from ((self.images[k], digest_of(self.images[k].tobytes())) for k in indices)
+            return
+        from concurrent.futures import ThreadPoolExecutor
 
+        from fastetl.ink.pictures import read_ink
 
-Reader = Callable[[Path], list[Labelled]]
+        def read(file: Path) -> tuple[NDArray[np.uint8], int] | FastetlError:
+            try:
+                return read_ink(file, size), digest_of(read_bytes(file, _FILE_BYTES))
+            except FastetlError as error:
+                if scarcity(error):
+                    raise
+                return error
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(read, [self.images[k] for k in indices])
 
 
 @dataclass(frozen=True)
@@ -74,114 +86,105 @@ class Imported:
     unread: tuple[FastetlError, ...]
 
 
-def holds_pictures(path: Path) -> bool:
-    """Whether a path is one of the kinds above. Raises FastetlError for pictures without characters."""
-    return _reader(path) is not None
-
-
 def import_pictures(
-    paths: Sequence[Path], charset: str | None = None, size: int = 64, progress: Progress | None = None
+    sources: Sequence[Labelled],
+    charset: str | None = None,
+    size: int = 64,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
-    """The Dataset of sources for which `holds_pictures` is true; each is a source of its own, named as its file.
+    """The Dataset of what `labelled_in` gives; each is a source of its own, named as its file.
 
     Files are read as `recognize` reads them (paper becomes white, any ink), then brought to `size` with ink high.
     charset: as `named_or_file` takes; without one, the characters that are there, in code point order. Digests are of
     the bytes of a file, or of a picture of an array.
 
-    Raises FastetlError for what cannot be read as its kind, or if no picture is left.
+    Raises FastetlError if no picture is left.
     """
-    sources = [labelled for path in paths for reader in [_reader(path)] if reader for labelled in reader(path)]
-    present = sorted({character for labelled in sources for character in labelled.characters})
+    present = sorted({character for source in sources for character in source.characters})
+    first = sources[0].path
     if not present:
-        raise FastetlError(
-            "no labelled pictures", file=paths[0], do="check the folder; docs/own-pictures.md says what is read"
-        )
-    alphabet = named_or_file(charset, present) if charset else Charset(paths[0].resolve().name, tuple(present))
-    left_out: Counter[str] = Counter()
+        do = "check the folder; docs/own-pictures.md says what is read"
+        raise FastetlError("no labelled pictures", file=first, do=do)
+    alphabet = named_or_file(charset, present) if charset else Charset(first.resolve().stem, tuple(present))
+    wanted = [[k for k, c in enumerate(source.characters) if c in alphabet.class_of] for source in sources]
+    left_out = Counter(c for source in sources for c in source.characters if c not in alphabet.class_of)
     unread: list[FastetlError] = []
     parts: list[Dataset] = []
-    total, begun = sum(len(labelled.characters) for labelled in sources), 0
-    for labelled in sources:
-        index = np.flatnonzero(alphabet.classes_of(labelled.characters) >= 0)
-        left_out += Counter(c for c in labelled.characters if c not in alphabet.class_of)
-
-        def tell(count: int, begun: int = begun) -> None:
+    done, total = 0, sum(map(len, wanted))
+    for source, indices in zip(sources, wanted, strict=True):
+        images, digests, index = [], [], []
+        for k, picture in zip(indices, source.read(indices, size), strict=True):
+            done += 1
             if progress is not None:
-                progress(begun + count, total)
-
-        images, digests, faults = _read(labelled, index, size, tell)
-        unread += faults.values()
-        index = np.array([k for k in index.tolist() if k not in faults], np.int64)
-        begun += len(labelled.characters)
-        if len(index):
-            parts.append(_dataset(labelled, index, images, digests, alphabet, size))
+                progress(done, total)
+            if isinstance(picture, FastetlError):
+                unread.append(picture)
+                continue
+            images.append(picture[0])
+            digests.append(picture[1])
+            index.append(k)
+        if images:
+            files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
+            names = np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files])
+            data = Dataset.create(
+                images,
+                [source.characters[k] for k in index],
+                source.groups[index],
+                source=source.path.resolve().name,
+                size=size,
+                charset=alphabet,
+                digests=np.array(digests, np.uint64),
+                records={"file": names, "record": np.array(index, np.int32)},
+            )
+            parts.append(data)
     if parts:
         return Imported(concatenated(parts), dict(left_out), tuple(unread))
     if unread:
         raise unread[0]
     raise FastetlError(
         "no picture of a character of the charset",
-        file=paths[0],
+        file=first,
         expected=f"charset {alphabet.name}",
-        found=", ".join(list(left_out)[:10]),
+        found=in_a_line(left_out, 10),
         do="choose another `charset`",
     )
 
 
-def _dataset(
-    labelled: Labelled,
-    index: NDArray[np.int64],
-    images: Sequence[NDArray[np.uint8]],
-    digests: NDArray[np.uint64] | None,
-    charset: Charset,
-    size: int,
-) -> Dataset:
-    files = labelled.images if isinstance(labelled.images, list) else None
-    names = [labelled.path.name if files is None else f"{files[k].parent.name}/{files[k].name}" for k in index.tolist()]
-    return Dataset.create(
-        images,
-        [labelled.characters[k] for k in index.tolist()],
-        labelled.groups[index],
-        source=labelled.name,
-        size=size,
-        charset=charset,
-        digests=digests,
-        records={"file": np.array([n[-_FILE_WIDTH:] for n in names]), "record": index.astype(np.int32)},
-    )
-
-
-def _read(
-    labelled: Labelled, index: NDArray[np.int64], size: int, tell: Callable[[int], None]
-) -> tuple[Sequence[NDArray[np.uint8]], NDArray[np.uint64] | None, dict[int, FastetlError]]:
-    """The pictures taken, and of files the digests; what cannot be read by its number."""
-    if not isinstance(labelled.images, list):
-        return list(labelled.images[index]), None, {}
-    from concurrent.futures import ThreadPoolExecutor
-
-    from fastetl.ink.pictures import read_ink
-
-    files, faults = labelled.images, dict[int, FastetlError]()
-
-    def read(number: int) -> tuple[NDArray[np.uint8], int] | None:
-        try:
-            return read_ink(files[number], size), digest_of(read_bytes(files[number], _FILE_BYTES))
-        except FastetlError as error:
-            if scarcity(error):
-                raise
-            faults[number] = error
-            return None
-
-    images, digests = [], []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for count, picture in enumerate(pool.map(read, index.tolist()), 1):
-            tell(count)
-            if picture is not None:
-                images.append(picture[0])
-                digests.append(picture[1])
-    return images, np.array(digests, np.uint64), faults
-
-
 # Which kind
+
+
+def labelled_in(path: Path) -> list[Labelled]:
+    """What a path holds that is one of the kinds above; of any other path nothing, such as ETL files.
+
+    Raises FastetlError for pictures without characters, for several kinds in a folder, and for what cannot be read.
+    """
+    entries = _visible(path) if path.is_dir() else [path]
+    kinds: dict[Callable[[Path], Labelled | None], list[Path]] = {}
+    for entry in entries:
+        kind = _kind(entry)
+        if kind is not None:
+            kinds.setdefault(kind, []).append(entry)
+    if len(kinds) > 1:
+        raise FastetlError(
+            "several kinds of labelled pictures in one folder",
+            file=path,
+            expected="one kind",
+            found=" and ".join(files[0].name for files in list(kinds.values())[:2]),
+            do="name the one to read",
+        )
+    for kind, files in kinds.items():
+        labelled = map(kind, [path] if kind is _from_folders else files)
+        return [source for source in labelled if source is not None]
+    if any(map(_is_picture, entries)):
+        raise FastetlError(
+            "pictures without characters",
+            file=path,
+            expected="one subfolder for each character, or a CSV of file and character",
+            do="sort them into folders; to read pictures, use `fastetl recognize`",
+        )
+    if entries and all(entry.suffix == ".npz" and entry.is_file() for entry in entries):
+        raise _not_labelled(entries[0], _shapes(entries[0]))
+    return []
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -193,65 +196,26 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def _reader(path: Path) -> Reader | None:
+def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
+    """What reads a path; None for what is no labelled pictures."""
     if path.is_dir():
-        return _folder_reader(path)
-    if _is_picture(path):
-        raise _unlabelled(path)
-    return _file_reader(path) if path.is_file() else None
-
-
-def _file_reader(path: Path) -> Reader | None:
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return None if _columns(path) is None else _from_csv
-    if _axes(path) is not None:
-        return _from_pair
-    return from_npz if _is_archive(path) and {"images", "labels"} <= _shapes(path).keys() else None
-
-
-def _folder_reader(folder: Path) -> Reader | None:
-    entries = _visible(folder)
-    kinds: dict[Reader, list[Path]] = {}
-    for entry in entries:
-        if entry.is_dir():
-            reader: Reader | None = _from_folders if any(map(_is_picture, _visible(entry))) else None
-        else:
-            reader = None if _is_picture(entry) else _file_reader(entry)
-        if reader is not None:
-            kinds.setdefault(reader, []).append(entry)
-    if len(kinds) > 1:
-        first, second = [files[0].name for files in kinds.values()][:2]
-        raise FastetlError(
-            "several kinds of labelled pictures in one folder",
-            file=folder,
-            expected="one kind",
-            found=f"{first} and {second}",
-            do="name the one to read",
-        )
-    if not kinds:
-        if any(map(_is_picture, entries)):
-            raise _unlabelled(folder)
+        return _from_folders if any(map(_is_picture, _visible(path))) else None
+    if _is_picture(path) or not path.is_file():
         return None
-    ((kind, files),) = kinds.items()
-    return kind if kind is _from_folders else lambda _: [labelled for file in files for labelled in kind(file)]
-
-
-def _unlabelled(path: Path) -> FastetlError:
-    return FastetlError(
-        "pictures without characters",
-        file=path,
-        expected="one subfolder for each character, or a CSV of file and character",
-        do="sort them into folders; to read pictures, use `fastetl recognize`",
-    )
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return None if _delimiter(path) is None else _from_csv
+    shapes = _shapes(path)
+    if {"images", "labels"} <= shapes.keys():
+        return from_npz
+    return _from_pair if len(shapes.get("arr_0", ())) in (1, 3) else None
 
 
 # Characters and groups
 
 
 def _character(text: str, place: Path, record: int | None = None) -> str:
-    codes = _CODES.fullmatch(text)
     character = text
-    if codes:
+    if _CODES.fullmatch(text):
         numbers = [int(code[2:], 16) for code in text.split("-")]
         character = "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
     character = nfc(character)
@@ -272,7 +236,7 @@ def _characters(texts: Iterable[str], place: Path) -> list[str]:
     return [cache.get(t) or cache.setdefault(t, _character(t, place, k)) for k, t in enumerate(texts)]
 
 
-def _groups(values: Sequence[str] | NDArray[Any]) -> NDArray[np.int32]:
+def _groups(values: Iterable[Any]) -> NDArray[np.int32]:
     """Whole numbers as they are; of other names a number that stays the same whatever else is there. Nothing is −1."""
 
     def number(text: str) -> int:
@@ -287,7 +251,7 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     """The characters that numbered labels stand for, by what lies beside a file of them."""
     listed = path.parent / LABELS
     if listed.is_file():
-        return {k: _character(entry, listed, k) for k, entry in enumerate(read_entries(listed))}
+        return dict(enumerate(_characters(read_entries(listed), listed)))
     maps = [p for p in _visible(path.parent) if p.name.endswith("classmap.csv")]
     mine = [m for m in maps if path.name.startswith(m.stem.removesuffix("classmap").rstrip("_-"))] or maps
     if len(mine) != 1:
@@ -298,174 +262,159 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
             found="several class maps" if mine else "none",
             do=f"write {LABELS}; of KMNIST, put kmnist_classmap.csv there",
         )
-    rows = csv.DictReader(_text(mine[0]).splitlines())
     try:
-        return {int(row["index"]): _character(row["char"], mine[0]) for row in rows}
+        return {int(row["index"]): _character(row["char"], mine[0]) for row in _table(mine[0], ",")}
     except (KeyError, TypeError, ValueError) as error:
         raise FastetlError(
             "not a class map", file=mine[0], expected="columns index and char", found=repr(error), do="check it"
         ) from error
 
 
-def _numbered(labels: NDArray[Any], path: Path) -> list[str]:
+def _named(labels: NDArray[Any], path: Path) -> list[str]:
+    """The characters of numbered labels."""
     names = _names_of_numbers(path)
-    unknown = [k for k, label in enumerate(labels.tolist()) if label not in names]
-    if unknown:
-        raise FastetlError(
-            "a label without a name",
-            file=path,
-            record=unknown[0],
-            expected=f"0 to {max(names)}",
-            found=labels[unknown[0]],
-            do=f"list more characters in {LABELS}",
-        )
+    for k, label in enumerate(labels.tolist()):
+        if label not in names:
+            raise FastetlError(
+                "a label without a name",
+                file=path,
+                record=k,
+                expected=f"0 to {max(names)}",
+                found=label,
+                do=f"list more characters in {LABELS}",
+            )
     return [names[label] for label in labels.tolist()]
 
 
 # The kinds
 
 
-def _from_folders(folder: Path) -> list[Labelled]:
+def _from_folders(folder: Path) -> Labelled:
     listed = folder / LABELS
-    entries = read_entries(listed) if listed.is_file() else None
+    entries = _characters(read_entries(listed), listed) if listed.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
     for place in filter(Path.is_dir, _visible(folder)):
-        if entries is None:
-            character = _character(place.name, place)
-        elif place.name.isdecimal() and int(place.name) < len(entries):
-            character = _character(entries[int(place.name)], listed, int(place.name))
-        else:
+        if entries is not None and not (place.name.isdecimal() and int(place.name) < len(entries)):
             raise FastetlError(
                 "a folder that is no number",
                 file=place,
                 expected=f"0 to {len(entries) - 1}, a line of {LABELS}",
                 do=f"rename it, or take {LABELS} away where folders are named by their characters",
             )
+        character = _character(place.name, place) if entries is None else entries[int(place.name)]
         inside = [p for p in _visible(place) if p.is_file()]
         files += inside
         characters += [character] * len(inside)
-    return [Labelled(folder, files, characters, np.full(len(files), -1, np.int32))]
+    return Labelled(folder, files, characters, _groups([""] * len(files)))
 
 
-def _text(path: Path) -> str:
+def _delimiter(path: Path) -> str | None:
+    """What divides the columns of a CSV that names files and characters."""
+    with open_regular(path) as file:
+        header = file.readline(1 << 12).decode("utf-8-sig", "replace")
+    for delimiter in ",;\t":
+        if {"file", "character"} <= {name.strip() for name in header.split(delimiter)}:
+            return delimiter
+    return None
+
+
+def _table(path: Path, delimiter: str) -> list[dict[str, Any]]:
+    """The rows of a CSV by the names in its header."""
     try:
-        return read_bytes(path, _FILE_BYTES).decode("utf-8-sig")
+        lines = read_bytes(path, _FILE_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise FastetlError(
             "cannot read the table", file=path, expected="UTF-8", found=error, do="save it so"
         ) from error
+    rows = csv.reader(lines, delimiter=delimiter)
+    names = [name.strip() for name in next(rows, [])]
+    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows if row]
 
 
-def _columns(path: Path) -> tuple[str, str] | None:
-    """The delimiter and the header of a CSV that names files and characters."""
-    with open_regular(path) as file:
-        header = file.readline(1 << 12).decode("utf-8-sig", "replace").strip()
-    for delimiter in ",;\t":
-        if {"file", "character"} <= {name.strip() for name in header.split(delimiter)}:
-            return delimiter, header
-    return None
+def _from_csv(path: Path) -> Labelled:
+    rows = _table(path, _delimiter(path) or ",")
+    for k, row in enumerate(rows):
+        if row["file"] is None or row["character"] is None:
+            raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
+    files, characters = ([row[name].strip() for row in rows] for name in ("file", "character"))
+    groups = _groups(row.get("group") or "" for row in rows)
+    return Labelled(path, [path.parent / file for file in files], _characters(characters, path), groups)
 
 
-def _from_csv(path: Path) -> list[Labelled]:
-    delimiter, header = _columns(path) or (",", "")
-    names = [name.strip() for name in header.split(delimiter)]
-    rows = list(csv.DictReader(_text(path).splitlines()[1:], fieldnames=names, delimiter=delimiter))
-    short = [k for k, row in enumerate(rows) if row["file"] is None or row["character"] is None]
-    if short:
-        raise FastetlError("a line is short", file=path, record=short[0], expected=header, do="complete it")
-    groups = _groups([row.get("group") or "" for row in rows])
-    files = [path.parent / row["file"].strip() for row in rows]
-    return [Labelled(path, files, _characters((row["character"].strip() for row in rows), path), groups)]
+def _not_labelled(path: Path, shapes: dict[str, tuple[int, ...]]) -> FastetlError:
+    """The error of arrays that are no labelled pictures."""
+    return FastetlError(
+        "not labelled pictures",
+        file=path,
+        expected="arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers",
+        found=", ".join(f"{name} {shape}" for name, shape in list(shapes.items())[:5]) or "none",
+        do="write it by np.savez(path, images=…, labels=…); docs/own-pictures.md says more",
+    )
 
 
 def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> Labelled:
-    groups = np.full(len(labels), -1) if groups is None else groups
-    pictured = images.dtype == np.uint8 and images.ndim == 3 and images.size
-    if (
-        not pictured
-        or labels.shape != images.shape[:1]
-        or groups.shape != labels.shape
-        or labels.dtype.kind not in "Uiu"
-    ):
-        raise FastetlError(
-            "not labelled pictures",
-            file=path,
-            expected="images uint8 (N, H, W), ink high, and N characters or numbers",
-            found=f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}, groups {groups.shape}",
-            do="convert it",
-        )
-    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _numbered(labels, path)
+    groups = np.full(len(images), -1) if groups is None else groups
+    fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
+    if not fits or not labels.shape == groups.shape == images.shape[:1]:
+        arrays = {"images": images, "labels": labels, "groups": groups}
+        raise _not_labelled(path, {f"{name} {array.dtype}": array.shape for name, array in arrays.items()})
+    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
     return Labelled(path, images, characters, _groups(groups))
 
 
-def from_npz(path: Path) -> list[Labelled]:
+def from_npz(path: Path) -> Labelled:
     """An `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
-    stored = read_npz(path, lambda name, shape, dtype: name in ("images", "labels", "groups"))
+    stored = read_npz(path, lambda name, *_: name in ("images", "labels", "groups"))
     if not {"images", "labels"} <= stored.keys():
-        fault = "no labels" if "images" in stored else "no images"
-        raise FastetlError("not labelled pictures", file=path, expected="images and labels", found=fault, do="add them")
-    return [_labelled(path, stored["images"], stored["labels"], stored.get("groups"))]
+        raise _not_labelled(path, _shapes(path))
+    return _labelled(path, stored["images"], stored["labels"], stored.get("groups"))
 
 
-def _is_archive(path: Path) -> bool:
+def _idx(path: Path, *, whole: bool) -> tuple[tuple[int, ...], bytes]:
+    """Shape, and with `whole` values, of an IDX file of bytes, packed or not; no shape of any other file."""
     with open_regular(path) as file:
-        return file.read(2) == b"PK"
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+        try:
+            head = stream.read(4)
+            if head not in (_IDX + b"\1", _IDX + b"\3"):
+                return (), b""
+            shape = tuple(np.frombuffer(stream.read(4 * head[3]), ">u4").tolist())
+            return shape, stream.read(min(math.prod(shape), _IDX_BYTES) + 1) if whole else b""
+        except (OSError, EOFError, ValueError, zlib.error):
+            return (), b""
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    read_npz(path, lambda name, shape, dtype: bool(shapes.update({name: shape})))
-    return shapes
-
-
-def _unpacked(path: Path, count: int) -> bytes:
-    """The first bytes of a file, which may be packed by gzip."""
-    with open_regular(path) as file:
-        packed = file.read(2) == _GZIP
-        file.seek(0)
-        return (gzip.GzipFile(fileobj=file) if packed else file).read(count)
-
-
-def _axes(path: Path) -> int | None:
-    """Of a file of a pair: 3 of pictures, 1 of labels; None for any other file."""
-    if _is_archive(path):
-        axes = len(_shapes(path).get("arr_0", ()))
-    else:
-        try:
-            head = _unpacked(path, 4)
-        except (OSError, EOFError):
-            return None
-        axes = head[3] if head[:3] == _IDX and len(head) == 4 else 0
-    return axes if axes in (1, 3) else None
+    """Names and shapes of the arrays in an `.npz`; that of an IDX file as arr_0's; nothing of any other file."""
+    if path.suffix == ".npz":
+        shapes: dict[str, tuple[int, ...]] = {}
+        read_npz(path, lambda name, shape, dtype: bool(shapes.update({name: shape})))
+        return shapes
+    shape, _ = _idx(path, whole=False)
+    return {"arr_0": shape} if shape else {}
 
 
 def _array(path: Path) -> NDArray[Any]:
     """The array in a file of a pair."""
-    if _is_archive(path):
+    if path.suffix == ".npz":
         return read_npz(path, lambda name, *_: name == "arr_0")["arr_0"]
-    try:
-        axes = _unpacked(path, 4)[3]
-        head = _unpacked(path, 4 + 4 * axes)
-        shape = tuple(int(n) for n in np.frombuffer(head[4:], ">u4"))
-        size = int(np.prod(shape, dtype=object))
-        data = _unpacked(path, len(head) + size + 1)[len(head) :] if len(shape) == axes and size <= 1 << 34 else b""
-        if len(data) != size or not size:
-            raise ValueError(f"{len(data):,} bytes after {shape}")
-    except (OSError, EOFError, ValueError) as error:
-        raise FastetlError("the IDX file is damaged", file=path, found=error, do="download it again") from error
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    shape, values = _idx(path, whole=True)
+    if not values or len(values) != math.prod(shape):
+        fault = f"{len(values):,} bytes of {shape}"
+        raise FastetlError("the IDX file is damaged", file=path, found=fault, do="download it again")
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
-def _partner(path: Path) -> Path:
-    """The file of labels beside one of pictures, by its name."""
+def _from_pair(path: Path) -> Labelled | None:
+    """Pictures, with the labels in the file beside them that their name tells; nothing for labels."""
+    if len(_shapes(path)["arr_0"]) == 1:
+        return None
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
-    files = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
-    for file in files:
-        if file != path and file.is_file() and _axes(file) == 1:
-            return file
-    raise FastetlError("no file of labels beside the pictures", file=path, expected=files[0].name, do="put it there")
-
-
-def _from_pair(path: Path) -> list[Labelled]:
-    return [] if _axes(path) == 1 else [_labelled(path, _array(path), _array(_partner(path)))]
+    beside = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
+    for file in beside:
+        if file != path and file.is_file():
+            return _labelled(path, _array(path), _array(file))
+    raise FastetlError("no file of labels beside the pictures", file=path, expected=beside[0].name, do="put it there")

@@ -192,7 +192,7 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
             do="build one",
             also=FileNotFoundError,
         )
-    (labelled,) = from_npz(path)
+    labelled = from_npz(path)
     data = Dataset.create(
         np.asarray(labelled.images), labelled.characters, labelled.groups, source="", size=size, name=path.stem
     )

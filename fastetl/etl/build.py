@@ -16,7 +16,7 @@ from fastetl.checks import require_options
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import joined
-from fastetl.data.importing import holds_pictures, import_pictures
+from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError
@@ -168,12 +168,13 @@ def build(
     out, config = Path(out), replace(config, **options)
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
     check_output(out, DATASET_KIND, overwrite, list(map(Path, sources)))
-    labelled = [path for path in map(Path, sources) if holds_pictures(path)]
+    by_path = [labelled_in(path) for path in map(Path, sources)]
+    labelled = [source for some in by_path for source in some]
     if labelled:
-        if len(labelled) < len(sources):
+        if not all(by_path):
             raise FastetlError(
                 "records and labelled pictures in one dataset",
-                file=labelled[0],
+                file=labelled[0].path,
                 expected="sources of one kind",
                 do="build two datasets with one `charset`, and train on both with `also`",
             )
@@ -182,7 +183,7 @@ def build(
 
 
 def _build_of_pictures(
-    sources: list[Path],
+    sources: list[Labelled],
     out: Path,
     config: BuildConfig,
     overwrite: bool,
@@ -192,7 +193,7 @@ def _build_of_pictures(
 ) -> BuildResult:
     if config.model_pattern:
         raise FastetlError(
-            "this is of ETL's records, and these are pictures", file=sources[0], do="leave out `model_pattern`"
+            "this is of ETL's records, and these are pictures", file=sources[0].path, do="leave out `model_pattern`"
         )
     imported = import_pictures(sources, config.charset, config.size, progress)
     data = imported.dataset
@@ -200,7 +201,7 @@ def _build_of_pictures(
         Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out")
         for error in imported.unread
     )
-    missing = in_a_line(_missing(data.charset, data.labels))
+    missing = _missing(data.charset, data.labels)
     if config.strict and noticed:
         raise noticed[0].error()
     if config.strict and missing:
@@ -208,7 +209,7 @@ def _build_of_pictures(
     described = {
         "sets": list(data.sources),
         "groups": data.group_count,
-        "files": [{"file": path.name} for path in sources],
+        "files": [{"file": source.path.name} for source in sources],
         "noticed": list(map(str, noticed)),
         "command": command,
     }
@@ -267,15 +268,15 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
             raise plan.noticed[0].error()
         missing = _missing(plan.charset, np.concatenate([part.labels for part in plan.parts]))
         if missing:
-            raise _without_sample(plan.charset.name, in_a_line(missing))
+            raise _without_sample(plan.charset.name, missing)
     return plan
 
 
-def _without_sample(charset: str, missing: str) -> FastetlError:
+def _without_sample(charset: str, missing: list[str]) -> FastetlError:
     return FastetlError(
         "characters without a sample",
         expected=charset,
-        found=f"none of {missing}",
+        found=f"none of {in_a_line(missing, 20)}",
         do="choose another `charset`, or leave out `strict`",
     )
 
