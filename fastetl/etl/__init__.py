@@ -1,1 +1,1 @@
-"""What knows the files of the ETL Character Database: layouts, recognition, groups, selection, reading, building."""
+"""What knows the files of the ETL Character Database: layouts, files, groups, selection, reading, building."""

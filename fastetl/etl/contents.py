@@ -6,7 +6,8 @@ the sheet, the person's data, the style of print, the data set. Sets that are th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from fastetl.data.identity import digest_rows
 from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.files import EtlFile
-from fastetl.etl.groups import Alignment, align, number_groups
+from fastetl.etl.groups import align, number_groups
 from fastetl.etl.layouts import FAMILY, Layout
 from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
@@ -54,20 +55,6 @@ def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
     return [list(group) for _, group in groupby(files, key=lambda file: file.layout.name)]
 
 
-def _persons(layout: Layout, headers: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
-    """Each file's records numbered by person, whatever other files are there: a digest of what the header tells."""
-    rows = [np.stack([layout.column(h, name).astype("<i8") for name in PERSON], 1) for h in headers]
-    return [(digest_rows(row.view(np.uint8)) % np.uint64(FAMILY)).astype(np.int64) for row in rows]
-
-
-def _last_set_is_model(file: EtlFile, sets: int) -> bool:
-    """Whether the last data set of a file is model patterns.
-
-    A genuine file has as many data sets as are known; one with fewer is a small one made for tests, or cut short.
-    """
-    return file.number == file.layout.model_file and sets != file.layout.data_sets_per_file
-
-
 def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.bool_]:
     """bool (N,): ETL8B2's model patterns. Behind the last class every character comes once more.
 
@@ -94,56 +81,45 @@ def _genuine(layout: Layout) -> NDArray[np.uint16]:
     return np.array([entry.code for entry in classes(layout.name)], np.uint16)
 
 
-def _of_data_sets(files: list[EtlFile], raw: list[NDArray[np.uint16]]) -> list[Contents]:
+def _of_data_sets(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
     """ETL8G, ETL9G, ETL9B: the order tells the data sets."""
-    codes = [code[file.first :] for file, code in zip(files, raw, strict=True)]
-    alignments: list[Alignment] = [align(code, natural=_genuine(files[0].layout)) for code in codes]
-    data_sets = [aligned.groups for aligned in alignments]
-    groups = number_groups(files, data_sets)
-    noticed = notices_of_order(files, codes, alignments, groups)
-    contents = []
-    for file, code, data_set, group, notices in zip(files, raw, data_sets, groups, noticed, strict=True):
-        none = np.full(file.first, -1, np.int32)
-        models = np.full(len(code), file.is_model_pattern)
-        sets = int(data_set.max()) + 1 if len(data_set) else 0
-        if file.layout.kind == "B" and _last_set_is_model(file, sets):
-            models[file.first :] = data_set == sets - 1
-            group[data_set == sets - 1] = file.layout.group_base + file.layout.data_sets_per_file * file.layout.files
-        contents.append(Contents(file, code, np.concatenate([none, group]), models, tuple(notices)))
-    return contents
-
-
-def _numbers(layout: Layout, headers: list[NDArray[Any]], codes: list[NDArray[np.uint16]]) -> list[NDArray[np.int64]]:
-    """Group of each record without the set's base."""
-    if layout.group == "person":
-        return _persons(layout, headers)
-    if layout.group == "place":
-        # The n-th record of a class is the n-th data set's; model patterns come next.
-        sample_codes = [code[1:] for code in codes]
-        models = [_trailing_models(code, layout.data_set) for code in sample_codes]
-        return [
-            np.where(model, layout.data_sets_per_file, count_within(code))
-            for model, code in zip(models, sample_codes, strict=True)
-        ]
-    if layout.group == "style":
-        return [layout.column(h, "style").view(np.uint8).astype(np.int64) - ord("A") for h in headers]
-    # A number that no sheet has comes of damage.
-    return [np.minimum(layout.column(h, "sheet").astype(np.int64), FAMILY - 1) for h in headers]
-
-
-def _of_others(files: list[EtlFile], headers: list[NDArray[Any]], codes: list[NDArray[np.uint16]]) -> list[Contents]:
     layout = files[0].layout
-    numbers = _numbers(layout, headers, codes)
-    contents = []
-    for file, header, code, number in zip(files, headers, codes, numbers, strict=True):
-        groups = np.full(len(code), -1, np.int32)
-        groups[file.first :] = (number + layout.group_base).astype(np.int32)
-        models = np.zeros(len(code), bool)
-        if layout.model_file:
-            models[file.first :] = _trailing_models(code[file.first :], layout.data_set)
-        noticed = notices_of_classes(file, header, code, groups, models)
-        contents.append(Contents(file, code, groups, models, tuple(noticed)))
-    return contents
+    alignments = [align(code[file.first :], _genuine(layout)) for file, code in zip(files, codes, strict=True)]
+    orders = [aligned.order.tobytes() for aligned in alignments]
+    usual = orders.index(Counter(orders).most_common(1)[0][0])
+    numbers = number_groups(files, [aligned.groups for aligned in alignments])
+    for file, code, aligned, number in zip(files, codes, alignments, numbers, strict=True):
+        groups = np.append(np.full(file.first, -1, np.int32), number)
+        notices = notices_of_order(file, code, groups, aligned, alignments[usual].order, files[usual])
+        noticed, models = tuple(notices), np.full(len(code), file.is_model_pattern)
+        sets = int(aligned.groups.max(initial=-1)) + 1
+        # A genuine file has as many data sets as are known; one with fewer is made for tests, or cut short.
+        if layout.kind == "B" and file.number == layout.model_file and sets != layout.data_sets_per_file:
+            models[file.first :] = aligned.groups == sets - 1
+            groups[models] = layout.group_base + layout.data_sets_per_file * layout.files
+        yield Contents(file, code, groups, models, noticed)
+
+
+def _of_classes(file: EtlFile, headers: NDArray[Any]) -> Contents:
+    """All other sets: what stands in a header tells its group, or in ETL8B2 the place within the class."""
+    layout, codes = file.layout, character_codes(file.layout, headers)
+    models = np.zeros(len(codes), bool)
+    if layout.group == "person":
+        # By what the header tells of a person, whatever other files are there.
+        rows = np.stack([layout.column(headers, name).astype("<i8") for name in PERSON], 1)
+        numbers = digest_rows(rows.view(np.uint8)) % np.uint64(FAMILY)
+    elif layout.group == "style":
+        numbers = layout.column(headers, "style").view(np.uint8) - np.uint64(ord("A"))
+    elif layout.group == "place":
+        # The n-th record of a class is the n-th data set's; model patterns come next.
+        models[file.first :] = _trailing_models(codes[file.first :], layout.data_set)
+        numbers = np.append(np.zeros(file.first), count_within(codes[file.first :]))
+        numbers[models] = layout.data_sets_per_file
+    else:  # a number that no sheet has comes of damage
+        numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), FAMILY - 1)
+    groups = (numbers.astype(np.int64) + layout.group_base).astype(np.int32)
+    groups[: file.first] = -1
+    return Contents(file, codes, groups, models, tuple(notices_of_classes(file, headers, groups, models)))
 
 
 def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
@@ -152,12 +128,11 @@ def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None =
     heads: the headers of each file, if they are there already. Raises FastetlError if a file cannot be read.
     """
     contents: list[Contents] = []
-    for group in by_layout(files):
-        start = len(contents)
-        headers = [read_headers(file) for file in group] if heads is None else list(heads[start : start + len(group)])
-        layout = group[0].layout
+    for members in by_layout(files):
+        start, layout = len(contents), members[0].layout
+        headers = map(read_headers, members) if heads is None else heads[start : start + len(members)]
         if layout.group == "data set":
-            contents += _of_data_sets(group, [layout.column(h, "code") for h in headers])
+            contents += _of_data_sets(members, [layout.column(header, "code") for header in headers])
         else:
-            contents += _of_others(group, headers, [character_codes(layout, h) for h in headers])
+            contents += map(_of_classes, members, headers)
     return contents

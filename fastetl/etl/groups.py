@@ -21,9 +21,7 @@ _MANY = 5000  # runs; from here on the file has no order worth the time
 _FEW = 5  # records that show where in the order a file begins
 _MOVED = 4  # records lost before a data set that is taken for the pattern
 _TRIED = 8  # data sets that may serve as the pattern of the others
-_TRUST = (
-    2  # faults that a genuine beginning may have more: a first record that stands elsewhere is one lost, one doubled
-)
+_TRUST = 2  # faults that a genuine beginning may have more: one record that stands elsewhere is one lost, one doubled
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,25 @@ class Alignment:
     aside: NDArray[np.int64]
     expected: NDArray[np.int64]
 
+    def is_there(self) -> NDArray[np.bool_]:
+        """bool (data sets × L,): the places, from the first to the last data set, that have a record."""
+        groups, is_ranked = self.groups.astype(np.int64), self.rank >= 0
+        places = np.zeros((int(groups.max()) + 1) * len(self.order), bool)
+        places[(groups * len(self.order) + self.rank)[is_ranked]] = True
+        return places
 
-def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[np.uint16] | None = None) -> Alignment:
+    def faults(self) -> int:
+        """Records out of order or doubled, and places without a record."""
+        places = self.is_there()
+        doubled = np.count_nonzero(self.rank >= 0) - np.count_nonzero(places)
+        return int(len(self.aside) + np.count_nonzero(~places) + doubled)
+
+
+def align(codes: NDArray[np.uint16], natural: NDArray[np.uint16] | None = None) -> Alignment:
     """Learn the order of a file's codes, uint16 (N,), and follow it; a file may have any number of records.
 
-    first: the code that begins a data set, where that is known; otherwise it begins where the file has the fewest
-    faults, and of such places where `natural`, the codes of a genuine data set, does, or where the file itself does.
-    Two faults alone do not speak against a genuine beginning.
+    A data set begins where the file has the fewest faults, and of such places where `natural`, the codes of a genuine
+    data set, does, or where the file itself does. Two faults alone do not speak against a genuine beginning.
     """
     if not len(codes):
         none = np.zeros(0, np.int64)
@@ -55,38 +65,21 @@ def align(codes: NDArray[np.uint16], first: int | None = None, natural: NDArray[
     order = _learn(codes)
     if len(codes) <= len(order):  # one data set begins where the file does
         return _followed(order, codes)
-    turns = [_turned(order, codes, first)]
-    genuine = _natural(order, natural) if first is None else []
-    if first is None:
-        turns = [*genuine, *turns, order]
+    genuine = [] if natural is None else _begun_as(natural, order)
+    orders = [*genuine, _turned(order, codes), order]
     # In one or two data sets a defect at the beginning breaks the true order more often than it breaks a wrong one.
     if len(codes) < 3 * len(order):
         appeared = codes[np.sort(np.unique(codes, return_index=True)[1])]
-        turns += [_turned(appeared, codes, first), appeared]
-    different = {turn.tobytes(): turn for turn in turns}
-    orders = [_followed(turn, codes) for turn in different.values()]
-    if len(orders) == 1:
-        return orders[0]
-    faults = [_faults(aligned) + _TRUST * (first is not None and aligned.order[0] != first) for aligned in orders]
+        orders += [_turned(appeared, codes), appeared]
+    alignments = [_followed(order, codes) for order in {order.tobytes(): order for order in orders}.values()]
+    faults = [aligned.faults() for aligned in alignments] if len(alignments) > 1 else [0]
     if genuine and len(order) > 2 * _TRUST:
         faults[0] -= _TRUST
-    return orders[int(np.argmin(faults))]
+    return alignments[int(np.argmin(faults))]
 
 
-def _faults(aligned: Alignment) -> int:
-    """Records that are out of order or doubled, and places without a record from the first to the last data set."""
-    length, groups = len(aligned.order), aligned.groups.astype(np.int64)
-    present = np.zeros((int(groups.max()) + 1) * length, bool)
-    ranked = aligned.rank >= 0
-    present[(groups * length + aligned.rank)[ranked]] = True
-    doubled = np.count_nonzero(ranked) - np.count_nonzero(present)
-    return int(len(aligned.aside) + np.count_nonzero(~present) + doubled)
-
-
-def _natural(order: NDArray[np.uint16], natural: NDArray[np.uint16] | None) -> list[NDArray[np.uint16]]:
+def _begun_as(natural: NDArray[np.uint16], order: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
     """The order, begun where it begins in a genuine data set, if it has the genuine sequence but for its beginning."""
-    if natural is None:
-        return []
     rank = _ranks(natural, order)
     falls = np.flatnonzero(rank < np.roll(rank, 1))
     return [np.roll(order, -int(falls[0]))] if (rank >= 0).all() and len(falls) == 1 else []
@@ -169,11 +162,8 @@ def _learn(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return best.copy()
 
 
-def _turned(order: NDArray[np.uint16], codes: NDArray[np.uint16], first: int | None) -> NDArray[np.uint16]:
-    """The order, begun where data sets begin: at `first`, or where most of the first few records say."""
-    at = np.flatnonzero(order == first) if first is not None else np.zeros(0, np.int64)
-    if len(at):
-        return np.roll(order, -int(at[0]))
+def _turned(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The order, begun where most of the first few records say that data sets begin."""
     head = codes[:_FEW]
     rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no turn
     turns = (rank - np.arange(len(rank)))[rank >= 0] % len(order)

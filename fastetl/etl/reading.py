@@ -10,17 +10,15 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
+from fastetl.etl.files import EtlFile
 from fastetl.etl.layouts import Layout
 from fastetl.files.untrusted import open_regular
-
-if TYPE_CHECKING:
-    from fastetl.etl.files import EtlFile
 
 __all__ = ["block", "new_buffer", "read_blocks", "read_headers", "read_records"]
 
