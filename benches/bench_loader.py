@@ -15,7 +15,7 @@ from benches import augmenting as by
 from benches.race import Contender, race, seconds_each
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Batches
-from fastetl.data.ordering import Source
+from fastetl.data.dataset import Source
 from fastetl.kernels._jit import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)

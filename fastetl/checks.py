@@ -10,12 +10,20 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import FastetlError
 
-__all__ = ["ABOVE_0", "BELOW_1", "require_choice", "require_options", "require_range"]
+__all__ = ["ABOVE_0", "BELOW_1", "does_not_fit", "require_choice", "require_options", "require_range"]
 
 ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)
 _BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def does_not_fit(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
+    """The error of an argument of the wrong kind; of an array, dtype and shape are told."""
+    if hasattr(found, "dtype") and hasattr(found, "shape"):
+        found = f"{found.dtype} {found.shape}"
+    do = do or f"check `{name}`"
+    return FastetlError(f"{name} does not fit", expected=expected, found=found, do=do, also=ValueError)
 
 
 def _error(what: str, name: str, expected: str, value: object, error: type[FastetlError]) -> FastetlError:

@@ -25,9 +25,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import Dataset, Source
 from fastetl.data.identity import Trained, digest_of
-from fastetl.data.ordering import Source
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax

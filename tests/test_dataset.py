@@ -65,7 +65,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "expected 0 to 70",
     ),
     "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "labels of another shape"),
-    "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "not whole"),
+    "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "cannot read the array"),
     "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
     "images of negative size": (lambda out: header(out / "images.npy", "(-142, 16, 16)"), "cannot read the array"),
     "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),
@@ -155,7 +155,7 @@ def test_a_changed_description_or_label_is_found(etl_file: Write, tmp_path: Path
 def test_another_format_and_another_split_are_told(etl_file: Write, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build([etl_file()], out, BuildConfig(size=16))
-    with pytest.raises(FastetlError, match="expected 'group' or 'sample'; found 'writers'"):
+    with pytest.raises(FastetlError, match="unknown by; expected one of group, sample; found 'writers'"):
         open_dataset(out).split(by="writers")  # type: ignore[arg-type]
     edit(out, format=2)
     with pytest.raises(FastetlError, match="dataset of another format; expected 3; found 2. Build it again"):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.augmentation import LIMITS, Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.ordering import Source
+from fastetl.data.dataset import Source
 from fastetl.errors import FastetlError
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.fragments import DEPTHS, FRAMED, GAP, MARGIN, SIDES, SLIDE, crop_maps, fragments

@@ -114,11 +114,11 @@ def test_a_dataset_is_made_and_written_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"characters": ["あ"]}, "characters do not fit; expected 12"),
-        ({"groups": [0.5] * 12}, "groups do not fit"),
-        ({"groups": [-2] * 12}, "groups do not fit"),
-        ({"images": np.zeros((12, 8, 8))}, "images do not fit"),
-        ({"records": {"age": np.zeros(3)}}, "age do not fit"),
+        ({"characters": ["あ"]}, "characters does not fit; expected 12"),
+        ({"groups": [0.5] * 12}, "groups does not fit"),
+        ({"groups": [-2] * 12}, "groups does not fit"),
+        ({"images": np.zeros((12, 8, 8))}, "images does not fit"),
+        ({"records": {"age": np.zeros(3)}}, "age does not fit"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(change: dict[str, object], told: str) -> None:
@@ -186,7 +186,7 @@ def test_a_source_without_samples_is_told(tmp_path: Path) -> None:
         data.samples(Part({"mine": np.array([77], np.int32)}))
     for weight in (0.0, -1.0, float("nan")):
         with pytest.raises(FastetlError, match="weight does not fit"):
-            Batches([data.samples(weight=weight)], batch_size=4)
+            data.samples(weight=weight)
 
 
 def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next() -> None:

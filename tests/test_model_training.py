@@ -20,7 +20,7 @@ from flax import nnx
 from safetensors.numpy import load_file
 
 from fastetl.data.charset import Charset
-from fastetl.data.ordering import Source
+from fastetl.data.dataset import Source
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.locks import try_lock

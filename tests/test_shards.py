@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import Dataset, Source
 from fastetl.data.identity import Part, Trained
-from fastetl.data.ordering import Source
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl_ray.shards import open_dataset

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_options
+from fastetl.checks import does_not_fit, require_options, require_range
 from fastetl.data.preprocessing import LARGEST_SIDE
-from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.fragments import DEPTHS, FRAMED, SIDES, crop_maps, fragments
 from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
@@ -81,41 +81,16 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     return tables
 
 
-def _wrong(name: str, expected: str, found: object) -> FastetlError:
-    if isinstance(found, np.ndarray):
-        found = f"{found.dtype} {found.shape}"
-    return FastetlError(f"augment: {name} does not fit", expected=expected, found=found, also=ValueError)
+def _require(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
+    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+        sizes = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        raise does_not_fit(name, f"{dtype.__name__} ({sizes}), contiguous", array)
 
 
-def _checked(
-    images: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
-) -> None:
-    """The kernels do not look where they read and write: raise FastetlError before they do."""
-    side = images.shape[-1]
-    square = images.ndim == 3 and images.shape[1] == side and 1 <= side <= LARGEST_SIDE
-    if images.dtype != np.uint8 or not square or not images.flags.c_contiguous:
-        raise _wrong("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}, contiguous", images)
-    for name, array in (("indices", indices), ("samples", samples)):
-        if array.dtype != np.int64 or array.shape != (len(indices),) or not array.flags.c_contiguous:
-            raise _wrong(name, f"int64 ({len(indices)},), contiguous", array)
-    if not out.flags.writeable:
-        raise FastetlError("augment: out is read-only", expected="an array to write into", do="give a copy of it")
-    if out.dtype != np.uint8 or out.shape != (len(indices), side, side) or not out.flags.c_contiguous:
-        raise _wrong("out", f"uint8 ({len(indices)}, {side}, {side}), contiguous", out)
-    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= len(images)):
-        raise _wrong("indices", f"0 to {len(images) - 1}", f"{indices.min()} to {indices.max()}")
-    if samples is not indices and len(samples) and int(samples.min()) < 0:
-        raise _wrong("samples", "0 or more", int(samples.min()))
-
-
-def _checked_pool(pool: NDArray[np.int64] | None, count: int) -> NDArray[np.int64]:
-    if pool is None:
-        return np.arange(count)
-    if pool.dtype != np.int64 or pool.ndim != 1 or not len(pool) or not pool.flags.c_contiguous:
-        raise _wrong("pool", "int64 (M,), contiguous", pool)
-    if int(pool.min()) < 0 or int(pool.max()) >= count or len(pool) >= 2**31:
-        raise _wrong("pool", f"0 to {count - 1}", f"{pool.min()} to {pool.max()}")
-    return pool
+def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int) -> None:
+    _require(name, numbers, np.int64, count)
+    if count and not 0 <= int(numbers.min()) <= int(numbers.max()) < below:
+        raise does_not_fit(name, f"0 to {below - 1}", f"{numbers.min()} to {numbers.max()}")
 
 
 def augment(
@@ -144,10 +119,18 @@ def augment(
     Raises FastetlError for arrays of another shape or dtype, or an index outside.
     """
     samples = indices if samples is None else samples
-    _checked(images, indices, out, samples)
-    if not (0 <= seed < 2**64 and 0 <= epoch < 2**32):
-        raise _wrong("seed or epoch", "0 to 2**64 − 1 and 0 to 2**32 − 1", f"{seed} and {epoch}")
-    count, side = len(indices), images.shape[1]
+    # The kernels do not look where they read and write.
+    count, side, source = len(indices), images.shape[-1], _read_only(images)
+    if images.ndim != 3 or not 1 <= side <= LARGEST_SIDE:
+        raise does_not_fit("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}", images)
+    _require("images", source, np.uint8, len(images), side, side)
+    _require("out", out, np.uint8, count, side, side)
+    if not out.flags.writeable:
+        raise does_not_fit("out", "an array to write into", "a read-only one", "give a copy of it")
+    _require_numbers("indices", indices, count, len(images))
+    _require_numbers("samples", samples, count, 2**63)
+    require_range("seed", seed, 0, 2**64 - 1)
+    require_range("epoch", epoch, 0, 2**32 - 1)
     if not count:
         return out
     draws = np.empty((count, ELASTIC if config.elastic else AFFINE), np.float32)
@@ -158,16 +141,16 @@ def augment(
     amounts = np.empty(count, np.int16)
     which = np.empty(count, np.int64)
     parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
-    source = _read_only(images)
     warp(source, indices, affines, nodes, terms(side), out)
     framed = np.empty((count, FRAMED), np.float32)
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC // PER_BLOCK, framed)
     if config.fragments:
         beside = source if neighbours is None else _read_only(neighbours)
-        if beside.dtype != np.uint8 or beside.shape[1:] != images.shape[1:] or not beside.flags.c_contiguous:
-            raise _wrong("neighbours", f"uint8 (K, {side}, {side}), contiguous", beside)
-        fragments(beside, _checked_pool(pool, len(beside)), framed, config.crop, config.fragments, SIDES, DEPTHS, out)
+        _require("neighbours", beside, np.uint8, len(beside), side, side)
+        pool = np.arange(len(beside)) if pool is None else pool
+        _require_numbers("pool", pool, max(1, len(pool)), min(len(beside), 2**31))
+        fragments(beside, pool, framed, config.crop, config.fragments, SIDES, DEPTHS, out)
     if config.thickness:
         thickness(amounts, out)
     if config.contrast:

@@ -4,30 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset, nfc
-from fastetl.data.identity import By, Part, Split, Trained, digest_rows, joined, parts_of
-from fastetl.data.ordering import Source
+from fastetl.checks import does_not_fit, require_choice
+from fastetl.data.charset import Charset, in_a_line, nfc
+from fastetl.data.identity import By, Part, Split, Trained, digest_of, joined, parts_of
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
-from fastetl.errors import FastetlError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from fastetl.data.parquet import Stored
 
-__all__ = ["Dataset", "Split", "concatenated"]
+__all__ = ["Dataset", "Source", "Split", "concatenated"]
 
-Number = int | np.integer[Any]
-Sample = tuple[NDArray[np.uint8], int]
-"""A picture, uint8 (size, size), and its class."""
 _SIDE = 64  # of pictures whose own sides differ, if no other is given
+_NEIGHBOURS = 4096  # of pictures that are read piece by piece
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Samples to draw batches from.
+
+    images: uint8 (N, S, S), ink high, in memory, mapped, or anything that is indexed as such an array; if it has
+    `windows(indices, random)`, that is the order to draw in, for pictures that are read piece by piece. labels:
+    integers (N,). indices: int64, the samples to use. weight: the share of an epoch's pictures, relative to the
+    others' weights.
+    """
+
+    images: Any
+    labels: NDArray[np.integer[Any]]
+    indices: NDArray[np.int64]
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        images, count = self.images, len(self.images)
+        if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1] != images.shape[2]:
+            raise does_not_fit("images", "uint8 (N, S, S)", images)
+        if self.labels.shape != (count,):
+            raise does_not_fit("labels", f"one for each of {count} images", self.labels)
+        if self.indices.ndim != 1 or not len(self.indices) or self.indices.dtype.kind not in "iu":
+            raise does_not_fit("indices", "int64 (M,), M at least 1", self.indices)
+        if int(self.indices.min()) < 0 or int(self.indices.max()) >= count:
+            raise does_not_fit("indices", f"0 to {count - 1}", f"{self.indices.min()} to {self.indices.max()}")
+        if not 0 < self.weight < float("inf"):
+            raise does_not_fit("weight", "a number over 0", self.weight)
+        object.__setattr__(self, "indices", np.ascontiguousarray(self.indices, np.int64))
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side."""
+        return int(self.images.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """`indices` in random order: all at once, or as many together as the pictures allow."""
+        if hasattr(self.images, "windows"):
+            yield from self.images.windows(self.indices, random)
+        else:
+            yield self.indices[random.permutation(len(self.indices))]
+
+    def take(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Pictures uint8 (M, side, side) among which those at `index` are, and where: int64 (N,)."""
+        if isinstance(self.images, np.ndarray):
+            return self.images, index
+        return self.images[index], np.arange(len(index))
+
+    @cached_property
+    def neighbours(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Pictures whose pieces may come in as fragments: the same ones whatever is taken."""
+        return self.take(self.indices if isinstance(self.images, np.ndarray) else self.indices[:_NEIGHBOURS])
+
+    def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
+        """Pictures uint8 (N, side, side) and classes (N,) of the samples in their order, `rows` at a time."""
+        for start in range(0, len(self.indices), rows):
+            index = self.indices[start : start + rows]
+            yield self.images[index], self.labels[index]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,35 +148,34 @@ class Dataset:
         pictures = list(images)
         if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
             kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
-            raise _wrong("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
+            raise does_not_fit("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
         texts = [nfc(str(c)) for c in characters]
         alphabet = Charset(name or source or "own", tuple(sorted(set(texts)))) if charset is None else charset
         lacking = sorted(set(texts) - set(alphabet.characters))
         if lacking:
-            raise _wrong("characters", f"those of charset {alphabet.name}", "".join(lacking)[:40])
+            raise does_not_fit("characters", f"those of charset {alphabet.name}", in_a_line(lacking, 20))
         owners = np.full(len(pictures), -1) if groups is None else np.asarray(groups)
         if owners.dtype.kind not in "iu" or (len(owners) and not -1 <= int(owners.min()) <= int(owners.max()) < 2**31):
-            raise _wrong("groups", "whole numbers from 0 to 2³¹ − 1, or −1", owners.dtype)
-        marks = _digests(pictures) if digests is None else np.asarray(digests, np.uint64)
-        counts = {"characters": len(texts), "groups": len(owners), "digests": len(marks)}
-        counts |= {column: len(values) for column, values in (records or {}).items()}
-        for what, count in counts.items():
-            if count != len(pictures):
-                raise _wrong(what, f"{len(pictures)}, one for each picture", count)
-        shape = pictures[0].shape
-        uniform = shape[0] == shape[1] <= LARGEST_SIDE and all(p.shape == shape for p in pictures)
-        side = size or (shape[0] if uniform else _SIDE)
-        spec = Preprocessing(size=side)
-        blank = [int(marks[k]) for k, picture in enumerate(pictures) if not picture.any()]
-        joint, which, _ = joined(owners.astype(np.int32), np.zeros(len(pictures), np.uint16), marks, blank)
+            raise does_not_fit("groups", "whole numbers from 0 to 2³¹ − 1, or −1", owners)
+        if digests is None:
+            digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
+        columns: dict[str, Any] = {"characters": texts, "groups": owners, "digests": digests, **(records or {})}
+        for column, values in columns.items():
+            if len(values) != len(pictures):
+                raise does_not_fit(column, f"{len(pictures)}, one for each picture", len(values))
+        height, width = pictures[0].shape
+        uniform = height == width <= LARGEST_SIDE and all(p.shape == (height, width) for p in pictures)
+        side = size or (height if uniform else _SIDE)
+        blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
+        joint, which, _ = joined(owners.astype(np.int32), np.zeros(len(pictures), np.uint16), digests, blank)
         return cls(
             name or source or "own",
             np.concatenate([resize(picture[None], side) for picture in pictures]),
             np.array([alphabet.class_of[c] for c in texts], np.uint16),
             joint,
             alphabet,
-            spec,
-            marks,
+            Preprocessing(size=side),
+            digests,
             which,
             (source,),
             dict(records or {}),
@@ -131,16 +190,16 @@ class Dataset:
         return len(self.labels)
 
     @overload
-    def __getitem__(self, index: Number) -> Sample: ...
+    def __getitem__(self, index: int | np.integer[Any]) -> tuple[NDArray[np.uint8], int]: ...
     @overload
     def __getitem__(self, index: slice | NDArray[Any] | Sequence[int]) -> Dataset: ...
-    def __getitem__(self, index: Number | slice | NDArray[Any] | Sequence[int]) -> Sample | Dataset:
+    def __getitem__(self, index: Any) -> tuple[NDArray[np.uint8], int] | Dataset:
         if isinstance(index, int | np.integer):
             # A copy: the mapped pictures are read-only, which torch.from_numpy does not take.
             return np.array(self.images[index]), int(self.labels[index])
         return self.subset(np.arange(len(self))[index])
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int]]:
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
@@ -211,13 +270,9 @@ class Dataset:
 
         Raises FastetlError for another `by`, fractions that do not fit, unknown or too few groups.
         """
-        if by not in ("group", "sample"):
-            # Anything else would be a typing error, and must not fall back on the split that mixes groups.
-            raise FastetlError(
-                "unknown split", expected="'group' or 'sample'", found=repr(by), do="check `by`", also=ValueError
-            )
+        require_choice("by", by, get_args(By))  # a typing error must not fall back on the split that mixes groups
         if by == "sample":
-            return Split(*parts_of(np.arange(len(self)), by, self.name, valid=valid, test=test, seed=seed))
+            return Split(*parts_of(len(self), by, self.name, valid=valid, test=test, seed=seed))
         parts = Trained().divided(self, by=by, valid=valid, test=test, seed=seed).parts()
         return Split(*(np.flatnonzero(part.holds(self)) for part in parts))
 
@@ -256,14 +311,3 @@ def concatenated(parts: Sequence[Dataset]) -> Dataset:
     }
     records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
     return replace(parts[0], **columns, source=np.concatenate(numbers), sources=sources, records=records)
-
-
-def _wrong(what: str, expected: str, found: object) -> FastetlError:
-    return FastetlError(
-        f"a dataset cannot be made: {what} do not fit", expected=expected, found=found, do=f"check `{what}`"
-    )
-
-
-def _digests(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint64]:
-    """Of the pixels of each picture, row by row."""
-    return np.array([digest_rows(np.ascontiguousarray(p).reshape(1, -1))[0] for p in pictures], np.uint64)

@@ -52,12 +52,13 @@ class Split:
 
 
 def parts_of(
-    items: NDArray[Any], by: By, name: str, *, valid: float, test: float, seed: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Divide groups or samples (sorted, each once) into train, valid and test, each sorted.
+    count: int, by: By, name: str, *, valid: float, test: float, seed: int, begun: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which of `count` groups or samples are for training, for validation and for the test, each sorted.
 
     The fractions are of their number: at least one, if the fraction is over 0. by: what they are; name: of the
-    dataset; both for messages. Raises FastetlError for fractions that do not fit, or too few of them.
+    dataset; both for messages. begun: there are parts already, so that a few more need not be in each: they are
+    trained on. Raises FastetlError for fractions that do not fit, or too few of them.
     """
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
         raise FastetlError(
@@ -68,15 +69,15 @@ def parts_of(
             also=ValueError,
         )
     require_range("seed", seed, 0)
-    count = len(items)
     n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
-    if n_valid + n_test >= count:
-        raise FastetlError(f"{name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s")
-    order = np.random.default_rng([seed, count]).permutation(count)
     part = np.zeros(count, np.int8)
-    part[order[:n_test]] = 2
-    part[order[n_test : n_test + n_valid]] = 1
-    return items[part == 0], items[part == 1], items[part == 2]
+    if n_valid + n_test < count:
+        order = np.random.default_rng([seed, count]).permutation(count)
+        part[order[:n_test]] = TEST
+        part[order[n_test : n_test + n_valid]] = VALID
+    elif count and not begun:
+        raise FastetlError(f"{name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s")
+    return np.flatnonzero(part == TRAIN), np.flatnonzero(part == VALID), np.flatnonzero(part == TEST)
 
 
 def is_among(values: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:
@@ -238,42 +239,26 @@ class Trained:
 
         Raises FastetlError for fractions that do not fit, or too few groups.
         """
-        assigned = self.train | self.valid | self.test
-        none = np.zeros(0, np.int32)
-        by_source = data.groups_by_source()
-        remaining = {name: np.setdiff1d(by_source[name], assigned.groups.get(name, none)) for name in sorted(by_source)}
-        parts = [dict.fromkeys(remaining, none) for _ in range(3)]
-        owner = np.repeat(np.arange(len(remaining)), [len(groups) for groups in remaining.values()])
+        if by != "sample" and data.has_unknown_groups():
+            raise FastetlError(
+                f"{data.name}: the groups of some samples are not known",
+                expected="groups, which a split keeps together",
+                do="give `by` sample to divide these one by one; their writers may then be in both parts",
+            )
+        assigned, none = self.train | self.valid | self.test, np.zeros(0, np.int32)
+        remaining = {
+            name: np.setdiff1d(known, assigned.groups.get(name, none))
+            for name, known in sorted(data.groups_by_source().items())
+        }
+        owner = np.repeat(np.arange(len(remaining)), list(map(len, remaining.values())))
         groups = np.concatenate([none, *remaining.values()])
-        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed}
-        for part, chosen in zip(
-            parts, _thirds(groups, "group", data.name, bool(len(assigned)), **options), strict=True
-        ):
-            for number, name in enumerate(remaining):
-                part[name] = groups[chosen[owner[chosen] == number]]
-        digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
-        if data.has_unknown_groups():
-            if by != "sample":
-                raise FastetlError(
-                    f"{data.name}: the groups of some samples are not known",
-                    expected="groups, which a split keeps together",
-                    do="give `by` sample to divide these one by one; their writers may then be in both parts",
-                )
-            loose = np.setdiff1d(data.digests[data.groups < 0], assigned.digests)
-            chosen_ = _thirds(loose, "sample", data.name, bool(len(assigned)), **options)
-            digests = tuple(loose[chosen] for chosen in chosen_)
-        added = Trained(*(Part(g, d) for g, d in zip(parts, digests, strict=True)))
-        return self | added
-
-
-def _thirds(
-    items: NDArray[Any], by: By, name: str, begun: bool, *, valid: float, test: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Places of items to train on, to validate on and for the test.
-
-    begun: there are parts already, so that a few more items need not be in each: they are trained on.
-    """
-    places = np.arange(len(items))
-    if not len(places) or (begun and sum(max(1, round(f * len(places))) for f in (valid, test) if f) >= len(places)):
-        return places, places[:0], places[:0]
-    return parts_of(places, by, name, valid=valid, test=test, seed=seed)
+        loose = np.setdiff1d(data.digests[data.groups < 0], assigned.digests)
+        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": bool(len(assigned))}
+        of_groups = parts_of(len(groups), "group", data.name, **options)
+        of_samples = parts_of(len(loose), "sample", data.name, **options)
+        return self | Trained(
+            *(
+                Part({name: groups[some[owner[some] == k]] for k, name in enumerate(remaining)}, loose[others])
+                for some, others in zip(of_groups, of_samples, strict=True)
+            )
+        )

@@ -31,7 +31,7 @@ from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.errors import FastetlError
 from fastetl.files.digests import require_sealed
-from fastetl.files.untrusted import array_file, read_json, read_npz, require_regular
+from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,12 +57,9 @@ class MappedPictures(np.memmap[Any, np.dtype[np.uint8]]):
 
 
 def _mapped(path: Path, digest: str) -> NDArray[np.uint8]:
-    pictures = _array(path / "images.npy", "u1", 3)
-    if not isinstance(pictures, np.memmap):  # of no samples
-        return pictures
-    mapped: MappedPictures = pictures.view(MappedPictures)
-    mapped.place = (path, digest)
-    return mapped
+    pictures: MappedPictures = _array(path / "images.npy", "u1", 3).view(MappedPictures)
+    pictures.place = (path, digest)
+    return pictures
 
 
 def _mapped_again(path: Path, digest: str) -> NDArray[np.uint8]:
@@ -71,17 +68,15 @@ def _mapped_again(path: Path, digest: str) -> NDArray[np.uint8]:
     return _mapped(path, digest)
 
 
-def _array(path: Path, dtype: str, ndim: int) -> NDArray[Any]:
-    """Mapped read-only."""
-    array, _ = array_file(path)
+def _unlike(what: str, path: Path, expected: object, found: object) -> FastetlError:
+    return FastetlError(what, file=path, expected=expected, found=found, do="build it again")
+
+
+def _array(path: Path, dtype: str, ndim: int) -> np.memmap[Any, Any]:
+    array = mapped_array(path)
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        raise FastetlError(
-            "not the array of a dataset",
-            file=path,
-            expected=f"{dtype} with {ndim} axes",
-            found=f"{array.dtype} with {array.ndim}",
-            do="build it again",
-        )
+        found = f"{array.dtype} with {array.ndim}"
+        raise _unlike("not the array of a dataset", path, f"{dtype} with {ndim} axes", found)
     return array
 
 
@@ -100,13 +95,6 @@ def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
     return records
 
 
-def _names(about: Mapping[str, Any]) -> tuple[str, ...]:
-    sources = about["sources"]
-    if not isinstance(sources, list) or not sources or not all(isinstance(name, str) for name in sources):
-        raise ValueError("sources are no names")
-    return tuple(sources)
-
-
 def open_directory(
     path: Path, images_of: Callable[[Mapping[str, Any], int], NDArray[np.uint8]] | None = None
 ) -> Dataset:
@@ -120,44 +108,30 @@ def open_directory(
         raise FastetlError("a dataset of shards", file=path, do="open it with `fastetl_ray.open_dataset`")
     expected, version = FORMAT if images_of is None else SHARDS_FORMAT, about.get("format")
     if version != expected:
-        raise FastetlError(
-            "dataset of another format", file=path, expected=expected, found=version, do="build it again"
-        )
+        raise _unlike("dataset of another format", path, expected, version)
     try:
         charset = Charset.from_dict(about["charset"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        count, sources, side = int(about["count"]), _names(about), preprocessing.size
+        count, sources, side = int(about["count"]), tuple(about["sources"]), preprocessing.size
+        if not sources or not all(isinstance(name, str) for name in sources):
+            raise ValueError("sources are no names")
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise unreadable(path, error) from error
     images = _mapped(path, str(about.get("digest"))) if images_of is None else images_of(about, side)
     labels = np.array(_array(path / "labels.npy", "u2", 1))
     records = _records(path / "records.npz", count)
     groups, source, digests = (records.pop(name) for name in IDENTITY)
-    for what, shape, expected_shape in (
-        ("images", images.shape, (count, side, side)),
-        ("labels", labels.shape, (count,)),
-    ):
-        if shape != expected_shape:
-            raise FastetlError(
-                f"{what} of another shape than the description says",
-                file=path,
-                expected=expected_shape,
-                found=shape,
-                do="build it again",
-            )
-    for name, values, least, most in (
+    for what, array, shape in (("images", images, (count, side, side)), ("labels", labels, (count,))):
+        if array.shape != shape:
+            raise _unlike(f"{what} of another shape than the description says", path, shape, array.shape)
+    for what, values, least, below in (
         ("labels", labels, 0, len(charset)),
         ("groups", groups, -1, 2**31),
         ("sources", source, 0, len(sources)),
     ):
-        if count and not least <= int(values.min()) <= int(values.max()) < most:
-            raise FastetlError(
-                f"{name} out of range",
-                file=path,
-                expected=f"{least} to {most - 1}",
-                found=f"{values.min()} to {values.max()}",
-                do="build it again",
-            )
+        if count and not least <= int(values.min()) <= int(values.max()) < below:
+            found = f"{values.min()} to {values.max()}"
+            raise _unlike(f"{what} out of range", path, f"{least} to {below - 1}", found)
     require_sealed(about, described, labels, groups, source, digests)
     return Dataset(
         path.name, images, labels, groups, charset, preprocessing, digests, source, sources, records, about, path

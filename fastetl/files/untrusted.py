@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 
-__all__ = ["array_file", "open_regular", "parse_json", "read_bytes", "read_json", "read_npz", "require_regular"]
+__all__ = ["mapped_array", "open_regular", "parse_json", "read_bytes", "read_json", "read_npz", "require_regular"]
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file: a run with a hundred thousand epochs stays below."""
@@ -107,34 +107,20 @@ def _header(file: IO[bytes]) -> Header:
     return shape, dtype
 
 
-def array_file(path: str | PathLike[str]) -> tuple[NDArray[Any], int]:
-    """The array of an `.npy` file, mapped read-only, and the byte at which its values begin.
+def mapped_array(path: str | PathLike[str]) -> np.memmap[Any, Any]:
+    """The array of an `.npy` file, mapped read-only.
 
     Raises FastetlError if the header is damaged or names another size than the file has.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        try:
-            shape, dtype = _header(file)
-            begin = file.tell()
-            expected = begin + math.prod(shape) * dtype.itemsize
-            if size != expected:
-                raise FastetlError(
-                    "the array is not whole",
-                    file=path,
-                    expected=f"{expected:,} bytes for {shape}",
-                    found=f"{size:,}",
-                    do="make it again",
-                )
-            if not math.prod(shape):
-                return np.empty(shape, dtype), begin
-            return np.memmap(file, dtype, "r", begin, shape), begin
-        except FastetlError:
-            raise
-        except Exception as error:  # numpy's parser of headers raises its own, and those of `tokenize` and `ast`
-            raise FastetlError(
-                "cannot read the array", file=path, found=str(error) or type(error).__name__, do="make it again"
-            ) from error
+    size = require_regular(path)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.memmap) or not array.flags.c_contiguous or array.offset + array.nbytes != size:
+            raise ValueError(f"{size:,} bytes are another size than its header says")
+    except Exception as error:  # numpy's parser of headers raises its own, and those of `tokenize` and `ast`
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise FastetlError("cannot read the array", file=path, found=reason, do="make it again") from error
+    return array
 
 
 def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any]]:
