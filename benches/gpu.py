@@ -3,7 +3,8 @@
     python -m benches.gpu --out FOLDER [--minutes M] [--device cpu --small]
 
 Every result is written when it is known, the most valuable first, so that a machine that is taken away costs one row.
-A process of its own lets synthetic writers write meanwhile; what is left of the minutes trains a network to its end.
+A row is begun if one as long as the longest so far would end in time. A process of its own lets synthetic writers write
+meanwhile; what is left of the minutes trains a network to its end.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -30,18 +31,17 @@ import numpy as np
 
 if TYPE_CHECKING:  # only the writers' process is without JAX, but it imports this module
     from fastetl.data.dataset import Dataset
-    from fastetl.data.preprocessing import Preprocessing
     from model.config import TrainConfig
-
-    Data = Sequence[tuple[Dataset, float]]
 
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (16, 8, 4, 1)
 SOME = 8
 """Steps in one go, where there are several."""
-TAIL = 20.0
-"""Seconds kept for what comes after the training."""
+WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
+"""Shares of the minutes after which the writers, the short trainings and the speeds end."""
+TAIL = 0.04
+"""Share of the minutes for what comes after the training."""
 CHARSET = "characters.txt"
 
 
@@ -61,7 +61,8 @@ def parts_of(network: str, few: bool) -> tuple[Part, ...]:
     """What the training at the end learns from. Kana and signs are seen oftener than kanji."""
     if network != "japanese":
         return (Part("kana", 2 if few else 400, "kana", 900, 1.0),)
-    return Part("japanese", 1 if few else 12, "japanese", 1000, 0.75), Part("signs", 75, CHARSET, 2000, 0.25)
+    japanese = Part("japanese", 1 if few else 12, "japanese", 1000, 0.75)
+    return japanese, Part("signs", 1 if few else 75, CHARSET, 2000, 0.25)
 
 
 def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
@@ -82,202 +83,8 @@ def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
             characters = synthesize_dataset(folder / f"{part.name}-{number}", config, SIZE, processes=processes)
             row = {"characters": characters, "seconds": time.monotonic() - begun}
             (folder / f"{part.name}-{number}.json").write_text(json.dumps(row), encoding="utf-8")
-            if time.monotonic() > until:
-                return
-
-
-class Results:
-    """results.json, written anew with each row."""
-
-    def __init__(self, folder: Path, begun: float) -> None:
-        self.folder, self.begun = folder, begun
-        self.rows: dict[str, Any] = {}
-
-    def add(self, name: str, value: Any) -> None:
-        self.rows[name] = value
-        text = json.dumps(self.rows, ensure_ascii=False, indent=1, default=str)
-        unfinished = self.folder / "results.json.new"
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(self.folder / "results.json")
-        shown = json.dumps(value, ensure_ascii=False, default=str)[:400]
-        sys.stdout.write(f"[{time.monotonic() - self.begun:6.1f}] {name}: {shown}\n")
-        sys.stdout.flush()
-
-    @contextmanager
-    def section(self, name: str) -> Iterator[None]:
-        """What fails in it costs no other section."""
-        begun = time.monotonic()
-        try:
-            yield
-        except Exception:
-            self.add(f"{name}: failed", traceback.format_exc()[-1500:])
-        self.add(f"{name}: seconds", round(time.monotonic() - begun, 1))
-
-
-def devices(results: Results) -> None:
-    """What this machine is, and its products of matrices."""
-    import jax
-    import jax.numpy as jnp
-
-    kind = jax.devices()[0]
-    names = ("fastetl", "jax", "jaxlib", "flax", "optax", "numpy", "numba")
-    results.add(
-        "machine",
-        {
-            "device": kind.device_kind,
-            "platform": kind.platform,
-            "count": jax.device_count(),
-            "processors": os.cpu_count(),
-            "python": platform.python_version(),
-            **{name: version(name) for name in names},
-        },
-    )
-    results.add("operations", "three times those of one reading as XLA counts them")
-    side = 8192 if kind.platform != "cpu" else 1024
-    for dtype in (jnp.bfloat16, jnp.float32):
-        factors = jax.random.normal(jax.random.key(0), (2, side, side), dtype)
-        product = jax.jit(lambda a, b: a @ b)
-        product(factors[0], factors[1]).block_until_ready()
-        begun = time.perf_counter()
-        for _ in range(10):
-            last = product(factors[0], factors[1])
-        last.block_until_ready()
-        each = (time.perf_counter() - begun) / 10
-        results.add(f"peak {jnp.dtype(dtype).name}", {"side": side, "operations_per_second": 2 * side**3 / each})
-
-
-def against_cpu(results: Results, config: TrainConfig, spec: Preprocessing, classes: int) -> None:
-    """Logits of a batch on both, with first weights, and the operations of one reading."""
-    import jax
-    from flax import nnx
-
-    from model.network import Network, named_network
-    from model.step import load_weights, weights_of
-
-    spec = replace(config.preprocessing(spec), readings=1)
-    network = Network(named_network(config.network), spec, classes, rngs=nnx.Rngs(0))
-    weights = jax.tree.map(np.asarray, weights_of(network))
-    pictures = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE)).astype(np.uint8)
-    pictures[:, :20] = 0
-    logits = []
-    for device in (jax.devices()[0], jax.devices("cpu")[0]):
-        with jax.default_device(device):
-            answers = jax.jit(lambda w, p: load_weights(network, w)(p))
-            logits.append(np.asarray(answers(weights, pictures)))
-    counted: Any = answers.lower(weights, pictures).cost_analysis()
-    difference, largest = float(np.abs(logits[0] - logits[1]).max()), float(np.abs(logits[1]).max())
-    row = {"max_abs_diff": difference, "largest": largest, "operations": counted["flops"] / len(pictures)}
-    results.add(f"logits {config.network}", row)
-
-
-def speed(results: Results, data: Data, config: TrainConfig, folder: Path) -> tuple[int, float]:
-    """Pictures a second of a short training, at its fastest, and the share of time in which it waited for them."""
-    import jax
-
-    from model.training import train
-
-    history = train(data, folder / "speed", replace(config, epochs=4), overwrite=True, on_progress=None).run.history
-    best = max(history[1:], key=lambda entry: entry.images_per_second)
-    name = f"speed {config.network} {config.precision} {config.batch_size}"
-    operations = 3 * results.rows[f"logits {config.network}"]["operations"]
-    memory = jax.devices()[0].memory_stats() or {}
-    if name not in results.rows:
-        results.add(
-            name,
-            {
-                "pictures_per_second": round(best.images_per_second),
-                "milliseconds": 1000 * config.batch_size / best.images_per_second,
-                "operations_per_second": operations * best.images_per_second,
-                "compiling": history[0].seconds - best.seconds,
-                "peak_bytes": memory.get("peak_bytes_in_use"),
-            },
-        )
-    return round(best.images_per_second), best.data_wait
-
-
-def waiting(results: Results, data: Data, config: TrainConfig, folder: Path, seconds: float) -> None:
-    """Augmented pictures by threads: made alone, and for a training."""
-    from fastetl.data.batches import Batches
-
-    for threads in [n for n in THREADS if n <= 2 * (os.cpu_count() or 1)]:
-        batches = Batches(
-            [dataset.samples(None, weight) for dataset, weight in data],
-            batch_size=config.batch_size,
-            augmentation=config.augmentation,
-            prefetch=threads + 1,
-            threads=threads,
-        )
-        begun, done = time.perf_counter(), 0
-        for _ in batches:
-            done += config.batch_size
-            if time.perf_counter() > begun + seconds:
-                break
-        alone = {"pictures_per_second": round(done / (time.perf_counter() - begun))}
-        trained, waited = speed(results, data, replace(config, threads=threads), folder)
-        row = {"alone": alone, "with the step": {"pictures_per_second": trained, "waiting": waited}}
-        results.add(f"pictures, {threads} threads", row)
-
-
-def short_trainings(results: Results, data: Dataset, precision: str, few: bool, folder: Path, until: float) -> None:
-    """The quickstart's training as it is, several steps in one go, and in larger batches: accuracy by seconds."""
-    from fastetl_cli.quickstart import Quickstart
-    from model.training import train
-
-    usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if few else 4)
-    large = {"batch_size": 64 if few else 512, "precision": precision}
-    doubled = {"muon_learning_rate": 2 * usual.muon_learning_rate, "learning_rate": 2 * usual.learning_rate}
-    rows: dict[str, dict[str, Any]] = {
-        f"{usual.batch_size} float32": {},
-        f"{usual.batch_size} float32, {SOME} steps in one go": {"steps_per_dispatch": SOME},
-        "512 rates 1": {**large, "epochs": usual.epochs * 6},
-        "512 rates 2": {**large, **doubled, "epochs": usual.epochs * 6},
-        "512 rates 1, equal pictures": large,
-        "512 rates 2, equal pictures": {**large, **doubled},
-    }
-    for name, options in rows.items():
         if time.monotonic() > until:
             return
-        config, begun = replace(usual, **options), time.perf_counter()
-        history = train(data, folder / name.replace(" ", "-"), config, on_progress=None).run.history
-        seconds = np.cumsum([entry.seconds for entry in history]).round(2).tolist()
-        course = [(e.step * config.batch_size, s, e.valid_accuracy) for e, s in zip(history, seconds, strict=True)]
-        results.add(
-            f"training quickstart {name}",
-            {
-                "config": options,
-                "all_seconds": round(time.perf_counter() - begun, 1),
-                "pictures_seconds_accuracy": course,
-                "pictures_per_second": round(history[-1].images_per_second),
-            },
-        )
-
-
-def long_training(results: Results, data: Data, config: TrainConfig, folder: Path) -> None:
-    """The network that comes back: each epoch's best weights are copied out as soon as they are there."""
-    from model.run import unfinished
-    from model.training import Progress, train
-
-    path = folder / "run"
-
-    def keep(progress: Progress) -> None:
-        if progress.history and progress.history[-1].step == progress.step:
-            results.add("epochs", [vars(entry) for entry in progress.history])
-            copy(unfinished(path))
-
-    def copy(run: Path) -> None:
-        for file in (run / "run.json", run / "checkpoints" / "best.safetensors"):
-            shutil.copy(file, results.folder / f"run-{file.name}")
-
-    result = train(data, path, config, on_progress=keep, command="python -m benches.gpu")
-    copy(path)
-    pictures, labels = np.ascontiguousarray(data[0][0].images[: 128 * 7 : 7]), data[0][0].labels[: 128 * 7 : 7]
-    logits = result.run.predict(pictures)
-    np.savez_compressed(results.folder / "logits.npz", pictures=pictures, labels=labels, logits=logits)
-    results.add(
-        "trained",
-        {"steps": result.run.config.steps, "accuracy": result.best.valid_accuracy, "best": result.best.epoch}
-        | {"parameters": result.parameters, "diagnosis": result.diagnosis},
-    )
 
 
 def configured(network: str, few: bool, precision: str) -> TrainConfig:
@@ -303,6 +110,244 @@ def configured(network: str, few: bool, precision: str) -> TrainConfig:
     )
 
 
+class Bench:
+    """The measurements. `rows` is what results.json holds, written anew with each row."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path, begun: float, writers: Any) -> None:
+        from model.config import TrainConfig
+
+        self.out, self.few, self.skip = options.out, options.small, options.skip
+        self.folder, self.begun, self.writers = folder, begun, writers
+        self.seconds, self.longest, self.rows = options.minutes * 60, 0.0, dict[str, Any]()
+        self.precision = "float32" if options.device == "cpu" else "bfloat16"
+        self.parts = parts_of(options.network, self.few)
+        self.long, self.usual = configured(options.network, self.few, self.precision), TrainConfig()
+
+    def add(self, name: str, value: Any) -> None:
+        self.rows[name] = value
+        unfinished = self.out / "results.json.new"
+        text = json.dumps(self.rows, ensure_ascii=False, indent=1, default=str)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(self.out / "results.json")
+        shown = json.dumps(value, ensure_ascii=False, default=str)[:400]
+        sys.stdout.write(f"[{time.monotonic() - self.begun:6.1f}] {name}: {shown}\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """What fails in it costs no other section."""
+        begun = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self.add(f"{name}: failed", traceback.format_exc()[-1500:])
+        self.add(f"{name}: seconds", round(time.monotonic() - begun, 1))
+
+    def row(self, share: float, measure: Callable[[], object]) -> None:
+        """Measure if there is time for as long a row as any so far, until this share of the minutes is over."""
+        begun = time.monotonic()
+        if begun + self.longest < self.begun + share * self.seconds:
+            measure()
+            self.longest = max(self.longest, time.monotonic() - begun)
+
+    def written(self, name: str) -> Dataset:
+        """A dataset, as soon as the writers have written it."""
+        from fastetl.data.store import open_dataset
+
+        while self.writers.is_alive() and not (self.folder / name).is_dir():
+            time.sleep(0.1)
+        return open_dataset(self.folder / name)
+
+    def devices(self) -> None:
+        """What this machine is, and its products of matrices."""
+        import jax
+        import jax.numpy as jnp
+
+        device = jax.devices()[0]
+        names = ("fastetl", "jax", "jaxlib", "flax", "optax", "numpy", "numba")
+        machine = {"device": device.device_kind, "platform": device.platform, "count": jax.device_count()}
+        machine |= {"processors": os.cpu_count(), "python": platform.python_version()}
+        self.add("machine", machine | {name: version(name) for name in names})
+        self.add("operations", "three times those of one reading as XLA counts them")
+        side = 8192 if device.platform != "cpu" else 1024
+        for dtype in (jnp.bfloat16, jnp.float32):
+            factors = jax.random.normal(jax.random.key(0), (2, side, side), dtype)
+            product = jax.jit(lambda a, b: a @ b)
+            product(factors[0], factors[1]).block_until_ready()
+            begun = time.perf_counter()
+            for _ in range(10):
+                last = product(factors[0], factors[1])
+            last.block_until_ready()
+            each = (time.perf_counter() - begun) / 10
+            self.add(f"peak {jnp.dtype(dtype).name}", {"side": side, "operations_per_second": 2 * side**3 / each})
+
+    def against_cpu(self, config: TrainConfig, charset: str) -> None:
+        """Logits of a batch on both, with first weights, and the operations of one reading."""
+        import jax
+        from flax import nnx
+
+        from fastetl.data.charset import named_or_file
+        from fastetl.data.preprocessing import Preprocessing
+        from model.network import Network, named_network
+        from model.step import load_weights, weights_of
+
+        spec = replace(config.preprocessing(Preprocessing(size=SIZE)), readings=1)
+        classes = len(named_or_file(charset))
+        network = nnx.jit(lambda: Network(named_network(config.network), spec, classes, rngs=nnx.Rngs(0)))()
+        weights = jax.tree.map(np.asarray, weights_of(network))
+        pictures = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE)).astype(np.uint8)
+        pictures[:, :20] = 0
+        logits = []
+        for device in (jax.devices()[0], jax.devices("cpu")[0]):
+            with jax.default_device(device):
+                program = jax.jit(lambda w, p: load_weights(network, w)(p)).lower(weights, pictures).compile()
+                logits.append(np.asarray(program(weights, pictures)))
+        difference, largest = float(np.abs(logits[0] - logits[1]).max()), float(np.abs(logits[1]).max())
+        counted: Any = program.cost_analysis()
+        row = {"max_abs_diff": difference, "largest": largest, "operations": counted["flops"] / len(pictures)}
+        self.add(f"logits {config.network}", row)
+
+    def speed(self, data: Dataset, config: TrainConfig) -> tuple[int, float]:
+        """Pictures a second of a short training, at its fastest, and the share of time in which it waited for them."""
+        import jax
+
+        from model.training import train
+
+        config = replace(config, epochs=2 if self.few else 4)
+        history = train(data, self.folder / "speed", config, overwrite=True, on_progress=None).history
+        best = max(history[1:], key=lambda entry: entry.images_per_second)
+        name = f"speed {config.network} {config.precision} {config.batch_size}"
+        operations = 3 * self.rows[f"logits {config.network}"]["operations"]
+        if name not in self.rows:
+            self.add(
+                name,
+                {
+                    "pictures_per_second": round(best.images_per_second),
+                    "milliseconds": 1000 * config.batch_size / best.images_per_second,
+                    "operations_per_second": operations * best.images_per_second,
+                    "compiling": history[0].seconds - best.seconds,
+                    "peak_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
+                },
+            )
+        return round(best.images_per_second), best.data_wait
+
+    def waiting(self, data: Dataset, threads: int) -> None:
+        """Augmented pictures by so many threads: made alone, and for a training."""
+        from fastetl.data.batches import Batches
+
+        config = replace(self.long, threads=threads)
+        options: dict[str, Any] = {"batch_size": config.batch_size, "augmentation": config.augmentation}
+        batches = Batches([data.samples(None, 1.0)], prefetch=threads + 1, threads=threads, **options)
+        begun, done = time.perf_counter(), 0
+        for _ in batches:
+            done += config.batch_size
+            if time.perf_counter() > begun + (0.3 if self.few else 2.0):
+                break
+        alone = {"pictures_per_second": round(done / (time.perf_counter() - begun))}
+        trained, waited = self.speed(data, config)
+        row = {"alone": alone, "with the step": {"pictures_per_second": trained, "waiting": waited}}
+        self.add(f"pictures, {threads} threads", row)
+
+    def short_training(self, data: Dataset, name: str, config: TrainConfig, options: dict[str, Any]) -> None:
+        """Accuracy by pictures seen and by seconds."""
+        from model.training import train
+
+        config, begun = replace(config, **options), time.perf_counter()
+        history = train(data, self.folder / name.replace(" ", "-"), config, on_progress=None).history
+        seconds = np.cumsum([entry.seconds for entry in history]).round(2).tolist()
+        course = [(e.step * config.batch_size, s, e.valid_accuracy) for e, s in zip(history, seconds, strict=True)]
+        row = {"config": options, "all_seconds": round(time.perf_counter() - begun, 1)}
+        row |= {"pictures_seconds_accuracy": course, "pictures_per_second": round(history[-1].images_per_second)}
+        self.add(f"training quickstart {name}", row)
+
+    def short_trainings(self) -> None:
+        """The quickstart's training as it is, several steps in one go, and in larger batches."""
+        from fastetl_cli.quickstart import Quickstart
+
+        usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if self.few else 4)
+        large = {"batch_size": 64 if self.few else 512, "precision": self.precision}
+        doubled = {"muon_learning_rate": 2 * usual.muon_learning_rate, "learning_rate": 2 * usual.learning_rate}
+        table: dict[str, dict[str, Any]] = {
+            f"{usual.batch_size} float32": {},
+            f"{usual.batch_size} float32, {SOME} steps in one go": {"steps_per_dispatch": SOME},
+            "512 rates 1": {**large, "epochs": usual.epochs * 6},
+            "512 rates 2": {**large, **doubled, "epochs": usual.epochs * 6},
+            "512 rates 1, equal pictures": large,
+            "512 rates 2, equal pictures": {**large, **doubled},
+        }
+        data = self.written("quickstart")
+        for name, options in table.items():
+            self.row(SHORT, lambda n=name, o=options: self.short_training(data, n, usual, o))  # type: ignore[misc]
+
+    def speeds(self) -> None:
+        """Of the step by batch and precision, and by the threads that make the pictures."""
+        quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
+        usual = replace(self.usual, threads=os.cpu_count() or 1)
+        for batch, precision in BATCHES[: 1 if self.few else None]:
+            size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
+            for data, config in ((first, self.long), (quick, usual)):
+                self.row(SPEEDS, lambda d=data, c=replace(config, **size): self.speed(d, c))  # type: ignore[misc]
+        for threads in [n for n in THREADS if n <= 2 * (os.cpu_count() or 1)]:
+            self.row(SPEEDS, lambda n=threads: self.waiting(first, n))  # type: ignore[misc]
+
+    def long_training(self) -> None:
+        """The network that comes back: each epoch's best weights are copied out as soon as they are there."""
+        from fastetl.data.charset import named_or_file
+        from fastetl.data.preprocessing import Preprocessing
+        from fastetl.data.store import fitted, open_dataset
+        from model.run import unfinished
+        from model.training import Progress, train
+
+        self.writers.join()
+        files = {part: sorted(self.folder.glob(f"{part.name}-*.json")) for part in self.parts}
+        figures = [json.loads(file.read_text("utf-8")) for some in files.values() for file in some]
+        characters, seconds = (sum(row[name] for row in figures) for name in ("characters", "seconds"))
+        self.add("writers", {"characters": characters, "characters_per_second": round(characters / seconds)})
+        charset, spec = named_or_file(self.parts[0].charset), Preprocessing(size=SIZE)
+        mixture = [
+            (fitted(open_dataset(file.with_suffix("")), charset, spec), part.weight / len(some))
+            for part, some in files.items()
+            for file in some
+        ]
+        path = self.folder / "run"
+
+        def copy(run: Path) -> None:
+            for file in (run / "run.json", run / "checkpoints" / "best.safetensors"):
+                shutil.copy(file, self.out / f"run-{file.name}")
+
+        def keep(progress: Progress) -> None:
+            if progress.history and progress.history[-1].step == progress.step:
+                self.add("epochs", [vars(entry) for entry in progress.history])
+                copy(unfinished(path))
+
+        left = self.begun + (1 - TAIL) * self.seconds - time.monotonic()
+        config = replace(self.long, minutes=max(left / 60, 0.05))
+        run = train(mixture, path, config, on_progress=keep, command="python -m benches.gpu")
+        copy(path)
+        first = mixture[0][0]
+        pictures, labels = np.ascontiguousarray(first.images[: 128 * 7 : 7]), first.labels[: 128 * 7 : 7]
+        np.savez_compressed(self.out / "logits.npz", pictures=pictures, labels=labels, logits=run.predict(pictures))
+        end = {"steps": run.config.steps, "accuracy": run.best_epoch.valid_accuracy, "best": run.best_epoch.epoch}
+        self.add("trained", end | {"parameters": run.parameters, "diagnosis": run.diagnosis})
+
+    def measure(self) -> None:
+        """All of it."""
+        with self.section("devices"):
+            self.devices()
+            self.against_cpu(self.long, self.parts[0].charset)
+            if "speeds" not in self.skip:
+                self.against_cpu(self.usual, "hiragana")
+        if "quickstart" not in self.skip:
+            with self.section("quickstart"):
+                self.short_trainings()
+        if "speeds" not in self.skip:
+            with self.section("speeds"):  # one after the other: compiling tries things out on the device
+                self.speeds()
+        with self.section("training"):
+            self.long_training()
+        self.add("all seconds", round(time.monotonic() - self.begun, 1))
+
+
 def main() -> None:
     """All of it, within the minutes."""
     begun = time.monotonic()
@@ -315,68 +360,19 @@ def main() -> None:
     parser.add_argument("--skip", nargs="*", default=[], help="leave out quickstart, speeds")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="gpu-"))
     if options.device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
-    folder = Path(tempfile.mkdtemp(prefix="gpu-"))
-    parts = parts_of(options.network, options.small)
-    until = begun + (0.2 if options.small else 0.3) * options.minutes * 60
-    writers = get_context("spawn").Process(target=write, args=(folder, parts, options.small, until))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))  # each training compiles the same
+    until = begun + WRITTEN * options.minutes * 60
+    target = (folder, parts_of(options.network, options.small), options.small, until)
+    writers = get_context("spawn").Process(target=write, args=target)
     writers.start()
     try:
-        _measure(Results(options.out, begun), options, folder, writers)
+        Bench(options, folder, begun, writers).measure()
     finally:
         writers.join()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _measure(results: Results, options: argparse.Namespace, folder: Path, writers: Any) -> None:
-    from fastetl.data.charset import HIRAGANA, named_or_file
-    from fastetl.data.preprocessing import Preprocessing
-    from fastetl.data.store import fitted, open_dataset
-    from model.config import TrainConfig
-
-    few, minute = options.small, options.minutes * 60
-    precision = "float32" if options.device == "cpu" else "bfloat16"
-    spec, parts = Preprocessing(size=SIZE), parts_of(options.network, few)
-    charset = named_or_file(parts[0].charset)
-    long, usual = configured(options.network, few, precision), TrainConfig(threads=os.cpu_count() or 1)
-
-    def written(name: str) -> Dataset:
-        while writers.is_alive() and not (folder / name).is_dir():
-            time.sleep(0.1)
-        return open_dataset(folder / name)
-
-    with results.section("devices"):
-        devices(results)
-        against_cpu(results, usual, spec, len(HIRAGANA))
-        against_cpu(results, long, spec, len(charset))
-    if "quickstart" not in options.skip:
-        with results.section("quickstart"):
-            until = results.begun + 0.25 * minute
-            short_trainings(results, written("quickstart"), precision, few, folder, until)
-    if "speeds" not in options.skip:
-        with results.section("speeds"):  # one after the other: compiling tries things out on the device
-            quick, first = written("quickstart"), written(f"{parts[0].name}-0")
-            for batch, kind in BATCHES[: 1 if few else None]:
-                for data, config in ((quick, usual), (first, long)):
-                    if time.monotonic() < results.begun + 0.4 * minute:
-                        size: dict[str, Any] = {"batch_size": 64 if few else batch, "precision": kind}
-                        speed(results, [(data, 1.0)], replace(config, **size), folder)
-            waiting(results, [(first, 1.0)], long, folder, 0.3 if few else 2.0)
-    with results.section("training"):
-        writers.join()
-        files = {part: sorted(folder.glob(f"{part.name}-*.json")) for part in parts}
-        figures = [json.loads(file.read_text("utf-8")) for some in files.values() for file in some]
-        characters, seconds = (sum(row[name] for row in figures) for name in ("characters", "seconds"))
-        results.add("writers", {"characters": characters, "characters_per_second": round(characters / seconds)})
-        mixture = [
-            (fitted(open_dataset(file.with_suffix("")), charset, spec), part.weight / len(some))
-            for part, some in files.items()
-            for file in some
-        ]
-        minutes = (results.begun + minute - time.monotonic() - (3 if few else TAIL)) / 60
-        long_training(results, mixture, replace(long, minutes=max(minutes, 0.05)), folder)
-    results.add("all seconds", round(time.monotonic() - results.begun, 1))
 
 
 if __name__ == "__main__":

@@ -154,8 +154,6 @@ def _layer(
             return g.Relu(name), shape
         case m.MaxPool():
             return g.MaxPool(name, spec.size), (shape[0], *(n // spec.size for n in shape[1:]))
-        case m.GlobalMean():
-            return g.GlobalMean(name), shape[:1]
         case m.Flatten():
             return g.Flatten(name, int(np.prod(shape))), shape
         case m.Dense():
@@ -220,9 +218,6 @@ def _network_layers(graph: g.Graph) -> list[m.Layer]:
             case g.MaxPool():
                 layers.append(m.Layer(m.MaxPool(layer.size)))
                 shape = (shape[0], *(n // layer.size for n in shape[1:]))
-            case g.GlobalMean():
-                layers.append(m.Layer(m.GlobalMean()))
-                shape = shape[:1]
             case g.Flatten():
                 layers.append(m.Layer(m.Flatten()))
             case g.Place():

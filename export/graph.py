@@ -30,7 +30,6 @@ __all__ = [
     "Conv",
     "Dense",
     "Flatten",
-    "GlobalMean",
     "Graph",
     "GraphLayer",
     "MaxPool",
@@ -83,13 +82,6 @@ class MaxPool:
 
 
 @dataclass(frozen=True)
-class GlobalMean:
-    """(N, C, H, W) → (N, C), the mean of each channel."""
-
-    name: str
-
-
-@dataclass(frozen=True)
 class Flatten:
     """(N, C, H, W) → (N, features), channels slowest."""
 
@@ -113,7 +105,7 @@ class Dense:
     bias: _Array
 
 
-GraphLayer = Conv | Relu | MaxPool | GlobalMean | Flatten | Place | Dense
+GraphLayer = Conv | Relu | MaxPool | Flatten | Place | Dense
 _KINDS: dict[str, type[GraphLayer]] = {kind.__name__: kind for kind in get_args(GraphLayer)}
 
 

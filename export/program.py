@@ -160,8 +160,8 @@ class _Program:
         a, b = (Ref(v) if isinstance(v, str) else self.constant(v, of) for v in (x, y))
         return self.add(kind, name, dtype or self.types[of], x=a, y=b, **options)
 
-    def over(self, kind: str, name: str, x: str, axes: tuple[int, ...], keep: bool = True) -> str:
-        return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=keep)
+    def over(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
+        return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=True)
 
     def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool = False) -> str:
         return self.two("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
@@ -381,8 +381,6 @@ def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str
             options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
             size = (layer.size, layer.size)
             return p.add("max_pool", name, p.real, x=Ref(x), kernel_sizes=size, strides=size, **options)
-        case g.GlobalMean():
-            return p.over("reduce_mean", name, x, (2, 3), keep=False)
         case g.Flatten():
             return p.flatten(name, x, layer.features)
         case g.Place():

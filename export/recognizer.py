@@ -96,19 +96,10 @@ class Recognizer:
         """The same model, of whose answers only these characters and "no character" compete; see `probabilities`.
 
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
-        for an unknown one, ExportError for a character that the model does not know.
+        for an unknown one, and for a character that the model does not know.
         """
         competing = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
-        missing = [c for c in competing.characters if c not in self.known[:-1]]
-        if missing:
-            raise ExportError(
-                "the model does not know these characters",
-                file=self.path,
-                expected=f"some of its {len(self.known) - 1:,}",
-                found="".join(missing[:20]) + ("…" if len(missing) > 20 else ""),
-                do="choose another `charset`",
-                also=ValueError,
-            )
+        Charset("known", self.known[:-1]).columns_of(competing, self.path)
         return replace(self, labels=(*competing.characters, self.known[-1]), charset=competing)
 
     @cached_property

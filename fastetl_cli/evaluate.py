@@ -37,18 +37,13 @@ def show_evaluation(evaluation: Evaluation) -> None:
             say(f"{result.name}: {line}")
 
 
-_SIZES = ("small_as_large", "large_as_small")
-
-
 def _details(result: SetResult) -> Iterator[str]:
     if result.merged is not None:
         yield f"characters written alike (へ/ヘ, カ/力) counted as one: {result.merged:.2%}"
     if result.merged_sizes is not None:
         yield f"small and large kana (っ/つ) as one, too: {result.merged_sizes:.2%}"
-    if result.sizes:
-        small, large = (sum(getattr(pair, which) for pair in result.sizes) for which in _SIZES)
-        total = sum(pair.samples for pair in result.sizes)
-        yield f"of {total:,} small and large: {small:,} small taken for large, {large:,} large for small"
+    if result.size_mistakes or result.voicing_mistakes:
+        yield f"mistakes in size alone: {result.size_mistakes:,}, in voicing (は/ば): {result.voicing_mistakes:,}"
     if result.confusions:
         yield "most often wrong (is → answer): " + ", ".join(
             f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10]

@@ -14,9 +14,9 @@ from fastetl_ray.addresses import as_address
 from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.devices import is_first, join
-from model.run import open_run
+from model.run import Run, open_run
 from model.start import Start, start_of
-from model.training import Progress, TrainResult, print_epochs, train
+from model.training import Progress, print_epochs, train
 
 
 def _parted(text: str) -> tuple[str, float]:
@@ -125,13 +125,13 @@ class Train(Command):
         try:
             with bar("train") as step:
                 shown = _shown(step if is_first() else None)
-                result = train(data, self.run_path, config, **begin, on_progress=shown, command=command_line())
+                run = train(data, self.run_path, config, **begin, on_progress=shown, command=command_line())
         except KeyboardInterrupt:
             note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
             raise
-        return self._show(result) if is_first() else 0
+        return self._show(run) if is_first() else 0
 
-    def _on_ray(self) -> TrainResult:
+    def _on_ray(self) -> Run:
         from fastetl_ray.cluster import train_on_ray
 
         if self.coordinator:
@@ -150,13 +150,13 @@ class Train(Command):
             command=command_line(),
         )
 
-    def _show(self, result: TrainResult) -> int:
+    def _show(self, run: Run) -> int:
         unseen = "by writers" if self.config.by == "group" else "on pictures"
-        values = {name: getattr(result, name) for name in ("best", "parameters", "diagnosis")}
+        values = {name: getattr(run, name) for name in ("temperature", "parameters", "diagnosis")}
         lines = [
-            *result.diagnosis,
+            *run.diagnosis,
             f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)",
-            f"{self.run_path}: {result.best.valid_accuracy:.2%} of {counted(len(result.run.charset), 'character')} "
-            f"{unseen} never trained on (best epoch {result.best.epoch}), {result.parameters:,} parameters",
+            f"{self.run_path}: {run.best_epoch.valid_accuracy:.2%} of {counted(len(run.charset), 'character')} "
+            f"{unseen} never trained on (best epoch {run.best_epoch.epoch}), {run.parameters:,} parameters",
         ]
-        return self.answer({"run": self.run_path, "temperature": result.run.temperature, **values}, "\n".join(lines))
+        return self.answer({"run": self.run_path, "best": run.best_epoch, **values}, "\n".join(lines))

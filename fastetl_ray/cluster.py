@@ -24,10 +24,9 @@ from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.errors import ModelError
-from model.history import best_epoch, diagnose
-from model.run import RUN_KIND, open_run, unfinished
+from model.run import RUN_KIND, Run, open_run, unfinished
 from model.start import Start
-from model.training import TrainResult, train
+from model.training import train
 
 __all__ = ["train_on_ray"]
 
@@ -91,7 +90,7 @@ def train_on_ray(
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
-) -> TrainResult:
+) -> Run:
     """Train one network by `workers` workers of a Ray cluster, and write the run to `path`, which all of them see.
 
     data: dataset directories, or addresses for fsspec, each with its weight. start: as of `model.train`. gpus: of
@@ -156,7 +155,4 @@ def train_on_ray(
         raise fault from None
     finally:
         shutil.rmtree(storage, ignore_errors=True)
-    run = open_run(path)
-    return TrainResult(
-        run, best_epoch(run.history), run.network().parameter_count(), diagnose(run.history, len(run.charset))
-    )
+    return open_run(path)

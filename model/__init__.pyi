@@ -15,7 +15,6 @@ from .run import Run as Run
 from .run import open_run as open_run
 from .start import Start as Start
 from .training import Progress as Progress
-from .training import TrainResult as TrainResult
 from .training import train as train
 
 __version__: str

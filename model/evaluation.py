@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,11 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset
+from fastetl.data.charset import Charset, one_shape
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST, UNKNOWN, VALID
 from model.calibration import Reliability, log_softmax, reliability
-from model.confusions import Confusion, SizeConfusion, confusions, merged_accuracy, pairs_of, size_confusions
 from model.errors import ModelError
 from model.reader import Reader
 from model.scribbles import scribbles
@@ -35,6 +35,18 @@ class CharacterResult:
     character: str
     samples: int
     accuracy: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One character read as another."""
+
+    truth: str
+    answer: str
+    count: int
+    kind: Literal["voicing", "size", "shape", "other"]
+    """`voicing`: only the dakuten or handakuten differ (は/ば/ぱ); `size`: only the size (つ/っ); `shape`: nothing does
+    (へ/ヘ)."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +104,6 @@ class SetResult:
     """The most frequent first."""
     voicing_mistakes: int
     size_mistakes: int
-    sizes: tuple[SizeConfusion, ...]
-    """How well small characters are told from large ones of the same shape (っ/つ), where the charset has both."""
     rejected: float
     """Share of the samples taken for "not a character": their confidence is below the run's threshold."""
     calibration: Reliability
@@ -192,12 +202,12 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     answers = logits.argmax(1)
     confidence = np.exp(log_softmax(logits / run.temperature).max(1))
     right = answers == labels
-    pairs = pairs_of(labels, answers)
+    pairs = _pairs(labels, answers)
     groups_known = bool((groups >= 0).all())
     mistakes = np.flatnonzero(~right)
     worst = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:most_mistakes]
     names = run.charset.characters
-    mistaken = confusions(pairs, run.charset)
+    confusions = _confusions(pairs, names)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -208,14 +218,13 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         accuracy=float(right.mean()),
         interval=_interval(right, writers if groups_known else np.arange(len(right))),
         top5=_top5(logits, labels),
-        merged=merged_accuracy(pairs, run.charset),
-        merged_sizes=merged_accuracy(pairs, run.charset, sizes=True),
+        merged=_merged_accuracy(pairs, run.charset, sizes=False),
+        merged_sizes=_merged_accuracy(pairs, run.charset, sizes=True),
         characters=_by_character(pairs, run.charset),
         writers=_by_writer(right, writers) if groups_known else None,
-        confusions=mistaken[:30],
-        voicing_mistakes=sum(c.count for c in mistaken if c.kind == "voicing"),
-        size_mistakes=sum(c.count for c in mistaken if c.kind == "size"),
-        sizes=size_confusions(pairs, run.charset),
+        confusions=confusions[:30],
+        voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
+        size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
         rejected=float((confidence < run.threshold).mean()),
         calibration=reliability(confidence, right),
         mistakes=tuple(
@@ -225,6 +234,38 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         pairs=pairs,
         pictures=np.ascontiguousarray(pictures[worst]),
     )
+
+
+def _pairs(labels: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """See `SetResult.pairs`: thousands of classes have millions of pairs, of which few occur."""
+    pairs, count = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
+    return np.column_stack([pairs, count])
+
+
+def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
+    if one_shape(a) == one_shape(b):
+        return "shape"
+    if one_shape(a, True) == one_shape(b, True):
+        return "size"
+    unvoiced = [unicodedata.normalize("NFD", character).rstrip("\u3099\u309a") for character in (a, b)]
+    return "voicing" if unvoiced[0] == unvoiced[1] else "other"
+
+
+def _confusions(pairs: NDArray[np.int64], names: Sequence[str]) -> tuple[Confusion, ...]:
+    """Every mistake that occurs, the most frequent first."""
+    mistakes = pairs[pairs[:, 0] != pairs[:, 1]]
+    return tuple(
+        Confusion(names[i], names[j], count, _kind(names[i], names[j]))
+        for i, j, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
+    )
+
+
+def _merged_accuracy(pairs: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
+    first = charset.merged(sizes)
+    if len(np.unique(first)) == len(first):
+        return None
+    right = first[pairs[:, 0]] == first[pairs[:, 1]]
+    return float(pairs[right, 2].sum() / pairs[:, 2].sum())
 
 
 def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

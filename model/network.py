@@ -29,7 +29,6 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
-    "GlobalMean",
     "Layer",
     "LayerSpec",
     "MaxPool",
@@ -80,11 +79,6 @@ class MaxPool:
 
 
 @dataclass(frozen=True)
-class GlobalMean:
-    """(B, H, W, C) → (B, C), the mean of each channel."""
-
-
-@dataclass(frozen=True)
 class Dropout:
     """Sets this share of the values to 0 in training, and scales the rest up; nothing otherwise."""
 
@@ -111,7 +105,7 @@ class Place:
     """
 
 
-LayerSpec = Conv | Norm | Relu | MaxPool | GlobalMean | Dropout | Flatten | Dense | Place
+LayerSpec = Conv | Norm | Relu | MaxPool | Dropout | Flatten | Dense | Place
 _Block = nnx.Conv | nnx.BatchNorm | nnx.Linear
 _SPECS: dict[str, type[LayerSpec]] = {kind.__name__: kind for kind in get_args(LayerSpec)}
 
@@ -129,14 +123,9 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
-        """Raises ModelError for a layer that this version does not know."""
-        try:
-            layers = [_SPECS[v["layer"]](**{k: x for k, x in v.items() if k != "layer"}) for v in values["layers"]]
-            return cls(values["name"], tuple(layers))
-        except (KeyError, TypeError) as error:
-            raise ModelError(
-                "network: unknown layer or key", found=error, do="use the version that trained it"
-            ) from error
+        """From what `as_dict` gave. Raises KeyError or TypeError for a layer that this version does not know."""
+        layers = [_SPECS[v["layer"]](**{k: x for k, x in v.items() if k != "layer"}) for v in values["layers"]]
+        return cls(values["name"], tuple(layers))
 
 
 def _convs(*features: int) -> tuple[LayerSpec, ...]:
@@ -252,8 +241,6 @@ class Network(nnx.Module):
                     x = jnp.maximum(x, 0)
                 case MaxPool():
                     x = _max_pool(x, spec.size)
-                case GlobalMean():
-                    x = x.mean((1, 2))
                 case Flatten():
                     x = x.reshape(len(x), -1)
                 case Place():
@@ -282,22 +269,14 @@ def _max_pool(x: jax.Array, n: int) -> jax.Array:
     return x[:, : h * n, : w * n].reshape(batch, h, n, w, n, features).max((2, 4))
 
 
-def _check_order(spec: LayerSpec, flat: bool, at: str) -> None:
-    """Raises ModelError for a layer of pictures behind Flatten or GlobalMean, or one of features before them."""
-    if isinstance(spec, Dense | Place) != flat and not isinstance(spec, Norm | Relu | Dropout):
-        raise ModelError(f"{at}: no place for {spec}", do="put Flatten or GlobalMean before Dense and Place")
-
-
 def _blocks(
     specs: tuple[LayerSpec, ...], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs
 ) -> list[_Block | None]:
     """The modules with weights, None for the other layers; follows the shape from layer to layer."""
-    side, features, flat = preprocessing.side, preprocessing.channels, False
+    side, features = preprocessing.side, preprocessing.channels
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None
-        at = f"network {name!r}, layer {k}"
-        _check_order(spec, flat, at)
         match spec:
             case Conv():
                 block = nnx.Conv(
@@ -305,7 +284,7 @@ def _blocks(
                     spec.features,
                     (spec.kernel, spec.kernel),
                     strides=spec.stride,
-                    padding=((spec.pad, spec.pad), (spec.pad, spec.pad)),
+                    padding=spec.pad,
                     use_bias=not isinstance(specs[k + 1], Norm),
                     kernel_init=nnx.initializers.he_uniform(),
                     rngs=rngs,
@@ -320,12 +299,10 @@ def _blocks(
             case MaxPool():
                 side //= spec.size
             case Flatten():
-                features, flat = features * side * side, True
-            case GlobalMean():
-                flat = True
+                features *= side * side
             case Place():
                 features += preprocessing.place
         if side < 1:
-            raise ModelError(f"{at}: nothing is left of the frame after {spec}", do="pool less")
+            raise ModelError(f"network {name!r}: nothing is left of the frame after layer {k}, {spec}", do="pool less")
         blocks.append(block)
     return blocks

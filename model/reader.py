@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from fastetl.data.charset import Charset
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from model.errors import ModelError
 
 __all__ = ["Reader", "restricted"]
 
@@ -33,12 +32,12 @@ class Reader(Protocol):
     def temperature(self) -> float: ...
     @property
     def threshold(self) -> float: ...
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
-
     @property
     def trained(self) -> Trained | None:
         """What it was trained on; None if that is not known."""
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +54,8 @@ class _Restricted:
 def restricted(reader: Reader, charset: Charset) -> Reader:
     """A reader of whose characters only those of `charset` compete.
 
-    Raises ModelError for a character that the reader does not know.
+    Raises FastetlError for a character that the reader does not know.
     """
-    unknown = [c for c in charset.characters if c not in reader.charset.class_of]
-    if unknown:
-        raise ModelError(
-            "the network does not know these characters",
-            file=reader.path,
-            expected=f"some of charset {reader.charset.name} ({len(reader.charset)})",
-            found="".join(unknown[:20]) + ("…" if len(unknown) > 20 else ""),
-            do="choose another `charset`",
-            also=ValueError,
-        )
-    columns = [reader.charset.class_of[c] for c in charset.characters]
-    return _Restricted(
-        reader.path,
-        charset,
-        reader.preprocessing,
-        reader.temperature,
-        reader.threshold,
-        reader.trained,
-        lambda pictures: reader.predict(pictures)[:, columns],
-    )
+    columns = reader.charset.columns_of(charset, reader.path)
+    facts = (reader.path, charset, reader.preprocessing, reader.temperature, reader.threshold, reader.trained)
+    return _Restricted(*facts, lambda pictures: reader.predict(pictures)[:, columns])

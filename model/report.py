@@ -160,8 +160,6 @@ def _set(result: SetResult, characters: Sequence[str]) -> str:
         (f"{c.truth} → {c.answer}", c.count, "" if c.kind == "other" else c.kind) for c in result.confusions[:_ROWS]
     ]
     confusions = _table(("read as", "times", "differs in"), rows) if rows else "<p>No mistakes.</p>"
-    sizes = [(f"{z.small} / {z.large}", z.samples, z.small_as_large, z.large_as_small) for z in result.sizes]
-    small = _table(("small / large", "samples", "small as large", "large as small"), sizes) if sizes else ""
     return (
         _cards(figures)
         + _sounds(result)
@@ -169,7 +167,6 @@ def _set(result: SetResult, characters: Sequence[str]) -> str:
         + f'<div class="charts"><div><h3>Most frequent mistakes</h3>{confusions}'
         + f"<p class=dim>Of all mistakes, {result.voicing_mistakes:,} differ in voicing alone (は, ば, ぱ) and"
         + f" {result.size_mistakes:,} in size alone (つ, っ).</p></div>{_characters(result, characters)}</div>"
-        + (f"<details><summary>Small and large kana</summary>{small}</details>" if small else "")
         + f'<div class="charts">{_by_writer(result)}{_reliability(result)}</div>'
     )
 

@@ -39,7 +39,7 @@ from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
 from model.errors import ModelError
-from model.history import Epoch, best_epoch
+from model.history import Epoch, best_epoch, diagnose
 from model.network import Network, NetworkConfig
 from model.step import load_weights, make_eval, predict, weights_of
 
@@ -48,6 +48,15 @@ __all__ = ["FORMAT", "RUN_KIND", "UNFINISHED", "Run", "TrainedOn", "open_run", "
 FORMAT = 3
 RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))
 UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {"temperature": float, "threshold": float, "finished": bool}
+_PLAIN |= dict.fromkeys(("best", "start", "command"), str) | {"versions": dict}
+_NESTED: dict[str, Any] = {
+    "config": TrainConfig,
+    "charset": Charset,
+    "preprocessing": Preprocessing,
+    "trained": Trained,
+}
 
 
 def unfinished(path: Path) -> Path:
@@ -94,8 +103,23 @@ class Run:
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def best_epoch(self) -> Epoch:
+        """The epoch whose weights the run uses. Raises ValueError if none is complete."""
+        return best_epoch(self.history)
+
+    @property
+    def diagnosis(self) -> tuple[str, ...]:
+        """What the course of the training says, in plain words."""
+        return diagnose(self.history, len(self.charset))
+
+    @cached_property
+    def parameters(self) -> int:
+        """How many numbers training adjusted."""
+        return nnx.eval_shape(self.untrained).parameter_count()
+
     def __repr__(self) -> str:
-        best = f", validation accuracy {best_epoch(self.history).valid_accuracy:.2%}" if self.history else ""
+        best = f", validation accuracy {self.best_epoch.valid_accuracy:.2%}" if self.history else ""
         return (
             f"Run({str(self.path)!r}: {self.network_config.name}, charset {self.charset.name} "
             f"({len(self.charset):,}), trained on {', '.join(d.name for d in self.data)}, "
@@ -103,7 +127,7 @@ class Run:
         )
 
     def _repr_html_(self) -> str:
-        best = best_epoch(self.history) if self.history else None
+        best = self.best_epoch if self.history else None
         rows = {
             "network": self.network_config.name,
             "charset": f"{self.charset.name} ({len(self.charset):,})",
@@ -154,19 +178,10 @@ class Run:
     def as_dict(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
-            "finished": self.finished,
-            "best": self.best,
-            "start": self.start,
-            "command": self.command,
-            "config": self.config.as_dict(),
+            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: getattr(self, name).as_dict() for name in _NESTED},
             "network": self.network_config.as_dict(),
-            "charset": self.charset.as_dict(),
-            "preprocessing": self.preprocessing.as_dict(),
             "data": [dataclasses.asdict(d) for d in self.data],
-            "trained": self.trained.as_dict(),
-            "temperature": self.temperature,
-            "threshold": self.threshold,
-            "versions": self.versions,
             "history": [dataclasses.asdict(e) for e in self.history],
         }
 
@@ -194,54 +209,37 @@ def current_versions() -> dict[str, str]:
     }
 
 
-def _parsed(path: Path, values: dict[str, Any]) -> Run:
-    return Run(
-        path=path,
-        config=TrainConfig.from_dict(values["config"]),
-        network_config=NetworkConfig.from_dict(values["network"]),
-        charset=Charset.from_dict(values["charset"]),
-        preprocessing=Preprocessing.from_dict(values["preprocessing"]),
-        data=tuple(TrainedOn(**d) for d in values["data"]),
-        trained=Trained.from_dict(values["trained"]),
-        history=tuple(Epoch(**e) for e in values["history"]),
-        temperature=float(values["temperature"]),
-        threshold=float(values["threshold"]),
-        finished=bool(values["finished"]),
-        best=str(values["best"]),
-        start=str(values["start"]),
-        command=values["command"],
-        versions=values["versions"],
-    )
-
-
 def open_run(path: str | PathLike[str]) -> Run:
     """Open a run directory; weights are read when they are first asked for.
 
     Raises ModelError naming the file for anything missing, damaged or of another format version.
     """
     path = Path(path)
-    if not path.is_dir():
+    file = path / "run.json"
+    if not file.exists():
         begun = (unfinished(path) / "run.json").is_file()
         raise ModelError(
             "training was interrupted" if begun else "no run here",
             file=path,
-            expected="the directory of a run",
+            expected="a directory with run.json",
             found=f"{unfinished(path)}, which is not finished" if begun else None,
             do="go on with `resume`" if begun else "train one",
             also=FileNotFoundError,
         )
-    file = path / "run.json"
     try:
-        if not file.exists():
-            raise ModelError(
-                "not a run", file=path, expected="run.json", found="none", do="train one", also=FileNotFoundError
-            )
         values = read_json(file)
         if values["format"] != FORMAT:
             raise ModelError(
                 "run of another format", file=file, expected=FORMAT, found=values["format"], do="train again"
             )
-        run = _parsed(path, values)
+        run = Run(
+            path=path,
+            **{name: kind(values[name]) for name, kind in _PLAIN.items()},
+            **{name: kind.from_dict(values[name]) for name, kind in _NESTED.items()},
+            network_config=NetworkConfig.from_dict(values["network"]),
+            data=tuple(TrainedOn(**d) for d in values["data"]),
+            history=tuple(Epoch(**e) for e in values["history"]),
+        )
         require_sealed(values, file, kind=ModelError)
         return run
     except ModelError:

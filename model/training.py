@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,14 @@ from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.errors import ModelError
-from model.history import Epoch, best_epoch, diagnose
+from model.history import Epoch, best_epoch
 from model.network import named_network
 from model.run import RUN_KIND, Run, TrainedOn, current_versions, open_run, unfinished
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
-from model.step import Train, Tree, first_state, learning_rate, make_eval, make_train, predict
+from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict
 
-__all__ = ["Progress", "TrainResult", "epoch_line", "print_epochs", "train"]
+__all__ = ["Progress", "print_epochs", "train"]
 
 EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
@@ -84,31 +83,19 @@ OnProgress = Callable[[Progress], None]
 Mixture = Sequence[tuple[Dataset, float]]
 
 
-def epoch_line(entry: Epoch, epochs: int) -> str:
-    """One line about an epoch of a training, at most 80 columns: of its pictures, and of the validation writers."""
-    return (
+def print_epochs(progress: Progress, write: Callable[[str], object] | None = None) -> None:
+    """Write a line of at most 80 columns for each epoch when it is complete, on standard error unless told otherwise.
+
+    It tells of the epoch's pictures, and of the validation writers.
+    """
+    if not (is_first() and progress.history and progress.history[-1].step == progress.step):
+        return
+    entry, epochs = progress.history[-1], progress.epochs
+    line = (
         f"epoch {entry.epoch:>{len(str(epochs))}}/{epochs}  loss {entry.loss:.3f}, valid {entry.valid_loss:.3f}  "
         f"accuracy {entry.accuracy:.2%}, valid {entry.valid_accuracy:.2%}  {entry.images_per_second:,.0f}/s"
     )
-
-
-def print_epochs(progress: Progress, write: Callable[[str], object] | None = None) -> None:
-    """Write a line for each epoch when it is complete, on standard error unless told otherwise."""
-    if is_first() and progress.history and progress.history[-1].step == progress.step:
-        line = epoch_line(progress.history[-1], progress.epochs)
-        sys.stderr.write(f"{line}\n") if write is None else write(line)
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A finished training."""
-
-    run: Run
-    best: Epoch
-    """The epoch whose weights the run uses."""
-    parameters: int
-    diagnosis: tuple[str, ...]
-    """What the course of the training says, in plain words."""
+    sys.stderr.write(f"{line}\n") if write is None else write(line)
 
 
 def train(
@@ -121,7 +108,7 @@ def train(
     overwrite: bool = False,
     on_progress: OnProgress | None = print_epochs,
     command: str = "",
-) -> TrainResult:
+) -> Run:
     """Train a network on a dataset, or on several with weights, and write the run to `path`.
 
     Every batch takes from each dataset in proportion to its weight. Writers are split as the configuration says, in
@@ -151,17 +138,16 @@ def train(
                 run = _begun_run(open_run(begun), mixture, config)
             else:
                 run = _new_run(begun, mixture, config or TrainConfig(), start, command)
-            data_read = _loaded(mixture, run.trained, run.config)
-            shard(np.zeros(run.config.batch_size, np.uint8))
+            training = _Training(run, mixture, on_progress)
             barrier("looked at what is there")
             if not resume:
                 if is_first():
                     emptied(begun)
                 if start is not None:  # before run.json, so that what can be resumed has its weights
-                    save(begun / "checkpoints", "last", _first_state(run, start, data_read))
+                    save(begun / "checkpoints", "last", training.state_from(start))
                 run.save()
             barrier("the run is begun")
-            run, parameters = _fit(run, data_read, on_progress, start_time)
+            training.fit(start_time)
             barrier("the run is trained")
             if is_first():
                 with new_directory(path, RUN_KIND, overwrite) as place:
@@ -174,8 +160,7 @@ def train(
         raise ModelError(
             "cannot write the run", file=unfinished(path), found=error.strerror, do="free space or mend rights"
         ) from error
-    run = open_run(path)
-    return TrainResult(run, best_epoch(run.history), parameters, diagnose(run.history, len(run.charset)))
+    return open_run(path)
 
 
 def _divided(mixture: Mixture, config: TrainConfig, start: Trained | None = None) -> Trained:
@@ -244,53 +229,6 @@ def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     return run
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """Batches to train on, samples to validate on."""
-
-    batches: Batches
-    valid: tuple[Source, ...]
-
-    def blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Pictures uint8 (N, S, S) and classes (N,) to validate on, not many at a time."""
-        for source in self.valid:
-            for pictures, labels in source.blocks(BLOCK):
-                yield pictures, labels.astype(np.int64)
-
-    def some_logits(self, run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Of every so-many-th validation picture, as many as the two bounds allow, with their classes."""
-        every = -(-sum(map(len, self.valid)) // max(1, min(MOST_CALIBRATING, MOST_LOGITS // len(run.charset))))
-        blocks, passed = [], 0
-        for pictures, labels in self.blocks():
-            some = slice(-passed % every, None, every)
-            blocks.append((run.predict(pictures[some]), labels[some]))
-            passed += len(labels)
-        return np.concatenate([logits for logits, _ in blocks]), np.concatenate([labels for _, labels in blocks])
-
-
-def _loaded(mixture: Mixture, trained: Trained, config: TrainConfig) -> _Data:
-    sources = []
-    for dataset, weight in mixture:
-        if not trained.train.count(dataset):
-            raise ModelError(
-                f"{dataset.name}: nothing to train on",
-                expected="writers that no other dataset has for validation or the test",
-                do="leave it out",
-            )
-        sources.append(dataset.samples(trained.train, weight))
-    sources += _scribbles(sources, len(mixture[0][0].charset), config)
-    threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
-    batches = Batches(
-        sources,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        augmentation=config.augmentation,
-        prefetch=threads + config.steps_per_dispatch,
-        threads=threads,
-    )
-    return _Data(batches, tuple(d.samples(trained.valid) for d, _ in mixture if trained.valid.count(d)))
-
-
 def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
     """The share of scribbles that the configuration asks for, labelled beyond the classes."""
     odds = config.scribbles / (1 - config.scribbles)
@@ -300,56 +238,6 @@ def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> 
     pictures = scribbles(count, sources[0].side, seed=config.seed + 1)
     weight = odds * sum(s.weight for s in sources)
     return [Source(pictures, np.full(count, classes), np.arange(count), weight)]
-
-
-def _first_state(run: Run, start: Start, data: _Data) -> Tree:
-    """The state before the first step, with the source's weights."""
-    state = first_state(run.untrained, run.config, len(data.batches) * run.config.epochs)
-    pictures, _ = next(data.batches.epoch(0))
-    weights = started(start, run.untrained(), run.charset, pictures)
-    return {**state, "weights": weights, "ema": weights}
-
-
-def _fit(run: Run, data: _Data, on_progress: OnProgress | None, start_time: float) -> tuple[Run, int]:
-    """Train from the last checkpoint, or from the beginning, to the end."""
-    config, per_epoch = run.config, len(data.batches)
-    network = nnx.eval_shape(run.untrained)
-    steps = config.steps or per_epoch * config.epochs
-    first = partial(first_state, run.untrained, config, steps)
-    folder = run.path / "checkpoints"
-    state = restore(folder, "last", jax.eval_shape(first)) if (folder / "last.safetensors").exists() else first()
-    state, done = replicate(state), int(state["step"])
-    loop = _Loop(run, data, make_train(network, config), make_eval(network), steps, on_progress)
-    if config.minutes and not config.steps:
-        loop.choose_steps(jax.tree.map(jnp.copy, state), start_time)
-        steps, config = loop.steps, loop.run.config
-    state |= {"steps": replicate(np.int32(steps))}
-    epochs = -(-steps // per_epoch)
-    history = run.history[: epochs if done == steps else done // per_epoch]
-    loop.run = dataclasses.replace(loop.run, history=history)
-    rates = jax.jit(learning_rate(config, steps))
-    with closing(_Events(run.path / "tensorboard", done + 1)) as events:
-        for epoch in range(len(history), epochs):
-            if config.patience and history and len(history) - best_epoch(history).epoch >= config.patience:
-                break
-            state, entry = loop.epoch(state, epoch, events)
-            history = (*history, entry)
-            for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
-                events.add(f"epoch/{name}", getattr(entry, name), entry.step)
-            events.add("epoch/learning_rate", float(rates(entry.step - 1)), entry.step)
-            # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
-            best = save(folder, "best", state["ema"]) if best_epoch(history) is entry else loop.run.best
-            loop.run = dataclasses.replace(loop.run, history=history, best=best)
-            loop.run.save()
-            state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
-            save(folder, "last", state)
-            loop.report(entry.step, entry.loss)
-    logits, labels = data.some_logits(loop.run)
-    temperature = fit_temperature(logits, labels)
-    threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
-    run = dataclasses.replace(loop.run, temperature=temperature, threshold=threshold, finished=True)
-    run.save()
-    return run, network.parameter_count()
 
 
 class _Events:
@@ -377,44 +265,97 @@ class _Events:
             self._writer.close()
 
 
-class _Loop:
-    """The hot loop, and the clock beside it. `run` is as it was last saved."""
+class _Training:
+    """What is trained on and validated on, the compiled steps, and the clock. `run` is as it was last saved."""
 
-    def __init__(
-        self,
-        run: Run,
-        data: _Data,
-        train_steps: Train,
-        evaluate: Callable[[Tree, jax.Array], jax.Array],
-        steps: int,
-        on_progress: OnProgress | None,
-    ) -> None:
-        self.run = run
-        self.data = data
-        self.train_steps = train_steps
-        self.evaluate = evaluate
-        self.steps = steps
-        self.on_progress = on_progress
+    def __init__(self, run: Run, mixture: Mixture, on_progress: OnProgress | None) -> None:
+        """Raises ModelError for a dataset with nothing to train on, and a batch that the devices cannot share."""
+        self.run, self.on_progress, config = run, on_progress, run.config
+        for dataset, _ in mixture:
+            if not run.trained.train.count(dataset):
+                raise ModelError(
+                    f"{dataset.name}: nothing to train on",
+                    expected="writers that no other dataset has for validation or the test",
+                    do="leave it out",
+                )
+        sources = [dataset.samples(run.trained.train, weight) for dataset, weight in mixture]
+        threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
+        self.batches = Batches(
+            [*sources, *_scribbles(sources, len(run.charset), config)],
+            batch_size=config.batch_size,
+            seed=config.seed,
+            augmentation=config.augmentation,
+            prefetch=threads + config.steps_per_dispatch,
+            threads=threads,
+        )
+        shard(np.zeros(config.batch_size, np.uint8))
+        self.valid = [d.samples(run.trained.valid) for d, _ in mixture if run.trained.valid.count(d)]
+        self.steps = config.steps or len(self.batches) * config.epochs
+        network = nnx.eval_shape(run.untrained)
+        self.train_steps, self.evaluate = make_train(network, config), make_eval(network)
 
-    def report(self, step: int, loss: float) -> None:
+    def _first_state(self) -> Tree:
+        return first_state(self.run.untrained, self.run.config, self.steps)
+
+    def state_from(self, start: Start) -> Tree:
+        """The state before the first step, with the weights of a trained network."""
+        pictures, _ = next(self.batches.epoch(0))
+        weights = started(start, self.run.untrained(), self.run.charset, pictures)
+        return {**self._first_state(), "weights": weights, "ema": weights}
+
+    def fit(self, start_time: float) -> None:
+        """Train from the last checkpoint, or from the beginning, to the end."""
+        folder, per_epoch = self.run.path / "checkpoints", len(self.batches)
+        stored = (folder / "last.safetensors").exists()
+        state = restore(folder, "last", jax.eval_shape(self._first_state)) if stored else self._first_state()
+        state, done = replicate(state), int(state["step"])
+        if self.run.config.minutes and not self.run.config.steps:
+            self._choose_steps(jax.tree.map(jnp.copy, state), start_time)
+        state |= {"steps": replicate(np.int32(self.steps))}
+        epochs = -(-self.steps // per_epoch)
+        history = self.run.history[: epochs if done == self.steps else done // per_epoch]
+        self.run = dataclasses.replace(self.run, history=history)
+        rates, patience = jax.jit(learning_rate(self.run.config, self.steps)), self.run.config.patience
+        with closing(_Events(self.run.path / "tensorboard", done + 1)) as events:
+            for epoch in range(len(history), epochs):
+                if patience and history and len(history) - best_epoch(history).epoch >= patience:
+                    break
+                state, entry = self._epoch(state, epoch, events)
+                history = (*history, entry)
+                for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
+                    events.add(f"epoch/{name}", getattr(entry, name), entry.step)
+                events.add("epoch/learning_rate", float(rates(entry.step - 1)), entry.step)
+                # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
+                best = save(folder, "best", state["ema"]) if best_epoch(history) is entry else self.run.best
+                self.run = dataclasses.replace(self.run, history=history, best=best)
+                self.run.save()
+                state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
+                save(folder, "last", state)
+                self._report(entry.step, entry.loss)
+        logits, labels = self._some_logits()
+        temperature = fit_temperature(logits, labels)
+        threshold = float(np.quantile(np.exp(log_softmax(logits / temperature).max(1)), REJECTED))
+        dataclasses.replace(self.run, temperature=temperature, threshold=threshold, finished=True).save()
+
+    def _report(self, step: int, loss: float) -> None:
         if self.on_progress is not None:
-            epochs = -(-self.steps // len(self.data.batches))
+            epochs = -(-self.steps // len(self.batches))
             self.on_progress(Progress(step, self.steps, epochs, loss, self.run.history))
 
     def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[tuple[jax.Array, jax.Array]]]:
         """Batches that the devices train on in one go: all copies are on their way, none is waited for."""
         config = self.run.config
-        stream = self.data.batches.epoch(epoch, done - epoch * len(self.data.batches))
+        stream = self.batches.epoch(epoch, done - epoch * len(self.batches))
         while done < last:
             room = min(last - done, config.checkpoint_steps - done % config.checkpoint_steps)
             count = config.steps_per_dispatch if room >= config.steps_per_dispatch else 1
             yield [(shard(pictures), shard(labels)) for pictures, labels in islice(stream, count)]
             done += count
 
-    def choose_steps(self, state: Tree, start_time: float) -> None:
+    def _choose_steps(self, state: Tree, start_time: float) -> None:
         """As many as end `minutes` after `start_time`, by the speed of the first ones, which are not kept."""
-        config, per_epoch = self.run.config, len(self.data.batches)
-        seconds, untimed = config.minutes * 60, UNTIMED + self.data.batches.prefetch
+        config, per_epoch = self.run.config, len(self.batches)
+        seconds, untimed = config.minutes * 60, UNTIMED + self.batches.prefetch
         done, begin, before = 0, 0.0, None
         for batches in self._dispatches(0, 0, per_epoch):
             state, losses = self.train_steps(state, batches)
@@ -436,11 +377,10 @@ class _Loop:
         self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps))
         self.run.save()
 
-    def epoch(self, state: Tree, epoch: int, events: _Events) -> tuple[Tree, Epoch]:
+    def _epoch(self, state: Tree, epoch: int, events: _Events) -> tuple[Tree, Epoch]:
         """Train what is still to be done of an epoch, then validate."""
-        config, per_epoch = self.run.config, len(self.data.batches)
-        first = epoch * per_epoch
-        last = min(first + per_epoch, self.steps)
+        config, first = self.run.config, epoch * len(self.batches)
+        last = min(first + len(self.batches), self.steps)
         begun = done = int(state["step"])
         begin, waited = time.perf_counter(), 0.0
         before: Any = None  # losses, a jax.Array, that the devices may still be computing
@@ -452,14 +392,13 @@ class _Loop:
                 waited += time.perf_counter() - wait_begin
             state, losses = self.train_steps(state, batches)
             if before is not None:
-                self._losses(events, done, before)  # one dispatch ahead: here the host waits for the devices
+                self._note_losses(events, done, before)  # one dispatch ahead: here the host waits for the devices
             before, done = losses, done + len(batches)
-            if done % config.checkpoint_steps == 0 and done < last:
-                self._losses(events, done, before)
+            if done == last or done % config.checkpoint_steps == 0:
+                self._note_losses(events, done, before)
                 before = None
-                save(self.run.path / "checkpoints", "last", state)
-        if before is not None:
-            self._losses(events, done, before)
+                if done < last:
+                    save(self.run.path / "checkpoints", "last", state)
         seconds = time.perf_counter() - begin
         loss, accuracy = self._validated(state["ema"])
         return state, Epoch(
@@ -474,7 +413,7 @@ class _Loop:
             data_wait=waited / seconds,
         )
 
-    def _losses(self, events: _Events, done: int, losses: jax.Array) -> None:
+    def _note_losses(self, events: _Events, done: int, losses: jax.Array) -> None:
         """Take notice of the last steps; stop before what is not a number reaches a checkpoint."""
         for step, loss in enumerate(np.asarray(losses).tolist(), done - len(losses) + 1):
             if not math.isfinite(loss):
@@ -485,13 +424,19 @@ class _Loop:
                 )
             if step % EVENTS_EVERY == 0:
                 events.add("batch/loss", loss, step)
-            self.report(step, loss)
+            self._report(step, loss)
+
+    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Pictures uint8 (N, S, S) and classes (N,) to validate on, not many at a time."""
+        for source in self.valid:
+            for pictures, labels in source.blocks(BLOCK):
+                yield pictures, labels.astype(np.int64)
 
     def _validated(self, weights: Tree) -> tuple[float, float]:
         """Loss and accuracy on the validation part."""
         smoothing = self.run.config.label_smoothing
         loss, right, count = 0.0, 0, 0
-        for pictures, labels in self.data.blocks():
+        for pictures, labels in self._blocks():
             logits = predict(lambda some: self.evaluate(weights, some), pictures)
             log = log_softmax(logits)
             own = log[np.arange(len(log)), labels]
@@ -499,3 +444,14 @@ class _Loop:
             right += int((logits.argmax(1) == labels).sum())
             count += len(labels)
         return loss / count, right / count
+
+    def _some_logits(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Of every so-many-th validation picture, as many as the two bounds allow, with their classes."""
+        most = max(1, min(MOST_CALIBRATING, MOST_LOGITS // len(self.run.charset)))
+        every = -(-sum(map(len, self.valid)) // most)
+        blocks, passed = [], 0
+        for pictures, labels in self._blocks():
+            some = slice(-passed % every, None, every)
+            blocks.append((self.run.predict(pictures[some]), labels[some]))
+            passed += len(labels)
+        return np.concatenate([logits for logits, _ in blocks]), np.concatenate([labels for _, labels in blocks])

@@ -19,7 +19,7 @@ from fastetl.data.preprocessing import Preprocessing, network_input, normalize, 
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
 
-STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Relu(), m.Conv(4, 2), m.Norm(), m.GlobalMean()))
+STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Relu(), m.Conv(4, 2), m.Norm(), m.Flatten()))
 
 
 LOW_RANK = m.NetworkConfig("low rank", (*TINY.layers[:-1], m.Dense(4)))
@@ -165,7 +165,7 @@ def test_graph_must_end_in_a_class_for_each_character() -> None:
 
 
 def test_norm_without_convolution_is_rejected() -> None:
-    odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.GlobalMean()))
+    odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
     with pytest.raises(ExportError, match="does not follow"):
         graph_of(random_network(odd))
 

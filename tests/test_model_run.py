@@ -79,9 +79,9 @@ def test_what_is_written_is_what_is_read(copied: Path) -> None:
     [
         (lambda v: v.update(format=2), "expected 3; found 2. Train again"),
         (lambda v: v.pop("charset"), "cannot read; expected a run; found KeyError 'charset'"),
-        (lambda v: v["config"].update(magic=1), r"unknown keys; found \['magic'\]"),
-        (lambda v: v["config"]["augmentation"].update(rain=1), "unknown augmentation; found .*rain"),
-        (lambda v: v["network"]["layers"].append({"layer": "Lstm"}), "unknown layer or key; found 'Lstm'"),
+        (lambda v: v["config"].update(magic=1), "cannot read; expected a run; found TypeError .*magic"),
+        (lambda v: v["config"]["augmentation"].update(rain=1), "found TypeError .*rain"),
+        (lambda v: v["network"]["layers"].append({"layer": "Lstm"}), "found KeyError .Lstm."),
         (lambda v: v["history"][0].pop("loss"), "cannot read; expected a run; found TypeError"),
         (lambda v: v.update(preprocessing=3), "cannot read; expected a run"),
     ],
@@ -95,7 +95,7 @@ def test_a_damaged_description_is_named(copied: Path, edit: Callable[[dict[str, 
 def test_what_is_no_run_is_named(tmp_path: Path, copied: Path) -> None:
     with pytest.raises(ModelError, match=r"nothing: no run here"):
         open_run(tmp_path / "nothing")
-    with pytest.raises(ModelError, match=r"not a run; expected run.json"):
+    with pytest.raises(ModelError, match=r"no run here; expected a directory with run.json"):
         open_run(tmp_path)
     (copied / "run.json").write_text('{"format": 1, "fin')
     with pytest.raises(ModelError, match=r"run.json: cannot read; expected a run; found Unterminated string"):

@@ -91,11 +91,11 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
 
 
 def test_steps_cut_the_last_epoch_short_and_minutes_choose_them(tmp_path: Path) -> None:
-    cut = train(tiny(), tmp_path / "cut", dataclasses.replace(CONFIG, steps=5, threads=2)).run
+    cut = train(tiny(), tmp_path / "cut", dataclasses.replace(CONFIG, steps=5, threads=2))
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
-    timed = train(tiny(), tmp_path / "timed", dataclasses.replace(CONFIG, minutes=1e-6)).run
+    timed = train(tiny(), tmp_path / "timed", dataclasses.replace(CONFIG, minutes=1e-6))
     assert timed.config == dataclasses.replace(CONFIG, minutes=1e-6, steps=1)
-    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=1)).run
+    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=1))
     assert again.best == timed.best
 
 
@@ -136,9 +136,9 @@ def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     spoilt = tiny()
     others = np.isin(spoilt.groups, run.trained.test.groups["tiny0"])
     spoilt.images[others] = 255 - spoilt.images[others]
-    result = train(spoilt, tmp_path / "run", CONFIG)
-    assert [e.loss for e in result.run.history] == [e.loss for e in run.history]
-    assert result.best.valid_accuracy == best_epoch(run.history).valid_accuracy
+    again = train(spoilt, tmp_path / "run", CONFIG)
+    assert [e.loss for e in again.history] == [e.loss for e in run.history]
+    assert again.best_epoch.valid_accuracy == run.best_epoch.valid_accuracy
 
 
 def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
         sure.append(float(jax.nn.softmax(answers(state["ema"], pictures)).max(1).mean()))
     assert sure[1] < 0.6 * sure[0]
     assert int(state["characters"]) == 30 * 32
-    run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25, epochs=2)).run
+    run = train(tiny(16), tmp_path / "run", dataclasses.replace(CONFIG, scribbles=0.25, epochs=2))
     assert run.history[0].step == round(16 * run.data[0].train / 0.75) // 32
     assert 0.3 < run.history[-1].accuracy <= 1
 
@@ -281,10 +281,10 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="unknown network"):
         train(tiny(), path, failing, overwrite=True)
     assert (path / "run.json").read_text() == before
-    result = train(tiny(), path, ONE_EPOCH, overwrite=True)
+    run = train(tiny(), path, ONE_EPOCH, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     assert open_run(path).config == ONE_EPOCH
-    assert result.run.path == path
+    assert run.path == path
 
 
 def test_one_training_at_a_time(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_loss_that_is_no_number_stops_the_training(at: int, tmp_path: Path, mo
 
 
 def test_a_mixture_takes_from_every_dataset(tmp_path: Path) -> None:
-    run = train([(tiny(), 1.0), (tiny(seed=1), 3.0)], tmp_path / "run", ONE_EPOCH).run
+    run = train([(tiny(), 1.0), (tiny(seed=1), 3.0)], tmp_path / "run", ONE_EPOCH)
     assert [(d.name, d.weight) for d in run.data] == [("tiny0", 1.0), ("tiny1", 3.0)]
     assert run.history[-1].step == 2 * 16 * run.data[0].train // 32
 

@@ -167,7 +167,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, epochs=1)
     there = train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "there", config)
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
-    assert there.run.best == here.run.best
+    assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
         train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "more", config, workers=9)

@@ -75,7 +75,7 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     more = tiny(seed=3)
     assert len(more.charset) == len(source.charset)
     config = dataclasses.replace(CONFIG, epochs=1, network="default")
-    run = train(more, tmp_path / "run", config, start=source).run
+    run = train(more, tmp_path / "run", config, start=source)
     assert run.network_config == source.network_config
     assert run.start == str(start_of(source))
     assert open_run(run.path).start == run.start

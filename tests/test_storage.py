@@ -137,7 +137,7 @@ def test_s3_is_written_by_workers_and_trained_from(bucket: str, etl: Path, tmp_p
     config = TrainConfig(network="small", epochs=1, batch_size=32, valid=0.2)
     by_worker = train_on_ray([(f"{bucket}/synth", 1.0)], tmp_path / "by worker", config)
     mine = train(open_dataset(f"{bucket}/synth"), tmp_path / "mine", config)
-    assert by_worker.run.best == mine.run.best
+    assert by_worker.best == mine.best
     system = fsspec.filesystem("s3", skip_instance_cache=True)
     system.pipe("handwriting/synth/shard-00000.parquet", b"cut short")
     with pytest.raises(FastetlError, match=r"s3://handwriting/synth/shard-00000\.parquet: the shard is damaged"):

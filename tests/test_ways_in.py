@@ -84,7 +84,7 @@ def test_train_sheet_and_baseline_take_every_form(
     assert [row["accuracy"] for row in rows] == [result.accuracy for result in baselines(data)]
     options = ["--network", "small", "--epochs", "1", "--batch-size", "32", "--ema-decay", "0.9", "--test", "0.1"]
     told(capsys, "train", place, str(tmp_path / "run"), *options, "--scribbles", "0", "--checkpoint-steps", "2")
-    run = train(data, tmp_path / "python", ONE_EPOCH).run
+    run = train(data, tmp_path / "python", ONE_EPOCH)
     assert open_run(tmp_path / "run").best == run.best
     assert run.trained == open_run(finished_run()[0]).trained
 
@@ -122,7 +122,7 @@ def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:
     """The second dataset is made of writers of the first."""
     data = tiny()
     some = data.subset(np.flatnonzero(np.isin(data.groups, [0, 1, 2, 3, 4, 5])))
-    run = train([(data, 1.0), (some, 1.0)], tmp_path / "run", ONE_EPOCH).run
+    run = train([(data, 1.0), (some, 1.0)], tmp_path / "run", ONE_EPOCH)
     split, alone = run.split(data), open_run(finished_run()[0]).split(data)
     assert isinstance(split, Split)
     assert split == alone

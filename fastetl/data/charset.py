@@ -128,6 +128,23 @@ class Charset:
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
+    def columns_of(self, charset: Charset, file: Path) -> list[int]:
+        """Classes of the characters of another charset, which compete alone.
+
+        Raises FastetlError naming those that are not in this one, the charset of the network in `file`.
+        """
+        unknown = [c for c in charset.characters if c not in self.class_of]
+        if unknown:
+            raise FastetlError(
+                "the network does not know these characters",
+                file=file,
+                expected=f"some of its {len(self):,}",
+                found=in_a_line(unknown[:20]) + ("…" if len(unknown) > 20 else ""),
+                do="choose another `charset`",
+                also=ValueError,
+            )
+        return [self.class_of[c] for c in charset.characters]
+
     def classes_of(self, labels: Iterable[str]) -> NDArray[np.int32]:
         """int32 (N,): class of each label, -1 for one that is not in the charset."""
         return np.array([self.class_of.get(nfc(label), -1) for label in labels], np.int32)
