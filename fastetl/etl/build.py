@@ -20,13 +20,8 @@ from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError
-from fastetl.etl.convert import (
-    DisorderError,
-    blanks_of,
-    convert,
-)
+from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.jis import jis_to_char
 from fastetl.etl.notices import Notice
 from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import check_output, new_directory
@@ -76,50 +71,22 @@ class BuildResult:
     images_per_second: float
     noticed: tuple[Notice, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """How many pictures have a character that the charset lacks."""
-
-
-def _described(file: EtlFile) -> dict[str, Any]:
-    return {
-        "file": file.path.name,
-        "set": file.layout.name,
-        "bytes": file.count * file.layout.record_bytes + file.tail,
-        "records": file.count,
-    }
+    """How many pictures have a character that the charset lacks; of records, kana of a script that it has others of."""
 
 
 def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     """What a dataset says of where it comes from."""
+    files = [part.file for part in plan.parts]
     return {
-        "sets": list(dict.fromkeys(p.file.layout.name for p in plan.parts)),
+        "sets": list(dict.fromkeys(file.layout.name for file in files)),
         "groups": data.group_count,
-        "files": [_described(p.file) for p in plan.parts],
+        "files": [
+            {"file": f.path.name, "set": f.layout.name, "bytes": f.count * f.layout.record_bytes, "records": f.count}
+            for f in files
+        ],
         "noticed": list(map(str, plan.noticed)),
         "command": command,
     }
-
-
-def _write_dataset(
-    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str, begun: float
-) -> BuildResult:
-    total, count = sum(len(p.index) for p in plan.parts), 0
-    with new_directory(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
-        # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
-        with open_images(target, total, config.size) as file:
-
-            def write(pictures: NDArray[np.uint8]) -> None:
-                nonlocal count
-                file.write(pictures.data)
-                count += len(pictures)
-                if progress is not None:
-                    progress(count, total)
-
-            data = convert(plan.parts, plan.charset, config.size, write)
-        groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
-        plan = with_copies(plan, copied, data.digests, config)
-        data = replace(data, groups=groups, source=source)
-        write_description(target, replace(data, about=about(plan, data, command)))
-    return result_of(str(out), data, begun, plan)
 
 
 def with_copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64], config: BuildConfig) -> Plan:
@@ -130,18 +97,14 @@ def with_copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint6
     if not len(copied):
         return plan
     starts = np.cumsum([0, *(len(p.index) for p in plan.parts)])
-
-    def place(k: int) -> tuple[EtlFile, int]:
-        number = int(np.searchsorted(starts, k, "right")) - 1
-        return plan.parts[number].file, int(plan.parts[number].index[k - starts[number]])
-
-    (file, record), (first_file, first_record) = (
-        place(int(k)) for k in (copied[0], np.flatnonzero(digests == digests[copied[0]])[0])
-    )
-    origin = f"that of record {first_record} of {first_file.path}"
+    places = [int(copied[0]), int(np.flatnonzero(digests == digests[copied[0]])[0])]
+    numbers = [int(np.searchsorted(starts, place, "right")) - 1 for place in places]
+    file, origin = (plan.parts[k].file.path for k in numbers)
+    record, first = (int(plan.parts[k].index[place - starts[k]]) for k, place in zip(numbers, places, strict=True))
+    actual = f"that of record {first} of {origin}"
     treatment = "they are taken into the groups of the first; give each file once"
     what = f"pictures that other groups have too: {len(copied):,}"
-    notice = Notice(what, str(file.path), record, "a picture of its own", origin, treatment)
+    notice = Notice(what, str(file), record, "a picture of its own", actual, treatment)
     if config.strict:
         raise notice.error()
     return replace(plan, noticed=(*plan.noticed, notice))
@@ -178,19 +141,44 @@ def build(
                 expected="sources of one kind",
                 do="build two datasets with one `charset`, and train on both with `also`",
             )
-        return _build_of_pictures(labelled, out, config, overwrite, progress, command, begun)
-    return planned(sources, config, lambda plan: _write_dataset(plan, out, config, overwrite, progress, command, begun))
+        data, found = _import(labelled, config, progress, command)
+        write(replace(data, name=out.name), out, overwrite=overwrite)
+        return result_of(str(out), data, begun, found)
+
+    def write_records(plan: Plan) -> BuildResult:
+        data, seen = _write_records(plan, out, config, overwrite, progress, command)
+        return result_of(str(out), data, begun, seen)
+
+    return planned(sources, config, write_records)
 
 
-def _build_of_pictures(
-    sources: list[Labelled],
-    out: Path,
-    config: BuildConfig,
-    overwrite: bool,
-    progress: Progress | None,
-    command: str,
-    begun: float,
-) -> BuildResult:
+def _write_records(
+    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
+) -> tuple[Dataset, Plan]:
+    total, count = sum(len(p.index) for p in plan.parts), 0
+    with new_directory(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
+        # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
+        with open_images(target, total, config.size) as file:
+
+            def write_block(pictures: NDArray[np.uint8]) -> None:
+                nonlocal count
+                file.write(pictures.data)
+                count += len(pictures)
+                if progress is not None:
+                    progress(count, total)
+
+            data = convert(plan.parts, plan.charset, config.size, write_block)
+        groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
+        plan = with_copies(plan, copied, data.digests, config)
+        data = replace(data, groups=groups, source=source)
+        write_description(target, replace(data, about=about(plan, data, command)))
+    return data, plan
+
+
+def _import(
+    sources: list[Labelled], config: BuildConfig, progress: Progress | None, command: str
+) -> tuple[Dataset, Plan]:
+    """Labelled pictures as a dataset, and what is to be told of them."""
     if config.model_pattern:
         raise FastetlError(
             "this is of ETL's records, and these are pictures", file=sources[0].path, do="leave out `model_pattern`"
@@ -201,20 +189,12 @@ def _build_of_pictures(
         Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out")
         for error in imported.unread
     )
-    missing = _missing(data.charset, data.labels)
-    if config.strict and noticed:
-        raise noticed[0].error()
-    if config.strict and missing:
-        raise _without_sample(data.charset.name, missing)
-    described = {
-        "sets": list(data.sources),
-        "groups": data.group_count,
-        "files": [{"file": source.path.name} for source in sources],
-        "noticed": list(map(str, noticed)),
-        "command": command,
-    }
-    write(replace(data, name=out.name, about=described), out, overwrite=overwrite)
-    return replace(result_of(str(out), data, begun), noticed=noticed, left_out=imported.left_out)
+    plan = Plan(data.charset, (), 0, noticed, left_out=imported.left_out)
+    if config.strict:
+        _require_all(plan, data.labels)
+    described = about(plan, data, command)
+    described |= {"sets": list(data.sources), "files": [{"file": source.path.name} for source in sources]}
+    return replace(data, about=described), plan
 
 
 def planned(
@@ -255,7 +235,8 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
     """
     plan = select(files, config.charset or "hiragana", model_pattern=config.model_pattern, by_order=by_order)
-    plan = replace(plan, noticed=noticed + plan.noticed)
+    left_out = plan.left_out if config.charset else {}  # without one, what is taken is no choice of the user's
+    plan = replace(plan, noticed=noticed + plan.noticed, left_out=left_out)
     if not plan.parts:
         raise FastetlError(
             "no record has a character of the charset",
@@ -264,21 +245,22 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
             do="choose another `charset`",
         )
     if config.strict:
-        if plan.noticed:
-            raise plan.noticed[0].error()
-        missing = _missing(plan.charset, np.concatenate([part.labels for part in plan.parts]))
-        if missing:
-            raise _without_sample(plan.charset.name, missing)
+        _require_all(plan, np.concatenate([part.labels for part in plan.parts]))
     return plan
 
 
-def _without_sample(charset: str, missing: list[str]) -> FastetlError:
-    return FastetlError(
-        "characters without a sample",
-        expected=charset,
-        found=f"none of {in_a_line(missing, 20)}",
-        do="choose another `charset`, or leave out `strict`",
-    )
+def _require_all(plan: Plan, labels: NDArray[np.uint16]) -> None:
+    """Raise FastetlError if anything is odd, or if a character of the charset has no sample."""
+    if plan.noticed:
+        raise plan.noticed[0].error()
+    missing = _missing(plan.charset, labels)
+    if missing:
+        raise FastetlError(
+            "characters without a sample",
+            expected=plan.charset.name,
+            found=f"none of {in_a_line(missing, 20)}",
+            do="choose another `charset`, or leave out `strict`",
+        )
 
 
 def _missing(charset: Charset, labels: NDArray[np.uint16]) -> list[str]:
@@ -287,7 +269,7 @@ def _missing(charset: Charset, labels: NDArray[np.uint16]) -> list[str]:
     return [c for k, c in enumerate(charset.characters) if k not in present]
 
 
-def result_of(out: str, data: Dataset, begun: float, plan: Plan | None = None) -> BuildResult:
+def result_of(out: str, data: Dataset, begun: float, plan: Plan) -> BuildResult:
     """What a build tells of a dataset (whose pictures are not looked at), and of the plan that it was made by."""
     missing, seconds = _missing(data.charset, data.labels), time.perf_counter() - begun
     return BuildResult(
@@ -296,9 +278,10 @@ def result_of(out: str, data: Dataset, begun: float, plan: Plan | None = None) -
         classes=len(data.charset) - len(missing),
         groups=data.group_count,
         missing=in_a_line(missing),
-        unknown_codes=0 if plan is None else sum(code > 0 and jis_to_char(code) is None for code in plan.seen),
-        without=0 if plan is None else plan.without,
+        unknown_codes=plan.unknown_codes,
+        without=plan.without,
         seconds=seconds,
         images_per_second=len(data) / seconds,
-        noticed=() if plan is None else plan.noticed,
+        noticed=plan.noticed,
+        left_out=plan.left_out,
     )

@@ -49,6 +49,11 @@ class Contents:
         samples = (self.groups >= 0) & (self.codes > 0)
         return samples if model_pattern else samples & ~self.models
 
+    @property
+    def without(self) -> int:
+        """Samples without a character."""
+        return int(((self.codes == 0) & (self.groups >= 0)).sum())
+
 
 def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
     """The files of each set, in the order in which they are."""

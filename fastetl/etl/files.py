@@ -229,8 +229,8 @@ def recognize(path: Path) -> EtlFile:
         with open_regular(path) as opened:
 
             def read(offset: int, count: int) -> bytes:
-                opened.seek(offset)
-                return opened.read(count)
+                os.lseek(opened.fileno(), offset, os.SEEK_SET)
+                return os.read(opened.fileno(), count)
 
             head, layout = read(0, 8), tell(read, size, name)
             spare = b"" if layout is None else read(0, layout.record_bytes)[layout.spare]

@@ -113,10 +113,10 @@ def inspect(
     thing that is odd.
     """
     files = find_files(map(Path, [paths] if isinstance(paths, str | PathLike) else paths))
-    buffers = {file.layout.name: new_buffer(file.layout) for file in files}
+    buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for k, file in enumerate(files):
-        scans.append(_look(file, buffers[file.layout.name]))
+        scans.append(_look(file, buffers[file.layout]))
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
@@ -170,7 +170,7 @@ def _report(scan: _Scan, content: Contents, copies: list[Notice]) -> FileReport:
         hiragana=int((row == 0x24).sum()),
         katakana=int((row == 0x25).sum()),
         kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
-        without=int(((content.codes == 0) & (content.groups >= 0)).sum()),
+        without=content.without,
         models=models,
         fingerprint=scan.fingerprint,
         genuine=scan.genuine,

@@ -9,8 +9,9 @@ of an unwanted one is not seen, unless every header is asked for (docs/decisions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from fastetl.etl.reading import read_headers
 __all__ = ["Plan", "Selection", "learn_order", "select"]
 
 _SHORTEST = 8  # in shorter data sets a fall in the order does not tell a new writer
+_KANA = (0x24, 0x25)  # rows of JIS X 0208
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,17 @@ class Selection:
 class Plan:
     """What to take of all files.
 
-    seen: the codes that the headers looked at hold, 0 for none. noticed: what is odd in them. without: records that
-    are samples but have no character, as ▲ of ETL2.
+    unknown_codes: how many codes of the headers looked at stand for no character. noticed: what is odd in them.
+    without: records that are samples but have no character, as ▲ of ETL2. left_out: how many samples have a kana that
+    the charset lacks, which has others of its script.
     """
 
     charset: Charset
     parts: tuple[Selection, ...]
-    seen: tuple[int, ...]
+    unknown_codes: int
     noticed: tuple[Notice, ...] = ()
     without: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
@@ -84,10 +88,8 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     return order
 
 
-def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset) -> list[Selection] | None:
-    """The wanted records of one set, or None where the order does not tell what the charset takes."""
-    if not set(codes_of(charset).tolist()) <= set(order.tolist()):
-        return None
+def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset) -> list[Selection]:
+    """The wanted records of one set, whose order has all that the charset takes."""
     places = np.flatnonzero(class_of_code(charset)[order] >= 0)
     within = [np.arange(file.count // len(order), dtype=np.int32) for file in files]
     parts = []
@@ -99,29 +101,26 @@ def _by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset)
     return parts
 
 
-def _by_headers(contents: Sequence[Contents], charset: Charset, model_pattern: bool) -> list[Selection]:
-    parts = []
-    for content in contents:
-        classes = class_of_code(charset)[content.codes]
-        index = np.flatnonzero((classes >= 0) & content.taken(model_pattern))
-        codes, labels = content.codes[index], classes[index].astype(np.uint16)
-        parts.append(Selection(content.file, index, codes, labels, content.groups[index]))
-    return parts
+def _by_headers(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
+    classes = class_of_code(charset)[content.codes]
+    index = np.flatnonzero((classes >= 0) & content.taken(model_pattern))
+    labels = classes[index].astype(np.uint16)
+    return Selection(content.file, index, content.codes[index], labels, content.groups[index])
 
 
 def _same_writing(files: Sequence[EtlFile]) -> list[Notice]:
     """Sets of the same writing share groups by the numbers of their files: without those, a split may mix them."""
-    notices = []
-    for layout in {file.layout.name: file.layout for file in files}.values():
-        members = [file for file in files if file.layout is layout]
-        shared = layout.data_sets_per_file and any(
-            f.layout.family == layout.family and f.layout is not layout for f in files
-        )
-        if shared and layout.group == "data set" and any(file.number is None for file in members):
-            what = "the same writing as in another set here, in files whose names do not tell which they are"
-            file = next(file for file in members if file.number is None)
-            notices.append(Notice(what, str(file.path), None, layout.file_name, file.path.name, "groups are counted"))
-    return notices
+    what = "the same writing as in another set here, in files whose names do not tell which they are"
+    sets = {file.layout: file.layout.family for file in files}
+    nameless = {
+        file.layout: file
+        for file in reversed(files)
+        if file.number is None and file.layout.group == "data set" and list(sets.values()).count(file.layout.family) > 1
+    }
+    return [
+        Notice(what, str(file.path), None, layout.file_name, file.path.name, "groups are counted")
+        for layout, file in reversed(nameless.items())
+    ]
 
 
 def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -130,25 +129,44 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     Raises FastetlError for an unknown charset, or a file that cannot be read.
     """
     files = [file for file in files if file.count]
-    groups = by_layout(files)
-    orders = [learn_order(group) if by_order else None for group in groups]
-    contents = [contents_of(group) if order is None else None for group, order in zip(groups, orders, strict=True)]
+    sets = by_layout(files)
+    orders = [learn_order(members) if by_order else None for members in sets]
+    contents: dict[int, list[Contents]] = {}
     while True:
-        seen = {int(code) for order in orders if order is not None for code in order}
-        seen |= {int(code) for of_set in contents if of_set for content in of_set for code in np.unique(content.codes)}
-        charset = named_or_file(name, (c for c in map(jis_to_char, sorted(seen)) if c))
-        parts: list[list[Selection] | None] = []
-        for k, (group, order) in enumerate(zip(groups, orders, strict=True)):
-            selections = None if order is None else _by_order(group, order, charset)
-            if selections is None and contents[k] is None:
-                orders[k], contents[k] = None, contents_of(group)
-                break
-            parts.append(selections or _by_headers(contents[k] or [], charset, model_pattern))
-        else:
+        for k, order in enumerate(orders):
+            if order is None and k not in contents:
+                contents[k] = contents_of(sets[k])
+        seen = {code for order in orders if order is not None for code in order.tolist()}
+        seen |= {code for of_set in contents.values() for c in of_set for code in np.unique(c.codes).tolist()}
+        characters = [jis_to_char(code) for code in sorted(seen - {0})]
+        charset = named_or_file(name, filter(None, characters))
+        wanted = set(codes_of(charset).tolist())
+        # What the charset takes besides may still be somewhere in a set whose order lacks it.
+        short = [k for k, order in enumerate(orders) if order is not None and not wanted <= set(order.tolist())]
+        if not short:
             break
-    headers = [content for of_set in contents if of_set for content in of_set]
-    noticed = [notice for content in headers for notice in content.noticed]
-    selected = tuple(part for group in parts for part in group or [] if len(part.index))
-    without = sum(int(((content.codes == 0) & (content.groups >= 0)).sum()) for content in headers)
-    noticed = [*(notice for file in files for notice in misnamed(file)), *noticed, *_same_writing(files)]
-    return Plan(charset, selected, tuple(sorted(seen)), tuple(noticed), without)
+        orders = [None if k in short else order for k, order in enumerate(orders)]
+    parts: list[Selection] = []
+    counts = Counter[int]()  # samples by code
+    for k, (members, order) in enumerate(zip(sets, orders, strict=True)):
+        if order is not None:
+            parts += _by_order(members, order, charset)
+            counts.update(dict.fromkeys(order.tolist(), sum(file.count for file in members) // len(order)))
+        for content in contents.get(k, ()):
+            parts.append(_by_headers(content, charset, model_pattern))
+            codes, repeats = np.unique(content.codes[content.taken(model_pattern)], return_counts=True)
+            counts.update(dict(zip(codes.tolist(), repeats.tolist(), strict=True)))
+    scripts = {code >> 8 for code in wanted}.intersection(_KANA)
+    others = [code for code in sorted(counts) if code >> 8 in scripts and code not in wanted]
+    left_out = {character: counts[code] for code in others if (character := jis_to_char(code))}
+    headers = [content for of_set in contents.values() for content in of_set]
+    noticed = [notice for file in files for notice in misnamed(file)]
+    noticed += [notice for content in headers for notice in content.noticed]
+    return Plan(
+        charset,
+        tuple(part for part in parts if len(part.index)),
+        characters.count(None),
+        (*noticed, *_same_writing(files)),
+        sum(content.without for content in headers),
+        left_out,
+    )
