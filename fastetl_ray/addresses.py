@@ -12,7 +12,7 @@ from pathlib import Path
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
-__all__ = ["as_address", "is_url", "local_copy", "read_file", "remove", "write_file"]
+__all__ = ["absolute", "as_address", "claim_address", "is_url", "local_copy", "read_file", "write_file"]
 
 
 def is_url(path: str | PathLike[str]) -> bool:
@@ -22,11 +22,12 @@ def is_url(path: str | PathLike[str]) -> bool:
 
 def as_address(path: str | PathLike[str]) -> str:
     """A path as it was given: `Path` makes one slash of the two in s3://bucket, and of the three in file:///folder."""
-    place = fspath(path)
-    scheme, colon, rest = place.partition(":/")
-    if not colon or not re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) or rest.startswith("/"):
-        return place
-    return f"{scheme}:///{rest}" if scheme == "file" else f"{scheme}://{rest}"
+    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", lambda m: f"{m[1]}://{'/' * (m[1] == 'file')}", fspath(path))
+
+
+def absolute(path: str | PathLike[str]) -> str:
+    """A path as processes in other folders find it."""
+    return fspath(path) if is_url(path) else str(Path(path).absolute())
 
 
 @contextmanager
@@ -82,13 +83,16 @@ def write_file(folder: str, name: str, data: bytes) -> None:
             file.write(data)
 
 
-def remove(folder: str, name: str, *, only_look: bool = False) -> bool:
-    """Whether a file is at an address; without `only_look` it is removed, and the answer is False."""
-    with _faults("cannot write the output", f"{folder}/{name}", "check the address"):
+def claim_address(out: str, mark: str, overwrite: bool) -> None:
+    """Take away what makes earlier files at an address a dataset. Raises FastetlError if it is there to stay."""
+    with _faults("cannot write the output", out, "check the address"):
         import fsspec
 
-        system, place = fsspec.core.url_to_fs(f"{folder.rstrip('/')}/{name}")
-        exists = bool(system.exists(place))
-        if exists and not only_look:
+        system, place = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")
+        exists = system.exists(place)
+        if exists and overwrite:
             system.rm(place)
-    return exists and only_look
+    if exists and not overwrite:
+        raise FastetlError(
+            "the output exists already", file=out, do="choose another, or give `overwrite`", also=FileExistsError
+        )

@@ -17,12 +17,12 @@ from typing import Any
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
-from fastetl_ray.addresses import is_url, write_file
+from fastetl_ray.addresses import absolute, is_url, write_file
 from fastetl_ray.nodes import connect, fault_of
 from fastetl_ray.shards import open_dataset
 from model.claim import claimed, emptied
 from model.config import TrainConfig
-from model.devices import is_first, join
+from model.devices import join
 from model.errors import ModelError
 from model.run import RUN_KIND, Run, open_run, unfinished
 from model.start import Start
@@ -52,10 +52,7 @@ def _worker(settings: dict[str, Any]) -> None:
         if not isinstance(error, BlockingIOError):  # a lost worker may still hold the run for a moment
             write_file(str(fault.parent), fault.name, pickle.dumps(error))
         raise
-    if is_first():
-        ray.train.report({"done": 1})
-    else:
-        ray.train.report({})
+    ray.train.report({})
 
 
 def _train(settings: dict[str, Any]) -> None:
@@ -110,7 +107,7 @@ def train_on_ray(
     storage = path.parent / f".{path.name}.ray"  # what Ray Train keeps of the workers
     fault_file = storage / "fault"
     settings = {
-        "data": [(str(place) if is_url(place) else str(Path(place).absolute()), weight) for place, weight in data],
+        "data": [(absolute(place), weight) for place, weight in data],
         "path": str(path),
         "config": (config or TrainConfig()).as_dict(),
         "start": start,

@@ -14,20 +14,16 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import joined
 from fastetl.data.parquet import table
-from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, about, planned, result_of, with_copies
 from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.atomic import check_output, new_directory
 from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
-from fastetl_ray.addresses import is_url, local_copy, remove, write_file
+from fastetl_ray.addresses import absolute, claim_address, is_url, local_copy, write_file
 from fastetl_ray.nodes import connect, in_order
 from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, write_index
 
@@ -43,12 +39,10 @@ BLOCK_ROWS = 256
 T = TypeVar("T")
 Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
 Progress = Callable[[int, int], None]
-Identity = tuple[NDArray[np.int32], NDArray[np.uint16], tuple[str, ...]]
-"""Group and source of each row, and the names of the sources."""
 
 
 @dataclass(frozen=True)
-class _Records:
+class SomeRecords:
     """Records of ETL files, a piece as `SomeWriters` is. addresses: where each part's file lies."""
 
     parts: tuple[Selection, ...]
@@ -69,7 +63,7 @@ class _Records:
         return convert(here, self.charset, self.size)
 
 
-Piece = _Records | SomeWriters
+Piece = SomeRecords | SomeWriters
 
 
 def _listed(sources: Sources) -> list[str]:
@@ -77,10 +71,10 @@ def _listed(sources: Sources) -> list[str]:
 
 
 def _planned(
-    sources: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[_Records]], T], **by: bool
+    sources: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[SomeRecords]], T], **by: bool
 ) -> T:
     """What `do` makes of the plan of a build and its records in pieces of `rows`: see `planned`."""
-    copies = {str(local_copy(source).absolute()): source for source in sources if is_url(source)}
+    copies = {absolute(local_copy(source)): source for source in sources if is_url(source)}
 
     def pieces(plan: Plan) -> T:
         listed = []
@@ -91,7 +85,7 @@ def _planned(
                 before += len(part.index)
                 parts += [run] if len(run.index) else []
             addresses = tuple(copies.get(path, path) for path in (str(part.file.path) for part in parts))
-            listed.append(_Records(tuple(parts), addresses, plan.charset, config.size))
+            listed.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
         return do(plan, listed)
 
     return planned([local_copy(source).absolute() for source in sources], config, pieces, **by)
@@ -160,46 +154,33 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
     if not is_url(out):
         with new_directory(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
             yield str(folder.absolute())
-        return
-    if remove(out, MANIFEST, only_look=not overwrite):
-        raise FastetlError(
-            "the output exists already", file=out, do="choose another, or give `overwrite`", also=FileExistsError
-        )
-    yield out
+    else:
+        claim_address(out, MANIFEST, overwrite)
+        yield out
 
 
 def _write(
-    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, identity: Identity | None = None
-) -> tuple[Dataset, list[Shard], list[str]]:
-    """Write a shard for each piece. Returns the rows without their pictures, the shards, and the header fields.
+    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, finished: Callable[[Dataset], Dataset]
+) -> Dataset:
+    """Write a shard for each piece, and what is beside them of what `finished` makes of the rows without pictures."""
 
-    identity: of the rows, if it is not what the pieces say.
-    """
-
-    def work(number: int, job: tuple[Piece, Identity | None]) -> tuple[Dataset, Shard, list[str]] | DisorderError:
-        piece, given = job
+    def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]] | DisorderError:
         try:
             rows = piece.rows()
         except DisorderError as disorder:
             return disorder
-        if given is not None:
-            rows = replace(rows, groups=given[0], source=given[1], sources=given[2])
         shard, stored = encode_shard(number, rows)
         write_file(folder, shard.file, stored)
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
-    jobs: list[tuple[Piece, Identity | None]] = []
-    start = 0
-    for piece in pieces:
-        cut = slice(start, start + piece.count)
-        jobs.append((piece, None if identity is None else (identity[0][cut], identity[1][cut], identity[2])))
-        start += piece.count
     results = []
-    for result in in_order(ray, work, jobs, progress):
+    for result in in_order(ray, work, pieces, progress):
         if isinstance(result, DisorderError):
             raise result
         results.append(result)
-    return concatenated([rows for rows, _, _ in results]), [shard for _, shard, _ in results], results[0][2]
+    data = finished(concatenated([rows for rows, _, _ in results]))
+    write_index(folder, data, [shard for _, shard, _ in results], results[0][2])
+    return data
 
 
 def build_on_ray(
@@ -228,14 +209,16 @@ def build_on_ray(
         check_output(Path(place), SHARDS_KIND, overwrite, inputs)
     ray = connect(address)
 
-    def write(plan: Plan, pieces: list[_Records]) -> BuildResult:
-        with _folder(place, overwrite, inputs) as folder:
-            data, shards, columns = _write(ray, pieces, folder, progress)
+    def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
+        def finished(data: Dataset) -> Dataset:
+            nonlocal plan
             groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
-            if len(copied):
-                plan = with_copies(plan, copied, data.digests, config)
-                data, shards, columns = _write(ray, pieces, folder, progress, (groups, source, data.sources))
-            write_index(folder, replace(data, about=about(plan, data, command)), shards, columns)
+            plan = with_copies(plan, copied, data.digests, config)
+            data = replace(data, groups=groups, source=source)
+            return replace(data, about=about(plan, data, command))
+
+        with _folder(place, overwrite, inputs) as folder:
+            data = _write(ray, pieces, folder, progress, finished)
         return result_of(place, data, begun, plan)
 
     return _planned(listed, config, rows, write)
@@ -264,8 +247,7 @@ def synthesize_on_ray(
     if not is_url(place):
         check_output(Path(place), SHARDS_KIND, overwrite)
     pieces = each_of_writers(writers, charset, size, seed, scans, rows)
+    described = about_writers(writers, seed, scans, command)
     ray = connect(address)
     with _folder(place, overwrite, []) as folder:
-        data, shards, columns = _write(ray, pieces, folder, progress)
-        write_index(folder, replace(data, about=about_writers(writers, seed, scans, command)), shards, columns)
-    return len(data)
+        return len(_write(ray, pieces, folder, progress, lambda data: replace(data, about=described)))

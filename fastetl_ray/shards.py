@@ -1,7 +1,7 @@
 """Datasets whose pictures lie in Parquet shards, on this machine or wherever fsspec reaches. Extra: `arrow`.
 
 A directory as `fastetl.data.store` has it, but with `shard-00000.parquet` … in the place of `images.npy`. A shard has
-all columns of its rows. `dataset.json` comes last and has the hash of each shard.
+the pictures, classes and header fields of its rows. `dataset.json` comes last and has the hash of each shard.
 
 Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read a shard at a time, and checked against
 its hash; the newest few shards stay in memory. The header fields of records are read when one is first asked for.
@@ -31,7 +31,7 @@ from fastetl.data.parquet import column_values, pictures_of, require_pyarrow, ta
 from fastetl.data.writing import write_description
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_directory
-from fastetl.files.untrusted import JSON_BYTES, read_json
+from fastetl.files.untrusted import JSON_BYTES, read_json, require_regular
 from fastetl_ray.addresses import as_address, is_url, read_file, write_file
 
 __all__ = ["CACHE_BYTES", "MANIFEST", "SHARDS_KIND", "Shard", "ShardedImages"]
@@ -60,12 +60,9 @@ class Shard:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Raises ValueError, KeyError or TypeError for anything but what `asdict` gave."""
         shard = cls(**values)
-        if Path(shard.file).name != shard.file or not isinstance(shard.sha256, str):
-            raise ValueError(f"shard {shard.file!r}")
-        if type(shard.rows) is not int or type(shard.bytes) is not int:
-            raise ValueError(f"{shard.file}: what is no whole number")
-        if shard.rows < 1 or not 1 <= shard.bytes <= SHARD_BYTES:
-            raise ValueError(f"{shard.file}: {shard.rows} rows, {shard.bytes} bytes")
+        whole = type(shard.rows) is type(shard.bytes) is int and isinstance(shard.sha256, str)
+        if not whole or Path(shard.file).name != shard.file or shard.rows < 1 or not 1 <= shard.bytes <= SHARD_BYTES:
+            raise ValueError(f"no shard: {shard}")
         return shard
 
 
@@ -138,25 +135,22 @@ class ShardedImages:
 
         data, place = read_file(self.folder, shard.file, SHARD_BYTES), f"{self.folder}/{shard.file}"
         if hashlib.sha256(data).hexdigest() != shard.sha256:
-            actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
-            expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
-            raise FastetlError("the shard is damaged", file=place, expected=expected, found=actual, do="write it again")
+            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            raise _damaged(place, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", found)
+        side = self.shape[1]
         try:
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
             kinds = [rows.schema.field(name).type for name in columns if name == "image"]
-            if len(rows) != shard.rows or any(kind != pa.binary(self.shape[1] * self.shape[2]) for kind in kinds):
+            if len(rows) != shard.rows or any(kind != pa.binary(side**2) for kind in kinds):
                 raise ValueError(f"{len(rows)} rows of {', '.join(map(str, kinds))}")
             if any(column.null_count for column in rows.columns):
                 raise ValueError("values are missing")
         except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
-            expected = f"{shard.rows} rows of {self.shape[1]} × {self.shape[2]} pictures"
-            raise FastetlError(
-                "not a shard", file=place, expected=expected, found=error, do="write it again"
-            ) from error
+            raise _damaged(place, f"{shard.rows} rows of {side} × {side} pictures", error) from error
         return rows
 
 
-class _Records(Mapping[str, NDArray[Any]]):
+class _HeaderFields(Mapping[str, NDArray[Any]]):
     """The header fields of all shards, which are read when one is first asked for."""
 
     def __init__(self, images: ShardedImages, names: Sequence[str]) -> None:
@@ -207,7 +201,7 @@ def _opened(place: str, folder: Path) -> Dataset:
     """The dataset of shards at `place`. folder: where its index is."""
     data = store.open_directory(folder, partial(_images, place))
     images: Any = data.images
-    records = _Records(images, data.about["columns"])
+    records = _HeaderFields(images, data.about["columns"])
     about = {name: value for name, value in data.about.items() if name not in ("shards", "columns")}
     name, path = place.rstrip("/").rpartition("/")[2], None if is_url(place) else folder
     return replace(data, name=name, records=records, about=about, path=path)
@@ -222,23 +216,19 @@ def _images(place: str, about: Mapping[str, Any], side: int) -> Any:
         raise store.unreadable(place, error) from error
     for shard in () if is_url(place) else shards:
         # Missing and cut files are told before any work begins; what else is wrong, when a shard is read.
-        file = Path(place) / shard.file
-        try:
-            size = file.stat().st_size
-        except OSError as error:
-            also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
-            raise FastetlError(
-                "cannot read the shard", file=file, found=error.strerror, do="write it again", also=also
-            ) from error
+        size = require_regular(Path(place) / shard.file)
         if size != shard.bytes:
-            expected, found = f"{shard.bytes:,} bytes", f"{size:,} bytes"
-            raise FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
+            raise _damaged(f"{place}/{shard.file}", f"{shard.bytes:,} bytes", f"{size:,} bytes")
     return ShardedImages(place, shards, side)
+
+
+def _damaged(file: str, expected: str, found: object) -> FastetlError:
+    return FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
 
 
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     """The description and the bytes of a shard; the same rows give the same bytes (with one version of pyarrow)."""
-    columns = table(rows)
+    columns = table(rows).drop_columns(["group", "source", "digest"])  # stored once, beside the shards
     import pyarrow.parquet as pq
 
     file = io.BytesIO()

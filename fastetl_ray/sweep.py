@@ -14,7 +14,7 @@ import json
 import math
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,7 +27,7 @@ from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_directory
 from fastetl.files.untrusted import read_bytes
-from fastetl_ray.addresses import is_url
+from fastetl_ray.addresses import absolute
 from fastetl_ray.nodes import connect, fault_of
 from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
@@ -41,19 +41,19 @@ SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
-Space = Callable[[np.random.Generator], Any]
 _WIDEST = 1e300  # the difference of two numbers is a number
 
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """What to try. train: shared options. search: name → what draws a value.
+    """What to try. train: shared options. search: name → a list of values, or {low, high, log}, to draw from.
 
-    trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on.
+    trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on. All
+    options are checked here, those of every training too.
     """
 
     train: Mapping[str, Any]
-    search: Mapping[str, Space]
+    search: Mapping[str, Any]
     trials: int = 10
     grace: int = 1
     reduction: int = 3
@@ -62,11 +62,18 @@ class SweepConfig:
     def __post_init__(self) -> None:
         for name, least in (("trials", 1), ("grace", 1), ("reduction", 2), ("seed", 0)):
             require_range(name, getattr(self, name), least, _MOST, error=ModelError)
+        for name, value in self.search.items():
+            if name in self.train:
+                raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
+            for choice in value if isinstance(value, list) else ():
+                configured(self.train, {name: choice})
+        for options in self.drawn():
+            configured(self.train, options)
 
     def drawn(self) -> list[dict[str, Any]]:
         """The options of each training, in order; the same for the same seed."""
         rng = np.random.default_rng(self.seed)
-        return [{name: draw(rng) for name, draw in self.search.items()} for _ in range(self.trials)]
+        return [{name: _draw(name, value, rng) for name, value in self.search.items()} for _ in range(self.trials)]
 
 
 @dataclass(frozen=True)
@@ -82,22 +89,18 @@ class Trial:
         return max(self.history, default=0.0)
 
 
-def _space(train: Mapping[str, Any], name: str, value: Any) -> Space:
-    """What draws an option, each of whose values is one of train's. Raises ModelError else."""
+def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:
+    """One value of an option. Raises ModelError if there is nothing to draw from."""
     if isinstance(value, list) and value:
-        for choice in value:
-            configured(train, {name: choice})
-        return lambda rng: value[int(rng.integers(len(value)))]
+        return value[int(rng.integers(len(value)))]
     if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
         low, high, log = value["low"], value["high"], value.get("log", False)
         require_choice(f"{name}.log", log, (False, True), error=ModelError)
         for bound, number in (("low", low), ("high", high)):
             least = ABOVE_0 if log else -_WIDEST
             require_range(f"{name}.{bound}", number, least, _WIDEST, integer=False, error=ModelError)
-        if low < high and log:
-            return lambda rng: math.exp(rng.uniform(math.log(low), math.log(high)))
         if low < high:
-            return lambda rng: float(rng.uniform(low, high))
+            return math.exp(rng.uniform(math.log(low), math.log(high))) if log else float(rng.uniform(low, high))
     raise ModelError(
         f"search: {name} has nothing to choose from",
         expected="a list of values, or {low, high, log} with low below high",
@@ -108,18 +111,14 @@ def _space(train: Mapping[str, Any], name: str, value: Any) -> Space:
 
 def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
     """The training options of a file's `train` and of what was drawn. Raises ModelError for an unknown name."""
-    known = {f.name for f in dataclasses.fields(TrainConfig)}
-    augmented = {f.name for f in dataclasses.fields(Augmentation)}
-    plain: dict[str, Any] = {}
-    varied: dict[str, Any] = {}
-    for name, value in {**shared, **options}.items():
-        part = name.removeprefix("augmentation.")
-        if part != name and part in augmented:
-            varied[part] = value
-        elif name in known - {"augmentation"}:
-            plain[name] = value
-        else:
+    plain, varied = {**shared, **options}, {}
+    known = {f.name for f in dataclasses.fields(TrainConfig)} - {"augmentation"}
+    known |= {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
+    for name in list(plain):
+        if name not in known:
             raise ModelError("no such option", expected="an option of train", found=name, do="check the sweep's file")
+        if "." in name:
+            varied[name.removeprefix("augmentation.")] = plain.pop(name)
     config = TrainConfig(**plain, augmentation=Augmentation(**varied))
     named_network(config.network)
     return config
@@ -127,33 +126,23 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
 
 def read_sweep(path: str | PathLike[str]) -> SweepConfig:
     """Read the file of a sweep. Raises FastetlError for anything that is not as the module says."""
-    file = Path(path)
     try:
-        tables = tomllib.loads(read_bytes(file, _FILE_BYTES).decode("utf-8"))
+        tables = tomllib.loads(read_bytes(path, _FILE_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ModelError("cannot read the sweep", file=file, expected="TOML", found=error, do="mend it") from error
-    try:
-        return _parsed(tables)
-    except FastetlError as error:
-        error.file = str(file)
-        raise
-
-
-def _parsed(tables: Mapping[str, Any]) -> SweepConfig:
+        raise ModelError("cannot read the sweep", file=path, expected="TOML", found=error, do="mend it") from error
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
-    unknown = set(tables) - {"train", "search", "sweep"}
-    if unknown or not all(isinstance(table, dict) for table in tables.values()) or not search:
-        raise ModelError(
-            "not the file of a sweep", expected="tables train, search, sweep", found=list(tables), do="mend it"
-        )
-    for name in settings:
-        require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"), error=ModelError)
-    for name in search.keys() & train.keys():
-        raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
-    config = SweepConfig(train, {name: _space(train, name, value) for name, value in search.items()}, **settings)
-    for options in config.drawn():
-        configured(config.train, options)  # raises before anything is trained
-    return config
+    if not (
+        set(tables) <= {"train", "search", "sweep"} and all(isinstance(t, dict) for t in tables.values()) and search
+    ):
+        expected, found = "tables train, search, sweep", list(tables)
+        raise ModelError("not the file of a sweep", file=path, expected=expected, found=found, do="mend it")
+    try:
+        for name in settings:
+            require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"), error=ModelError)
+        return SweepConfig(train, search, **settings)
+    except FastetlError as error:
+        error.file = str(path)
+        raise
 
 
 def _trial(options: dict[str, Any]) -> None:
@@ -170,12 +159,10 @@ def _trial(options: dict[str, Any]) -> None:
             tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
         reported = len(progress.history)
 
-    draw = options["given"]
-    settings = draw["settings"]
-    config = configured(settings["train"], draw["options"])
-    data = [(open_dataset(path), weight) for path, weight in settings["data"]]
-    path = Path(settings["out"]) / f"trial-{draw['number']:04d}"
-    train(data, path, config, overwrite=True, on_progress=tell)
+    given = options["given"]
+    config = configured(given["train"], given["options"])
+    data = [(open_dataset(path), weight) for path, weight in given["data"]]
+    train(data, given["out"], config, overwrite=True, on_progress=tell)
 
 
 def sweep(
@@ -204,12 +191,12 @@ def sweep(
     epochs = max(configured(config.train, options).epochs for options in config.drawn())
     with new_directory(out, SWEEP_KIND, overwrite) as folder:
         runs = (folder / "trials").absolute()
-        settings = {
-            "train": dict(config.train),
-            "data": [(str(p) if is_url(p) else str(Path(p).absolute()), weight) for p, weight in data],
-            "out": str(runs),
-        }
-        draws = [{"options": o, "settings": settings, "number": k} for k, o in enumerate(config.drawn())]
+        places = [(absolute(place), weight) for place, weight in data]
+        common = {"train": dict(config.train), "data": places}
+        draws = [
+            {**common, "options": options, "number": k, "out": str(runs / f"trial-{k:04d}")}
+            for k, options in enumerate(config.drawn())
+        ]
         tuner = tune.Tuner(
             tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
             param_space={"given": tune.grid_search(draws)},
@@ -245,26 +232,16 @@ def _results(grid: Any) -> list[Trial]:
 def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
     from model.figures import chart, page
 
-    names = list(config.search)
-    rows = [
-        [str(t.number), *(_shown(t.options[n]) for n in names), str(len(t.history)), f"{t.best:.2%}"] for t in trials
-    ]
-    head = ["trial", *names, "epochs", "best validation accuracy"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in rows)]
-    (folder / "sweep.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shown = {t.number: [f"{v:.3g}" if isinstance(v, float) else str(v) for v in t.options.values()] for t in trials}
+    rows = [["trial", *config.search, "epochs", "best validation accuracy"], ["---"] * (len(config.search) + 3)]
+    rows += [[str(t.number), *shown[t.number], str(len(t.history)), f"{t.best:.2%}"] for t in trials]
+    (folder / "sweep.md").write_text("".join(f"| {' | '.join(row)} |\n" for row in rows), encoding="utf-8")
     described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in trials]}
     (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
     curves = [
-        (
-            f"{t.number}: " + ", ".join(map(_shown, t.options.values())),
-            [(k, 100 - 100 * a) for k, a in enumerate(t.history, 1)],
-        )
+        (f"{t.number}: {', '.join(shown[t.number])}", [(k, 100 - 100 * a) for k, a in enumerate(t.history, 1)])
         for t in trials[:_CURVES]
         if t.history
     ]
     picture = chart(curves, "epoch", "errors on validation writers, %")
     (folder / "sweep.html").write_text(page(f"Sweep, the best {len(curves)} trials", picture), encoding="utf-8")
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

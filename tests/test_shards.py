@@ -162,7 +162,7 @@ def test_a_label_outside_the_charset_is_told(shards: Path) -> None:
 def test_an_older_format_is_told(shards: Path) -> None:
     about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
     (shards / "dataset.json").write_text(json.dumps({**about, "format": 3}), encoding="utf-8")
-    with pytest.raises(FastetlError, match=r"dataset of another format; expected 6; found 3"):
+    with pytest.raises(FastetlError, match=r"dataset of another format; expected 7; found 3"):
         open_dataset(shards)
 
 

@@ -62,8 +62,8 @@ AROUND = 1.5
 """Side of the surroundings, in sides of the frame."""
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of what each reading's frame shows, in sides of the frame: a narrower piece looks wider."""
-_EARLIER = {"start": 0.3, "window": 1.3}
-"""What adaptive moments took before these were fields; left out where written, so that it is written as it was."""
+_UNSAID: dict[str, Any] = {"surroundings": False, "readings": 1}
+"""What is meant where nothing is written."""
 
 
 @dataclass(frozen=True)
@@ -135,30 +135,17 @@ class Preprocessing:
         return 0 if self.framing == "none" else PLACE
 
     def as_dict(self) -> dict[str, Any]:
-        values = dataclasses.asdict(self)
-        omitted = set() if self.surroundings else {"surroundings"}
-        omitted |= set() if self.readings > 1 else {"readings"}
-        if all(values[key] == value for key, value in _EARLIER.items()):
-            omitted |= set(_EARLIER)
-        return {key: value for key, value in values.items() if key not in omitted}
+        """For JSON; what is as version 0.1.0 knew it is left out, so that packages stay the same bytes."""
+        omitted = {key for key, value in _UNSAID.items() if getattr(self, key) == value}
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in omitted}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """From what `as_dict` gave, by this version or an earlier one; a missing key means what
-        that version did without saying so.
-
-        Raises FastetlError for an unknown key.
-        """
-        values = {("scale" if key == "spread" else key): value for key, value in values.items()}
-        if values:  # versions that did not say knew the mean alone
-            values.setdefault("polarity", "mean")
-            values = _EARLIER | values
-            values.setdefault("surroundings", False)
-            values.setdefault("readings", 1)
+        """From what `as_dict` gave. Raises FastetlError for an unknown key."""
         unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if unknown:
             raise FastetlError("preprocessing: unknown keys", found=unknown, do="use the version that wrote them")
-        return cls(**values)
+        return cls(**{**_UNSAID, **values})
 
 
 def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:
