@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from fastetl_cli.main import COMMANDS
-from fastetl_cli.options import command_of, options
+from fastetl_cli.options import Option, command_of, options
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 EVERYWHERE = ("json", "debug", "overwrite")
@@ -27,6 +27,13 @@ an error); those that write have `--overwrite`. Exit codes: 0 done, 1 a check fa
 """
 
 
+def _given(option: Option) -> str:
+    """As it stands in a command line."""
+    metavar = option.settings.get("metavar", "")
+    several = f"{metavar} [{metavar} ...]" if option.names and "nargs" in option.settings else metavar
+    return f"{', '.join(option.names)} {several}".strip()
+
+
 def page() -> str:
     """The text of docs/cli.md."""
     parts, known = [_HEAD], dict[tuple[str, str], str]()
@@ -38,12 +45,13 @@ def page() -> str:
             sentence = _ENDS.split(text)[0].removesuffix(".")
             if option.field in EVERYWHERE:
                 continue
-            key = (option.given, sentence)
+            given = _given(option)
+            key = (given, sentence)
             if key in known:
-                again.setdefault(known[key], []).append(f"`{(option.names or (option.given,))[-1]}`")
+                again.setdefault(known[key], []).append(f"`{(option.names or (given,))[-1]}`")
             else:
                 known[key] = name
-                described.append(f"- `{option.given}`: {sentence}" + (f" ({default[:-1]})" if default else ""))
+                described.append(f"- `{given}`: {sentence}" + (f" ({default[:-1]})" if default else ""))
         described += [f"- as of `{other}`: {', '.join(names)}" for other, names in again.items()]
         summary = " ".join(str(inspect.getdoc(command)).split("\n\n")[0].split())
         parts.append(f"## fastetl {name}\n\n{summary}\n\n" + "\n".join(described) + "\n")

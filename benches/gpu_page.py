@@ -18,9 +18,8 @@ from model.network import NETWORKS
 
 STORED = Path(__file__).with_name("gpu.json")
 NEWER = """
-Newer than these figures, and run by no GPU yet: several steps in one go
-([decision 24](decisions/0024-several-steps-in-one-go.md)), rates for batches of 512 at equal pictures, and today's
-recipe of the quickstart."""
+Newer, and run by no GPU yet: [several steps in one go](decisions/0024-several-steps-in-one-go.md), rates for larger
+batches, today's recipe of the quickstart."""
 
 
 def _named(rows: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
@@ -68,15 +67,10 @@ def _pictures(rows: dict[str, Any]) -> Iterator[str | Table]:
         " which the device waited for them. Synthetic writers meanwhile wrote"
         f" {rows['writers']['characters_per_second']:,} characters a second."
     )
-    cells = [
-        (
-            name.removesuffix(" threads"),
-            f"{row['alone']['pictures_per_second']:,}",
-            f"{row['with the step']['pictures_per_second']:,}",
-            f"{row['with the step']['waiting']:.1%}",
-        )
-        for name, row in sorted(_named(rows, "pictures, "), key=lambda item: int(item[0].split()[0]))
-    ]
+    cells = []
+    for name, row in sorted(_named(rows, "pictures, "), key=lambda item: int(item[0].split()[0])):
+        alone, step = row["alone"]["pictures_per_second"], row["with the step"]
+        cells.append((name.split()[0], f"{alone:,}", f"{step['pictures_per_second']:,}", f"{step['waiting']:.1%}"))
     yield table(("threads", "alone", "with the step", "waiting"), cells)
 
 

@@ -25,6 +25,18 @@ Engine = Annotated[Literal["local", "ray"], SEVERAL]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
 
 
+@dataclass(frozen=True)
+class Shards:
+    """Who writes a dataset."""
+
+    engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
+    """local: this machine, a directory. ray: the workers of a Ray cluster, Parquet shards (docs/scale.md)."""
+    address: Annotated[str, SEVERAL] = ""
+    """With --engine ray: the cluster's address; without one it is started on this machine."""
+    shard_rows: Annotated[int, SEVERAL] = 4096
+    """With --engine ray: pictures of a shard, about."""
+
+
 # Control characters but tab and newline, invisible and direction marks, halves of surrogate pairs.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"

@@ -11,7 +11,7 @@ from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
 from fastetl.etl.notices import grouped
-from fastetl_cli.base import SEVERAL, Arg, Command, Engine, bar, command_line, counted, note
+from fastetl_cli.base import Arg, Command, Shards, bar, command_line, counted, note
 from fastetl_ray.addresses import as_address
 
 _LISTED = 20
@@ -32,12 +32,7 @@ class Build(Command):
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
-    engine: Engine = "local"
-    """local: this process, into a directory. ray: the workers of a Ray cluster, into Parquet shards (docs/scale.md)."""
-    address: Annotated[str, SEVERAL] = ""
-    """With --engine ray: the cluster's address; without one it is started on this machine."""
-    shard_rows: Annotated[int, SEVERAL] = 4096
-    """With --engine ray: pictures of a shard, about."""
+    shards: Shards = Shards()
 
     def run(self) -> int:
         """Write the dataset and say what went in."""
@@ -57,12 +52,13 @@ class Build(Command):
 
     def _built(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
         options: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
-        if self.engine == "local":
+        if self.shards.engine == "local":
             return build(sources, out, self.config, **options)
         from fastetl_ray import build_on_ray
 
         addresses, target = [as_address(s) for s in sources], as_address(out)
-        return build_on_ray(addresses, target, self.config, rows=self.shard_rows, address=self.address, **options)
+        options |= {"rows": self.shards.shard_rows, "address": self.shards.address}
+        return build_on_ray(addresses, target, self.config, **options)
 
 
 def _notices(result: BuildResult) -> Iterator[str]:

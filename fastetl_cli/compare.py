@@ -23,4 +23,4 @@ class Compare(Command):
     def run(self) -> int:
         """Print the comparison."""
         comparison = compare(self.runs)
-        return self.answer(comparison.as_dict(), str(comparison))
+        return self.answer(comparison, str(comparison))

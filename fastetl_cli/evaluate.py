@@ -11,9 +11,8 @@ from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
 from fastetl.data.store import fitted
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, bar, counted, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
 from fastetl_ray.shards import open_dataset
-from model.baseline import BaselineResult, baselines
 from model.evaluation import Evaluation, SetResult, evaluate
 from model.reader import Reader, restricted
 from model.report import REPORT_KIND, write_report
@@ -90,8 +89,6 @@ class Evaluate(Command):
     """Only these of the run's characters compete: a name such as hiragana, or a text file of characters."""
     overwrite: bool = False
     """Replace an earlier report."""
-    baseline: Path | None = None
-    """A dataset on which to fit the shallow algorithms too, for the report; takes minutes."""
 
     def run(self) -> int:
         """Print the table and write the report."""
@@ -105,14 +102,10 @@ class Evaluate(Command):
         size = run.preprocessing.size
         data = [fitted(open_dataset(path, size=size), run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
-        shallow: tuple[BaselineResult, ...] = ()
-        if self.baseline is not None:
-            with bar("baseline") as progress:
-                shallow = baselines(open_dataset(self.baseline), progress=progress)
         if report is not None:
-            write_report(run, evaluation, report, baselines=shallow, overwrite=self.overwrite)
+            write_report(run, evaluation, report, overwrite=self.overwrite)
         if self.json:
-            show_json({**evaluation.as_dict(), "baselines": shallow})
+            show_json(evaluation.as_dict())
         else:
             show_evaluation(evaluation)
             where = f". Report: {report / 'index.html'}" if report is not None else ""

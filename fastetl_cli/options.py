@@ -57,13 +57,6 @@ class Option:
     settings: Mapping[str, Any]
     """For `argparse`."""
 
-    @property
-    def given(self) -> str:
-        """As it stands in a command line."""
-        metavar = self.settings.get("metavar", "")
-        several = f"{metavar} [{metavar} ...]" if self.names and "nargs" in self.settings else metavar
-        return f"{', '.join(self.names)} {several}".strip()
-
 
 def command_of(name: str) -> type:
     """The class of a command; raises ImportError where an extra is not installed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl_cli.base import SEVERAL, Command, Engine, Out, bar, command_line, counted
+from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted
 from fastetl_ray.addresses import as_address
 
 
@@ -43,17 +43,12 @@ class Synth(Command):
     processes: int = 0
     """How many processes write; 0: as many as there are processors, the same files. With --set, one writes."""
 
-    engine: Engine = "local"
-    """local: this machine. ray: a dataset of Parquet shards, made by the workers of a Ray cluster (docs/scale.md)."""
-    address: Annotated[str, SEVERAL] = ""
-    """With --engine ray: the cluster's address; without one it is started on this machine."""
-    shard_rows: Annotated[int, SEVERAL] = 4096
-    """With --engine ray: pictures of a shard, about."""
+    shards: Shards = Shards()
 
     def run(self) -> int:
         """Write the files."""
         require_range("lines", self.lines, 0)
-        if self.lines and (self.size is not None or self.engine == "ray"):
+        if self.lines and (self.size is not None or self.shards.engine == "ray"):
             raise FastetlError("lines are pictures and strokes", do="leave out `size` and `engine`, or `lines`")
         if self.lines:
             return self._write_lines()
@@ -61,7 +56,7 @@ class Synth(Command):
             raise FastetlError("text and how it is written are for lines", do="give `lines`, too")
         common: dict[str, Any] = {"overwrite": self.overwrite}
         with bar("synth") as common["progress"]:
-            if self.engine == "ray":
+            if self.shards.engine == "ray":
                 count = self._write_on_ray(common)
             elif self.size is not None:
                 common |= {"processes": self.processes, "command": command_line()}
@@ -108,8 +103,8 @@ class Synth(Command):
             self.size or 64,
             seed=config.seed,
             scans=config.scans,
-            rows=self.shard_rows,
-            address=self.address,
+            rows=self.shards.shard_rows,
+            address=self.shards.address,
             command=command_line(),
             **common,
         )

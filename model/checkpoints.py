@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_unflatten
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors
 
@@ -64,17 +63,19 @@ def restore(folder: Path, which: Which, expected: Tree, mark: str = "") -> Tree:
     if not file.exists():
         raise ModelError("no checkpoint", file=file, do="train again", also=FileNotFoundError)
     require_regular(file)
-    shapes = _leaves(expected)
     try:
         with safe_open(file, framework="numpy") as stored:
-            names = set(stored.keys())
-            for name in sorted(shapes.keys() ^ names):
-                raise _unreadable(file, f"{name}, which {'the network lacks' if name in names else 'is missing'}")
-            arrays = [_array(file, stored, name, leaf) for name, leaf in shapes.items()]
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             mark = mark or (stored.metadata() or {}).get("digest", "")
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise _unreadable(file, str(error).rstrip(".")) from error
-    tree: Tree = tree_unflatten(tree_structure(expected), arrays)
+    shapes, names = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(expected).items()}, arrays.keys()
+    for name in sorted(shapes.keys() | names):
+        found = (arrays[name].shape, arrays[name].dtype) if name in names else None
+        if found != shapes.get(name):
+            kinds = (f"{kind[0]} of {kind[1]}" if kind else "none" for kind in (found, shapes.get(name)))
+            raise _unreadable(file, f"{name} {'; the network has '.join(kinds)}")
+    tree: Tree = tree_unflatten(tree_structure(expected), [arrays[name] for name in shapes])
     if (actual := digest(tree)) != mark:
         raise ModelError(
             "the checkpoint is not what was written",
@@ -84,16 +85,6 @@ def restore(folder: Path, which: Which, expected: Tree, mark: str = "") -> Tree:
             do="copy it again from a good copy, or train again",
         )
     return tree
-
-
-def _array(file: Path, stored: Any, name: str, leaf: Any) -> NDArray[Any]:
-    shape = tuple(stored.get_slice(name).get_shape())
-    if shape != leaf.shape:
-        raise _unreadable(file, f"{name} {shape}; the network has {leaf.shape}")
-    array: NDArray[Any] = stored.get_tensor(name)
-    if array.dtype != leaf.dtype:
-        raise _unreadable(file, f"{name} of {array.dtype}; the network has {leaf.dtype}")
-    return array
 
 
 def _unreadable(file: Path, reason: object) -> ModelError:

@@ -59,14 +59,8 @@ def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
 
 
 def _locked(begun: Path) -> BinaryIO:
-    try:
-        begun.mkdir(parents=True, exist_ok=True)
-        lock = try_lock(begun / _LOCK)
-    except OSError as error:
-        raise ModelError(
-            "cannot write the run", file=begun, found=error.strerror, do="free space or mend rights"
-        ) from error
-    if lock is None:
+    begun.mkdir(parents=True, exist_ok=True)
+    if (lock := try_lock(begun / _LOCK)) is None:
         raise ModelError(
             "another process is training this run",
             file=begun,

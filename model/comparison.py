@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -36,10 +36,6 @@ class Comparison:
     """Of the sets that `fastetl evaluate` has read, by "SET (part)"."""
     curves: tuple[tuple[float, ...], ...]
     """Accuracy on the validation writers after each epoch."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         lines = [_shortened(f"{k}  {name}", _WIDTH) for k, name in enumerate(self.runs, 1)]

@@ -58,7 +58,8 @@ class TrainConfig:
     """Choose `steps` by the speed of the first ones, to be done in so many minutes. The run records the steps, and the
     same `steps` give the same training anywhere. 0 goes by `epochs`."""
     batch_size: int = 64
-    """Pictures in one step, over all devices together."""
+    """Pictures in one step, over all devices together. The learning rates are for 64: at equal pictures 128 want twice
+    the rates, 512 and more eight times them, and read less well all the same (docs/decisions/0024)."""
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon: steps of the convolutions' kernels but the first's are made orthogonal, as matrices of inputs × outputs
     (Jordan, 2024); Adam moves the rest. adamw: Adam moves all."""

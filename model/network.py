@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, get_args
 
 import jax
@@ -155,15 +156,6 @@ _TABLE = (
             *(Conv(96), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.2), Place()),
         ),
     ),
-    NetworkConfig(
-        "wide",
-        (
-            *(Conv(64, kernel=4, stride=2), Norm(), Relu()),
-            *_convs(64),
-            *_convs(96, 96),
-            *(Conv(128), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.3), Place()),
-        ),
-    ),
     # For thousands of classes, accurate with one reading: strided convolutions, which are cheap on one thread, and a
     # last dense layer of rank 128, which holds most of the weights all the same.
     NetworkConfig(
@@ -263,10 +255,16 @@ class Network(nnx.Module):
 
 
 def _max_pool(x: jax.Array, n: int) -> jax.Array:
-    """Tiles as two more axes, then one reduction: XLA's CPU code for that, and for its gradient, is the fastest."""
+    """Rows, then columns, two at a time: on a CPU faster than a reduction, and than a window.
+
+    The gradient of a reduction divides by how often the largest value occurs: 0 times where XLA computes the inputs
+    again with other rounding.
+    """
     batch, height, width, features = x.shape
     h, w = height // n, width // n
-    return x[:, : h * n, : w * n].reshape(batch, h, n, w, n, features).max((2, 4))
+    tiles = x[:, : h * n, : w * n].reshape(batch, h, n, w * n, features)
+    rows = reduce(jnp.maximum, [tiles[:, :, k] for k in range(n)]).reshape(batch, h, w, n, features)
+    return reduce(jnp.maximum, [rows[:, :, :, k] for k in range(n)])
 
 
 def _blocks(

@@ -7,7 +7,6 @@ import io
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,6 @@ from PIL import Image
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.untrusted import read_json
-from model.baseline import BaselineResult
 from model.errors import ModelError
 from model.evaluation import CharacterResult, Evaluation, SetResult
 from model.figures import chart, page
@@ -41,19 +39,14 @@ _SHOWN = 33  # pictures of mistakes; the others open on request
 _WORST = 0.3  # errors of a character that are shown in full red
 
 
-def write_report(
-    run: Reader, evaluation: Evaluation, out: Path, *, baselines: Sequence[BaselineResult] = (), overwrite: bool = False
-) -> Path:
+def write_report(run: Reader, evaluation: Evaluation, out: Path, *, overwrite: bool = False) -> Path:
     """Write `index.html` and `evaluation.json` into the directory `out`; returns the page.
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    described = {**evaluation.as_dict(), "baselines": [asdict(b) for b in baselines]}
     with new_directory(out, REPORT_KIND, overwrite, [run.path]) as folder:
-        (folder / "index.html").write_text(
-            _page(run, evaluation, baselines), encoding="utf-8", errors="backslashreplace"
-        )
-        text = json.dumps(described, ensure_ascii=False, indent=1)
+        (folder / "index.html").write_text(_page(run, evaluation), encoding="utf-8", errors="backslashreplace")
+        text = json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=1)
         (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return out / "index.html"
 
@@ -83,13 +76,9 @@ def _cards(figures: Iterable[tuple[str, str]]) -> str:
     return f'<div class="cards">{cards}</div>'
 
 
-def _page(run: Reader, evaluation: Evaluation, baselines: Sequence[BaselineResult]) -> str:
+def _page(run: Reader, evaluation: Evaluation) -> str:
     sections = {s.name: _set(s, run.charset.characters) for s in evaluation.sets}
     sections |= {"Training": _training(run)} if isinstance(run, Run) else {}
-    if baselines:
-        rows = [(b.algorithm, b.pixels, f"by {b.by}", b.train, b.test, f"{b.accuracy:.2%}") for b in baselines]
-        head = ("algorithm", "pixels", "split", "trained on", "tested on", "accuracy")
-        sections["Shallow algorithms"] = _table(head, rows)
     title = f"{run.path.name}: {len(run.charset):,} characters"
     made = f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {version('fastetl')}"
     contents = "".join(f'<a href="#s{k}">{escape(name)}</a>' for k, name in enumerate(sections))

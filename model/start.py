@@ -23,7 +23,7 @@ from fastetl.data.preprocessing import Preprocessing
 from model.checkpoints import digest
 from model.config import TrainConfig
 from model.errors import ModelError
-from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, LayerSpec, Network, NetworkConfig, Norm, Place
+from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, Network, NetworkConfig, Norm, Place
 from model.run import Run
 from model.step import Tree, load_weights, weights_of
 
@@ -62,16 +62,12 @@ class Start:
         if self.network_config is not None:
             return self.network_config
         stored = [layer.spec for layer in self.layers[:-1]]
+        left_out = Norm | Dropout if self.preprocessing.place else Norm | Dropout | Place
         for config in NETWORKS.values():
-            if [spec for spec in config.layers if self._is_stored(spec)] == stored:
+            if [spec for spec in config.layers if not isinstance(spec, left_out)] == stored:
                 return config
-        specs: list[LayerSpec] = []
-        for spec in stored:
-            specs += [spec, Norm()] if isinstance(spec, Conv) else [spec]
-        return NetworkConfig(self.name, tuple(specs))
-
-    def _is_stored(self, spec: LayerSpec) -> bool:
-        return not isinstance(spec, Norm | Dropout) and not (isinstance(spec, Place) and not self.preprocessing.place)
+        pairs = [(spec, Norm()) if isinstance(spec, Conv) else (spec,) for spec in stored]
+        return NetworkConfig(self.name, tuple(spec for pair in pairs for spec in pair))
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
         """Raise ModelError if a dataset or an option does not fit to the source."""
@@ -111,7 +107,8 @@ class Start:
                 continue
             layer = stored.pop(0)
             if k == weighted[-1]:
-                mine, theirs = _shared(charset, self.charset)
+                mine = [k for k, c in enumerate(charset.characters) if c in self.charset.class_of]
+                theirs = [self.charset.class_of[charset.characters[k]] for k in mine]
                 for part in ("kernel", "bias"):
                     params[part][..., mine] = layer[part][..., theirs]
                 continue
@@ -119,13 +116,6 @@ class Start:
             params |= {part: layer[part] for part in params}
             stats |= {part: layer[part] for part in stats}
         return weights
-
-
-def _shared(charset: Charset, other: Charset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Classes of the characters that both have, in the one and in the other."""
-    pairs = [(k, other.class_of[c]) for k, c in enumerate(charset.characters) if c in other.class_of]
-    mine, theirs = np.array(pairs, np.int64).reshape(-1, 2).T
-    return mine, theirs
 
 
 def start_of(run: Run) -> Start:
@@ -141,22 +131,17 @@ def started(start: Start, network: Network, charset: Charset, pictures: NDArray[
     of these pictures, and a scale and a bias with which its outputs are what they were.
     """
     begun = load_weights(network, jax.tree.map(jnp.asarray, start.weights(network, charset)))
-    reader = nnx.clone(begun)
-    reader.preprocessing = dataclasses.replace(begun.preprocessing, readings=1)
-    specs, blocks = begun.specs, list(begun.blocks)
-    for k, block in enumerate(blocks):
-        if isinstance(block, nnx.BatchNorm):
-            reader.specs, reader.blocks = specs[:k], nnx.List(blocks[:k])
-            _renormalize(block, reader(jnp.asarray(pictures)))
+    first_layers = nnx.clone(begun)
+    first_layers.preprocessing = dataclasses.replace(begun.preprocessing, readings=1)
+    blocks: list[Any] = list(begun.blocks)
+    for k, norm in enumerate(blocks):
+        if isinstance(begun.specs[k], Norm):
+            first_layers.specs, first_layers.blocks = begun.specs[:k], nnx.List(blocks[:k])
+            inputs = first_layers(jnp.asarray(pictures))
+            axes = tuple(range(inputs.ndim - 1))
+            mean, variance = inputs.mean(axes), inputs.var(axes)
+            gain = norm.scale[...] / jnp.sqrt(norm.var[...] + NORM_EPSILON)
+            norm.bias[...] = norm.bias[...] + gain * (mean - norm.mean[...])
+            norm.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
+            norm.mean[...], norm.var[...] = mean, variance
     return weights_of(begun)
-
-
-def _renormalize(norm: nnx.BatchNorm, inputs: jax.Array) -> None:
-    """The same function, with mean and variance of its inputs."""
-    axes = tuple(range(inputs.ndim - 1))
-    mean, variance = inputs.mean(axes), inputs.var(axes)
-    parts: Any = norm
-    gain = parts.scale[...] / jnp.sqrt(parts.var[...] + NORM_EPSILON)
-    parts.bias[...] = parts.bias[...] + gain * (mean - parts.mean[...])
-    parts.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
-    parts.mean[...], parts.var[...] = mean, variance

@@ -74,19 +74,13 @@ def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | Non
 
 
 def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTransformation:
-    def kernels(params: Tree) -> Tree:
-        is_kernel: Tree = jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
-        return is_kernel
+    def kernels(params: Tree) -> Any:
+        return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
-    def matrices(params: Tree) -> Tree:
+    def matrices(params: Tree) -> Any:
         """Inputs × outputs of every convolution's kernel but the first's, which sees one channel."""
-
-        def shape(path: Any, value: jax.Array) -> MuonDimensionNumbers | None:
-            inner = path[-1].key == "kernel" and value.ndim == 4 and value.shape[2] > 1
-            return MuonDimensionNumbers((0, 1, 2), (3,)) if inner else None
-
-        dimensions: Tree = jax.tree_util.tree_map_with_path(shape, params)
-        return dimensions
+        shape = MuonDimensionNumbers((0, 1, 2), (3,))
+        return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
     rate = learning_rate(config, steps)
     if config.optimizer == "adamw":
@@ -116,9 +110,7 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
             "characters": jnp.zeros((), jnp.int32),
         }
 
-    # Compiled as one: drawing the weights one by one would compile as many small programs.
-    state: Tree = jax.jit(first)()
-    return state
+    return dict(jax.jit(first)())  # as one: drawing the weights one by one would compile as many small programs
 
 
 def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
@@ -133,14 +125,6 @@ def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
     return -((1 - off) * picked + off * log.mean(1)).mean()
 
 
-def _in_precision(network: Network, precision: str) -> Network:
-    """Convolutions and what passes between them in this precision; sums of a batch norm stay float32."""
-    for block in network.blocks:
-        if isinstance(block, nnx.Conv | nnx.BatchNorm):
-            block.dtype = jnp.dtype(precision)
-    return network
-
-
 def make_train(network: Network, config: TrainConfig) -> Train:
     """(state, batches) → the state after a step on each of the batches, and each one's loss, float32 (len(batches),).
 
@@ -150,7 +134,10 @@ def make_train(network: Network, config: TrainConfig) -> Train:
     dropout = jax.random.key(config.seed)
 
     def loss_of(params: Tree, stats: Tree, key: jax.Array, pictures: jax.Array, labels: jax.Array) -> Any:
-        trained = _in_precision(load_weights(network, {"params": params, "stats": stats}), config.precision)
+        trained = load_weights(network, {"params": params, "stats": stats})
+        for block in trained.blocks:
+            if isinstance(block, nnx.Conv | nnx.BatchNorm):  # whose sums stay float32
+                block.dtype = jnp.dtype(config.precision)
         logits = trained(pictures, key).astype(jnp.float32)
         loss = _loss(logits, labels, config.label_smoothing)
         return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())

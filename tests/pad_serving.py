@@ -33,7 +33,6 @@ def serving(
     samples: Path | None = None,
     *,
     token: str = "",
-    requests: int = 10**9,
     http: type[Connection] = Connection,
 ) -> Iterator[str]:
     """The address of a server that ends with the block."""
@@ -42,7 +41,7 @@ def serving(
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     store = None if samples is None else Store(samples)
-    app = make_app(recognizer, Guard("127.0.0.1", port, token, requests), store)
+    app = make_app(recognizer, Guard("127.0.0.1", port, token), store)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none", http=http))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -153,6 +153,18 @@ def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
     np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(given_)), expected, rtol=2e-4, atol=2e-4)
 
 
+def test_gradients_are_numbers_without_optimization() -> None:
+    """A reduction's gradient is 0/0 where XLA computes what is pooled a second time, with other rounding."""
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 13, 13, 8)), jnp.float32)
+
+    def pooled(x: jax.Array) -> jax.Array:
+        return jnp.square(m._max_pool(1.37 * x + 0.1, 3)).sum()
+
+    gradient = jax.jit(jax.grad(pooled), compiler_options={"xla_backend_optimization_level": 0})(x)
+    assert np.isfinite(gradient).all()
+    assert (gradient != 0).sum() == 4 * 4 * 4 * 8
+
+
 def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
     network, weights = made(ODD)
     given_ = jnp.asarray(pictures(6))

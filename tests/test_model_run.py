@@ -157,6 +157,6 @@ assert "tensorstore" not in sys.modules
 def test_weights_of_another_network_are_rejected(copied: Path) -> None:
     change(copied, lambda v: v["network"]["layers"][0].update(features=17))
     with pytest.raises(
-        ModelError, match=r"found params.blocks.0.kernel \(3, 3, 2, 16\); the network has \(3, 3, 2, 17\)"
+        ModelError, match=r"params.blocks.0.kernel \(3, 3, 2, 16\) of float32; the network has \(3, 3, 2, 17\)"
     ):
         read_weights(open_run(copied))

@@ -157,8 +157,7 @@ def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
 def test_without_a_folder_nothing_is_kept(package: Recognizer) -> None:
     with serving(package) as address, httpx.Client(base_url=address) as client:
         assert client.get("/about.json").json()["samples"] is False
-        answer = client.post("/samples", json=SAMPLE)
-        assert (answer.status_code, "start fastetl pad with --samples" in answer.text) == (404, True)
+        assert client.post("/samples", json=SAMPLE).status_code in (404, 405)
 
 
 def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None:
@@ -168,11 +167,6 @@ def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None
         for given in (b"Bearer other", "Bearer sécret".encode(), b"secret"):
             assert client.get("/about.json", headers={b"authorization": given}).status_code == 401
         assert client.get("/about.json", headers={"authorization": "Bearer secret"}).status_code == 200
-
-
-def test_rates_are_bounded(package: Recognizer) -> None:
-    with serving(package, requests=3) as address, httpx.Client(base_url=address) as client:
-        assert [client.get("/about.json").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +187,7 @@ def test_rates_are_bounded(package: Recognizer) -> None:
 )
 def test_hosts(listening: str, host: str, known: bool) -> None:
     port = 80 if host == "localhost" else 8128
-    assert (Guard(listening, port).fault({"host": host}, "", False) is None) == known
+    assert (Guard(listening, port).fault({"host": host}, False) is None) == known
 
 
 def test_loopback() -> None:

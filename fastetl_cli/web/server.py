@@ -6,8 +6,8 @@ import asyncio
 import json
 import logging
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -68,8 +68,7 @@ class _Guarded:
                     headers.setdefault(name, value)
             await send(message)
 
-        client = (scope.get("client") or ("", 0))[0]
-        fault = self._guard.fault(Headers(scope=scope), client, scope["path"] not in _PUBLIC)
+        fault = self._guard.fault(Headers(scope=scope), scope["path"] not in _PUBLIC)
         await (self._app if fault is None else _line(*fault))(scope, receive, send_with_headers)
 
 
@@ -83,20 +82,19 @@ async def _body(request: Request, kind: str, most: int) -> bytes:
     # A form of another site can send neither of the two types without asking first.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
         raise HTTPException(415, f"expected content of type {kind}")
-    declared = request.headers.get("content-length", "0")
-    body = bytearray(most + 1 if declared.isdecimal() and int(declared[:12]) > most else 0)
+    body = bytearray()
     try:
         async with asyncio.timeout(SECONDS):
-            if len(body) <= most:
+            if int(request.headers.get("content-length", "0")[:12]) <= most:  # h11 lets no other than digits through
                 async for part in request.stream():
                     body += part
                     if len(body) > most:
                         break
+                else:
+                    return bytes(body)
     except TimeoutError as error:
         raise HTTPException(408, f"the body did not come within {SECONDS:g} seconds") from error
-    if len(body) > most:
-        raise HTTPException(413, f"at most {most:,} bytes")
-    return bytes(body)
+    raise HTTPException(413, f"at most {most:,} bytes")
 
 
 def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
@@ -149,10 +147,6 @@ def _sample_routes(store: Store) -> list[Route]:
     ]
 
 
-async def _keep_nothing(request: Request) -> Response:
-    return _line(404, "no samples are kept: start fastetl pad with --samples DIR")
-
-
 async def _answer_fault(request: Request, error: Exception) -> Response:
     """One line for what a request, a sample or the disk is at fault for, and for what fastetl is."""
     if isinstance(error, HTTPException):
@@ -183,21 +177,14 @@ def make_app(recognizer: Recognizer, guard: Guard, store: Store | None = None) -
     # Connections that break off are no news, and what is wrong in fastetl is told above.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # The first drawing would otherwise wait for the compiled rasterizer to be loaded.
-        warming = [asyncio.create_task(run_in_threadpool(rasterize, Drawing(1, 1, ())))] if store is not None else []
-        yield
-        await asyncio.gather(*warming)
-
-    told = (HTTPException, FastetlError, OSError, Exception)
+    if store is not None:  # the first drawing would otherwise wait for the compiled rasterizer to be loaded
+        threading.Thread(target=rasterize, args=[Drawing(1, 1, ())]).start()
     return Starlette(
         routes=[
             *_network_routes(recognizer, samples=store is not None),
-            *(_sample_routes(store) if store else [Route("/samples", _keep_nothing, methods=["GET", "POST"])]),
+            *(_sample_routes(store) if store else ()),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
-        lifespan=lifespan,
         middleware=[Middleware(_Guarded, guard)],
-        exception_handlers=dict.fromkeys(told, _answer_fault),
+        exception_handlers=dict.fromkeys((HTTPException, FastetlError, OSError, Exception), _answer_fault),
     )

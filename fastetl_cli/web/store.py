@@ -79,11 +79,11 @@ class Store:
         """
         with self._turn:
             numbered, faults = read_samples(self._named(name))
-        keys = ("id", "label", "answer", "time", "device", "picture")
-        newest = [sample for _, sample in reversed(numbered[-SHOWN:])]
-        samples = [{key: getattr(s, key) for key in keys} for s in newest]
-        for entry, sample in zip(samples, newest, strict=True):
-            entry["picture"] = entry["picture"] or png(rasterize(sample.drawing))
+        samples = [
+            {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
+            | {"picture": sample.picture or png(rasterize(sample.drawing))}
+            for _, sample in reversed(numbered[-SHOWN:])
+        ]
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
