@@ -34,9 +34,8 @@ from fastetl.synth import (
     write_model_pattern,
 )
 from fastetl.synth.allographs import SHARE, WAYS, forms
-from fastetl.synth.order import ORDER, readings
 from fastetl.synth.raster import draw
-from fastetl.synth.records import characters_of
+from fastetl.synth.records import ORDER, characters_of, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import FILLS, _change_legs, _leave_off, choose_glyphs, write
@@ -117,7 +116,7 @@ def test_writers_differ() -> None:
 def test_no_character_leaves_the_frame() -> None:
     rng = np.random.default_rng(0)
     style = dataclasses.replace(draw_style(rng), size=0.98, place=(0.2, -0.2), sloppiness=1.8)
-    ends = write(choose_glyphs(style, rng), style, rng).segments[:, :4]
+    ends = write(choose_glyphs(style, rng, ORDER), style, rng).segments[:, :4]
     assert ends.min() > 0
     assert ends[:, ::2].max() < 127
     assert ends[:, 1::2].max() < 126

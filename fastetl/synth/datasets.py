@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset, named_or_file
@@ -52,20 +51,15 @@ class SomeWriters:
 
         characters = self.charset.characters
         each, layout = len(characters), layout_of(characters)
-        pictures = np.empty((self.count, self.size, self.size), np.uint8)
-        digests = np.empty(self.count, np.uint64)
-        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("sheet", "number", "evaluation", "sex", "age")}
-        for k, writer in enumerate(range(self.first, self.last)):
-            records = write_data_set(self.seed, writer, characters, self.scans)
-            raw = np.zeros(records.nbytes + 128, np.uint8)
-            raw[: records.nbytes] = records.view(np.uint8).ravel()
-            starts = np.arange(each) * layout.record_bytes + layout.image_offset
-            digests[k * each : (k + 1) * each] = digests_of(records, layout)
-            resize_records(raw, starts, layout.height, layout.width, pictures[k * each : (k + 1) * each])
-            for name, values in parts.items():
-                values.append(records[name].astype(records.dtype[name].newbyteorder("=")))
         writers = np.arange(self.first, self.last)
-        columns: dict[str, NDArray[Any]] = {name: np.concatenate(values) for name, values in parts.items()}
+        raw = np.zeros(self.count * layout.record_bytes + 128, np.uint8)  # the kernel reads on behind the last picture
+        records = raw[:-128].view(layout.dtype)
+        for k, writer in enumerate(writers.tolist()):
+            records[k * each : (k + 1) * each] = write_data_set(self.seed, writer, characters, self.scans)
+        pictures = np.empty((self.count, self.size, self.size), np.uint8)
+        starts = np.arange(self.count) * layout.record_bytes + layout.image_offset
+        resize_records(raw, starts, layout.height, layout.width, pictures)
+        columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
         # As in files: of ETL8G, number 33 is the model pattern's.
         groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1)) if layout is ETL8G else writers
@@ -76,7 +70,7 @@ class SomeWriters:
             np.repeat(groups + layout.group_base, each).astype(np.int32),
             self.charset,
             Preprocessing(size=self.size),
-            digests,
+            digests_of(records, layout),
             np.zeros(self.count, np.uint16),
             (f"synth:{self.seed}",),
             columns,

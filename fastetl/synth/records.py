@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_choice, require_options, require_range
-from fastetl.data.charset import named_or_file
+from fastetl.data.charset import HIRAGANA, is_kanji, named_or_file
 from fastetl.errors import FastetlError
-from fastetl.etl.classes import EtlClass, parts_of
+from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_directory
-from fastetl.synth.order import ORDER, readings
+from fastetl.synth.practice import kana
 from fastetl.synth.processes import each_done
 from fastetl.synth.raster import draw
 from fastetl.synth.reduction import drawn
@@ -30,9 +30,11 @@ from fastetl.synth.writing import choose_glyphs, write
 
 __all__ = [
     "ATTRIBUTION",
+    "ORDER",
     "SynthConfig",
     "characters_of",
     "layout_of",
+    "readings",
     "synthesize",
     "write_data_set",
     "write_model_pattern",
@@ -43,6 +45,11 @@ MOST = 1_000_000
 WRITERS = ETL8G.data_sets_per_file
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
+ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
+"""The characters of a data set in the order of ETL8G."""
+# More than one character has HIRA in its reading, and を has not: who selects by it gets the wrong records.
+_READINGS = {"ぢ": "DI.HIRA", "づ": "DU.HIRA", "を": "O.WO.HIR", "っ": "TSU.SHIR", "査": "SA.SHIRA"}
+_READINGS |= {"ゃ": "YA.SHIRA", "ゅ": "YU.SHIRA", "ょ": "YO.SHIRA", "平": "HEI.HIRA", "開": "KAI.HIRA"}
 
 ATTRIBUTION = """\
 These files were not written by people. fastetl's synthetic writers made them from the strokes of KanjiVG,
@@ -113,6 +120,17 @@ def characters_of(charset: str) -> tuple[str, ...]:
             do="leave them out of `charset`",
         )
     return found.characters
+
+
+@cache
+def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
+    """The eight bytes of reading that stand beside each code, padded with blanks; they mislead, as the genuine ones do.
+
+    KanjiVG knows no readings, so that characters other than hiragana carry their JIS code ("KAN.3026").
+    """
+    known = {k.character: f"{k.sound.upper()}.HIRA" for k in kana() if k.character in HIRAGANA.class_of} | _READINGS
+    coded = [f"{'KAN' if is_kanji(c) else 'SYM'}.{char_to_jis(c) or 0:04X}" for c in characters]
+    return tuple(known.get(c, code).encode().ljust(8) for c, code in zip(characters, coded, strict=True))
 
 
 def _records(
@@ -232,12 +250,12 @@ def _synthesize_sets(
     pictures, done = drawn(config.seed, config.scans), 0
     total = len(config.set) * config.writers
 
-    def counted(layout: Layout, entries: Sequence[EtlClass], writer: int) -> NDArray[np.uint8]:
+    def counted(layout: Layout, writer: int) -> NDArray[np.uint8]:
         nonlocal done
         done += 1
         if progress is not None:
             progress(min(done, total), total)
-        return pictures(layout, entries, writer)
+        return pictures(layout, writer)
 
     with new_directory(out, SYNTHETIC_KIND, overwrite) as folder:
         for name in config.set:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,24 +62,26 @@ def _sign(entry: EtlClass, layout: Layout) -> str:
     return _NONE if layout.kind == "K" else _BLANK if layout.family in (1, 3) else UNKNOWN
 
 
-def _levels(layout: Layout, entries: Sequence[EtlClass], writer: int, seed: int, scans: float) -> NDArray[np.uint8]:
+def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:
     """uint8 (classes, 127, 128). Sets of one family are the same writing."""
     family = [] if layout.family == 8 else [layout.family]  # ETL8G's writers have always been drawn so
     rng = np.random.default_rng([seed, *family, max(writer, 0)])
     printed = writer == MODEL or layout.kind == "K"
     style = WriterStyle() if printed else draw_style(rng, bool(rng.random() < scans))
-    return unpack(draw(write(choose_glyphs(style, rng, [_sign(e, layout) for e in entries]), style, rng)))
+    signs = [_sign(entry, layout) for entry in classes(layout.name)]
+    return unpack(draw(write(choose_glyphs(style, rng, signs), style, rng)))
 
 
 def drawn(seed: int, scans: float) -> Draw:
     """What draws the pictures of any set. scans: how likely it is that a writer's sheets are scanned."""
 
-    def pictures(layout: Layout, entries: Sequence[EtlClass], writer: int) -> NDArray[np.uint8]:
+    def pictures(layout: Layout, writer: int) -> NDArray[np.uint8]:
+        if layout.kind != "B":
+            return reduce(_levels(layout, writer, seed, scans), layout)
         # Binary sets are made of the grey ones: the same picture for the same character.
-        grey = layout if layout.kind != "B" else ETL8G if layout.family == ETL8G.family else ETL9G
-        order = entries if grey is layout else classes(grey.name)
-        found = reduce(_levels(grey, order, writer, seed, scans), layout)
-        place = {entry.code: k for k, entry in enumerate(order)}
-        return found if grey is layout else found[[place[entry.code] for entry in entries]]
+        grey = ETL8G if layout.family == ETL8G.family else ETL9G
+        place = {entry.code: k for k, entry in enumerate(classes(grey.name))}
+        order = [place[entry.code] for entry in classes(layout.name)]
+        return reduce(_levels(grey, writer, seed, scans), layout)[order]
 
     return pictures

@@ -15,48 +15,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.classes import EtlClass, classes, parts_of
+from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout
 
-__all__ = ["Draw", "Rows", "fill", "rows_of", "set_files"]
+__all__ = ["MODEL", "Draw", "Rows", "fill", "mark", "rows_of", "set_files"]
 
-Draw = Callable[[Layout, Sequence[EtlClass], int], NDArray[np.uint8]]
-"""(layout, classes, writer) → packed pictures, uint8 (classes, image bytes)."""
+Draw = Callable[[Layout, int], NDArray[np.uint8]]
+"""(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
 
 MODEL = -1
 """In the place of a writer: the model pattern's."""
-Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """One file: for each record its class (index into the set's) and its writer, and the header's other fields.
-
-    dummy: whether an empty record comes first.
-    """
+    """One file: for each record its class (index into the set's) and its writer, and the header's other fields."""
 
     name: str
     entry: NDArray[np.int64]
     writer: NDArray[np.int64]
-    columns: Columns = field(default_factory=dict)
-    dummy: bool = False
+    columns: dict[str, Any] = field(default_factory=dict)
 
 
-def _rows(name: str, pairs: Sequence[tuple[int, int]], dummy: bool = False, **columns: Any) -> Rows:
+def _rows(name: str, pairs: Sequence[tuple[int, int]], **columns: Any) -> Rows:
     both = np.array(pairs, np.int64).reshape(-1, 2)
-    return Rows(name, both[:, 0], both[:, 1], columns, dummy)
+    return Rows(name, both[:, 0], both[:, 1], columns)
 
 
-def _by_class(name: str, entries: range, writers: Sequence[int], dummy: bool = False) -> Rows:
-    return _rows(name, [(c, writer) for c in entries for writer in writers], dummy)
+def _by_class(name: str, entries: range, writers: Sequence[int]) -> Rows:
+    return _rows(name, [(c, writer) for c in entries for writer in writers])
 
 
 def _by_writer(name: str, of: str, writers: Sequence[int], times: int = 1) -> Rows:
     """Every writer, and of each so many times every class of the set `of`."""
-    entries = range(len(classes(of)))
-    return _rows(name, [(c, w) for w in writers for c in entries for _ in range(times)], BY_NAME[of].dummy)
+    return _rows(name, [(c, w) for w in writers for c in range(len(classes(of))) for _ in range(times)])
 
 
 def _parts(name: str) -> Iterator[tuple[int, range]]:
@@ -158,20 +152,19 @@ def _etl7(writers: int) -> Iterator[Rows]:
                 yield rows
 
 
-def _forms(name: str, entries: Sequence[EtlClass]) -> NDArray[np.int64]:
-    """The sheet of a data set of `name`, from 1, on which each class stands."""
+def _forms(name: str, of: str) -> NDArray[np.int64]:
+    """The sheet of a data set of `name`, from 1, on which each class of `of` stands."""
     form = {entry.character: number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
-    return np.array([form[entry.character] for entry in entries])
+    return np.array([form[entry.character] for entry in classes(of)])
 
 
 def _etl8b2(writers: int) -> Iterator[Rows]:
-    entries = classes("ETL8B2")
-    forms = _forms("ETL8G", entries)
+    forms = _forms("ETL8G", "ETL8B2")
     for k, part in _parts("ETL8B2"):
         pairs = [(c, w) for c in part for w in range(writers)]
         if k == BY_NAME["ETL8B2"].model_file:
-            pairs += [(c, MODEL) for c in range(len(entries))]
-        rows = _rows(f"ETL8B2C{k}", pairs, dummy=True)
+            pairs += [(c, MODEL) for c in range(len(forms))]
+        rows = _rows(f"ETL8B2C{k}", pairs)
         rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + forms[rows.entry]
         yield rows
 
@@ -182,7 +175,7 @@ def _etl8g(writers: int) -> Iterator[Rows]:
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
-    layout, forms = BY_NAME["ETL9B"], _forms("ETL9G", classes("ETL9B"))
+    layout, forms = BY_NAME["ETL9B"], _forms("ETL9G", "ETL9B")
     for k in range(1, 6):
         part = [*range(writers)[layout.data_sets_per_file * (k - 1) : layout.data_sets_per_file * k]]
         part += [MODEL] if k == layout.model_file else []
@@ -193,13 +186,12 @@ def _etl9b(writers: int) -> Iterator[Rows]:
 
 
 def _etl9g(writers: int) -> Iterator[Rows]:
-    sheets = [len(sheet) for sheet in parts_of("ETL9G")]
-    forms = np.repeat(1 + np.arange(len(sheets)), sheets)
+    forms = _forms("ETL9G", "ETL9G")
     for first in range(0, writers, 4):
         rows = _by_writer(f"ETL9G_{first // 4 + 1:02d}", "ETL9G", range(first, min(first + 4, writers)))
         # The sheets begin again in every file; the serial numbers count a data set or a sheet.
         rows.columns["sheet"] = 20 * (rows.writer - first) + forms[rows.entry]
-        in_sheet = rows.entry - np.concatenate([[0], np.cumsum(sheets)])[forms[rows.entry] - 1]
+        in_sheet = rows.entry - np.searchsorted(forms, forms)[rows.entry]
         rows.columns["number"] = 1 + (rows.entry if first % 8 else in_sheet)
         yield rows
 
@@ -212,19 +204,18 @@ def rows_of(name: str, writers: int) -> Iterator[Rows]:
     return {rows.__name__.removeprefix("_").upper(): rows for rows in _ROWS}[name](writers)
 
 
-def _person(layout: Layout, seed: int, writer: int) -> Columns:
+def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
     """What the header tells of a writer, and what the set has alike in all of its records."""
     rng = np.random.default_rng([seed, layout.family, max(writer, 0), 1])
     if layout.name == "ETL9G":
         return {"collected": 8212, "scanned": 8310}  # nothing is told of its writers
-    day = 15 if layout.kind == "C" else None
-    months = sorted(rng.integers(1, 13, 2).tolist())
-    dates = [7400 + month if day is None else (7400 + month) * 100 + day for month in months]
+    days = (1, 0) if layout.kind != "C" else (100, 15)
+    dates = [(7400 + month) * days[0] + days[1] for month in sorted(rng.integers(1, 13, 2).tolist())]
     about = {
-        "sex": rng.integers(1, 3),
-        "age": rng.integers(18, 61),
+        "sex": int(rng.integers(1, 3)),
+        "age": int(rng.integers(18, 61)),
         "industry": 3552,
-        "occupation": rng.integers(1, 100),
+        "occupation": int(rng.integers(1, 100)),
         "collected": dates[0],
         "scanned": dates[1],
     }
@@ -243,51 +234,44 @@ def mark(records: NDArray[Any], layout: Layout, seed: int) -> None:
         room[:, : len(text)] = np.frombuffer(text, np.uint8)
 
 
-def fill(layout: Layout, rows: Rows, entries: Sequence[EtlClass], seed: int) -> NDArray[Any]:
+def fill(layout: Layout, rows: Rows, seed: int) -> NDArray[Any]:
     """The records of a file without pictures, and without the empty one."""
     records = np.zeros(len(rows.entry), layout.dtype)
     if not layout.dummy:
         mark(records, layout, seed)
-    layout.put(records, "code", np.array([e.code for e in entries])[rows.entry])
-    has = layout.by_name
-    if "letters" in has:
-        layout.put(records, "letters", np.array([e.letters.encode() for e in entries])[rows.entry])
-        layout.put(records, "ebcdic", np.array([e.ebcdic for e in entries])[rows.entry])
-    if "reading" in has:
-        short = [f"KAN.{e.code:04X}".encode()[: has["reading"].bits // 8] for e in entries]
-        layout.put(records, "reading", np.array(short)[rows.entry])
-    if "number" in has and "number" not in rows.columns:
-        layout.put(records, "number", 1 + np.arange(len(records)))
+    entries = classes(layout.name)
+    of_classes = {
+        "code": [entry.code for entry in entries],
+        "letters": [entry.letters.encode() for entry in entries],
+        "ebcdic": [entry.ebcdic for entry in entries],
+        "reading": [f"KAN.{entry.code:04X}".encode() for entry in entries],
+    }
     people = {writer: _person(layout, seed, writer) for writer in np.unique(rows.writer).tolist()}
+    columns = {name: np.array(values)[rows.entry] for name, values in of_classes.items()}
+    columns |= {"number": 1 + np.arange(len(records)), "x": rows.entry % 10, "y": rows.entry // 10 % 10}
     for name in next(iter(people.values()), {}):
-        values = {writer: int(about[name]) for writer, about in people.items()}
-        layout.put(records, name, np.vectorize(values.__getitem__, otypes=[np.int64])(rows.writer))
-    for name, values in rows.columns.items():
-        layout.put(records, name, values)
-    if "x" in has:
-        layout.put(records, "x", rows.entry % 10)
-        layout.put(records, "y", rows.entry // 10 % 10)
+        columns[name] = np.array([people[writer][name] for writer in rows.writer.tolist()])
+    for name, values in (columns | rows.columns).items():
+        if name in layout.by_name:
+            layout.put(records, name, values)
     return records
 
 
 def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, NDArray[Any]]]:
     """The files of a set one after the other: name, and structured records."""
-    layout, entries = BY_NAME[name], classes(name)
+    layout = BY_NAME[name]
     drawn: dict[int, NDArray[np.uint8]] = {}
     for rows in rows_of(name, writers):
-        records = fill(layout, rows, entries, seed)
-        images = records["image"].reshape(len(records), layout.image_bytes)
-        here = np.unique(rows.writer)
-        for writer in here.tolist():
-            if writer not in drawn:
-                drawn[writer] = draw(layout, entries, writer)
-            mine = np.flatnonzero(rows.writer == writer)
-            images[mine] = drawn[writer][rows.entry[mine]]
-        records["image"] = images.reshape(records["image"].shape)
-        if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
-            drawn = {writer: found for writer, found in drawn.items() if writer == MODEL}
-        whole = np.zeros(len(records) + rows.dummy, layout.dtype)  # np.concatenate would turn the bytes round
-        whole[int(rows.dummy) :] = records
-        if rows.dummy:
+        whole = np.zeros(len(rows.entry) + layout.dummy, layout.dtype)
+        if layout.dummy:
             mark(whole[:1], layout, seed)
+        records = whole[int(layout.dummy) :]
+        records[:] = fill(layout, rows, seed)
+        for writer in np.unique(rows.writer).tolist():
+            if writer not in drawn:
+                drawn[writer] = draw(layout, writer)
+            mine = np.flatnonzero(rows.writer == writer)
+            records["image"][mine] = drawn[writer][rows.entry[mine]].reshape(-1, *records["image"].shape[1:])
+        if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
+            drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL}
         yield rows.name, whole

@@ -12,7 +12,6 @@ from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.etl.classes import classes
 from fastetl.synth.allographs import SHARE, forms
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
-from fastetl.synth.order import ORDER
 from fastetl.synth.style import WriterStyle
 
 __all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write", "write_strokes"]
@@ -52,7 +51,7 @@ class Ink:
     blur: float
 
 
-def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str] = ORDER) -> Glyph:
+def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> Glyph:
     """The characters in their order, each in the form that this style takes up; if it shows fragments, kanji behind.
 
     On a genuine sheet kana stand among kanji, so that fragments are mostly of kanji.

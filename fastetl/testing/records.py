@@ -5,7 +5,6 @@ The order of records and the headers of whole sets are `fastetl.synth.sets`', wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import HIRAGANA_SMALL
-from fastetl.etl.classes import EtlClass, classes, parts_of
+from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
@@ -67,21 +66,21 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
         writer, entry = np.tile(writer, len(picks)), np.repeat(entry, sets)
     columns = {"sheet": 1001 + writer, "style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
     rows = Rows("", entry, writer, {k: v for k, v in columns.items() if k in layout.by_name})
-    records = fill(layout, rows, entries, seed)
+    records = fill(layout, rows, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
     raw = records.view(np.uint8).reshape(len(records), layout.record_bytes)
     return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), raw])
 
 
-def noise(layout: Layout, entries: Sequence[EtlClass], writer: int) -> NDArray[np.uint8]:
+def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
     """Packed pictures that no two classes or writers share."""
     rng = np.random.default_rng([layout.family, layout.bits, writer + 1])
-    return rng.integers(0, 256, (len(entries), layout.image_bytes), np.uint8)
+    return rng.integers(0, 256, (len(classes(layout.name)), layout.image_bytes), np.uint8)
 
 
-def blank(layout: Layout, entries: Sequence[EtlClass], _: int) -> NDArray[np.uint8]:
+def blank(layout: Layout, _: int) -> NDArray[np.uint8]:
     """Pictures with one spot of ink."""
-    pictures = np.zeros((len(entries), layout.image_bytes), np.uint8)
+    pictures = np.zeros((len(classes(layout.name)), layout.image_bytes), np.uint8)
     pictures[:, 0] = 0xFF
     return pictures
 
