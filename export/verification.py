@@ -34,8 +34,7 @@ from export.onnx_structure import labels_of, parsed
 from export.reference import Logits, Reference, pictures, read_reference, resized
 from export.runtimes import coremltools, native_parts
 from fastetl.errors import FastetlError, scarcity
-from fastetl.files.clutter import is_clutter
-from fastetl.files.untrusted import parse_json, read_bytes, read_json
+from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
     from model.run import Run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import cache, partial
 from os import PathLike
 from typing import Any, Self
 
@@ -48,21 +49,10 @@ def scarcity(error: BaseException) -> str | None:
     return None
 
 
-_COMBINED: dict[tuple[type, type], type] = {}
-
-
+@cache
 def _combined(kind: type, builtin: type) -> type:
-    """A class that is both, the same one each time; a subclass of both is itself."""
-    if issubclass(kind, builtin):
-        return kind
-    key = kind, builtin
-    if key not in _COMBINED:
-        _COMBINED[key] = type(kind.__name__, key, {"__module__": kind.__module__})
-    return _COMBINED[key]
-
-
-def _again(kind: type[FastetlError], values: dict[str, Any]) -> FastetlError:
-    return kind(**values)
+    """A class that is both, the same one each time."""
+    return type(kind.__name__, (kind, builtin), {"__module__": kind.__module__})
 
 
 class FastetlError(Exception):
@@ -73,10 +63,14 @@ class FastetlError(Exception):
     FileNotFoundError, so that `except FileNotFoundError` catches it too.
     """
 
+    _kind: type[FastetlError]
+
     def __new__(cls, what: str = "", *, also: type[Exception] | None = None, **_: object) -> Self:
-        kind: Any = cls if also is None else _combined(cls, also)
-        made: Self = (also or Exception).__new__(kind, what)
-        return made
+        both: Any = (cls, also)
+        kind = cls if also is None or issubclass(cls, also) else _combined(*both)
+        error: Self = (also or Exception).__new__(kind, what)
+        error._kind = cls
+        return error
 
     def __init__(
         self,
@@ -121,5 +115,4 @@ class FastetlError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = ("what", "file", "record", "offset", "expected", "found", "do")
-        kind = type(self).__mro__[1] if type(self) in _COMBINED.values() else type(self)
-        return _again, (kind, {**{name: getattr(self, name) for name in names}, "also": self._also})
+        return partial(self._kind, **{name: getattr(self, name) for name in names}, also=self._also), ()

@@ -16,7 +16,7 @@ from fastetl.checks import require_range
 from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_file
-from fastetl.files.clutter import is_clutter
+from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl_cli.base import Command, Paths, note, say, show_json, show_table
 

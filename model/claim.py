@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from fastetl.files.locks import try_lock
+from fastetl.files.atomic import try_lock
 from model.devices import is_first
 from model.errors import ModelError
 from model.run import UNFINISHED, unfinished

@@ -31,7 +31,7 @@ def test_a_table_holds_every_column() -> None:
 
 
 def test_another_way_to_store_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown way to store pictures; expected raw or png; found 'jpeg'"):
+    with pytest.raises(ValueError, match="unknown stored; expected one of raw, png; found 'jpeg'"):
         made().to_arrow("jpeg")  # type: ignore[arg-type]
 
 

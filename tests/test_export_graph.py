@@ -15,7 +15,7 @@ from export.onnx_export import computed, graph_logits, onnx_answers, onnx_model
 from export.program import Op, Ref, expanded, framed_names, lower, stored
 from export.reference import is_blank, make_reference, pictures
 from fastetl.data.charset import Charset
-from fastetl.data.preprocessing import Preprocessing, network_input, normalize, resize
+from fastetl.data.preprocessing import Preprocessing, framed, normalize, resize
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
 
@@ -61,7 +61,7 @@ def test_preprocessing_is_the_readable_twin(spec: Preprocessing) -> None:
     ops = lower(graph, "float16")
     real = [kind in ("strokes", "inverted") for kind in kinds]
     for picture, stretch in zip(computed(ops, images, names, "float16").values(), spec.stretches, strict=True):
-        off = np.abs(picture - network_input(images, spec, stretch)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
+        off = np.abs(picture - framed(images, spec, stretch)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
         assert off[real].max() < 1e-5
 
 

@@ -77,7 +77,7 @@ def test_front_equals_its_twin(
     )
     given_ = pictures(9, seed)
     for stretch in spec.stretches:
-        twins = preprocessing.network_input(given_, spec, stretch)
+        twins = preprocessing.framed(given_, spec, stretch)
         for found, twin in zip(preprocessing.framed(jnp.asarray(given_), spec, stretch, jnp), twins, strict=True):
             assert found.shape == twin.shape
             np.testing.assert_allclose(found, twin, atol=2e-5)
@@ -147,7 +147,7 @@ def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
     network, weights = made(config)
     given_ = pictures(3)
     layers = list(load_weights(network, weights).layers())
-    readings = [preprocessing.network_input(given_, SPEC, stretch) for stretch in SPEC.stretches]
+    readings = [preprocessing.framed(given_, SPEC, stretch) for stretch in SPEC.stretches]
     assert len(readings) == 3
     expected = np.mean([evaluated(layers, x.astype(np.float64), place.astype(np.float64)) for x, place in readings], 0)
     np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(given_)), expected, rtol=2e-4, atol=2e-4)

@@ -23,7 +23,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Source
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.files.locks import try_lock
+from fastetl.files.atomic import try_lock
 from model import training
 from model.config import TrainConfig
 from model.devices import join, replicate, shard

@@ -22,8 +22,8 @@ __all__ = ["Batch", "Batches"]
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
-_TOGETHER = 1 << 16
-"""Pictures among which the sources are mixed."""
+Step = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+"""Of each source indices and augmentation numbers, int64 (N,), for one batch."""
 
 
 class Batches:
@@ -107,60 +107,60 @@ class Batches:
         self.data_wait = 0.0
         return self._batches(epoch, start)
 
-    def _filled(self, batch: Batch, epoch: int, step: NDArray[np.int64]) -> Batch:
+    def _filled(self, batch: Batch, epoch: int, step: Step) -> Batch:
         """Make one batch, source by source."""
         images, labels = batch
-        which, index, sample = step
-        bounds = np.searchsorted(which, np.arange(len(self.sources) + 1)).tolist()
-        for source, lo, hi in zip(self.sources, bounds[:-1], bounds[1:], strict=True):
-            out = images[lo:hi]
-            labels[lo:hi] = source.labels[index[lo:hi]]
-            pictures, places = source.take(index[lo:hi])
+        begin = 0
+        for source, (index, numbers) in zip(self.sources, step, strict=True):
+            part = slice(begin, begin + len(index))
+            begin += len(index)
+            labels[part] = source.labels[index]
+            pictures, places = source.take(index)
             if self.augmentation is None:
-                out[:] = pictures[places]
+                images[part] = pictures[places]
                 continue
             neighbours, pool = source.neighbours if self.augmentation.fragments else (None, None)
             augment(
                 pictures,
                 places,
-                out,
+                images[part],
                 config=self.augmentation,
                 seed=self.seed,
                 epoch=epoch,
-                samples=sample[lo:hi],
+                samples=numbers,
                 neighbours=neighbours,
                 pool=pool,
             )
         return batch
 
-    def steps(self, epoch: int, start: int) -> Iterator[NDArray[np.int64]]:
-        """Source, index and augmentation number of each picture of a batch, int64 (3, B) in the order of the sources.
+    def steps(self, epoch: int, start: int) -> Iterator[Step]:
+        """What the batches of an epoch are made of, from step `start` on.
 
         A sample's augmentation number is its own for each time that it comes up: the first source's first round has
-        its indices. No more of the order is held than the sources' windows.
+        its indices.
         """
-        counts, size, count = self._counts, self.batch_size, len(self)
-        total, largest = int(counts.sum()), int(counts.argmax())
-        rounds = counts // [len(source) for source in self.sources] + 2  # one at least, one begun, one for roundings
-        numbers = np.concatenate([[0], np.cumsum(rounds * [len(source.images) for source in self.sources])]).tolist()
-        queues = [_Queue(source, [self.seed, epoch, 0, k], numbers[k]) for k, source in enumerate(self.sources)]
-        position = np.zeros(len(queues), np.int64)
-        together = max(1, _TOGETHER // size)
+        total = len(self) * self.batch_size
+        taken = self._counts * total // self._counts.sum()
+        taken[taken.argmax()] += total - taken.sum()  # what the others' roundings leave
+        random = np.random.default_rng([self.seed, epoch, 1, 0])
+        which = random.permutation(np.repeat(np.arange(len(taken), dtype=np.int16), taken))
+        index, number = np.empty(total, np.int64), np.empty(total, np.int64)
         first = 0
-        while first < count:
-            last = first + together if first + 2 * together <= count else count
-            until = counts * last * size // total
-            until[largest] += last * size - until.sum()  # what the others' roundings leave
-            taken = until - position
-            rows = np.empty((3, int(taken.sum())), np.int64)
-            random = np.random.default_rng([self.seed, epoch, 1, first])
-            rows[0] = random.permutation(np.repeat(np.arange(len(queues)), taken))
-            for k, queue in enumerate(queues):  # each in its own order, which for shards is the one to read in
-                rows[1:, rows[0] == k] = queue.take(int(taken[k]))
-            for step in range(max(first, start), last):
-                batch = rows[:, (step - first) * size : (step - first + 1) * size]
-                yield np.ascontiguousarray(batch[:, np.argsort(batch[0], kind="stable")])
-            first, position = last, until
+        for k, source in enumerate(self.sources):
+            length, span, mine = len(source), len(source.images), which == k
+            # In the order of the source, which for shards is the one to read in, again and again.
+            rounds = [
+                window
+                for turn in range(-(-int(taken[k]) // length))
+                for window in source.windows(np.random.default_rng([self.seed, epoch, 0, k, turn]))
+            ]
+            index[mine] = np.concatenate([source.indices[:0], *rounds])[: taken[k]]
+            number[mine] = first + np.arange(taken[k]) // length * span + index[mine]
+            first += int(self._counts[k] // length + 2) * span  # one round at least, one begun, one for roundings
+        for begin in range(start * self.batch_size, total, self.batch_size):
+            batch = slice(begin, begin + self.batch_size)
+            mine_of = [begin + np.flatnonzero(which[batch] == k) for k in range(len(self.sources))]
+            yield [(index[mine], number[mine]) for mine in mine_of]
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order, side = self.steps(epoch, start), self.sources[0].side
@@ -185,26 +185,3 @@ class Batches:
         finally:
             if pool is not None:
                 pool.shutdown(cancel_futures=True)
-
-
-class _Queue:
-    """Indices and augmentation numbers of a source, which is gone through again and again."""
-
-    def __init__(self, source: Source, seed: list[int], number: int) -> None:
-        self._coming = self._rounds(source, seed, number)
-        self._left = np.zeros((2, 0), np.int64)
-
-    @staticmethod
-    def _rounds(source: Source, seed: list[int], number: int) -> Iterator[NDArray[np.int64]]:
-        for turn in itertools.count():
-            for index in source.windows(np.random.default_rng([*seed, turn])):
-                yield np.stack([index, number + turn * len(source.images) + index])
-
-    def take(self, count: int) -> NDArray[np.int64]:
-        """int64 (2, count): the next ones."""
-        parts = [self._left]
-        while sum(part.shape[1] for part in parts) < count:
-            parts.append(next(self._coming))
-        rows = np.concatenate(parts, 1)
-        self._left = rows[:, count:].copy()
-        return rows[:, :count]

@@ -32,8 +32,7 @@ from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, name
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
-from fastetl.files.clutter import is_clutter
-from fastetl.files.untrusted import open_regular, read_bytes, read_npz
+from fastetl.files.untrusted import is_clutter, open_regular, read_bytes, read_npz
 
 __all__ = ["SUFFIXES", "Imported", "Labelled", "from_npz", "import_pictures", "labelled_in"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._extras import missing
-from fastetl.errors import FastetlError
+from fastetl.checks import require_choice
 from fastetl.files.atomic import Kind, new_file
 
 if TYPE_CHECKING:
@@ -90,14 +90,7 @@ def table(data: Dataset, stored: Stored = "raw") -> pa.Table:
     Raises FastetlError for another `stored`, or without pyarrow.
     """
     pa = require_pyarrow()
-    if stored not in get_args(Stored):
-        raise FastetlError(
-            "unknown way to store pictures",
-            expected=" or ".join(get_args(Stored)),
-            found=repr(stored),
-            do="check `stored`",
-            also=ValueError,
-        )
+    require_choice("stored", stored, get_args(Stored))
 
     def dictionary(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
         return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(list(names), pa.string()))

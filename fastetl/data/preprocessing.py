@@ -29,7 +29,7 @@ from fastetl.checks import require_options
 from fastetl.errors import FastetlError
 
 __all__ = ["AROUND", "BORDER", "LARGEST_SIDE", "PLACE", "SMALLEST_SCALE", "STRETCHES", "SUMMED", "TURNS", "Framing"]
-__all__ += ["Preprocessing", "border_sum", "framed", "network_input", "normalize", "resize"]
+__all__ += ["Preprocessing", "border_sum", "framed", "normalize", "resize"]
 
 LARGEST_SIDE = 126
 """Side in pixels of the largest pictures: no set stores larger ones, and the kernels are tested up to here."""
@@ -187,25 +187,18 @@ def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.floa
 
     A blank picture stays 0 everywhere.
     """
-    return network_input(images, dataclasses.replace(spec, surroundings=False))[0][..., 0]
+    frame: NDArray[np.float32] = framed(images, dataclasses.replace(spec, surroundings=False))[0][..., 0]
+    return frame
 
 
-def network_input(
-    images: NDArray[np.uint8], spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0)
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Steps 2–4 in numpy. uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high.
+def framed(
+    pictures: Any, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: Any = np
+) -> tuple[Any, Any]:
+    """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
 
-    And with it what framing took away: float32 (N, PLACE), or (N, 0) without framing. stretch: one of
-    `spec.stretches`, for step 5.
-    """
-    return framed(images, spec, stretch, np)
-
-
-def framed(pictures: Any, spec: Preprocessing, stretch: tuple[float, float], xp: Any) -> tuple[Any, Any]:
-    """`network_input` in whatever array module: numpy or jax.numpy, whose arrays go in and come out.
-
-    Always float32, and with products in full precision: a deviation measured in half precision moves the frame by whole
-    pixels.
+    uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high, and what framing took away, float32
+    (N, PLACE), or (N, 0) without framing. stretch: one of `spec.stretches`, for step 5. Products are in full precision:
+    a deviation measured in half precision moves the frame by whole pixels.
     """
     x = xp.asarray(pictures, np.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fastetl.errors import FastetlError
-from fastetl.files.clutter import is_clutter
-from fastetl.files.locks import try_lock
+from fastetl.files.untrusted import is_clutter
 
-__all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file"]
+__all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file", "try_lock"]
 
 _LOCK = "lock"
 _END = 1 << 16  # bytes at either end of a file where its mark may be
@@ -80,37 +79,20 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
         raise _failed(path, PermissionError(errno.EACCES, f"{place} cannot be written to"))
     if not (path.exists() or path.is_symlink()):
         for remnant in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
-            raise FastetlError(
-                "an interrupted command left the old output aside",
-                file=path,
-                found=remnant,
-                do="move it back to its name, or delete it",
-                also=FileExistsError,
-            )
+            what, do = "an interrupted command left the old output aside", "move it back to its name, or delete it"
+            raise FastetlError(what, file=path, found=remnant, do=do, also=FileExistsError)
         return
     if not overwrite:
-        raise FastetlError(
-            "the output exists already", file=path, do="choose another, or give `overwrite`", also=FileExistsError
-        )
+        do = "choose another, or give `overwrite`"
+        raise FastetlError("the output exists already", file=path, do=do, also=FileExistsError)
     for source in inputs:
         if any(place.exists() and place.samefile(path) for place in (source, *source.absolute().parents)):
-            raise FastetlError(
-                "an input of this command would be replaced",
-                file=path,
-                found=source,
-                do="choose another output",
-                also=FileExistsError,
-            )
+            what, do = "an input of this command would be replaced", "choose another output"
+            raise FastetlError(what, file=path, found=source, do=do, also=FileExistsError)
     reason = kind.foreign(path)
     if reason is not None:
-        raise FastetlError(
-            "overwrite replaces only what fastetl wrote",
-            file=path,
-            expected=kind.name,
-            found=reason,
-            do="choose another output, or move it away",
-            also=FileExistsError,
-        )
+        what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
+        raise FastetlError(what, file=path, expected=kind.name, found=reason, do=do, also=FileExistsError)
 
 
 def _escaped(name: str) -> str:
@@ -155,17 +137,9 @@ def _failed(path: Path, error: OSError) -> FastetlError:
 def _clean(path: Path) -> None:
     """Remove what killed commands left beside `path`: their locks are free, or were not taken yet."""
     for holder in path.parent.glob(f".{_escaped(path.name)}.new-*"):
-        if (lock := _locked(holder)) is not None:
+        if (lock := try_lock(holder / _LOCK)) is not None:
             shutil.rmtree(holder, ignore_errors=True)
             lock.close()
-
-
-def _locked(holder: Path) -> BinaryIO | None:
-    """The lock of a temporary place; None if another command has it, or has removed the place."""
-    try:
-        return try_lock(holder / _LOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 @contextmanager
@@ -177,7 +151,7 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
         _clean(path)
         for _ in range(2):  # another command may clean up before the first has its lock; some disks have no locks
             holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
-            lock = _locked(holder)
+            lock = try_lock(holder / _LOCK)
             if lock is not None or holder.exists():
                 break
     except OSError as error:
@@ -242,3 +216,28 @@ def replace_file(path: Path) -> Iterator[Path]:
 def _flush(temporary: Path) -> None:
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def try_lock(path: Path) -> BinaryIO | None:
+    """The file `path`, made if it is missing, locked until it is closed, or its owner ends in whatever way.
+
+    None if another process holds the lock, or has removed the folder. Two locks on one file exclude each other within
+    one process too. On a network disk this is as good as its `flock`.
+    """
+    try:
+        file = path.open("ab")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file

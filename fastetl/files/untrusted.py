@@ -20,18 +20,32 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 
-__all__ = ["mapped_array", "open_regular", "parse_json", "read_bytes", "read_json", "read_npz", "require_regular"]
+__all__ = [
+    "is_clutter",
+    "mapped_array",
+    "open_regular",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+    "read_npz",
+    "require_regular",
+]
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file: a run with a hundred thousand epochs stays below."""
 
+_CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-Header = tuple[tuple[int, ...], np.dtype[Any]]
 Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
 """Whether an array of this name, shape and dtype may be read."""
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name is macOS's or Windows' own: ._*, .DS_Store, Thumbs.db and the like."""
+    return name.startswith("._") or name.lower() in _CLUTTER
 
 
 def require_regular(path: str | PathLike[str]) -> int:
@@ -96,7 +110,7 @@ def parse_json(data: bytes, path: str | PathLike[str]) -> dict[str, Any]:
     return values
 
 
-def _header(file: IO[bytes]) -> Header:
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and dtype from the head of an `.npy` stream. Raises ValueError for anything but a plain C-ordered array."""
     read_header = _HEADERS.get(np.lib.format.read_magic(file))
     if read_header is None:

@@ -38,8 +38,7 @@ from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.atomic import check_output
-from fastetl.files.clutter import is_clutter
-from fastetl.files.untrusted import open_regular
+from fastetl.files.untrusted import is_clutter, open_regular
 from fastetl.ink.drawings import SIDE, Drawing, rasterize
 
 __all__ = [

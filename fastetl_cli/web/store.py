@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import replace_file
-from fastetl.files.locks import try_lock
+from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.drawings import rasterize
 from fastetl.ink.samples import Sample, png, read_samples
 
