@@ -32,7 +32,7 @@ import numpy as np
 if TYPE_CHECKING:  # only the writers' process is without JAX, but it imports this module
     from fastetl.data.dataset import Dataset
     from model.config import TrainConfig
-    from model.history import Epoch
+    from model.run import Epoch
 
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from export.config import ExportConfig
 from export.graph import Graph
 from export.metadata import usage
-from model.history import best_epoch
 
 if TYPE_CHECKING:
     from model.run import Run
@@ -89,7 +88,7 @@ Trained by `{run.command or "model.train"}`, seed {run.config.seed}, with {versi
 def _accuracy(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:
     lines = ["## Accuracy", ""]
     if run.history:
-        best = best_epoch(run.history)
+        best = run.best_epoch
         lines += [
             f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch}).",
             "",

@@ -21,7 +21,6 @@ Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
 RunPath = Annotated[Path, Arg((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
-Engine = Annotated[Literal["local", "ray"], SEVERAL]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
 
 

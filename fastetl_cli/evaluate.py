@@ -13,8 +13,7 @@ from fastetl.data.store import fitted
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
 from fastetl_ray.shards import open_dataset
-from model.evaluation import Evaluation, SetResult, evaluate
-from model.reader import Reader, restricted
+from model.evaluation import Evaluation, Reader, SetResult, evaluate, restricted
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 warnings.filterwarnings("ignore", ".* hides fastetl's package")  # `main` says it, and ends
+from fastetl import __version__  # noqa: E402
 from fastetl._lazy import shadowed  # noqa: E402
 
 __all__ = ["COMMANDS", "main"]
@@ -80,26 +81,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_USAGE)
         return 0 if arguments else 2
-    if arguments[0] == "--version":
-        from fastetl import __version__
-
+    name, *rest = arguments
+    if name == "--version":
         sys.stdout.write(f"fastetl {__version__}\n")
         return 0
-    name, *rest = arguments
-    if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
-        from fastetl_cli.options import completion
+    from fastetl_cli.options import completion, meant
 
+    if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
         sys.stdout.write(completion(rest[0], COMMANDS) + "\n")
         return 0
+    fault = shadowed("model", "export")
     if name not in COMMANDS:
-        from fastetl_cli.options import meant
-
-        known = ", ".join(COMMANDS)
-        sys.stderr.write(f"fastetl: no command {name}; expected one of {known}{meant(name, COMMANDS)}\n")
-        return 2
-    hidden = shadowed("model", "export")
-    if hidden is not None:
-        sys.stderr.write(f"fastetl: {hidden}\n")
+        fault = f"no command {name}; expected one of {', '.join(COMMANDS)}{meant(name, COMMANDS)}"
+    if fault is not None:
+        sys.stderr.write(f"fastetl: {fault}\n")
         return 2
     return _run(name, rest)
 

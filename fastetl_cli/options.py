@@ -166,21 +166,18 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
-def _described(kind: type) -> str:
-    """The docstring of a command, wrapped but for its examples."""
-    paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
-    return "\n\n".join(
-        textwrap.indent(p, "  ") if p.startswith("fastetl ") else textwrap.fill(p, 79) for p in paragraphs
-    )
-
-
-def _parser(kind: type, prog: str, described: list[Option]) -> _Parser:
+def _parser(kind: type, name: str, described: list[Option]) -> _Parser:
     """The options that most people need come first, in the order of the command's BASIC where it has one."""
     basic: tuple[str, ...] = getattr(kind, "BASIC", ())
     flags = {option.field: option.names[-1] for option in described if option.names}
     places = [option.settings["metavar"] for option in described if not option.names]
-    usage = " ".join([prog, "[OPTIONS]", *places])
-    parser = _Parser(prog, usage, _described(kind), formatter_class=_Help, add_help=False, allow_abbrev=False)
+    usage = " ".join(["fastetl", name, "[OPTIONS]", *places])
+    paragraphs = [
+        textwrap.indent(p, "  ") if p.startswith("fastetl ") else textwrap.fill(p, 79)
+        for p in (inspect.getdoc(kind) or "").split("\n\n")
+    ]
+    text = "\n\n".join(paragraphs)
+    parser = _Parser(f"fastetl {name}", usage, text, formatter_class=_Help, add_help=False, allow_abbrev=False)
     groups = {title: parser.add_argument_group(title) for title in (None, "Options")}
 
     def section(option: Option) -> tuple[int, str | None]:
@@ -205,13 +202,13 @@ def _parser(kind: type, prog: str, described: list[Option]) -> _Parser:
 
 def explained(kind: type, name: str) -> str:
     """The text of `fastetl NAME --help`, in at most 80 columns."""
-    return _parser(kind, f"fastetl {name}", list(options(kind))).format_help()
+    return _parser(kind, name, list(options(kind))).format_help()
 
 
 def parsed(kind: type[C], name: str, arguments: Sequence[str]) -> C:
     """The command with what was given. Raises FastetlError for an unknown, missing or wrong option."""
     described = list(options(kind))
-    parser = _parser(kind, f"fastetl {name}", described)
+    parser = _parser(kind, name, described)
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]

@@ -76,8 +76,7 @@ class Pad(Command):
     def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
         import uvicorn
 
-        from fastetl_cli.web.connections import Connection
-        from fastetl_cli.web.guard import Guard, is_loopback
+        from fastetl_cli.web.guard import Connection, Guard, is_loopback
         from fastetl_cli.web.server import make_app
 
         listening = listen(self.host, self.port)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastetl.errors import FastetlError
-from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, Engine, RunPath, bar, command_line, counted, note
+from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, RunPath, bar, command_line, counted, note
 from fastetl_ray.addresses import as_address
 from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
@@ -21,11 +21,9 @@ from model.training import Progress, print_epochs, train
 
 def _parted(text: str) -> tuple[str, float]:
     """`PATH` or `PATH=WEIGHT`."""
-    path, _, weight = text.rpartition("=")
-    if not path:
-        return text, 1.0
+    path, equals, weight = text.rpartition("=")
     try:
-        return path, float(weight)
+        return (path, float(weight)) if equals else (text, 1.0)
     except ValueError as error:
         raise FastetlError(
             f"`also` {text} has no weight that is a number", expected="DATASET or DATASET=WEIGHT", do="check `also`"
@@ -94,7 +92,7 @@ class Train(Command):
     """How many processes take part."""
     process: Annotated[int, SEVERAL] = 0
     """Which of them this is, from 0."""
-    engine: Engine = "local"
+    engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
     """local: this process. ray: --workers of a Ray cluster, continued when one is lost (docs/scale.md)."""
     workers: Annotated[int, SEVERAL] = 1
     """With --engine ray: workers that train one network; the batch is divided among their devices."""

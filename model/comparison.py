@@ -9,9 +9,8 @@ from os import PathLike
 from typing import Any
 
 from model.errors import ModelError
-from model.history import Epoch, best_epoch
 from model.report import stored_evaluations
-from model.run import Run, open_run
+from model.run import Epoch, Run, open_run
 
 __all__ = ["Comparison", "compare"]
 
@@ -39,40 +38,46 @@ class Comparison:
 
     def __str__(self) -> str:
         lines = [_shortened(f"{k}  {name}", _WIDTH) for k, name in enumerate(self.runs, 1)]
+        rows = list(self._rows())
         for first in range(0, len(self.runs), _RUNS):
-            lines += ["", *self._block(slice(first, first + _RUNS))]
+            lines += ["", *(_row(name, list(map(_cell, cells))[first : first + _RUNS]) for name, cells in rows)]
         return "\n".join(lines)
 
-    def _block(self, columns: slice) -> Iterator[str]:
-        best, curves = self.best[columns], self.curves[columns]
-        yield _row("", range(1, len(self.runs) + 1)[columns])
-        for name, values in self.options.items():
-            yield _row(name, [f"{v:.4g}" if isinstance(v, float) else "–" if v is None else v for v in values[columns]])
-        yield _row("best epoch", [entry.epoch for entry in best])
-        yield _row("validation loss", [f"{entry.valid_loss:.4f}" for entry in best])
-        yield _row("pictures a second", [f"{entry.images_per_second:,.0f}" for entry in best])
-        yield "\naccuracy"
-        yield _row("  validation writers", [_percent(entry.valid_accuracy) for entry in best])
+    def _rows(self) -> Iterator[tuple[str, Sequence[object]]]:
+        """What each row is, and a cell for each run; none for a heading."""
+        yield "", range(1, len(self.runs) + 1)
+        yield from self.options.items()
+        yield "best epoch", [entry.epoch for entry in self.best]
+        yield "validation loss", [f"{entry.valid_loss:.4f}" for entry in self.best]
+        yield "pictures a second", [f"{entry.images_per_second:,.0f}" for entry in self.best]
+        yield "\naccuracy", ()
+        yield "  validation writers", [_percent(entry.valid_accuracy) for entry in self.best]
         for name, accuracies in self.accuracy.items():
-            yield _row(f"  {name}", list(map(_percent, accuracies[columns])))
-        yield "\nvalidation accuracy by epoch"
-        longest = max(map(len, curves))
+            yield f"  {name}", list(map(_percent, accuracies))
+        yield "\nvalidation accuracy by epoch", ()
+        longest = max(map(len, self.curves))
         step = -(-longest // _ROWS)
         for epoch in sorted({*range(step, longest + 1, step), longest}):
-            yield _row(f"  {epoch}", [_percent(curve[epoch - 1] if epoch <= len(curve) else None) for curve in curves])
+            yield f"  {epoch}", [_percent(c[epoch - 1] if epoch <= len(c) else None) for c in self.curves]
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.2%}"
+
+
+def _cell(value: object) -> str:
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _row(name: str, cells: Sequence[object]) -> str:
+def _row(name: str, cells: Sequence[str]) -> str:
+    if not cells:
+        return name
     width = (_WIDTH - _NAME) // len(cells)
-    columns = [_shortened(str(cell), width - 1).rjust(width) for cell in cells]
+    columns = [_shortened(cell, width - 1).rjust(width) for cell in cells]
     return (_shortened(name, _NAME).ljust(_NAME) + "".join(columns)).rstrip()
 
 
@@ -113,7 +118,7 @@ def compare(runs: Sequence[Run | str | PathLike[str]]) -> Comparison:
     return Comparison(
         runs=tuple(str(run.path) for run in opened),
         options={n: values for n, values in options.items() if len({json.dumps(v) for v in values}) > 1},
-        best=tuple(best_epoch(run.history) for run in opened),
+        best=tuple(run.best_epoch for run in opened),
         accuracy={name: tuple(a.get(name) for a in accuracies) for name in sorted({n for a in accuracies for n in a})},
         curves=tuple(tuple(entry.valid_accuracy for entry in run.history) for run in opened),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +22,6 @@ from model.errors import ModelError
 
 __all__ = ["barrier", "is_first", "join", "replicate", "replicated", "shard"]
 
-Tree = TypeVar("Tree")
 _PATIENCE = 60.0  # seconds
 
 
@@ -85,10 +84,9 @@ def replicated() -> NamedSharding:
     return _placement()
 
 
-def replicate(tree: Tree) -> Tree:
+def replicate(tree: Any) -> Any:
     """The arrays of a tree, whole on every device."""
-    placed: Tree = jax.tree.map(lambda x: _put(np.asarray(x), replicated()), tree)
-    return placed
+    return jax.tree.map(lambda x: _put(np.asarray(x), replicated()), tree)
 
 
 def shard(array: NDArray[Any]) -> jax.Array:

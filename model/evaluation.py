@@ -4,28 +4,74 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, one_shape
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import TEST, UNKNOWN, VALID
+from fastetl.data.identity import TEST, UNKNOWN, VALID, Trained
+from fastetl.data.preprocessing import Preprocessing
 from model.calibration import Reliability, log_softmax, reliability
 from model.errors import ModelError
-from model.reader import Reader
 from model.scribbles import scribbles
 
-__all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "SetResult", "WriterResult", "evaluate"]
+__all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "Reader", "SetResult", "WriterResult"]
+__all__ += ["evaluate", "restricted"]
 
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
 _GROUP = 0xFFFFFFFF  # the bits of a writer's number in which the group is; above it is the source
 SCRIBBLES = 256
 """Random scribbles that should be rejected."""
+
+
+class Reader(Protocol):
+    """A trained network that answers, wherever it computes: `model.run.Run`, `export.recognizer.Recognizer`."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def charset(self) -> Charset: ...
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Its `size` is that of the pictures that `predict` takes."""
+
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def trained(self) -> Trained | None:
+        """What it was trained on; None if that is not known."""
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
+
+
+@dataclass(frozen=True)
+class _Restricted:
+    path: Path
+    charset: Charset
+    preprocessing: Preprocessing
+    temperature: float
+    threshold: float
+    trained: Trained | None
+    predict: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def restricted(reader: Reader, charset: Charset) -> Reader:
+    """A reader of whose characters only those of `charset` compete.
+
+    Raises FastetlError for a character that the reader does not know.
+    """
+    columns = reader.charset.columns_of(charset, reader.path)
+    facts = (reader.path, charset, reader.preprocessing, reader.temperature, reader.threshold, reader.trained)
+    return _Restricted(*facts, lambda pictures: reader.predict(pictures)[:, columns])
 
 
 @dataclass(frozen=True)

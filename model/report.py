@@ -19,10 +19,8 @@ from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
-from model.evaluation import CharacterResult, Evaluation, SetResult
+from model.evaluation import CharacterResult, Evaluation, Reader, SetResult
 from model.figures import chart, page
-from model.history import best_epoch, diagnose
-from model.reader import Reader
 from model.run import Run
 
 __all__ = ["REPORT_KIND", "stored_evaluations", "write_report"]
@@ -110,7 +108,7 @@ def _overview(evaluation: Evaluation) -> str:
 
 
 def _training(run: Run) -> str:
-    best, history = best_epoch(run.history), run.history
+    best, history = run.best_epoch, run.history
     rows = [(d.name, f"{d.samples:,}", f"{d.weight:g}", d.train, d.valid, d.test) for d in run.data]
     losses = [
         ("validation writers", [(e.epoch, e.valid_loss) for e in history]),
@@ -123,7 +121,7 @@ def _training(run: Run) -> str:
     charts = chart(losses, "epoch", "loss", mark=best.epoch) + chart(errors, "epoch", "errors, %", mark=best.epoch)
     versions = " · ".join(f"{name} {value}" for name, value in run.versions.items())
     return (
-        "".join(f"<p>{escape(sentence)}</p>" for sentence in diagnose(history, len(run.charset)))
+        "".join(f"<p>{escape(sentence)}</p>" for sentence in run.diagnosis)
         + f'<div class="charts">{charts}</div>'
         + f"<p class=dim>The dotted line is epoch {best.epoch}, whose weights are used. More curves:"
         + f" <code>tensorboard --logdir {escape(str(run.path / 'tensorboard'))}</code></p>"

@@ -34,9 +34,8 @@ from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.errors import ModelError
-from model.history import Epoch, best_epoch
 from model.network import named_network
-from model.run import RUN_KIND, Run, TrainedOn, current_versions, open_run, unfinished
+from model.run import RUN_KIND, Epoch, Run, TrainedOn, best_epoch, current_versions, open_run, unfinished
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
 from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict

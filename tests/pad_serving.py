@@ -13,8 +13,7 @@ import uvicorn
 
 from export.names import LABELS, ONNX, package_path
 from export.recognizer import Recognizer, open_recognizer
-from fastetl_cli.web.connections import Connection
-from fastetl_cli.web.guard import Guard
+from fastetl_cli.web.guard import Connection, Guard
 from fastetl_cli.web.server import make_app
 from fastetl_cli.web.store import Store
 

@@ -13,9 +13,8 @@ from fastetl_cli.main import main
 from model.comparison import compare
 from model.errors import ModelError
 from model.evaluation import evaluate
-from model.history import best_epoch
 from model.report import write_report
-from model.run import Run, open_run
+from model.run import Run, best_epoch, open_run
 from tests.model_data import finished_run, tiny
 
 

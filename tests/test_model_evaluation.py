@@ -3,8 +3,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,54 +13,48 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.errors import ModelError
 from model.evaluation import SCRIBBLES, evaluate
-from model.history import Epoch, diagnose
 from model.report import write_report
-from model.run import Run, open_run
-from model.scribbles import scribbles
+from model.run import Epoch, diagnose, open_run
 from tests.model_data import finished_run, tiny
 
 
-def answering(run: Run, answers: list[int], sure: list[float] | None = None) -> Run:
-    """A run that gives these answers, with logits so high above the others."""
-    height = np.array(sure or [5.0] * len(answers), np.float32)
-    logits = np.zeros((len(answers), len(run.charset)), np.float32)
-    logits[np.arange(len(answers)), answers] = height
-    nothing = np.zeros((SCRIBBLES, len(run.charset)), np.float32)
-    return scripted(run, lambda pictures: logits if len(pictures) == len(logits) else nothing)
+def reader(charset: Charset, logits: NDArray[np.floating[Any]], threshold: float = 0.0) -> Any:
+    """What answers with these logits, and is not sure of scribbles."""
+    nothing = np.zeros((SCRIBBLES, len(charset)), np.float32)
+    return SimpleNamespace(
+        path=Path("reader"),
+        charset=charset,
+        preprocessing=Preprocessing(size=32),
+        temperature=1.0,
+        threshold=threshold,
+        trained=None,
+        predict=lambda pictures: logits.astype(np.float32) if len(pictures) == len(logits) else nothing,
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class Scripted(Run):
-    """A run whose answers the test gives."""
-
-    answers: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None = None
-
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        assert self.answers is not None
-        return self.answers(pictures)
-
-
-def scripted(run: Run, answers: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Run:
-    values = {field.name: getattr(run, field.name) for field in dataclasses.fields(Run)}
-    return Scripted(**values, answers=answers)
-
-
-def small_set(characters: str, labels: list[int], writers: list[int]) -> tuple[Run, Dataset]:
+def small_set(characters: str, labels: list[int], writers: list[int]) -> Dataset:
     charset = Charset("own", tuple(characters))
-    run = dataclasses.replace(open_run(finished_run()[0]), charset=charset, temperature=1.0)
     images = np.arange(len(labels), dtype=np.uint8)[:, None, None] + np.zeros((1, 32, 32), np.uint8)
-    return run, Dataset.create(images, [characters[k] for k in labels], writers, source="own", charset=charset)
+    return Dataset.create(images, [characters[k] for k in labels], writers, source="own", charset=charset)
+
+
+def answering(data: Dataset, answers: list[int], sure: list[float] | float = 5.0, threshold: float = 0.0) -> Any:
+    """A reader that gives these answers, with logits so high above the others."""
+    logits = np.zeros((len(answers), len(data.charset)), np.float16)
+    logits[np.arange(len(answers)), answers] = sure
+    return reader(data.charset, logits, threshold)
 
 
 def test_every_figure_on_a_set_counted_by_hand() -> None:
-    run, data = small_set("はばぱつっのめ", [0, 1, 2, 3, 4, 5, 6, 0, 0, 5], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+    data = small_set("はばぱつっのめ", [0, 1, 2, 3, 4, 5, 6, 0, 0, 5], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     # はwas read as ば and ぱ, つ as っ, め as の.
     answers = [0, 1, 2, 4, 4, 5, 5, 1, 2, 5]
-    (result,) = evaluate(answering(run, answers, [9, 9, 9, 3, 9, 9, 7, 2, 5, 9]), [data]).sets
+    (result,) = evaluate(answering(data, answers, [9, 9, 9, 3, 9, 9, 7, 2, 5, 9]), data).sets
     assert result.part == "all"
     assert (result.samples, result.accuracy) == (10, 0.6)
     assert (result.voicing_mistakes, result.size_mistakes) == (2, 1)
@@ -85,33 +80,20 @@ def test_every_figure_on_a_set_counted_by_hand() -> None:
 
 
 def test_top_five_and_unknown_writers() -> None:
-    run, data = small_set("abcdefg", [0, 0, 0, 0], [-1, -1, -1, -1])
+    data = small_set("abcdefg", [0, 0, 0, 0], [-1, -1, -1, -1])
     logits = np.zeros((4, 7), np.float32)
     logits[:, 1:] = [[-1] * 6, [1, 1, 1, 1, -1, -1], [1, 1, 1, 1, 1, -1], [1] * 6]
-    nothing = np.zeros((SCRIBBLES, 7), np.float32)
-    run = scripted(run, lambda pictures: logits if len(pictures) == 4 else nothing)
-    (result,) = evaluate(run, [data]).sets
+    (result,) = evaluate(reader(data.charset, logits), data).sets
     assert result.writers is None
     assert result.top5 == 0.5
     assert result.accuracy == 0.25
 
 
 def test_what_is_below_the_threshold_is_rejected() -> None:
-    run, data = small_set("abcd", [0, 1, 2, 3], [0, 0, 0, 0])
-    run = answering(dataclasses.replace(run, threshold=0.6), [0, 1, 2, 3], [5, 5, 5, 0.5])
-    evaluation = evaluate(run, [data])
-    assert evaluation.sets[0].rejected == 0.25
-    assert evaluation.scribbles_rejected == 1
-    assert evaluate(dataclasses.replace(open_run(finished_run()[0]), threshold=0.0), [tiny()]).scribbles_rejected == 0
-
-
-def test_scribbles_are_drawn_alike_each_time_and_differ() -> None:
-    drawn = scribbles(4, 32)
-    assert drawn.shape == (4, 32, 32)
-    np.testing.assert_array_equal(drawn, scribbles(4, 32))
-    ink = (drawn > 60).mean((1, 2))
-    assert ((ink > 0.03) & (ink < 0.8)).all()
-    assert (drawn[0] != drawn[1]).any()
+    data = small_set("abcd", [0, 1, 2, 3], [0, 0, 0, 0])
+    for threshold, rejected, nonsense in ((0.6, 0.25, 1), (0.0, 0, 0)):
+        evaluation = evaluate(answering(data, [0, 1, 2, 3], [5, 5, 5, 0.5], threshold), data)
+        assert (evaluation.sets[0].rejected, evaluation.scribbles_rejected) == (rejected, nonsense)
 
 
 def test_only_the_test_writers_of_the_training_set_are_read() -> None:
@@ -149,8 +131,8 @@ def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("source", "banner"), [("ETL8", True), ("synth:0", False)])
 def test_pictures_of_etl_are_marked_as_not_for_publication(source: str, banner: bool, tmp_path: Path) -> None:
-    run, data = small_set("あい", [0, 1], [0, 0])
-    evaluation = evaluate(answering(run, [0, 0]), [dataclasses.replace(data, sources=(source,))])
+    data = dataclasses.replace(small_set("あい", [0, 1], [0, 0]), sources=(source,))
+    evaluation = evaluate(run := answering(data, [0, 0]), data)
     text = write_report(run, evaluation, tmp_path / "report").read_text(encoding="utf-8")
     assert ("Not for publication" in text) == banner == evaluation.sets[0].etl
 
@@ -158,13 +140,9 @@ def test_pictures_of_etl_are_marked_as_not_for_publication(source: str, banner: 
 def test_the_report_of_thousands_of_characters_is_small(tmp_path: Path) -> None:
     """JAPANESE has 6,625; a matrix of them would take 351 MB."""
     labels = list(range(len(JAPANESE))) * 2
-    run, data = small_set("".join(JAPANESE.characters), labels, [0, 1] * (len(labels) // 2))
+    data = small_set("".join(JAPANESE.characters), labels, [0, 1] * (len(labels) // 2))
     answers = [max(k - 3, 0) if k % 5 == 0 else k for k in labels]
-    logits = np.zeros((len(labels), len(JAPANESE)), np.float16)
-    logits[np.arange(len(labels)), answers] = 9
-    nothing = np.zeros((SCRIBBLES, len(JAPANESE)), np.float32)
-    run = scripted(run, lambda pictures: logits.astype(np.float32) if len(pictures) == len(labels) else nothing)
-    evaluation = evaluate(run, [data])
+    evaluation = evaluate(run := answering(data, answers, 9), data)
     assert evaluation.sets[0].pairs.nbytes < 1e6
     page = write_report(run, evaluation, tmp_path / "report")
     assert page.stat().st_size < 6e5
@@ -234,6 +212,6 @@ def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) 
     assert word in diagnose(history(*losses), 71)[0]
 
 
-def test_diagnosis_tells_of_waiting() -> None:
+def test_diagnosis_says_what_waited() -> None:
     assert "40% of the last epoch was spent waiting" in diagnose(history((1.0, 1.0), data_wait=0.4), 71)[-1]
     assert len(diagnose(history((1.0, 1.0)), 71)) == 1

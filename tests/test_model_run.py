@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from model.errors import ModelError
-from model.run import Run, open_run
+from model.run import open_run
 from model.step import PREDICTED
 from tests.model_data import finished_run, tiny
 
@@ -41,8 +41,10 @@ def test_a_notebook_shows_a_table() -> None:
     assert "<script>" not in hostile._repr_html_()
 
 
-def test_a_changed_digit_is_found(copied: Path) -> None:
+def test_what_is_written_is_what_is_read_and_a_changed_digit_is_found(copied: Path) -> None:
     text = (copied / "run.json").read_text()
+    open_run(copied).save()
+    assert (copied / "run.json").read_text() == text
     temperature = json.loads(text)["temperature"]
     (copied / "run.json").write_text(text.replace(f'"temperature": {temperature}', '"temperature": 1.5'))
     with pytest.raises(ModelError, match=r"run.json: not what was written; expected digest"):
@@ -66,12 +68,6 @@ def test_predict_names_pictures_of_the_wrong_kind() -> None:
     for wrong in (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32), np.float32)):
         with pytest.raises(ModelError, match=r"must be uint8 \(N, 32, 32\)"):
             run.predict(wrong)  # type: ignore[arg-type]
-
-
-def test_what_is_written_is_what_is_read(copied: Path) -> None:
-    before = (copied / "run.json").read_text()
-    open_run(copied).save()
-    assert (copied / "run.json").read_text() == before
 
 
 @pytest.mark.parametrize(
@@ -102,27 +98,23 @@ def test_what_is_no_run_is_named(tmp_path: Path, copied: Path) -> None:
         open_run(copied)
 
 
-def read_weights(run: Run) -> Any:
-    return run.network().layers()
-
-
 def test_damaged_weights_are_named(copied: Path) -> None:
     best = copied / "checkpoints" / "best.safetensors"
     sound = best.read_bytes()
     for damaged in (sound[: len(sound) // 2], b"", b"\xff" * 100, sound[:40] + b"\xff" + sound[41:]):
         best.write_bytes(damaged)
         with pytest.raises(ModelError, match=r"best.safetensors: cannot read the checkpoint; found"):
-            read_weights(open_run(copied))
+            open_run(copied).network()
     best.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
     with pytest.raises(ModelError, match=r"the checkpoint is not what was written; expected digest"):
-        read_weights(open_run(copied))
+        open_run(copied).network()
     best.write_bytes(sound)
     change(copied, lambda v: v.update(best=v["best"][::-1]))  # sound weights, but of another run
     with pytest.raises(ModelError, match="the checkpoint is not what was written; expected digest"):
-        read_weights(open_run(copied))
+        open_run(copied).network()
     best.unlink()
     with pytest.raises(ModelError, match=r"best.safetensors: no checkpoint"):
-        read_weights(open_run(copied))
+        open_run(copied).network()
 
 
 def test_weights_have_plain_names() -> None:
@@ -132,15 +124,6 @@ def test_weights_have_plain_names() -> None:
     assert best["params.blocks.0.kernel"].shape == (3, 3, 2, 16)
     assert {name.removeprefix("ema.") for name in last if name.startswith("ema.")} == best.keys()
     assert int(last["step"]) == 9
-
-
-def test_stopped_while_weights_are_read_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("model.checkpoints.safe_open", stop)
-    with pytest.raises(KeyboardInterrupt):
-        read_weights(open_run(finished_run()[0]))
 
 
 def test_importing_changes_nothing_of_the_interpreter() -> None:
@@ -159,4 +142,4 @@ def test_weights_of_another_network_are_rejected(copied: Path) -> None:
     with pytest.raises(
         ModelError, match=r"params.blocks.0.kernel \(3, 3, 2, 16\) of float32; the network has \(3, 3, 2, 17\)"
     ):
-        read_weights(open_run(copied))
+        open_run(copied).network()

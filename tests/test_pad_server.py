@@ -26,8 +26,7 @@ from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.about import PAGE, documents
-from fastetl_cli.web.connections import Connection
-from fastetl_cli.web.guard import Guard, is_loopback
+from fastetl_cli.web.guard import Connection, Guard, is_loopback
 from fastetl_cli.web.store import Store
 from tests.pad_serving import bundled_package, serving
 

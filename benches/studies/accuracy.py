@@ -27,8 +27,7 @@ from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.evaluate import open_reader
-from model.evaluation import evaluate
-from model.reader import Reader, restricted
+from model.evaluation import Reader, evaluate, restricted
 
 SEED = 90_001
 """Of the test writers; trainings take others."""

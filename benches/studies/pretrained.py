@@ -29,8 +29,7 @@ from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import fitted, open_dataset
 from fastetl_cli.main import main as fastetl
-from model.evaluation import SCRIBBLES, SetResult, evaluate
-from model.reader import Reader, restricted
+from model.evaluation import SCRIBBLES, Reader, SetResult, evaluate, restricted
 from model.run import unfinished
 
 COMMANDS = {

@@ -1,18 +1,21 @@
-"""What a request must be before it is looked at: its host, its origin, its token.
+"""What a request must be before it is looked at: its host, its origin, its token; and how long a connection may wait.
 
 A page of another site that knows the port could otherwise draw on it, and through a host name of its own that
-suddenly means 127.0.0.1 (DNS rebinding) read what is kept.
+suddenly means 127.0.0.1 (DNS rebinding) read what is kept. Connections that ask for nothing would keep others out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-__all__ = ["HEADERS", "POLICY", "Guard", "is_loopback"]
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["HEADERS", "POLICY", "Connection", "Guard", "is_loopback"]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -79,3 +82,39 @@ class Guard:
             # A name can be made to mean this machine; an address cannot.
             return name in ("localhost", self.host.lower())
         return address.is_loopback or not is_loopback(self.host)
+
+
+class Connection(H11Protocol):
+    """uvicorn's, but with a limit for each address, and a time until the head of a request must have come."""
+
+    MOST = 64
+    """Connections of one address; uvicorn's own limit counts those of all."""
+    SECONDS = 10.0
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        address = (self.client or ("", 0))[0]
+        if sum((getattr(other, "client", None) or ("", 0))[0] == address for other in self.connections) > self.MOST:
+            transport.abort()
+        else:
+            self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _watch(self) -> None:
+        """Begin to wait for a head, which more bytes of it do not prolong, or cease to."""
+        waits = self.cycle is None or self.cycle.response_complete
+        if waits and self._deadline is None:
+            self._deadline = self.loop.call_later(self.SECONDS, self.transport.close)
+        elif not waits and self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
