@@ -41,8 +41,8 @@ SOME = 8
 """Steps in one go, where there are several."""
 WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
 """Shares of the minutes after which the writers, the short trainings and the speeds end."""
-TAIL = 0.04
-"""Share of the minutes for what comes after the training."""
+TAIL = 20.0
+"""Seconds kept for what comes after the training."""
 CHARSET = "characters.txt"
 
 
@@ -327,7 +327,7 @@ class Bench:
                 self.add("epochs", [vars(entry) for entry in progress.history])
                 copy(unfinished(path))
 
-        left = self.begun + (1 - TAIL) * self.seconds - time.monotonic()
+        left = self.begun + self.seconds - TAIL - time.monotonic()
         config = replace(self.long, minutes=max(left / 60, 0.05))
         run = train(mixture, path, config, on_progress=keep, command="python -m benches.gpu")
         copy(path)

@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from fastetl.data.ordering import Source
 from flax import nnx
 from safetensors.numpy import load_file
 
 from fastetl.data.charset import Charset
+from fastetl.data.dataset import Source
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
