@@ -60,13 +60,6 @@ def test_an_epoch_has_every_sample_once_but_the_remainder(prefetch: int) -> None
     assert (np.sort(orders[0]) != orders[0]).any()
 
 
-def test_only_the_indices_are_taken() -> None:
-    some = source(50)
-    chosen = np.array([3, 30, 17, 8])
-    batches = Batches([Source(some.images, some.labels, chosen)], batch_size=2, seed=0, augmentation=None)
-    assert sorted(np.concatenate([labels for _, labels in epoch_of(batches, 0)]).tolist()) == [3, 8, 17, 30]
-
-
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_an_epoch_taken_up_at_a_step_gives_the_identical_batches(prefetch: int) -> None:
     def fresh() -> Batches:
@@ -103,6 +96,8 @@ def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
         assert (labels >= 1000).sum() == 330
         # 330 of 40: each eight or nine times. 110 of 400: none twice, others in the next epoch.
         assert set(np.bincount(labels[labels >= 1000] - 1000).tolist()) == {8, 9}
+        # Wherever one looks, the mixture is that of the whole.
+        assert np.abs(np.cumsum(labels >= 1000) - 0.75 * np.arange(1, 441)).max() < 40
         seen.append(set(labels[labels < 1000].tolist()))
         assert len(seen[-1]) == 110
     assert seen[0] != seen[1]
@@ -266,28 +261,6 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
     assert (next(one)[0] == out).all()
 
 
-def test_streamed_sources_are_mixed_by_weight_and_taken_up_at_a_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import open_dataset, write_shards
-    from tests.test_shards import made
-
-    write_shards(made(groups=40), tmp_path / "shards", rows=30)
-    data = open_dataset(tmp_path / "shards")
-    groups = np.arange(3, 38, dtype=np.int32)
-    other = Source(np.full((90, 8, 8), 7, np.uint8), np.full(90, 99), np.arange(50), 0.25)
-    batches = Batches([data.samples(Part({"ETL8": groups})), other], batch_size=16, seed=3, augmentation=None)
-    assert len(batches) == (350 + 50) // 16
-    labels = [labels for _, labels in batches.epoch(1)]
-    share = [int((some == 99).sum()) for some in labels]
-    assert abs(sum(share) - 80) <= 1
-    # Wherever one looks: the mixture is that of the whole.
-    assert max(abs(sum(share[:k]) - 3.2 * k) for k in range(len(share))) < 12
-    ((_, again),) = list(batches.epoch(1, len(batches) - 1))
-    assert (again == labels[-1]).all()
-
-
 def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,23 +291,14 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     assert held <= 5
 
 
-def test_streamed_numbers_are_each_sample_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import Shard, ShardedImages
-
-    images = ShardedImages("nowhere", [Shard(f"{k}", 30, 1, "") for k in range(40)], 8, cache_bytes=4 * 30 * 8**2)
-    labels = np.zeros(1200, np.uint16)
-    first, second = (Source(images, labels, indices) for indices in (np.arange(500), np.arange(600, 900)))
-    batches = Batches([first, second], batch_size=16, seed=3, augmentation=None)
+def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
+    batches = Batches([source(500), source(300, 600)], batch_size=16, seed=3)
     steps = list(batches.steps(0, 0))
-    index = np.concatenate([index for step in steps for index, _ in step])
-    number = np.concatenate([number for step in steps for _, number in step])
+    numbers = np.concatenate([number for step in steps for _, number in step])
     assert len(steps) == len(batches) == 50
-    assert len(set(number.tolist())) == 800
+    assert len(set(numbers.tolist())) == 800
     # Equal weights: the second is gone through once and a third.
-    assert Counter(Counter(index[index >= 600].tolist()).values()) == {1: 200, 2: 100}
-    assert Counter(Counter(index[index < 500].tolist()).values()) == {1: 400}
-    for k, step in enumerate(batches.steps(0, 17)):
-        assert all(
-            (a == b).all() for pairs in zip(step, steps[17 + k], strict=True) for a, b in zip(*pairs, strict=True)
-        )
+    first, second = (Counter(np.concatenate([step[k][0] for step in steps]).tolist()) for k in range(2))
+    assert (Counter(first.values()), Counter(second.values())) == ({1: 400}, {1: 200, 2: 100})
+    for step, again in zip(steps[17:], batches.steps(0, 17), strict=True):
+        assert all((a == b).all() for pairs in zip(step, again, strict=True) for a, b in zip(*pairs, strict=True))

@@ -25,47 +25,29 @@ from fastetl.errors import FastetlError
 from fastetl.etl.jis import char_to_jis, class_of_code, codes_of, jis_to_char
 
 
-def test_the_71_and_the_75() -> None:
-    assert len(HIRAGANA) == 71
+def test_the_named_charsets() -> None:
+    assert (len(HIRAGANA), HIRAGANA.characters[0], HIRAGANA.characters[-1]) == (71, "あ", "ん")
+    assert list(codes_of(HIRAGANA)) == sorted(codes_of(HIRAGANA))
     assert set(HIRAGANA_SMALL.characters) - set(HIRAGANA.characters) == set("っゃゅょ")
     assert not set("ぁぃぅぇぉゎゐゑ") & set(HIRAGANA_SMALL.characters)
-    assert HIRAGANA.characters[0] == "あ"
-    assert HIRAGANA.characters[-1] == "ん"
-    assert list(codes_of(HIRAGANA)) == sorted(codes_of(HIRAGANA))
-
-
-def test_katakana_answer_to_hiragana() -> None:
-    assert "".join(KATAKANA.characters).translate({k: k - 96 for k in range(0x30A1, 0x30F7)}) == "".join(
-        HIRAGANA.characters
+    kana = {chr(code) for code in (*range(0x3041, 0x3094), *range(0x30A1, 0x30F7))}
+    assert [chr(ord(c) + 0x60) for c in HIRAGANA.characters] == list(KATAKANA.characters)
+    assert set(HIRAGANA_SMALL.characters + KATAKANA.characters) | set("ぁぃぅぇぉッャュョァィゥェォヴー") == set(
+        KANA.characters
     )
-    assert set(HIRAGANA.characters) | set(KATAKANA.characters) | set("っゃゅょぁぃぅぇぉ") < set(KANA.characters)
-    assert set("ッャュョァィゥェォヴー") < set(KANA.characters)
     assert len(KANA) == 71 + 9 + 71 + 9 + 2
-
-
-def test_the_other_names() -> None:
     assert "".join(DIGITS.characters) == "0123456789"
     assert (len(LATIN), LATIN.characters[0], LATIN.characters[-1]) == (52, "A", "z")
     assert len(ETL9) == 71 + 2965
-    assert [named_or_file(n).name for n in NAMES[:-2]] == list(NAMES[:-2])
-    assert all(codes_of(charset).all() for charset in (KANA, DIGITS, LATIN, ETL9))
-
-
-def test_three_hiragana_have_the_shapes_of_katakana() -> None:
-    assert "".join(map(one_shape, "へべぺヘベペはハ")) == "へべぺへべぺはハ"
-
-
-def test_japanese_holds_every_kana_the_kanji_of_both_levels_and_what_stands_between() -> None:
-    punctuation = "々〆ゝゞヽヾ〇ー、。「」『』?!〜…"
-    kana = {chr(code) for code in (*range(0x3041, 0x3094), *range(0x30A1, 0x30F7))}
-    assert kana | set(punctuation) < set(JAPANESE.characters)
+    assert kana | set("々〆ゝゞヽヾ〇ー、。「」『』?!〜…") < set(JAPANESE.characters)
     assert set(KANA.characters + DIGITS.characters + LATIN.characters + ETL9.characters) < set(JAPANESE.characters)
-    kanji = [c for c in JAPANESE.characters if "\u4e00" <= c <= "\u9fff"]
-    assert len(kanji) == 2965 + 3390 + 1  # 仝 stands among the marks
-    assert codes_of(JAPANESE).all()
+    assert sum(map(is_kanji, JAPANESE.characters)) == 2965 + 3390 + 1  # 仝 stands among the marks
+    assert [named_or_file(n).name for n in NAMES[:-2]] == list(NAMES[:-2])
+    assert all(codes_of(named_or_file(name)).all() for name in NAMES[:-2])
 
 
 def test_shape_classes_are_apart_and_sizes_merge_further() -> None:
+    assert "".join(map(one_shape, "へべぺヘベペはハ")) == "へべぺへべぺはハ"
     assert len(set("".join(SHAPES))) == len("".join(SHAPES))
     pairs = {"ヘ": "へ", "一": "ー", "力": "カ", "口": "ロ", "リ": "り", "0": "O", "〇": "0"}
     sized = {"っ": "つ", "ヵ": "カ", "o": "0", "x": "X", "×": "X", "。": "0", "ゎ": "わ"}
@@ -92,13 +74,9 @@ def test_jis_and_back_for_the_whole_table() -> None:
     assert char_to_jis("ｱ") is None  # half-width katakana is another table
     assert char_to_jis("😀") is None
     assert (jis_to_char(0x2337), char_to_jis("7"), char_to_jis("７")) == ("7", 0x2337, 0x2337)
-
-
-def test_traps_are_not_hiragana() -> None:
-    """平 and 開 have `.HIRA` in their readings, を has not: only the code tells."""
-    assert class_of_code(HIRAGANA)[char_to_jis("平") or 0] == -1
-    assert class_of_code(HIRAGANA)[char_to_jis("開") or 0] == -1
-    assert HIRAGANA.characters[class_of_code(HIRAGANA)[0x2472]] == "を"
+    # 平 and 開 have `.HIRA` in their readings, を has not: only the code tells.
+    classes = class_of_code(HIRAGANA)
+    assert [int(classes[char_to_jis(c) or 0]) for c in "平開を"] == [-1, -1, HIRAGANA.class_of["を"]]
 
 
 def test_kanji_and_all_are_what_is_found() -> None:

@@ -85,22 +85,6 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
         build_on_ray(etl, tmp_path / "there", config)
 
 
-def test_an_address_is_read_and_written_like_a_folder(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl_ray import build_on_ray
-
-    config = BuildConfig(charset=CHARSET, size=SIZE)
-    sources = [f"file://{path}" for path in sorted(etl.glob("ETL8G_*"))]
-    out = f"file://{tmp_path}/there"
-    build_on_ray(sources, out, config, rows=30)
-    build(etl, tmp_path / "here", config)
-    there, here = open_dataset(out), open_dataset(tmp_path / "here")
-    assert (np.asarray(there.images) == np.asarray(here.images)).all()
-    with pytest.raises(FileExistsError, match="the output exists already"):
-        build_on_ray(sources, out, config)
-    with pytest.raises(FastetlError, match="cannot read the file|no such file"):
-        build_on_ray(f"file://{tmp_path}/nothing", tmp_path / "x", config)
-
-
 def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
     from fastetl_ray import synthesize as made
     from fastetl_ray import synthesize_on_ray

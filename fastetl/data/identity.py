@@ -105,10 +105,8 @@ def joined(
 
     So no split has a copy on either side. blank: digests of pictures without ink, which are no copies.
     """
-    order = np.argsort(digests, kind="stable")
-    begins = np.append(True, np.diff(digests[order]) != 0)[: len(order)]
-    first = np.empty_like(order)
-    first[order] = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+    _, begins, number = np.unique(digests, return_index=True, return_inverse=True)
+    first = begins[number]
     differs = (groups[first] != groups) | (source[first] != source)
     copied = np.flatnonzero(differs & (groups >= 0) & (groups[first] >= 0))
     copied = copied[~is_among(digests[copied], np.array(sorted(blank), np.uint64))]
