@@ -27,7 +27,6 @@ from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
 from fastetl_cli.main import _line
 from fastetl_cli.recognize import _pictures
-from fastetl_ray.shards import open_dataset as open_anything
 from fastetl_ray.shards import open_dataset as open_shards
 from fastetl_ray.shards import write_shards
 
@@ -40,60 +39,40 @@ RECOGNIZER = "import export, time; export.open_recognizer(); time.sleep(600)"
 PAD = "from fastetl_cli.main import main; main(['pad', '--no-browser', '--port', '0'])"
 
 
-class Held:
-    """A program that runs with a home of its own, its connections and lookups written down by strace."""
-
-    def __init__(self, code: str, folder: Path) -> None:
-        self.home, self._trace = folder / "home", folder / "trace"
-        self.home.mkdir(parents=True)
-        # Where CI is named, onnxruntime is silent of itself.
-        kept = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(self.home)}
-        strace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o", str(self._trace)]
-        self._process = subprocess.Popen(
-            [*strace, sys.executable, "-c", code], env=kept, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-
-    def lookups(self) -> list[str]:
-        """What went to an address of the internet, or to the port of a name server."""
-        lines = self._trace.read_text(errors="replace").splitlines() if self._trace.exists() else []
-        return [line for line in lines if "AF_INET" in line]
-
-    def files(self) -> list[str]:
-        """What was written below the home."""
-        return [str(path.relative_to(self.home)) for path in self.home.rglob("*") if path.is_file()]
-
-    def runs(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
-
-    def end(self) -> None:
-        """Stop it, and what it traces."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(20)
-
-
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
 def test_nothing_is_looked_up_and_no_identifier_kept(tmp_path: Path) -> None:
     """For as long as onnxruntime needs of itself, one to two minutes or ten seconds by version, and half as long again.
 
-    Only where strace is installed; the test below needs none.
+    What goes to an address of the internet, or to a name server, strace writes down; the test below needs none.
     """
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed: apt-get install strace")
-    default = Held(DEFAULT, tmp_path / "default")
-    ours = [Held(code, tmp_path / name) for name, code in (("recognizer", RECOGNIZER), ("pad", PAD))]
+    programs = {}
+    for name, code in {"default": DEFAULT, "recognizer": RECOGNIZER, "pad": PAD}.items():
+        (tmp_path / name / "home").mkdir(parents=True)
+        # Where CI is named, onnxruntime is silent of itself.
+        kept = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": f"{tmp_path}/{name}/home"}
+        strace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o", f"{tmp_path}/{name}/trace"]
+        command = [*strace, sys.executable, "-c", code]
+        programs[name] = subprocess.Popen(command, env=kept, stdout=subprocess.DEVNULL, start_new_session=True)
+
+    def traces(name: str) -> tuple[bool, list[str]]:
+        """Whether anything was looked up, and the files below the home."""
+        trace = tmp_path / name / "trace"
+        files = [path.name for path in (tmp_path / name / "home").rglob("*") if path.is_file()]
+        return trace.exists() and "AF_INET" in trace.read_text(errors="replace"), files
+
     try:
         begun = time.monotonic()
-        while not default.lookups() and time.monotonic() - begun < 150:
+        while not traces("default")[0] and time.monotonic() - begun < 150:
             time.sleep(0.5)
         time.sleep((time.monotonic() - begun) / 2)
-        assert default.lookups()
-        assert any("deviceid" in name for name in default.files())
-        for held in ours:
-            assert held.runs()
-            assert (held.lookups(), held.files()) == ([], [])
+        assert traces("default")[0]
+        assert any("deviceid" in name for name in traces("default")[1])
+        assert [program.poll() for program in programs.values()] == [None] * 3
+        assert traces("recognizer") == traces("pad") == (False, [])
     finally:
-        for held in (default, *ours):
-            held.end()
+        for program in programs.values():
+            os.killpg(program.pid, signal.SIGKILL)
+            program.wait(20)
 
 
 def test_telemetry_is_off_before_onnxruntime_is_imported() -> None:
@@ -206,10 +185,10 @@ def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: P
     data = open_dataset(tmp_path / os.fsdecode(b"out\xff"))
     assert os.fsdecode(b"bad\xff") in data.about["command"]
     write_shards(data, tmp_path / "shards")
-    assert open_shards(str(tmp_path / "shards")).about["command"] == data.about["command"]
+    assert open_shards(f"file://{tmp_path}/shards").about["command"] == data.about["command"]
     done = fastetl("build", etl, tmp_path / "出力", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert done.returncode == 0
-    assert len(open_dataset(tmp_path / "出力"))
+    assert len(open_shards(f"file://{tmp_path}/出力")) == len(open_dataset(tmp_path / "出力"))
 
 
 def test_closed_streams_stop_no_build(etl: Path, tmp_path: Path) -> None:
@@ -245,11 +224,6 @@ def test_labels_beyond_unicode_are_told(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((2, 8, 8), np.uint8), labels=codes.view("U1"))
     with pytest.raises(FastetlError, match=r"a\.npz: cannot read; .* beyond Unicode"):
         open_dataset(tmp_path / "a.npz")
-
-
-def test_a_directory_is_opened_by_its_address(etl: Path, tmp_path: Path) -> None:
-    build(etl, tmp_path / "out")
-    assert len(open_anything(f"file://{tmp_path}/out")) == len(open_dataset(tmp_path / "out"))
 
 
 def test_a_sample_is_told_by_its_label_however_it_was_typed() -> None:

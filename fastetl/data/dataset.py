@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,6 @@ from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from fastetl.data.parquet import Stored
 
 __all__ = ["Dataset", "Source", "Split", "concatenated"]
 
@@ -248,19 +246,17 @@ class Dataset:
 
         write(self, path, overwrite=overwrite)
 
-    def to_arrow(self, stored: Stored = "raw") -> pa.Table:
-        """As an Arrow table in memory (`fastetl.data.parquet`), with pictures as bytes or as PNG files."""
-        from fastetl.data.parquet import table
+    def to_arrow(self) -> pa.Table:
+        """As an Arrow table in memory, with pictures as PNG files (`fastetl.data.parquet`)."""
+        from fastetl.data.parquet import png_table
 
-        return table(self, stored)
+        return png_table(self)
 
-    def to_parquet(
-        self, path: str | PathLike[str], stored: Literal["raw", "png"] = "png", *, overwrite: bool = False
-    ) -> None:
+    def to_parquet(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """As one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=path)`, `open_dataset`."""
         from fastetl.data.parquet import write_parquet
 
-        write_parquet(self, path, stored, overwrite=overwrite)
+        write_parquet(self, path, overwrite=overwrite)
 
     def split(self, *, by: By = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide into train, valid and test; with `by="group"` no group is in two parts.

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.importing import from_npz
-from fastetl.data.parquet import ABOUT, OWN, column_values, pictures_of, require_pyarrow
+from fastetl.data.parquet import ABOUT, OWN, column_values, require_pyarrow
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.errors import FastetlError
@@ -247,13 +247,7 @@ def _read_parquet(path: Path) -> Dataset:
 
 
 def _pictures(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
-    """uint8 (N, side, side) of either way to store them."""
-    import pyarrow as pa
-
-    if not pa.types.is_struct(column.type):
-        if column.type != pa.binary(side**2):
-            raise ValueError(f"pictures of type {column.type}, not {side} × {side} bytes")
-        return pictures_of(column, side).copy()
+    """uint8 (N, side, side) of PNG files."""
     from PIL import Image
 
     pictures = np.empty((len(column), side, side), np.uint8)
