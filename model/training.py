@@ -25,7 +25,7 @@ from tensorboardX.summary import scalar
 
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Source
-from fastetl.data.identity import Trained, digest_of
+from fastetl.data.identity import TRAIN, VALID, Trained, digest_of
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_directory
 from model.calibration import fit_temperature, log_softmax
@@ -179,9 +179,7 @@ def _described(mixture: Mixture, trained: Trained) -> tuple[TrainedOn, ...]:
             name=dataset.name,
             samples=len(dataset),
             weight=weight,
-            train=trained.train.count(dataset),
-            valid=trained.valid.count(dataset),
-            test=trained.test.count(dataset),
+            **dict(zip(("train", "valid", "test"), trained.counts(dataset), strict=True)),
             digest=str(dataset.about.get("digest") or f"{digest_of(dataset.digests.tobytes()):016x}"),
         )
         for dataset, weight in mixture
@@ -270,14 +268,15 @@ class _Training:
     def __init__(self, run: Run, mixture: Mixture, on_progress: OnProgress | None) -> None:
         """Raises ModelError for a dataset with nothing to train on, and a batch that the devices cannot share."""
         self.run, self.on_progress, config = run, on_progress, run.config
-        for dataset, _ in mixture:
-            if not run.trained.train.count(dataset):
+        places = [run.trained.where(dataset) for dataset, _ in mixture]
+        for (dataset, _), place in zip(mixture, places, strict=True):
+            if not (place == TRAIN).any():
                 raise ModelError(
                     f"{dataset.name}: nothing to train on",
                     expected="writers that no other dataset has for validation or the test",
                     do="leave it out",
                 )
-        sources = [dataset.samples(run.trained.train, weight) for dataset, weight in mixture]
+        sources = [d.samples(np.flatnonzero(p == TRAIN), w) for (d, w), p in zip(mixture, places, strict=True)]
         threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
         self.batches = Batches(
             [*sources, *_scribbles(sources, len(run.charset), config)],
@@ -288,7 +287,8 @@ class _Training:
             threads=threads,
         )
         shard(np.zeros(config.batch_size, np.uint8))
-        self.valid = [d.samples(run.trained.valid) for d, _ in mixture if run.trained.valid.count(d)]
+        valid = [(d, np.flatnonzero(place == VALID)) for (d, _), place in zip(mixture, places, strict=True)]
+        self.valid = [dataset.samples(indices) for dataset, indices in valid if len(indices)]
         self.steps = config.steps or len(self.batches) * config.epochs
         network = nnx.eval_shape(run.untrained)
         self.train_steps, self.evaluate = make_train(network, config), make_eval(network)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Part, Trained, digest_of, digest_rows
+from fastetl.data.identity import NEW, Trained, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -129,13 +129,14 @@ def test_arrays_that_do_not_fit_are_named(change: dict[str, object], told: str) 
 
 def test_what_a_run_records_comes_back_from_json() -> None:
     digests = np.array([3, 2**64 - 1], np.uint64)
-    part = Part({"ETL8": np.array([0, 1, 2, 7, 9, 10], np.int32)}, digests)
-    trained = Trained(part, Part(), Part({"synth:0": np.array([4], np.int32)}))
+    groups = np.array([0, 1, 2, 7, 9, 10], np.int32)
+    parts = [np.zeros(len(groups), np.int8), np.array([2], np.int8), np.zeros(2, np.int8)]
+    trained = Trained({"ETL8": (groups, parts[0]), "synth:0": (groups[:1] + 4, parts[1]), None: (digests, parts[2])})
     values = json.loads(json.dumps(trained.as_dict()))
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
     again = Trained.from_dict(values)
     assert again == trained
-    assert again.train.groups["ETL8"].tolist() == [0, 1, 2, 7, 9, 10]
+    assert again.members["ETL8"][0].tolist() == groups.tolist()
     for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
@@ -148,6 +149,11 @@ def test_groups_mean_something_within_a_source_only() -> None:
     other = dataclasses.replace(data, sources=("others",), digests=data.digests + np.uint64(1))
     assert trained.split(other) is None
     assert trained.split(data) == data.split(valid=0.25, test=0.25)
+    loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
+    by_digest = Trained().divided(loose, by="sample", valid=0.25, test=0.25, seed=0)
+    assert (by_digest.where(data) == by_digest.where(loose)).all()
+    assert by_digest.counts(loose) == [6, 3, 3]
+    assert (by_digest.where(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()
 
 
 def shards_of(data: Dataset, folder: Path, rows: int = 6) -> Dataset:
@@ -183,7 +189,7 @@ def test_shards_keep_the_preprocessing(tmp_path: Path) -> None:
 def test_a_source_without_samples_is_told(tmp_path: Path) -> None:
     data = shards_of(own(), tmp_path / "shards")
     with pytest.raises(FastetlError, match="indices does not fit; expected int64 .*M at least 1"):
-        data.samples(Part({"mine": np.array([77], np.int32)}))
+        data.samples(np.zeros(0, np.int64))
     for weight in (0.0, -1.0, float("nan")):
         with pytest.raises(FastetlError, match="weight does not fit"):
             data.samples(weight=weight)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.dataset import Dataset
+from fastetl.data.identity import TEST
 from fastetl.data.preprocessing import Preprocessing
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
@@ -98,7 +99,8 @@ def test_what_is_below_the_threshold_is_rejected() -> None:
 
 def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     run = open_run(finished_run()[0])
-    test = run.trained.test.groups["tiny0"]
+    groups, parts = run.trained.members["tiny0"]
+    test = groups[parts == TEST]
     own, unseen = evaluate(run, [tiny(), tiny(seed=2)]).sets
     assert (own.part, own.samples) == ("test", 16)
     assert own.writers is not None

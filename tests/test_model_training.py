@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Source
+from fastetl.data.identity import TEST, TRAIN
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
@@ -80,11 +81,11 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     run = open_run(finished_run()[0])
     (data,) = run.data
     assert data.train + data.valid + data.test == 8
-    mine = [part.groups["tiny0"].tolist() for part in run.trained.parts()]
-    assert sorted(group for part in mine for group in part) == list(range(8))
+    groups, parts = run.trained.members["tiny0"]
+    assert groups.tolist() == list(range(8))
     split = run.split(tiny())
     assert split is not None
-    assert set(tiny().groups[split.train].tolist()) == set(mine[0])
+    assert set(tiny().groups[split.train].tolist()) == set(groups[parts == TRAIN].tolist())
     assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
     assert run.split(tiny(seed=1)) is None
 
@@ -133,7 +134,7 @@ def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     """The pictures of the others may be anything: the weights are the same."""
     run = open_run(finished_run()[0])
     spoilt = tiny()
-    others = np.isin(spoilt.groups, run.trained.test.groups["tiny0"])
+    others = run.trained.where(spoilt) == TEST
     spoilt.images[others] = 255 - spoilt.images[others]
     again = train(spoilt, tmp_path / "run", CONFIG)
     assert [e.loss for e in again.history] == [e.loss for e in run.history]

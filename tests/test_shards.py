@@ -11,7 +11,6 @@ import pytest
 
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset, Source
-from fastetl.data.identity import Part, Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl_ray.shards import open_dataset
@@ -113,8 +112,7 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
     monkeypatch.setattr(ShardedImages, "table", lambda images, shard, columns: read.append(shard.file))
     data, first = open_dataset(shards), made()
     split = first.split(seed=3)
-    parts = Trained().divided(data, by="group", valid=0.1, test=0.2, seed=3).parts()
-    source = data.samples(parts[0])
+    source = data.samples(data.split(seed=3).train)
     assert sorted(np.concatenate(list(source.windows(np.random.default_rng(0)))).tolist()) == split.train.tolist()
     assert data.split(seed=3) == split
     assert "60 pictures 8 × 8" in repr(data)
@@ -125,9 +123,8 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
 def test_blocks_are_the_rows_of_some_groups_in_order_a_shard_at_a_time(shards: Path) -> None:
     data, first = open_dataset(shards), made()
     chosen = np.flatnonzero(np.isin(first.groups, [1, 4, 5]))
-    part = Part({"ETL8": np.array([1, 4, 5], np.int32)})
     for rows in (1, 15, 1000):
-        blocks = list(data.samples(part).blocks(rows))
+        blocks = list(data.samples(chosen).blocks(rows))
         assert all(len(labels) <= rows for _, labels in blocks)
         assert (np.concatenate([pictures for pictures, _ in blocks]) == first.images[chosen]).all()
         assert (np.concatenate([labels for _, labels in blocks]) == first.labels[chosen]).all()

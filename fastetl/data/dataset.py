@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import does_not_fit, require_choice
 from fastetl.data.charset import Charset, in_a_line, nfc
-from fastetl.data.identity import By, Part, Split, Trained, digest_of, joined, parts_of
+from fastetl.data.identity import By, Split, Trained, digest_of, joined, parts_of
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 
 if TYPE_CHECKING:
@@ -268,9 +268,8 @@ class Dataset:
         """
         require_choice("by", by, get_args(By))  # a typing error must not fall back on the split that mixes groups
         if by == "sample":
-            return Split(*parts_of(len(self), by, self.name, valid=valid, test=test, seed=seed))
-        parts = Trained().divided(self, by=by, valid=valid, test=test, seed=seed).parts()
-        return Split(*(np.flatnonzero(part.holds(self)) for part in parts))
+            return Split.of(parts_of(len(self), by, self.name, valid=valid, test=test, seed=seed))
+        return Split.of(Trained().divided(self, by=by, valid=valid, test=test, seed=seed).where(self))
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
         """The known groups of each source, sorted."""
@@ -287,14 +286,9 @@ class Dataset:
         """Whether the group of a sample is not known."""
         return bool((self.groups < 0).any())
 
-    def samples(self, part: Part | NDArray[np.int64] | None = None, weight: float = 1.0) -> Source:
-        """The samples of a part (also indices, as a `Split` has them), or all, to draw batches from (`Batches`).
-
-        weight: as of its `Source`.
-        """
-        if isinstance(part, Part):
-            part = np.flatnonzero(part.holds(self))
-        return Source(self.images, self.labels, np.arange(len(self)) if part is None else part, weight)
+    def samples(self, indices: NDArray[np.int64] | None = None, weight: float = 1.0) -> Source:
+        """Some samples, as a `Split` has them, or all, to draw batches from (`Batches`). weight: as of its `Source`."""
+        return Source(self.images, self.labels, np.arange(len(self)) if indices is None else indices, weight)
 
 
 def concatenated(parts: Sequence[Dataset]) -> Dataset:

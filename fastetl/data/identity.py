@@ -23,12 +23,13 @@ from fastetl.errors import FastetlError
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["NEW", "TEST", "TRAIN", "UNKNOWN", "VALID", "By", "Part", "Split", "Trained"]
+__all__ = ["NEW", "TEST", "TRAIN", "UNKNOWN", "VALID", "By", "Split", "Trained"]
 __all__ += ["digest_of", "digest_rows", "is_among", "joined", "parts_of"]
 
 By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of its parts, in none, or nothing tells."""
+_PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +39,11 @@ class Split:
     train: NDArray[np.int64]
     valid: NDArray[np.int64]
     test: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, place: NDArray[np.int8]) -> Split:
+        """By the part of each sample: TRAIN, VALID or TEST."""
+        return cls(*(np.flatnonzero(place == part) for part in (TRAIN, VALID, TEST)))
 
     def __repr__(self) -> str:
         return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
@@ -53,8 +59,8 @@ class Split:
 
 def parts_of(
     count: int, by: By, name: str, *, valid: float, test: float, seed: int, begun: bool = False
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Which of `count` groups or samples are for training, for validation and for the test, each sorted.
+) -> NDArray[np.int8]:
+    """int8 (count,): TRAIN, VALID or TEST for each of so many groups or samples, drawn by `seed`.
 
     The fractions are of their number: at least one, if the fraction is over 0. by: what they are; name: of the
     dataset; both for messages. begun: there are parts already, so that a few more need not be in each: they are
@@ -77,7 +83,7 @@ def parts_of(
         part[order[n_test : n_test + n_valid]] = VALID
     elif count and not begun:
         raise FastetlError(f"{name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s")
-    return np.flatnonzero(part == TRAIN), np.flatnonzero(part == VALID), np.flatnonzero(part == TEST)
+    return part
 
 
 def is_among(values: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:
@@ -133,68 +139,26 @@ def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Samples, by what tells them again.
+Members = tuple[NDArray[Any], NDArray[np.int8]]
+"""Sorted numbers, and the part that each is in."""
+_NONE: Members = (np.zeros(0, np.int32), np.zeros(0, np.int8))
 
-    groups: int32, sorted, for each source. digests: uint64, sorted, of samples whose group is not known.
-    """
 
-    groups: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
-    digests: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
-
-    def __len__(self) -> int:
-        """Groups, and samples without one."""
-        return sum(map(len, self.groups.values())) + len(self.digests)
-
-    def __or__(self, other: Part) -> Part:
-        names = dict.fromkeys([*self.groups, *other.groups])
-        none = np.zeros(0, np.int32)
-        groups = {n: np.union1d(self.groups.get(n, none), other.groups.get(n, none)) for n in names}
-        return Part(groups, np.union1d(self.digests, other.digests))
-
-    def holds(self, data: Dataset) -> NDArray[np.bool_]:
-        """bool (N,): which samples of a dataset are in it."""
-        members = is_among(data.digests, self.digests)
-        for number, name in enumerate(data.sources):
-            if name in self.groups:
-                members |= (data.source == number) & is_among(data.groups, self.groups[name])
-        return members
-
-    def count(self, data: Dataset) -> int:
-        """How many groups of a dataset, and samples without one, are in it."""
-        by_source = data.groups_by_source()
-        groups = sum(
-            int(is_among(by_source[name], mine).sum()) for name, mine in self.groups.items() if name in by_source
-        )
-        if not len(self.digests) or not data.has_unknown_groups():
-            return groups
-        return groups + int(is_among(np.unique(data.digests[data.groups < 0]), self.digests).sum())
-
-    def as_dict(self) -> dict[str, Any]:
-        groups = {name: _ranges(values) for name, values in self.groups.items() if len(values)}
-        return {"groups": groups, "digests": base64.b64encode(self.digests.astype("<u8").tobytes()).decode()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Part:
-        """Raises ValueError, KeyError, TypeError or AttributeError for anything but what `as_dict` gave."""
-        digests = np.frombuffer(base64.b64decode(values["digests"], validate=True), "<u8").astype(np.uint64)
-        return cls({name: _numbers(ranges) for name, ranges in values["groups"].items()}, digests)
+def _identities(data: Dataset) -> dict[str | None, NDArray[Any]]:
+    """The known groups of each source, and last for None the digests of samples without one, each sorted."""
+    known: dict[str | None, NDArray[Any]] = dict(sorted(data.groups_by_source().items()))
+    known[None] = np.unique(data.digests[data.groups < 0])
+    return {name: numbers for name, numbers in known.items() if len(numbers)}
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training did with the samples it was given: trained on them, validated on them, left them for the test."""
+    """What a training did with the samples it was given: trained on them, validated on them, left them for the test.
 
-    train: Part = Part()
-    valid: Part = Part()
-    test: Part = Part()
+    members: of each source its groups, and of None the digests of samples whose group is not known.
+    """
 
-    def parts(self) -> tuple[Part, Part, Part]:
-        return self.train, self.valid, self.test
-
-    def __or__(self, other: Trained) -> Trained:
-        return Trained(*(mine | others for mine, others in zip(self.parts(), other.parts(), strict=True)))
+    members: Mapping[str | None, Members] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, Trained) else NotImplemented
@@ -206,28 +170,53 @@ class Trained:
 
         Nothing tells of a sample without source or without group, if what was trained on is known by its groups.
         """
-        names = [name for part in self.parts() for name, groups in part.groups.items() if len(groups)]
         nameless = np.array([not name for name in data.sources], np.bool_)[data.source]
-        in_known = np.array([name in names for name in data.sources], np.bool_)[data.source]
-        place = np.where(bool(names) & (nameless | (in_known & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
-        for number, part in reversed(tuple(enumerate(self.parts()))):
-            place[part.holds(data)] = number
+        in_known = np.array([name in self.members for name in data.sources], np.bool_)[data.source]
+        by_groups = any(name is not None for name in self.members)
+        place = np.where(by_groups & (nameless | (in_known & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
+        for name, (numbers, parts) in self.members.items():
+            values = data.digests if name is None else data.groups
+            mine = is_among(values, numbers)
+            if name is not None:
+                mine &= np.array([source == name for source in data.sources], np.bool_)[data.source]
+            # What was trained on by its digest was trained on, whatever is said of its group.
+            place[mine] = np.minimum(place[mine], parts[np.searchsorted(numbers, values[mine])])
         return place
+
+    def counts(self, data: Dataset) -> list[int]:
+        """How many groups of a dataset, and samples without one, are in each part."""
+        total = np.zeros(3, np.int64)
+        for name, values in _identities(data).items():
+            numbers, parts = self.members.get(name, _NONE)
+            total += np.bincount(parts[is_among(numbers, values)], minlength=3)
+        return [int(count) for count in total]
 
     def split(self, data: Dataset) -> Split | None:
         """The samples of a dataset that are in each of its parts; None if none is in any."""
         place = self.where(data)
-        if not (place <= TEST).any():
-            return None
-        return Split(*(np.flatnonzero(place == part) for part in (TRAIN, VALID, TEST)))
+        return Split.of(place) if (place <= TEST).any() else None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"train": self.train.as_dict(), "valid": self.valid.as_dict(), "test": self.test.as_dict()}
+        described = {}
+        for part, key in enumerate(_PARTS):
+            chosen = {name: numbers[parts == part] for name, (numbers, parts) in self.members.items()}
+            digests = chosen.pop(None, np.zeros(0)).astype("<u8").tobytes()
+            groups = {name: _ranges(numbers) for name, numbers in chosen.items() if len(numbers)}
+            described[key] = {"groups": groups, "digests": base64.b64encode(digests).decode()}
+        return described
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Trained:
         """Raises ValueError, KeyError, TypeError or AttributeError for anything but what `as_dict` gave."""
-        return cls(*(Part.from_dict(values[part]) for part in ("train", "valid", "test")))
+        members: dict[str | None, Members] = {}
+        for part, key in enumerate(_PARTS):
+            digests = np.frombuffer(base64.b64decode(values[key]["digests"], validate=True), "<u8").astype(np.uint64)
+            listed: dict[str | None, NDArray[Any]] = {n: _numbers(r) for n, r in values[key]["groups"].items()}
+            listed[None] = digests
+            for name, numbers in listed.items():
+                if len(numbers):
+                    members[name] = _with(members.get(name), numbers, np.full(len(numbers), part, np.int8))
+        return cls(members)
 
     def divided(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Trained:
         """With the samples of another dataset: what is in a part already stays there, the rest is divided anew.
@@ -243,20 +232,24 @@ class Trained:
                 expected="groups, which a split keeps together",
                 do="give `by` sample to divide these one by one; their writers may then be in both parts",
             )
-        assigned, none = self.train | self.valid | self.test, np.zeros(0, np.int32)
-        remaining = {
-            name: np.setdiff1d(known, assigned.groups.get(name, none))
-            for name, known in sorted(data.groups_by_source().items())
+        rest = {
+            name: numbers[~is_among(numbers, self.members.get(name, _NONE)[0])]
+            for name, numbers in _identities(data).items()
         }
-        owner = np.repeat(np.arange(len(remaining)), list(map(len, remaining.values())))
-        groups = np.concatenate([none, *remaining.values()])
-        loose = np.setdiff1d(data.digests[data.groups < 0], assigned.digests)
-        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": bool(len(assigned))}
-        of_groups = parts_of(len(groups), "group", data.name, **options)
-        of_samples = parts_of(len(loose), "sample", data.name, **options)
-        return self | Trained(
-            *(
-                Part({name: groups[some[owner[some] == k]] for k, name in enumerate(remaining)}, loose[others])
-                for some, others in zip(of_groups, of_samples, strict=True)
-            )
-        )
+        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": bool(self.members)}
+        loose = len(rest.get(None, ()))
+        of_groups = parts_of(sum(map(len, rest.values())) - loose, "group", data.name, **options)
+        parts = np.concatenate([of_groups, parts_of(loose, "sample", data.name, **options)])
+        members = dict(self.members)
+        for name, numbers in rest.items():
+            members[name] = _with(members.get(name), numbers, parts[: len(numbers)])
+            parts = parts[len(numbers) :]
+        return Trained(members)
+
+
+def _with(members: Members | None, numbers: NDArray[Any], parts: NDArray[np.int8]) -> Members:
+    """Members with more of them."""
+    if members is not None:
+        numbers, parts = np.concatenate([members[0], numbers]), np.concatenate([members[1], parts])
+    order = np.argsort(numbers, kind="stable")
+    return numbers[order], parts[order]
