@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,6 @@ FOLDER = Path(__file__).parent.parent / "docs" / "sets"
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
 GENUINE = {layout.name: [p for p in FINGERPRINTS.values() if layout.number(p.name) is not None] for layout in LAYOUTS}
 each_set = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-
-
-def section(name: str) -> str:
-    return PAGE.split(f"\n## {name}\n")[1].split("\n## ")[0]
 
 
 def rows(name: str) -> list[list[str]]:
@@ -58,33 +53,21 @@ def test_the_genuine_files() -> None:
 
 
 @each_set
-def test_what_a_section_says(layout: Layout) -> None:
-    text, files = section(layout.name), GENUINE[layout.name]
-    records = sum(print_.records for print_ in files)
-    bits = f"{layout.bits} bit{'s' * (layout.bits > 1)}"
-    picture = f"{layout.width} × {layout.height}, {bits}"
-    assert f" {len(files)} file{'s' * (len(files) > 1)}, {records:,} records of type {layout.kind}." in text
-    assert (
-        f"A record has {layout.record_bytes:,} bytes; the picture begins at byte {layout.image_offset}: "
-        f"{picture} per pixel (0 to {layout.top})." in text
-    )
+def test_the_tables(layout: Layout) -> None:
+    """The record, the files and the group of a set; its characters, and the charsets that it has whole."""
+    files, bits = GENUINE[layout.name], f"{layout.bits} bit{'s' * (layout.bits > 1)}"
     group = {"sheet": "sheet", "person": "person", "style": "style of print"}.get(layout.group, "data set")
-    row = [f"[{layout.name}](#{layout.name.lower()})", layout.kind, picture, str(len(files)), f"{records:,}"]
-    assert "| " + " | ".join([*row, kinds(layout.name), group]) + " |" in PAGE.splitlines()
-
-
-@each_set
-def test_charsets_that_a_set_has_complete(layout: Layout) -> None:
-    codes = {entry.jis for entry in classes(layout.name)} - {0}
-    characters = {jis_to_char(code) or "" for code in sorted(codes)}
-    names = [name for name in NAMES if name != "kanji" or any(map(is_kanji, characters))]
-    complete = [name for name in names if characters.issuperset(named_or_file(name, characters).characters)]
-    listed = re.search(r"Complete charsets: (.*)\.\n", section(layout.name))
-    assert listed
-    assert re.findall("`(.*?)`", listed[1]) == complete
+    row = [f"[{layout.name}](#{layout.name.lower()})", layout.kind, f"{layout.record_bytes:,}"]
+    row += [f"{layout.width} × {layout.height}, {bits}", str(layout.image_offset), str(len(files))]
+    assert "| " + " | ".join([*row, f"{sum(p.records for p in files):,}", group]) + " |" in PAGE.splitlines()
+    characters = {jis_to_char(code) or "" for code in sorted({entry.jis for entry in classes(layout.name)} - {0})}
+    names = [name for name in NAMES if name != "all" and (name != "kanji" or any(map(is_kanji, characters)))]
+    complete = [f"`{n}`" for n in names if characters.issuperset(named_or_file(n, characters).characters)]
+    assert f"| {layout.name} | {kinds(layout.name)} | {', '.join(complete)} |" in PAGE.splitlines()
 
 
 @each_set
 def test_sheets_are_of_the_sets_size(layout: Layout) -> None:
+    assert f"\n## {layout.name}\n\n![synthetic samples of {layout.name}]({layout.name}.png)\n" in PAGE
     with Image.open(FOLDER / f"{layout.name}.png") as sheet:
         assert (sheet.size[0] % layout.width, sheet.size[1]) == (0, 6 * layout.height)
