@@ -12,15 +12,12 @@ import pytest
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl import build as building
-from fastetl.etl import inspection
+from fastetl.etl import fingerprints
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
-from fastetl.etl.reading import new_buffer
-from fastetl.etl.selection import select
 from fastetl.testing.records import make_records
 from fastetl_cli.main import main
 
@@ -38,7 +35,9 @@ def test_a_sound_file_gives_no_notice(etl_file: Write, tmp_path: Path) -> None:
     strict = build(source, tmp_path / "b", BuildConfig(size=8, strict=True))
     assert strict.noticed == ()
     assert open_dataset(tmp_path / "a") == open_dataset(tmp_path / "b")
-    assert inspect(source, strict=True)[0].noticed == ()
+    (report,) = inspect(source, strict=True)
+    assert (report.set, report.records, report.groups, report.characters) == ("ETL8G", 3 * 135, 3, 135)
+    assert (report.hiragana, report.kanji, report.genuine, report.noticed) == (75, 60, None, ())
 
 
 def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
@@ -152,28 +151,45 @@ def test_only_regular_files_are_read(tmp_path: Path, etl_file: Write) -> None:
                 attempt()
 
 
-def test_a_file_that_is_cut_short_while_it_is_read_is_one_line(
-    etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Mapped, it would end the process with a bus error."""
-    records = make_records(3)
-    records["code"][139] = 0xFFFF  # wanted, so that every header is read
-    source = etl_file(records=records)
+def test_everything_odd_is_told(etl_file: Write) -> None:
+    records = make_records(2)
+    records["code"][7] = 0xFFFF
+    records["image"][[11, 200]] = 0
+    records = records[np.insert(np.arange(270), 5, 4)]
+    (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
+    odd = "\n".join(map(str, report.noticed))
+    assert report.models == 271
+    assert "short tail: 5 bytes after record 270" in odd
+    assert "unknown codes: 1 (record 8)" in odd
+    assert "doubled (group, character): 1 (record 5)" in odd
+    assert "blank pictures: 2 (records 12, 201)" in odd
 
-    def cutting(function: Callable[..., object]) -> Callable[..., object]:
-        def cut(*arguments: object, **options: object) -> object:
-            os.truncate(source, 8199 * 100)
-            return function(*arguments, **options)
 
-        return cut
+def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = etl_file("copy_of_it")
+    (report,) = inspect([path])
+    monkeypatch.setitem(fingerprints.KNOWN, report.fingerprint, "ETL8G_07")
+    (report,) = inspect([path])
+    assert report.genuine == "ETL8G_07"
+    assert [notice.what for notice in report.noticed] == ["renamed: the fingerprint is that of ETL8G_07"]
 
-    with monkeypatch.context() as patched:
-        patched.setattr(building, "select", cutting(select))
-        with pytest.raises(FastetlError, match="record 100, byte 819900: the file ended while it was read"):
-            build(source, tmp_path / "out", SMALL)
-    source = etl_file(records=records)
-    with monkeypatch.context() as patched:
-        patched.setattr(inspection, "new_buffer", cutting(new_buffer))
-        with pytest.raises(FastetlError, match="the file ended while it was read"):
-            inspect(source)
-    assert [p.name for p in tmp_path.iterdir()] == ["etl"]
+
+def test_fingerprint_is_that_of_git() -> None:
+    digest = fingerprints.new_fingerprint(6, ETL8G)
+    digest.update(memoryview(b"hello\n"))
+    assert digest.hexdigest() == "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert len(fingerprints.KNOWN) == 79
+
+
+def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, blank in ((1, 2), (2, 3)):
+        records = make_records(2)
+        records["image"][:blank] = 0
+        folder = etl_file(f"ETL8G_{number:02}", records).parent
+    assert main(["inspect", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = (line for line in lines if "blank" in line)
+    assert line.startswith("2 files: blank pictures, 2 to 3 each (first: ")
+    assert lines[-1] == "2 files: 2 with something odd"
+    assert main(["inspect", str(folder), "--strict", "-v"]) == 1
+    assert max(map(len, capsys.readouterr().out.splitlines()[:3])) <= 80
