@@ -43,7 +43,6 @@ WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
 """Shares of the minutes after which the writers, the short trainings and the speeds end."""
 TAIL = 20.0
 """Seconds kept for what comes after the training."""
-CHARSET = "characters.txt"
 
 
 class Part(NamedTuple):
@@ -60,28 +59,28 @@ class OutOfTimeError(Exception):
     """The section's share of the minutes is over."""
 
 
-def parts_of(network: str, few: bool) -> tuple[Part, ...]:
+def parts_of(network: str, few: bool, folder: Path) -> tuple[Part, ...]:
     """What the training at the end learns from. Kana and signs are seen oftener than kanji."""
     if network != "japanese":
         return (Part("kana", 2 if few else 400, "kana", 900, 1.0),)
+    from fastetl.data.charset import JAPANESE, is_kanji
+
+    signs = folder / "signs.txt"
+    signs.write_text("".join(c for c in JAPANESE.characters if not is_kanji(c)), encoding="utf-8")
     japanese = Part("japanese", 1 if few else 12, "japanese", 1000, 0.75)
-    return japanese, Part("signs", 1 if few else 75, CHARSET, 2000, 0.25)
+    return japanese, Part("signs", 1 if few else 75, str(signs), 2000, 0.25)
 
 
 def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
     """The writers' process: the quickstart's dataset, then the parts in turn until the time is up."""
-    from fastetl.data.charset import JAPANESE
     from fastetl.synth import SynthConfig, synthesize_dataset
 
-    signs = [character for character in JAPANESE.characters if not "\u4e00" <= character <= "\u9fff"]
-    (folder / CHARSET).write_text("".join(signs), encoding="utf-8")
     processes = max(1, (os.cpu_count() or 1) - 3)
     quick = SynthConfig(files=4 if few else 100, charset="hiragana")
     synthesize_dataset(folder / "quickstart", quick, SIZE, processes=processes)
     for number in count():
         for part in parts:
-            charset = str(folder / CHARSET) if part.charset == CHARSET else part.charset
-            config = SynthConfig(files=part.files, charset=charset, seed=part.seed + number, scans=0.4)
+            config = SynthConfig(files=part.files, charset=part.charset, seed=part.seed + number, scans=0.4)
             begun = time.monotonic()
             characters = synthesize_dataset(folder / f"{part.name}-{number}", config, SIZE, processes=processes)
             row = {"characters": characters, "seconds": time.monotonic() - begun}
@@ -116,14 +115,16 @@ def configured(network: str, few: bool, precision: str) -> TrainConfig:
 class Bench:
     """The measurements. `rows` is what results.json holds, written anew with each row."""
 
-    def __init__(self, options: argparse.Namespace, folder: Path, begun: float, writers: Any) -> None:
+    def __init__(
+        self, options: argparse.Namespace, folder: Path, parts: Sequence[Part], begun: float, writers: Any
+    ) -> None:
         from model.config import TrainConfig
 
         self.out, self.few, self.skip = options.out, options.small, options.skip
         self.folder, self.begun, self.writers = folder, begun, writers
         self.seconds, self.end, self.rows = options.minutes * 60, 0.0, dict[str, Any]()
         self.precision = "float32" if options.device == "cpu" else "bfloat16"
-        self.parts = parts_of(options.network, self.few)
+        self.parts = parts
         self.long, self.usual = configured(options.network, self.few, self.precision), TrainConfig()
 
     def add(self, name: str, value: Any) -> None:
@@ -182,7 +183,6 @@ class Bench:
         machine = {"device": device.device_kind, "platform": device.platform, "count": jax.device_count()}
         machine |= {"processors": os.cpu_count(), "python": platform.python_version()}
         self.add("machine", machine | {name: version(name) for name in names})
-        self.add("operations", "three times those of one reading as XLA counts them")
         side = 8192 if device.platform != "cpu" else 1024
         for dtype in (jnp.bfloat16, jnp.float32):
             factors = jax.random.normal(jax.random.key(0), (2, side, side), dtype)
@@ -242,35 +242,35 @@ class Bench:
             )
         return round(best.images_per_second), best.data_wait
 
-    def waiting(self, data: Dataset, threads: int) -> None:
-        """Augmented pictures by so many threads: made alone, and for a training."""
+    def alone(self, data: Dataset, threads: int) -> int:
+        """Augmented pictures a second by so many threads."""
         from fastetl.data.batches import Batches
 
-        config = replace(self.long, threads=threads)
-        options: dict[str, Any] = {"batch_size": config.batch_size, "augmentation": config.augmentation}
-        batches = Batches([data.samples(None, 1.0)], prefetch=threads + 1, threads=threads, **options)
+        size, sources = self.long.batch_size, [data.samples(None, 1.0)]
+        options: dict[str, Any] = {"batch_size": size, "augmentation": self.long.augmentation, "threads": threads}
         begun, done = time.perf_counter(), 0
-        for _ in batches:
-            done += config.batch_size
+        for _ in Batches(sources, prefetch=threads + 1, **options):
+            done += size
             if time.perf_counter() > begun + (0.3 if self.few else 2.0):
                 break
-        alone = {"pictures_per_second": round(done / (time.perf_counter() - begun))}
-        trained, waited = self.speed(data, config)
-        row = {"alone": alone, "with the step": {"pictures_per_second": trained, "waiting": waited}}
-        self.add(f"pictures, {threads} threads", row)
+        return round(done / (time.perf_counter() - begun))
 
-    def short_training(self, data: Dataset, name: str, config: TrainConfig, options: dict[str, Any]) -> None:
-        """Accuracy by pictures seen and by seconds."""
-        config, begun = replace(config, **options), time.perf_counter()
-        history = self.history("short", data, config)
-        seconds = np.cumsum([entry.seconds for entry in history]).round(2).tolist()
-        course = [(e.step * config.batch_size, s, e.valid_accuracy) for e, s in zip(history, seconds, strict=True)]
-        row = {"config": options, "all_seconds": round(time.perf_counter() - begun, 1)}
-        row |= {"pictures_seconds_accuracy": course, "pictures_per_second": round(history[-1].images_per_second)}
-        self.add(f"training quickstart {name}", row)
+    def speeds(self) -> None:
+        """Of the step by batch and precision, and by the threads that make the pictures."""
+        quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
+        usual = replace(self.usual, threads=os.cpu_count() or 1)
+        for batch, precision in BATCHES[: 1 if self.few else None]:
+            size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
+            for data, config in ((first, self.long), (quick, usual)):
+                self.speed(data, replace(config, **size))
+        for threads in [n for n in THREADS if n <= 2 * (os.cpu_count() or 1)]:
+            alone = {"pictures_per_second": self.alone(first, threads)}
+            trained, waited = self.speed(first, replace(self.long, threads=threads))
+            step = {"pictures_per_second": trained, "waiting": waited}
+            self.add(f"pictures, {threads} threads", {"alone": alone, "with the step": step})
 
     def short_trainings(self) -> None:
-        """The quickstart's training as it is, several steps in one go, and in larger batches."""
+        """The quickstart's as it is, several steps in one go, larger batches: accuracy by pictures and by seconds."""
         from fastetl_cli.quickstart import Quickstart
 
         usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if self.few else 4)
@@ -284,18 +284,13 @@ class Bench:
             "512 rates 1, equal pictures": large,
         }
         for name, options in table.items():
-            self.short_training(self.written("quickstart"), name, usual, options)
-
-    def speeds(self) -> None:
-        """Of the step by batch and precision, and by the threads that make the pictures."""
-        quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
-        usual = replace(self.usual, threads=os.cpu_count() or 1)
-        for batch, precision in BATCHES[: 1 if self.few else None]:
-            size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
-            for data, config in ((first, self.long), (quick, usual)):
-                self.speed(data, replace(config, **size))
-        for threads in [n for n in THREADS if n <= 2 * (os.cpu_count() or 1)]:
-            self.waiting(first, threads)
+            config, begun = replace(usual, **options), time.perf_counter()
+            history = self.history("short", self.written("quickstart"), config)
+            row = {"config": options, "all_seconds": round(time.perf_counter() - begun, 1)}
+            row["pictures_per_second"] = round(history[-1].images_per_second)
+            seconds = np.cumsum([entry.seconds for entry in history]).round(2).tolist()
+            course = [(e.step * config.batch_size, s, e.valid_accuracy) for e, s in zip(history, seconds, strict=True)]
+            self.add(f"training quickstart {name}", {**row, "pictures_seconds_accuracy": course})
 
     def long_training(self) -> None:
         """The network that comes back: each epoch's best weights are copied out as soon as they are there."""
@@ -375,11 +370,11 @@ def main() -> None:
         os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))  # each training compiles the same
     until = begun + WRITTEN * options.minutes * 60
-    target = (folder, parts_of(options.network, options.small), options.small, until)
-    writers = get_context("spawn").Process(target=write, args=target)
+    parts = parts_of(options.network, options.small, folder)
+    writers = get_context("spawn").Process(target=write, args=(folder, parts, options.small, until))
     writers.start()
     try:
-        Bench(options, folder, begun, writers).measure()
+        Bench(options, folder, parts, begun, writers).measure()
     finally:
         writers.join()
         shutil.rmtree(folder, ignore_errors=True)

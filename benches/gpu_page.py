@@ -29,8 +29,8 @@ def _named(rows: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
 def _speeds(rows: dict[str, Any]) -> Iterator[str | Table]:
     yield (
         "## The step\nThe last column is the share of the device's matrix products:"
-        f" operations, {rows['operations']}, over what products of {rows['peak bfloat16']['side']}² matrices in the"
-        " same precision reach."
+        f" operations, three times those of one reading, over what products of {rows['peak bfloat16']['side']}²"
+        " matrices in the same precision reach."
     )
     cells = []
     for name, row in _named(rows, "speed "):
@@ -40,25 +40,19 @@ def _speeds(rows: dict[str, Any]) -> Iterator[str | Table]:
         cells.append((network, precision, f"{int(batch):,}", *speed, f"{share:.1%}"))
     head = ("network", "precision", "batch", "pictures/s", "ms a step", "s to compile", "of the peak")
     yield table(head, cells, 2)
-    if rows.get("speeds beside other work"):
-        quick = max(row["pictures_per_second"] for _, row in _named(rows, "training quickstart "))
-        long = max(entry["images_per_second"] for entry in rows["epochs"])
-        yield (
-            "These rows were measured beside other work and are lower bounds: training itself reached"
-            f" {quick:,} pictures a second with `default` and {long:,.0f} with `japanese`."
-        )
+    yield rows.get("remark", "")
     logits = ", ".join(
         f"`{name}` within {row['max_abs_diff']:.1g} of {row['largest']:.1f}"
         for name, row in _named(rows, "logits ")
         if name in NETWORKS
     )
-    back = rows.get("logits of the trained network")
-    yield f"Initial weights give the same logits on both devices: {logits}." + (
-        f" The trained network's logits of {back['pictures']} pictures, computed on a CPU, differ by at most"
-        f" {back['max_abs_diff']:.3f} of {back['largest']:.1f}; {back['same_answers']:.1%} of the answers are the same."
-        if back
-        else ""
-    )
+    yield f"Initial weights give the same logits on both devices: {logits}."
+    if back := rows.get("logits of the trained network"):
+        yield (
+            f"The trained network's logits of {back['pictures']} pictures, computed on a CPU, differ by at most"
+            f" {back['max_abs_diff']:.3f} of {back['largest']:.1f}; {back['same_answers']:.1%} of the answers are the"
+            " same."
+        )
 
 
 def _pictures(rows: dict[str, Any]) -> Iterator[str | Table]:
@@ -117,6 +111,7 @@ def page(rows: dict[str, Any]) -> str:
     peaks = [row["peak_bytes"] for _, row in _named(rows, "speed ") if row.get("peak_bytes")]
     machine += [f"{max(peaks) / 2**30:.1f} GiB of its memory used"] if peaks else []
     measured = f"Measured on: {', '.join(machine)}."
+    blocks = [block for block in blocks if block]
     return markdown("Training on a GPU", "python -m benches.gpu_page", blocks, measured)
 
 

@@ -20,7 +20,7 @@ from tests.pad_browser import chromium, draw, opened
 from tests.pad_serving import serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 DESK = {"viewport": {"width": 1120, "height": 790}}
@@ -43,34 +43,26 @@ def save(page: Page, name: str) -> None:
     sys.stdout.write(f"{file}: {file.stat().st_size:,} bytes\n")
 
 
-def pictures(browser: Browser, address: str) -> None:
-    with opened(browser, address, color_scheme="light", **DESK) as page:
-        draw(page, strokes_of("あ"))
-        save(page, "pad-light.png")
-    with opened(browser, address, color_scheme="dark", **DESK) as page:
-        draw(page, strokes_of("ぬ"))
-        page.click("#why")
-        page.wait_for_selector("#why-said b.second")
-        save(page, "pad-dark.png")
-    with opened(browser, address, color_scheme="light", reduced_motion="reduce", **PHONE) as page:
-        page.click("[data-go=practice]")
-        for character in "あいう":
-            draw(page, strokes_of(character))
-            page.click("#check")
-            page.click("#next")
-        page.click("#unknown")
-        page.evaluate("scrollTo(0, 0)")
-        save(page, "pad-phone.png")
-
-
 def main() -> None:
     package = open_recognizer("kana")
-    with (
-        chromium() as browser,
-        tempfile.TemporaryDirectory() as place,
-        serving(package, Path(place) / "samples") as address,
-    ):
-        pictures(browser, address + "/")
+    with chromium() as browser, tempfile.TemporaryDirectory() as place, serving(package, Path(place)) as address:
+        with opened(browser, address, color_scheme="light", **DESK) as page:
+            draw(page, strokes_of("あ"))
+            save(page, "pad-light.png")
+        with opened(browser, address, color_scheme="dark", **DESK) as page:
+            draw(page, strokes_of("ぬ"))
+            page.click("#why")
+            page.wait_for_selector("#why-said b.second")
+            save(page, "pad-dark.png")
+        with opened(browser, address, color_scheme="light", reduced_motion="reduce", **PHONE) as page:
+            page.click("[data-go=practice]")
+            for character in "あいう":
+                draw(page, strokes_of(character))
+                page.click("#check")
+                page.click("#next")
+            page.click("#unknown")
+            page.evaluate("scrollTo(0, 0)")
+            save(page, "pad-phone.png")
 
 
 if __name__ == "__main__":

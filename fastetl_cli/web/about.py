@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from export.errors import ExportError
 from export.lines import MARKS, alike, weights
 from export.names import LABELS
 from export.recognizer import Recognizer
@@ -33,8 +32,10 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
 
     engine: server or browser, where the network is computed. samples: whether corrections are kept by the server.
 
-    Raises ExportError if `labels.json` is not that of the model.
+    Raises FastetlError if `labels.json` cannot be read. What the model says goes before what stands there.
     """
+    labels = list(recognizer.labels)
+    of_model = {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}
     spec = json.loads(recognizer.session.get_modelmeta().custom_metadata_map["preprocessing"])
     about = {
         "version": __version__,
@@ -47,7 +48,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     }
     return {
         "about.json": _as_json(about),
-        LABELS: _as_json(_facts(recognizer)),
+        LABELS: _as_json({**read_json(recognizer.path / LABELS), **of_model}),
         "kana.json": _as_json(practice()),
         "lines.json": _as_json(_lines(recognizer)),
         "pairs.bin": pairs.FILE.read_bytes(),
@@ -57,25 +58,6 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
 
 def _as_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _facts(recognizer: Recognizer) -> dict[str, Any]:
-    """`labels.json`, compared with the model."""
-    path = recognizer.path / LABELS
-    facts = read_json(path)
-    expected = {
-        "labels": list(recognizer.labels),
-        "no_character": len(recognizer.labels) - 1,
-        "threshold": recognizer.threshold,
-    }
-    if {name: facts.get(name) for name in expected} != expected:
-        raise ExportError(
-            "not the labels of the model beside it",
-            file=path,
-            expected=f"{len(recognizer.labels):,} labels, the last for no character, and the threshold",
-            do="export again",
-        )
-    return facts
 
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:

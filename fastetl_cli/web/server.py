@@ -172,7 +172,7 @@ async def _answer_fault(request: Request, error: Exception) -> Response:
 def make_app(recognizer: Recognizer, guard: Guard, store: Store | None = None) -> Starlette:
     """The application, for uvicorn or a test client. Corrections are kept in `store`, without one they are not.
 
-    Raises ExportError if the package's `labels.json` is not that of its model.
+    Raises FastetlError if the package's `labels.json` cannot be read.
     """
     # Connections that break off are no news, and what is wrong in fastetl is told above.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
