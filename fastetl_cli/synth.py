@@ -57,7 +57,10 @@ class Synth(Command):
         common: dict[str, Any] = {"overwrite": self.overwrite}
         with bar("synth") as common["progress"]:
             if self.shards.engine == "ray":
-                count = self._write_on_ray(common)
+                from fastetl_ray import synthesize_on_ray
+
+                common |= {"rows": self.shards.shard_rows, "address": self.shards.address, "command": command_line()}
+                count = synthesize_on_ray(as_address(self.out), self.config, self.size or 64, **common)
             elif self.size is not None:
                 common |= {"processes": self.processes, "command": command_line()}
                 count = synthesize_dataset(self.out, self.config, self.size, **common)
@@ -88,23 +91,3 @@ class Synth(Command):
         write_lines(self.out, texts, self.line, self.config.seed, self.overwrite)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)
-
-    def _write_on_ray(self, common: dict[str, Any]) -> int:
-        from fastetl.synth.records import characters_of, layout_of
-        from fastetl_ray import synthesize_on_ray
-
-        config = self.config
-        if config.set or config.model_pattern:
-            raise FastetlError("--engine ray writes the datasets of writers", do="leave out --set and --model-pattern")
-        return synthesize_on_ray(
-            as_address(self.out),
-            config.writers_of_files(layout_of(characters_of(config.charset))),
-            config.charset,
-            self.size or 64,
-            seed=config.seed,
-            scans=config.scans,
-            rows=self.shards.shard_rows,
-            address=self.shards.address,
-            command=command_line(),
-            **common,
-        )

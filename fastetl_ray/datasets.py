@@ -18,10 +18,11 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import joined
 from fastetl.data.parquet import table
-from fastetl.etl.build import BuildConfig, BuildResult, about, planned, result_of, with_copies
+from fastetl.etl.build import BuildConfig, BuildResult, Progress, about, planned, result_of, with_copies
 from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.atomic import check_output, new_directory
+from fastetl.synth import SynthConfig
 from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
 from fastetl_ray.addresses import absolute, claim_address, is_url, local_copy, write_file
 from fastetl_ray.nodes import connect, in_order
@@ -38,7 +39,6 @@ BLOCK_ROWS = 256
 """Rows of a block of Ray Data: at size 64 a megabyte."""
 T = TypeVar("T")
 Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -107,45 +107,29 @@ def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
 
 
 def read_etl(
-    sources: Sources,
-    charset: str = "hiragana",
-    size: int = 64,
-    *,
-    rows: int = BLOCK_ROWS,
-    strict: bool = False,
-    address: str = "",
+    sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = BLOCK_ROWS, address: str = ""
 ) -> ray.data.Dataset:
     """A Ray Data dataset of the records of ETL files: rows as `fastetl.data.parquet` says, in `fastetl.build`'s order.
 
     sources: files or folders that every worker sees, or addresses of files for fsspec. rows: of a block, at most.
-    strict: as of `fastetl.BuildConfig`. Headers are read here, pictures by the workers.
+    Headers are read here, pictures by the workers.
 
     Raises FastetlError as `fastetl.build` does; a file that is damaged or changed later ends the reading with one.
     """
     connect(address)
-    config = BuildConfig(charset=charset, size=size, strict=strict)
     # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
     return _of_ray_data(_planned(_listed(sources), config, rows, lambda plan, pieces: pieces, by_order=False))
 
 
 def synthesize(
-    writers: int,
-    charset: str = "hiragana",
-    size: int = 64,
-    *,
-    seed: int = 0,
-    scans: float = 0.5,
-    rows: int = BLOCK_ROWS,
-    address: str = "",
+    config: SynthConfig = SynthConfig(), size: int = 64, *, rows: int = BLOCK_ROWS, address: str = ""
 ) -> ray.data.Dataset:
     """A Ray Data dataset of what synthetic writers write, each from (seed, number) alone; no file in between.
 
-    writers: how many, numbered from 0. scans: share of those whose sheets are scanned (`fastetl.SynthConfig`).
-
-    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
+    Raises FastetlError as `fastetl.synthesize_dataset` does.
     """
     connect(address)
-    return _of_ray_data(each_of_writers(writers, charset, size, seed, scans, rows))
+    return _of_ray_data(each_of_writers(config, size, rows))
 
 
 @contextmanager
@@ -226,28 +210,24 @@ def build_on_ray(
 
 def synthesize_on_ray(
     out: str | PathLike[str],
-    writers: int,
-    charset: str = "hiragana",
+    config: SynthConfig = SynthConfig(),
     size: int = 64,
     *,
-    seed: int = 0,
-    scans: float = 0.5,
     rows: int = ROWS,
     address: str = "",
     overwrite: bool = False,
     progress: Progress | None = None,
     command: str = "",
 ) -> int:
-    """Write what synthetic writers write as a dataset of shards; returns how many pictures.
+    """`fastetl.synthesize_dataset` on the workers of a Ray cluster, into a dataset of shards of about `rows` pictures.
 
-    Each writer comes from (seed, number) alone: any number of workers gives the same bytes. Raises FastetlError for
-    an unknown charset, a character without strokes, numbers out of range, or an output that exists.
+    Each writer comes from (seed, number) alone: any number of workers gives the same bytes. Raises FastetlError as
+    `fastetl.synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    place = fspath(out)
+    place, pieces = fspath(out), each_of_writers(config, size, rows)
     if not is_url(place):
         check_output(Path(place), SHARDS_KIND, overwrite)
-    pieces = each_of_writers(writers, charset, size, seed, scans, rows)
-    described = about_writers(writers, seed, scans, command)
+    described = about_writers(pieces, command)
     ray = connect(address)
     with _folder(place, overwrite, []) as folder:
         return len(_write(ray, pieces, folder, progress, lambda data: replace(data, about=described)))

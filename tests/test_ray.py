@@ -64,7 +64,7 @@ def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path, tmp
 
     build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
     here = open_dataset(tmp_path / "here")
-    found = read_etl(etl, CHARSET, SIZE, rows=rows).take_all()
+    found = read_etl(etl, BuildConfig(charset=CHARSET, size=SIZE), rows=rows).take_all()
     assert [row["image"] for row in found] == [picture.tobytes() for picture in here.images]
     assert [row["label"] for row in found] == here.labels.tolist()
     for name, values in here.records.items():
@@ -89,27 +89,29 @@ def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path:
     from fastetl_ray import synthesize as made
     from fastetl_ray import synthesize_on_ray
 
-    count = synthesize_on_ray(tmp_path / "there", 10, CHARSET, SIZE, seed=4, rows=30)
+    config = SynthConfig(files=2, charset=CHARSET, seed=4)
+    count = synthesize_on_ray(tmp_path / "there", config, SIZE, rows=30)
     build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
     there, here = open_dataset(tmp_path / "there"), open_dataset(tmp_path / "here")
     assert count == len(there) == 100
     assert (np.asarray(there.images) == np.asarray(here.images)).all()
     assert (there.groups == here.groups).all()
-    rows = made(10, CHARSET, SIZE, seed=4, rows=20).take_all()
+    rows = made(config, SIZE, rows=20).take_all()
     assert [row["image"] for row in rows] == [picture.tobytes() for picture in here.images]
 
 
 def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
     from fastetl_ray import synthesize_on_ray
 
-    synthesize_on_ray(tmp_path / "calm", 24, CHARSET, SIZE, rows=20)
+    config = SynthConfig(files=5, charset=CHARSET)
+    synthesize_on_ray(tmp_path / "calm", config, SIZE, rows=20)
     node = cluster.add_node(num_cpus=1)
 
     def lose(done: int, total: int) -> None:
         if done == 2:
             cluster.remove_node(node, allow_graceful=False)
 
-    synthesize_on_ray(tmp_path / "lost", 24, CHARSET, SIZE, rows=20, progress=lose)
+    synthesize_on_ray(tmp_path / "lost", config, SIZE, rows=20, progress=lose)
     assert files_of(tmp_path / "lost") == files_of(tmp_path / "calm")
 
 

@@ -127,13 +127,13 @@ def test_s3_is_written_by_workers_and_trained_from(bucket: str, etl: Path, tmp_p
     build(etl, tmp_path / "here", CONFIG)
     here = open_dataset(tmp_path / "here")
     build_on_ray(etl, f"{bucket}/build", CONFIG, rows=30)
-    synthesize_on_ray(f"{bucket}/synth", 10, CHARSET, CONFIG.size, seed=4, rows=30)
+    synthesize_on_ray(f"{bucket}/synth", SynthConfig(files=2, charset=CHARSET, seed=4), CONFIG.size, rows=30)
     for name in ("build", "synth"):
         there = open_dataset(f"{bucket}/{name}")
         assert (np.asarray(there.images) == here.images).all()
         assert (there.groups == here.groups).all()
     with pytest.raises(FileExistsError, match="s3://handwriting/synth: the output exists already"):
-        synthesize_on_ray(f"{bucket}/synth", 10, CHARSET, CONFIG.size)
+        synthesize_on_ray(f"{bucket}/synth", SynthConfig(charset=CHARSET))
     config = TrainConfig(network="small", epochs=1, batch_size=32, valid=0.2)
     by_worker = train_on_ray([(f"{bucket}/synth", 1.0)], tmp_path / "by worker", config)
     mine = train(open_dataset(f"{bucket}/synth"), tmp_path / "mine", config)

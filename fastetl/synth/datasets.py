@@ -77,28 +77,30 @@ class SomeWriters:
         )
 
 
-def each_of_writers(
-    writers: int, charset: str, size: int, seed: int, scans: float, pictures: int = _PICTURES
-) -> list[SomeWriters]:
-    """All writers, in parts that make about so many `pictures`.
+def each_of_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -> list[SomeWriters]:
+    """The writers of as many files, in parts that make about so many `pictures` each.
 
-    Raises FastetlError for an unknown charset, a character without strokes, or numbers out of range.
+    Raises FastetlError for an unknown charset, a character without strokes, another size, and for `set` and
+    `model_pattern`, which are of files.
     """
-    require_range("writers", writers, 1, 2**31 - 1)
-    require_range("seed", seed, 0)
-    require_range("scans", scans, 0, 1, integer=False)
     require_range("size", size, 8, LARGEST_SIDE)
-    characters = characters_of(charset)
-    written = Charset(charset if charset == "all" else named_or_file(charset, ()).name, characters)
-    each = max(1, pictures // len(characters))
+    require_range("rows", pictures, 1)
+    if config.set or config.model_pattern:
+        raise FastetlError("a dataset without files is of writers alone", do="leave out `set` and `model_pattern`")
+    characters, name = characters_of(config.charset), config.charset
+    written = Charset(name if name == "all" else named_or_file(name, ()).name, characters)
+    writers, each = config.writers_of_files(layout_of(characters)), max(1, pictures // len(characters))
     return [
-        SomeWriters(seed, first, min(first + each, writers), written, size, scans) for first in range(0, writers, each)
+        SomeWriters(config.seed, first, min(first + each, writers), written, size, config.scans)
+        for first in range(0, writers, each)
     ]
 
 
-def about_writers(writers: int, seed: int, scans: float, command: str) -> Mapping[str, Any]:
+def about_writers(parts: Sequence[SomeWriters], command: str) -> Mapping[str, Any]:
     """What a dataset says of where it comes from."""
-    return {"sets": ["synthetic"], "groups": writers, "seed": seed, "scans": scans, "files": [], "command": command}
+    last = parts[-1]
+    values = {"sets": ["synthetic"], "groups": last.last, "seed": last.seed, "scans": last.scans}
+    return {**values, "files": [], "command": command}
 
 
 def synthesize_dataset(
@@ -118,14 +120,9 @@ def synthesize_dataset(
     Raises FastetlError as `synthesize` does, and for `set` and `model_pattern`, which are of files.
     """
     require_range("processes", processes, 0)
-    if config.set or config.model_pattern:
-        raise FastetlError(
-            "a dataset without files is of writers alone", do="leave out `set` and `model_pattern`, or `size`"
-        )
     out = Path(out)
     check_output(out, DATASET_KIND, overwrite)
-    writers = config.writers_of_files(layout_of(characters_of(config.charset)))
-    jobs = each_of_writers(writers, config.charset, size, config.seed, config.scans)
+    jobs = each_of_writers(config, size)
     starts = np.cumsum([0, *(job.count for job in jobs)]).tolist()
     parts: dict[int, Dataset] = {}
     with new_directory(out, DATASET_KIND, overwrite) as folder:
@@ -137,7 +134,7 @@ def synthesize_dataset(
             parts[number] = part
             if progress is not None:
                 progress(len(parts), len(jobs))
-        about = about_writers(writers, config.seed, config.scans, command)
+        about = about_writers(jobs, command)
         write_description(folder, replace(concatenated([parts[k] for k in range(len(jobs))]), about=about))
     return int(starts[-1])
 
