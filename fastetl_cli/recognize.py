@@ -105,18 +105,13 @@ class Recognize(Command):
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
             say(text.text if alone else f"{path}\t{text.text}")
-            _note_doubts(path, text)
+            uncertain = [c.label for c in text.characters if c.uncertain]
+            if uncertain or not text.characters:
+                doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"
+                note(f"{path}: {doubts if uncertain else 'no writing'}")
         if self.boxes is not None:
             _write_boxes(path, text, self.boxes)
         return {"text": text.text, "lines": text.lines}
-
-
-def _note_doubts(path: Path, text: Text) -> None:
-    if not text.characters:
-        note(f"{path}: no writing")
-    uncertain = [c.label for c in text.characters if c.uncertain]
-    if uncertain:
-        note(f"{path}: {len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}")
 
 
 def _write_boxes(path: Path, text: Text, out: Path) -> None:

@@ -65,18 +65,15 @@ class Synth(Command):
                 common |= {"processes": self.processes, "command": command_line()}
                 count = synthesize_dataset(self.out, self.config, self.size, **common)
             else:
+                count = 0
                 synthesize(self.out, self.config, processes=self.processes, **common)
-                return self._answer_files()
-        text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
-        return self.answer({"out": self.out, "config": self.config, "images": count}, text)
-
-    def _answer_files(self) -> int:
-        config = self.config
-        writers = config.writers if config.set else 5 * config.files
-        files = counted(len(list(self.out.glob("ETL*"))), "file")
-        sets = " + ".join(config.set or ("ETL8G",))
+        if count:
+            text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
+            return self.answer({"out": self.out, "config": self.config, "images": count}, text)
+        writers = self.config.writers if self.config.set else 5 * self.config.files
+        files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or ("ETL8G",))
         text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
-        return self.answer({"out": self.out, "config": config}, text)
+        return self.answer({"out": self.out, "config": self.config}, text)
 
     def _write_lines(self) -> int:
         rng = np.random.default_rng(self.config.seed)

@@ -71,17 +71,17 @@ def restore(folder: Path, which: Which, expected: Tree, mark: str = "") -> Tree:
         raise _unreadable(file, str(error).rstrip(".")) from error
     shapes, names = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(expected).items()}, arrays.keys()
     for name in sorted(shapes.keys() | names):
-        found = (arrays[name].shape, arrays[name].dtype) if name in names else None
-        if found != shapes.get(name):
-            kinds = (f"{kind[0]} of {kind[1]}" if kind else "none" for kind in (found, shapes.get(name)))
+        actual = (arrays[name].shape, arrays[name].dtype) if name in names else None
+        if actual != shapes.get(name):
+            kinds = (f"{kind[0]} of {kind[1]}" if kind else "none" for kind in (actual, shapes.get(name)))
             raise _unreadable(file, f"{name} {'; the network has '.join(kinds)}")
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[name] for name in shapes])
-    if (actual := digest(tree)) != mark:
+    if (written := digest(tree)) != mark:
         raise ModelError(
             "the checkpoint is not what was written",
             file=file,
             expected=f"digest {mark}",
-            found=actual,
+            found=written,
             do="copy it again from a good copy, or train again",
         )
     return tree

@@ -78,11 +78,11 @@ def _page(run: Reader, evaluation: Evaluation) -> str:
     sections = {s.name: _set(s, run.charset.characters) for s in evaluation.sets}
     sections |= {"Training": _training(run)} if isinstance(run, Run) else {}
     title = f"{run.path.name}: {len(run.charset):,} characters"
-    made = f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {version('fastetl')}"
+    origin = f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {version('fastetl')}"
     contents = "".join(f'<a href="#s{k}">{escape(name)}</a>' for k, name in enumerate(sections))
     banner = f'<p class="banner"><strong>Not for publication.</strong> {NOT_FOR_PUBLICATION}</p>'
     body = [
-        f"<p class=dim>{made}</p><nav>{contents}</nav>",
+        f"<p class=dim>{origin}</p><nav>{contents}</nav>",
         banner if any(s.etl and s.mistakes for s in evaluation.sets) else "",
         _overview(evaluation),
         *(f"<h2 id=s{k}>{escape(name)}</h2>{html}" for k, (name, html) in enumerate(sections.items())),

@@ -183,17 +183,9 @@ class Run:
         """How many numbers training adjusted."""
         return nnx.eval_shape(self.untrained).parameter_count()
 
-    def __repr__(self) -> str:
-        best = f", validation accuracy {self.best_epoch.valid_accuracy:.2%}" if self.history else ""
-        return (
-            f"Run({str(self.path)!r}: {self.network_config.name}, charset {self.charset.name} "
-            f"({len(self.charset):,}), trained on {', '.join(d.name for d in self.data)}, "
-            f"{len(self.history)} epochs{best}{'' if self.finished else ', not finished'})"
-        )
-
-    def _repr_html_(self) -> str:
+    def _facts(self) -> dict[str, str]:
         best = self.best_epoch if self.history else None
-        rows = {
+        return {
             "network": self.network_config.name,
             "charset": f"{self.charset.name} ({len(self.charset):,})",
             "trained on": ", ".join(d.name for d in self.data),
@@ -201,7 +193,12 @@ class Run:
             "epochs": f"{len(self.history)}{'' if self.finished else ', not finished'}",
             "validation accuracy": "–" if best is None else f"{best.valid_accuracy:.2%} (epoch {best.epoch})",
         }
-        return html_table(f"Run {self.path}", rows)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}: {', '.join(f'{name} {fact}' for name, fact in self._facts().items())})"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Run {self.path}", self._facts())
 
     def untrained(self) -> Network:
         """The network with the first weights that the configuration's seed draws."""

@@ -269,13 +269,13 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     result = json.loads(capsys.readouterr().out)
     assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])
-    for made in (
+    for output in (
         "sheet.png",
         "run/reports/dataset/index.html",
         "package/Kana.mlpackage/Manifest.json",
         "package/kana.onnx",
     ):
-        assert (folder / made).stat().st_size > 0
+        assert (folder / output).stat().st_size > 0
 
     package = folder / "package"
     labels = json.loads((package / "labels.json").read_text(encoding="utf-8"))["labels"]
@@ -291,9 +291,9 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
     (tmp_path / "bad.png").write_bytes(b"no picture")
     assert main(["recognize", "--package", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
-    told = capsys.readouterr()
-    assert str(picture) in told.out
-    assert "bad.png: cannot read the picture" in told.err
+    shown = capsys.readouterr()
+    assert str(picture) in shown.out
+    assert "bad.png: cannot read the picture" in shown.err
 
     assert main(["verify", str(package), "--against", str(folder / "run")]) == 0
     text = (package / "labels.json").read_text(encoding="utf-8")

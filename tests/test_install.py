@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from fastetl import __version__
-from fastetl._extras import EXTRAS, missing
-from fastetl.errors import FastetlError
+from fastetl._extras import EXTRAS
 from fastetl_cli.main import COMMANDS, NEEDS
 
 ROOT = Path(__file__).parent.parent
@@ -115,13 +114,6 @@ for name, allowed in {sets!r}.items():
         assert done.returncode == 2
         install = f"pip install 'fastetl[{','.join(NEEDS[name])}]'"
         assert re.fullmatch(rf"fastetl {name}: \w+ is not installed. Run: {re.escape(install)}\n", done.stderr)
-
-
-def test_only_what_an_extra_brings_is_explained() -> None:
-    assert missing(ModuleNotFoundError(name="nothing")) is None
-    fault = missing(ModuleNotFoundError(name="jax.numpy"))
-    assert isinstance(fault, FastetlError)
-    assert "pip install 'fastetl[train]'" in str(fault)
 
 
 @pytest.fixture(scope="module")

@@ -154,8 +154,8 @@ def test_the_report_of_thousands_of_characters_is_small(tmp_path: Path) -> None:
 
 
 def test_baselines_beat_guessing_on_both_splits() -> None:
-    told: list[tuple[int, int]] = []
-    results = baselines(tiny(), progress=lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    results = baselines(tiny(), progress=lambda done, total: steps.append((done, total)))
     assert [(r.algorithm, r.pixels, r.by) for r in results[:5]] == [
         ("guessing", "as stored", "group"),
         ("k nearest neighbours", "as stored", "group"),
@@ -165,7 +165,7 @@ def test_baselines_beat_guessing_on_both_splits() -> None:
     ]
     assert [r.by for r in results[5:]] == ["sample"] * 5
     assert all(r.accuracy == 1 / 8 if r.algorithm == "guessing" else r.accuracy > 0.5 for r in results)
-    assert told == [(k, 8) for k in range(1, 9)]
+    assert steps == [(k, 8) for k in range(1, 9)]
 
 
 def test_temperature_makes_confidence_honest() -> None:

@@ -46,7 +46,7 @@ def start(path: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
 
 
-def told(process: subprocess.Popen[str]) -> dict[int, float]:
+def losses_of(process: subprocess.Popen[str]) -> dict[int, float]:
     out, _ = process.communicate()
     assert process.returncode == 0
     # Gloo, which carries the sums between processes, announces itself on the same stream.
@@ -159,7 +159,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
         run_training(other, dataclasses.replace(CONFIG, seed=1), "resume")
     with pytest.raises(ModelError, match=r"begun on other data; expected tiny0"):
         train(tiny(seed=1), other, resume=True)
-    rest = told(start(other, "resume"))
+    rest = losses_of(start(other, "resume"))
     assert rest == {step: losses[step] for step in range(5, 10)}
     mine, theirs = open_run(path), open_run(other)
     for file in ("best.safetensors", "last.safetensors"):
@@ -169,15 +169,15 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert [e.valid_loss for e in theirs.history] == [e.valid_loss for e in mine.history]
 
 
-def alike(found: Mapping[int, float], expected: Mapping[int, float]) -> None:
+def alike(losses: Mapping[int, float], expected: Mapping[int, float]) -> None:
     """Sums are added up in another order, and each step of training magnifies the difference in rounding."""
     for step, within in enumerate((1e-5, 1e-5, 1e-4, 1e-3, 1e-2), 1):
-        np.testing.assert_allclose(found[step], expected[step], rtol=within, err_msg=f"step {step}")
+        np.testing.assert_allclose(losses[step], expected[step], rtol=within, err_msg=f"step {step}")
 
 
 def test_eight_devices_train_like_one(tmp_path: Path) -> None:
     _, losses = finished_run()
-    eight = told(start(tmp_path / "run", XLA_FLAGS="--xla_force_host_platform_device_count=8"))
+    eight = losses_of(start(tmp_path / "run", XLA_FLAGS="--xla_force_host_platform_device_count=8"))
     assert eight.keys() == losses.keys()
     alike(eight, losses)
 
@@ -189,7 +189,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
     pair = [start(tmp_path / "run", f"join={coordinator},{k},2") for k in range(2)]
-    first, second = map(told, pair)
+    first, second = map(losses_of, pair)
     assert first == second
     assert first.keys() == losses.keys()
     alike(first, losses)

@@ -48,8 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(package: Recognizer, folder: Path) -> Iterator[str]:
-    with serving(package, folder) as found:
-        yield found
+    with serving(package, folder) as served:
+        yield served
 
 
 def test_one_rasterizer(browser: Browser, address: str) -> None:
@@ -87,9 +87,9 @@ def test_what_is_shown_is_what_the_network_sees(browser: Browser, address: str) 
     with opened(browser, address) as page:
         for spec in specs:
             for one in pictures:
-                found = page.evaluate(code, [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
+                pixels = page.evaluate(code, [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
                 expected = normalize(resize(one[None], spec.size), spec)[0]
-                assert np.abs(np.array(found.split(","), float) - expected.ravel()).max() < 2e-4
+                assert np.abs(np.array(pixels.split(","), float) - expected.ravel()).max() < 2e-4
 
 
 def test_leitners_boxes(browser: Browser, address: str) -> None:
@@ -135,7 +135,7 @@ def test_every_kana_is_read(browser: Browser) -> None:
             read |= {kana["character"]: page.evaluate(code, kana) for kana in asked}
     assert len(read) == 162
     # KanjiVG's small kana are nearly as large as the large ones, and may be taken for those.
-    wrong = {c: found for c, found in read.items() if found not in (c, LARGE.get(c))}
+    wrong = {c: answer for c, answer in read.items() if answer not in (c, LARGE.get(c))}
     assert len(wrong) <= 2, wrong
 
 
@@ -489,12 +489,12 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
     with opened(browser, address, **options) as page:
         page.evaluate(code)
         reads(page, ぬ=0.7, め=0.2, none=0.1)
-        found: list[Any] = []
+        violations: list[Any] = []
 
         def check(where: str) -> None:
             page.wait_for_timeout(200)  # transitions of colours end
             result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            found.extend((where, v["id"], [n["html"][:90] for n in v["nodes"]]) for v in result["violations"])
+            violations.extend((where, v["id"], [n["html"][:90] for n in v["nodes"]]) for v in result["violations"])
 
         check("empty")
         draw(page, LINE)
@@ -515,7 +515,7 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
         page.click("[data-go=practice]")
         page.click("#unknown")
         check("shown")
-    assert found == []
+    assert violations == []
 
 
 @pytest.mark.skipif(ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package")
@@ -534,9 +534,9 @@ def test_the_static_folder_works_offline_with_the_same_answers(
         context = browser.new_context()
         context.set_default_timeout(120_000)
         page = context.new_page()
-        told: list[str] = []
-        page.on("console", lambda m: told.append(m.text) if m.type == "error" else None)
-        page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else told.append(r.url))
+        problems: list[str] = []
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else problems.append(r.url))
         page.goto(address)
         page.wait_for_selector("body[data-offline]")
     # The host is gone, and so is the network.
@@ -548,8 +548,8 @@ def test_the_static_folder_works_offline_with_the_same_answers(
       return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
     }"""
     answer = page.evaluate(code, base64.b64encode(pictures.tobytes()).decode())
-    found = np.array(answer.split(","), float).reshape(len(pictures), -1)
-    assert np.abs(found - package.probabilities(pictures)).max() < 1e-3
+    probabilities = np.array(answer.split(","), float).reshape(len(pictures), -1)
+    assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-3
     draw(page, LINE)
     assert page.locator("#said").text_content()
     # Corrections stay in the browser, once they are asked for, and leave it as a file.
@@ -565,4 +565,4 @@ def test_the_static_folder_works_offline_with_the_same_answers(
     [(_, sample)] = read_samples(saved)[0]
     assert sample.drawing.strokes[0].x == (0.2, 0.8)
     context.close()
-    assert told == []
+    assert problems == []

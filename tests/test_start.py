@@ -35,12 +35,12 @@ def logits(network: Network) -> np.ndarray:
     return np.asarray(make_eval(network)(weights_of(network), PICTURES))
 
 
-def shared(found: np.ndarray, expected: np.ndarray, wanted: Charset, known: Charset) -> None:
+def shared(logits: np.ndarray, expected: np.ndarray, wanted: Charset, known: Charset) -> None:
     """The logits of the characters that both have are equal, and there are some."""
     both = [c for c in wanted.characters if c in known.class_of]
     assert len(both) >= 3
     mine, theirs = ([charset.class_of[c] for c in both] for charset in (wanted, known))
-    assert abs(found[:, mine] - expected[:, theirs]).max() < BOUND * abs(expected).max()
+    assert abs(logits[:, mine] - expected[:, theirs]).max() < BOUND * abs(expected).max()
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,15 @@ import json
 import logging
 import mimetypes
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 import numpy as np
 from anyio import CapacityLimiter, to_thread
 from h11 import LocalProtocolError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -35,11 +33,6 @@ from fastetl_cli.web.store import Store
 
 __all__ = ["make_app"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 PICTURES = 64
 """Most pictures of one request."""
 SECONDS = 10.0
@@ -48,28 +41,6 @@ _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 
 mimetypes.add_type("text/javascript", ".js")  # whatever the system's table says
-
-
-class _Guarded:
-    """Turns away what does not come from the page, and adds the headers that every answer has."""
-
-    def __init__(self, app: App, guard: Guard) -> None:
-        self._app, self._guard = app, guard
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        fault = self._guard.fault(Headers(scope=scope), scope["path"] not in _PUBLIC)
-        await (self._app if fault is None else _line(*fault))(scope, receive, send_with_headers)
 
 
 def _line(status: int, text: str) -> Response:
@@ -179,12 +150,19 @@ def make_app(recognizer: Recognizer, guard: Guard, store: Store | None = None) -
 
     if store is not None:  # the first drawing would otherwise wait for the compiled rasterizer to be loaded
         threading.Thread(target=rasterize, args=[Drawing(1, 1, ())]).start()
+
+    async def guarded(request: Request, answer: RequestResponseEndpoint) -> Response:
+        fault = guard.fault(request.headers, request.scope["path"] not in _PUBLIC)
+        response = await answer(request) if fault is None else _line(*fault)
+        response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
+        return response
+
     return Starlette(
         routes=[
             *_network_routes(recognizer, samples=store is not None),
             *(_sample_routes(store) if store else ()),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
-        middleware=[Middleware(_Guarded, guard)],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guarded)],
         exception_handlers=dict.fromkeys((HTTPException, FastetlError, OSError, Exception), _answer_fault),
     )
