@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from export.config import ExportConfig
 from export.graph import Graph
-from export.metadata import usage
+from export.metadata import terms_of
+from fastetl.data.charset import in_a_line
 
 if TYPE_CHECKING:
     from model.run import Run
@@ -44,8 +45,10 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
     """Front matter, title, and what the model takes and gives: what `verify` derives and expects, word for word."""
     japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in graph.charset.characters)
     language = "language: ja\n" if japanese else ""
+    prior = graph.about.get("prior", "")
+    likelier = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
     return f"""---
-{language}{_LICENSE[config.license]}
+{language}{_LICENSE[terms_of(graph)]}
 library_name: coreml
 pipeline_tag: image-classification
 tags: [handwriting, ocr, {graph.charset.name}, coreml, onnx]
@@ -53,7 +56,36 @@ tags: [handwriting, ocr, {graph.charset.name}, coreml, onnx]
 
 # Kana: one handwritten character of {len(graph.charset)}
 
-{usage(graph, config)}"""
+## What it takes and gives
+
+One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
+finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
+({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
+An answer under a probability of {graph.threshold:.2f} should be rejected: the app then says that it cannot read.
+{likelier}
+Labels, in the order of the probabilities: {in_a_line(graph.charset.characters)}, then "{graph.labels[-1]}".
+`labels.json` has them, with the threshold, for programs: ONNX in a browser shows no metadata, so the web reads that
+file.
+
+Where only some characters can be meant, let only those compete: take the probabilities of these and of
+"{graph.labels[-1]}", divide each by their sum, and leave out the others. In Python:
+`open_recognizer(charset="hiragana")`.
+
+- `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
+  {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
+- `kana.onnx`: the same network, weights in {config.onnx}. `image` uint8 (batch, 1, {graph.side},
+  {graph.side}); `logits`, `probabilities`, `label` (an index into `labels.json`).
+
+```python
+import coremltools as ct
+from PIL import Image
+
+model = ct.models.MLModel("Kana.mlpackage")
+picture = Image.open("character.png").convert("L").resize(({graph.side}, {graph.side}), Image.Resampling.BILINEAR)
+print(model.predict({{"image": picture}})["classLabel"])
+```
+
+Intended for reading single characters that somebody draws or writes, in learning apps and the like."""
 
 
 def model_card(run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:
@@ -61,7 +93,7 @@ def model_card(run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapp
 
     sets: results of `fastetl evaluate`, each with name, part, samples, accuracy, interval and top5; may be empty.
     """
-    return "\n\n".join((card_head(graph, config), _data(run, config), _accuracy(run, sets), _CHECKED, _LIMITS)) + "\n"
+    return "\n\n".join((card_head(graph, config), _data(run, graph), _accuracy(run, sets), _CHECKED, _LIMITS)) + "\n"
 
 
 def repeated_card(text: str, graph: Graph, config: ExportConfig) -> str:
@@ -71,7 +103,7 @@ def repeated_card(text: str, graph: Graph, config: ExportConfig) -> str:
     return "\n\n".join([card_head(graph, config), *renewed]) + "\n"
 
 
-def _data(run: Run, config: ExportConfig) -> str:
+def _data(run: Run, graph: Graph) -> str:
     rows = "\n".join(f"| {d.name} | {d.samples:,} | {d.train} | {d.valid} | {d.test} |" for d in run.data)
     versions = ", ".join(f"{name} {value}" for name, value in run.versions.items())
     return f"""## Data and terms
@@ -82,7 +114,7 @@ Trained by `{run.command or "model.train"}`, seed {run.config.seed}, with {versi
 |---|---|---|---|---|
 {rows}
 
-{_TERMS[config.license]}"""
+{_TERMS[terms_of(graph)]}"""
 
 
 def _accuracy(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import graph_from_run
-from export.graph import Graph
 from export.mlpackage import read_package
 from export.onnx_export import computed, onnx_answers, write_onnx
-from export.package import Stored
+from export.package import StoredNetwork
 from export.program import BEYOND
 from export.reference import is_blank
 from export.verification import max_abs_diff
@@ -46,7 +45,7 @@ class Variant:
     target: str
     """Oldest system; empty for ONNX."""
     size: int
-    """Bytes of the package that takes a canvas."""
+    """Bytes of the file or package, for pictures of the training's size."""
     parity: float
     """Largest difference of a logit to Flax over all pictures; Core ML in float16 arithmetic where it is declared."""
     same: float
@@ -58,7 +57,7 @@ class Variant:
 
 
 def compare(
-    run: Run | Stored,
+    run: Run | StoredNetwork,
     datasets: Sequence[Dataset],
     *,
     most: int = 500,
@@ -83,28 +82,22 @@ def compare(
         same = float((answers.argmax(1) == trained.argmax(1)).mean())
         return Variant(name, target, size, max_abs_diff(answers, trained), same, float(rejected.mean()), accuracy)
 
-    first = "layer graph" if isinstance(run, Stored) else "Flax"
+    first = "layer graph" if isinstance(run, StoredNetwork) else "Flax"
     variants = [variant(first, "", 0, np.concatenate([trained, none[:, None]], 1))]
-    graph_for = run.graph if isinstance(run, Stored) else partial(graph_from_run, run, network=run.network())
+    graph_for = run.graph if isinstance(run, StoredNetwork) else partial(graph_from_run, run, network=run.network())
     for k, (name, config) in enumerate(WAYS.items()):
         if progress is not None:
             progress(k, len(WAYS))
-        size, logits = _saved(graph_for, config, name.startswith("Core ML"), images)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "saved"
+            if name.startswith("Core ML"):
+                write_coreml(graph_for(config), config, path)
+                logits = computed(read_package(path).ops, images, arithmetic="float16")["logits"]
+            else:
+                write_onnx(graph_for(config), config, path)
+                logits = onnx_answers(path.read_bytes(), images)["logits"]
+            size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
         variants.append(variant(name, config.target if name.startswith("Core ML") else "", size, logits))
     if progress is not None:
         progress(len(WAYS), len(WAYS))
     return tuple(variants)
-
-
-def _saved(
-    graph_for: Callable[[ExportConfig], Graph], config: ExportConfig, coreml: bool, images: NDArray[np.uint8]
-) -> tuple[int, Logits]:
-    """Bytes of the canvas variant; the logits (N, classes + 1) that the saved variant for pictures gives."""
-    with tempfile.TemporaryDirectory() as folder:
-        canvas, picture = Path(folder) / "canvas", Path(folder) / "picture"
-        for path, options in ((canvas, replace(config, input="canvas")), (picture, config)):
-            (write_coreml if coreml else write_onnx)(graph_for(options), options, path)
-        size = sum(file.stat().st_size for file in (canvas, *canvas.rglob("*")) if file.is_file())
-        if coreml:
-            return size, computed(read_package(picture).ops, images, arithmetic="float16")["logits"]
-        return size, onnx_answers(picture.read_bytes(), images)["logits"]

@@ -13,8 +13,9 @@ from export.errors import ExportError
 from fastetl.checks import require_options
 from fastetl.data.charset import Charset, script_of
 
-__all__ = ["SPECIFICATION", "ExportConfig", "Precision", "Storage", "Target"]
+__all__ = ["SPECIFICATION", "ExportConfig", "License", "Precision", "Storage", "Target"]
 
+License = Literal["data", "kanjivg"]
 Precision = Literal["float32", "float16"]
 Storage = Literal["plain", "int8"]
 Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
@@ -37,7 +38,7 @@ class ExportConfig:
     """Core ML weights as they are, or in 8 bits by output channel."""
     onnx: Literal["float32", "int8"] = "float32"
     """ONNX weights; int8 by output channel, expanded when the model is loaded. The arithmetic is float32."""
-    license: Literal["data", "kanjivg"] = "data"
+    license: License = "data"
     """`data`: the weights follow the terms of what they were trained on; `kanjivg`: CC BY-SA 3.0 with KanjiVG's
     attribution, right for a network that was trained on synthetic writers alone."""
 

@@ -14,9 +14,9 @@ import numpy as np
 from export.config import ExportConfig, Target
 from export.errors import ExportError
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, license_text, metadata
+from export.metadata import AUTHOR, DESCRIPTION, coreml_metadata, license_text
 from export.mlpackage import write_package
-from export.program import Op, Ref, Value, coreml_program
+from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools, native_parts, quiet
 
 __all__ = ["write_coreml"]
@@ -49,7 +49,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
         built = Path(folder) / "built.mlpackage"
         try:
             model = ct.convert(
-                _mil(ct, coreml_program(graph, config), graph.side, config.target),
+                _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
                 convert_to="mlprogram",
                 # Types stand in the program; no pass may change them, nor anything else.
                 compute_precision=ct.precision.FLOAT32,
@@ -110,5 +110,5 @@ def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
         feature.shortDescription = DESCRIPTION[feature.name].format(side=graph.side)
     # Which day it was converted would make every export another one.
     del described.metadata.userDefined["com.github.apple.coremltools.conversion_date"]
-    for key, text in sorted(metadata(graph, config).items()):
+    for key, text in sorted(coreml_metadata(graph, config).items()):
         described.metadata.userDefined[key] = text

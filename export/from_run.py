@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from os import PathLike, fspath
-from typing import assert_never
+from typing import Any, assert_never
 
 import jax
 import jax.numpy as jnp
@@ -35,9 +35,13 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = N
     """The layer graph of the run's best weights, with its temperature and origin."""
     side = g.CANVAS if config.input == "canvas" else run.preprocessing.size
     graph = graph_from_network(network or run.network(), run.charset, side=side, temperature=run.temperature)
+    digest = hashlib.sha256()
+    for name, array in sorted(graph.weights.items()):
+        digest.update(f"{name} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
     about = {
         **exporting_versions(),
-        "weights_sha256": _fingerprint(graph),
+        "weights_sha256": digest.hexdigest(),
         "network": run.network_config.name,
         "terms": config.license,
         "trained_on": ", ".join(d.name for d in run.data),
@@ -46,15 +50,6 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = N
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
     return graph.expecting(config.prior, config.prior_logits(run.charset))
-
-
-def _fingerprint(graph: g.Graph) -> str:
-    """SHA-256 of names, shapes and values of all weights, which tells a run's network from every other."""
-    digest = hashlib.sha256()
-    for name, array in sorted(graph.weights.items()):
-        digest.update(f"{name} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 @nnx.jit
@@ -97,23 +92,50 @@ def graph_from_network(
     if not temperature > 0:
         raise ExportError(f"temperature must be over 0, not {temperature}")
     parts = list(network.layers())
-    shape: tuple[int, ...] = (1, network.preprocessing.side, network.preprocessing.side)
+    channels, width = network.preprocessing.channels, network.preprocessing.side
+    pictured = 0  # features of the next dense layer that were a picture's
     layers: list[g.GraphLayer] = []
     for k, layer in enumerate(parts):
-        name = f"{type(layer.spec).__name__.lower()}_{k}"
-        if isinstance(layer.spec, m.Norm):
-            if not k or not isinstance(parts[k - 1].spec, m.Conv):
-                raise ExportError(f"network {network.config.name!r}: norm {k} does not follow a convolution")
-            continue
-        norm = parts[k + 1].weights if k + 1 < len(parts) and isinstance(parts[k + 1].spec, m.Norm) else None
-        divisor = temperature if k == len(parts) - 1 else 1.0
-        if isinstance(layer.spec, m.Place):
-            if network.preprocessing.place:
+        spec, name = layer.spec, f"{type(layer.spec).__name__.lower()}_{k}"
+        match spec:
+            case m.Conv():
+                follower = parts[k + 1]
+                layers.append(_conv(name, layer, follower.weights if isinstance(follower.spec, m.Norm) else None))
+                channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
+            case m.Norm() if k and isinstance(parts[k - 1].spec, m.Conv):
+                pass  # folded into it
+            case m.MaxPool():
+                layers.append(g.MaxPool(name, spec.size))
+                width //= spec.size
+            case m.Flatten():
+                pictured = channels * width**2
+                layers.append(g.Flatten(name, pictured))
+            case m.Dense():
+                divisor = temperature if k == len(parts) - 1 else 1.0
+                kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
+                weight = _exchanged(kernel, pictured // channels, pictured).T.astype(np.float32)
+                layers.append(g.Dense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
+                pictured = 0
+            case m.Relu():
+                layers.append(g.Relu(name))
+            case m.Place():
                 layers.append(g.Place(name))
-            continue
-        translated, shape = _layer(name, layer, norm, shape, divisor)
-        layers.append(translated)
-    return g.Graph(side, network.preprocessing, _balanced(layers), charset, temperature, about=about or {})
+            case _:
+                raise ExportError(f"network {network.config.name!r}: the layer graph has no place for {name}")
+    framed = [layer for layer in layers if network.preprocessing.place or not isinstance(layer, g.Place)]
+    return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature, about=about or {})
+
+
+def _exchanged(kernel: NDArray[Any], outer: int, pictured: int) -> NDArray[Any]:
+    """The rows of a dense layer's kernel for the other order of axes.
+
+    Flax flattens rows, columns, channels; the graph channels, rows, columns. outer: how long the axes are that are
+    outside in `kernel`. pictured: how many rows are of a picture; what `Place` put behind stays there.
+    """
+    if not pictured:
+        return kernel
+    picture = kernel[:pictured].reshape(outer, pictured // outer, -1).swapaxes(0, 1).reshape(pictured, -1)
+    return np.concatenate([picture, kernel[pictured:]])
 
 
 def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
@@ -141,47 +163,16 @@ def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
     return tuple(balanced)
 
 
-def _layer(
-    name: str, layer: m.Layer, norm: Mapping[str, _Array] | None, shape: tuple[int, ...], divisor: float
-) -> tuple[g.GraphLayer, tuple[int, ...]]:
-    """One layer and the shape behind it: channels, rows, columns. Flatten keeps the shape, for the Dense after it."""
-    spec = layer.spec
-    match spec:
-        case m.Conv():
-            sides = ((n + 2 * spec.pad - spec.kernel) // spec.stride + 1 for n in shape[1:])
-            return _conv(name, spec, layer.weights, norm), (spec.features, *sides)
-        case m.Relu():
-            return g.Relu(name), shape
-        case m.MaxPool():
-            return g.MaxPool(name, spec.size), (shape[0], *(n // spec.size for n in shape[1:]))
-        case m.Flatten():
-            return g.Flatten(name, int(np.prod(shape))), shape
-        case m.Dense():
-            return _dense(name, layer.weights, shape, divisor), (spec.features,)
-        case _:
-            raise ExportError(f"{name}: the layer graph has no {type(spec).__name__}")
-
-
-def _conv(name: str, spec: m.Conv, weights: Mapping[str, _Array], norm: Mapping[str, _Array] | None) -> g.Conv:
-    kernel = weights["kernel"].astype(np.float64)
-    bias = weights["bias"].astype(np.float64) if "bias" in weights else np.zeros(spec.features)
+def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array] | None) -> g.Conv:
+    spec, kernel = layer.spec, layer.weights["kernel"].astype(np.float64)
+    assert isinstance(spec, m.Conv)
+    bias = layer.weights["bias"].astype(np.float64) if "bias" in layer.weights else np.zeros(spec.features)
     if norm is not None:
         wide = {part: array.astype(np.float64) for part, array in norm.items()}
         gain = wide["scale"] / np.sqrt(wide["var"] + m.NORM_EPSILON)
         kernel, bias = kernel * gain, (bias - wide["mean"]) * gain + wide["bias"]
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
     return g.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
-
-
-def _dense(name: str, weights: Mapping[str, _Array], shape: tuple[int, ...], temperature: float) -> g.Dense:
-    kernel = weights["kernel"].astype(np.float64) / temperature
-    if len(shape) == 3:  # Flax flattens rows, columns, channels; the graph channels, rows, columns
-        channels, height, width = shape
-        flat = channels * height * width
-        pictured = kernel[:flat].reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(flat, -1)
-        kernel = np.concatenate([pictured, kernel[flat:]])  # what `Place` put behind stays there
-    bias = weights["bias"].astype(np.float64) / temperature
-    return g.Dense(name, np.ascontiguousarray(kernel.T.astype(np.float32)), bias.astype(np.float32))
 
 
 def open_start(path: str | PathLike[str]) -> Start:
@@ -194,48 +185,30 @@ def open_start(path: str | PathLike[str]) -> Start:
 
 def start_of_graph(graph: g.Graph, name: str) -> Start:
     """The same of a layer graph. Raises ExportError for one that no network has."""
-    return Start(
-        name, graph.charset, graph.preprocessing, tuple(_network_layers(graph)), trained=trained_of(graph.about)
-    )
-
-
-def _network_layers(graph: g.Graph) -> list[m.Layer]:
-    spec = graph.preprocessing
-    shape: tuple[int, ...] = (spec.channels, spec.side, spec.side)
+    channels, pictured = graph.preprocessing.channels, 0
     layers: list[m.Layer] = []
     for layer in graph.layers:
         match layer:
             case g.Conv():
-                features, _, kernel, _ = layer.weight.shape
-                conv = m.Conv(features, kernel, layer.stride)
+                channels, _, kernel, _ = layer.weight.shape
+                conv = m.Conv(channels, kernel, layer.stride)
                 if layer.pads != (conv.pad,) * 4:
                     raise ExportError(f"{layer.name}: a network has no convolution with pads {layer.pads}")
                 weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
                 layers.append(m.Layer(conv, {"kernel": weight, "bias": layer.bias}))
-                shape = (features, *((n + 2 * conv.pad - kernel) // layer.stride + 1 for n in shape[1:]))
             case g.Relu():
                 layers.append(m.Layer(m.Relu()))
             case g.MaxPool():
                 layers.append(m.Layer(m.MaxPool(layer.size)))
-                shape = (shape[0], *(n // layer.size for n in shape[1:]))
             case g.Flatten():
                 layers.append(m.Layer(m.Flatten()))
+                pictured = layer.features
             case g.Place():
                 layers.append(m.Layer(m.Place()))
             case g.Dense():
-                weights = {"kernel": _kernel(layer.weight, shape), "bias": layer.bias}
-                layers.append(m.Layer(m.Dense(len(layer.bias)), weights))
-                shape = (len(layer.bias),)
+                weight = np.ascontiguousarray(_exchanged(layer.weight.T, channels, pictured))
+                layers.append(m.Layer(m.Dense(len(layer.bias)), {"kernel": weight, "bias": layer.bias}))
+                pictured = 0
             case _:
                 assert_never(layer)
-    return layers
-
-
-def _kernel(weight: _Array, shape: tuple[int, ...]) -> _Array:
-    kernel = weight.T
-    if len(shape) == 3:  # the graph flattens channels, rows, columns; Flax rows, columns, channels
-        channels, height, width = shape
-        flat = channels * height * width
-        pictured = kernel[:flat].reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(flat, -1)
-        kernel = np.concatenate([pictured, kernel[flat:]])
-    return np.ascontiguousarray(kernel)
+    return Start(name, graph.charset, graph.preprocessing, tuple(layers), trained=trained_of(graph.about))

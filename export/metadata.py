@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from export.config import ExportConfig
+from export.config import ExportConfig, License
 from export.errors import ExportError
 from export.graph import Graph
 from fastetl.data.charset import LEVEL_1, LEVEL_2, in_a_line, one_shape, script_of
@@ -18,18 +18,18 @@ from fastetl.files.untrusted import parse_json
 __all__ = [
     "AUTHOR",
     "DESCRIPTION",
+    "coreml_metadata",
     "exporting_versions",
     "labels_text",
     "license_text",
-    "metadata",
     "onnx_properties",
     "other_versions",
+    "terms_of",
     "trained_of",
-    "usage",
 ]
 
 AUTHOR = "Made with fastetl"
-_LICENSES = {
+_LICENSES: dict[License, str] = {
     "data": "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md",
     "kanjivg": (
         "CC BY-SA 3.0, https://creativecommons.org/licenses/by-sa/3.0/. Trained on pictures made from the strokes of"
@@ -44,10 +44,6 @@ DESCRIPTION = {
     "classLabel": 'The most likely character, or "no character".',
     "classLabel_probs": 'The probability of each character, and of "no character".',
 }
-
-
-PREVIEW = "com.apple.coreml.model.preview.type"
-"""What Xcode's preview of the package goes by."""
 
 
 def exporting_versions() -> dict[str, str]:
@@ -65,9 +61,14 @@ def other_versions(graph: Graph) -> str:
     )
 
 
+def terms_of(graph: Graph) -> License:
+    """Under whose terms the weights are: what `ExportConfig.license` was when they were exported from the run."""
+    return "kanjivg" if graph.about.get("terms") == "kanjivg" else "data"
+
+
 def license_text(graph: Graph) -> str:
-    """The licence that the package names, by what `ExportConfig.license` was when the graph was made."""
-    return _LICENSES["kanjivg" if graph.about.get("terms") == "kanjivg" else "data"]
+    """The licence that the package names."""
+    return _LICENSES[terms_of(graph)]
 
 
 def trained_of(about: Mapping[str, str]) -> Trained | None:
@@ -80,8 +81,7 @@ def trained_of(about: Mapping[str, str]) -> Trained | None:
         raise ExportError("cannot read what the network was trained on", found=error, do="export it again") from error
 
 
-def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
-    """What the package says of itself beside author, licence and descriptions; all strings."""
+def _metadata(graph: Graph) -> dict[str, str]:
     return {
         "charset": in_a_line(graph.charset.characters),
         "charset_name": graph.charset.name,
@@ -89,23 +89,28 @@ def metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
         "preprocessing": json.dumps(graph.preprocessing.as_dict(), sort_keys=True),
         "temperature": repr(graph.temperature),
         "threshold": repr(graph.threshold),
+        **graph.about,
+    }
+
+
+def coreml_metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
+    """What the Core ML package says of itself beside author, licence and descriptions."""
+    return {
+        **_metadata(graph),
         "deployment_target": config.target,
         "precision": config.precision,
         "storage": config.storage,
-        PREVIEW: "imageClassifier",
-        **graph.about,
+        "com.apple.coreml.model.preview.type": "imageClassifier",  # what Xcode's preview goes by
     }
 
 
 def onnx_properties(graph: Graph) -> dict[str, str]:
     """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
-    of_coreml = ("deployment_target", "precision", "storage", PREVIEW)
-    properties = {k: v for k, v in metadata(graph, ExportConfig()).items() if k not in of_coreml}
     return {
         "labels": "\n".join(graph.labels),
         "author": AUTHOR,
         "description": DESCRIPTION["model"],
-        **properties,
+        **_metadata(graph),
         "license": license_text(graph),
     }
 
@@ -137,43 +142,3 @@ def labels_text(graph: Graph) -> str:
     }
     lines = ",\n".join(f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in listed.items())
     return f"{{{lines}}}\n"
-
-
-def _expected(graph: Graph) -> str:
-    """A sentence on what the model expects more often than training showed it."""
-    prior = graph.about.get("prior", "")
-    return f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
-
-
-def usage(graph: Graph, config: ExportConfig) -> str:
-    """The section of the model card on what the model takes and gives, which `verify` expects there, word for word."""
-    return f"""## What it takes and gives
-
-One character on a picture of {graph.side} × {graph.side}, greyscale. White ink on black or black on white: the model
-finds out by the border. Contrast, centre and size are set right in the model. It knows {len(graph.charset)} characters
-({graph.charset.name}) and "{graph.labels[-1]}", which it answers to an empty, a nearly empty or a filled picture.
-An answer under a probability of {graph.threshold:.2f} should be rejected: the app then says that it cannot read.
-{_expected(graph)}
-Labels, in the order of the probabilities: {in_a_line(graph.charset.characters)}, then "{graph.labels[-1]}".
-`labels.json` has them, with the threshold, for programs: ONNX in a browser shows no metadata, so the web reads that
-file.
-
-Where only some characters can be meant, let only those compete: take the probabilities of these and of
-"{graph.labels[-1]}", divide each by their sum, and leave out the others. In Python:
-`open_recognizer(charset="hiragana")`.
-
-- `Kana.mlpackage`: Core ML, {config.target} or newer, {config.precision} ({config.storage} weights,
-  {graph.parameters:,} of them). Image `image`; outputs `classLabel` and `classLabel_probs`.
-- `kana.onnx`: the same network, weights in {config.onnx}. `image` uint8 (batch, 1, {graph.side},
-  {graph.side}); `logits`, `probabilities`, `label` (an index into `labels.json`).
-
-```python
-import coremltools as ct
-from PIL import Image
-
-model = ct.models.MLModel("Kana.mlpackage")
-picture = Image.open("character.png").convert("L").resize(({graph.side}, {graph.side}), Image.Resampling.BILINEAR)
-print(model.predict({{"image": picture}})["classLabel"])
-```
-
-Intended for reading single characters that somebody draws or writes, in learning apps and the like."""

@@ -47,11 +47,12 @@ FILES = (
     MAC,
 )
 """What a package directory holds, beside `VERIFICATION`; a bundled one has no script, since fastetl's own is there."""
+_OURS = Path(__file__).with_name(PRETRAINED)
 
 
 def is_bundled(out: Path) -> bool:
     """Whether the package directory `out` is fastetl's own."""
-    return Path(__file__).resolve().with_name(PRETRAINED) in out.resolve().parents
+    return _OURS.resolve() in out.resolve().parents
 
 
 def files_of(out: Path) -> tuple[str, ...]:
@@ -62,6 +63,4 @@ def files_of(out: Path) -> tuple[str, ...]:
 def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:
     """Where a package is: a bundled one for its name or "pretrained", unless a folder has that name."""
     name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
-    if name in BUNDLED and not Path(path).is_dir():
-        return Path(__file__).with_name(PRETRAINED) / name
-    return Path(path)
+    return _OURS / name if name in BUNDLED and not Path(path).is_dir() else Path(path)

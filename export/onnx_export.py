@@ -15,7 +15,7 @@ from export.config import ExportConfig, Precision
 from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import onnx_properties
-from export.program import Op, Ref, Value, expanded, lower, onnx_program
+from export.program import Op, Ref, Value, expanded, lower
 from export.runtimes import onnx_session
 
 __all__ = ["IR_VERSION", "OPSET", "computed", "graph_logits", "onnx_answers", "onnx_model", "write_onnx"]
@@ -25,23 +25,23 @@ OPSET = 17
 IR_VERSION = 8
 _BLOCK = 64  # pictures at a time: the largest layer then takes some tens of megabytes
 
-_ELEMENTWISE = {
-    "abs": "Abs",
-    "add": "Add",
-    "exp": "Exp",
-    "floor": "Floor",
-    "greater": "Greater",
-    "less": "Less",
-    "logical_or": "Or",
-    "maximum": "Max",
-    "minimum": "Min",
-    "mul": "Mul",
-    "real_div": "Div",
-    "relu": "Relu",
-    "sqrt": "Sqrt",
-    "sub": "Sub",
+_NODES: dict[str, tuple[str, dict[str, str]]] = {
+    **{name: (name.title(), {}) for name in ("abs", "add", "clip", "exp", "floor", "greater", "less", "mul")},
+    **{name: (name.title(), {}) for name in ("relu", "sqrt", "sub")},
+    "cast": ("Cast", {}),
+    "linear": ("Gemm", {}),
+    "logical_or": ("Or", {}),
+    "max_pool": ("MaxPool", {"kernel_sizes": "kernel_shape", "strides": "strides"}),
+    "maximum": ("Max", {}),
+    "real_div": ("Div", {}),
+    "reduce_max": ("ReduceMax", {"axes": "axes", "keep_dims": "keepdims"}),
+    "reduce_mean": ("ReduceMean", {"axes": "axes", "keep_dims": "keepdims"}),
+    "softmax": ("Softmax", {"axis": "axis"}),
+    "transpose": ("Transpose", {"perm": "perm"}),
 }
-_REDUCE = {"reduce_mean": "ReduceMean", "reduce_max": "ReduceMax"}
+"""ONNX's operation for one of MIL, and its attributes by MIL's names; the others have a method of `_Writer`."""
+_FIXED: dict[str, dict[str, int]] = {"cast": {"to": TensorProto.FLOAT}, "linear": {"transB": 1}}
+_TENSORS = ("x", "y", "alpha", "beta", "weight", "bias")
 
 
 def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
@@ -68,7 +68,7 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
 
 def write_onnx(graph: Graph, config: ExportConfig, path: Path) -> None:
     """Write the model to `path`: the same graph gives the same bytes."""
-    model = onnx_model(graph, onnx_program(graph, config))
+    model = onnx_model(graph, lower(graph, storage="int8" if config.onnx == "int8" else "plain"))
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
@@ -148,26 +148,20 @@ class _Writer:
         return self.shared[id(value)]
 
     def translate(self, op: Op) -> None:
-        if op.type in _ELEMENTWISE:
-            self.node(_ELEMENTWISE[op.type], [self.input(op, k) for k in ("x", "y") if k in op.inputs], op.name)
-        elif op.type in _REDUCE:
-            axes, keep = _integers(op.inputs["axes"]), int(np.asarray(op.inputs["keep_dims"]))
-            self.node(_REDUCE[op.type], [self.input(op, "x")], op.name, axes=axes, keepdims=keep)
+        if op.type in _NODES:
+            kind, options = _NODES[op.type]
+            attributes = {name: np.asarray(op.inputs[key]).tolist() for key, name in options.items()}
+            tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs]
+            self.node(kind, tensors, op.name, **attributes, **_FIXED.get(op.type, {}))
         elif op.type in _OTHERS:
             _OTHERS[op.type](self, op)
         else:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
 
-    def cast(self, op: Op) -> None:
-        self.node("Cast", [self.input(op, "x")], op.name, to=TensorProto.FLOAT)
-
-    def clip(self, op: Op) -> None:
-        self.node("Clip", [self.input(op, k) for k in ("x", "alpha", "beta")], op.name)
-
     def concat(self, op: Op) -> None:
         refs = op.inputs["values"]
         names = [ref.name for ref in refs if isinstance(ref, Ref)] if isinstance(refs, tuple) else []
-        self.node("Concat", names, op.name, axis=_integers(op.inputs["axis"])[0])
+        self.node("Concat", names, op.name, axis=int(np.asarray(op.inputs["axis"])))
 
     def dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
@@ -196,9 +190,6 @@ class _Writer:
         strides = _integers(op.inputs["strides"])
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
 
-    def linear(self, op: Op) -> None:
-        self.node("Gemm", [self.input(op, k) for k in ("x", "weight", "bias")], op.name, transB=1)
-
     def matmul(self, op: Op) -> None:
         x, y = self.input(op, "x"), op.inputs["y"]
         if not bool(np.asarray(op.inputs["transpose_y"])):
@@ -210,35 +201,19 @@ class _Writer:
             self.constant(f"{op.name}_y", np.swapaxes(np.asarray(y), -1, -2))
         self.node("MatMul", [x, f"{op.name}_y"], op.name)
 
-    def max_pool(self, op: Op) -> None:
-        sizes, strides = _integers(op.inputs["kernel_sizes"]), _integers(op.inputs["strides"])
-        self.node("MaxPool", [self.input(op, "x")], op.name, kernel_shape=sizes, strides=strides)
-
     def reshape(self, op: Op) -> None:
         shape = self.constant(f"{op.name}_shape", np.array([-1, *_integers(op.inputs["shape"])[1:]], np.int64))
         self.node("Reshape", [self.input(op, "x"), shape], op.name)
 
-    def transpose(self, op: Op) -> None:
-        self.node("Transpose", [self.input(op, "x")], op.name, perm=_integers(op.inputs["perm"]))
-
-    def softmax(self, op: Op) -> None:
-        self.node("Softmax", [self.input(op, "x")], op.name, axis=_integers(op.inputs["axis"])[0])
-
 
 _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
-    "cast": _Writer.cast,
-    "clip": _Writer.clip,
     "concat": _Writer.concat,
     "constexpr_affine_dequantize": _Writer.dequantize,
     "conv": _Writer.conv,
-    "linear": _Writer.linear,
     "matmul": _Writer.matmul,
-    "max_pool": _Writer.max_pool,
     "reshape": _Writer.reshape,
-    "softmax": _Writer.softmax,
-    "transpose": _Writer.transpose,
 }
 
 
 def _integers(value: Value) -> list[int]:
-    return [int(n) for n in np.atleast_1d(np.asarray(value))]
+    return [int(n) for n in np.asarray(value)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from os import PathLike
 
 import onnx
-from onnx import TensorProto
+from onnx import AttributeProto, TensorProto
 
 from export.errors import ExportError
 
@@ -28,23 +28,23 @@ OPERATIONS = frozenset(
 
 _NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
 _NODES = 4096
+_ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
 _ELEMENTS = 1 << 24  # of one tensor for one picture
 _LARGEST_SIDE = 512
 
 
 def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
     """The model in `data`, if it may be run. Raises ExportError, naming the file and the first fault, if not."""
+    model = onnx.ModelProto()
     try:
-        model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's DecodeError has no public home
-        raise _fault(file, "bytes that are no ONNX model") from error
-    for fault in structure_faults(model):
-        raise _fault(file, fault)
+        model.ParseFromString(data)
+    except Exception:  # protobuf's DecodeError has no public home
+        faults = iter(["bytes that are no ONNX model"])
+    else:
+        faults = structure_faults(model)
+    for fault in faults:
+        raise ExportError("not a model of fastetl's", file=file, found=fault, do="export it again", also=ValueError)
     return model
-
-
-def _fault(file: str | PathLike[str], found: str) -> ExportError:
-    return ExportError("not a model of fastetl's", file=file, found=found, do="export it again", also=ValueError)
 
 
 def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -55,36 +55,26 @@ def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
 
 def structure_faults(model: onnx.ModelProto) -> Iterator[str]:
     """What forbids running it, in plain words; nothing for a model that fastetl wrote."""
-    yield from _parts(model)
-    yield from _constants(model.graph)
-    yield from _interface(model)
-    yield from _sizes(model)
-
-
-def _parts(model: onnx.ModelProto) -> Iterator[str]:
+    graph = model.graph
     opsets = {o.domain: o.version for o in model.opset_import}
     if set(opsets) != {""} or not 1 <= opsets[""] <= _NEWEST[0] or not 1 <= model.ir_version <= _NEWEST[1]:
         yield f"opsets {opsets} in IR version {model.ir_version}"
-    if model.functions or model.training_info:
-        yield "functions or training steps of its own"
-    if not 1 <= len(model.graph.node) <= _NODES:
-        yield f"{len(model.graph.node)} operations"
-    for node in model.graph.node:
+    if model.functions or model.training_info or graph.sparse_initializer:
+        yield "functions, training steps or sparse constants"
+    if not 1 <= len(graph.node) <= _NODES:
+        yield f"{len(graph.node)} operations"
+    for node in graph.node:
         if node.domain or node.op_type not in OPERATIONS:
             yield f"the operation {(node.domain + ' ' + node.op_type).strip()!r}"
-        if any(a.HasField("g") or a.graphs or a.ref_attr_name for a in node.attribute):
-            yield f"{node.name!r} with a graph inside"
-
-
-def _constants(graph: onnx.GraphProto) -> Iterator[str]:
-    tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
-    if graph.sparse_initializer:
-        yield "sparse constants"
-    for tensor in tensors:
+        if not all(a.type in _ATTRIBUTES for a in node.attribute):
+            yield f"{node.name!r} with a graph or a constant inside"
+    for tensor in graph.initializer:
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             yield f"constant {tensor.name!r} in another file"
         if math.prod(tensor.dims) > _ELEMENTS or any(side < 0 for side in tensor.dims):
             yield f"constant {tensor.name!r} of {list(tensor.dims)}"
+    yield from _interface(model)
+    yield from _sizes(model)
 
 
 def _interface(model: onnx.ModelProto) -> Iterator[str]:

@@ -18,8 +18,8 @@ from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
 from export.graph import CANVAS, Graph
-from export.metadata import exporting_versions, labels_text
-from export.names import CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
+from export.metadata import exporting_versions, labels_text, terms_of
+from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, gather, onnx_checks, package_checks, verification_text
@@ -29,19 +29,17 @@ from fastetl.files.atomic import Kind, check_output, new_directory, new_file
 from fastetl.files.untrusted import read_bytes
 from model.run import Run, open_run
 
-__all__ = ["Stored", "export", "open_exportable", "open_stored", "write_package_directory"]
+__all__ = ["StoredNetwork", "export", "open_exportable", "open_stored", "write_package_directory"]
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
-_ALL = (CARD, COREML, LABELS, MAC, ONNX, REFERENCE, VERIFICATION)
+_CARD_BYTES = 1 << 20
+_ALL = (*sorted({file.partition("/")[0] for file in FILES}), VERIFICATION)
 PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
 
-_CARD_BYTES = 1 << 20
-
-
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredNetwork:
     """What a package holds: its layer graph in float32, whatever its Core ML and ONNX files are stored in.
 
     Reads pictures of the training's size, as the run would that the package came from.
@@ -83,20 +81,20 @@ class Stored:
         return graph.expecting(config.prior, config.prior_logits(self.charset))
 
 
-def open_stored(path: str | PathLike[str]) -> Stored:
+def open_stored(path: str | PathLike[str]) -> StoredNetwork:
     """Open what a package holds ("pretrained": the bundled one). Raises ExportError if it is missing or damaged."""
     folder = package_path(path)
     text = read_bytes(folder / CARD, _CARD_BYTES).decode("utf-8", "replace")
-    return Stored(folder, read_reference(folder / REFERENCE), text)
+    return StoredNetwork(folder, read_reference(folder / REFERENCE), text)
 
 
-def open_exportable(path: str | PathLike[str]) -> Run | Stored:
+def open_exportable(path: str | PathLike[str]) -> Run | StoredNetwork:
     """The run at `path`, or what the package there holds ("pretrained": the bundled one)."""
     return open_stored(path) if (package_path(path) / REFERENCE).is_file() else open_run(path)
 
 
 def export(
-    run: Run | Stored | str | PathLike[str],
+    run: Run | StoredNetwork | str | PathLike[str],
     out: str | PathLike[str],
     config: ExportConfig | None = None,
     *,
@@ -122,10 +120,9 @@ def export(
     config = config or ExportConfig()
     prior = config.prior_logits(run.charset)
     logits: Logits
-    if isinstance(run, Stored):
+    if isinstance(run, StoredNetwork):
         graph = run.graph(config)
-        # Whose terms the weights are under does not change with the way of storing them.
-        config = replace(config, license="kanjivg" if graph.about.get("terms") == "kanjivg" else "data")
+        config = replace(config, license=terms_of(graph))  # which the way of storing does not change
         stored = run
         logits, card = lambda pictures: stored.logits(pictures) + prior, repeated_card(run.text, graph, config)
     else:

@@ -7,16 +7,15 @@ rewriting pass before it can rename an operation that was meant to stay in float
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export import graph as g
-from export.config import ExportConfig, Precision, Storage
+from export.config import Precision, Storage
 from fastetl.data.preprocessing import (
     AROUND,
     BORDER,
@@ -34,11 +33,9 @@ __all__ = [
     "Op",
     "Ref",
     "Value",
-    "coreml_program",
     "expanded",
-    "framed_names",
     "lower",
-    "onnx_program",
+    "reading_names",
     "stored",
 ]
 
@@ -48,13 +45,6 @@ next value that a resize from 128 can give is farther below a half than that (fr
 
 BEYOND = 1000.0
 """What "no character" gets as a logit when it holds, and its negative when not: out of any network's reach."""
-
-
-def framed_names(spec: Preprocessing) -> tuple[str, ...]:
-    """The operations that make what the network sees, one for each reading; none without framing."""
-    if spec.framing == "none":
-        return ()
-    return tuple(f"{of}framed" for of in reading_names(spec))
 
 
 def reading_names(spec: Preprocessing) -> tuple[str, ...]:
@@ -228,8 +218,7 @@ def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Moments:
+class _Moments(NamedTuple):
     """Names of operations, both axes in one tensor, y in channel 0 and x in channel 1."""
 
     centre: str
@@ -270,22 +259,19 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
 
 def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     """See fastetl.data.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
-    first = _both(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
-    window: _Term = first
-    crossing: _Term = first
-    moments: _Moments | None = None
+    window: _Term = _both(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
+    crossing, moments = window, _Moments("", "", "")
     for k in range(1, TURNS + 1):
         turn = f"_{k}"
-        if moments is not None:
+        if k > 1:  # the first window is a constant
             sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
             exponent = p.two("mul", f"exponent{turn}", moments.squares, sharpness)
             window = p.one("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, turn)
         least, most = (p.constant(bound / 2, moments.variance) for bound in SUMMED)
-        kept = p.add("clip", f"kept_variance{turn}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
-        moments = dataclasses.replace(moments, variance=kept)
-    assert moments is not None  # TURNS is at least 1
+        bounded = p.add("clip", f"kept_variance{turn}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
+        moments = moments._replace(variance=bounded)
     return moments
 
 
@@ -412,13 +398,3 @@ def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "
     logits = p.concat("logits", (character_logits, other))
     p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=1)
     return tuple(p.ops)
-
-
-def coreml_program(graph: g.Graph, config: ExportConfig) -> tuple[Op, ...]:
-    """The operations of a package's Core ML file."""
-    return lower(graph, config.precision, config.storage)
-
-
-def onnx_program(graph: g.Graph, config: ExportConfig) -> tuple[Op, ...]:
-    """The operations of a package's ONNX file."""
-    return lower(graph, storage="int8" if config.onnx == "int8" else "plain")

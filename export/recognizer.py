@@ -54,18 +54,17 @@ class Answers(list[Answer]):
 
 @dataclass(frozen=True, repr=False)
 class Recognizer:
-    """An open model.
-
-    side: of the pictures it takes. labels: of the answers that it gives, the last one "no character". known: all labels
-    of the model, of which `labels` are some or all.
-    """
+    """An open model."""
 
     path: Path
     side: int
-    labels: tuple[str, ...]
+    """Of the pictures that it takes."""
     known: tuple[str, ...]
+    """All labels of the model, the last one "no character"."""
     charset: Charset
-    """Of `labels`."""
+    """The characters that compete: all that are known, or some."""
+    columns: list[int]
+    """Where their labels stand among `known`, and "no character"."""
     preprocessing: Preprocessing
     """What the model does itself; its `size` is `side`, of what comes in."""
     threshold: float
@@ -99,20 +98,20 @@ class Recognizer:
         for an unknown one, and for a character that the model does not know.
         """
         competing = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
-        Charset("known", self.known[:-1]).columns_of(competing, self.path)
-        return replace(self, labels=(*competing.characters, self.known[-1]), charset=competing)
+        columns = Charset("known", self.known[:-1]).columns_of(competing, self.path)
+        return replace(self, charset=competing, columns=[*columns, len(self.known) - 1])
 
     @cached_property
-    def _columns(self) -> list[int]:
-        place = {label: k for k, label in enumerate(self.known)}
-        return [place[label] for label in self.labels]
+    def labels(self) -> tuple[str, ...]:
+        """Of its answers, the last one "no character"."""
+        return (*self.charset.characters, self.known[-1])
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, side, side), one character each, either polarity → float32 (N, labels), summing to 1.
 
         Where not all labels compete, theirs are the model's probabilities over the sum of these.
         """
-        logits = self.logits(pictures)[:, self._columns]
+        logits = self.logits(pictures)[:, self.columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
@@ -135,7 +134,7 @@ class Recognizer:
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, side, side) → float32 logits (N, characters), without "no character": as a run gives them."""
-        return self.logits(pictures)[:, self._columns[:-1]]
+        return self.logits(pictures)[:, self.columns[:-1]]
 
     @overload
     def read(
@@ -155,7 +154,10 @@ class Recognizer:
 
         Raises FastetlError naming a file that cannot be read, or an array of another shape or dtype.
         """
-        one = isinstance(pictures, str | PathLike | bytes | Image.Image | Ink) or _is_picture(pictures)
+        if isinstance(pictures, np.ndarray):  # the last axis may be one of colours: no picture is so narrow
+            one = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
+        else:
+            one = not isinstance(pictures, list | tuple)
         listed: Any = [pictures] if one else pictures
         inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in listed]
         pictured = np.empty((len(inks), self.side, self.side), np.uint8)
@@ -197,13 +199,6 @@ class Recognizer:
         return read_drawing(self, drawing, down=down, plain=plain)
 
 
-def _is_picture(pictures: Any) -> bool:
-    """Whether it is one picture: of two axes, or with a last one of colours. No picture is so narrow."""
-    if not isinstance(pictures, np.ndarray):
-        return False
-    return pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
-
-
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
     """Open the ONNX model of a package directory; of the bundled one (6,625 characters) if none is given.
 
@@ -230,5 +225,6 @@ def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Cha
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
         reason = str(error).partition("\n")[0]
         raise ExportError("cannot open the model", file=path, found=reason, do="export it again") from error
-    opened = Recognizer(folder, side, labels, labels, known, preprocessing, threshold, session, trained=trained)
+    columns = list(range(len(labels)))
+    opened = Recognizer(folder, side, labels, known, columns, preprocessing, threshold, session, trained=trained)
     return opened if charset is None else opened.restricted(charset)

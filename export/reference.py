@@ -20,7 +20,7 @@ from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import computed
-from export.program import HALF, coreml_program
+from export.program import HALF, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
@@ -40,7 +40,6 @@ Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
 
 _FORMAT = 4
-_ARRAYS = ("format", "config", "images", "kinds", "logits", "answers")
 _MOST = 1 << 28  # bytes of one array
 
 
@@ -85,7 +84,8 @@ def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Refere
     """Ask the trained network, and the program that is to be stored in its own precision, about the test pictures."""
     images, kinds = pictures(graph.side)
     trained = logits(resized(images, graph.preprocessing.size))
-    answers = computed(coreml_program(graph, config), images, ("probabilities",), config.precision)["probabilities"]
+    ops = lower(graph, config.precision, config.storage)
+    answers = computed(ops, images, ("probabilities",), config.precision)["probabilities"]
     return Reference(graph, config, images, kinds, trained, answers)
 
 
@@ -165,46 +165,21 @@ def write_reference(reference: Reference, path: Path) -> None:
 def read_reference(path: Path) -> Reference:
     """Raises ExportError naming the file if it is missing, damaged or of another format."""
     try:
-        arrays = read_npz(path, _accepted)
+        arrays = read_npz(path, lambda name, shape, dtype: math.prod(shape) * dtype.itemsize <= _MOST)
         if int(arrays["format"]) != _FORMAT:
-            raise ExportError(
-                "a package of another version", expected=f"format {_FORMAT}", found=f"format {arrays['format']}"
-            )
+            raise ExportError("another version's", expected=f"format {_FORMAT}", found=f"format {arrays['format']}")
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
-        reference = Reference(
-            graph,
-            ExportConfig(**{**json.loads(str(arrays["config"])), "prior": tuple(graph.about.get("prior", "").split())}),
-            arrays["images"],
-            tuple(arrays["kinds"].tolist()),
-            arrays["logits"],
-            arrays["answers"],
-        )
-        _check_arrays(reference, arrays)
+        options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
+        kinds, count = tuple(arrays["kinds"].tolist()), len(arrays["images"])
+        for name, dtype, shape in (
+            ("images", "uint8", (len(kinds), graph.side, graph.side)),
+            ("logits", "float32", (count, len(graph.charset))),
+            ("answers", "float32", (count, len(graph.labels))),
+        ):
+            array = arrays[name]
+            if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
+                raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
+        return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
     except Exception as error:  # whatever the damage is
         fault = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the reference", file=path, found=fault, do="export it again") from error
-    return reference
-
-
-def _accepted(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-    """Raises ValueError for what no reference holds."""
-    if name not in _ARRAYS and not name.startswith("graph/"):
-        raise ValueError(f"an array {name!r}")
-    if math.prod(shape) * dtype.itemsize > _MOST:
-        raise ValueError(f"{name} of {shape}")
-    return True
-
-
-def _check_arrays(reference: Reference, arrays: dict[str, NDArray[Any]]) -> None:
-    """Raises ExportError where arrays don't fit each other or the graph."""
-    graph, count = reference.graph, len(reference.images)
-    for name, dtype, shape in (
-        ("images", "uint8", (count, graph.side, graph.side)),
-        ("logits", "float32", (count, len(graph.charset))),
-        ("answers", "float32", (count, len(graph.labels))),
-    ):
-        array = arrays[name]
-        if str(array.dtype) != dtype or array.shape != shape or len(reference.kinds) != count or not count:
-            raise ExportError(f"array {name}", expected=f"{dtype} {shape}", found=f"{array.dtype} {array.shape}")
-    if not np.isfinite(reference.logits).all() or not np.isfinite(reference.answers).all():
-        raise ExportError("stored answers that are not numbers")

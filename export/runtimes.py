@@ -32,31 +32,22 @@ def quiet() -> Iterator[None]:
 
 def coremltools() -> Any:
     """The module. Importing it takes seconds, so it is asked for only where it is needed."""
+    modules: dict[str, Any] = sys.modules
+    hidden = "sklearn" not in modules
     # It tries to load Apple's libraries, and logs a line for each that is missing on other systems.
     with quiet(), warnings.catch_warnings():
         # Deprecations inside it and its dependencies, at import.
         warnings.simplefilter("ignore")
         try:
-            with _without("sklearn"):
-                import coremltools
+            if hidden:  # it would load it for converters of its models, which takes half of its time
+                modules["sklearn"] = None
+            import coremltools
         except ModuleNotFoundError as error:
             raise missing(error) or error from error
+        finally:
+            if hidden:
+                del modules["sklearn"]
     return coremltools
-
-
-@contextmanager
-def _without(name: str) -> Iterator[None]:
-    """Hide a package that coremltools would load for converters of its models, which takes half of its time."""
-    modules: dict[str, Any] = sys.modules
-    loaded = modules.get(name)
-    modules[name] = None
-    try:
-        yield
-    finally:
-        if loaded is None:
-            del modules[name]
-        else:
-            modules[name] = loaded
 
 
 def native_parts() -> bool:

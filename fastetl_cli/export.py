@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.compare import Variant, compare
 from export.config import ExportConfig
-from export.package import Stored, export, open_exportable
+from export.package import StoredNetwork, export, open_exportable
 from fastetl.data.store import fitted
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, show_json, show_table
 from fastetl_cli.verify import show_checks
@@ -38,7 +38,7 @@ class Export(Command):
     def run(self) -> int:
         """Write, verify, and print what failed and one line."""
         run = open_exportable(self.run_path)
-        evaluations = [] if isinstance(run, Stored) else stored_evaluations(self.run_path)
+        evaluations = [] if isinstance(run, StoredNetwork) else stored_evaluations(self.run_path)
         sets = [entry for evaluation in evaluations for entry in evaluation["sets"]]
         data = [
             fitted(open_dataset(path, size=run.preprocessing.size), run.charset, run.preprocessing)

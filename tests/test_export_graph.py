@@ -12,7 +12,7 @@ from export.errors import ExportError
 from export.from_run import flax_logits
 from export.graph import Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import computed, graph_logits, onnx_answers, onnx_model
-from export.program import Op, Ref, expanded, framed_names, lower, stored
+from export.program import Op, Ref, expanded, lower, reading_names, stored
 from export.reference import is_blank, make_reference, pictures
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, normalize, resize
@@ -57,7 +57,7 @@ def test_temperature_divides_the_logits() -> None:
 def test_preprocessing_is_the_readable_twin(spec: Preprocessing) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
-    names = framed_names(spec) or ("contrasted",)
+    names = ["contrasted"] if spec.framing == "none" else [f"{of}framed" for of in reading_names(spec)]
     ops = lower(graph, "float16")
     real = [kind in ("strokes", "inverted") for kind in kinds]
     for picture, stretch in zip(computed(ops, images, names, "float16").values(), spec.stretches, strict=True):
@@ -77,8 +77,8 @@ def test_canvas_is_resized_as_in_training(size: int) -> None:
     assert off.mean() < 0.001
     assert 128 % size or not off[:, 1:-1, 1:-1].any()
     real = [kind in ("strokes", "inverted") for kind in kinds]
-    framed = computed(lower(graph), images[real], ("framed",))["framed"][:, 0]
-    assert np.abs(framed - normalize(resize(images[real], spec.size), spec)).max() < 1e-4
+    centred = computed(lower(graph), images[real], ("framed",))["framed"][:, 0]
+    assert np.abs(centred - normalize(resize(images[real], spec.size), spec)).max() < 1e-4
 
 
 def test_absent_ink_is_no_character() -> None:
@@ -166,7 +166,7 @@ def test_graph_must_end_in_a_class_for_each_character() -> None:
 
 def test_norm_without_convolution_is_rejected() -> None:
     odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
-    with pytest.raises(ExportError, match="does not follow"):
+    with pytest.raises(ExportError, match="no place for norm_2"):
         graph_of(random_network(odd))
 
 
