@@ -17,9 +17,8 @@ from fastetl.kernels._packed import TOP, packed_bytes
 from fastetl.kernels._vector import FORMS, PLAIN, best, forms
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.filter import triangle
-from fastetl.kernels.resize import form_of, resize_records, resize_twin
-from fastetl.kernels.resize_narrow import narrow
-from fastetl.kernels.resize_vector import Geometry, column_sums, factors
+from fastetl.kernels.resize import resize_records, resize_twin
+from fastetl.kernels.resize_vector import Geometry, column_sums, factors, form_of
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
@@ -110,14 +109,6 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
         if form_of(Geometry(height, width, bits, size)) is None
     }
     assert without == {("ETL2", 11), ("ETL2", 13), *(("ETL8G, 9G", size) for size in (9, 11, 13, 15))}
-
-
-def test_small_pictures_that_become_no_smaller_have_the_narrow_form() -> None:
-    sizes = {
-        stored: [size for size in range(8, 127) if narrow(Geometry(height, width, bits, size))]
-        for stored, (height, width, bits) in STORED.items()
-    }
-    assert {stored: own for stored, own in sizes.items() if own} == {"ETL1, 6, 7": [64], "ETL8B, 9B": [64, 96]}
 
 
 @pytest.mark.parametrize("streaming", [False, True])

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from fastetl.kernels._packed import TOP, addresses, aligned, packed_bytes
 from fastetl.kernels._vector import I64, PLAIN, Code, Kernel, best, compile_kernel
 from fastetl.kernels.decode import decode_twin
-from fastetl.kernels.resize_halved import halved
-from fastetl.kernels.resize_narrow import narrow
-from fastetl.kernels.resize_vector import BEHIND, Form, Geometry, general
+from fastetl.kernels.resize_vector import BEHIND, Geometry, form_of
 
-__all__ = ["form_of", "resize_records", "resize_twin"]
+__all__ = ["resize_records", "resize_twin"]
 
 _BLOCK = 256  # pictures that the twin takes at a time
 
@@ -52,12 +50,6 @@ def resize_records(
         return
     arrays = (rows.offsets, rows.weights, rows.factors, aligned(rows.scratch), out)
     _kernel(geometry, level)(pointers.ctypes.data, len(pointers), *(array.ctypes.data for array in arrays))
-
-
-@cache
-def form_of(g: Geometry) -> Form | None:
-    """The fastest form that holds a geometry's numbers; None if none does, which is then left to the twin."""
-    return halved(g) or narrow(g) or general(g)
 
 
 @cache

@@ -6,6 +6,8 @@ them two by two. The decoded picture is never stored. All sums are integers, and
 times a factor, to the nearest whole number. The factor is a little larger than the exact one, so that exact halves
 round up, and so little that no other sum reaches a half: lifted by 2⁻⁴⁵ in float64; the next float32 where `factors`
 finds that enough, which is twice as fast.
+
+`_halved` is another form, for ETL8G and ETL9G to half their size: column sums fit a byte.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ from fastetl.kernels._packed import PIXELS, TOP, unpack
 from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, Code
 from fastetl.kernels.filter import triangle
 
-__all__ = ["BEHIND", "Form", "Geometry", "column_sums", "factors", "general", "row_factors"]
+__all__ = ["BEHIND", "Form", "Geometry", "column_sums", "factors", "form_of"]
 
 LANES = 16
+HALVED = 64
+"""Bytes of a row of ETL8G, and the side that is half of it."""
 BEHIND = 64
 """Bytes behind the row after a picture's last that the kernels read (and give weight 0)."""
 
@@ -49,11 +53,6 @@ class Geometry:
     @property
     def row_bytes(self) -> int:
         return self.width * self.bits // 8
-
-    @property
-    def whole_rows(self) -> bool:
-        """Whether rows end with a byte, and `unpack` takes one at a time."""
-        return self.width * self.bits % 8 == 0 and self.width <= PIXELS[self.bits]
 
     @property
     def quartered(self) -> bool:
@@ -119,11 +118,15 @@ def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequen
     return lambda columns: code.shuffle(row, row, [which[k] for k in columns] + [0] * (LANES - len(columns)))
 
 
-def general(g: Geometry) -> Form | None:
-    """The form, if the kernel's numbers hold this geometry's rows, weights and sums."""
+@cache
+def form_of(g: Geometry) -> Form | None:
+    """How a geometry is resized; None where the kernel's numbers do not hold its rows, weights and sums."""
+    if g == Geometry(127, 128, 4, HALVED):
+        return _halved(g)
+    whole_rows = g.width * g.bits % 8 == 0 and g.width <= PIXELS[g.bits]  # `unpack` takes one at a time
     by_column = g.unit * TOP[g.bits] * int(g.columns.sum(1).max())
     fits = g.columns.max() < 256 and by_column < 1 << 15 and by_column * int(g.rows.sum(1).max()) < 1 << 31
-    if not (fits and g.whole_rows):
+    if not (fits and whole_rows):
         return None
     pairs, line = -(-g.height // 2), len(g.groups) * 4 * LANES
     by_pair = np.pad(g.rows, ((0, 0), (0, 2 * pairs - g.height))).reshape(g.size, pairs, 2)
@@ -238,3 +241,68 @@ def _by_row(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[list[int]]
     row = code.broadcast(code.load(table, F64, 0, code.b.mul(y, code.number(8))), LANES)
     part = np.pad(1.0 / g.columns.sum(1), (0, LANES))
     return lambda columns: code.b.fmul(row, code.lanes(F64, part[columns[0] : columns[0] + LANES].tolist()))
+
+
+def _halved(g: Geometry) -> Form:
+    """Weights are those of the four rows from 2 y − 1 on, in the lower half from 2 y − 2 on."""
+    half = HALVED // 2
+    y = np.arange(HALVED)[:, None]
+    weights = np.take_along_axis(np.pad(g.rows, ((0, 0), (1, 2))), 2 * y - y // half + range(4), 1)
+
+    def picture(code: Code, source: Any, following: Any, tables: list[Any], _: Any, out: Any) -> None:
+        b = code.b
+
+        def pair(first: Any, second: Any) -> list[Any]:
+            """Column sums of two rows, taking turns byte by byte, as 16-bit lanes."""
+            rows = _byte_sums(code, source, first), _byte_sums(code, source, second)
+            return [code.cast(lanes, I16) for lanes in code.taking_turns(*rows)]
+
+        for begin, above in ((0, (0, 0)), (half, (2 * half - 2, 2 * half - 1))):  # row −1 weighs nothing
+            with code.loop(half, *pair(*(code.number(HALVED * row) for row in above))) as turn:
+                y = b.add(turn.index, code.number(begin))
+                at = b.mul(b.add(turn.index, turn.index), code.number(HALVED))
+                at = b.add(at, code.number(HALVED * (above[1] + 1)))
+                following_row = b.add(at, code.number(HALVED))
+                code.prefetch(following, at)
+                code.prefetch(following, following_row)
+                below = pair(at, following_row)
+                _store_halved(code, g, turn.values, below, y, tables, out)
+                turn.values = below
+
+    return Form(np.zeros(0, np.int64), weights.astype(np.uint8), factors(g), 0, picture)
+
+
+def _byte_sums(code: Code, source: Any, at: Any) -> Any:
+    """Column sums of a row, 0–120: of the levels in bytes x − 1, x and x + 1, the inner four, times 1 3 3 1."""
+    b, nothing = code.b, code.splat(I8, HALVED, 0)
+    packed = code.load(source, I8, HALVED, at)
+    first, second = code.mask(code.cast(code.shift(code.cast(packed, I16), -4), I8), 15), code.mask(packed, 15)
+    outer = b.add(
+        code.shuffle(second, nothing, [HALVED, *range(HALVED - 1)]),
+        code.shuffle(first, nothing, [*range(1, HALVED), HALVED]),
+    )
+    inner = b.add(first, second)
+    return b.add(b.add(inner, outer), b.add(inner, inner))
+
+
+def _store_halved(
+    code: Code, g: Geometry, above: list[Any], below: list[Any], y: Any, tables: list[Any], out: Any
+) -> None:
+    """Row y of the output, from two pairs of rows."""
+    b = code.b
+    _, weights, table = tables
+    weight = code.cast(code.broadcast(code.load(weights, I32, 0, b.mul(y, code.number(4))), 16), I8)
+    factor = row_factors(code, g, table, y)
+    parts = []
+    for k, four in enumerate(four for pairs in zip(above, below, strict=True) for four in code.taking_turns(*pairs)):
+        total = code.dot4(code.splat(I32, 16, 0), weight, code.cast(four, I8))
+        columns = [16 * (lane // 4) + 4 * k + lane % 4 for lane in range(16)]
+        value = b.sitofp(total, code.vector(F32, 16))
+        parts.append(code.cast(code.fma(value, factor(columns), code.splat(F32, 16, 2.0**23)), I8))
+    # Byte 4 m of part k, in each 128 bits, is pixel 4 k + m there.
+    eights = [
+        code.shuffle(parts[k], parts[k + 1], [16 * q + 4 * m + n for q in range(4) for n in (0, 64) for m in range(4)])
+        for k in (0, 2)
+    ]
+    order = [8 * q + 32 * n + m for q in range(4) for n in (0, 1) for m in range(8)]
+    code.store(code.shuffle(eights[0], eights[1], order), out, b.mul(y, code.number(HALVED)))

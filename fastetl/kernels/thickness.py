@@ -14,16 +14,6 @@ FULL = 256
 
 
 @jit
-def pad(images: NDArray[np.uint8], b: int, padded: NDArray[np.uint8]) -> None:
-    """Copy a picture into the middle of a border of paper."""
-    side = images.shape[1]
-    for y in range(side):
-        at = (y + 1) * (side + 2) + 1
-        for x in range(side):
-            padded[at + x] = images[b, y, x]
-
-
-@jit
 def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
     """extreme[i] = maximum of the 3 × 3 pixels whose first is padded[i]."""
     # Views, since an index with an offset may be negative, and that check keeps the loop from becoming vectors.
@@ -36,17 +26,6 @@ def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[
 
 
 @jit
-def smallest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
-    """extreme[i] = minimum of the 3 × 3 pixels whose first is padded[i]."""
-    left, middle, right = padded[: row.size], padded[1 : row.size + 1], padded[2 : row.size + 2]
-    for i in range(row.size):
-        row[i] = min(left[i], middle[i], right[i])
-    upper, centre, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
-    for i in range(extreme.size):
-        extreme[i] = min(upper[i], centre[i], lower[i])
-
-
-@jit
 def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
     """Change pictures in place: uint8 (B, S, S), ink high, paper outside.
 
@@ -55,21 +34,23 @@ def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
     """
     side = images.shape[1]
     stride = side + 2
-    padded = np.zeros(stride * stride, np.uint8)
+    padded = np.empty(stride * stride, np.uint8)
     row = np.zeros(stride * stride - 2, np.uint8)
     extreme = np.zeros(stride * side - 2, np.uint8)
     for b in range(amounts.size):
         amount = np.int32(amounts[b])
         if amount == 0:
             continue
-        pad(images, b, padded)
-        if amount > 0:
-            largest(padded, row, extreme, stride)
-        else:
-            smallest(padded, row, extreme, stride)
-        share = abs(amount)
+        # The minimum is the maximum of the negative.
+        share, negative = abs(amount), np.uint8(255 if amount < 0 else 0)
+        padded[:] = negative
+        for y in range(side):
+            source, target = images[b, y], padded[(y + 1) * stride + 1 : (y + 1) * stride + 1 + side]
+            for x in range(side):
+                target[x] = source[x] ^ negative
+        largest(padded, row, extreme, stride)
         for y in range(side):
             target, changed = images[b, y], extreme[y * stride : y * stride + side]
             for x in range(side):
-                mixed = np.int32(target[x]) * (FULL - share) + np.int32(changed[x]) * share
+                mixed = np.int32(target[x]) * (FULL - share) + np.int32(changed[x] ^ negative) * share
                 target[x] = np.uint8((mixed + FULL // 2) >> 8)
