@@ -178,7 +178,7 @@ def test_fingerprint_is_that_of_git() -> None:
     digest = fingerprints.new_fingerprint(6, ETL8G)
     digest.update(memoryview(b"hello\n"))
     assert digest.hexdigest() == "ce013625030ba8dba906f756967f9e9ca394464a"
-    assert len(fingerprints.KNOWN) == 79
+    assert len(fingerprints.KNOWN) == 129
 
 
 def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastetl.etl.layouts import Layout, table_lines
 
-__all__ = ["FINGERPRINTS", "KNOWN", "SUMS", "Fingerprint", "Sums", "new_fingerprint"]
+__all__ = ["FINGERPRINTS", "KNOWN", "Fingerprint", "Sums", "new_fingerprint"]
 
 
 class Fingerprint(NamedTuple):
@@ -22,15 +22,17 @@ class Fingerprint(NamedTuple):
     digest: str | None
 
 
+def _sums(bsd: int, sysv: int) -> str:
+    return f"sums {bsd} {sysv}"
+
+
 FINGERPRINTS = {
     name: Fingerprint(name, int(records), int(bsd), int(sysv), digest or None)
     for name, records, bsd, sysv, digest in (line.split("\t") for line in table_lines("files"))
 }
 """By the name of the file as it is distributed."""
-KNOWN: dict[str, str] = {entry.digest: entry.name for entry in FINGERPRINTS.values() if entry.digest is not None}
-"""Digest → name of the genuine file."""
-SUMS = {(entry.bsd, entry.sysv): entry.name for entry in FINGERPRINTS.values() if entry.digest is None}
-"""The two 16-bit sums → name, for files of which no digest is known."""
+KNOWN = {entry.digest or _sums(entry.bsd, entry.sysv): entry.name for entry in FINGERPRINTS.values()}
+"""Digest, or the two 16-bit sums where no digest is known → name of the genuine file."""
 _SHA256 = 64  # digits
 
 
@@ -48,15 +50,10 @@ class Sums:
         self._bsd = bsd_sum(raw, self._bsd)
         self._bytes += int(raw.sum(dtype=np.uint64))
 
-    @property
-    def values(self) -> tuple[int, int]:
-        """BSD's and System V's."""
-        folded = (self._bytes & 0xFFFF) + ((self._bytes & 0xFFFFFFFF) >> 16)
-        return self._bsd, (folded & 0xFFFF) + (folded >> 16)
-
     def hexdigest(self) -> str:
         """The sums as AIST writes them."""
-        return "sums {} {}".format(*self.values)
+        folded = (self._bytes & 0xFFFF) + ((self._bytes & 0xFFFFFFFF) >> 16)
+        return _sums(self._bsd, (folded & 0xFFFF) + (folded >> 16))
 
 
 def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastetl.data.identity import digest_rows, joined
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.fingerprints import FINGERPRINTS, KNOWN, SUMS, Sums, new_fingerprint
+from fastetl.etl.fingerprints import FINGERPRINTS, KNOWN, new_fingerprint
 from fastetl.etl.notices import Notice, listed, misnamed
 from fastetl.etl.reading import new_buffer, read_blocks
 
@@ -56,21 +56,20 @@ class _Scan:
     """What one pass over a file gives. headers, digests: (count,). blank: bool (count,), pictures without ink."""
 
     fingerprint: str
-    genuine: str | None
     headers: NDArray[Any]
     blank: NDArray[np.bool_]
     digests: NDArray[np.uint64]
 
 
-def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
+def _scanned(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
     size, image = layout.record_bytes, layout.image_offset
-    digest = new_fingerprint(file.count * size + file.tail, layout)
+    fingerprint, at = new_fingerprint(file.count * size + file.tail, layout), 0
     headers, blank = np.empty(file.count, layout.header), np.empty(file.count, bool)
     digests = np.empty(file.count, np.uint64)
-    rows, at = headers.view(np.uint8).reshape(file.count, image), 0
+    rows = headers.view(np.uint8).reshape(file.count, image)
     for part in read_blocks(file, buffer):
-        digest.update(part)
+        fingerprint.update(part)
         count = len(part) // size
         records = buffer[: count * size].reshape(count, size)
         rows[at : at + count] = records[:, :image]
@@ -79,26 +78,21 @@ def _look(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
         digests[at : at + count] = digest_rows(pictures)
         at += count
     blank[: file.first] = False  # empty by rule
-    hexdigest = digest.hexdigest()
-    genuine = SUMS.get(digest.values) if isinstance(digest, Sums) else KNOWN.get(hexdigest)
-    return _Scan(hexdigest, genuine, headers, blank, digests)
+    return _Scan(fingerprint.hexdigest(), headers, blank, digests)
 
 
-def _unsound(file: EtlFile, scan: _Scan) -> list[Notice]:
+def _unsound(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
     """What is odd in a file besides the order of its records."""
-    path, notices = str(file.path), []
+    path, size, genuine = str(file.path), file.layout.record_bytes, KNOWN.get(scan.fingerprint)
     if file.tail:
         what = f"short tail: {file.tail} bytes after record {file.count - 1}"
-        notices.append(Notice(what, path, file.count, f"{file.layout.record_bytes} bytes", f"{file.tail}", "not built"))
+        yield Notice(what, path, file.count, f"{size} bytes", f"{file.tail}", "not built")
     blank = np.flatnonzero(scan.blank)
     if len(blank):
-        what = f"blank pictures: {listed(blank)}"
-        notices.append(Notice(what, path, int(blank[0]), "ink", "none", "built as they are"))
-    genuine = scan.genuine
+        yield Notice(f"blank pictures: {listed(blank)}", path, int(blank[0]), "ink", "none", "built as they are")
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what = f"renamed: the fingerprint is that of {genuine}"
-        notices.append(Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has"))
-    return notices
+        yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has")
 
 
 def inspect(
@@ -116,7 +110,7 @@ def inspect(
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for k, file in enumerate(files):
-        scans.append(_look(file, buffers[file.layout]))
+        scans.append(_scanned(file, buffers[file.layout]))
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
@@ -128,32 +122,31 @@ def inspect(
     return reports
 
 
-def _namesake(file: EtlFile) -> str | None:
-    entry = FINGERPRINTS.get(file.path.name.upper())
-    return entry.name if entry is not None and entry.records == file.count and not file.tail else None
-
-
 def _copies(scans: Sequence[_Scan], contents: Sequence[Contents]) -> list[list[Notice]]:
     """Pictures of each file that other groups have before: the same file under two names, most likely."""
     names = list(dict.fromkeys(content.file.source for content in contents))
-    source = np.concatenate([np.full(len(c.groups), names.index(c.file.source), np.uint16) for c in contents])
-    groups = np.concatenate([content.groups for content in contents])
-    digests = np.concatenate([scan.digests for scan in scans])
-    blank = np.unique(digests[np.concatenate([scan.blank for scan in scans])]).tolist()
-    _, _, copied = joined(groups, source, digests, blank)
-    notices, start = [], 0
-    for content in contents:
-        mine = copied[(copied >= start) & (copied < start + len(content.groups))] - start
-        what = f"pictures that other groups have too: {listed(mine)}" if len(mine) else ""
-        treatment = "a build takes them into those groups; give each file once"
-        path = str(content.file.path)
-        notices.append([Notice(what, path, int(mine[0]), "pictures of its own", "copies", treatment)] if what else [])
-        start += len(content.groups)
+    sizes = [len(content.groups) for content in contents]
+    source = np.repeat([names.index(content.file.source) for content in contents], sizes).astype(np.uint16)
+    digests, blank = np.concatenate([s.digests for s in scans]), np.concatenate([s.blank for s in scans])
+    _, _, copied = joined(
+        np.concatenate([c.groups for c in contents]), source, digests, np.unique(digests[blank]).tolist()
+    )
+    ends = np.cumsum(sizes)
+    notices: list[list[Notice]] = []
+    for content, end, mine in zip(contents, ends, np.split(copied, np.searchsorted(copied, ends[:-1])), strict=True):
+        records = mine - (end - len(content.groups))
+        notices.append([])
+        if len(records):
+            what = f"pictures that other groups have too: {listed(records)}"
+            expected, treatment = "pictures of its own", "a build takes them into those groups; give each file once"
+            notices[-1].append(Notice(what, str(content.file.path), int(records[0]), expected, "copies", treatment))
     return notices
 
 
 def _report(scan: _Scan, content: Contents, copies: list[Notice]) -> FileReport:
-    file = content.file
+    file, genuine = content.file, KNOWN.get(scan.fingerprint)
+    namesake = FINGERPRINTS.get(file.path.name.upper())
+    differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail
     groups, models = content.groups[(content.groups >= 0) & ~content.models], int(content.models.sum())
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     distinct = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
@@ -173,7 +166,7 @@ def _report(scan: _Scan, content: Contents, copies: list[Notice]) -> FileReport:
         without=content.without,
         models=models,
         fingerprint=scan.fingerprint,
-        genuine=scan.genuine,
-        differs=None if scan.genuine else _namesake(file),
+        genuine=genuine,
+        differs=namesake.name if namesake is not None and differs else None,
         noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *copies),
     )

@@ -117,17 +117,15 @@ class Layout:
     def dtype(self) -> np.dtype[np.void]:
         """A record, structured: fields of whole bytes, `image` (rows of packed bytes), and all other bytes as gaps."""
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
-        fields = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
-        return self._structured({**fields, self.image_offset: ("image", rows)}, self.record_bytes)
+        return self._structured(self.record_bytes, {self.image_offset: ("image", rows)})
 
     @cached_property
     def header(self) -> np.dtype[np.void]:
         """What stands before the picture, structured in the same way."""
-        fields = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None}
-        return self._structured(fields, self.image_offset)
+        return self._structured(self.image_offset, {})
 
-    @staticmethod
-    def _structured(placed: Mapping[int, tuple[str, Any]], size: int) -> np.dtype[np.void]:
+    def _structured(self, size: int, others: Mapping[int, tuple[str, Any]]) -> np.dtype[np.void]:
+        placed = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None} | {**others}
         fields: list[tuple[str, Any]] = []
         end = 0
         for at, (name, kind) in [*sorted(placed.items()), (size, ("", np.dtype("V0")))]:
@@ -178,17 +176,12 @@ class Layout:
 
     def number(self, file_name: str) -> int | None:
         """Which file of the set this is by its name without a suffix, in any case, or None."""
-        match = self._pattern.match(file_name)
+        match = re.fullmatch(self.file_name, file_name, re.IGNORECASE)
         if match is None:
             return None
+        sizes = {"L": 0, "S": 2}  # ETL7 has two files of large writing (L) and two of small (S)
         parts = [part.upper() for part in match.groups()]
-        # ETL7 has two files of large writing (L) and two of small (S).
-        sizes = {"L": 0, "S": 2}
         return sum(sizes[part] if part in sizes else int(part) for part in parts) if parts else 1
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"^{self.file_name}$", re.IGNORECASE)
 
 
 def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:

@@ -64,30 +64,34 @@ def _measured(levels: NDArray[np.uint8]) -> dict[str, float]:
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character
         touching, fragment = {side: [] for side in _SIDES}, np.zeros_like(ink)
     character = ink & ~fragment
-    extents = [_extent(character, axis) for axis in (0, 1)]
-    measures = {f"fragment {side}": float(bool(touching[side])) for side in _SIDES}
+    (top_edge, bottom_edge), (left_edge, right_edge) = (_extent(character, axis) for axis in (0, 1))
     depth = height = gap = np.nan
     if touching["left"]:
         left = np.isin(pieces, touching["left"])
         (low, high), depth = _extent(left, 0), _extent(left, 1)[1] + 1.0
-        height, gap = high - low + 1.0, extents[1][0] - depth
-    measures |= {"depth of the left fragment": depth, "height of the left fragment": height}
-    measures |= {"gap behind the left fragment": gap, "fragment anywhere": float(fragment.any())}
+        height, gap = high - low + 1.0, left_edge - depth
     weight = levels.astype(np.float64)
-    measures["share of fragments in the ink"] = (weight * fragment).sum() / (weight * ink).sum()
-    for name, (first, last) in zip(("height", "width"), extents, strict=True):
-        measures[f"character's {name}"] = last - first + 1.0
-    profiles = [(weight * character).sum(1), (weight * character).sum(0)]
-    middles = [np.average(np.arange(len(p)) + 0.5, weights=p) for p in profiles]
-    spread = sum(
-        np.average((np.arange(len(p)) + 0.5 - middle) ** 2, weights=p)
-        for p, middle in zip(profiles, middles, strict=True)
-    )
-    measures |= {"centre of gravity, x": middles[1], "centre of gravity, y": middles[0], "deviation": np.sqrt(spread)}
-    measures["pen width"] = 4 * ndimage.distance_transform_edt(np.pad(character, 1)).sum() / character.sum()
-    measures |= {"darkest level": float(top), "median level of ink over the darkest": np.median(levels[ink]) / top}
-    measures["paper pixels that are not 0"] = ((levels > 0) & ~ink).sum() / max((~ink).sum(), 1)
-    return measures
+    profiles = [(weight * character).sum(axis) for axis in (0, 1)]
+    places = [np.arange(len(profile)) + 0.5 for profile in profiles]
+    x, y = (np.average(place, weights=profile) for place, profile in zip(places, profiles, strict=True))
+    spreads = [np.average((p - m) ** 2, weights=w) for p, m, w in zip(places, (x, y), profiles, strict=True)]
+    return {
+        **{f"fragment {side}": float(bool(touching[side])) for side in _SIDES},
+        "depth of the left fragment": depth,
+        "height of the left fragment": height,
+        "gap behind the left fragment": gap,
+        "fragment anywhere": float(fragment.any()),
+        "share of fragments in the ink": (weight * fragment).sum() / (weight * ink).sum(),
+        "character's height": bottom_edge - top_edge + 1.0,
+        "character's width": right_edge - left_edge + 1.0,
+        "centre of gravity, x": x,
+        "centre of gravity, y": y,
+        "deviation": np.sqrt(spreads[1] + spreads[0]),
+        "pen width": 4 * ndimage.distance_transform_edt(np.pad(character, 1)).sum() / character.sum(),
+        "darkest level": float(top),
+        "median level of ink over the darkest": np.median(levels[ink]) / top,
+        "paper pixels that are not 0": ((levels > 0) & ~ink).sum() / max((~ink).sum(), 1),
+    }
 
 
 def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:

@@ -155,6 +155,46 @@ def _hook(s: Polyline) -> float:
     return 1.0
 
 
+def _stroke(s: Polyline, least: float, detailed: bool) -> Glyph:
+    """One stroke as a character of its own."""
+    anchor, big = s.copy(), np.zeros(len(s), np.float32)
+    turns = np.array([0, *_corners(s, 0, len(s) - 1), len(s) - 1])
+    free = np.ones(len(turns), np.float32)
+    if least > TIGHT:
+        free[-3:] = 0.4
+    loop = _crossing(s) if detailed else None
+    if loop is not None:
+        i, j, where = loop
+        anchor[i : j + 1] = where
+        big[i : j + 1] = min(max((float(np.ptp(s[i : j + 1], axis=0).max()) - 0.25) / 0.2, 0), 1)
+        free[(turns >= i - 2) & (turns <= j)] = 0.2 if least > TIGHT else 0.6
+    index = np.arange(len(s))
+    leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
+    one, none = np.ones(1, np.float32), np.zeros(1, np.int64)
+    return Glyph(
+        points=s,
+        t=np.linspace(0, 1, len(s), dtype=np.float32),
+        anchor=anchor,
+        big=big,
+        least=np.full(len(s), least, np.float32),
+        before=np.maximum(index - _REACH, 0),
+        after=np.minimum(index + _REACH, len(s) - 1),
+        stroke=np.zeros(len(s), np.int64),
+        leg=leg,
+        along=((index - turns[leg]) / np.diff(turns)[leg]).astype(np.float32),
+        targets=s[turns],
+        target_stroke=np.zeros(len(turns), np.int64),
+        free=free,
+        length=np.array([np.hypot(*np.diff(s, axis=0).T).sum()], np.float32),
+        hook=one if least > TIGHT else np.array([_hook(s)], np.float32),
+        mark=0 * one,
+        component=none,
+        character=none,
+        room=one,
+        corner=np.array([[s[:, 0].max(), s[:, 1].min()]], np.float32),
+    )
+
+
 def glyph(
     strokes: Sequence[Polyline],
     marks: int = 0,
@@ -169,56 +209,17 @@ def glyph(
 
     Without `detailed` loops are not looked for: the strokes of kanji have none. components: of each stroke, from 0.
     """
-    anchors, bigs, legs, alongs, places, frees, hooks = [], [], [], [], [], [], []
-    first_target = 0
-    for s in strokes:
-        anchor, big = s.copy(), np.zeros(len(s), np.float32)
-        turns = np.array([0, *_corners(s, 0, len(s) - 1), len(s) - 1])
-        free = np.ones(len(turns), np.float32)
-        if least > TIGHT:
-            free[-3:] = 0.4
-        loop = _crossing(s) if detailed else None
-        if loop is not None:
-            i, j, where = loop
-            anchor[i : j + 1] = where
-            big[i : j + 1] = min(max((float(np.ptp(s[i : j + 1], axis=0).max()) - 0.25) / 0.2, 0), 1)
-            free[(turns >= i - 2) & (turns <= j)] = 0.2 if least > TIGHT else 0.6
-        index = np.arange(len(s))
-        leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
-        anchors.append(anchor)
-        bigs.append(big)
-        legs.append(leg + first_target)
-        alongs.append(((index - turns[leg]) / np.diff(turns)[leg]).astype(np.float32))
-        places.append(s[turns])
-        frees.append(free)
-        hooks.append(1.0 if least > TIGHT else _hook(s))
-        first_target += len(turns)
-    sizes = [len(s) for s in strokes]
     count = len(strokes)
-    begin = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    end = np.repeat(np.cumsum(sizes), sizes) - 1
-    body = np.concatenate(strokes[: count - marks])
-    return Glyph(
-        points=np.concatenate(strokes),
-        least=np.full(sum(sizes), least, np.float32),
-        t=np.concatenate([np.linspace(0, 1, n, dtype=np.float32) for n in sizes]),
-        anchor=np.concatenate(anchors),
-        big=np.concatenate(bigs),
-        before=np.maximum(np.arange(len(begin)) - _REACH, begin),
-        after=np.minimum(np.arange(len(begin)) + _REACH, end),
-        stroke=np.repeat(np.arange(count), sizes),
-        leg=np.concatenate(legs),
-        along=np.concatenate(alongs),
-        targets=np.concatenate(places),
-        target_stroke=np.repeat(np.arange(count), [len(place) for place in places]),
-        free=np.concatenate(frees),
-        length=np.array([np.hypot(*np.diff(s, axis=0).T).sum() for s in strokes], np.float32),
-        hook=np.array(hooks, np.float32),
-        mark=np.array([k >= count - marks for k in range(count)], np.float32),
-        component=np.zeros(count, np.int64) if components is None else np.array(components),
+    joined = compose([_stroke(s, least, detailed) for s in strokes])
+    body = joined.corner[: count - marks]
+    return replace(
+        joined,
+        mark=(np.arange(count) >= count - marks).astype(np.float32),
+        component=np.array(components or [0] * count),
         character=np.zeros(count, np.int64),
         room=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
         corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
+        count=1,
     )
 
 

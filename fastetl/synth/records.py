@@ -21,8 +21,7 @@ from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import each_done
-from fastetl.synth.raster import draw
-from fastetl.synth.reduction import drawn
+from fastetl.synth.raster import draw, drawn
 from fastetl.synth.sets import MODEL, mark, set_files
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
@@ -137,22 +136,20 @@ def _records(
     style: WriterStyle, writer: int, rng: np.random.Generator, seed: int, characters: tuple[str, ...] = ORDER
 ) -> NDArray[Any]:
     """One data set: the header of every record filled as in a genuine file, and the pictures."""
-    count = len(characters)
-    sizes = (
-        [len(sheet) for sheet in parts_of("ETL8G")]
-        if characters == ORDER
-        else [min(SHEET, count - k) for k in range(0, count, SHEET)]
-    )
-    sheet = np.repeat(np.arange(len(sizes)), sizes)
-    place = np.concatenate([np.arange(size) for size in sizes])
+    index = np.arange(len(characters))
+    count, ends = len(index), np.arange(SHEET, len(index) + SHEET, SHEET)
+    if characters == ORDER:
+        ends = np.cumsum([len(sheet) for sheet in parts_of("ETL8G")])
+    sheet = np.searchsorted(ends, index, "right")
+    place = index - np.append(0, ends)[sheet]
     layout = layout_of(characters)
     records = np.zeros(count, layout.dtype)
     mark(records, layout, seed)
     records["image"] = draw(write(choose_glyphs(style, rng, characters), style, rng))
     records["code"] = [char_to_jis(c) or 0 for c in characters]
     records["reading"] = readings(characters)
-    records["sheet"] = (len(sizes) * writer + sheet + 1) % SHEETS
-    records["number"] = count * writer + np.arange(count) + 1
+    records["sheet"] = (len(ends) * writer + sheet + 1) % SHEETS
+    records["number"] = count * writer + index + 1
     records["x"], records["y"] = place % 12, place // 12
     # Sloppy writing was marked: 0 is good.
     records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
