@@ -241,23 +241,19 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
     from fastetl_ray.shards import open_dataset, write_shards
     from tests.test_shards import made
 
-    write_shards(made(groups=12), tmp_path / "shards", rows=30)
-    data, whole = open_dataset(tmp_path / "shards"), made(groups=12)
-    chosen = np.arange(10, 120)
-    of_shards = data.samples(chosen)
-    batches = Batches([of_shards], batch_size=11, seed=3, augmentation=None)
-    pictures = np.concatenate([pictures for pictures, _ in batches.epoch(2)])
-    again = np.concatenate(
-        [pictures for pictures, _ in Batches([of_shards], batch_size=11, seed=3, augmentation=None).epoch(2)]
-    )
-    assert (pictures == again).all()
+    whole, chosen = made(groups=12), np.arange(10, 120)
+    write_shards(whole, tmp_path / "shards", rows=30)
+    of_shards = open_dataset(tmp_path / "shards").samples(chosen)
+    first, again = (epoch_of(Batches(of_shards, batch_size=11, seed=3), 2) for _ in range(2))
+    assert same(first, again)
+    pictures = np.concatenate([images for images, _ in first])
     assert sorted(p.tobytes() for p in pictures) == sorted(p.tobytes() for p in whole.images[chosen])
     # What augmentation does to a sample does not depend on where it is kept.
-    one = Batches([of_shards], batch_size=1, seed=3, augmentation=Augmentation()).epoch(0)
-    index = next(of_shards.windows(np.random.default_rng([3, 0, 0, 0, 0])))[:1]
+    batches = Batches(of_shards, batch_size=1, seed=3, augmentation=Augmentation())
+    [(index, _)] = next(batches.steps(0, 0))
     out = np.empty((1, 8, 8), np.uint8)
     augment(whole.images, index, out, config=Augmentation(), seed=3, epoch=0)
-    assert (next(one)[0] == out).all()
+    assert (next(batches.epoch(0))[0] == out).all()
 
 
 def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -171,52 +172,42 @@ def test_idx(tmp_path: Path, packed: bool) -> None:
     assert [data.charset.characters[k] for k in data.labels[:3]] == ["한", "글", "자"]
 
 
-def _flat(folder: Path) -> None:
-    draw(folder / "a.png", 0)
+def save(path: Path, **changes: object) -> None:
+    """Labelled pictures as an `.npz`, but for what is changed."""
+    images, labels = arrays(3)
+    given = {"images": images, "labels": np.array(["a", "b", "c"])[labels], **changes}
+    np.savez(
+        path, allow_pickle=False, **{name: np.asarray(array) for name, array in given.items() if array is not None}
+    )
 
 
-def _two_kinds(folder: Path) -> None:
-    draw(folder / "한" / "a.png", 0)
-    images, labels = arrays()
-    np.savez(folder / "b.npz", images=images, labels=labels)
-
-
-def _blank_name(folder: Path) -> None:
-    draw(folder / "two words" / "a.png", 0)
-
-
-def _short_idx(folder: Path) -> None:
+def cut_idx(folder: Path) -> None:
     write_idx(folder / "train-images-idx3-ubyte", arrays()[0])
     write_idx(folder / "train-labels-idx1-ubyte", arrays()[1])
-    with (folder / "train-images-idx3-ubyte").open("r+b") as file:
-        file.truncate(500)
+    os.truncate(folder / "train-images-idx3-ubyte", 500)
 
 
-def _other_arrays(folder: Path) -> None:
-    np.savez(folder / "a.npz", pictures=np.zeros((3, 8, 8), np.uint8), labels=np.array(["a", "b", "c"]))
+def two_kinds(folder: Path) -> None:
+    draw(folder / "한" / "a.png", 0)
+    save(folder / "b.npz")
 
 
-def _floats(folder: Path) -> None:
-    np.savez(folder / "a.npz", images=np.zeros((3, 8, 8)), labels=np.array(["a", "b", "c"]))
+FAULTS: list[tuple[Callable[[Path], object], str]] = [
+    (lambda folder: draw(folder / "a.png", 0), "pictures without characters; expected one subfolder"),
+    (two_kinds, "several kinds of labelled pictures"),
+    (lambda folder: draw(folder / "two words" / "a.png", 0), "two words: not a character"),
+    (cut_idx, "the IDX file is damaged"),
+    (
+        lambda folder: save(folder / "a.npz", images=None, pictures=arrays(3)[0]),
+        r"a\.npz: not labelled pictures; expected arrays .* found labels \(3,\), pictures \(3, 28, 28\)",
+    ),
+    (lambda folder: save(folder / "a.npz", images=np.zeros((3, 8, 8))), "pictures; expected arrays images, uint8"),
+    (lambda folder: save(folder / "a.npz", labels=["a", "b"]), "not labelled pictures; .* found .* labels <U1"),
+]
 
 
-def _too_few_labels(folder: Path) -> None:
-    np.savez(folder / "a.npz", images=np.zeros((3, 8, 8), np.uint8), labels=np.array(["a", "b"]))
-
-
-@pytest.mark.parametrize(
-    ("write", "expected"),
-    [
-        (_flat, "pictures without characters; expected one subfolder"),
-        (_two_kinds, "several kinds of labelled pictures"),
-        (_blank_name, "two words: not a character"),
-        (_short_idx, "the IDX file is damaged"),
-        (_other_arrays, r"a\.npz: not labelled pictures; expected arrays .* found pictures \(3, 8, 8\), labels"),
-        (_floats, "not labelled pictures; expected arrays images, uint8"),
-        (_too_few_labels, "not labelled pictures; .* found .* labels <U1"),
-    ],
-)
-def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], None], expected: str) -> None:
+@pytest.mark.parametrize(("write", "expected"), FAULTS)
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], object], expected: str) -> None:
     (tmp_path / "in").mkdir()
     write(tmp_path / "in")
     for source in (tmp_path / "in", *(tmp_path / "in").glob("a.npz")):
