@@ -32,7 +32,7 @@ def draw(path: Path, seed: int, ink: int = 30, paper: int = 235) -> None:
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
-    return import_pictures(labelled_in(path), charset, size).dataset
+    return import_pictures(labelled_in(path), charset, size)[0]
 
 
 @pytest.fixture

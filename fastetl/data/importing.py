@@ -34,7 +34,7 @@ from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.untrusted import is_clutter, open_regular, read_bytes, read_npz
 
-__all__ = ["SUFFIXES", "Imported", "Labelled", "from_npz", "import_pictures", "labelled_in"]
+__all__ = ["SUFFIXES", "Labelled", "from_npz", "import_pictures", "labelled_in"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
 """Names by which pictures are found in a folder."""
@@ -76,22 +76,15 @@ class Labelled:
             yield from pool.map(read, [self.images[k] for k in indices])
 
 
-@dataclass(frozen=True)
-class Imported:
-    """left_out: how many pictures have a character that the charset lacks. unread: files that are no pictures."""
-
-    dataset: Dataset
-    left_out: dict[str, int]
-    unread: tuple[FastetlError, ...]
-
-
 def import_pictures(
     sources: Sequence[Labelled],
     charset: str | None = None,
     size: int = 64,
     progress: Callable[[int, int], None] | None = None,
-) -> Imported:
+) -> tuple[Dataset, dict[str, int], list[FastetlError]]:
     """The Dataset of what `labelled_in` gives; each is a source of its own, named as its file.
+
+    And how many pictures have a character that the charset lacks, and the errors of files that are no pictures.
 
     Files are read as `recognize` reads them (paper becomes white, any ink), then brought to `size` with ink high.
     charset: as `named_or_file` takes; without one, the characters that are there, in code point order. Digests are of
@@ -137,7 +130,7 @@ def import_pictures(
             )
             parts.append(data)
     if parts:
-        return Imported(concatenated(parts), dict(left_out), tuple(unread))
+        return concatenated(parts), dict(left_out), unread
     if unread:
         raise unread[0]
     raise FastetlError(

@@ -183,13 +183,11 @@ def _import(
         raise FastetlError(
             "this is of ETL's records, and these are pictures", file=sources[0].path, do="leave out `model_pattern`"
         )
-    imported = import_pictures(sources, config.charset, config.size, progress)
-    data = imported.dataset
+    data, left_out, unread = import_pictures(sources, config.charset, config.size, progress)
     noticed = tuple(
-        Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out")
-        for error in imported.unread
+        Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out") for error in unread
     )
-    plan = Plan(data.charset, (), 0, noticed, left_out=imported.left_out)
+    plan = Plan(data.charset, (), 0, noticed, left_out=left_out)
     if config.strict:
         _require_all(plan, data.labels)
     described = about(plan, data, command)
