@@ -72,6 +72,14 @@ class Command:
             say(text)
         return code
 
+    def answer_table(self, result: object, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Print the result as JSON where that is wanted, else a table."""
+        if self.json:
+            show_json(result)
+        else:
+            show_table(columns, rows)
+        return 0
+
 
 def command_line() -> str:
     """The command as it was given, to be stored with what it makes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastetl_cli.base import Command, DatasetPath, bar, show_json, show_table
+from fastetl_cli.base import Command, DatasetPath, bar
 from fastetl_ray.shards import open_dataset
 from model.baseline import baselines
 
@@ -25,9 +25,5 @@ class Baseline(Command):
         """Fit and print one row an algorithm and split."""
         with bar("baseline") as progress:
             results = baselines(open_dataset(self.dataset), seed=self.seed, progress=progress)
-        if self.json:
-            show_json(results)
-        else:
-            rows = [(r.algorithm, r.pixels, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
-            show_table(["algorithm", "pixels", "split", "trained on", "tested on", "accuracy"], rows)
-        return 0
+        rows = [(r.algorithm, r.pixels, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
+        return self.answer_table(results, ["algorithm", "pixels", "split", "trained on", "tested on", "accuracy"], rows)

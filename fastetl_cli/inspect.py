@@ -83,13 +83,9 @@ class Inspect(Command):
 
     def _measured(self) -> int:
         figures = statistics(self.paths, charset=self.charset)
-        if self.json:
-            show_json(figures)
-            return 0
         rows = [[f.name, f.unit, *(f"{v:.3g}" for v in (f.mean, *f.percentiles))] for f in figures]
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
-        show_table(columns, [row + [""] * (len(columns) - len(row)) for row in rows])
-        return 0
+        return self.answer_table(figures, columns, [row + [""] * (len(columns) - len(row)) for row in rows])
 
     def _code(self, reports: list[FileReport]) -> int:
         return int(self.strict and any(report.noticed for report in reports))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command, DatasetPath, Out, counted, say, show_json, show_table
+from fastetl_cli.base import Arg, Command, DatasetPath, Out, counted, say
 from fastetl_ray.addresses import as_address
 from fastetl_ray.sweep import read_sweep, sweep
 
@@ -44,16 +44,13 @@ class Sweep(Command):
             address=self.address,
             overwrite=self.overwrite,
         )
-        if self.json:
-            show_json(trials)
-            return 0
         names = list(trials[0].options) if trials else []
         rows = []
         for t in trials:
             values = [f"{t.options[n]:.4g}" if isinstance(t.options[n], float) else t.options[n] for n in names]
             rows.append([t.number, *values, len(t.history), f"{t.best:.2%}"])
-        show_table(["trial", *names, "epochs", "validation"], rows)
-        if trials:
+        self.answer_table(trials, ["trial", *names, "epochs", "validation"], rows)
+        if trials and not self.json:
             best = max(t.best for t in trials)
             say(f"{self.out}: {counted(len(trials), 'trial')}, the best {best:.2%} on new writers")
         return 0

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -80,6 +80,8 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 Mixture = Sequence[tuple[Dataset, float]]
+AddEvent = Callable[[str, float, int], None]
+"""Name, value and step."""
 
 
 def print_epochs(progress: Progress, write: Callable[[str], object] | None = None) -> None:
@@ -237,29 +239,25 @@ def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> 
     return [Source(pictures, np.full(count, classes), np.arange(count), weight)]
 
 
-class _Events:
-    """TensorBoard events of the first process, written as they come: a full disk is an error where it is met."""
+@contextmanager
+def _events(directory: Path, step: int) -> Iterator[AddEvent]:
+    """Adds TensorBoard events of the first process, written as they come: a full disk is an error where it is met.
 
-    def __init__(self, directory: Path, step: int) -> None:
-        """step: where training goes on; later events, of a process that was stopped, are then not shown."""
-        self._writer: EventsWriter | None = None
-        if is_first():
-            directory.mkdir(parents=True, exist_ok=True)
-            self._writer = EventsWriter(str(directory / "events"))
-            self._write(Event(step=step, session_log=SessionLog(status=SessionLog.START)))
+    step: where training goes on; later events, of a process that was stopped, are then not shown.
+    """
+    if not is_first():
+        yield lambda name, value, step: None
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    with closing(EventsWriter(str(directory / "events"))) as writer:
 
-    def add(self, name: str, value: float, step: int) -> None:
-        self._write(Event(step=step, summary=scalar(name, value)))
-
-    def _write(self, event: Event) -> None:
-        if self._writer is not None:
+        def write(event: Event) -> None:
             event.wall_time = time.time()
-            self._writer.write_event(event)
-            self._writer.flush()
+            writer.write_event(event)
+            writer.flush()
 
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        write(Event(step=step, session_log=SessionLog(status=SessionLog.START)))
+        yield lambda name, value, step: write(Event(step=step, summary=scalar(name, value)))
 
 
 class _Training:
@@ -315,15 +313,15 @@ class _Training:
         history = self.run.history[: epochs if done == self.steps else done // per_epoch]
         self.run = dataclasses.replace(self.run, history=history)
         rates, patience = jax.jit(learning_rate(self.run.config, self.steps)), self.run.config.patience
-        with closing(_Events(self.run.path / "tensorboard", done + 1)) as events:
+        with _events(self.run.path / "tensorboard", done + 1) as add_event:
             for epoch in range(len(history), epochs):
                 if patience and history and len(history) - best_epoch(history).epoch >= patience:
                     break
-                state, entry = self._epoch(state, epoch, events)
+                state, entry = self._epoch(state, epoch, add_event)
                 history = (*history, entry)
                 for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
-                    events.add(f"epoch/{name}", getattr(entry, name), entry.step)
-                events.add("epoch/learning_rate", float(rates(entry.step - 1)), entry.step)
+                    add_event(f"epoch/{name}", getattr(entry, name), entry.step)
+                add_event("epoch/learning_rate", float(rates(entry.step - 1)), entry.step)
                 # In this order, so that a checkpoint's epochs are always in run.json and its best weights saved.
                 best = save(folder, "best", state["ema"]) if best_epoch(history) is entry else self.run.best
                 self.run = dataclasses.replace(self.run, history=history, best=best)
@@ -376,7 +374,7 @@ class _Training:
         self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps))
         self.run.save()
 
-    def _epoch(self, state: Tree, epoch: int, events: _Events) -> tuple[Tree, Epoch]:
+    def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
         """Train what is still to be done of an epoch, then validate."""
         config, first = self.run.config, epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
@@ -391,10 +389,10 @@ class _Training:
                 waited += time.perf_counter() - wait_begin
             state, losses = self.train_steps(state, batches)
             if before is not None:
-                self._note_losses(events, done, before)  # one dispatch ahead: here the host waits for the devices
+                self._note_losses(add_event, done, before)  # one dispatch ahead: here the host waits for the devices
             before, done = losses, done + len(batches)
             if done == last or done % config.checkpoint_steps == 0:
-                self._note_losses(events, done, before)
+                self._note_losses(add_event, done, before)
                 before = None
                 if done < last:
                     save(self.run.path / "checkpoints", "last", state)
@@ -412,7 +410,7 @@ class _Training:
             data_wait=waited / seconds,
         )
 
-    def _note_losses(self, events: _Events, done: int, losses: jax.Array) -> None:
+    def _note_losses(self, add_event: AddEvent, done: int, losses: jax.Array) -> None:
         """Take notice of the last steps; stop before what is not a number reaches a checkpoint."""
         for step, loss in enumerate(np.asarray(losses).tolist(), done - len(losses) + 1):
             if not math.isfinite(loss):
@@ -422,7 +420,7 @@ class _Training:
                     do="train again with a lower `learning_rate`; the last good checkpoint is kept",
                 )
             if step % EVENTS_EVERY == 0:
-                events.add("batch/loss", loss, step)
+                add_event("batch/loss", loss, step)
             self._report(step, loss)
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
