@@ -38,30 +38,25 @@ def compare(predict: Predict, reference: Mapping[str, NDArray[Any]], labels: lis
     """Ask `predict` about every stored picture.
 
     reference: `images` uint8 (N, side, side), `answers` float32 (N, labels). Returns `parity`, the largest difference
-    of a probability; `wrong`, texts on labels that are not as expected although the expected answer is sure;
-    `missing`, labels that an answer lacks; `pictures`, how many were asked.
+    of a probability; `faults`, texts on labels that are missing, or not as expected although that is sure;
+    `passed`, whether all is as expected.
     """
     from PIL import Image
 
-    truth = reference["answers"].astype(np.float64)
-    parity, wrong, missing = 0.0, [], set()
+    expected = reference["answers"].astype(np.float64)
+    parity, faults = 0.0, []
     for k, picture in enumerate(reference["images"]):
         answer = predict(Image.fromarray(picture))
-        told = answer["classLabel_probs"]
-        missing |= set(labels) - set(told)
-        given = np.array([told.get(label, 0.0) for label in labels], np.float64)
-        difference = float(np.abs(given - truth[k]).max())
-        parity = max(parity, difference if np.isfinite(given).all() else float("inf"))
-        second, first = np.sort(truth[k])[-2:]
-        expected = labels[int(truth[k].argmax())]
-        if first - second > 2 * BOUND and answer["classLabel"] != expected:
-            wrong.append(f"picture {k}: {answer['classLabel']}, not {expected}")
-    return {"parity": parity, "wrong": wrong, "missing": sorted(missing), "pictures": len(truth)}
-
-
-def passed(result: Mapping[str, Any]) -> bool:
-    """Whether the answers are the expected ones."""
-    return bool(result["parity"] <= BOUND and not result["wrong"] and not result["missing"])
+        shares = answer["classLabel_probs"]
+        faults += [f"label missing: {label}" for label in labels if label not in shares]
+        difference = float(np.abs([shares.get(label, 0.0) for label in labels] - expected[k]).max())
+        parity = max(parity, difference if np.isfinite(difference) else float("inf"))
+        second, first = np.sort(expected[k])[-2:]
+        best = labels[int(expected[k].argmax())]
+        if first - second > 2 * BOUND and answer["classLabel"] != best:
+            faults.append(f"picture {k}: {answer['classLabel']}, not {best}")
+    faults = list(dict.fromkeys(faults))
+    return {"parity": parity, "faults": faults, "passed": parity <= BOUND and not faults}
 
 
 def milliseconds(predict: Predict, picture: Any, count: int = 50) -> float:
@@ -85,22 +80,6 @@ def placement(compiled: str, units: Any) -> str:
     return ", ".join(f"{name} {number}" for name, number in count.most_common())
 
 
-def report(name: str, result: Mapping[str, Any], speed: float, placed: str) -> str:
-    """The lines about one choice of compute units."""
-    verdict = "as expected" if passed(result) else "DIFFERENT"
-    faults = (*result["wrong"], *(f"label missing: {label}" for label in result["missing"]))
-    told = f"{name}: {verdict}; parity {result['parity']:.4f} of 1 over {result['pictures']} pictures; {speed:.2f} ms"
-    return "".join((f"{told}; {placed}\n", *(f"  {fault}\n" for fault in faults)))
-
-
-def request(versions: str) -> str:
-    """What a user should send when the answers differ, in one line."""
-    return (
-        "Please report this at the project's issues: all lines above, verification.json of this directory, and: "
-        f"{versions}\n"
-    )
-
-
 def choices(system: str) -> tuple[str, ...]:
     """Those of `UNITS` that macOS of the version `system` ("12.7.6") knows."""
     return tuple(name for name in UNITS if name != "CPU_AND_NE" or int(system.split(".")[0] or 0) >= 13)
@@ -116,7 +95,7 @@ def main() -> int:
     labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))["labels"]
     with np.load(here / "reference.npz") as stored:
         reference = {name: stored[name] for name in ("images", "answers")}
-    good = True
+    passed = True
     for name in choices(platform.mac_ver()[0]):
         units = getattr(ct.ComputeUnit, name)
         model = ct.models.MLModel(str(here / "Kana.mlpackage"), compute_units=units)
@@ -126,17 +105,22 @@ def main() -> int:
             return answer
 
         result = compare(predict, reference, labels)
-        good = good and passed(result)
+        passed = passed and result["passed"]
         speed = milliseconds(predict, Image.fromarray(reference["images"][0]))
         try:
             placed = placement(model.get_compiled_model_path(), units)
         except Exception as error:  # older systems have no compute plan
             placed = f"placement not told by this system ({error})"
-        sys.stdout.write(report(name, result, speed, placed))
-    if not good:
-        machine = f"{platform.platform()}, {platform.machine()}, Python {platform.python_version()}"
-        sys.stdout.write(request(f"{machine}, coremltools {ct.__version__}"))
-    return 0 if good else 1
+        verdict = f"{'as expected' if result['passed'] else 'DIFFERENT'}; parity {result['parity']:.4f} of 1"
+        lines = [f"{name}: {verdict} over {len(reference['images'])} pictures; {speed:.2f} ms; {placed}"]
+        sys.stdout.write("\n".join([*lines, *(f"  {fault}" for fault in result["faults"]), ""]))
+    if not passed:
+        sys.stdout.write(
+            "Please report this at the project's issues: all lines above, verification.json of this directory, and: "
+            f"{platform.platform()}, {platform.machine()}, Python {platform.python_version()},"
+            f" coremltools {ct.__version__}\n"
+        )
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from flax import nnx
 from export.config import ExportConfig, Storage
 from export.errors import ExportError
 from export.from_run import flax_logits
-from export.graph import Graph, graph_from_arrays, graph_to_arrays
+from export.graph import graph_from_arrays, graph_to_arrays
 from export.onnx_export import computed, graph_logits, onnx_answers, onnx_model
 from export.program import Op, Ref, expanded, lower, reading_names, stored
 from export.reference import is_blank, make_reference, pictures
@@ -30,17 +32,8 @@ LOW_RANK = m.NetworkConfig("low rank", (*TINY.layers[:-1], m.Dense(4)))
 def test_graph_is_flax(config: m.NetworkConfig) -> None:
     network = random_network(config)
     images, _ = pictures(32, 3)
-    found = graph_logits(graph_of(network, side=32), images)[:, :-1]
-    assert np.abs(found - flax_logits(network, 1)(images)).max() < 1e-4
-
-
-def test_temperature_divides_the_logits() -> None:
-    network = random_network()
-    images, _ = pictures(32, 0)
-    cold, warm = (graph_logits(graph_of(network, side=32, temperature=t), images)[:, :-1] for t in (1.0, 2.5))
-    np.testing.assert_allclose(cold / 2.5, warm, atol=1e-5)
-    with pytest.raises(ExportError, match="over 0"):
-        graph_of(network, temperature=0)
+    logits = graph_logits(graph_of(network, side=32, temperature=2.5), images)[:, :-1]
+    assert np.abs(logits * 2.5 - flax_logits(network, 1)(images)).max() < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -88,19 +81,14 @@ def test_absent_ink_is_no_character() -> None:
     assert none.tolist() == is_blank(images, graph.preprocessing).tolist()
     assert none[[kind == "blank" for kind in kinds]].all()
     assert not none[[kind in ("strokes", "inverted", "faint") for kind in kinds]].any()
-
-
-def test_polarity_does_not_matter() -> None:
-    graph = graph_of(random_network())
-    images, kinds = pictures(128, 0)
-    strokes = images[[kind == "strokes" for kind in kinds]]
+    strokes = images[[kind == "strokes" for kind in kinds]]  # whose polarity does not matter
     np.testing.assert_allclose(graph_logits(graph, strokes), graph_logits(graph, 255 - strokes), atol=0.01)
 
 
 def test_half_precision_is_near() -> None:
     network = random_network()
     ops, images = lower(graph_of(network, side=32), "float16"), pictures(32, 0)[0][:8]
-    exact = np.asarray(network(jnp.asarray(images)))
+    exact = flax_logits(network, 1)(images)
     weights, arithmetic = (
         np.abs(computed(ops, images, arithmetic=a)["logits"][:, :-1] - exact).max() for a in ("float32", "float16")
     )
@@ -159,39 +147,32 @@ def test_graph_survives_storage() -> None:
         graph_from_arrays(arrays)
 
 
-def test_graph_must_end_in_a_class_for_each_character() -> None:
+def test_what_cannot_be_written_is_rejected() -> None:
     with pytest.raises(ExportError, match="6 outputs"):
         graph_of(random_network(), charset=Charset("one", ("あ",)))
-
-
-def test_norm_without_convolution_is_rejected() -> None:
+    with pytest.raises(ExportError, match="over 0"):
+        graph_of(random_network(), temperature=0)
     odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
     with pytest.raises(ExportError, match="no place for norm_2"):
         graph_of(random_network(odd))
-
-
-def test_config_rejects_what_cannot_be_written() -> None:
     with pytest.raises(ExportError, match="iOS15"):
         ExportConfig(target="iOS15", storage="int8")
 
 
 def test_reference_holds_what_flax_says() -> None:
     network = random_network()
-    graph: Graph = graph_of(network, temperature=2)
-    reference = make_reference(graph, ExportConfig(), flax_logits(network, 2))
+    reference = make_reference(graph_of(network, temperature=2), ExportConfig(), flax_logits(network, 2))
     small = resize(reference.images, 32)
-    np.testing.assert_allclose(reference.logits, np.asarray(network(jnp.asarray(small))) / 2, atol=1e-5)
+    np.testing.assert_allclose(reference.logits, flax_logits(network, 1)(small) / 2, atol=1e-5)
     assert {label for label, blank in zip(reference.labels, reference.blank, strict=True) if blank} == {"no character"}
 
 
 def test_network_that_answers_with_no_numbers_is_rejected() -> None:
     network = nnx.clone(random_network())
-    block = network.blocks[-1]
-    assert isinstance(block, nnx.Linear)
-    assert block.bias is not None
+    block: Any = network.blocks[-1]
     block.bias[...] = block.bias[...] * jnp.nan
     with pytest.raises(ExportError, match="not a number"):
-        flax_logits(network, 1)(np.zeros((1, 32, 32), np.uint8))
+        flax_logits(network, 1)(pictures(32, 3)[0])
 
 
 def test_ties_of_the_resize_go_one_way_in_every_runtime() -> None:
