@@ -201,6 +201,10 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
         lambda folder: save(folder / "a.npz", images=None, pictures=arrays(3)[0]),
         r"a\.npz: not labelled pictures; expected arrays .* found labels \(3,\), pictures \(3, 28, 28\)",
     ),
+    (
+        lambda folder: (folder / "a.csv").write_text("path,label\nb.png,か\n", encoding="utf-8"),
+        "a.csv: not labelled pictures; expected a first line with the columns file and character; found 'path,label'",
+    ),
     (lambda folder: save(folder / "a.npz", images=np.zeros((3, 8, 8))), "pictures; expected arrays images, uint8"),
     (lambda folder: save(folder / "a.npz", labels=["a", "b"]), "not labelled pictures; .* found .* labels <U1"),
 ]
@@ -210,7 +214,7 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], object], expected: str) -> None:
     (tmp_path / "in").mkdir()
     write(tmp_path / "in")
-    for source in (tmp_path / "in", *(tmp_path / "in").glob("a.npz")):
+    for source in (tmp_path / "in", *(tmp_path / "in").glob("a.[nc]*")):
         with pytest.raises(FastetlError, match=expected) as caught:
             fastetl.build(source, tmp_path / "out")
         assert "\n" not in str(caught.value)

@@ -20,7 +20,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -42,6 +42,7 @@ LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _FILE_BYTES = 1 << 28  # of a picture, or of a table
 _FILE_WIDTH = 60  # characters of a file's name that a dataset keeps
+_TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 _IDX = b"\0\0\x08"  # of bytes; then how many axes
 _IDX_BYTES = 1 << 33
 
@@ -174,8 +175,8 @@ def labelled_in(path: Path) -> list[Labelled]:
             expected="one subfolder for each character, or a CSV of file and character",
             do="sort them into folders; to read pictures, use `fastetl recognize`",
         )
-    if entries and all(entry.suffix == ".npz" and entry.is_file() for entry in entries):
-        raise _not_labelled(entries[0], _shapes(entries[0]))
+    if entries and all(entry.is_file() and entry.suffix.lower() in (_NPZ, *_TABLES) for entry in entries):
+        raise _not_labelled(entries[0])
     return []
 
 
@@ -194,7 +195,7 @@ def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
         return _from_folders if any(map(_is_picture, _visible(path))) else None
     if _is_picture(path) or not path.is_file():
         return None
-    if path.suffix.lower() in (".csv", ".tsv"):
+    if path.suffix.lower() in _TABLES:
         return None if _delimiter(path) is None else _from_csv
     shapes = _shapes(path)
     if {"images", "labels"} <= shapes.keys():
@@ -301,14 +302,16 @@ def _from_folders(folder: Path) -> Labelled:
     return Labelled(folder, files, characters, _groups([""] * len(files)))
 
 
+def _header(path: Path) -> str:
+    with open_regular(path) as file:
+        return file.readline(1 << 12).decode("utf-8-sig", "replace").strip()
+
+
 def _delimiter(path: Path) -> str | None:
     """What divides the columns of a CSV that names files and characters."""
-    with open_regular(path) as file:
-        header = file.readline(1 << 12).decode("utf-8-sig", "replace")
-    for delimiter in ",;\t":
-        if {"file", "character"} <= {name.strip() for name in header.split(delimiter)}:
-            return delimiter
-    return None
+    header = _header(path)
+    columns = {delimiter: {name.strip() for name in header.split(delimiter)} for delimiter in ",;\t"}
+    return next((delimiter for delimiter, names in columns.items() if {"file", "character"} <= names), None)
 
 
 def _table(path: Path, delimiter: str) -> list[dict[str, Any]]:
@@ -334,15 +337,16 @@ def _from_csv(path: Path) -> Labelled:
     return Labelled(path, [path.parent / file for file in files], _characters(characters, path), groups)
 
 
-def _not_labelled(path: Path, shapes: dict[str, tuple[int, ...]]) -> FastetlError:
-    """The error of arrays that are no labelled pictures."""
-    return FastetlError(
-        "not labelled pictures",
-        file=path,
-        expected="arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers",
-        found=", ".join(f"{name} {shape}" for name, shape in list(shapes.items())[:5]) or "none",
-        do="write it by np.savez(path, images=…, labels=…); docs/own-pictures.md says more",
-    )
+def _not_labelled(path: Path, arrays: Mapping[str, tuple[int, ...]] | None = None) -> FastetlError:
+    """The error of a table or of arrays that are no labelled pictures."""
+    if path.suffix.lower() in _TABLES:
+        expected, found = "a first line with the columns file and character", repr(_header(path)[:80])
+    else:
+        expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
+        shapes = list((_shapes(path) if arrays is None else arrays).items())
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes[:5]) or "none"
+    do = "write it as docs/own-pictures.md says"
+    return FastetlError("not labelled pictures", file=path, expected=expected, found=found, do=do)
 
 
 def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> Labelled:
@@ -359,7 +363,7 @@ def from_npz(path: Path) -> Labelled:
     """An `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
     stored = read_npz(path, lambda name, *_: name in ("images", "labels", "groups"))
     if not {"images", "labels"} <= stored.keys():
-        raise _not_labelled(path, _shapes(path))
+        raise _not_labelled(path, _npz_shapes(path))
     return _labelled(path, stored["images"], stored["labels"], stored.get("groups"))
 
 
@@ -379,19 +383,23 @@ def _idx(path: Path, *, whole: bool) -> tuple[tuple[int, ...], bytes]:
             return (), b""
 
 
+def _npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    read_npz(path, lambda name, shape, dtype: bool(shapes.update({name: shape})))
+    return shapes
+
+
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the arrays in an `.npz`; that of an IDX file as arr_0's; nothing of any other file."""
-    if path.suffix == ".npz":
-        shapes: dict[str, tuple[int, ...]] = {}
-        read_npz(path, lambda name, shape, dtype: bool(shapes.update({name: shape})))
-        return shapes
+    if path.suffix.lower() == _NPZ:
+        return _npz_shapes(path)
     shape, _ = _idx(path, whole=False)
     return {"arr_0": shape} if shape else {}
 
 
 def _array(path: Path) -> NDArray[Any]:
     """The array in a file of a pair."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == _NPZ:
         return read_npz(path, lambda name, *_: name == "arr_0")["arr_0"]
     shape, values = _idx(path, whole=True)
     if not values or len(values) != math.prod(shape):
