@@ -1,35 +1,115 @@
-"""Augmenting a batch against scipy's loop, other libraries and the mere copy."""
+"""Augmenting batches, and shuffled, augmented batches as a training loop takes them, against scipy, OpenCV, JAX and
+loaders that go sample by sample."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from benches import augmenting as by
 from benches.race import Contender, race
 from fastetl.data.augmentation import Augmentation, augment
+from fastetl.data.batches import Batches
+from fastetl.data.dataset import Source
 from fastetl.kernels._jit import ENABLED
+from fastetl.kernels.parameters import AFFINE, parameters
+from fastetl.kernels.philox import uniforms
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured
 TURNS = 20  # batches in a turn of the fast ones
+FLAT = Augmentation(elastic=0, thickness=0, contrast=0)
+"""Rotation, zoom, aspect, shear and shift alone."""
+Pictures = NDArray[np.uint8]
+Maps = NDArray[np.float64]
+"""(2, 3) or (B, 2, 3): source row and column from (row, column, 1)."""
+
+Batch = tuple[Pictures, NDArray[Any]]
 CONFIGS = {
-    "affine": by.FLAT,
+    "affine": FLAT,
     "everything": Augmentation(),
     "everything, fragments, crops": Augmentation(fragments=0.5, crop=0.1),
 }
 
 
-def loop(one: Any, images: by.Pictures, indices: NDArray[np.int64], maps: by.Maps, out: by.Pictures) -> by.Pictures:
+@cache
+def pictures(side: int, count: int) -> Pictures:
+    """Strokes of a few pixels, paper all around."""
+    noise = np.random.default_rng(0).normal(size=(count, side, side)).astype(np.float32)
+    smooth = ndimage.gaussian_filter(noise, (0, side / 16, side / 16))
+    drawn = np.asarray(np.clip(255 * (smooth / smooth.std() - 0.3), 0, 255), np.uint8)
+    drawn[:, [0, 1, -2, -1]] = drawn[:, :, [0, 1, -2, -1]] = 0
+    return drawn
+
+
+def own_maps(indices: NDArray[np.int64], side: int, config: Augmentation = FLAT) -> Maps:
+    """What `augment` draws for these samples at seed 0, epoch 0."""
+    draws = np.empty((len(indices), AFFINE), np.float32)
+    uniforms(indices, np.zeros(3, np.uint64), 0, draws)
+    warps = (np.deg2rad(config.rotation), config.zoom, config.aspect, config.shear, config.shift)
+    affines, none = np.empty((len(indices), 2, 3), np.float32), np.empty((0, 4, 2, 4), np.float32)
+    ranges, rest = np.array([*warps, 0, 0, 0, 0]), (np.empty(len(indices), np.int16), np.empty(len(indices), np.int64))
+    parameters(draws, ranges, side, 1, affines, none, *rest)
+    by_x, by_y, start = np.moveaxis(affines[:, ::-1].astype(float), 2, 0)
+    return np.stack([by_y, by_x, start - 1 - (by_x + by_y) * (side - 1) / 2], 2)
+
+
+def random_map(random: np.random.Generator, side: int) -> Maps:
+    """A map as a loader that goes sample by sample draws it, of the same ranges."""
+    turn, zoom, aspect, shear, down, across = random.uniform(-1, 1, 6)
+    angle, middle = np.deg2rad(FLAT.rotation) * turn, (side - 1) / 2
+    cos, sin = np.cos(angle) * np.exp(FLAT.zoom * zoom), np.sin(angle) * np.exp(FLAT.zoom * zoom)
+    wide = np.exp(FLAT.aspect * aspect / 2)
+    a, b, c, d = cos / wide, sin * wide, FLAT.shear * shear * cos - sin / wide, cos * wide
+    shift = FLAT.shift * side
+    at = (middle * (1 - a - b) + shift * down, middle * (1 - c - d) + shift * across)
+    return np.array([[a, b, at[0]], [c, d, at[1]]])
+
+
+def scipy_one(picture: Pictures, given: Maps, out: Pictures) -> None:
+    """The core of Keras' ImageDataGenerator, for one picture."""
+    ndimage.affine_transform(picture, given[:, :2], given[:, 2], order=1, output=out)
+
+
+def opencv_one(picture: Pictures, given: Maps, out: Pictures) -> None:
+    """OpenCV's warpAffine, in its order of axes."""
+    import cv2
+
+    (a, b, c), (d, e, f) = given
+    matrix = np.array([[e, d, f], [b, a, c]])
+    cv2.warpAffine(picture, matrix, out.shape[::-1], out, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def jax_batch(side: int) -> Callable[[Pictures, Maps], Pictures]:
+    """map_coordinates over a whole batch, compiled."""
+    import jax
+    import jax.numpy as jnp
+
+    grid = jnp.stack([*jnp.mgrid[:side, :side], jnp.ones((side, side), int)]).astype(jnp.float32)
+
+    @jax.jit
+    def varied(batch: Any, maps: Any) -> Any:
+        def one(picture: Any, given: Any) -> Any:
+            places = jnp.tensordot(given, grid, 1)
+            return jax.scipy.ndimage.map_coordinates(picture, list(places), order=1)
+
+        return (jax.vmap(one)(batch.astype(jnp.float32), maps) + 0.5).astype(jnp.uint8)
+
+    return lambda batch, maps: np.asarray(varied(batch, maps.astype(np.float32)))
+
+
+def loop(one: Any, images: Pictures, indices: NDArray[np.int64], maps: Maps, out: Pictures) -> Pictures:
     for b, index in enumerate(indices.tolist()):
         one(images[index], maps[b], out[b])
     return out
 
 
-def own(images: by.Pictures, indices: NDArray[np.int64], out: by.Pictures, config: Augmentation) -> by.Pictures:
+def own(images: Pictures, indices: NDArray[np.int64], out: Pictures, config: Augmentation) -> Pictures:
     return augment(images, indices, out, config=config, seed=0, epoch=0)
 
 
@@ -37,21 +117,21 @@ def own(images: by.Pictures, indices: NDArray[np.int64], out: by.Pictures, confi
 @pytest.mark.parametrize("work", CONFIGS)
 def test_augment(benchmark: Any, work: str, side: int) -> None:
     """`everything` is affine, elastic warp, pen and contrast, all still against scipy's affine loop alone."""
-    images = by.pictures(side, COUNT)
+    images = pictures(side, COUNT)
     indices = np.random.default_rng(1).permutation(COUNT)[:BATCH]
-    maps, out = by.own_maps(indices, side), np.zeros((BATCH, side, side), np.uint8)
+    maps, out = own_maps(indices, side), np.zeros((BATCH, side, side), np.uint8)
     config = CONFIGS[work]
-    expected = own(images, indices, np.empty_like(out), by.FLAT).astype(int)
-    assert np.abs(expected - loop(by.scipy_one, images, indices, maps, out)).max() <= 6
+    expected = own(images, indices, np.empty_like(out), FLAT).astype(int)
+    assert np.abs(expected - loop(scipy_one, images, indices, maps, out)).max() <= 6
     peers = []
     if work == "affine":
-        batch, varied = images[indices], by.jax_batch(side)
+        batch, varied = images[indices], jax_batch(side)
         assert np.abs(varied(batch, maps) - expected).max() <= 6
         if find_spec("cv2"):
             # OpenCV rounds places to 1/32 of a pixel.
-            assert np.abs(loop(by.opencv_one, images, indices, maps, out) - expected).mean() <= 0.5
+            assert np.abs(loop(opencv_one, images, indices, maps, out) - expected).mean() <= 0.5
         peers = [
-            Contender("OpenCV loop", "peer", BATCH, lambda: loop(by.opencv_one, images, indices, maps, out), ("cv2",)),
+            Contender("OpenCV loop", "peer", BATCH, lambda: loop(opencv_one, images, indices, maps, out), ("cv2",)),
             Contender("jax map_coordinates", "peer", BATCH, lambda: varied(batch, maps)),
         ]
     turns = range(TURNS if benchmark.enabled else 1)
@@ -61,7 +141,7 @@ def test_augment(benchmark: Any, work: str, side: int) -> None:
         f"augment ({work}), {side} × {side}",
         [
             Contender("fastetl", "ours", fast, lambda: [own(images, indices, out, config) for _ in turns]),
-            Contender("scipy loop", "baseline", BATCH, lambda: loop(by.scipy_one, images, indices, maps, out)),
+            Contender("scipy loop", "baseline", BATCH, lambda: loop(scipy_one, images, indices, maps, out)),
             *peers,
             Contender(
                 "copying the batch", "limit", fast, lambda: [np.take(images, indices, 0, out, "clip") for _ in turns]
@@ -69,3 +149,88 @@ def test_augment(benchmark: Any, work: str, side: int) -> None:
         ],
     )
     assert out.any()
+
+
+def varied(one: Any, picture: Pictures, random: np.random.Generator) -> Pictures:
+    out = np.empty_like(picture)
+    one(picture, random_map(random, len(picture)), out)
+    return out
+
+
+def samplewise(one: Any, images: Pictures, labels: NDArray[Any], seed: int) -> Iterator[Batch]:
+    """How PyTorch's DataLoader works in one process: an order, `dataset[k]` for each sample, a stacked batch."""
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(images)).tolist()
+    for at in range(0, len(order), BATCH):
+        samples = [(varied(one, images[k], random), labels[k]) for k in order[at : at + BATCH]]
+        yield np.stack([picture for picture, _ in samples]), np.array([label for _, label in samples])
+
+
+def grain_loader(one: Any, images: Pictures, labels: NDArray[Any], seed: int) -> Iterator[Batch]:
+    """Google's loader for JAX, in this thread."""
+    import grain.python as grain
+
+    class Pairs:
+        def __len__(self) -> int:
+            return len(images)
+
+        def __getitem__(self, k: int) -> Any:
+            return images[k], labels[k]
+
+    def change(sample: Any, random: np.random.Generator) -> Any:
+        return varied(one, sample[0], random), sample[1]
+
+    made = grain.MapDataset.source(Pairs()).seed(seed).shuffle().random_map(change).batch(BATCH)
+    yield from made.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
+
+
+def count(batches: Iterator[Batch]) -> int:
+    return sum(len(labels) for _, labels in batches)
+
+
+def _epoch_of(loader: Any, images: Pictures, labels: NDArray[Any]) -> int:
+    return count(loader(opencv_one, images, labels, 0))
+
+
+def whole(batches: Iterator[Batch], images: Pictures) -> None:
+    """Every sample once, in another order, its picture moved but with about as much ink."""
+    pictures, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
+    assert sorted(labels.tolist()) == list(range(len(images)))
+    assert (labels != np.arange(len(images))).any()
+    ink, before = (np.asarray(p, float).mean((1, 2)) for p in (pictures, images[labels]))
+    assert np.corrcoef(ink, before)[0, 1] > 0.5
+    assert 0.7 < ink.mean() / before.mean() < 1.3
+    assert (pictures != images[labels]).any((1, 2)).mean() > 0.9
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_loader(benchmark: Any, side: int) -> None:
+    images = pictures(side, COUNT)
+    labels = np.arange(COUNT, dtype=np.uint16)
+    source = Source(images, labels, np.arange(COUNT))
+    make = partial(Batches, [source], batch_size=BATCH, seed=0, augmentation=FLAT)
+    ours, beside = make(prefetch=0), make(prefetch=1)
+    peers = {"sample by sample, OpenCV": (samplewise, ("cv2",)), "grain, OpenCV": (grain_loader, ("cv2", "grain"))}
+    whole(beside.epoch(0), images)
+    whole(samplewise(scipy_one, images, labels, 0), images)
+    for loader, needs in peers.values():
+        if all(map(find_spec, needs)):
+            whole(loader(opencv_one, images, labels, 0), images)
+    out = np.empty((BATCH, side, side), np.uint8)
+    order = np.random.default_rng(0).permutation(COUNT).reshape(-1, BATCH)
+    race(
+        benchmark,
+        f"shuffled, augmented batches of {BATCH}, {side} × {side}",
+        [
+            Contender("fastetl", "ours", COUNT, lambda: count(ours.epoch(0))),
+            Contender("made in a thread beside", "form", COUNT, lambda: count(beside.epoch(0))),
+            Contender(
+                "sample by sample, scipy", "baseline", COUNT, lambda: count(samplewise(scipy_one, images, labels, 0))
+            ),
+            *(
+                Contender(name, "peer", COUNT, partial(_epoch_of, loader, images, labels), needs)
+                for name, (loader, needs) in peers.items()
+            ),
+            Contender("copying", "limit", COUNT, lambda: [np.take(images, k, 0, out, "clip") for k in order]),
+        ],
+    )

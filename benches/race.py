@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-__all__ = ["Contender", "installed", "race", "seconds_each"]
+__all__ = ["Contender", "race"]
 
 Kind = Literal["ours", "form", "baseline", "peer", "limit"]
 
@@ -38,11 +38,6 @@ class Contender:
     needs: tuple[str, ...] = ()
     before: Callable[[], Any] | None = None
     """Done before each run, and not measured."""
-
-
-def installed(contender: Contender) -> bool:
-    """Whether all that it needs is here."""
-    return all(importlib.util.find_spec(name) is not None for name in contender.needs)
 
 
 @contextmanager
@@ -82,31 +77,11 @@ def _times(contenders: Sequence[Contender], rounds: int) -> dict[str, list[float
     return times
 
 
-def seconds_each(run: Callable[[], Any], images: int, rounds: int = 7) -> float:
-    """Processor time of one picture, in one pinned thread: the median over rounds."""
-    contender = Contender("", "ours", images, run)
-    with pinned():
-        return statistics.median(_times([contender], rounds)[""])
-
-
-def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender], rounds: int = 7) -> None:
-    """Measure all that are installed and leave the figures in the benchmark's `extra_info`, for `benches.table`.
-
-    With benchmarks disabled (the tests) each is run once.
-    """
-    here = [c for c in contenders if installed(c)]
-    ours = next(c for c in here if c.kind == "ours")
-    if benchmark.disabled:
-        for contender in here:
-            _seconds(contender)
-        benchmark(lambda: None)
-        return
+def _measured(contenders: Sequence[Contender], here: Sequence[Contender], rounds: int) -> list[dict[str, Any]]:
     with pinned():
         times = _times(here, rounds)
-        benchmark.pedantic(ours.run, setup=ours.before, rounds=rounds)
-    own = times[ours.name]
-    benchmark.extra_info["work"] = work
-    benchmark.extra_info["contenders"] = [
+    own = next(times[c.name] for c in here if c.kind == "ours")
+    return [
         {
             "name": c.name,
             "kind": c.kind,
@@ -116,3 +91,17 @@ def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender]
         }
         for c in contenders
     ]
+
+
+def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender], rounds: int = 7) -> None:
+    """Measure all that are installed and leave the figures in the benchmark's `extra_info`, for `benches.table`.
+
+    With benchmarks disabled (the tests) each is run once.
+    """
+    here = [c for c in contenders if all(map(importlib.util.find_spec, c.needs))]
+    if benchmark.disabled:
+        for contender in here:
+            _seconds(contender)
+    else:
+        benchmark.extra_info |= {"work": work, "contenders": _measured(contenders, here, rounds)}
+    benchmark.pedantic(lambda: None)

@@ -68,8 +68,6 @@ def notes(info: dict[str, Any]) -> list[str]:
     for p in info.get("scaling", []):
         took = f"{p['records']:,} records in {p['seconds']:.3f} s, at most {p['peak'] / 1e6:.0f} MB of memory"
         lines.append(f"everything of {p['files']} files: {took}")
-    for name, rates in {**info.get("batches", {}), "build of hiragana": info.get("builds", {})}.items():
-        lines += [f"{name}, {size} × {size}: {rate:,.0f} pictures/s" for size, rate in rates.items()]
     return lines
 
 
