@@ -64,7 +64,7 @@ class TrainConfig:
     """muon: steps of the convolutions' kernels but the first's are made orthogonal, as matrices of inputs × outputs
     (Jordan, 2024); Adam moves the rest. adamw: Adam moves all."""
     learning_rate: float = 4e-3
-    """Peak learning rate of Adam's parameters, reached after the warm-up; then down to 0 along a cosine."""
+    """Peak learning rate of Adam's parameters, reached after the warm-up; then down to 0 along a line."""
     muon_learning_rate: float = 0.1
     """Peak learning rate of Muon's parameters."""
     warmup: float = 0.2

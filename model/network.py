@@ -173,7 +173,7 @@ _TABLE = (
         (
             *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
             *_convs(64),
-            *(Conv(128), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.1), Place()),
+            *(Conv(128), Norm(), Relu(), Flatten(), Place()),
         ),
     ),
     # For tests and for machines in a hurry.

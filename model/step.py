@@ -60,15 +60,13 @@ def load_weights(network: Network, weights: Tree) -> Network:
 
 
 def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | None = None) -> optax.Schedule:
-    """The learning rate at each of `steps` steps: up along a line to `peak` (Adam's), down along a cosine."""
+    """The learning rate at each of `steps` steps: along a line up to `peak` (Adam's), along another down to 0."""
     peak = config.learning_rate if peak is None else peak
     warm = jnp.minimum(jnp.round(config.warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
 
     def rate(count: jax.Array | int) -> jax.Array:
-        climbed = jnp.minimum(count / jnp.maximum(warm, 1), 1)
-        fallen = jnp.clip((count - warm) / (steps - warm), 0, 1)
-        up, down = 1 / 25 + (1 - 1 / 25) * climbed, 1e-4 + (1 - 1e-4) * (1 + jnp.cos(jnp.pi * fallen)) / 2
-        return peak * jnp.where(count < warm, up, down)
+        climbed, left = count / jnp.maximum(warm, 1), (steps - count) / (steps - warm)
+        return peak * jnp.where(count < warm, 1 / 25 + (1 - 1 / 25) * climbed, jnp.maximum(left, 0))
 
     return rate
 

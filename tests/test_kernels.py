@@ -14,7 +14,7 @@ from PIL import Image
 
 from fastetl.kernels import decode as decoding
 from fastetl.kernels._packed import TOP, packed_bytes
-from fastetl.kernels._vector import FORMS, PLAIN, best, forms
+from fastetl.kernels._vector import PLAIN, best, forms
 from fastetl.kernels.decode import decode, decode_twin
 from fastetl.kernels.filter import triangle
 from fastetl.kernels.resize import resize_records, resize_twin
@@ -179,13 +179,6 @@ def test_pictures_outside_the_buffer_are_rejected() -> None:
         resize_records(raw, np.array([0]), 127, 128, np.empty((1, 32, 32), np.uint8), bits=5)
     with pytest.raises(ValueError, match="bits must be one of 1, 4, 6; found 8"):
         decode(raw, np.array([0]), np.empty((1, 8, 8), np.uint8), bits=8)
-
-
-def test_a_form_is_chosen_by_the_processors_features() -> None:
-    assert list(FORMS)[-1] == "portable"
-    assert not FORMS["portable"]
-    assert forms()[-1] == PLAIN
-    assert PYTHON or forms()[-2] == "portable"
 
 
 @pytest.mark.parametrize("stored", STORED)
