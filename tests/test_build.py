@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -124,28 +125,21 @@ def test_an_existing_output_is_rejected_and_a_failed_one_leaves_it(etl_file: Wri
     assert open_dataset(out).images.shape[1] == 16
 
 
-def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path: Path) -> None:
-    source, size = etl_file(), BuildConfig(size=16)
-    build([source], tmp_path / "out", size)
-    data = open_dataset(tmp_path / "out")
-    writers: dict[str, Callable[[Path, bool], object]] = {
-        "a.png": lambda out, overwrite: write_sheet(data, out, overwrite=overwrite),
-    }
-    if find_spec("pyarrow"):
-        writers["a.parquet"] = lambda out, overwrite: data.to_parquet(out, overwrite=overwrite)
-    for name, write in writers.items():
-        out = tmp_path / name
-        write(out, False)
-        write(out, True)
-        # The user's own files of these kinds.
-        if name.endswith("png"):
-            Image.open(out).save(out)
-        else:
-            out.write_bytes(b"PAR1" + bytes(100_000) + b"PAR1")
-        before = out.read_bytes()
-        with pytest.raises(FastetlError, match="replaces only what fastetl wrote.*without fastetl's mark"):
-            write(out, True)
-        assert out.read_bytes() == before
+@pytest.mark.parametrize("name", ["a.png", *["a.parquet"] * bool(find_spec("pyarrow"))])
+def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path: Path, name: str) -> None:
+    build([etl_file()], tmp_path / "out", BuildConfig(size=16))
+    data, out = open_dataset(tmp_path / "out"), tmp_path / name
+    write = partial(write_sheet, data) if name == "a.png" else data.to_parquet
+    for overwrite in (False, True):
+        write(out, overwrite=overwrite)
+    if name == "a.png":  # the user's own files of these kinds
+        Image.open(out).save(out)
+    else:
+        out.write_bytes(b"PAR1" + bytes(100_000) + b"PAR1")
+    before = out.read_bytes()
+    with pytest.raises(FastetlError, match="replaces only what fastetl wrote.*without fastetl's mark"):
+        write(out, overwrite=True)
+    assert out.read_bytes() == before
 
 
 # Set in the child, not between fork and exec: where JAX is loaded, a fork is a warning.

@@ -174,10 +174,14 @@ def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch
     assert [notice.what for notice in report.noticed] == ["renamed: the fingerprint is that of ETL8G_07"]
 
 
-def test_fingerprint_is_that_of_git() -> None:
-    digest = fingerprints.new_fingerprint(6, ETL8G)
-    digest.update(memoryview(b"hello\n"))
-    assert digest.hexdigest() == "ce013625030ba8dba906f756967f9e9ca394464a"
+def test_fingerprints_are_those_of_git_and_of_coreutils() -> None:
+    """`git hash-object`, and `sum -r` and `sum -s`."""
+    of_git, sums = fingerprints.new_fingerprint(6, ETL8G), fingerprints.Sums()
+    for digest in (of_git, sums):
+        digest.update(memoryview(b"hel"))
+        digest.update(memoryview(b"lo\n"))
+    assert of_git.hexdigest() == "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert sums.hexdigest() == "sums 36979 542"
     assert len(fingerprints.KNOWN) == 129
 
 

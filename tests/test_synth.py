@@ -38,7 +38,7 @@ from fastetl.synth.raster import draw
 from fastetl.synth.records import ORDER, characters_of, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import FILLS, _change_legs, _leave_off, choose_glyphs, write
+from fastetl.synth.writing import FILLS, _leave_off, choose_glyphs, write
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
@@ -122,20 +122,17 @@ def test_no_character_leaves_the_frame() -> None:
     assert ends[:, 1::2].max() < 126
 
 
-def closed_pieces(character: str, writers: int) -> float:
-    """How many pieces of paper a character encloses, on average."""
-    closed = 0
-    for w in range(writers):
+def test_loops_stay_open() -> None:
+    """ぬ and る enclose more pieces of paper than め and ろ, on average of 40 writers."""
+    closed = dict.fromkeys("ぬめるろ", 0.0)
+    for w in range(40):
         rng = np.random.default_rng([9, w])
         style = draw_style(rng)
-        drawn = draw(write(choose_glyphs(style, rng, character), style, rng))
-        closed += ndimage.label(levels({"image": drawn})[0] == 0)[1] - 1
-    return closed / writers
-
-
-@pytest.mark.parametrize(("with_loop", "without"), [("ぬ", "め"), ("る", "ろ")])
-def test_loops_stay_open(with_loop: str, without: str) -> None:
-    assert closed_pieces(with_loop, 40) > closed_pieces(without, 40) + 0.2
+        drawn = levels({"image": draw(write(choose_glyphs(style, rng, [*closed]), style, rng))})
+        for character, picture in zip(closed, drawn, strict=True):
+            closed[character] += (ndimage.label(picture == 0)[1] - 1) / 40
+    assert closed["ぬ"] > closed["め"] + 0.2
+    assert closed["る"] > closed["ろ"] + 0.2
 
 
 def test_scans_look_like_real_ones() -> None:
@@ -204,13 +201,6 @@ def test_small_kana_are_small() -> None:
     assert high[3] < 0.9 * high[2]
 
 
-def test_more_files_than_the_genuine_set_leave_out_the_model_patterns_number(tmp_path: Path) -> None:
-    synthesize(tmp_path / "etl", SynthConfig(files=34, charset="digits"))
-    found = find_files([tmp_path / "etl"])
-    assert [f.number for f in found] == [*range(1, 33), 34, 35]
-    assert not any(f.is_model_pattern for f in found)
-
-
 CAREFUL = WriterStyle()
 
 
@@ -246,18 +236,6 @@ def test_plain_writers_leave_off_hooks() -> None:
     assert all((forms(c)[0].hook == 1).all() for c in "しくつぬるねれん一")
     for with_hook, without in zip(written("いけ小"), written("いけ小", plain=50.0), strict=True):
         assert 0.7 < (without > 0).sum() / (with_hook > 0).sum() < 0.97
-
-
-def test_habits_move_targets_and_leave_the_rest() -> None:
-    """What changes legs changes every character; a writer without habits draws KanjiVG's own lines."""
-    plain = choose_glyphs(CAREFUL, np.random.default_rng(0), "てら水")
-    same, _ = _change_legs(plain, CAREFUL, np.random.default_rng(0))
-    assert np.allclose(same, plain.points, atol=1e-6)
-    longer, straight = _change_legs(plain, dataclasses.replace(CAREFUL, last=(0.5, 0.0)), np.random.default_rng(0))
-    assert np.isfinite(straight).all()
-    stroke = plain.stroke == 0
-    assert np.hypot(*np.diff(longer[stroke], axis=0).T).sum() > 1.1 * plain.length[0]
-    assert np.allclose(longer[-3:].mean(0) - plain.points[-3:].mean(0), 0, atol=0.2)
 
 
 @pytest.mark.parametrize("character", sorted(WAYS))

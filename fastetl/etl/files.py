@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import character_codes, classes, is_of, parts_of
-from fastetl.etl.fingerprints import FINGERPRINTS
+from fastetl.etl.fingerprints import genuine_files
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
 from fastetl.files.untrusted import open_regular, require_regular
 
-__all__ = ["MARK", "EtlFile", "find_files", "recognize", "sampled_digest"]
+__all__ = ["MARK", "EtlFile", "find_files", "named", "recognize"]
 
 MARK = b"synth:"
 """Followed by the seed, in the spare bytes of what synthetic writers wrote."""
@@ -114,12 +114,11 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 
 
 @cache
-def _genuine() -> dict[tuple[int, int], str]:
+def _genuine() -> dict[tuple[int, float], str]:
     """(record length, records) → the set that alone has such files."""
-    sets: dict[tuple[int, int], set[str]] = {}
-    for name, entry in FINGERPRINTS.items():
-        layout = named(name)
-        if layout is not None:
+    sets: dict[tuple[int, float], set[str]] = {}
+    for layout in LAYOUTS:
+        for entry in genuine_files(layout):
             sets.setdefault((layout.record_bytes, entry.records), set()).add(layout.name)
     return {key: names.pop() for key, names in sets.items() if len(names) == 1}
 
@@ -165,7 +164,7 @@ def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
     return ETL8G if most <= ETL8G.data_set or again is not None else None
 
 
-def tell(read: Read, size: int, name: str) -> Layout | None:
+def _set_of(read: Read, size: int, name: str) -> Layout | None:
     """The set of a file of `size` bytes, or None. name: without a suffix; it is asked only where nothing else tells."""
     candidates: list[Layout] = []
     # Records of which there is a whole number, then long ones: the first that fits is right.
@@ -177,15 +176,16 @@ def tell(read: Read, size: int, name: str) -> Layout | None:
         if len(heads) and _is_plausible(layout, heads, name):
             candidates.append(layout)
             # Of type M the classes may speak against it.
-            if layout.kind != "M" and size % length == 0 and layout.name == _genuine().get((length, size // length)):
+            if layout.kind != "M" and layout.name == _genuine().get((length, size / length)):
                 return layout
     if not candidates:
         return None
-    length, kind = candidates[0].record_bytes, candidates[0].kind
-    genuine = _genuine().get((length, size // length)) if size % length == 0 else None
-    if kind == "G":
+    length = candidates[0].record_bytes
+    if candidates[0].kind == "G":
         return _by_data_set(read, size // length, name)
-    return candidates[0] if len(candidates) == 1 else _by_classes(candidates, read, size // length, name, genuine)
+    if len(candidates) == 1:
+        return candidates[0]
+    return _by_classes(candidates, read, size // length, name, _genuine().get((length, size / length)))
 
 
 def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
@@ -232,7 +232,7 @@ def recognize(path: Path) -> EtlFile:
                 os.lseek(opened.fileno(), offset, os.SEEK_SET)
                 return os.read(opened.fileno(), count)
 
-            head, layout = read(0, 8), tell(read, size, name)
+            head, layout = read(0, 8), _set_of(read, size, name)
             spare = b"" if layout is None else read(0, layout.record_bytes)[layout.spare]
     except OSError as error:
         raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
@@ -244,12 +244,11 @@ def recognize(path: Path) -> EtlFile:
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name), source)
 
 
-def sampled_digest(path: Path) -> str:
+def _sampled_digest(path: Path) -> str:
     """SHA-1 of both ends of a file: hashing all of 1.3 GB would take longer than a build."""
     with open_regular(path) as opened:
         sampled = hashlib.sha1(opened.read(_SAMPLED), usedforsecurity=False)
-        size = opened.seek(0, os.SEEK_END)
-        opened.seek(max(0, size - _SAMPLED))
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - _SAMPLED))
         sampled.update(opened.read(_SAMPLED))
     return sampled.hexdigest()
 
@@ -260,14 +259,10 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     for file in files:
         number = (file.layout.name, file.source, file.number)
         if file.layout.group == "data set" and (number in numbers or not file.is_numbered):
-            yield replace(file, source=f"{file.source}:{sampled_digest(file.path)[:16]}")
+            yield replace(file, source=f"{file.source}:{_sampled_digest(file.path)[:16]}")
         else:
             numbers.add(number)
             yield file
-
-
-def _may_be(size: int) -> bool:
-    return size > 0 and any(size % layout.record_bytes == 0 for layout in LAYOUTS)
 
 
 def find_files(paths: Iterable[Path]) -> list[EtlFile]:
@@ -284,7 +279,8 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
         if path.is_dir():
             for inner in _files_below(path):
                 has_name = named(inner.name) is not None
-                if has_name or (inner.is_file() and _may_be(inner.stat().st_size)):
+                size = inner.stat().st_size if inner.is_file() else 0
+                if has_name or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
                     try:
                         files.append(recognize(inner))
                     except FastetlError:

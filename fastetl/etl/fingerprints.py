@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from fastetl.etl.layouts import Layout, table_lines
 
-__all__ = ["FINGERPRINTS", "KNOWN", "Fingerprint", "Sums", "new_fingerprint"]
+__all__ = ["FINGERPRINTS", "KNOWN", "Fingerprint", "Sums", "genuine_files", "new_fingerprint"]
 
 
 class Fingerprint(NamedTuple):
@@ -34,6 +35,12 @@ FINGERPRINTS = {
 KNOWN = {entry.digest or _sums(entry.bsd, entry.sysv): entry.name for entry in FINGERPRINTS.values()}
 """Digest, or the two 16-bit sums where no digest is known → name of the genuine file."""
 _SHA256 = 64  # digits
+
+
+@cache
+def genuine_files(layout: Layout) -> tuple[Fingerprint, ...]:
+    """The files of a set as it is distributed."""
+    return tuple(entry for entry in FINGERPRINTS.values() if layout.number(entry.name) is not None)
 
 
 class Sums:
@@ -61,11 +68,9 @@ def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
 
     SHA-1 over `blob <size>\\0` and the bytes, as `git hash-object` has it, wherever nothing else is known.
     """
-    for entry in FINGERPRINTS.values():
-        if entry.records * layout.record_bytes == size and layout.number(entry.name) is not None:
-            if entry.digest is None:
-                return Sums()
-            if len(entry.digest) == _SHA256:
-                return hashlib.sha256()
-            break
+    digests = [entry.digest for entry in genuine_files(layout) if entry.records * layout.record_bytes == size]
+    if digests[:1] == [None]:
+        return Sums()
+    if digests and len(digests[0] or "") == _SHA256:
+        return hashlib.sha256()
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
