@@ -123,8 +123,7 @@ class Bench:
         self.out, self.few, self.skip = options.out, options.small, options.skip
         self.folder, self.begun, self.writers = folder, begun, writers
         self.seconds, self.end, self.rows = options.minutes * 60, 0.0, dict[str, Any]()
-        self.precision = "float32" if options.device == "cpu" else "bfloat16"
-        self.parts = parts
+        self.parts, self.precision = parts, "float32" if options.device == "cpu" else "bfloat16"
         self.long, self.usual = configured(options.network, self.few, self.precision), TrainConfig()
 
     def add(self, name: str, value: Any) -> None:
@@ -149,21 +148,22 @@ class Bench:
 
     @contextmanager
     def until(self, share: float) -> Iterator[None]:
-        """Trainings within end when this share of the minutes is over."""
+        """What is measured within ends when this share of the minutes is over."""
         self.end = self.begun + share * self.seconds
         with suppress(OutOfTimeError):
             yield
+
+    def watch(self, _: object = None) -> None:
+        """Raise OutOfTimeError if the section's share is over."""
+        if time.monotonic() > self.end:
+            raise OutOfTimeError
 
     def history(self, name: str, data: Dataset, config: TrainConfig) -> tuple[Epoch, ...]:
         """Of a short training."""
         from model.training import train
 
-        def watch(_: object) -> None:
-            if time.monotonic() > self.end:
-                raise OutOfTimeError
-
-        watch(None)
-        return train(data, self.folder / name, config, overwrite=True, on_progress=watch).history
+        self.watch()
+        return train(data, self.folder / name, config, overwrite=True, on_progress=self.watch).history
 
     def written(self, name: str) -> Dataset:
         """A dataset, as soon as the writers have written it."""
@@ -334,19 +334,16 @@ class Bench:
 
     def measure(self) -> None:
         """All of it."""
-        with self.section("devices"):
+        with self.section("devices"), self.until(SHORT):
             self.devices()
-            self.against_cpu(self.long, self.parts[0].charset)
-            if "speeds" not in self.skip:
-                self.against_cpu(self.usual, "hiragana")
+            for config, charset in ((self.long, self.parts[0].charset), (self.usual, "hiragana")):
+                self.watch()
+                self.against_cpu(config, charset)
         if "quickstart" not in self.skip:
             with self.section("quickstart"), self.until(SHORT):
                 self.short_trainings()
         if "speeds" not in self.skip:
-            with (
-                self.section("speeds"),
-                self.until(SPEEDS),
-            ):  # one after the other: compiling tries things out on the device
+            with self.section("speeds"), self.until(SPEEDS):
                 self.speeds()
         with self.section("training"):
             self.long_training()
