@@ -10,7 +10,7 @@ wrong.
 from __future__ import annotations
 
 import argparse
-import time
+import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from benches.studies.pages import Table, conditions, markdown, table
 from export.names import BUNDLED, ONNX, package_path
 from export.recognizer import open_recognizer
+from export.runtimes import onnx_session
 from fastetl.data.charset import HIRAGANA, KANA, Charset, one_shape
 from fastetl.data.preprocessing import resize
 
@@ -32,6 +33,7 @@ Logits = Callable[[Pictures], NDArray[np.float32]]
 MARGIN = 0.1
 THICKER = 3  # pixels
 BLOCK = 256
+MERGED: tuple[Callable[[str], str], ...] = (str, one_shape, partial(one_shape, sizes=True))
 
 
 @dataclass(frozen=True)
@@ -47,33 +49,9 @@ class Peer:
     """Of one picture, one thread."""
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of right answers: strict, shapes merged, sizes merged too."""
-
-    strict: float
-    shapes: float
-    sizes: float
-
-
-def _session(data: bytes) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-
 def _fastest(ask: Callable[[], Any]) -> float:
     """The median of 50 turns, the least of eight such medians: what other work on the machine does not reach."""
-    medians = []
-    for _ in range(8):
-        turns = []
-        for _ in range(50):
-            begin = time.perf_counter()
-            ask()
-            turns.append(time.perf_counter() - begin)
-        medians.append(float(np.median(turns)))
-    return min(medians)
+    return min(float(np.median(timeit.repeat(ask, number=1, repeat=50))) for _ in range(8))
 
 
 def cropped(picture: Pictures, thicker: int = 1) -> Pictures:
@@ -81,23 +59,19 @@ def cropped(picture: Pictures, thicker: int = 1) -> Pictures:
     image = Image.fromarray(picture)
     if thicker > 1:
         image = image.filter(ImageFilter.MaxFilter(thicker))
-    ink = np.asarray(image)
-    rows, columns = (np.flatnonzero((ink > ink.max() // 4).any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return ink
-    low = np.array([columns[0], rows[0]])
-    high = np.array([columns[-1], rows[-1]]) + 1
-    side = float((high - low).max()) * (1 + 2 * MARGIN)
-    box = np.concatenate([(low + high - side) / 2, (low + high + side) / 2])
-    return np.asarray(
-        image.transform(image.size, Image.Transform.EXTENT, tuple(box.tolist()), Image.Resampling.BILINEAR)
-    )
+    box = Image.fromarray(np.asarray(image) > picture.max() // 4).getbbox()
+    if box is None:
+        return picture
+    low, high = np.array(box[:2]), np.array(box[2:])
+    half = (high - low).max() * (0.5 + MARGIN)
+    around = (*((low + high) / 2 - half).tolist(), *((low + high) / 2 + half).tolist())
+    return np.asarray(image.transform(image.size, Image.Transform.EXTENT, around, Image.Resampling.BILINEAR))
 
 
 def dakanji(model: Path, labels: Path) -> Peer:
     """DaKanji as a peer."""
     data = model.read_bytes()
-    session = _session(data)
+    session = onnx_session(data, threads=1)
     name = session.get_inputs()[0].name
 
     def read(pictures: Pictures) -> NDArray[np.float32]:
@@ -116,7 +90,7 @@ def dakanji(model: Path, labels: Path) -> Peer:
 def bundled(name: str) -> Peer:
     """One of ours as a peer, which takes pictures in one way."""
     recognizer, data = open_recognizer(name), (package_path(name) / ONNX).read_bytes()
-    session, one = _session(data), np.zeros((1, 1, recognizer.side, recognizer.side), np.uint8)
+    session, one = onnx_session(data, threads=1), np.zeros((1, 1, recognizer.side, recognizer.side), np.uint8)
 
     def read(pictures: Pictures) -> NDArray[np.float32]:
         return recognizer.predict(resize(pictures, recognizer.side))
@@ -125,54 +99,28 @@ def bundled(name: str) -> Peer:
     return Peer(f"fastetl `{name}`", recognizer.charset.characters, (read,), len(data), seconds)
 
 
-def accuracy(logits: NDArray[np.float32], characters: Sequence[str], labels: Sequence[str]) -> Accuracy:
-    """Of logits (N, characters) against N labels."""
-    answers = [characters[k] for k in logits.argmax(1).tolist()]
-    pairs = list(zip(answers, labels, strict=True))
-    strict = np.mean([a == b for a, b in pairs])
-    merged = [np.mean([one_shape(a, sizes) == one_shape(b, sizes) for a, b in pairs]) for sizes in (False, True)]
-    return Accuracy(float(strict), float(merged[0]), float(merged[1]))
+def accuracy(peer: Peer, pictures: Pictures, labels: Sequence[str], charset: Charset | None) -> str:
+    """Of the best way, `charset` alone competing if there is one: strict / shapes as one / sizes, too, in percent.
 
-
-def best(peer: Peer, pictures: Pictures, labels: Sequence[str], charset: Charset | None) -> Accuracy | None:
-    """The best way's accuracy, of `charset` alone if there is one; None if the network lacks half of the set."""
+    "–" if the network lacks half of the set.
+    """
     chosen = [k for k, c in enumerate(peer.characters) if charset is None or c in charset.characters]
     characters = [peer.characters[k] for k in chosen]
     if np.isin(labels, characters).mean() < 0.5:
-        return None
-    measured = (accuracy(way(pictures)[:, chosen], characters, labels) for way in peer.ways)
-    return max(measured, key=lambda a: a.shapes)
+        return "–"
+    ways = []
+    for way in peer.ways:
+        pairs = [(characters[k], c) for k, c in zip(way(pictures)[:, chosen].argmax(1).tolist(), labels, strict=True)]
+        ways.append([float(np.mean([merged(a) == merged(b) for a, b in pairs])) for merged in MERGED])
+    return " / ".join(f"{100 * share:.1f}" for share in max(ways, key=lambda shares: shares[1]))
 
 
-PAGE = """\
-# Beside DaKanji v2
-
-Generated by `python -m benches.peers`; don't edit.
-
+ABOUT = """\
 Handwriting that no network was trained on; ours have seen synthetic writers alone. Pictures are given to DaKanji as
 they are, cropped to the ink, and cropped with thicker strokes; the best way of each row counts. Where all characters
 compete, they are those that the network knows. Percent: strict / characters of one shape (へ and ヘ) as one / small and
 large ones (っ and つ) as one, too.
-
-| set | samples | compete | {names} |
-|---|---:|---|{lines}|
-{rows}
-
-| | {names} |
-|---|{lines}|
-| characters | {characters} |
-| ONNX, int8 weights, KB | {sizes} |
-| milliseconds a picture, one thread | {times} |
-| licence | {licences} |
 """
-
-
-def _cell(measured: Accuracy | None) -> str:
-    return (
-        "–"
-        if measured is None
-        else " / ".join(f"{100 * x:.1f}" for x in (measured.strict, measured.shapes, measured.sizes))
-    )
 
 
 def main() -> None:
@@ -188,20 +136,23 @@ def main() -> None:
     for path in given.sets:
         with np.load(path, allow_pickle=False) as stored:
             pictures, labels = stored["images"], stored["labels"].tolist()
-        competing = [None, *(c for c in (KANA, HIRAGANA) if np.isin(labels, c.characters).mean() > 0.9)]
-        for charset in competing:
-            cells = [_cell(best(peer, pictures, labels, charset)) for peer in peers]
-            who = "all" if charset is None else charset.name
-            rows.append(f"| {path.stem.replace('_', ' ')} | {len(labels):,} | {who} | {' | '.join(cells)} |")
-    page = PAGE.format(
-        names=" | ".join(peer.name for peer in peers),
-        lines="|".join("---:" for _ in peers),
-        rows="\n".join(rows),
-        characters=" | ".join(f"{len(peer.characters):,}" for peer in peers),
-        sizes=" | ".join(f"{peer.size / 1000:,.0f}" for peer in peers),
-        times=" | ".join(f"{1000 * peer.seconds:.2f}" for peer in peers),
-        licences=" | ".join([*("CC BY-SA 3.0 (code: MIT)" for _ in BUNDLED), "MIT"]),
-    )
+        for charset in [None, *(c for c in (KANA, HIRAGANA) if np.isin(labels, c.characters).mean() > 0.9)]:
+            compete = "all" if charset is None else charset.name
+            cells = [accuracy(peer, pictures, labels, charset) for peer in peers]
+            rows.append([path.stem.replace("_", " "), compete, f"{len(labels):,}", *cells])
+    networks = [
+        ["characters", *(f"{len(peer.characters):,}" for peer in peers)],
+        ["ONNX, int8 weights, KB", *(f"{peer.size / 1000:,.0f}" for peer in peers)],
+        ["milliseconds a picture, one thread", *(f"{1000 * peer.seconds:.2f}" for peer in peers)],
+        ["licence", *("CC BY-SA 3.0 (code: MIT)" for _ in BUNDLED), "MIT"],
+    ]
+    names = [peer.name for peer in peers]
+    blocks: list[str | Table] = [
+        ABOUT,
+        table(["set", "compete", "samples", *names], rows, 2),
+        table(["", *names], networks),
+    ]
+    page = markdown("Beside DaKanji v2", "python -m benches.peers", blocks, conditions("onnxruntime"))
     given.page.write_text(page, encoding="utf-8")
 
 

@@ -1,9 +1,8 @@
 """What networks recognize under all conditions of conditions.py: docs/data/accuracy.csv and docs/accuracy.md's table.
 
-    python -m benches.studies.accuracy NAME=RUN... --sets NPZ... [--files 4]
+    python -m benches.studies.accuracy NAME... --sets NPZ... [--files 4]
 
-RUN is a run, or a package ("pretrained" is the bundled one). Several runs of one NAME (seeds) give the mean and, in
-brackets, the lowest and the highest. The test writers are drawn with a seed of their own.
+NAME is a run or a package. The test writers are drawn with a seed of their own. `limits` is for docs/pretrained.md.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +19,13 @@ from numpy.typing import NDArray
 
 from benches.studies.conditions import CONDITIONS
 from benches.studies.pages import insert, table
-from fastetl.data.charset import HIRAGANA, KATAKANA, Charset
-from fastetl.data.dataset import Dataset
-from fastetl.data.store import open_dataset
-from fastetl.etl.build import BuildConfig, build
-from fastetl.synth import SynthConfig, synthesize
+from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM, Charset, is_kanji, one_shape, script_of
+from fastetl.data.preprocessing import resize
+from fastetl.synth import write_data_set
+from fastetl.synth.reduction import unpack
+from fastetl.synth.writing import HEIGHT, WIDTH
 from fastetl_cli.evaluate import open_reader
-from model.evaluation import Reader, evaluate, restricted
+from model.evaluation import Reader, restricted
 
 SEED = 90_001
 """Of the test writers; trainings take others."""
@@ -43,10 +41,10 @@ class Labelled:
     characters: tuple[str, ...]
     conditions: tuple[str, ...] = tuple(CONDITIONS)
 
-    def known_to(self, charset: Charset) -> Labelled:
-        """Without characters that are not in the charset."""
-        keep = [k for k, c in enumerate(self.characters) if c in charset.class_of]
-        return Labelled(self.name, self.images[keep], tuple(self.characters[k] for k in keep), self.conditions)
+    def only(self, characters: Container[str]) -> Labelled:
+        """The pictures of these characters."""
+        kept = [k for k, c in enumerate(self.characters) if c in characters]
+        return replace(self, images=self.images[kept], characters=tuple(self.characters[k] for k in kept))
 
 
 def read_npz(path: Path) -> Labelled:
@@ -55,71 +53,62 @@ def read_npz(path: Path) -> Labelled:
 
 
 def test_writers(charset: Charset, files: int) -> list[Labelled]:
-    """Five writers a file, for each of the two kinds; sheets are read as they are, since they have their fragments."""
+    """Five writers a file, for each of the two kinds; sheets are read as they are, since they have their fragments.
+
+    Of many kanji about 500 are written.
+    """
+    kanji = [c for c in charset.characters if is_kanji(c)]
+    characters = (*(c for c in charset.characters if not is_kanji(c)), *kanji[:: 1 + len(kanji) // 500])
     sets = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, scans in WRITERS.items():
-            listed = Path(folder) / "charset.txt"
-            listed.write_text("".join(charset.characters), encoding="utf-8")
-            etl, built = Path(folder) / f"etl{scans}", Path(folder) / f"data{scans}"
-            synthesize(etl, SynthConfig(files=files, charset=str(listed), scans=scans, seed=SEED))
-            build([etl], built, BuildConfig(charset=str(listed), size=126))
-            data = open_dataset(built)
-            characters = tuple(data.charset.characters[k] for k in data.labels.tolist())
-            sets.append(
-                Labelled(name, np.array(data.images), characters, tuple(CONDITIONS)[: None if not scans else 1])
-            )
+    for name, scans in WRITERS.items():
+        written = [write_data_set(SEED, writer, characters, scans)["image"] for writer in range(5 * files)]
+        images = unpack(np.concatenate(written).reshape(-1, HEIGHT, WIDTH // 2)) * np.uint8(17)
+        sets.append(Labelled(name, images, characters * (5 * files), tuple(CONDITIONS)[: None if not scans else 1]))
     return sets
 
 
-def _dataset(part: Labelled, pictures: NDArray[np.uint8], reader: Reader) -> Dataset:
-    size = reader.preprocessing.size
-    return Dataset.create(pictures, part.characters, source="", size=size, charset=reader.charset, name=part.name)
+def _answers(reader: Reader, part: Labelled, prior: NDArray[np.float32] | float = 0.0) -> list[str]:
+    logits = reader.predict(resize(part.images, reader.preprocessing.size)) - prior
+    return [reader.charset.characters[k] for k in logits.argmax(1).tolist()]
+
+
+def _share(answers: Sequence[str], characters: Sequence[str], sizes: bool = False) -> float:
+    """Percent of the answers that are as the characters; of one shape (へ/ヘ) count as one."""
+    pairs = zip(answers, characters, strict=True)
+    return 100 * float(np.mean([one_shape(a, sizes) == one_shape(c, sizes) for a, c in pairs]))
 
 
 def measure(reader: Reader, part: Labelled) -> list[float]:
-    """Accuracy under each condition of the set; characters of one shape (へ/ヘ) count as one."""
-    accuracies = []
-    for condition in part.conditions:
-        pictures = CONDITIONS[condition](part.images, SEED)
-        result = evaluate(reader, _dataset(part, pictures, reader)).sets[0]
-        accuracies.append(result.accuracy if result.merged is None else result.merged)
-    return accuracies
+    """Percent of right answers under each condition of the set."""
+    under = (replace(part, images=CONDITIONS[name](part.images, SEED)) for name in part.conditions)
+    return [_share(_answers(reader, pictures), part.characters) for pictures in under]
 
 
 def script(part: Labelled) -> Charset | None:
     """The charset that all characters of a set are of, or None where they are of several."""
-    for charset in (HIRAGANA, KATAKANA):
-        if all(c in charset.class_of for c in part.characters):
-            return charset
-    return None
+    of_all = (charset for charset in (HIRAGANA, KATAKANA) if set(part.characters) <= set(charset.characters))
+    return next(of_all, None)
 
 
-def _cell(values: Sequence[float]) -> str:
-    mean = f"{100 * np.mean(values):.2f}"
-    return mean if len(values) == 1 else f"{mean} ({100 * min(values):.2f}–{100 * max(values):.2f})"
-
-
-def rows(readers: Mapping[str, Sequence[Reader]], parts: Iterable[Labelled], own_script: bool) -> list[list[str]]:
-    """A row for each set and network, a column for each condition."""
+def rows(name: str, reader: Reader, parts: Sequence[Labelled], own_script: bool) -> list[list[str]]:
+    """A row for each set, a column for each condition. own_script: sets of one script, which alone competes."""
     rows = []
     for part in parts:
-        for name, group in readers.items():
-            known = part.known_to(group[0].charset)
-            own = script(known)
-            if not known.characters or (own_script and (own is None or own.characters == group[0].charset.characters)):
-                continue
-            measured = [measure(restricted(r, own) if own_script and own else r, known) for r in group]
-            cells = [_cell(column) for column in zip(*measured, strict=True)]
-            cells += ["–"] * (len(CONDITIONS) - len(cells))
-            rows.append([part.name, name, f"{len(known.characters):,}", *cells])
-            sys.stderr.write(" | ".join(rows[-1]) + "\n")
+        known = part.only(reader.charset.class_of)
+        own = script(known) if own_script else reader.charset
+        if not known.characters or own is None or (own_script and own.characters == reader.charset.characters):
+            continue
+        cells = [f"{share:.2f}" for share in measure(restricted(reader, own), known)]
+        cells += ["–"] * (len(CONDITIONS) - len(cells))
+        compete = "one script" if own_script else "all"
+        rows.append([part.name, name, compete, f"{len(known.characters):,}", *cells])
+        sys.stderr.write(" | ".join(rows[-1]) + "\n")
     return rows
 
 
 def summary(row: list[str]) -> list[str]:
     """A row of the page: as they are, the mean of the other conditions and the worst of them."""
-    values = [(float(cell.split()[0]), name) for cell, name in zip(row[4:], CONDITIONS, strict=True) if cell != "–"]
+    values = [(float(cell), name) for cell, name in zip(row[4:], CONDITIONS, strict=True) if cell != "–"]
     (plain, _), *others = values
     if not others:
         return [*row[:4], f"{plain:.1f}", "–", "–"]
@@ -127,23 +116,50 @@ def summary(row: list[str]) -> list[str]:
     return [*row[:4], f"{plain:.1f}", f"{np.mean([value for value, _ in others]):.1f}", f"{worst:.1f}, {name}"]
 
 
+def _taken(reader: Reader, part: Labelled, partner: Mapping[str, str]) -> str:
+    """Percent of the characters that are taken for their partner."""
+    asked = part.only({c for c, other in partner.items() if {c, other} <= reader.charset.class_of.keys()})
+    return f"{_share(_answers(reader, asked), [partner[c] for c in asked.characters]):.1f}"
+
+
+def limits(reader: Reader, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
+    """Rows: what is measured, on what, percent. prior: what the logits hold, float32 (characters,)."""
+    kana, hiragana = restricted(reader, KANA), restricted(reader, HIRAGANA)
+    signs = (c for c in JAPANESE.characters if not is_kanji(c) and c in reader.charset.class_of)
+    canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
+    at_size, with_fragments = "size and place of scans", "… and fragments"
+    small = {large: little for little, large in LARGE_FORM.items()}
+    written = [part for part in sets if script(part) is HIRAGANA]
+    rows = [["large kana taken for small, kana compete", sheets.name, _taken(kana, sheets, small)]]
+    for part in written:
+        resized = replace(part, images=CONDITIONS[at_size](part.images, SEED))
+        rows.append([rows[0][0], f"{part.name}, {at_size}", _taken(kana, resized, small)])
+    rows.append(["small kana taken for large, kana compete", canvas.name, _taken(kana, canvas, LARGE_FORM)])
+    both = [measure(hiragana, replace(part, conditions=(at_size, with_fragments))) for part in written]
+    lost = np.mean([without - among for without, among in both])
+    rows.append(["lost to fragments at scans' size, hiragana compete", f"mean of {len(both)} sets", f"{lost:.1f}"])
+    if prior.any():
+        for name in sorted(set(map(script_of, canvas.characters))):
+            part = canvas.only({c for c in canvas.characters if script_of(c) == name})
+            now, before = (_share(_answers(reader, part, without), part.characters, True) for without in (0, prior))
+            what = f"{name} right, all compete (and what the prior changes)"
+            rows.append([what, canvas.name, f"{now:.1f} ({now - before:+.1f})"])
+    return rows
+
+
 def main() -> None:
     """Read the arguments, measure, write table and page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("readers", nargs="+", metavar="NAME=RUN", help="networks: a name and a run or package each")
+    parser.add_argument("readers", nargs="+", type=Path, metavar="NAME", help="runs or packages")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--files", type=int, default=4, help="of the synthetic test writers of each kind, five each")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="the folder of accuracy.md")
     given = parser.parse_args()
-    readers: dict[str, list[Reader]] = {}
-    for name, _, path in (argument.partition("=") for argument in given.readers):
-        readers.setdefault(name, []).append(open_reader(Path(path)))
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
-    for charset in {group[0].charset.name: group[0].charset for group in readers.values()}.values():
-        group = {k: v for k, v in readers.items() if v[0].charset.name == charset.name}
-        for parts, own_script in (([*sets, *test_writers(charset, given.files)], False), (sets, True)):
-            compete = "one script" if own_script else "all"
-            measured += [[*row[:2], compete, *row[2:]] for row in rows(group, parts, own_script)]
+    for path in given.readers:
+        reader = open_reader(path)
+        measured += rows(path.name, reader, [*sets, *test_writers(reader.charset, given.files)], own_script=False)
+        measured += rows(path.name, reader, sets, own_script=True)
     with (given.docs / "data" / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([["set", "network", "compete", "pictures", *CONDITIONS], *measured])

@@ -18,18 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benches.studies.accuracy import limits, read_npz
 from benches.studies.pages import insert, table
 from export.card import repeated_card
 from export.config import ExportConfig
 from export.graph import Conv, Dense
-from export.names import BUNDLED, COREML, ONNX
+from export.names import BUNDLED, COREML, ONNX, REFERENCE
 from export.package import open_stored, write_package_directory
 from export.recognizer import open_recognizer
 from export.reference import read_reference
-from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import fitted, open_dataset
 from fastetl_cli.main import main as fastetl
-from model.evaluation import SCRIBBLES, Reader, SetResult, evaluate, restricted
+from model.evaluation import SCRIBBLES, evaluate
 from model.run import unfinished
 
 COMMANDS = {
@@ -51,8 +51,6 @@ export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --lic
  --prior hiragana=12 katakana=3 latin=4 digit=4 sign=4
 """,
 }
-
-
 BLEND = 0.35
 
 
@@ -80,18 +78,14 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     fine-tuning of zero-shot models, 2022). share: of the second.
     """
     start, tuned = open_stored(first), open_stored(second)
-    layers = tuple(
-        replace(
-            a,
-            weight=a.weight + np.float32(share) * (b.weight - a.weight),
-            bias=a.bias + np.float32(share) * (b.bias - a.bias),
-        )
-        if isinstance(a, Conv | Dense) and isinstance(b, Conv | Dense)
-        else a
-        for a, b in zip(start.reference.graph.layers, tuned.reference.graph.layers, strict=True)
-    )
+    layers = []
+    for a, b in zip(start.reference.graph.layers, tuned.reference.graph.layers, strict=True):
+        if isinstance(a, Conv | Dense) and isinstance(b, Conv | Dense):
+            weight, bias = (x + np.float32(share) * (y - x) for x, y in ((a.weight, b.weight), (a.bias, b.bias)))
+            a = replace(a, weight=weight, bias=bias)
+        layers.append(a)
     about = {**tuned.graph(ExportConfig()).about, "prior": start.reference.graph.about["prior"]}
-    graph = replace(start.reference.graph, layers=layers, about=about, threshold=tuned.threshold)
+    graph = replace(start.reference.graph, layers=tuple(layers), about=about, threshold=tuned.threshold)
     blended = replace(start, reference=replace(start.reference, graph=graph))
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
     note = (
@@ -109,42 +103,23 @@ def _run(words: list[str]) -> None:
         raise SystemExit(code)
 
 
-def measured(reader: Reader, sets: Sequence[Path]) -> tuple[list[SetResult], float]:
-    """Every set with all characters competing, and hiragana with hiragana alone; share of scribbles rejected."""
-    results: list[SetResult] = []
-    rejected = 0.0
-    for path in sets:
-        data = open_dataset(path, size=reader.preprocessing.size)
-        evaluation = evaluate(reader, fitted(data, reader.charset, reader.preprocessing))
-        results, rejected = [*results, *evaluation.sets], evaluation.scribbles_rejected
-        if set(data.charset.characters) <= set(HIRAGANA.characters):
-            among = restricted(reader, HIRAGANA)
-            (result,) = evaluate(among, fitted(data, HIRAGANA, reader.preprocessing)).sets
-            results.append(result)
-    return results, rejected
-
-
 def write_page(page: Path, name: str, package: Path, sets: Sequence[Path]) -> None:
     """The figures of a package in docs/pretrained.md: int8 weights, one thread of onnxruntime."""
-    results, rejected = measured(open_recognizer(package), sets)
-    rows = []
-    for s in results:
-        competing = "all" if s.merged is not None else "hiragana"
-        shares = [s.accuracy, s.merged, s.merged_sizes, s.top5, s.rejected]
-        rows.append(
-            [s.name.replace("_", " "), competing, f"{s.samples:,}", *("" if x is None else f"{x:.2%}" for x in shares)]
-        )
-    head = ["set", "compete", "characters", "right", "shapes as one", "sizes too", "among five", "rejected"]
-    insert(page, f"accuracy {name}", table(head, rows, words=2))
-    graph = read_reference(package / "reference.npz").graph
+    reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
+    datasets = [open_dataset(path, size=reader.preprocessing.size) for path in sets]
+    evaluation = evaluate(reader, [fitted(data, reader.charset, reader.preprocessing) for data in datasets])
+    rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
+    prior = ExportConfig(prior=tuple(graph.about.get("prior", "").split())).prior_logits(reader.charset)
+    rows += limits(reader, prior, [read_npz(path) for path in sets])
+    insert(page, f"limits {name}", table(["percent", "of", name], rows, words=2))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())
     insert(
         page,
         f"made {name}",
         f"{graph.parameters:,} parameters; Core ML package {coreml / 1000:,.0f} KB (float16, from iOS 15), ONNX"
-        f" {(package / ONNX).stat().st_size / 1000:,.0f} KB (int8 weights). {rejected:.1%} of {SCRIBBLES} random"
-        f" scribbles are rejected. Trained with: {versions}. Fingerprint of the weights:"
+        f" {(package / ONNX).stat().st_size / 1000:,.0f} KB (int8 weights). {evaluation.scribbles_rejected:.1%} of"
+        f" {SCRIBBLES} random scribbles are rejected. Trained with: {versions}. Fingerprint of the weights:"
         f" {graph.about['weights_sha256'][:16]}.",
     )
 
