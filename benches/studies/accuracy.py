@@ -22,7 +22,7 @@ from benches.studies.pages import insert, table
 from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM, Charset, is_kanji, one_shape, script_of
 from fastetl.data.preprocessing import resize
 from fastetl.synth import write_data_set
-from fastetl.synth.reduction import unpack
+from fastetl.synth.raster import unpack
 from fastetl.synth.writing import HEIGHT, WIDTH
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import Reader, restricted
@@ -125,7 +125,7 @@ def _taken(reader: Reader, part: Labelled, partner: Mapping[str, str]) -> str:
 def limits(reader: Reader, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
     """Rows: what is measured, on what, percent. prior: what the logits hold, float32 (characters,)."""
     kana, hiragana = restricted(reader, KANA), restricted(reader, HIRAGANA)
-    signs = (c for c in JAPANESE.characters if not is_kanji(c) and c in reader.charset.class_of)
+    signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
     canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
     at_size, with_fragments = "size and place of scans", "… and fragments"
     small = {large: little for little, large in LARGE_FORM.items()}
