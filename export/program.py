@@ -27,17 +27,7 @@ from fastetl.data.preprocessing import (
     triangle_weights,
 )
 
-__all__ = [
-    "BEYOND",
-    "HALF",
-    "Op",
-    "Ref",
-    "Value",
-    "expanded",
-    "lower",
-    "reading_names",
-    "stored",
-]
+__all__ = ["BEYOND", "HALF", "Op", "Ref", "Value", "expanded", "in_8_bits", "lower", "reading_names"]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
@@ -79,21 +69,14 @@ _SMALL = 2048  # elements: up to this little is saved, and it is the first layer
 _KIND = {"fp16": np.float16, "fp32": np.float32}
 
 
-def stored(array: NDArray[np.float32], storage: Storage, real: str) -> tuple[str | None, dict[str, NDArray[Any]]]:
-    """The MIL operation that expands a stored array and that operation's inputs.
-
-    array: float32, output channels first. real: `fp16` or `fp32`, the type it expands to. Without an operation
-    (None) the only input is `val`, the array itself.
-    """
-    kind = _KIND[real]
-    if storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
-        return None, {"val": array.astype(kind)}
+def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
+    """The inputs of `constexpr_affine_dequantize` that expand to an array, output channels first, of type `real`."""
     # One step for each output channel: its largest magnitude is 127 steps.
     largest = np.abs(array).reshape(len(array), -1).max(1)
-    scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(kind)
-    q = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
-    return "constexpr_affine_dequantize", {
-        "quantized_data": np.clip(q, -127, 127).astype(np.int8),
+    scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(_KIND[real])
+    steps = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
+    return {
+        "quantized_data": np.clip(steps, -127, 127).astype(np.int8),
         "zero_point": np.zeros(len(scale), np.int8),
         "scale": scale,
         "axis": np.asarray(0, np.int32),
@@ -101,7 +84,7 @@ def stored(array: NDArray[np.float32], storage: Storage, real: str) -> tuple[str
 
 
 def expanded(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """What a runtime makes of `stored`'s 8 bits, in the type of the scale."""
+    """What a runtime makes of `in_8_bits`, in the type of the scale."""
     data = inputs["quantized_data"]
     shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]
     scale, zero = (inputs[k].reshape(shape).astype(np.float32) for k in ("scale", "zero_point"))
@@ -173,8 +156,11 @@ class _Program:
     def weight(self, name: str, array: NDArray[np.float32]) -> Value:
         """A trained array as it is stored: plain, or through the operation that expands it; once for all readings."""
         if name not in self.weights:
-            kind, inputs = stored(array, self.storage, self.real)
-            self.weights[name] = inputs["val"] if kind is None else Ref(self.add(kind, name, self.real, **inputs))
+            if self.storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
+                self.weights[name] = array.astype(_KIND[self.real])
+            else:
+                inputs = in_8_bits(array, self.real)
+                self.weights[name] = Ref(self.add("constexpr_affine_dequantize", name, self.real, **inputs))
         return self.weights[name]
 
 

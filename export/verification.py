@@ -85,6 +85,10 @@ def _equal(name: str, value: object, expected: object, detail: str = "") -> Chec
     return Check(name, bool(value == expected), figure, bound, detail)
 
 
+def _same(name: str, same: bool, detail: str) -> Check:
+    return _equal(name, "the same" if same else "others", "the same", detail)
+
+
 def _none(name: str, faults: Sequence[str], fault: str, detail: str = "") -> Check:
     """That there is none of what the figure counts."""
     return _equal(name, f"{len(faults)} {fault}", f"0 {fault}", ", ".join(faults[:3]) or detail)
@@ -162,8 +166,7 @@ def package_checks(
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
     groups: dict[str, Callable[[], Iterator[Check]]] = {
-        "reference": lambda: _reference_checks(reference),
-        "run": lambda: _run_checks(reference, graph, logits),
+        "reference": lambda: _reference_checks(reference, graph, logits),
         "texts": lambda: _text_checks(out, reference),
         "ONNX": lambda: onnx_checks(out / ONNX, reference),
         "written again": lambda: _rewriting_checks(out, reference),
@@ -222,14 +225,11 @@ def verification_text(out: Path, checks: Sequence[Check]) -> str:
     return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
 
 
-def _reference_checks(reference: Reference) -> Iterator[Check]:
+def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
+    """The pictures; with the run's graph, all of it; with its network, that is asked again."""
     images, kinds = pictures(reference.graph.side)
     same = kinds == reference.kinds and np.array_equal(images, reference.images)
-    yield _equal("reference pictures", "the same" if same else "others", "the same", f"{len(kinds)} pictures")
-
-
-def _run_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
-    """Nothing without the run's graph. With it, all of it; with its network, that is asked again."""
+    yield _same("reference pictures", same, f"{len(kinds)} pictures")
     if graph is not None:
         weights, expected = reference.graph.weights, graph.weights
         changed = [name for name in expected if not np.array_equal(weights.get(name, []), expected[name])]
@@ -262,7 +262,7 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
             unread = ". Do not run it unread" if name == MAC else ""
             yield _unchecked(name, f"fastetl {written_by}, here {installed}{unread}")
         else:
-            yield _equal(name, "as expected" if same else "otherwise", "as expected", detail)
+            yield _same(name, same, detail)
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
@@ -367,5 +367,4 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
         else:
             yield _unchecked(COREML, _NO_NATIVE_PARTS)
         for file in (file for file in FILES if (folder / file).is_file()):
-            same = _content(out / file) == _content(folder / file)
-            yield _equal(Path(file).name, "the same" if same else "others", "the same", "bytes")
+            yield _same(Path(file).name, _content(out / file) == _content(folder / file), "bytes")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -83,6 +87,15 @@ def make_package(
     graph = graph_of(network, side=side, temperature=temperature, charset=charset)
     card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
     return write_package_directory(graph, config, flax_logits(network, temperature), card, out)
+
+
+@cache
+def sound_package(takes: Literal["canvas", "picture"] = "canvas", seed: int = 0) -> Path:
+    """A package of the network of `seed`, made once for all tests: don't change it."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_package(folder / "package", ExportConfig(takes), network=random_network(seed=seed))
+    return folder / "package"
 
 
 def failures(checks: Sequence[Check]) -> list[str]:
