@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -198,42 +199,31 @@ def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert batches.data_wait < blocked / 2
 
 
-@pytest.mark.parametrize(
-    ("sources", "batch_size", "words"),
-    [
-        ([source(10)], 11, "batch_size is out of range; expected 1 to 10; found 11"),
-        ([source(10)], 0, "found 0"),
-        ([], 1, "one size; found none"),
-        ([source(4), Source(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))], 1, "one size; found"),
-    ],
-)
-def test_wrong_batches_are_rejected(sources: list[Source], batch_size: int, words: str) -> None:
+def pictures_of(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    return np.zeros((count, height, width), np.uint8)
+
+
+WRONG: list[tuple[Callable[[], object], str]] = [
+    (lambda: Batches(source(10), batch_size=11), "batch_size is out of range; expected 1 to 10; found 11"),
+    (lambda: Batches(source(10), batch_size=0), "found 0"),
+    (lambda: Batches([]), "one size; found none"),
+    (lambda: Batches([source(4), Source(pictures_of(2, 8, 8), np.zeros(2, int), np.arange(2))]), "one size; found"),
+    (lambda: Source(pictures_of(2, 3, 4), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
+    (lambda: Source(pictures_of(2, 4, 4), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
+    (lambda: Source(pictures_of(2, 4, 4), np.zeros(2, int), np.arange(3)), "expected 0 to 1; found 0 to 2"),
+    (lambda: Source(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(0, np.int64)), "at least 1"),
+    (lambda: Source(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
+    *(
+        (lambda epoch=epoch, start=start: Batches(source(20), batch_size=4).epoch(epoch, start), "0 to 5, its steps")
+        for epoch, start in ((-1, 0), (0, -1), (0, 6))
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), WRONG)
+def test_what_does_not_fit_is_rejected(make: Callable[[], object], words: str) -> None:
     with pytest.raises(FastetlError, match=words):
-        Batches(sources, batch_size=batch_size, seed=0, augmentation=None)
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "indices", "weight", "words"),
-    [
-        (np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2), 1, r"uint8 \(N, S, S\)"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2), 1, "one for each of 2 images"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(3), 1, "expected 0 to 1; found 0 to 2"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(0, int), 1, "at least 1"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2), 1, "found float64"),
-    ],
-)
-def test_wrong_sources_are_rejected(
-    images: NDArray[np.uint8], labels: NDArray[np.int64], indices: NDArray[np.int64], weight: float, words: str
-) -> None:
-    with pytest.raises(FastetlError, match=words):
-        Source(images, labels, indices, weight)
-
-
-@pytest.mark.parametrize(("epoch", "start"), [(-1, 0), (0, -1), (0, 6)])
-def test_a_step_outside_the_epoch_is_rejected(epoch: int, start: int) -> None:
-    batches = Batches([source(20)], batch_size=4, seed=0, augmentation=None)
-    with pytest.raises(FastetlError, match="0 to 5, its steps"):
-        batches.epoch(epoch, start)
+        make()
 
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
