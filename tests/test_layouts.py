@@ -38,8 +38,7 @@ SIZES = {
 
 
 def test_records_and_pictures_have_the_published_sizes() -> None:
-    found = {x.name: (x.record_bytes, x.image_offset, x.width, x.height, x.bits) for x in LAYOUTS}
-    assert found == SIZES
+    assert {x.name: (x.record_bytes, x.image_offset, x.width, x.height, x.bits) for x in LAYOUTS} == SIZES
     for layout in LAYOUTS:
         assert layout.dtype.itemsize == layout.record_bytes
         assert layout.image_offset + layout.image_bytes <= layout.record_bytes

@@ -25,7 +25,7 @@ Write = Callable[..., Path]
 SMALL = BuildConfig(size=8)
 
 
-def told(notices: tuple[object, ...]) -> str:
+def lines(notices: tuple[object, ...]) -> str:
     return "\n".join(map(str, notices))
 
 
@@ -49,14 +49,14 @@ def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
     records["code"][0] ^= 8
     source = etl_file(records=records)
     result = build(source, tmp_path / "out", SMALL)
-    text = told(result.noticed)
+    text = lines(result.noticed)
     assert f"{source}, record 0: records out of order: 1 (record 0); expected 0x2422 あ; found 0x242A お" in text
     a, b = open_dataset(tmp_path / "sound"), open_dataset(tmp_path / "out")
     assert b.about["noticed"] == [str(notice) for notice in result.noticed]
     assert (a.records["record"] == b.records["record"]).all()
     assert (a.groups == b.groups).all()
     assert np.flatnonzero(a.labels != b.labels).tolist() == [0]
-    assert "records out of order: 1 (record 0)" in told(inspect(source)[0].noticed)
+    assert "records out of order: 1 (record 0)" in lines(inspect(source)[0].noticed)
     with pytest.raises(FastetlError, match=r"record 0: .*leave out `strict`"):
         build(source, tmp_path / "strict", BuildConfig(size=8, strict=True))
     with pytest.raises(FastetlError, match="record 0: records out of order"):
@@ -79,13 +79,13 @@ def test_a_file_of_another_order_is_told(etl_file: Write, tmp_path: Path) -> Non
     etl_file("ETL8G_01", make_records(2, seed=1))
     etl_file("ETL8G_03", make_records(2, seed=3))
     folder = etl_file("ETL8G_02", records[order]).parent
-    text = told(build(folder, tmp_path / "out", SMALL).noticed)
+    text = lines(build(folder, tmp_path / "out", SMALL).noticed)
     assert "ETL8G_02, record 3: a record does not follow the order of the first data set" in text
     assert "Read every header of every file instead" in text
     assert "ETL8G_02, record 3: another order than in the other files" in text
     assert [bool(report.noticed) for report in inspect(folder)] == [False, True, False]
     (folder / "ETL8G_02").rename(folder / "ETL8G_04")  # the last file
-    assert "ETL8G_04, record 3: another order" in told(build(folder, tmp_path / "last", SMALL).noticed)
+    assert "ETL8G_04, record 3: another order" in lines(build(folder, tmp_path / "last", SMALL).noticed)
 
 
 def test_a_damaged_first_data_set_makes_no_character_unwanted(etl_file: Write, tmp_path: Path) -> None:
@@ -94,29 +94,29 @@ def test_a_damaged_first_data_set_makes_no_character_unwanted(etl_file: Write, t
     records["code"][70] = 0x2622  # a kanji becomes Β, which the charset does not want
     result = build(etl_file(records=records), tmp_path / "out", BuildConfig("kanji", size=8))
     assert result.images == 3 * 60 - 1
-    assert "record 70: records out of order: 1" in told(result.noticed)
+    assert "record 70: records out of order: 1" in lines(result.noticed)
 
 
 def test_a_file_with_the_name_of_another_set_is_told(etl_file: Write, tmp_path: Path) -> None:
     source = etl_file("ETL4C")
     text = "ETL4C: the name is that of another set; expected ETL8G; found ETL4"
-    assert text in told(build(source, tmp_path / "out", SMALL).noticed)
-    assert text in told(inspect(source)[0].noticed)
+    assert text in lines(build(source, tmp_path / "out", SMALL).noticed)
+    assert text in lines(inspect(source)[0].noticed)
 
 
 def test_lost_and_added_records_and_short_sets_are_told(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(3)
     lost = etl_file("ETL8G_01", np.delete(records, [140, 150]))
-    text = told(build(lost, tmp_path / "lost", SMALL).noticed)
+    text = lines(build(lost, tmp_path / "lost", SMALL).noticed)
     assert "record 140: records lost: 2, in 1 group that are not complete" in text
     assert "of group 1; found 133 of 135 characters in that group" in text
-    cut = told(build(etl_file("ETL8G_01", records[:300]), tmp_path / "cut", SMALL).noticed)
+    cut = lines(build(etl_file("ETL8G_01", records[:300]), tmp_path / "cut", SMALL).noticed)
     assert "record 300: records lost: 105" in cut
     added = etl_file("ETL8G_01", np.insert(records, 20, records[19]))
-    assert "doubled (group, character): 1 (record 20)" in told(build(added, tmp_path / "added", SMALL).noticed)
+    assert "doubled (group, character): 1 (record 20)" in lines(build(added, tmp_path / "added", SMALL).noticed)
     for place in (140, 269):
         records["code"][place] = 0xFFFF
-    unknown = told(inspect(etl_file("ETL8G_01", records))[0].noticed)
+    unknown = lines(inspect(etl_file("ETL8G_01", records))[0].noticed)
     assert "unknown codes: 2 (records 140, 269)" in unknown
     assert "found 0xFFFF. Left out of a dataset" in unknown
 
@@ -125,7 +125,7 @@ def test_a_file_cut_between_data_sets_is_told(etl_file: Write) -> None:
     codes = [c for row in range(0x30, 0x3B) for c in range(row * 256 + 0x21, row * 256 + 0x7F)][:956]
     path = etl_file("ETL8G_07", make_records(3, codes, blank=True))
     assert recognize(path).layout is ETL8G
-    assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in told(inspect(path)[0].noticed)
+    assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in lines(inspect(path)[0].noticed)
 
 
 def test_strict_wants_every_character(etl_file: Write, tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
     records["image"][[11, 200]] = 0
     records = records[np.insert(np.arange(270), 5, 4)]
     (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
-    odd = "\n".join(map(str, report.noticed))
+    text = lines(report.noticed)
     assert report.models == 271
-    assert "short tail: 5 bytes after record 270" in odd
-    assert "unknown codes: 1 (record 8)" in odd
-    assert "doubled (group, character): 1 (record 5)" in odd
-    assert "blank pictures: 2 (records 12, 201)" in odd
+    assert "short tail: 5 bytes after record 270" in text
+    assert "unknown codes: 1 (record 8)" in text
+    assert "doubled (group, character): 1 (record 5)" in text
+    assert "blank pictures: 2 (records 12, 201)" in text
 
 
 def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,8 +99,8 @@ def test_a_sound_file_takes_the_short_way_and_an_odd_one_the_long(
         build([source], tmp_path / "short", BuildConfig(size=8))
     order = np.arange(len(sound))
     order[[150, 151]] = 151, 150  # two hiragana of the second writer change places
-    odd = etl_file("ETL8G_01", sound[order])
-    build([odd], tmp_path / "long", BuildConfig(size=8))
+    disordered = etl_file("ETL8G_01", sound[order])
+    build([disordered], tmp_path / "long", BuildConfig(size=8))
     a, b = open_dataset(tmp_path / "short"), open_dataset(tmp_path / "long")
     differ = np.flatnonzero(a.labels != b.labels)
     assert len(differ) == 2

@@ -59,8 +59,8 @@ def test_every_file_is_recognized_whatever_its_name(folder: Path, tmp_path: Path
     for file in files:
         lower = tmp_path / file.path.name.lower()
         lower.symlink_to(file.path)
-        found = recognize(lower)
-        assert (found.layout, found.number) == (file.layout, file.number)
+        again = recognize(lower)
+        assert (again.layout, again.number) == (file.layout, file.number)
         # Without a name only large files tell ETL6 and ETL7 from ETL1, and some G from each other.
         lower.rename(tmp_path / "mystery")
         if file.layout.kind in "KC" or file.layout.name in ("ETL8B2", "ETL1"):
@@ -84,8 +84,8 @@ def test_a_genuine_size_settles_the_set_unless_the_classes_speak_against_it(
 def test_groups_follow_what_the_files_tell(folder: Path) -> None:
     groups = {}
     for name in NAMES:
-        found = contents_of(find_files([folder / name]))
-        joined = np.concatenate([one.groups[(one.groups >= 0) & ~one.models] for one in found])
+        contents = contents_of(find_files([folder / name]))
+        joined = np.concatenate([one.groups[(one.groups >= 0) & ~one.models] for one in contents])
         groups[name] = sorted(set(joined.tolist()))
     assert groups["ETL1"] == [1_001_001, 1_001_002, 1_001_003, 1_002_961]
     assert groups["ETL2"] == [2_000_000, 2_000_001, 2_000_002, 2_000_003]
@@ -112,10 +112,10 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path) -> None:
 
 def test_dummies_and_model_patterns_stay_out_by_rule(folder: Path, tmp_path: Path) -> None:
     for name, classes_, writers in (("ETL8B2", 956, 4), ("ETL9B", 3036, 2)):
-        found = contents_of(find_files([folder / name]))
-        assert sum(int(one.taken(model_pattern=False).sum()) for one in found) == classes_ * writers
-        assert sum(int(one.models.sum()) for one in found) == classes_
-        assert sum(int(one.taken(model_pattern=True).sum()) for one in found) == classes_ * (writers + 1)
+        contents = contents_of(find_files([folder / name]))
+        assert sum(int(one.taken(model_pattern=False).sum()) for one in contents) == classes_ * writers
+        assert sum(int(one.models.sum()) for one in contents) == classes_
+        assert sum(int(one.taken(model_pattern=True).sum()) for one in contents) == classes_ * (writers + 1)
     result = build(folder / "ETL8B2", tmp_path / "out", BuildConfig(charset="hiragana-small", size=8))
     assert (result.images, result.groups) == (75 * 4, 4)
 
@@ -194,8 +194,8 @@ def test_inspect_tells_every_set(folder: Path) -> None:
     copies = {r.set for r in reports for n in r.noticed if n.what.startswith("pictures that other groups have too")}
     assert copies == {"ETL2"}
     scaled = ("another number of data sets", "records lost", "pictures that other groups have too")
-    odd = [str(notice) for report in reports for notice in report.noticed if not notice.what.startswith(scaled)]
-    assert odd == []
+    others = [str(notice) for report in reports for notice in report.noticed if not notice.what.startswith(scaled)]
+    assert others == []
     without = Counter[str]()
     for report in reports:
         without[report.set] += report.without
@@ -243,13 +243,13 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
     if name == "ETL6":
         layout.put(records[at : at + 1], "letters", b"Q?")
     records.tofile(path)
-    found = contents_of([recognize(path)])[0]
+    content = contents_of([recognize(path)])[0]
     same = np.arange(len(records)) != at
-    moved = (found.groups != sound.groups) & same
+    moved = (content.groups != sound.groups) & same
     # In ETL8B2 the place in the class tells the data set: those behind a lost record cannot be sure of theirs.
     assert int(moved.sum()) <= (4 if name == "ETL8B2" else 0)
-    assert (found.codes == sound.codes)[same].all()
-    assert any(f"record {at}" in str(notice) or f"(record {at})" in str(notice) for notice in found.noticed)
+    assert (content.codes == sound.codes)[same].all()
+    assert any(f"record {at}" in str(notice) or f"(record {at})" in str(notice) for notice in content.noticed)
     with pytest.raises(FastetlError):
         build(path, tmp_path / "out", BuildConfig(charset="all", size=8, strict=True))
 

@@ -44,7 +44,7 @@ KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平":
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
 
 
-Made = tuple[Path, list[tuple[int, int]]]
+Written = tuple[Path, list[tuple[int, int]]]
 
 
 def levels(records: Any) -> NDArray[np.uint8]:
@@ -53,7 +53,7 @@ def levels(records: Any) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, int]]]:
+def written_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, int]]]:
     """One file and the model pattern of seed 5, and what `progress` was told."""
     seen: list[tuple[int, int]] = []
     out = tmp_path_factory.mktemp("synth") / "etl"
@@ -62,8 +62,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int
 
 
 @pytest.fixture(scope="module")
-def file(made: Made) -> NDArray[Any]:
-    return np.fromfile(made[0] / "ETL8G_01", ETL8G.dtype).reshape(5, -1)
+def file(written_files: Written) -> NDArray[Any]:
+    return np.fromfile(written_files[0] / "ETL8G_01", ETL8G.dtype).reshape(5, -1)
 
 
 def test_the_order_is_the_genuine_one_where_it_is_known() -> None:
@@ -283,22 +283,22 @@ def test_a_brush_is_wide_where_it_is_set_down() -> None:
     assert np.ptp(across[0][inked[12:-12]]) <= 2
 
 
-def test_the_model_pattern_is_upright_centred_and_always_the_same(made: Made) -> None:
-    pattern = np.fromfile(made[0] / "ETL8G_33", ETL8G.dtype)
+def test_the_model_pattern_is_upright_centred_and_always_the_same(written_files: Written) -> None:
+    pattern = np.fromfile(written_files[0] / "ETL8G_33", ETL8G.dtype)
     assert np.array_equal(pattern, write_model_pattern())
     column = levels(pattern[:1])[0].sum(0)
     assert abs(column @ np.arange(128) / column.sum() - 63.5) < 8
 
 
-def test_synthesize_writes_whole_files_that_are_recognized(made: Made) -> None:
-    out, seen = made
+def test_synthesize_writes_whole_files_that_are_recognized(written_files: Written) -> None:
+    out, seen = written_files
     assert seen == [(k, 6) for k in range(1, 7)]
     assert sorted(p.name for p in out.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01", "ETL8G_33"]
     assert (out / "ETL8G_01").stat().st_size == 39_191_220
     assert (out / "ETL8G_33").stat().st_size == 7_838_244
     assert "KanjiVG" in (out / "ATTRIBUTION.txt").read_text(encoding="utf-8")
-    found = [(f.layout.name, f.count, f.is_model_pattern) for f in find_files([out])]
-    assert found == [("ETL8G", 4780, False), ("ETL8G", 956, True)]
+    recognized = [(f.layout.name, f.count, f.is_model_pattern) for f in find_files([out])]
+    assert recognized == [("ETL8G", 4780, False), ("ETL8G", 956, True)]
 
 
 def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

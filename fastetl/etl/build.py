@@ -141,13 +141,13 @@ def build(
                 expected="sources of one kind",
                 do="build two datasets with one `charset`, and train on both with `also`",
             )
-        data, found = _import(labelled, config, progress, command)
+        data, plan = _import(labelled, config, progress, command)
         write(replace(data, name=out.name), out, overwrite=overwrite)
-        return result_of(str(out), data, begun, found)
+        return result_of(str(out), data, begun, plan)
 
     def write_records(plan: Plan) -> BuildResult:
-        data, seen = _write_records(plan, out, config, overwrite, progress, command)
-        return result_of(str(out), data, begun, seen)
+        data, plan = _write_records(plan, out, config, overwrite, progress, command)
+        return result_of(str(out), data, begun, plan)
 
     return planned(sources, config, write_records)
 

@@ -49,6 +49,11 @@ class Contents:
         samples = (self.groups >= 0) & (self.codes > 0)
         return samples if model_pattern else samples & ~self.models
 
+    def samples(self, model_pattern: bool) -> dict[int, int]:
+        """How many of these records each code has."""
+        codes, counts = np.unique(self.codes[self.taken(model_pattern)], return_counts=True)
+        return dict(zip(codes.tolist(), counts.tolist(), strict=True))
+
     @property
     def without(self) -> int:
         """Samples without a character."""

@@ -123,6 +123,13 @@ def _same_writing(files: Sequence[EtlFile]) -> list[Notice]:
     ]
 
 
+def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
+    """Kana that are not wanted, though others of their script are. samples, wanted: by JIS code."""
+    scripts = {code >> 8 for code in wanted}.intersection(_KANA)
+    others = [code for code in sorted(samples) if code >> 8 in scripts and code not in wanted]
+    return {character: samples[code] for code in others if (character := jis_to_char(code))}
+
+
 def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
     """The plan for files sorted by set. by_order: learn the order of sets that have one, instead of every header.
 
@@ -147,18 +154,14 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
             break
         orders = [None if k in short else order for k, order in enumerate(orders)]
     parts: list[Selection] = []
-    counts = Counter[int]()  # samples by code
+    samples = Counter[int]()
     for k, (members, order) in enumerate(zip(sets, orders, strict=True)):
         if order is not None:
             parts += _by_order(members, order, charset)
-            counts.update(dict.fromkeys(order.tolist(), sum(file.count for file in members) // len(order)))
+            samples.update(dict.fromkeys(order.tolist(), sum(file.count for file in members) // len(order)))
         for content in contents.get(k, ()):
             parts.append(_by_headers(content, charset, model_pattern))
-            codes, repeats = np.unique(content.codes[content.taken(model_pattern)], return_counts=True)
-            counts.update(dict(zip(codes.tolist(), repeats.tolist(), strict=True)))
-    scripts = {code >> 8 for code in wanted}.intersection(_KANA)
-    others = [code for code in sorted(counts) if code >> 8 in scripts and code not in wanted]
-    left_out = {character: counts[code] for code in others if (character := jis_to_char(code))}
+            samples.update(content.samples(model_pattern))
     headers = [content for of_set in contents.values() for content in of_set]
     noticed = [notice for file in files for notice in misnamed(file)]
     noticed += [notice for content in headers for notice in content.noticed]
@@ -168,5 +171,5 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
         characters.count(None),
         (*noticed, *_same_writing(files)),
         sum(content.without for content in headers),
-        left_out,
+        _left_out(samples, wanted),
     )

@@ -107,10 +107,10 @@ class SynthConfig:
 
 def characters_of(charset: str) -> tuple[str, ...]:
     """The characters of one data set, in their order. Raises FastetlError for one that has no strokes."""
-    found = named_or_file(charset, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
+    characters = named_or_file(charset, sorted(ORDER, key=lambda c: char_to_jis(c) or 0)).characters
     if charset == "all":
         return ORDER
-    without = [c for c in found.characters if not has_strokes(c)]
+    without = [c for c in characters if not has_strokes(c)]
     if without:
         raise FastetlError(
             "characters without strokes",
@@ -118,7 +118,7 @@ def characters_of(charset: str) -> tuple[str, ...]:
             found="".join(without[:20]) + ("…" if len(without) > 20 else ""),
             do="leave them out of `charset`",
         )
-    return found.characters
+    return characters
 
 
 @cache
