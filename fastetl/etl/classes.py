@@ -64,10 +64,6 @@ def classes(name: str) -> tuple[EtlClass, ...]:
     return tuple(entry for part in parts_of(name) for entry in part)
 
 
-def _letters(layout: Layout, records: NDArray[Any]) -> NDArray[np.bytes_]:
-    return layout.column(records, "letters")
-
-
 def is_of(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[NDArray[np.bool_], ...]:
     """bool (N,) each: whether records or headers have the code and the letters of one of some classes of their set.
 
@@ -76,7 +72,7 @@ def is_of(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) ->
     codes = np.isin(layout.column(records, "code"), [entry.code for entry in entries if entry.is_sure])
     if "letters" not in layout.by_name:
         return codes, codes
-    letters = _letters(layout, records)
+    letters = layout.column(records, "letters")
     alone = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.is_sure])
     return codes | alone, np.isin(letters, [entry.letters.encode() for entry in entries])
 
@@ -103,9 +99,9 @@ def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]
     by_code: NDArray[np.uint16] = _jis_by_code(layout)[layout.column(records, "code")]
     if layout.codes == "jis" or all(entry.is_sure for entry in classes(layout.name)):
         return by_code
-    letters, position = np.unique(_letters(layout, records), return_inverse=True)
+    letters, position = np.unique(layout.column(records, "letters"), return_inverse=True)
     entries = {entry.letters.encode(): entry for entry in classes(layout.name)}
-    known = [entries.get(text) for text in letters.tolist()]
-    by_letters = np.array([0 if entry is None else entry.jis for entry in known], np.uint16)[position]
-    alone = np.array([entry is not None and not entry.is_sure for entry in known])[position]
+    known = [entries.get(text, EtlClass(0, "", None)) for text in letters.tolist()]
+    by_letters = np.array([entry.jis for entry in known], np.uint16)[position]
+    alone = np.array([not entry.is_sure for entry in known])[position]
     return np.where(alone | (by_letters == by_code), by_letters, np.uint16(0))

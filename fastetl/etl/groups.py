@@ -202,17 +202,13 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     total = before[-1]
     ends = [cost + total - before[k + 1] for k, cost in enumerate(costs)]
     run = min(range(len(ends)), key=ends.__getitem__)
-    if ends[run] == float("inf"):
-        return [], []
     runs, moves = [], []
-    while run >= 0:
+    while run >= 0 and ends[run] < float("inf"):
         runs.append(run)
         run, move = chosen[run]
         moves.append(move)
-    runs.reverse()
     # The first kept run begins in data set 0; `moves` count from the beginning of the run before.
-    sets = np.cumsum(moves[::-1]).tolist()
-    return runs, sets
+    return runs[::-1], np.cumsum(moves[::-1]).astype(int).tolist()
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
@@ -222,16 +218,13 @@ def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list
     allow it, otherwise counted through, so that no two files of a source share a group.
     """
     layout = files[0].layout
-    starts: dict[int, int] = {}
+    each, counts = layout.data_sets_per_file, [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]
+    starts = [0] * len(files)
     for source in dict.fromkeys(file.source for file in files):
         mine = [k for k, file in enumerate(files) if file.source == source]
-        counts = [int(within[k][-1]) + 1 if len(within[k]) else 0 for k in mine]
-        numbers = [files[k].number for k in mine]
         genuine = all(
-            files[k].is_numbered and c <= max(layout.data_sets(files[k].number or 1), layout.data_sets_per_file)
-            for k, c in zip(mine, counts, strict=True)
+            files[k].is_numbered and counts[k] <= max(layout.data_sets(files[k].number or 1), each) for k in mine
         )
-        counted = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(int).tolist()
-        bases = [layout.data_sets_per_file * ((n or 1) - 1) for n in numbers] if genuine else counted
-        starts |= dict(zip(mine, bases, strict=True))
-    return [(w + np.int32(starts[k] + layout.group_base)).astype(np.int32) for k, w in enumerate(within)]
+        for number, k in enumerate(mine):
+            starts[k] = each * ((files[k].number or 1) - 1) if genuine else sum(counts[j] for j in mine[:number])
+    return [(w + np.int32(start + layout.group_base)).astype(np.int32) for w, start in zip(within, starts, strict=True)]

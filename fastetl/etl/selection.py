@@ -10,7 +10,7 @@ of an unwanted one is not seen, unless every header is asked for (docs/decisions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,19 +108,15 @@ def _by_headers(content: Contents, charset: Charset, model_pattern: bool) -> Sel
     return Selection(content.file, index, content.codes[index], labels, content.groups[index])
 
 
-def _same_writing(files: Sequence[EtlFile]) -> list[Notice]:
+def _same_writing(sets: Sequence[Sequence[EtlFile]]) -> Iterator[Notice]:
     """Sets of the same writing share groups by the numbers of their files: without those, a split may mix them."""
     what = "the same writing as in another set here, in files whose names do not tell which they are"
-    sets = {file.layout: file.layout.family for file in files}
-    nameless = {
-        file.layout: file
-        for file in reversed(files)
-        if file.number is None and file.layout.group == "data set" and list(sets.values()).count(file.layout.family) > 1
-    }
-    return [
-        Notice(what, str(file.path), None, layout.file_name, file.path.name, "groups are counted")
-        for layout, file in reversed(nameless.items())
-    ]
+    families = [members[0].layout.family for members in sets]
+    for members in sets:
+        layout, nameless = members[0].layout, [file for file in members if file.number is None]
+        if nameless and layout.group == "data set" and families.count(layout.family) > 1:
+            file = nameless[0].path
+            yield Notice(what, str(file), None, layout.file_name, file.name, "groups are counted")
 
 
 def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
@@ -169,7 +165,7 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
         charset,
         tuple(part for part in parts if len(part.index)),
         characters.count(None),
-        (*noticed, *_same_writing(files)),
+        (*noticed, *_same_writing(sets)),
         sum(content.without for content in headers),
         _left_out(samples, wanted),
     )

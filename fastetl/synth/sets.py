@@ -111,14 +111,17 @@ def _contents(character: str | None) -> str:
     return {0x24: "HRKANA", 0x25: "KTKANA"}.get(row, "KANJI" if row >= 0x30 else "KIGO")
 
 
+def _halves(writers: int, first: int) -> Iterator[tuple[int, range]]:
+    """The writers of two files, `first` of them in the first one, and the file's number."""
+    return ((k, part) for k, part in enumerate((range(first), range(first, writers)), 1) if part)
+
+
 def _etl3(writers: int) -> Iterator[Rows]:
-    half = -(-writers // 2)
-    for k, part in enumerate((range(half), range(half, writers)), 1):
-        if part:
-            rows = _by_class(f"ETL3C_{k}", range(len(classes("ETL3"))), part)
-            rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
-            rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
-            yield rows
+    for k, part in _halves(writers, -(-writers // 2)):
+        rows = _by_class(f"ETL3C_{k}", range(len(classes("ETL3"))), part)
+        rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
+        rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
+        yield rows
 
 
 def _etl4(writers: int) -> Iterator[Rows]:
@@ -143,13 +146,11 @@ def _etl6(writers: int) -> Iterator[Rows]:
 
 def _etl7(writers: int) -> Iterator[Rows]:
     """Large and small writing by the same people, each class twice on a sheet."""
-    first = -(-4 * writers // 7)
     for size in "LS":
-        for k, part in enumerate((range(first), range(first, writers)), 1):
-            if part:
-                rows = _by_writer(f"ETL7{size}C_{k}", "ETL7", part, 2)
-                rows.columns["sheet"] = 1 + rows.writer
-                yield rows
+        for k, part in _halves(writers, -(-4 * writers // 7)):
+            rows = _by_writer(f"ETL7{size}C_{k}", "ETL7", part, 2)
+            rows.columns["sheet"] = 1 + rows.writer
+            yield rows
 
 
 def _forms(name: str, of: str) -> NDArray[np.int64]:
@@ -169,30 +170,35 @@ def _etl8b2(writers: int) -> Iterator[Rows]:
         yield rows
 
 
+def _data_sets(name: str, writers: int) -> Iterator[tuple[int, range]]:
+    """The writers of each file of a set of data sets, and the file's number."""
+    each = BY_NAME[name].data_sets_per_file
+    return ((k, range(f, min(f + each, writers))) for k, f in enumerate(range(0, writers, each), 1))
+
+
 def _etl8g(writers: int) -> Iterator[Rows]:
-    for first in range(0, writers, 5):
-        yield _by_writer(f"ETL8G_{first // 5 + 1:02d}", "ETL8G", range(first, min(first + 5, writers)))
+    for k, part in _data_sets("ETL8G", writers):
+        yield _by_writer(f"ETL8G_{k:02d}", "ETL8G", part)
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
     layout, forms = BY_NAME["ETL9B"], _forms("ETL9G", "ETL9B")
-    for k in range(1, 6):
-        part = [*range(writers)[layout.data_sets_per_file * (k - 1) : layout.data_sets_per_file * k]]
-        part += [MODEL] if k == layout.model_file else []
-        if part:
-            rows = _by_writer(f"ETL9B_{k}", "ETL9B", part)
-            rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
-            yield rows
+    files = dict(_data_sets("ETL9B", min(writers, layout.files * layout.data_sets_per_file)))
+    for k in sorted({*files, layout.model_file}):
+        models = [MODEL] if k == layout.model_file else []
+        rows = _by_writer(f"ETL9B_{k}", "ETL9B", [*files.get(k, ()), *models])
+        rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
+        yield rows
 
 
 def _etl9g(writers: int) -> Iterator[Rows]:
     forms = _forms("ETL9G", "ETL9G")
-    for first in range(0, writers, 4):
-        rows = _by_writer(f"ETL9G_{first // 4 + 1:02d}", "ETL9G", range(first, min(first + 4, writers)))
+    for k, part in _data_sets("ETL9G", writers):
+        rows = _by_writer(f"ETL9G_{k:02d}", "ETL9G", part)
         # The sheets begin again in every file; the serial numbers count a data set or a sheet.
-        rows.columns["sheet"] = 20 * (rows.writer - first) + forms[rows.entry]
+        rows.columns["sheet"] = 20 * (rows.writer - part.start) + forms[rows.entry]
         in_sheet = rows.entry - np.searchsorted(forms, forms)[rows.entry]
-        rows.columns["number"] = 1 + (rows.entry if first % 8 else in_sheet)
+        rows.columns["number"] = 1 + (in_sheet if k % 2 else rows.entry)
         yield rows
 
 
