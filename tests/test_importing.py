@@ -197,6 +197,7 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (two_kinds, "several kinds of labelled pictures"),
     (lambda folder: draw(folder / "two words" / "a.png", 0), "two words: not a character"),
     (cut_idx, "the IDX file is damaged"),
+    (lambda folder: write_idx(folder / "a.nolabels", arrays()[1]), r"not labelled pictures; .* found arr_0 \(20,\)"),
     (
         lambda folder: save(folder / "a.npz", images=None, pictures=arrays(3)[0]),
         r"a\.npz: not labelled pictures; expected arrays .* found labels \(3,\), pictures \(3, 28, 28\)",

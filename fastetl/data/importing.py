@@ -166,8 +166,11 @@ def labelled_in(path: Path) -> list[Labelled]:
             do="name the one to read",
         )
     for kind, files in kinds.items():
-        labelled = map(kind, [path] if kind is _from_folders else files)
-        return [source for source in labelled if source is not None]
+        read = map(kind, [path] if kind is _from_folders else files)
+        sources = [source for source in read if source is not None]
+        if not sources:  # labels without pictures
+            raise _not_labelled(files[0])
+        return sources
     if any(map(_is_picture, entries)):
         raise FastetlError(
             "pictures without characters",
