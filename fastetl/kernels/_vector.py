@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -101,10 +101,9 @@ class Code:
         """A constant vector of equal lanes."""
         return self.lanes(kind, [value] * count)
 
-    def lanes(self, kind: Value, values: Iterable[float]) -> Value:
+    def lanes(self, kind: Value, values: Sequence[float]) -> Value:
         """A constant vector."""
-        values = list(values)
-        return ir.Constant(ir.VectorType(kind, len(values)), values)
+        return ir.Constant(ir.VectorType(kind, len(values)), list(values))
 
     def number(self, value: int) -> Value:
         """A 64-bit constant."""
