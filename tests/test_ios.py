@@ -117,7 +117,8 @@ def papers() -> list[dict[str, Any]]:
     for name, grey in greys.items():
         pictures = {"pixels": grey, "picture": read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}
         coded = {key: base64.b64encode(picture.tobytes()).decode() for key, picture in pictures.items()}
-        rows.append({"name": name, "width": grey.shape[1], "height": grey.shape[0], **coded})
+        size = {"width": grey.shape[1], "height": grey.shape[0]}
+        rows.append({"name": name, "fault": find_ink(grey).fault, **size, **coded})
     return rows
 
 

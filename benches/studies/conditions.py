@@ -235,16 +235,18 @@ def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pic
     return np.asarray(Image.open(stored))
 
 
-def _sheet(picture: Pictures, rng: np.random.Generator, share: float = 0.55) -> Light:
+def _sheet(
+    picture: Pictures, rng: np.random.Generator, share: float = 0.55, high: int = HIGH, wide: int = WIDE
+) -> Light:
     """Light from a grey sheet with dark ink, weaker towards one side."""
-    page = _page(picture, rng, share)
+    page = _page(picture, rng, share, high, wide)
     paper, ink = rng.uniform(150, 230), rng.uniform(0.1, 0.3)
-    return np.asarray(paper * (1 - (1 - ink) * page) * _edge(rng.uniform(0, 2 * np.pi), 0.5, 0.85, 0.25))
+    return np.asarray(paper * (1 - (1 - ink) * page) * _edge(rng.uniform(0, 2 * np.pi), 0.5, 0.85, 0.25, high, wide))
 
 
-def _edge(angle: float, place: float, level: float, soft: float) -> Light:
+def _edge(angle: float, place: float, level: float, soft: float, high: int = HIGH, wide: int = WIDE) -> Light:
     """Light 1 on one side of an edge across the photograph, `level` on the other."""
-    x, y = np.linspace(-0.5, 0.5, WIDE), np.linspace(-0.5, 0.5, HIGH)[:, None]
+    x, y = np.linspace(-0.5, 0.5, wide), np.linspace(-0.5, 0.5, high)[:, None]
     along = (np.cos(angle) * x + np.sin(angle) * y) / (abs(np.cos(angle)) + abs(np.sin(angle))) + 0.5
     return np.asarray(level + (1 - level) / (1 + np.exp(-np.clip((along - place) / soft, -50, 50))))
 
@@ -256,11 +258,9 @@ def _shadowed(picture: Pictures, place: float, level: float, rng: np.random.Gene
 
 def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: int = 4) -> Pictures:
     """A dark table over `width` of the height on so many sides."""
-    margins = [round(width * HIGH) if k in rng.permutation(4)[:sides] or sides == 4 else 0 for k in range(4)]
-    top, bottom, left, right = margins
+    top, bottom, left, right = round(width * HIGH) * (rng.permutation(4) < sides)
     light = np.full((HIGH, WIDE), rng.uniform(20, 70))
-    small = Image.fromarray(_sheet(picture, rng).astype(np.uint8)).resize((WIDE - left - right, HIGH - top - bottom))
-    light[top : HIGH - bottom, left : WIDE - right] = np.asarray(small)
+    light[top : HIGH - bottom, left : WIDE - right] = _sheet(picture, rng, 0.55, HIGH - top - bottom, WIDE - left - right)
     return _photograph(light, rng)
 
 
@@ -343,6 +343,10 @@ CURVES: Mapping[str, Curve] = {
     ),
     "a shadow × 0.4 over this share": ((0.1, 0.3, 0.5, 0.7, 0.9), lambda p, place, rng: _shadowed(p, place, 0.4, rng)),
     "dim light": ((1, 0.6, 0.35, 0.2), lambda p, level, rng: _photograph(_sheet(p, rng) * level, rng, 3 * level**0.5)),
+    "ink's contrast": (
+        (0.8, 0.4, 0.2, 0.1),
+        lambda p, contrast, rng: _photograph(rng.uniform(150, 230) * (1 - contrast * _page(p, rng)), rng),
+    ),
     "grain": ((0, 6, 12, 20), lambda p, grain, rng: _photograph(_sheet(p, rng), rng, grain)),
     "dark table around, of the height": ((0.03, 0.06, 0.1, 0.2, 0.3), _on_table),
     "dark table at one side": ((0.05, 0.1, 0.2, 0.4), lambda p, width, rng: _on_table(p, width, rng, 1)),

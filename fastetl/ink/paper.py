@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.ink.pieces import Box, boxes_of, character, labelled, stands_apart
-from fastetl.ink.places import PLACES, closed, extreme, opened, pooled, quantile, share, spread
+from fastetl.ink.places import PLACES, closed, extreme, opened, pooled, quantile, share, smoothed, spread
 from fastetl.ink.ruling import Line, erase, ruled_lines, without
 
 __all__ = ["MOST", "Box", "Ink", "separate_ink"]
@@ -27,14 +27,20 @@ MOST = 1600
 """Longest side of a plane: larger pictures are reduced to it."""
 _WIDEST = 40
 """Per cent of the longest side: what is dark and wider is paper in a shadow, or a table."""
+_BEYOND = 20
+"""Least, likewise, of the edge of a picture that a shadow darkens."""
+_GRAINY, _PASSES = 1, 3
+"""Grain above the first is smoothed, so many times at most."""
 _WINDOWS = (4, 8, 14, 26)
 """Widths, likewise, at which dark ink is compared with light ink."""
 _WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)
 """Widths of strokes that are told apart, in places."""
 _DIM = 32
 """Light under which contrast counts less, since grain counts more there."""
-_CONTRAST = 16
+_CONTRAST = 12
 """Least difference between ink and paper, of 255."""
+_DASHES = 6
+"""A line of so many pieces is printed."""
 _FEW = 4
 """So many places may be darker than the darkest ink: specks."""
 _SMALL = 4
@@ -43,8 +49,6 @@ _WHITE = 250
 """Least light of white paper."""
 _TINY = 12
 """One that fits in so many times may be too small."""
-_SHEET, _DARK_SHEET = 85, 50
-"""Per cent of its box that a dark sheet fills, and a light one."""
 _THIN = 4
 """A pen that covers one part of so many of its places is hardly seen."""
 _THICK = 12
@@ -135,10 +139,10 @@ def _missing(paper: Bytes, picture: Bytes, grain: int = 0) -> Bytes:
     return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
 
 
-def _top(missing: Bytes) -> int:
+def _top(missing: Bytes, few: int = _FEW) -> int:
     """The level that only a few places exceed."""
     counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
-    return 255 - int((counts >= min(_FEW, missing.size // 8 + 1)).argmax())
+    return 255 - int((counts >= min(few, missing.size // 8 + 1)).argmax())
 
 
 def _edge(picture: NDArray[Any]) -> NDArray[Any]:
@@ -151,10 +155,13 @@ def _median_edge(picture: Bytes) -> int:
     return int(edge[len(edge) // 2 - 1] + edge[len(edge) // 2])
 
 
-def _fills(mask: Mask, per_cent: int) -> bool:
-    """Whether it is so much of its box."""
-    left, top, right, bottom = boxes_of(mask)[0].tolist() if mask.any() else (0, 0, 0, 0)
-    return bool(mask.sum() * 100 >= per_cent * (right - left) * (bottom - top))
+def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
+    """Whether it covers a sixth of the picture, and so much from its first place to its last, across and down."""
+    count, between = int(mask.sum()), 0
+    for lines in (mask, mask.T):
+        from_start, from_end = (np.maximum.accumulate(way, 1) for way in (lines, lines[:, ::-1]))
+        between = max(between, int((from_start & from_end[:, ::-1]).sum()))
+    return 6 * count >= mask.size and count * 100 >= per_cent * between
 
 
 def _is_light(dark: Bytes, light: Bytes) -> bool:
@@ -165,9 +172,12 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
     """
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
-    if _edge(dark).min() > middle and not _fills(dark <= middle, _SHEET):
+    bright = dark > middle
+    if _edge(dark).max() <= middle and _is_sheet(bright):
         return False
-    if _edge(light).min() > 255 - middle and not _fills(light < 255 - middle, _DARK_SHEET):
+    if _edge(dark).min() > middle and not _is_sheet(~bright):
+        return False
+    if _edge(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
         return True
     shares = []
     for small in (dark, light):
@@ -286,12 +296,21 @@ class _Sheet:
         return rest if rest.top and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
 
+def _closed_beyond(dark: Bytes, size: int) -> Bytes:
+    """As if the picture went on beyond its edges as it ends there: the corner of a shadow is as wide as the shadow."""
+    reach = size // 2
+    return closed(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
+
+
 def _sheet(dark: Bytes) -> _Sheet:
     """Paper and ink with a window as wide as three strokes, so that narrow shadows are paper too."""
     size, grain = share(dark, _WIDEST), _grain(dark)
+    is_lit = quantile(closed(dark, size), 5) < _WHITE
     outside = np.zeros(dark.shape, bool)
     while True:
         paper = closed(dark, size)
+        if is_lit:
+            paper = np.minimum(paper, _closed_beyond(dark, max(size, share(dark, _BEYOND))))
         missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
         sheet = _Sheet(paper, missing, outside, _CONTRAST + 4 * grain)
         if sheet.is_plain and _edge(dark).min() >= _WHITE:
@@ -305,29 +324,40 @@ def _sheet(dark: Bytes) -> _Sheet:
     return sheet.without(_foreign(sheet.at_least(5), dark, paper))
 
 
-def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line]]:
-    """Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet; on white both."""
+def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
+    """Ruled lines across and down, and what is missing where the ink beside them is darkest.
+
+    Ruled is what is thinner, fainter or darker than the rest, or crosses the sheet; on white both.
+    """
     top, inside = sheet.top, ~sheet.outside
     across = ruled_lines(sheet.missing, inside, top // 3)
     down = ruled_lines(sheet.missing.T, inside.T, top // 3)
     if not across and not down:
-        return [], []
-    rest = without(without(sheet.at_least(5), across).T, down).T
-    if rest.sum() < 6:
-        return [], []
-    strokes, strength = _mean_width(rest), _top(np.where(rest, sheet.missing, np.uint8(0)))
-
+        return [], [], top
+    strokes = np.where(without(without(inside, across).T, down).T, sheet.missing, np.uint8(0))
+    strength = _top(strokes, 6 * _FEW)
+    rest = strokes >= max((strength + 1) // 2, 1)
+    if strength < sheet.least or rest.sum() < 6:
+        return [], [], top
+    width = _mean_width(rest)
     is_cell = len(across) > 1 and len(down) > 1
+    has_guides = all(any(line.pieces >= _DASHES for line in lines) for lines in (across, down))
 
-    def printed(lines: list[Line]) -> list[Line]:
+    def printed(lines: list[Line], rest: Mask) -> list[Line]:
         # On white a stroke may be as long, and reach the edges of a crop.
+        is_cropped = rest[:3].any() and rest[-3:].any()
         is_alone = sheet.is_plain and sum(line.through for line in lines) < 2
-        weak = [line for line in lines if 4 * line.thickness <= 3 * strokes or 10 * line.level <= 8 * strength]
+        other = [
+            line
+            for line in lines
+            if has_guides or 4 * line.thickness <= 3 * width or not 8 * strength < 10 * line.level < 13 * strength
+        ]
         if is_alone:
-            return [line for line in weak if line.through or is_cell]
-        return [line for line in lines if line.through or line in weak]
+            return [line for line in other if (line.through and not is_cropped) or is_cell]
+        return [line for line in lines if line.through or line in other]
 
-    return printed(across), printed(down)
+    across, down = printed(across, rest), printed(down, rest.T)
+    return across, down, strength if across or down else top
 
 
 def _full_contrast(plane: Bytes, top: int) -> Bytes | None:
@@ -351,7 +381,7 @@ def _is_bar(grey: Bytes) -> bool:
 
 def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
     """The plane, uint8 (H, W), None where there is no ink, and in which places it has ink."""
-    across, down = _printed_lines(sheet)
+    across, down, top = _printed_lines(sheet)
     if sheet.is_plain and not across and not down:
         # As it is: the networks see faint strokes on white better than any threshold.
         return 255 - grey, sheet.at_least(3)
@@ -362,7 +392,7 @@ def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
     for lines, turned, shape in ((across, plane, (rows, columns)), (down, plane.T, (columns, rows))):
         for line in lines:
             erase(turned, line, shape, max(_CONTRAST, line.level) // 2)
-    ink = _full_contrast(plane, sheet.top)
+    ink = _full_contrast(plane, top)
     return ink, sheet.outside if ink is None else pooled(ink, np.maximum) >= 128
 
 
@@ -376,7 +406,11 @@ def separate_ink(grey: Bytes) -> Ink:
     height, width = grey.shape
     if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
-    dark, light = pooled(grey, np.minimum), 255 - pooled(grey, np.maximum)
+    for _ in range(_PASSES):
+        dark, light = pooled(grey, np.minimum), 255 - pooled(grey, np.maximum)
+        if _grain(dark) <= _GRAINY:
+            break
+        grey = smoothed(grey, longest // 200 | 1)
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PLACES", "closed", "extreme", "opened", "places", "pooled", "quantile", "share", "spread"]
+__all__ = ["PLACES", "closed", "extreme", "opened", "places", "pooled", "quantile", "share", "smoothed", "spread"]
 
 PLACES = 160
 """Along the longest side."""
@@ -56,6 +56,13 @@ def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDA
             span *= 2
         picture = op(line[along(None, length)], line[along(size - span, size - span + length)])
     return picture
+
+
+def smoothed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The mean of a square of odd `size` around each pixel."""
+    sums = np.pad(np.pad(picture, size // 2, mode="edge").astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    squares = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    return (squares // (size * size)).astype(np.uint8)
 
 
 def closed(small: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -40,6 +40,8 @@ class Line:
     """Share of the light that is missing on it, of 255."""
     through: bool
     """From one edge of the paper to the other."""
+    pieces: int
+    """More than one: it is dashed, or broken."""
 
     def rows(self, width: int) -> NDArray[np.intp]:
         """The row in each column of places."""
@@ -116,6 +118,7 @@ def ruled_lines(missing: Bytes, paper: Mask, least: int) -> list[Line]:
                 float(sum(across) / len(spots)),
                 int(missing[rows, columns][spots].sum(dtype=int)) // len(spots),
                 bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
+                1 + int((np.diff(spots) > 1).sum()),
             )
         )
     return lines
@@ -134,8 +137,10 @@ def without(mask: Mask, lines: list[Line]) -> Mask:
 
 
 def erase(plane: NDArray[Any], line: Line, shape: tuple[int, int], least: int) -> None:
-    """Take a line over places (`shape`) out of a plane (H, W), in place: not where what is at least `least` there is
-    thicker than the line, for that is a stroke."""
+    """Take a line over places (`shape`) out of a plane (H, W), in place: what crosses it goes on as it is beside it.
+
+    Not where what is at least `least` there is thicker than the line, for that is a stroke along it.
+    """
     height, width = plane.shape
     step = -(-height // shape[0])
     columns = np.arange(width)
@@ -159,6 +164,9 @@ def erase(plane: NDArray[Any], line: Line, shape: tuple[int, int], least: int) -
     typical = quantile(length[crossed], 50)
     gone = crossed & (length <= max(typical * 8 // 5, typical + 1))
     blur = max(1, step // 2) + 1
-    cut = gone[:, None] & (position >= top[:, None] - blur) & (position < bottom[:, None] + blur) & inside
+    top, bottom = top - blur, bottom + blur
+    first, last = (rows[columns, at.clip(0, 2 * reach)].clip(0, height - 1) for at in (top - 1, bottom))
+    beside = np.minimum(plane[first, columns], plane[last, columns])
+    cut = gone[:, None] & (position >= top[:, None]) & (position < bottom[:, None]) & inside
     column, place = np.nonzero(cut)
-    plane[rows[column, place], column] = 0
+    plane[rows[column, place], column] = beside[column]

@@ -11,18 +11,31 @@ extension Photograph {
     private static let windows = [4, 8, 14, 26]
     private static let widths = [3, 5, 7, 9, 11, 15, 21, 29, 41, 57]
     private static let dim = 32
-    private static let contrast = 16
+    private static let contrast = 12
+    private static let beyond = 20
+    private static let (grainy, passes) = (1, 3)
+    private static let (dashes, tiny) = (6, 12)
     private static let few = 4
     private static let white = 250
-    private static let (sheetFills, darkSheetFills) = (85, 50)
     private static let (thin, thick, pen) = (4, 12, 20)
     private static let sampled = 400
+
+    /// Why a character may be recognized wrongly.
+    public enum Fault: String, Sendable {
+        case nothing = "there is no ink in it: look at the picture"
+        case two = "two characters: use --lines"
+        case small = "the character is small: crop the picture"
+    }
 
     /// The plane of the ink, 255 where it is and 0 on paper, and where the character is in it.
     struct Ink: Equatable {
         let plane: Places
         let box: Piece?
+        var fault: Fault?
     }
+
+    /// Nil where nothing speaks against recognizing it.
+    public var fault: Fault? { ink.fault }
 
     /// Dark ink on white paper, without shadows, tables, frames, ruled lines and grain; light ink is turned round. Longer
     /// sides than 1,600 pixels are reduced to that.
@@ -46,25 +59,31 @@ extension Photograph {
             return Ink(plane: grey.map { 255 - $0 }, box: box)
         }
         var dark = grey.pooled(greatest: false)
-        let light = grey.pooled(greatest: true).map { 255 - $0 }
+        var light = grey.pooled(greatest: true).map { 255 - $0 }
+        for _ in 0..<Self.passes where Self.grain(dark) > Self.grainy {
+            grey = grey.smoothed(longest / 200 | 1)
+            dark = grey.pooled(greatest: false)
+            light = grey.pooled(greatest: true).map { 255 - $0 }
+        }
         if Self.isLight(dark, light) {
             grey = grey.map { 255 - $0 }
             dark = light
         }
         let sheet = Self.sheet(dark)
         guard sheet.top > 0, let (plane, mask) = Self.ink(on: sheet, grey), let piece = Piece.character(of: mask)
-        else { return Ink(plane: grey.map { _ in 0 }, box: nil) }
+        else { return Ink(plane: grey.map { _ in 0 }, box: nil, fault: .nothing) }
         let (rows, columns) = (dark.height, dark.width)
         let box = Piece(
             left: piece.left * width / columns, top: piece.top * height / rows,
             right: (piece.right * width + columns - 1) / columns, bottom: (piece.bottom * height + rows - 1) / rows,
             size: piece.size)
-        return Ink(plane: plane, box: box)
+        let isSmall = piece.longest * Self.tiny < dark.longest
+        return Ink(plane: plane, box: box, fault: mask.standsApart(in: piece) ? .two : isSmall ? .small : nil)
     }
 
     /// The plane, and 1 in the places that have ink; nil where there is none.
     private static func ink(on sheet: Sheet, _ grey: Places) -> (plane: Places, mask: Places)? {
-        let (across, down) = printedLines(sheet)
+        let (across, down, top) = printedLines(sheet)
         if sheet.isPlain && across.isEmpty && down.isEmpty {
             // As it is: the networks see faint strokes on white better than any threshold.
             return (grey.map { 255 - $0 }, sheet.atLeast(3))
@@ -83,7 +102,7 @@ extension Photograph {
             }
             plane = plane.transposed
         }
-        guard let full = fullContrast(plane, sheet.top) else { return nil }
+        guard let full = fullContrast(plane, top) else { return nil }
         return (full, full.pooled(greatest: true).map { $0 >= 128 ? 1 : 0 })
     }
 
@@ -138,10 +157,10 @@ extension Photograph {
     }
 
     /// The level that only a few places exceed.
-    private static func top(_ missing: Places) -> Int {
+    private static func top(_ missing: Places, _ few: Int = few) -> Int {
         var counts = [Int](repeating: 0, count: 256)
         for value in missing.values { counts[value] += 1 }
-        let few = min(Self.few, missing.values.count / 8 + 1)
+        let few = min(few, missing.values.count / 8 + 1)
         var darker = 0
         for value in stride(from: 255, through: 0, by: -1) {
             darker += counts[value]
@@ -156,10 +175,17 @@ extension Photograph {
         return edge[edge.count / 2 - 1] + edge[edge.count / 2]
     }
 
-    /// Whether a mask is so much of its box.
-    private static func fills(_ mask: Places, _ perCent: Int) -> Bool {
-        guard let box = Piece.box(of: mask) else { return true }
-        return mask.values.reduce(0, +) * 100 >= perCent * (box.right - box.left) * (box.bottom - box.top)
+    /// Whether a mask covers a sixth of the picture, and so much from its first place to its last, across and down.
+    private static func isSheet(_ mask: Places, _ perCent: Int = 85) -> Bool {
+        let count = mask.values.reduce(0, +)
+        let between = [mask, mask.transposed].map { lines in
+            (0..<lines.height).reduce(0) { sum, row in
+                let line = lines.values[(row * lines.width)..<((row + 1) * lines.width)]
+                guard let first = line.firstIndex(of: 1), let last = line.lastIndex(of: 1) else { return sum }
+                return sum + last - first + 1
+            }
+        }
+        return 6 * count >= mask.values.count && count * 100 >= perCent * max(between[0], between[1])
     }
 
     /// Whether the ink is lighter than the paper.
@@ -169,10 +195,10 @@ extension Photograph {
     private static func isLight(_ dark: Places, _ light: Places) -> Bool {
         let (darkest, lightest) = (dark.values.min() ?? 0, 255 - (light.values.min() ?? 0))
         let middle = (darkest + lightest) / 2
-        if dark.edge.allSatisfy({ $0 > middle }), !fills(dark.map { $0 <= middle ? 1 : 0 }, sheetFills) { return false }
-        if light.edge.allSatisfy({ $0 > 255 - middle }),
-            !fills(light.map { $0 < 255 - middle ? 1 : 0 }, darkSheetFills)
-        {
+        let bright = dark.map { $0 > middle ? 1 : 0 }
+        if dark.edge.allSatisfy({ $0 <= middle }), isSheet(bright) { return false }
+        if dark.edge.allSatisfy({ $0 > middle }), !isSheet(bright.map { 1 - $0 }) { return false }
+        if light.edge.allSatisfy({ $0 > 255 - middle }), !isSheet(light.map { $0 < 255 - middle ? 1 : 0 }, 50) {
             return true
         }
         let shares = [dark, light].map { small -> [Places] in
@@ -228,13 +254,20 @@ extension Photograph {
         }
     }
 
+    /// As if the picture went on beyond its edges as it ends there: the corner of a shadow is as wide as the shadow.
+    private static func closedBeyond(_ dark: Places, _ size: Int) -> Places {
+        dark.padded(size / 2).closed(size).cropped(size / 2)
+    }
+
     /// Paper and ink with a window as wide as three strokes, so that narrow shadows are paper too.
     private static func sheet(_ dark: Places) -> Sheet {
         var size = dark.share(widest)
         let grain = Self.grain(dark)
         var outside = dark.map { _ in 0 }
+        let isLit = Places.quantile(dark.closed(size).values, 5) < white
         while true {
-            let paper = dark.closed(size)
+            var paper = dark.closed(size)
+            if isLit { paper = paper.with(closedBeyond(dark, max(size, dark.share(beyond))), min) }
             let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
             var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: contrast + 4 * grain)
             if sheet.isPlain, dark.edge.allSatisfy({ $0 >= white }) { return sheet }
@@ -328,27 +361,37 @@ extension Photograph {
         return width
     }
 
-    /// Ruled lines across and down: what is thinner or fainter than the rest, or crosses the sheet; on white both.
-    private static func printedLines(_ sheet: Sheet) -> (across: [Line], down: [Line]) {
+    /// Ruled lines across and down, and what is missing where the ink beside them is darkest.
+    ///
+    /// Ruled is what is thinner, fainter or darker than the rest, or crosses the sheet; on white both.
+    private static func printedLines(_ sheet: Sheet) -> (across: [Line], down: [Line], top: Int) {
         let top = sheet.top
         let inside = sheet.outside.map { 1 - $0 }
         let across = Line.all(in: sheet.missing, paper: inside, least: top / 3)
         let down = Line.all(in: sheet.missing.transposed, paper: inside.transposed, least: top / 3)
-        guard !across.isEmpty || !down.isEmpty else { return ([], []) }
-        let rest = Line.without(Line.without(sheet.atLeast(5), across).transposed, down).transposed
-        guard rest.values.reduce(0, +) >= 6 else { return ([], []) }
-        let strokes = meanWidth(rest)
-        let strength = Self.top(sheet.missing.with(rest) { $1 == 1 ? $0 : 0 })
+        guard !across.isEmpty || !down.isEmpty else { return ([], [], top) }
+        let beside = Line.without(Line.without(inside, across).transposed, down).transposed
+        let strokes = sheet.missing.with(beside) { $1 == 1 ? $0 : 0 }
+        let strength = Self.top(strokes, 6 * few)
+        let rest = strokes.map { $0 >= max((strength + 1) / 2, 1) ? 1 : 0 }
+        guard strength >= sheet.least, rest.values.reduce(0, +) >= 6 else { return ([], [], top) }
+        let width = meanWidth(rest)
         let isCell = across.count > 1 && down.count > 1
-        func printed(_ lines: [Line]) -> [Line] {
+        let hasGuides = [across, down].allSatisfy { $0.contains { $0.pieces >= dashes } }
+        func printed(_ lines: [Line], _ rest: Places) -> [Line] {
             // On white a stroke may be as long, and reach the edges of a crop.
+            let ends = 3 * rest.width
+            let isCropped = rest.values.prefix(ends).contains(1) && rest.values.suffix(ends).contains(1)
             let isAlone = sheet.isPlain && lines.count(where: \.isThrough) < 2
             return lines.filter { line in
-                let isWeak = 4 * line.thickness <= 3 * strokes || 10 * line.level <= 8 * strength
-                return isAlone ? isWeak && (line.isThrough || isCell) : isWeak || line.isThrough
+                let isAlike = 8 * strength < 10 * line.level && 10 * line.level < 13 * strength
+                let isOther = hasGuides || 4 * line.thickness <= 3 * width || !isAlike
+                return isAlone
+                    ? isOther && ((line.isThrough && !isCropped) || isCell) : isOther || line.isThrough
             }
         }
-        return (printed(across), printed(down))
+        let (ruledAcross, ruledDown) = (printed(across, rest), printed(down, rest.transposed))
+        return (ruledAcross, ruledDown, ruledAcross.isEmpty && ruledDown.isEmpty ? top : strength)
     }
 
     /// Ink to 255, what is faint to 0; nil where there is no ink.

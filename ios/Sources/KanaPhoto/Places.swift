@@ -101,6 +101,26 @@ struct Places: Equatable {
         return Places(height, width, out)
     }
 
+    /// The mean of a square of odd `size` around each value.
+    func smoothed(_ size: Int) -> Places {
+        let around = padded(size / 2)
+        let columns = around.width + 1
+        var sums = [Int](repeating: 0, count: (around.height + 1) * columns)
+        for row in 0..<around.height {
+            var line = 0
+            for column in 0..<around.width {
+                line += around.values[row * around.width + column]
+                sums[(row + 1) * columns + column + 1] = sums[row * columns + column + 1] + line
+            }
+        }
+        let out = (0..<values.count).map { at -> Int in
+            let first = at / width * columns + at % width
+            let last = first + size * columns
+            return (sums[last + size] - sums[last] - sums[first + size] + sums[first]) / (size * size)
+        }
+        return Places(height, width, out)
+    }
+
     /// Without what is dark and narrower than `size`.
     func closed(_ size: Int) -> Places {
         extreme(size, greatest: true, outside: 0).extreme(size, greatest: false, outside: 255)

@@ -9,6 +9,8 @@ struct Line {
     let level: Int
     /// From one edge of the paper to the other.
     let isThrough: Bool
+    /// More than one: it is dashed, or broken.
+    let pieces: Int
 
     static func offsets(_ rise: Int, _ width: Int) -> [Int] {
         (0..<width).map { column in
@@ -67,7 +69,8 @@ struct Line {
             lines.append(
                 Line(
                     row: row, rise: rises[number], thickness: Double(across) / Double(spots.count),
-                    level: level / spots.count, isThrough: isThrough))
+                    level: level / spots.count, isThrough: isThrough,
+                    pieces: 1 + zip(spots, spots.dropFirst()).count { $1 - $0 > 1 }))
             for (other, offset) in offsets.enumerated() {
                 for middle in 0..<height {
                     let first = abs(middle + offset[0] - row - offsets[number][0])
@@ -109,14 +112,15 @@ struct Line {
         return rest
     }
 
-    /// Take the line, over places of `shape`, out of a plane: not where what is at least `least` there is thicker.
+    /// Take the line, over places of `shape`, out of a plane: what crosses it goes on as it is beside it. Not where what
+    /// is at least `least` there is thicker.
     func erase(from plane: inout Places, shape: (height: Int, width: Int), least: Int) {
         let (height, width) = (plane.height, plane.width)
         let step = (height + shape.height - 1) / shape.height
         let near = step + 1
         let reach = near + Int(3 * (thickness + 1) * Double(step)) + 2
         let order = [0] + (1...near).flatMap { [-$0, $0] }
-        var runs: [(column: Int, top: Int, bottom: Int)] = []
+        var runs: [(column: Int, top: Int, bottom: Int, middle: Int)] = []
         for column in 0..<width {
             let along =
                 ((Double(column) + 0.5) * Double(shape.width) / Double(width) - 0.5 - Double(shape.width - 1) / 2)
@@ -132,14 +136,20 @@ struct Line {
             var (top, bottom) = (start, start + 1)
             while isInk(top - 1) { top -= 1 }
             while isInk(bottom) { bottom += 1 }
-            runs.append((column, top, bottom))
+            runs.append((column, top, bottom, middle))
         }
         guard !runs.isEmpty else { return }
         let typical = Places.quantile(runs.map { $0.bottom - $0.top }, 50)
         let blur = max(1, step / 2) + 1
         for run in runs where run.bottom - run.top <= max(typical * 8 / 5, typical + 1) {
-            for row in max(run.top - blur, 0)..<min(run.bottom + blur, height) {
-                plane.values[row * width + run.column] = 0
+            let (first, last) = (run.top - blur, run.bottom + blur)
+            func value(_ row: Int) -> Int {
+                let near = min(max(row, run.middle - reach), run.middle + reach)
+                return plane.values[min(max(near, 0), height - 1) * width + run.column]
+            }
+            let beside = min(value(first - 1), value(last))
+            for row in max(first, 0, run.middle - reach)..<max(min(last, height, run.middle + reach + 1), 0) {
+                plane.values[row * width + run.column] = beside
             }
         }
     }

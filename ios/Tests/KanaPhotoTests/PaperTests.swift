@@ -91,7 +91,7 @@ private let cases = ProcessInfo.processInfo.environment["KANA_CASES"]
 
 /// A photograph with what Python's `find_ink` and `read_picture` make of it; bytes in base 64.
 private struct Paper: Decodable {
-    let name: String
+    let name, fault: String
     let width, height: Int
     let pixels, whitened, picture: Data
 }
@@ -108,6 +108,7 @@ private func apart(_ a: [UInt8], _ b: Data) -> Int {
         for paper in papers {
             let given = try Photograph(width: paper.width, height: paper.height, pixels: Array(paper.pixels))
             #expect(apart(given.whitened.pixels, paper.whitened) == 0, "\(paper.name)")
+            #expect(given.fault?.rawValue ?? "" == paper.fault, "\(paper.name)")
             #expect(apart(given.picture().pixels, paper.picture) <= 1, "\(paper.name)")
         }
     }
