@@ -61,7 +61,41 @@ def in_a_cell() -> NDArray[np.uint8]:
     return paper
 
 
+def with_noise(light: Light, grain: float) -> NDArray[np.uint8]:
+    return np.clip(light + np.random.default_rng(0).normal(0, grain, light.shape), 0, 255).astype(np.uint8)
+
+
+def corner() -> Light:
+    """A soft shadow."""
+    return 225 - 165 / (1 + np.exp((np.add.outer(2 * np.arange(HIGH), np.arange(WIDE)) - 250) / 6.0))
+
+
+def framed() -> NDArray[np.uint8]:
+    """Faint ink in a black frame."""
+    paper = np.where(strokes(), 215, 255).astype(np.uint8)
+    return np.pad(paper[10:-10, 10:-10], 10)
+
+
+def turned() -> NDArray[np.uint8]:
+    """Faint ink on a sheet that lies aslant on a dark table."""
+    x, y = np.arange(WIDE) - WIDE / 2, (np.arange(HIGH) - HIGH / 2)[:, None]
+    on_sheet = (np.abs(x + 0.3 * y) < 150) & (np.abs(y - 0.3 * x) < 110)
+    return with_noise(np.where(on_sheet, np.where(strokes(), 175.0, 220.0), 30.0), 3)
+
+
+def darker_lines() -> NDArray[np.uint8]:
+    paper = np.where(strokes(), 160, 255).astype(np.uint8)
+    paper[20::50] = paper[21::50] = 0
+    return paper
+
+
 PICTURES = {
+    "fainter than its grain": with_noise(np.where(strokes(), 140.0, 200.0), 20),
+    "a tenth of the light": with_noise(np.where(strokes(), 180.0, 200.0), 3),
+    "a shadow over a corner": sheet(corner()),
+    "faint in a frame": framed(),
+    "faint on a turned sheet": turned(),
+    "lines darker than the ink": darker_lines(),
     "even": sheet(225),
     "dim": sheet(70, grain=1),
     "faint on white": np.where(strokes(), 220, 255).astype(np.uint8),

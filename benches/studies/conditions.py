@@ -260,7 +260,9 @@ def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: 
     """A dark table over `width` of the height on so many sides."""
     top, bottom, left, right = round(width * HIGH) * (rng.permutation(4) < sides)
     light = np.full((HIGH, WIDE), rng.uniform(20, 70))
-    light[top : HIGH - bottom, left : WIDE - right] = _sheet(picture, rng, 0.55, HIGH - top - bottom, WIDE - left - right)
+    light[top : HIGH - bottom, left : WIDE - right] = _sheet(
+        picture, rng, 0.55, HIGH - top - bottom, WIDE - left - right
+    )
     return _photograph(light, rng)
 
 

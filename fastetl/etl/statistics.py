@@ -19,6 +19,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import select
+from fastetl.ink.pieces import boxes_of, labelled
 
 __all__ = ["PERCENTILES", "Figure", "picture_statistics", "statistics"]
 
@@ -48,18 +49,17 @@ def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
 
 def _measured(levels: NDArray[np.uint8]) -> dict[str, float]:
     """The measures of one picture with ink."""
-    from scipy import ndimage
+    from scipy.ndimage import distance_transform_edt
 
-    top = int(levels.max())
-    ink = (levels > 0) & (levels >= np.float32(_INK) * np.float32(top))
-    pieces, _ = ndimage.label(ink, np.ones((3, 3)))
+    darkest = int(levels.max())
+    ink = (levels > 0) & (levels >= np.float32(_INK) * np.float32(darkest))
+    pieces = labelled(ink)
     touching: dict[str, list[int]] = {side: [] for side in _SIDES}
-    for number, box in enumerate(ndimage.find_objects(pieces), 1):
-        for axis, before, after in ((1, "left", "right"), (0, "top", "bottom")):
-            if box[axis].start < _EDGE:
-                touching[before].append(number)
-            if box[axis].stop > levels.shape[axis] - _EDGE:
-                touching[after].append(number)
+    rows, columns = levels.shape
+    for number, (left, top, right, bottom) in enumerate(boxes_of(pieces).tolist(), 1):
+        for side, distance in zip(_SIDES, (left, columns - right, top, rows - bottom), strict=True):
+            if distance < _EDGE:
+                touching[side].append(number)
     fragment = np.isin(pieces, [number for numbers in touching.values() for number in numbers])
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character
         touching, fragment = {side: [] for side in _SIDES}, np.zeros_like(ink)
@@ -67,8 +67,8 @@ def _measured(levels: NDArray[np.uint8]) -> dict[str, float]:
     (top_edge, bottom_edge), (left_edge, right_edge) = (_extent(character, axis) for axis in (0, 1))
     depth = height = gap = np.nan
     if touching["left"]:
-        left = np.isin(pieces, touching["left"])
-        (low, high), depth = _extent(left, 0), _extent(left, 1)[1] + 1.0
+        beside = np.isin(pieces, touching["left"])
+        (low, high), depth = _extent(beside, 0), _extent(beside, 1)[1] + 1.0
         height, gap = high - low + 1.0, left_edge - depth
     weight = levels.astype(np.float64)
     profiles = [(weight * character).sum(axis) for axis in (0, 1)]
@@ -87,9 +87,9 @@ def _measured(levels: NDArray[np.uint8]) -> dict[str, float]:
         "centre of gravity, x": x,
         "centre of gravity, y": y,
         "deviation": np.sqrt(spreads[1] + spreads[0]),
-        "pen width": 4 * ndimage.distance_transform_edt(np.pad(character, 1)).sum() / character.sum(),
-        "darkest level": float(top),
-        "median level of ink over the darkest": np.median(levels[ink]) / top,
+        "pen width": 4 * distance_transform_edt(np.pad(character, 1)).sum() / character.sum(),
+        "darkest level": float(darkest),
+        "median level of ink over the darkest": np.median(levels[ink]) / darkest,
         "paper pixels that are not 0": ((levels > 0) & ~ink).sum() / max((~ink).sum(), 1),
     }
 

@@ -305,10 +305,10 @@ def _closed_beyond(dark: Bytes, size: int) -> Bytes:
 def _sheet(dark: Bytes) -> _Sheet:
     """Paper and ink with a window as wide as three strokes, so that narrow shadows are paper too."""
     size, grain = share(dark, _WIDEST), _grain(dark)
-    is_lit = quantile(closed(dark, size), 5) < _WHITE
+    paper = closed(dark, size)
+    is_lit = quantile(paper, 5) < _WHITE
     outside = np.zeros(dark.shape, bool)
     while True:
-        paper = closed(dark, size)
         if is_lit:
             paper = np.minimum(paper, _closed_beyond(dark, max(size, share(dark, _BEYOND))))
         missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
@@ -320,7 +320,7 @@ def _sheet(dark: Bytes) -> _Sheet:
         narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
         if narrower * 5 >= size * 4:
             break
-        size = narrower
+        size, paper = narrower, closed(dark, narrower)
     return sheet.without(_foreign(sheet.at_least(5), dark, paper))
 
 
@@ -406,11 +406,13 @@ def separate_ink(grey: Bytes) -> Ink:
     height, width = grey.shape
     if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
+    dark = pooled(grey, np.minimum)
     for _ in range(_PASSES):
-        dark, light = pooled(grey, np.minimum), 255 - pooled(grey, np.maximum)
         if _grain(dark) <= _GRAINY:
             break
         grey = smoothed(grey, longest // 200 | 1)
+        dark = pooled(grey, np.minimum)
+    light = 255 - pooled(grey, np.maximum)
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)

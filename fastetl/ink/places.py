@@ -59,10 +59,12 @@ def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDA
 
 
 def smoothed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The mean of a square of odd `size` around each pixel."""
-    sums = np.pad(np.pad(picture, size // 2, mode="edge").astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    squares = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    return (squares // (size * size)).astype(np.uint8)
+    """The mean of a square of odd `size`, at most 15, around each pixel."""
+    sums = np.pad(picture, size // 2, mode="edge").astype(np.uint16)
+    for _ in range(2):
+        length = len(sums) - size + 1
+        sums = np.stack([sums[at : at + length] for at in range(size)]).sum(0, dtype=np.uint16).T
+    return (sums // np.uint16(size * size)).astype(np.uint8)
 
 
 def closed(small: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
