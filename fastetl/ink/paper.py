@@ -175,7 +175,7 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
     bright = dark > middle
     if _edge(dark).max() <= middle and _is_sheet(bright):
         return False
-    if _edge(dark).min() > middle and not _is_sheet(~bright):
+    if _edge(dark).min() > middle and not _is_sheet(~bright, 95):
         return False
     if _edge(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
         return True

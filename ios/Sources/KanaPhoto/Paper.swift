@@ -197,7 +197,7 @@ extension Photograph {
         let middle = (darkest + lightest) / 2
         let bright = dark.map { $0 > middle ? 1 : 0 }
         if dark.edge.allSatisfy({ $0 <= middle }), isSheet(bright) { return false }
-        if dark.edge.allSatisfy({ $0 > middle }), !isSheet(bright.map { 1 - $0 }) { return false }
+        if dark.edge.allSatisfy({ $0 > middle }), !isSheet(bright.map { 1 - $0 }, 95) { return false }
         if light.edge.allSatisfy({ $0 > 255 - middle }), !isSheet(light.map { $0 < 255 - middle ? 1 : 0 }, 50) {
             return true
         }
