@@ -20,7 +20,7 @@ __all__ = ["OPERATIONS", "labels_of", "parsed", "structure_faults"]
 OPERATIONS = frozenset(
     {
         *("Abs", "Add", "ArgMax", "Cast", "Clip", "Concat", "Conv", "Div", "Exp", "Floor", "Gather", "Gemm", "Greater"),
-        *("Less", "MatMul", "Max", "MaxPool", "Min", "Mul", "Or", "ReduceMax", "ReduceMean", "Relu", "Reshape"),
+        *("Less", "MatMul", "Max", "MaxPool", "Mul", "Or", "ReduceMax", "ReduceMean", "Relu", "Reshape"),
         *("Softmax", "Sqrt", "Sub", "Transpose"),
     }
 )

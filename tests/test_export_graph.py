@@ -151,9 +151,9 @@ def test_what_cannot_be_written_is_rejected() -> None:
         graph_of(random_network(), charset=Charset("one", ("あ",)))
     with pytest.raises(ExportError, match="over 0"):
         graph_of(random_network(), temperature=0)
-    odd = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
+    network = m.NetworkConfig("odd", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
     with pytest.raises(ExportError, match="no place for norm_2"):
-        graph_of(random_network(odd))
+        graph_of(random_network(network))
     with pytest.raises(ExportError, match="iOS15"):
         ExportConfig(target="iOS15", storage="int8")
 

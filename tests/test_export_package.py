@@ -81,7 +81,9 @@ def newest(kind: str, target: Any) -> Any:
     """coremltools' definition of an operation as `target` has it; None if the operation came later."""
     from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
 
-    versions = {version: made for version, made in SSAOpRegistry.core_ops[kind].items() if version <= target}
+    versions = {
+        version: definition for version, definition in SSAOpRegistry.core_ops[kind].items() if version <= target
+    }
     return versions[max(versions)] if versions else None
 
 
@@ -204,14 +206,14 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
 
 def test_comparison_of_all_variants() -> None:
     run = open_run(finished_run()[0])
-    found = {v.name: v for v in compare(run, [tiny(writers=2)], most=20)}
-    flax, full, half, eight = (found[k] for k in ("Flax", "Core ML float32", "Core ML float16", "Core ML int8"))
-    assert flax.accuracy == full.accuracy == found["ONNX float32"].accuracy
-    assert max(full.parity, found["ONNX float32"].parity) < 1e-4 < half.parity < 0.1
+    variants = {v.name: v for v in compare(run, [tiny(writers=2)], most=20)}
+    flax, full, half, eight = (variants[k] for k in ("Flax", "Core ML float32", "Core ML float16", "Core ML int8"))
+    assert flax.accuracy == full.accuracy == variants["ONNX float32"].accuracy
+    assert max(full.parity, variants["ONNX float32"].parity) < 1e-4 < half.parity < 0.1
     assert full.size > half.size > eight.size
-    assert found["ONNX int8"].size < found["ONNX float32"].size
-    assert flax.rejected == full.rejected == found["ONNX float32"].rejected
-    assert (half.target, eight.target, found["ONNX int8"].target) == ("iOS15", "iOS16", "")
+    assert variants["ONNX int8"].size < variants["ONNX float32"].size
+    assert flax.rejected == full.rejected == variants["ONNX float32"].rejected
+    assert (half.target, eight.target, variants["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
 def test_script_for_the_mac_tells_what_differs(canvas: Path, mac: Any) -> None:

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.skipif(SWIFT is None, reason="Swift 6 is not installed:
 
 
 def run(*words: str | Path, **variables: str) -> str:
-    """Run a program, or a tool of the Swift toolchain, in the checkout; fails with what it said."""
+    """Run a program, or a tool of the Swift toolchain, in the checkout; fails with what it output."""
     assert SWIFT is not None
     home = ROOT / ".build" / "home"  # where caches go that would else lie in the user's own folder
     home.mkdir(parents=True, exist_ok=True)
@@ -61,8 +61,8 @@ def run(*words: str | Path, **variables: str) -> str:
 @pytest.fixture(scope="module")
 def built() -> Path:
     """Everything built once, for debugging; the folder of what was built."""
-    said = run("swift", "build", "--build-tests")
-    assert "warning:" not in said, said
+    output = run("swift", "build", "--build-tests")
+    assert "warning:" not in output, output
     return Path(run("swift", "build", "--show-bin-path").strip())
 
 
@@ -139,8 +139,8 @@ def lines() -> list[dict[str, Any]]:
             pictures, values = asked.pop()
             answers = np.exp(values - values.max(1, keepdims=True))
             answers /= answers.sum(1, keepdims=True)
-            told = [{recognizer.known[k]: float(one[k]) for k in np.flatnonzero(one > 1e-8)} for one in answers]
-            rows.append(row | {"pictures": base64.b64encode(pictures.tobytes()).decode(), "answers": told})
+            shares = [{recognizer.known[k]: float(one[k]) for k in np.flatnonzero(one > 1e-8)} for one in answers]
+            rows.append(row | {"pictures": base64.b64encode(pictures.tobytes()).decode(), "answers": shares})
     return rows
 
 
@@ -158,11 +158,11 @@ def test_swift_draws_judges_and_reads_as_python_does(built: Path, tmp_path: Path
     for name, rows in cases.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
     tests = built / "fastetlPackageTests.xctest"
-    said = run(tests, "--testing-library", "swift-testing", KANA_CASES=str(tmp_path))
-    counted = re.search(r"Test run with (\d+) tests .*passed", said)
-    assert counted is not None, said
-    assert int(counted[1]) >= 90, said
-    assert "skipped" not in said
+    output = run(tests, "--testing-library", "swift-testing", KANA_CASES=str(tmp_path))
+    counted = re.search(r"Test run with (\d+) tests .*passed", output)
+    assert counted is not None, output
+    assert int(counted[1]) >= 90, output
+    assert "skipped" not in output
     drawn = np.fromfile(tmp_path / "pictures", np.uint8).reshape(pictures.shape)
     assert np.abs(drawn.astype(int) - pictures).max() <= 1
     # Strokes → Swift's picture → the bundled network. Which size of っ it is, it does not tell.
@@ -172,9 +172,9 @@ def test_swift_draws_judges_and_reads_as_python_does(built: Path, tmp_path: Path
 
 
 def test_another_package_can_depend_on_it() -> None:
-    said = run("swift", "run", "--package-path", "tests/elsewhere", "--scratch-path", ".build/elsewhere")
-    assert "warning:" not in said, said
-    assert said.startswith('6625 1\n一 true ["Data", "Manifest.json"]\n'), said
+    output = run("swift", "run", "--package-path", "tests/elsewhere", "--scratch-path", ".build/elsewhere")
+    assert "warning:" not in output, output
+    assert output.startswith('6625 1\n一 true ["Data", "Manifest.json"]\n'), output
 
 
 def test_swift_is_formatted() -> None:

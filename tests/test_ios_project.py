@@ -161,15 +161,15 @@ def test_the_bundled_package_is_what_the_actor_demands() -> None:
     assert (shown.width, shown.height) == (128, 128)
     assert shown.ColorSpace.Name(shown.colorSpace) == "GRAYSCALE"
     assert described.predictedProbabilitiesName in {output.name for output in described.output}
-    said = dict(described.metadata.userDefined)
+    metadata = dict(described.metadata.userDefined)
     text = (IOS / "Sources/KanaReading/ModelFacts.swift").read_text(encoding="utf-8")
     keys = re.findall(r'try text\("(\w+)"\)', text)
     assert len(keys) == 3
-    assert set(keys) <= set(said)
-    assert (*said["charset"], said["no_character_label"]) == package.labels
-    assert tuple(said["charset"]) == JAPANESE.characters  # what the tables of lines are about
-    assert 0 < float(said["threshold"]) < 1
-    assert said["com.apple.coreml.model.preview.type"] == "imageClassifier"
+    assert set(keys) <= set(metadata)
+    assert (*metadata["charset"], metadata["no_character_label"]) == package.labels
+    assert tuple(metadata["charset"]) == JAPANESE.characters  # what the tables of lines are about
+    assert 0 < float(metadata["threshold"]) < 1
+    assert metadata["com.apple.coreml.model.preview.type"] == "imageClassifier"
 
 
 @pytest.mark.parametrize("way", WAYS)
