@@ -19,14 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from export.config import ExportConfig
 from export.errors import ExportError
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset, one_shape
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines import layout
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
 from fastetl.lines.path import Competition, Place, Runs, State, Weights, best_path, features, fitted_place
-from fastetl.lines.pieces import cut_pieces, pieces_of
+from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import TURNED
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class _Line:
 
     @cached_property
     def atoms(self) -> list[list[int]]:
-        return atoms_of(self.boxes, self.order)
+        return atoms_of(self.boxes, self.order, 0.8 if self.cuts else 0.5)
 
     @cached_property
     def runs(self) -> Runs:
@@ -217,15 +218,17 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     zoom = SIZE / size
     ink = _resized(part, zoom)
     marks, boxes = pieces_of(np.rot90(ink) if down else ink)
-    boxes, cuts = cut_pieces(marks, boxes, SIZE, down)
+    pieces = parted(marks, boxes, SIZE)
+    boxes = pieces.boxes
     margin = SIDE
     padded = np.pad(np.rot90(ink) if down else ink, margin)
-    numbers = np.pad(marks, margin)
-    chosen = np.zeros(len(boxes) + 1, np.uint8)
+    numbers = np.pad(pieces.marks, margin)
+    chosen = np.zeros(int(pieces.marks.max(initial=0)) + 1, np.uint8)
 
     def window(members: Sequence[int], x: float, y: float) -> Pixels:
         chosen[:] = 0
-        chosen[np.array(members) + 1] = 1
+        for piece in members:
+            chosen[pieces.patches[piece]] = 1
         at, row = (
             min(max(round(v) + margin - SIDE // 2, 0), n - SIDE)
             for v, n in zip((x, y), padded.shape[::-1], strict=True)
@@ -239,7 +242,9 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
             boxes = unturned(boxes)
         return (boxes / zoom + [*corner, *corner]) / factor
 
-    return _Line(boxes, np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable"), cuts, window, back, float(SIZE), down)
+    return _Line(
+        boxes, np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable"), pieces.joints, window, back, float(SIZE), down
+    )
 
 
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
@@ -300,13 +305,20 @@ def weights() -> Weights:
     return Weights(tuple(values["features"].values()), values["pair"])
 
 
+def prior_of(recognizer: Recognizer) -> NDArray[np.float32]:
+    """float32 (known,): what the package adds to each label's logit for how often its script occurs."""
+    charset = Charset("known", recognizer.known[:-1])
+    return np.append(ExportConfig(prior=recognizer.prior).prior_logits(charset), np.float32(0))
+
+
 def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
     """float32 (N, known): the network's probabilities of all characters that it knows, whatever competes.
 
     Half a character looks like some other one: among those that compete it may be the likeliest all the same.
     """
     stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
-    logits = recognizer.logits(stacked)
+    # How often a script occurs is in the network's answers and in the table of pairs: once is enough.
+    logits = recognizer.logits(stacked) - prior_of(recognizer)
     raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
     return np.asarray(raised / raised.sum(1, keepdims=True))
 

@@ -72,6 +72,8 @@ class Recognizer:
     session: Any = field(compare=False)
     temperature: float = 1.0
     """1: the model divides by its temperature itself."""
+    prior: tuple[str, ...] = ()
+    """How much oftener the package expects each script than training showed it: SCRIPT=FACTOR."""
     trained: Trained | None = None
     """What it was trained on; None if the package does not say."""
 
@@ -221,10 +223,13 @@ def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Cha
         known = Charset(properties["charset_name"], labels[:-1])
         preprocessing = replace(Preprocessing.from_dict(json.loads(properties["preprocessing"])), size=side)
         threshold = float(properties["threshold"])
+        prior = tuple(properties.get("prior", "").split())
         trained = trained_of(properties)
     except Exception as error:  # onnxruntime has no base class of its own for a damaged model
         reason = str(error).partition("\n")[0]
         raise ExportError("cannot open the model", file=path, found=reason, do="export it again") from error
     columns = list(range(len(labels)))
-    opened = Recognizer(folder, side, labels, known, columns, preprocessing, threshold, session, trained=trained)
+    opened = Recognizer(
+        folder, side, labels, known, columns, preprocessing, threshold, session, prior=prior, trained=trained
+    )
     return opened if charset is None else opened.restricted(charset)

@@ -26,7 +26,7 @@ from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, write_strokes
 
 WRITERS = 16
 SEED = 77
-LINES = 400
+LINES = 300
 _LEAST = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
 """Of standard deviations: few writers may agree by chance."""
 
@@ -166,7 +166,7 @@ def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
     for k, (text, plain) in enumerate(texts(count, rng)):
         config = LineConfig(
             down=k % 3 == 2,
-            touching=float(rng.choice([0, 0, 0.3])),
+            touching=float(rng.choice([0, 0.3, 0.5])),
             spacing=rng.uniform(0.0, 0.35),
             uneven=float(rng.choice([0.03, 0.08, 0.14, 0.2])),
         )
@@ -196,14 +196,17 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
         return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
 
     # The network was trained on such writers: of others' characters it knows less, and the table of pairs no less.
-    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "pair": (0.7, 1)}
+    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "pair": (0.7, 0.7)}
+    # Nor do they touch as often as people's characters do: a cut costs less than here.
+    limits |= {"cut ends": (-0.6, 0), "cuts inside": (0, 0.3)}
     # Nor may chance make a reason for a character of what speaks against one.
     limits |= dict.fromkeys(("left", "right"), (0, None)) | dict.fromkeys(("wide", "inside", "part", "rest"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "pair")]
-    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
+    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
     *values, pair = (round(float(w), 3) for w in done.x)
     print(f"{done.fun / len(known):.3f} a line")  # noqa: T201
-    return {"features": dict(zip(FEATURES, values, strict=True)), "pair": pair}
+    prior = {script: float(factor) for script, factor in (text.split("=") for text in recognizer.prior)}
+    return {"features": dict(zip(FEATURES, values, strict=True)), "pair": pair, "prior": prior}
 
 
 def _overlap(a: NDArray[np.float64], b: tuple[float, ...]) -> float:

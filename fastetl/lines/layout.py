@@ -20,6 +20,8 @@ WIDEST = 1.45
 """A character's width at most, in sizes of the line."""
 FULL = 0.5
 """Height of a band from which it is a line of its own, in sizes of the writing."""
+SQUARE = 0.6
+"""Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns."""
 _SLOPES = np.arange(-20, 21) / 100
 
 
@@ -82,7 +84,7 @@ def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
         reach = max(reach, bottom[k] - shrunk[k])
     if in_time:
         bands = _in_turn(bands)
-    bands = _whole(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
+    bands = _without_thin(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
     return [np.array(sorted(band, key=lambda k: x[k])) for band in bands]
 
 
@@ -98,7 +100,7 @@ def _in_turn(bands: list[list[int]]) -> list[list[int]]:
     return joined
 
 
-def _whole(
+def _without_thin(
     bands: list[list[int]], top: NDArray[np.float64], bottom: NDArray[np.float64], width: float, size: float
 ) -> list[list[int]]:
     """Bands too thin to be lines (dots, the strokes of 二) join the nearer neighbour."""
@@ -121,14 +123,37 @@ def _whole(
 
 
 def is_down(boxes: Boxes, in_time: bool = False) -> bool:
-    """Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be."""
+    """Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be.
+
+    in_time: whether the boxes are of strokes in the order of time; what stands in rows and columns alike was written
+    line by line.
+    """
     if len(boxes) < 2:
         return False
-    across, down = rows(boxes, in_time), rows(turned(boxes), in_time)
+    both = boxes, turned(boxes)
+    if in_time:
+        lines = [rows(one) for one in both]
+        least, most = sorted(_thickness(one, of) for one, of in zip(both, lines, strict=True))
+        changes = [_changes(of) for of in lines]
+        if min(map(len, lines)) > 1 and least > SQUARE * most and changes[0] != changes[1]:
+            return changes[1] < changes[0]
+    across, down = (rows(one, in_time) for one in both)
     if len(across) == 1 or len(down) == 1:
         width, height = boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min()
         return len(down) == 1 and bool(height > 1.3 * width)
     return _apart(turned(boxes), down) > 1.1 * _apart(boxes, across)
+
+
+def _thickness(boxes: Boxes, lines: list[NDArray[np.int64]]) -> float:
+    """Mean height of lines."""
+    return float(np.mean([boxes[k, 3].max() - boxes[k, 1].min() for k in lines]))
+
+
+def _changes(lines: list[NDArray[np.int64]]) -> int:
+    """How often the pen went from one line to another."""
+    line_of = np.argsort(np.concatenate(lines))
+    line_of = np.repeat(np.arange(len(lines)), [len(line) for line in lines])[line_of]
+    return int(np.count_nonzero(line_of[1:] != line_of[:-1]))
 
 
 def _apart(boxes: Boxes, lines: list[NDArray[np.int64]]) -> float:

@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -53,8 +53,8 @@ function skew(boxes, size) {
   return best;
 }
 
-/** The boxes are of strokes in the order of time. */
-export function rows(boxes) {
+/** `together`: whether bands are one between which the pen went back and forth; the boxes are of strokes in the order of time. */
+export function rows(boxes, together = true) {
   if (!boxes.length) return [];
   const size = typical(boxes), tilt = skew(boxes, size);
   const top = boxes.map((box) => box[1] - tilt * middleX(box)), bottom = boxes.map((box) => box[3] - tilt * middleX(box));
@@ -65,7 +65,7 @@ export function rows(boxes) {
     bands.at(-1).push(k);
     reach = Math.max(reach, bottom[k] - shrunk[k]);
   }
-  bands = inTurn(bands);
+  if (together) bands = inTurn(bands);
   join(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
   return bands.map((band) => band.sort((a, b) => middleX(boxes[a]) - middleX(boxes[b])));
 }
@@ -99,12 +99,23 @@ function join(bands, top, bottom, width, size) {
 
 export function isDown(boxes) {
   if (boxes.length < 2) return false;
-  const across = rows(boxes), sideways = turned(boxes), down = rows(sideways);
+  const sideways = turned(boxes), both = [boxes, sideways], lines = both.map((one) => rows(one, false));
+  const thickness = both.map((one, k) => mean(lines[k].map((line) => around(line.map((at) => one[at]))).map((box) => box[3] - box[1])));
+  const changes = lines.map(changesOf);
+  if (least(lines.map((of) => of.length)) > 1 && least(thickness) > SQUARE * most(thickness) && changes[0] !== changes[1]) return changes[1] < changes[0];
+  const [across, down] = both.map((one) => rows(one));
   if (across.length === 1 || down.length === 1) {
     const [left, top, right, bottom] = around(boxes);
     return down.length === 1 && bottom - top > 1.3 * (right - left);
   }
   return apart(sideways, down) > 1.1 * apart(boxes, across);
+}
+
+/** How often the pen went from one line to another. */
+function changesOf(lines) {
+  const lineOf = [];
+  lines.forEach((line, k) => line.forEach((at) => (lineOf[at] = k)));
+  return lineOf.filter((line, at) => at && line !== lineOf[at - 1]).length;
 }
 
 function apart(boxes, lines) {
@@ -386,11 +397,17 @@ function competition(line, probabilities, labels, tables) {
     groups.forEach((group, k) => (sums[group] += likely[k]));
     return sums;
   };
+  // How often a script occurs is in the network's answers and in the table of pairs: once is enough.
+  const answer = (r) => {
+    const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels), (one, k) => one / tables.prior[k]);
+    const total = sum(likely);
+    return likely.map((one) => one / total);
+  };
   return line.runs.map((_, r) => {
-    const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels));
+    const likely = answer(r);
     if (line.down) {
-      const at = line.alone.indexOf(r), from = (line.runs.length + at) * labels;
-      for (const k of lying) likely[k] = at < 0 ? 0 : probabilities[from + k];
+      const at = line.alone.indexOf(r), turnedOne = at < 0 ? null : answer(line.runs.length + at);
+      for (const k of lying) likely[k] = turnedOne ? turnedOne[k] : 0;
       const total = Math.max(sum(likely), 1e-9);
       likely.forEach((one, k) => (likely[k] = one / total));
     }

@@ -111,6 +111,8 @@ enum LineLayout {
     private static let widest = 1.45
     /// Height of a band from which it is a line of its own, in sizes of the writing.
     private static let full = 0.5
+    /// Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns.
+    private static let square = 0.6
 
     /// The extent that half of the ink's extents exceed.
     private static func typical(_ boxes: [InkBox]) -> Double {
@@ -142,8 +144,8 @@ enum LineLayout {
     }
 
     /// The lines from the top: for each its boxes' places. `boxes` in the order of time: one line is written after the
-    /// other.
-    static func rows(_ boxes: [InkBox]) -> [[Int]] {
+    /// other, and bands are one between which the pen went back and forth, if `together`.
+    static func rows(_ boxes: [InkBox], together: Bool = true) -> [[Int]] {
         let size = typical(boxes)
         let slope = skew(boxes, size: size)
         let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
@@ -156,7 +158,7 @@ enum LineLayout {
             bands[bands.count - 1].append(k)
             reach = max(reach, bottom[k] - shrunk[k])
         }
-        bands = inTurn(bands)
+        if together { bands = inTurn(bands) }
         join(&bands, top, bottom, width: InkBox(boxes).width, size: size)
         return bands
     }
@@ -193,16 +195,31 @@ enum LineLayout {
         }
     }
 
-    /// Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be.
+    /// Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be. What
+    /// stands in rows and columns alike was written line by line.
     static func isDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
         let turned = boxes.map(\.turned)
+        let (lines, columns) = (rows(boxes, together: false), rows(turned, together: false))
+        let thickness = [(boxes, lines), (turned, columns)].map { boxes, lines in
+            mean(lines.map { InkBox($0.map { boxes[$0] }).height })
+        }.sorted()
+        let (between, along) = (changes(lines), changes(columns))
+        if min(lines.count, columns.count) > 1, thickness[0] > square * thickness[1], between != along {
+            return along < between
+        }
         let (across, down) = (rows(boxes), rows(turned))
         if across.count == 1 || down.count == 1 {
             let all = InkBox(boxes)
             return down.count == 1 && all.height > 1.3 * all.width
         }
         return apart(turned, down) > 1.1 * apart(boxes, across)
+    }
+
+    /// How often the pen went from one line to another.
+    private static func changes(_ lines: [[Int]]) -> Int {
+        let ordered = lines.enumerated().flatMap { line, boxes in boxes.map { ($0, line) } }.sorted { $0.0 < $1.0 }
+        return zip(ordered, ordered.dropFirst()).filter { $0.1 != $1.1 }.count
     }
 
     /// Mean gap between lines.

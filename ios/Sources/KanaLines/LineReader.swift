@@ -216,9 +216,12 @@ private struct Known {
         )
     }
 
-    /// In the order of the characters; the last is no character's.
+    /// In the order of the characters; the last is no character's. How often a script occurs is in the network's answers
+    /// and in the table of pairs: once is enough.
     func ordered(_ probabilities: [String: Double]) -> [Double] {
-        (characters + [noCharacter]).map { probabilities[$0] ?? 0 }
+        let likely = zip(characters + [noCharacter], tables.prior).map { (probabilities[$0] ?? 0) / $1 }
+        let sum = max(likely.reduce(0, +), 1e-9)
+        return likely.map { $0 / sum }
     }
 
     func competition(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Competition {

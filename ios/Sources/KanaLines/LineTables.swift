@@ -24,6 +24,7 @@ struct LineTables: Sendable {
         "one", "shape", "own", "form", "wide", "inside", "left", "right", "atoms", "cut ends", "cuts inside", "part",
         "rest",
     ]
+    private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
     /// Of each script after hiragana, katakana, kanji, digits, letters, signs.
     private static let follows = [
         [0.70, 0.04, 0.20, 0.01, 0.01, 0.04], [0.16, 0.72, 0.06, 0.01, 0.01, 0.04],
@@ -31,6 +32,8 @@ struct LineTables: Sendable {
         [0.10, 0.05, 0.05, 0.05, 0.65, 0.10], [0.40, 0.15, 0.35, 0.04, 0.04, 0.02],
     ]
 
+    /// How much oftener than training the network expects each character.
+    let prior: [Double]
     /// Of the features of `LinePath`, in their order.
     let weights: [Double]
     /// Of the probability of each pair.
@@ -52,11 +55,14 @@ struct LineTables: Sendable {
         struct Fitted: Decodable {
             let features: [String: Double]
             let pair: Double
+            let prior: [String: Double]
         }
         let fitted = try JSONDecoder().decode(Fitted.self, from: KanaLineTables.file("weights.json"))
         weights = Self.features.map { fitted.features[$0] ?? 0 }
         pair = fitted.pair
         scripts = characters.map(Self.script) + [5]
+        let expected = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
+        prior = characters.map { expected[Self.script($0)] } + [1]
         sizes = (0...5).map { [scripts] script in scripts.filter { $0 == script }.count }
         func whole(_ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }
         starts = (0..<count).reduce(into: [0]) { $0.append($0[$1] + Int(whole(2 * count + 2 * $1))) }
