@@ -137,6 +137,14 @@ def test_on_white_paper_long_and_distant_strokes_stay() -> None:
     assert separate_ink(drawing).box == (30, 50, 83, 74)
 
 
+def test_specks_are_no_part_of_the_character() -> None:
+    page = np.full((800, 800), 255, np.uint8)
+    page[300:400, 340:350] = page[340:350, 300:400] = 20
+    for step in range(7):
+        page[300 + 40 * step :, 410 + 40 * step :][:4, :4] = 20
+    assert separate_ink(page).box == (300, 300, 400, 400)
+
+
 def test_thick_pens_are_ink_and_thinned() -> None:
     thick = np.zeros((128, 128), bool)
     thick[20:108, 36:56] = thick[20:108, 72:92] = thick[40:60, 36:92] = True

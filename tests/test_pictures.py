@@ -94,6 +94,12 @@ def test_other_arrays_are_named(array: np.ndarray) -> None:
         paper_of(array)
 
 
+@pytest.mark.parametrize("thing", [5, None, 0.5, {}])
+def test_what_is_nothing_like_a_picture_is_named(thing: object) -> None:
+    with pytest.raises(FastetlError, match=f"expected a file, its bytes.*found {type(thing).__name__}"):
+        find_ink(thing)  # type: ignore[arg-type]
+
+
 def test_a_crop_of_one_stroke_is_a_stroke() -> None:
     assert not read_picture(np.zeros((10, 240), np.uint8))[118:122].any()
 

@@ -14,6 +14,8 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; the last two are the first outside."""
 _MOST = 60
 """Pieces that are looked at for the character, largest first."""
+_SPECK = 24
+"""A piece that is smaller than the largest by more than this factor is a speck."""
 
 
 def labelled(mask: Mask) -> Marks:
@@ -55,10 +57,12 @@ def character(mask: Mask) -> Box | None:
     """The box of the group of pieces with the most ink; None where there is no ink.
 
     Strokes of a character are no farther apart than twice as long as they are; dirt is smaller, and has to be nearer.
+    Specks are none of it.
     """
     marks = labelled(mask)
     sizes = np.bincount(marks.ravel())[1:]
     largest = np.argsort(-sizes, kind="stable")[:_MOST]
+    largest = largest[_SPECK * sizes[largest] >= sizes.max(initial=0)]
     boxes, sizes = boxes_of(marks)[largest], sizes[largest]
     while len(boxes):
         low, high = boxes[:, :2], boxes[:, 2:]

@@ -83,12 +83,12 @@ struct Piece: Equatable {
         return (Places(mask.height, mask.width, numbers), pieces)
     }
 
-    /// The group of pieces with the most ink; nil where there is no ink.
+    /// The group of pieces with the most ink, without specks; nil where there is no ink.
     static func character(of mask: Places) -> Piece? {
         let listed = all(of: mask).pieces.enumerated().sorted {
             ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
         }
-        var groups = listed.prefix(60).map(\.element)
+        var groups = listed.prefix(60).map(\.element).filter { 24 * $0.size >= listed[0].element.size }
         var first = 0
         while first < groups.count {
             let near = groups.indices.first { $0 > first && groups[first].belongs(to: groups[$0]) }
