@@ -158,8 +158,9 @@ def find_ink(source: Source) -> Ink:
     Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`, and for
     arrays of another shape or dtype and other objects.
     """
-    if not isinstance(source, str | PathLike | bytes | Image.Image | np.ndarray):
-        expected, kind = "a file, its bytes, a PIL image or an array", type(source).__name__
+    given: object = source
+    if not isinstance(given, str | PathLike | bytes | Image.Image | np.ndarray):
+        expected, kind = "a file, its bytes, a PIL image or an array", type(given).__name__
         raise FastetlError("not a picture", expected=expected, found=kind, do="convert it", also=ValueError)
     grey, times = (_of_array(source), 1.0) if isinstance(source, np.ndarray) else brightness_of(source)
     ink = separate_ink(grey)
