@@ -97,6 +97,9 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
 
     def first() -> Tree:
         weights = weights_of(make_network())
+        blocks = weights["params"]["blocks"]
+        last = blocks[max(blocks)]
+        last["kernel"] = jnp.zeros_like(last["kernel"])  # random first answers would have to be unlearnt
         return {
             "weights": weights,
             "ema": jax.tree.map(jnp.copy, weights),
