@@ -25,7 +25,7 @@ INKED = 0.3
 """Share of the darkest ink from which a pixel belongs to a piece."""
 SPECK = 6
 """Pixels of a piece at least."""
-FLAT, WIDE = 0.3, 0.65
+FLAT, WIDE = 0.3, 0.9
 """Height and length from which a piece may be two characters, in sizes of the line."""
 SMALL = 0.6
 """Size of the smallest characters, in sizes of the line."""
