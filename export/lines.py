@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.config import ExportConfig
 from export.errors import ExportError
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset, one_shape
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines import layout
@@ -218,7 +217,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     zoom = SIZE / size
     ink = _resized(part, zoom)
     marks, boxes = pieces_of(np.rot90(ink) if down else ink)
-    pieces = parted(marks, boxes, SIZE)
+    pieces = parted(marks, boxes, SIZE, down)
     boxes = pieces.boxes
     margin = SIDE
     padded = np.pad(np.rot90(ink) if down else ink, margin)
@@ -305,12 +304,6 @@ def weights() -> Weights:
     return Weights(tuple(values["features"].values()), values["pair"])
 
 
-def prior_of(recognizer: Recognizer) -> NDArray[np.float32]:
-    """float32 (known,): what the package adds to each label's logit for how often its script occurs."""
-    charset = Charset("known", recognizer.known[:-1])
-    return np.append(ExportConfig(prior=recognizer.prior).prior_logits(charset), np.float32(0))
-
-
 def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
     """float32 (N, known): the network's probabilities of all characters that it knows, whatever competes.
 
@@ -318,7 +311,7 @@ def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np
     """
     stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
     # How often a script occurs is in the network's answers and in the table of pairs: once is enough.
-    logits = recognizer.logits(stacked) - prior_of(recognizer)
+    logits = recognizer.logits(stacked) - recognizer.prior_logits
     raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
     return np.asarray(raised / raised.sum(1, keepdims=True))
 
@@ -342,9 +335,9 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
     count = len(line.runs.runs)
     likely = asked[:count].astype(np.float64)
     if line.down:
-        lying = np.array([label in TURNED for label in recognizer.known])
+        lying = [k for k, label in enumerate(recognizer.known) if label in TURNED]
         likely[:, lying] = 0
-        likely[np.array(alone, int)[:, None], np.flatnonzero(lying)] = asked[count:][:, lying]
+        likely[np.array(alone, int)[:, None], lying] = asked[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
     pooled, sized = likely.copy(), likely.copy()
     marks = [known.index(c) for c in MARKS if c in known]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from export.config import ExportConfig
 from export.errors import ExportError
 from export.lines import Answer, Text, read_drawing, read_page
 from export.metadata import trained_of
@@ -107,6 +108,12 @@ class Recognizer:
     def labels(self) -> tuple[str, ...]:
         """Of its answers, the last one "no character"."""
         return (*self.charset.characters, self.known[-1])
+
+    @cached_property
+    def prior_logits(self) -> NDArray[np.float32]:
+        """float32 (known,): what `prior` adds to each label's logit."""
+        charset = Charset("known", self.known[:-1])
+        return np.append(ExportConfig(prior=self.prior).prior_logits(charset), np.float32(0))
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, side, side), one character each, either polarity → float32 (N, labels), summing to 1.

@@ -71,6 +71,8 @@ class Recognize(Command):
         require_range("top", self.top, 1)
         if not self.lines and (self.plain or self.boxes is not None or self.direction != "auto"):
             raise FastetlError("`plain`, `boxes` and `direction` are for lines", do="give `lines`, too")
+        if self.lines and self.top != type(self).top:
+            raise FastetlError("`top` is for single characters", do="leave it out; `json` has all alternatives")
         if self.boxes is not None and len(paths) > 1:
             raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
         described: list[dict[str, Any]] = []

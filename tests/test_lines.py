@@ -96,7 +96,7 @@ def test_touching_characters_are_parted() -> None:
     ink[5:35, 5:45] = ink[5:35, 55:95] = 255
     ink[8:32, 8:42] = ink[8:32, 58:92] = 0
     ink[18:21, 45:55] = 255
-    pieces = parted(*pieces_of(ink), 40)
+    pieces = parted(*pieces_of(ink), 40, False)
     left, right = [box for box in pieces.boxes if box[0] < 8], [box for box in pieces.boxes if box[2] > 92]
     assert max(box[2] for box in left) <= 56
     assert min(box[0] for box in right) >= 44
@@ -286,8 +286,9 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert character["label"] == "お"
     assert len(character["box"]) == 4
     assert character["uncertain"] is False
-    assert main(["recognize", str(path), "--plain"]) == 2
-    assert "lines" in capsys.readouterr().err
+    for wrong, expected in ((["--plain"], "--lines"), (["--lines", "--top", "2"], "single characters")):
+        assert main(["recognize", str(path), *wrong]) == 2
+        assert expected in capsys.readouterr().err
     sixteen = tmp_path / "16.png"
     Image.fromarray(page(["おはよう"]).astype(np.uint16) * 257).save(sixteen)
     assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes)]) == 0

@@ -171,13 +171,13 @@ def tallied(
     tally = Tally()
     for sample in samples:
         down = sample.down if directed else None
-        begin = time.process_time()
+        begin = time.perf_counter()
         text: Text
         if isinstance(sample.ink, Drawing):
             text = recognizer.read_ink(sample.ink, down=down, plain=plain)
         else:
             text = recognizer.read_line(255 - sample.ink, down=down, plain=plain)
-        tally.seconds += time.process_time() - begin
+        tally.seconds += time.perf_counter() - begin
         answers = [c.box for c in text.characters]
         tally.characters += len(sample.text)
         tally.wrong += errors(sample.text, text.text.replace("\n", ""))
@@ -276,7 +276,7 @@ def main() -> None:
         rates = [100 * t.wrong / max(t.characters, 1) for t in each]
         total = Tally(*(sum(getattr(t, f.name) for t in each) for f in fields(Tally)))
         rows.append([name, *total.row(), f"{min(rates):.1f}–{max(rates):.1f}"])
-    head = ("lines", "characters", "wrong", "boxes", "CPU ms for ten", "by seed, %")
+    head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
     study = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf…"
     command = f"{study} --lines {options.lines} --out docs/lines.md"
     measured = circumstances("onnxruntime", "numpy")

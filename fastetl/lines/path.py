@@ -202,7 +202,9 @@ def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weight: flo
     steps: list[tuple[Ints, Ints, Floats]] = []
     for t in range(1, count):
         left = (ends[t - 1][:, None] * states + np.arange(states)).ravel()
-        left = left[np.argsort(-forward.ravel()[left], kind="stable")[:NEIGHBOURS]]
+        if len(left) > NEIGHBOURS:
+            left = left[np.argpartition(-forward.ravel()[left], NEIGHBOURS)[:NEIGHBOURS]]
+        left = left[np.argsort(-forward.ravel()[left], kind="stable")]
         right = (begins[t][:, None] * states + np.arange(states)).ravel()
         step = weight * log_follows(classes.ravel()[left][:, None], classes.ravel()[right], plain)
         steps.append((left, right, step))

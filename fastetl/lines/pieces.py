@@ -25,8 +25,8 @@ INKED = 0.3
 """Share of the darkest ink from which a pixel belongs to a piece."""
 SPECK = 6
 """Pixels of a piece at least."""
-FLAT, WIDE = 0.3, 0.9
-"""Height and length from which a piece may be two characters, in sizes of the line."""
+FLAT, WIDE, TALL = 0.3, 0.75, 1.2
+"""Height and length from which a piece may be two characters, in sizes of the line; length in one that runs down."""
 SMALL = 0.6
 """Size of the smallest characters, in sizes of the line."""
 STRAIGHT = -0.6
@@ -63,13 +63,16 @@ class Pieces:
     joints: list[tuple[int, int]]
 
 
-def parted(marks: Marks, boxes: Boxes, size: float) -> Pieces:
-    """Pieces, in strokes where they may be two characters. marks and boxes: as `pieces_of` has them, running across."""
+def parted(marks: Marks, boxes: Boxes, size: float, down: bool) -> Pieces:
+    """Pieces, in strokes where they may be two characters.
+
+    marks and boxes: as `pieces_of` has them, running across; down: whether the line itself runs down.
+    """
     marks, last = marks.copy(), len(boxes)
     patches: list[NDArray[np.int64]] = []
     joints: list[tuple[int, int]] = []
     for k, (left, top, right, bottom) in enumerate(boxes.astype(int)):
-        if bottom - top < FLAT * size or right - left < WIDE * size:
+        if bottom - top < FLAT * size or right - left < (TALL if down else WIDE) * size:
             patches.append(np.array([k + 1]))
             continue
         part = marks[top:bottom, left:right]
@@ -101,7 +104,9 @@ def _cut(
     labels: Marks, side: NDArray[np.int64], stroke: list[int], count: int, reach: float
 ) -> Iterator[NDArray[np.int64]]:
     """The patches of a stroke's parts, from the left: it is cut where it reaches far to both sides of a seam."""
-    inside = np.isin(labels, stroke)
+    member = np.zeros(count, bool)
+    member[stroke] = True
+    inside = member[labels]
     x, where, patch = np.nonzero(inside)[1], side[inside], labels[inside]
     begin = int(where.min())
     for k in range(begin + 1, int(where.max()) + 1):
@@ -233,8 +238,9 @@ def _cheapest(ink: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     """Seams from the first row to the last, one for each column of the first: their costs, and their columns (H, W)."""
     width = ink.shape[1]
     cost, columns, steps = np.zeros(width), np.arange(width), []
+    near = np.full(width + 2, np.inf)
     for row in ink[::-1]:
-        near = np.pad(cost + row, 1, constant_values=np.inf)
+        near[1:-1] = cost + row
         options = np.stack([near[1:-1], near[:-2] + ASLANT, near[2:] + ASLANT])
         best = options.argmin(0)
         steps.append(columns + np.array([0, -1, 1])[best])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from export.lines import MARKS, alike, prior_of, weights
+from export.lines import MARKS, alike, weights
 from export.names import LABELS
 from export.recognizer import Recognizer
 from fastetl import __version__
@@ -74,6 +74,6 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "turned": sorted(JAPANESE.class_of[c] for c in TURNED),
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
         "scripts": {"of": SCRIPTS.tolist(), "follows": FOLLOWS.tolist()},
-        "prior": np.exp(prior_of(recognizer)).round(4).tolist(),
+        "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
         "weights": asdict(weights()),
     }
