@@ -120,7 +120,7 @@ class Charset:
 
     @cached_property
     def class_of(self) -> dict[str, int]:
-        """Class of each character; see `classes_of` for text that may not be in NFC."""
+        """Class of each character, which is in NFC."""
         return {c: k for k, c in enumerate(self.characters)}
 
     def merged(self, sizes: bool = False) -> NDArray[np.int64]:
@@ -144,10 +144,6 @@ class Charset:
                 also=ValueError,
             )
         return [self.class_of[c] for c in charset.characters]
-
-    def classes_of(self, labels: Iterable[str]) -> NDArray[np.int32]:
-        """int32 (N,): class of each label, -1 for one that is not in the charset."""
-        return np.array([self.class_of.get(nfc(label), -1) for label in labels], np.int32)
 
 
 def in_a_line(characters: Iterable[str], most: int | None = None) -> str:
