@@ -1,8 +1,6 @@
 """Augmenting batches, and shuffled, augmented batches as a training loop takes them, against scipy, OpenCV, JAX and
 loaders that go sample by sample."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib.util import find_spec

@@ -4,8 +4,6 @@ The baseline is the leanest loop: struct reads the fields that it can, Pillow (c
 of AIST's own script: bitstring, which reads the 36-bit words of K and C too, instead of struct.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from importlib.util import find_spec
 from typing import Any

@@ -1,8 +1,6 @@
 """The whole way from files to a dataset on disk: against the tutorial's script, by number of files, and as a user
 feels it, in a fresh process; and all sets together."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -5,8 +5,6 @@
 A test compares the page with the commands, so run this after a change of options.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from pathlib import Path

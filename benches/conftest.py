@@ -1,7 +1,5 @@
 """Input for the benchmarks: tiny in the tests, full size when they measure."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

@@ -5,8 +5,6 @@
 Without RESULTS, from benches/gpu.json, which is what the machine sent back.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Iterator

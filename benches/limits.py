@@ -1,7 +1,5 @@
 """What the machine itself can do: the same memory traffic, or the same files, without the work."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,8 +12,6 @@ from fastetl.etl.files import EtlFile
 from fastetl.etl.layouts import Layout
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.kernels._vector import I8, I64, Code, Kernel, compile_kernel
-
-__all__ = ["copy_files", "read", "traffic"]
 
 
 @cache

@@ -7,8 +7,6 @@ cropped to the ink as its apps do, and cropped with thicker strokes. Of a set, w
 wrong.
 """
 
-from __future__ import annotations
-
 import argparse
 import timeit
 from collections.abc import Callable, Sequence

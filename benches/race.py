@@ -4,8 +4,6 @@ Times are processor time of this process: what else the machine does counts litt
 rounds of the ratio within a round, so that a machine that slows down meanwhile slows both sides.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib.util
 import os
@@ -17,8 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_benchmark.fixture import BenchmarkFixture
-
-__all__ = ["Contender", "race"]
 
 Kind = Literal["ours", "form", "baseline", "peer", "limit"]
 

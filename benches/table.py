@@ -5,8 +5,6 @@
 Rows that the results lack stay as they are; without results, table and picture are made again.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import sys

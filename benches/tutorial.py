@@ -1,8 +1,6 @@
 """What everything is measured against, record by record: struct and Pillow, as the tutorial goes, or bitstring and
 Pillow, as AIST's own script does."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.etl.layouts import ETL8G, Layout
-
-__all__ = ["decode", "resize", "resized", "script", "unpack"]
 
 FIELDS = {"M": ">H2sH6BI4H4B", "K": ">", "C": ">", "B": ">2H4s", "G": ">2H8sI4B4H2B"}
 """The headers for struct, which cannot read the 36-bit words of K and C."""

@@ -3,8 +3,8 @@
 from .config import ExportConfig as ExportConfig
 from .errors import ExportError as ExportError
 from .from_run import open_start as open_start
+from .lines import Answer as Answer
 from .package import export as export
-from .recognizer import Answer as Answer
 from .recognizer import Recognizer as Recognizer
 from .recognizer import open_recognizer as open_recognizer
 from .verification import Check as Check

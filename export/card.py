@@ -13,8 +13,6 @@ from fastetl.data.charset import in_a_line
 if TYPE_CHECKING:
     from model.run import Run
 
-__all__ = ["card_head", "model_card", "repeated_card"]
-
 _ETL = (
     "Electrotechnical Laboratory, Japanese Technical Committee for Optical Character Recognition, "
     "ETL Character Database, 1973-1984"

@@ -1,7 +1,5 @@
 """What each way of storing a network costs: bytes, parity, and accuracy on datasets, all from the saved files."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +20,6 @@ from export.reference import is_blank
 from export.verification import max_abs_diff
 from fastetl.data.dataset import Dataset
 from model.run import Run
-
-__all__ = ["WAYS", "Variant", "compare"]
 
 WAYS: dict[str, ExportConfig] = {
     "Core ML float32": ExportConfig("picture", precision="float32"),

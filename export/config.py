@@ -1,7 +1,5 @@
 """How a run is exported."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -12,8 +10,6 @@ from numpy.typing import NDArray
 from export.errors import ExportError
 from fastetl.checks import require_options
 from fastetl.data.charset import Charset, script_of
-
-__all__ = ["SPECIFICATION", "ExportConfig", "License", "Precision", "Storage", "Target"]
 
 License = Literal["data", "kanjivg"]
 Precision = Literal["float32", "float16"]

@@ -1,7 +1,5 @@
 """The layer graph as a Core ML ML program, written to disk so that the same graph gives the same bytes."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import tempfile
@@ -18,8 +16,6 @@ from export.metadata import AUTHOR, DESCRIPTION, coreml_metadata, license_text
 from export.mlpackage import write_package
 from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools, native_parts, quiet
-
-__all__ = ["write_coreml"]
 
 _SHARED = 64  # elements
 

@@ -1,10 +1,6 @@
 """The base class of everything that can be wrong with a package or an export option."""
 
-from __future__ import annotations
-
 from fastetl.errors import FastetlError
-
-__all__ = ["ExportError"]
 
 
 class ExportError(FastetlError):

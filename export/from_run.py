@@ -1,7 +1,5 @@
 """From a run to its layer graph, with batch norm folded and channels first, and to its own answers; and back."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -25,8 +23,6 @@ from fastetl.data.charset import Charset
 from model import network as m
 from model.run import Run
 from model.start import Start
-
-__all__ = ["flax_logits", "graph_from_network", "graph_from_run", "open_start", "start_of_graph"]
 
 _Array = NDArray[np.float32]
 

@@ -21,24 +21,6 @@ from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 
-__all__ = [
-    "CANVAS",
-    "FAINTEST",
-    "LEAST_INK",
-    "MOST_INK",
-    "NO_CHARACTER",
-    "Conv",
-    "Dense",
-    "Flatten",
-    "Graph",
-    "GraphLayer",
-    "MaxPool",
-    "Place",
-    "Relu",
-    "graph_from_arrays",
-    "graph_to_arrays",
-]
-
 CANVAS = 128
 """Side in pixels of the canvas that an app draws on."""
 

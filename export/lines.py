@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from export.recognizer import Recognizer
     from fastetl.ink.drawings import Drawing, Stroke
 
-__all__ = ["Answer", "Character", "Text", "TextLine", "read_drawing", "read_page"]
-
 SIDE = 128
 SIZE = 92
 """Height of a line in pixels of the pictures that the network sees, 128 × 128."""
@@ -247,6 +245,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
 
 
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
+    """The lines of a drawing, in reading order."""
     strokes = [s for s in drawing.strokes if len(s)]
     if not strokes:
         return []

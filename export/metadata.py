@@ -1,7 +1,5 @@
 """What a package says of itself: labels, origin, terms, versions, for Core ML's metadata, ONNX's and `labels.json`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -14,19 +12,6 @@ from fastetl.data.identity import Trained
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import char_to_jis
 from fastetl.files.untrusted import parse_json
-
-__all__ = [
-    "AUTHOR",
-    "DESCRIPTION",
-    "coreml_metadata",
-    "exporting_versions",
-    "labels_text",
-    "license_text",
-    "onnx_properties",
-    "other_versions",
-    "terms_of",
-    "trained_of",
-]
 
 AUTHOR = "Made with fastetl"
 _LICENSES: dict[License, str] = {

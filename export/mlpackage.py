@@ -1,7 +1,5 @@
 """Reading and writing of `.mlpackage` directories: manifest, specification, weight file."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import uuid
@@ -17,8 +15,6 @@ from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value
 from export.runtimes import coremltools, quiet
 from fastetl.files.untrusted import read_bytes, read_json
-
-__all__ = ["MlPackage", "read_package", "write_package"]
 
 _MOST = 1 << 30  # bytes that are read of any file
 

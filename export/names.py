@@ -1,27 +1,7 @@
 """What the files of a package directory are called; light, so that asking a model loads no exporter."""
 
-from __future__ import annotations
-
 from os import PathLike, fspath
 from pathlib import Path
-
-__all__ = [
-    "BUNDLED",
-    "CARD",
-    "COREML",
-    "FILES",
-    "LABELS",
-    "MAC",
-    "MODEL",
-    "ONNX",
-    "PRETRAINED",
-    "REFERENCE",
-    "VERIFICATION",
-    "WEIGHTS",
-    "files_of",
-    "is_bundled",
-    "package_path",
-]
 
 PRETRAINED = "pretrained"
 """What stands for the first of the bundled packages wherever a package is named; each has a name, too."""

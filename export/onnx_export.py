@@ -1,7 +1,5 @@
 """The layer graph as ONNX, translated operation by operation from the same list that Core ML is written from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,6 @@ from export.graph import Graph
 from export.metadata import onnx_properties
 from export.program import Op, Ref, Value, expanded, lower
 from export.runtimes import onnx_session
-
-__all__ = ["IR_VERSION", "OPSET", "computed", "graph_logits", "onnx_answers", "onnx_model", "write_onnx"]
 
 OPSET = 17
 """Read by onnxruntime 1.12 (2022) and newer."""

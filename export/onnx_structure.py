@@ -4,8 +4,6 @@ The file may come from anybody. Everything here looks at the protobuf alone: no 
 entered, and no tensor is allowed that is larger than a network of ours needs.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from os import PathLike
@@ -14,8 +12,6 @@ import onnx
 from onnx import AttributeProto, TensorProto
 
 from export.errors import ExportError
-
-__all__ = ["OPERATIONS", "labels_of", "parsed", "structure_faults"]
 
 OPERATIONS = frozenset(
     {

@@ -1,7 +1,5 @@
 """`export`: from a run to the package directory, whole and verified."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,8 +26,6 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.atomic import Kind, check_output, new_directory, new_file
 from fastetl.files.untrusted import read_bytes
 from model.run import Run, open_run
-
-__all__ = ["StoredNetwork", "export", "open_exportable", "open_stored", "write_package_directory"]
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer

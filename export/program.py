@@ -5,8 +5,6 @@ written here, cast by cast, instead of being left to coremltools' float16 pass: 
 rewriting pass before it can rename an operation that was meant to stay in float32.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -26,8 +24,6 @@ from fastetl.data.preprocessing import (
     Preprocessing,
     triangle_weights,
 )
-
-__all__ = ["BEYOND", "HALF", "Op", "Ref", "Value", "expanded", "in_8_bits", "lower", "reading_names"]
 
 HALF = 0.5 + 2**-13
 """Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the

@@ -30,8 +30,6 @@ from fastetl.ink.pictures import Source, find_ink
 if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
 
-__all__ = ["Answer", "Answers", "Recognizer", "open_recognizer"]
-
 _BATCH = 256
 _MODEL_BYTES = 1 << 28
 

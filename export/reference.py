@@ -3,8 +3,6 @@
 The pictures are made here, from random curves: nobody's handwriting and no licence's.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable
@@ -24,17 +22,6 @@ from export.program import HALF, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
-
-__all__ = [
-    "Logits",
-    "Reference",
-    "is_blank",
-    "make_reference",
-    "pictures",
-    "read_reference",
-    "resized",
-    "write_reference",
-]
 
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""

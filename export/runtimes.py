@@ -1,7 +1,5 @@
 """coremltools and onnxruntime, quietly: they log, warn and report what no user of ours can change."""
 
-from __future__ import annotations
-
 import importlib.util
 import logging
 import os
@@ -14,8 +12,6 @@ from typing import Any
 
 from export.errors import ExportError
 from fastetl._extras import missing
-
-__all__ = ["coremltools", "native_parts", "onnx_session", "quiet"]
 
 
 @contextmanager

@@ -39,8 +39,6 @@ from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_jso
 if TYPE_CHECKING:
     from model.run import Run
 
-__all__ = ["Check", "max_abs_diff", "onnx_checks", "package_checks", "verification_text", "verify"]
-
 _MOST = 1 << 30  # bytes that are read of any file
 
 _NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"

@@ -1,7 +1,5 @@
 """Handwritten characters as arrays: ETL files and your own pictures, resized and augmented in compiled loops."""
 
-from __future__ import annotations
-
 import warnings
 
 from fastetl._lazy import lazy, shadowed

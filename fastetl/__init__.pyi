@@ -6,7 +6,7 @@ from .data.batches import Batches as Batches
 from .data.charset import Charset as Charset
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Source as Source
-from .data.dataset import Split as Split
+from .data.identity import Split as Split
 from .data.preprocessing import Preprocessing as Preprocessing
 from .data.sheet import write_sheet as write_sheet
 from .data.store import load_labelled as load_labelled

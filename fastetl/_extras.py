@@ -1,10 +1,6 @@
 """What to install where a package is missing that only some jobs need."""
 
-from __future__ import annotations
-
 from fastetl.errors import FastetlError
-
-__all__ = ["EXTRAS", "missing"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "numba": ("batches", "train", "synth", "pad"),

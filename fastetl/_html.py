@@ -1,11 +1,7 @@
 """Small tables for notebooks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from html import escape
-
-__all__ = ["html_table"]
 
 
 def html_table(title: str, rows: Mapping[str, object]) -> str:

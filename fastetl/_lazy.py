@@ -1,15 +1,11 @@
 """Public names that are imported when they are first asked for (PEP 562)."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lazy_loader
-
-__all__ = ["lazy", "shadowed"]
 
 _HOME = Path(__file__).resolve().parent.parent
 

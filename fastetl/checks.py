@@ -1,7 +1,5 @@
 """Checks of options: every value that is out of range, of another type or unknown is an error of one line."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
@@ -9,8 +7,6 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import FastetlError
-
-__all__ = ["ABOVE_0", "BELOW_1", "does_not_fit", "require_choice", "require_options", "require_range"]
 
 ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)

@@ -7,9 +7,6 @@ from functools import cache, partial
 from os import PathLike
 from typing import Any, Self
 
-__all__ = ["FastetlError", "scarcity"]
-
-
 _SCARCE = {
     errno.ENOMEM: "memory",
     errno.EMFILE: "file handles for a process (ulimit -n)",

@@ -1,7 +1,5 @@
 """What every command shares: switches, progress, results for people or for programs."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

@@ -1,7 +1,5 @@
 """fastetl baseline."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from fastetl_cli.base import Command, DatasetPath, bar

@@ -3,8 +3,6 @@
 Only the module of the command given is imported, so that `fastetl build` does not wait for JAX.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
@@ -19,8 +17,6 @@ from collections.abc import Iterator, Sequence
 warnings.filterwarnings("ignore", ".* hides fastetl's package")  # `main` says it, and ends
 from fastetl import __version__  # noqa: E402
 from fastetl._lazy import shadowed  # noqa: E402
-
-__all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "quickstart": "everything on synthetic handwriting, from files to package",
@@ -104,7 +100,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
     hook = sys.unraisablehook
 
-    def again_if_lost(lost: sys.UnraisableHookArgs) -> None:
+    def again_if_lost(lost: "sys.UnraisableHookArgs") -> None:
         # Python cannot raise in the callback of a weak reference, for instance: then it comes a little later again.
         if issubclass(lost.exc_type, KeyboardInterrupt):
             threading.Timer(0.1, signal.raise_signal, [_signal_of(lost.exc_value)]).start()

@@ -4,8 +4,6 @@ A field's name, type and default say how it is given, its docstring is its help,
 unique in a command, those of the dataclasses within it included.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import contextlib
@@ -22,8 +20,6 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import FastetlError
-
-__all__ = ["SEVERAL", "Arg", "command_of", "completion", "explained", "meant", "options", "parsed"]
 
 C = TypeVar("C")
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}

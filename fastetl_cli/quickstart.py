@@ -1,7 +1,5 @@
 """fastetl quickstart."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import time

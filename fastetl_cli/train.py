@@ -1,7 +1,5 @@
 """fastetl train."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

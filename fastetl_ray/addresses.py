@@ -1,7 +1,5 @@
 """Folders that are either local or wherever fsspec reaches, such as s3://bucket/folder."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator
@@ -11,8 +9,6 @@ from pathlib import Path
 
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
-
-__all__ = ["absolute", "as_address", "claim_address", "is_url", "local_copy", "read_file", "write_file"]
 
 
 def is_url(path: str | PathLike[str]) -> bool:

@@ -5,8 +5,6 @@ into one set of devices, as `fastetl train --coordinator` does. (Ray's `JaxTrain
 alone, so its base, `DataParallelTrainer`, is used for all.) Datasets and runs lie where every worker sees them.
 """
 
-from __future__ import annotations
-
 import pickle
 import shutil
 import socket
@@ -27,8 +25,6 @@ from model.errors import ModelError
 from model.run import RUN_KIND, Run, open_run, unfinished
 from model.start import Start
 from model.training import train
-
-__all__ = ["train_on_ray"]
 
 MOST_FAILURES = 100
 """How often a training is taken up again at its last checkpoint after a worker was lost."""

@@ -31,8 +31,6 @@ from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, write
 if TYPE_CHECKING:
     import ray.data
 
-__all__ = ["ROWS", "build_on_ray", "read_etl", "synthesize", "synthesize_on_ray"]
-
 ROWS = 4096
 """Rows of a shard: at size 64 sixteen megabytes of pictures."""
 BLOCK_ROWS = 256

@@ -1,7 +1,5 @@
 """The connection to a Ray cluster, and what its errors are about."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +7,6 @@ from typing import Any, TypeVar
 
 from fastetl._extras import missing
 from fastetl.errors import FastetlError
-
-__all__ = ["connect", "fault_of", "in_order"]
 
 T = TypeVar("T")
 R = TypeVar("R")

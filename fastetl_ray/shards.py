@@ -7,8 +7,6 @@ Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read
 its hash; the newest few shards stay in memory. The header fields of records are read when one is first asked for.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import threading
@@ -33,9 +31,6 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.untrusted import JSON_BYTES, read_json, require_regular
 from fastetl_ray.addresses import as_address, is_url, read_file, write_file
-
-__all__ = ["CACHE_BYTES", "MANIFEST", "SHARDS_KIND", "Shard", "ShardedImages"]
-__all__ += ["encode_shard", "open_dataset", "write_index", "write_shards"]
 
 MANIFEST = "dataset.json"
 _INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}

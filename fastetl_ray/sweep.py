@@ -7,8 +7,6 @@ of values or `{low, high, log}`; `sweep` says how many trainings there are. Name
 Trainings are compared after each epoch by their accuracy on the validation groups (ASHA: Li et al., 2018).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -33,8 +31,6 @@ from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import named_network
-
-__all__ = ["SWEEP_KIND", "SweepConfig", "Trial", "read_sweep", "sweep"]
 
 _CURVES = 5  # trials that the page shows
 SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.html", "sweep.toml", "trials"))

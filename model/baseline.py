@@ -1,7 +1,5 @@
 """The shallow algorithms that the tutorial compares with, and guessing: what a network has to beat."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,8 +11,6 @@ from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import normalize
 from model.errors import ModelError
-
-__all__ = ["BaselineResult", "baselines"]
 
 By = Literal["group", "sample"]
 Pixels = Literal["as stored", "framed"]

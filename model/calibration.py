@@ -3,15 +3,11 @@
 Source: Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, 2017.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["Reliability", "fit_temperature", "log_softmax", "reliability"]
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

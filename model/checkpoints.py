@@ -4,8 +4,6 @@
 `last` all of the training's state. Both carry the digest of what they hold.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +17,6 @@ from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
 from model.devices import barrier, is_first
 from model.errors import ModelError
-
-__all__ = ["Which", "digest", "restore", "save"]
 
 Which = Literal["best", "last"]
 Tree = dict[str, Any]

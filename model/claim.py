@@ -1,7 +1,5 @@
 """One process at a time trains a run: the directory it is trained in, claimed until training ends."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +10,6 @@ from fastetl.files.atomic import try_lock
 from model.devices import is_first
 from model.errors import ModelError
 from model.run import UNFINISHED, unfinished
-
-__all__ = ["claimed", "emptied"]
 
 _LOCK = "lock"
 

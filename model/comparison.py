@@ -1,7 +1,5 @@
 """Runs side by side: the options in which they differ, their accuracy by set, their curves."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +9,6 @@ from typing import Any
 from model.errors import ModelError
 from model.report import stored_evaluations
 from model.run import Epoch, Run, open_run
-
-__all__ = ["Comparison", "compare"]
 
 _WIDTH = 80
 _NAME = 24  # columns for what a row is

@@ -13,8 +13,6 @@ from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
 from model.errors import ModelError
 
-__all__ = ["TrainConfig"]
-
 _SEED = (0, 2**32 - 1)
 _RANGES: Mapping[str, tuple[float, float]] = {
     "epochs": (1, 100_000),

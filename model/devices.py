@@ -4,8 +4,6 @@ Nor is one process: where several take part (`join`), each runs the same program
 and puts on its own devices the part that is theirs. Augmenting twice costs less than sending pictures.
 """
 
-from __future__ import annotations
-
 import socket
 import time
 from functools import cache
@@ -19,8 +17,6 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from model.errors import ModelError
-
-__all__ = ["barrier", "is_first", "join", "replicate", "replicated", "shard"]
 
 _PATIENCE = 60.0  # seconds
 

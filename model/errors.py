@@ -1,10 +1,6 @@
 """The base class of everything that can be wrong with a run or with what training is given."""
 
-from __future__ import annotations
-
 from fastetl.errors import FastetlError
-
-__all__ = ["ModelError"]
 
 
 class ModelError(FastetlError):

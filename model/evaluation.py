@@ -1,7 +1,5 @@
 """How well a run reads: over any number of sets at once, by character and by writer, with its confidence checked."""
 
-from __future__ import annotations
-
 import dataclasses
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -19,9 +17,6 @@ from fastetl.data.preprocessing import Preprocessing
 from model.calibration import Reliability, log_softmax, reliability
 from model.errors import ModelError
 from model.scribbles import scribbles
-
-__all__ = ["CharacterResult", "Confusion", "Evaluation", "Mistake", "Reader", "SetResult", "WriterResult"]
-__all__ += ["evaluate", "restricted"]
 
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""

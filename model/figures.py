@@ -1,13 +1,9 @@
 """Charts as SVG within a page: light, sharp at any size, and in the page's colours by day and night."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-
-__all__ = ["Series", "chart", "page"]
 
 Series = tuple[str, Sequence[tuple[float, float]]]
 """What a curve is called, and its points."""

@@ -23,24 +23,6 @@ from fastetl.checks import require_choice
 from fastetl.data.preprocessing import Preprocessing, framed
 from model.errors import ModelError
 
-__all__ = [
-    "NETWORKS",
-    "NORM_EPSILON",
-    "Conv",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "Layer",
-    "LayerSpec",
-    "MaxPool",
-    "Network",
-    "NetworkConfig",
-    "Norm",
-    "Place",
-    "Relu",
-    "named_network",
-]
-
 NORM_EPSILON = 1e-5
 """Added to the variance in every batch norm."""
 

@@ -1,7 +1,5 @@
 """One HTML page that tells all about a run; it opens from disk and needs nothing beside it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -22,8 +20,6 @@ from model.errors import ModelError
 from model.evaluation import CharacterResult, Evaluation, Reader, SetResult
 from model.figures import chart, page
 from model.run import Run
-
-__all__ = ["REPORT_KIND", "stored_evaluations", "write_report"]
 
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 _SOUNDS = (

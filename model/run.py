@@ -7,8 +7,6 @@ tensorboard/   events
 While it is being trained, a run is `NAME.unfinished` beside its place; it gets its name when it is whole.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -29,8 +27,8 @@ from numpy.typing import NDArray
 
 from fastetl._html import html_table
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, Split
-from fastetl.data.identity import Trained
+from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Split, Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, replace_file
@@ -42,9 +40,6 @@ from model.devices import is_first, replicate
 from model.errors import ModelError
 from model.network import Network, NetworkConfig
 from model.step import load_weights, make_eval, predict, weights_of
-
-__all__ = ["FORMAT", "RUN_KIND", "UNFINISHED", "Epoch", "Run", "TrainedOn", "best_epoch", "diagnose", "open_run"]
-__all__ += ["unfinished"]
 
 FORMAT = 3
 RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))

@@ -1,14 +1,10 @@
 """Drawings that are no characters, to see whether they are rejected: random curves, crossing as they like."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from fastetl.data.preprocessing import resize
-
-__all__ = ["scribbles"]
 
 _CANVAS = 128
 

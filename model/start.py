@@ -4,8 +4,6 @@ The source's network and preprocessing are taken as they are. In the last layer 
 its weights; the others are drawn as in any training.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +24,6 @@ from model.errors import ModelError
 from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, Network, NetworkConfig, Norm, Place
 from model.run import Run
 from model.step import Tree, load_weights, weights_of
-
-__all__ = ["Start", "start_of", "started"]
 
 _SOURCES = ("network", "framing", "scale", "surroundings")  # options that the source has decided
 

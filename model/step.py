@@ -6,8 +6,6 @@ The state is a plain tree of arrays, so that donation, checkpoints and sharding 
 `characters` (pictures that are no scribbles), summed since the epoch began.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,20 +20,6 @@ from optax.contrib import MuonDimensionNumbers, muon
 from model.config import TrainConfig
 from model.devices import replicated, shard
 from model.network import Network
-
-__all__ = [
-    "PREDICTED",
-    "Eval",
-    "Train",
-    "Tree",
-    "first_state",
-    "learning_rate",
-    "load_weights",
-    "make_eval",
-    "make_train",
-    "predict",
-    "weights_of",
-]
 
 Tree = dict[str, Any]
 Train = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]]], tuple[Tree, jax.Array]]

@@ -1,7 +1,5 @@
 """Training: datasets in, a run directory out, exactly repeatable and resumable at any step."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os
@@ -39,8 +37,6 @@ from model.run import RUN_KIND, Epoch, Run, TrainedOn, best_epoch, current_versi
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
 from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict
-
-__all__ = ["Progress", "print_epochs", "train"]
 
 EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""

@@ -1,7 +1,5 @@
 """A tiny network with random weights, and packages of it, for the tests of `export`."""
 
-from __future__ import annotations
-
 import atexit
 import shutil
 import tempfile

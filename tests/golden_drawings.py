@@ -3,8 +3,6 @@
 A picture is stored as runs: [count, value, count, value, …] over its rows from the top.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sys

@@ -3,8 +3,6 @@
 Each has a drawing, whether it was found to run down, and for the table of pairs and without it the text and the boxes.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

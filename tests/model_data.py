@@ -1,7 +1,5 @@
 """A tiny dataset and a tiny training for the tests of `model`; run as a module, it trains in a process of its own."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A copy of the bundled package, and the server of the pad on it in a thread."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 import time

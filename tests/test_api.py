@@ -1,7 +1,5 @@
 """The public names, and the Python of the README."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Datasets where their users are: Arrow, Parquet, pandas, `datasets`, and sample-by-sample loaders."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

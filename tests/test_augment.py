@@ -1,7 +1,5 @@
 """The augmentation as a whole: what it does to pictures, what its randomness hangs on; fragments and crops."""
 
-from __future__ import annotations
-
 import inspect
 import math
 import re

@@ -1,7 +1,5 @@
 """Each augmentation kernel against its readable twin."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

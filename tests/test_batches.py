@@ -1,7 +1,5 @@
 """Batches: every sample once, the same after an interruption, no thread left behind."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

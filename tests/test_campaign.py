@@ -1,7 +1,5 @@
 """The campaign of `make campaign`, a small part of each of its parts."""
 
-from __future__ import annotations
-
 import math
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Every wrong value of an option is an error of one line, wherever it is given."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Runs side by side, as Python's value, as text of 80 columns and as JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

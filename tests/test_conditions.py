@@ -1,7 +1,5 @@
 """The conditions under which accuracy is measured: what they promise, by the figures of real scans."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The pages: their links, commands, code and figures."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

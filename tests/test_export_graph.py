@@ -1,7 +1,5 @@
 """The layer graph and its operations against Flax, against fastetl's own preprocessing, and against coremltools."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax.numpy as jnp

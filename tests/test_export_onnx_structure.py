@@ -1,7 +1,5 @@
 """ONNX models from anybody: what is not an export is rejected in one line, before it is run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The package directory: what it holds, that it is the same each time, and that it says what the run says."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import math

@@ -1,7 +1,5 @@
 """A package is damaged in the ways that happen, and that someone may wish for, and `verify` has to name each."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

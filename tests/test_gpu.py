@@ -1,7 +1,5 @@
 """The rehearsal of `benches.gpu`, and its page."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

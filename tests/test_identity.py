@@ -1,7 +1,5 @@
 """What tells a sample again: digests, sources of files, copies, and what a run records."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Labelled pictures of any script become datasets."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil

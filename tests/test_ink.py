@@ -1,7 +1,5 @@
 """Drawings, and the rasterizer that Python, JavaScript and Swift share."""
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any

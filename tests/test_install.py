@@ -1,7 +1,5 @@
 """What an installation brings: the base alone, the extras, the wheel and the sdist."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

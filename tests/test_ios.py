@@ -1,7 +1,5 @@
 """The app on Linux: Swift builds, passes its tests and its lint, and draws, judges and reads as Python does."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -1,7 +1,5 @@
 """What Xcode reads of the app: project, string catalogue, privacy manifest. Parsed here, so that Linux sees a slip."""
 
-from __future__ import annotations
-
 import ast
 import json
 import plistlib

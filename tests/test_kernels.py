@@ -1,7 +1,5 @@
 """The reading kernels, every form of them that this processor runs, against their readable twins."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

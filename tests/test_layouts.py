@@ -1,7 +1,5 @@
 """Layouts, codes and classes against what AIST's pages and decoded genuine records say."""
 
-from __future__ import annotations
-
 import hashlib
 import struct
 

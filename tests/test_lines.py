@@ -1,7 +1,5 @@
 """Words and lines: layout, tables, synthetic lines, and what is read of them."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import time

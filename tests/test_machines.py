@@ -1,7 +1,5 @@
 """Machines as they are: no telemetry, nothing to write to, nothing left."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The training and evaluation steps lower for devices that this machine lacks: portability without a GPU."""
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from typing import Any

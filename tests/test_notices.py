@@ -1,7 +1,5 @@
 """What is odd in files that can be read is told by build and inspect, and is an error with `strict`."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

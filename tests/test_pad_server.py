@@ -1,7 +1,5 @@
 """The pad's server: what it answers, what it turns away, what it keeps."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import socket

@@ -1,7 +1,5 @@
 """What is ink, what is paper and what is neither: on characters whose ink is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """What practice asks."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The bundled package: sound, small, under its licence, and able to read synthetic writers."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import re

@@ -3,8 +3,6 @@
 Ray starts processes of its own: one cluster serves all tests of this file.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 import os

@@ -1,7 +1,5 @@
 """Sample files of pad and phone, and the dataset that is made of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

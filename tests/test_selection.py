@@ -1,7 +1,5 @@
 """The short way (learn the order, read what is wanted, check each code) gives what the long way gives."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

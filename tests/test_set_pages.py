@@ -1,7 +1,5 @@
 """What docs/sets says of each set is what the code goes by."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

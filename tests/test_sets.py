@@ -1,7 +1,5 @@
 """Files of every set: recognized, grouped, selected by code, built exactly, and refused in one line when damaged."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Datasets of shards: the same rows, the same batches, read a few shards at a time; damage is one line."""
 
-from __future__ import annotations
-
 import json
 import pickle
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training that begins with trained weights: nothing that the network knew is lost before the first step."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Files of synthetic writers: genuine in layout, order and levels, and the same for the same seed."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import signal

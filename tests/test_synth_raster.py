@@ -1,7 +1,5 @@
 """The raster kernel against its readable twin, and against what a capsule must look like."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

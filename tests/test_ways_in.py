@@ -1,7 +1,5 @@
 """One tiny run, and its data in every form that a command or Python takes: the same samples are known in each."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

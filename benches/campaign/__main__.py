@@ -7,8 +7,6 @@ Prints one table: tried, rejected in one line, right, traces, hangs, silently wr
 after its share of the minutes. Exits 1 if anything was a trace, a hang or silently wrong.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,8 +1,6 @@
 """`build` and `train` killed at every moment and on full disks: an output is absent or whole, an old one stays or is
 replaced, the next run cleans up. Every other command writes through the same `fastetl.files.atomic`."""
 
-from __future__ import annotations
-
 import hashlib
 import multiprocessing
 import os
@@ -24,8 +22,6 @@ from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.testing.records import first_records
-
-__all__ = ["full_disks", "kills", "trained"]
 
 LIMIT = 1800.0
 """Seconds after which a command is a hang."""

@@ -1,15 +1,11 @@
 """Damage to files of records, the same for the same random numbers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benches.campaign.plain import Plain
-
-__all__ = ["KINDS", "Damaged", "damaged"]
 
 Bytes = NDArray[np.uint8]
 Rng = np.random.Generator

@@ -1,7 +1,5 @@
 """Damaged pictures, datasets and runs: opened right, or rejected in one line."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil
@@ -19,8 +17,6 @@ from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.ink.pictures import read_picture
 from fastetl.testing.records import first_file, first_records
-
-__all__ = ["damaged_datasets", "damaged_pictures", "damaged_runs"]
 
 Rng = np.random.Generator
 _VALUES: tuple[Any, ...] = (None, -1, 0, 10**30, 1e308, float("nan"), "", "x" * 100_000, [], {}, [[]], True, "\ud800")

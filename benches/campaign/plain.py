@@ -3,8 +3,6 @@
 It shares nothing with `fastetl` but the names of the classes of sets that are not coded in JIS X 0208.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,8 +11,6 @@ from numpy.typing import NDArray
 
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import char_to_jis
-
-__all__ = ["PLAIN", "Plain", "groups_of", "jis_codes", "levels_of", "resized"]
 
 Bytes = NDArray[np.uint8]
 

@@ -1,7 +1,5 @@
 """Damaged files of every set through `build` and `inspect`, compared with the independent decoder record for record."""
 
-from __future__ import annotations
-
 import itertools
 import shutil
 from collections.abc import Sequence
@@ -22,8 +20,6 @@ from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
 from fastetl.testing.records import first_file, first_records
-
-__all__ = ["damaged_files"]
 
 SIZE = 16
 """Side of the built pictures: all of a record's bits are in them, and they are quick to compare."""

@@ -1,7 +1,5 @@
 """What became of what was tried: counted, timed, and never more than so long."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Callable
@@ -9,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from fastetl.errors import FastetlError
-
-__all__ = ["OUTCOMES", "Outcome", "Tally"]
 
 T = TypeVar("T")
 Outcome = Literal["rejected", "right", "trace", "hang", "wrong"]

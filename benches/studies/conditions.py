@@ -4,8 +4,6 @@ Each condition takes pictures uint8 (N, H, W), ink high, paper 0, and gives uint
 picture derives from its number and the seed alone.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -13,8 +11,6 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-__all__ = ["CONDITIONS", "CURVES", "SIDE"]
 
 SIDE = 128
 Pictures = NDArray[np.uint8]

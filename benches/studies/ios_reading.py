@@ -5,8 +5,6 @@
 Prints the figures of docs/ios.md and docs/without-a-mac.md.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from collections.abc import Mapping

@@ -5,8 +5,6 @@
 Nothing of anybody's handwriting is used. Seeds are fixed; those of docs/lines.md are others.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import dataclass

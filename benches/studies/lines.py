@@ -6,8 +6,6 @@ FOLDER holds touch_crowdsourced.npz and stroke_templates.npz, `images` (uint8, N
 The fonts are written by hand. Neither is kept in the repository, and nothing is fitted to them.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

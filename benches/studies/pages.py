@@ -1,7 +1,5 @@
 """Tables and pages of Markdown for what a study measured."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -9,8 +7,6 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-__all__ = ["block", "conditions", "insert", "markdown", "table"]
 
 Table = dict[str, list[Any]]
 

@@ -8,8 +8,6 @@ which is not in it: the costs of connecting two parts of speech are those of Sud
 Apache 2.0), scaled until each word is as frequent as in the list. Neither is a dependency of fastetl.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import importlib.resources

@@ -5,8 +5,6 @@
 The conditions are simulated (`benches/studies/conditions.py`), since no set of photographed characters is at hand.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import sys

@@ -8,8 +8,6 @@ people's handwriting to measure with; nothing of them is trained on. Last digits
 versions, which the run stores.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ What happens to a sample derives from (seed, epoch, sample index) alone: any bat
 gives the same pixels.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,8 +20,6 @@ from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, thickness
 from fastetl.kernels.warp import terms, warp
-
-__all__ = ["Augmentation", "augment"]
 
 TABLES = 65
 """Steps between the palest and the darkest contrast."""

@@ -3,8 +3,6 @@
 In which order an epoch takes the samples derives from (seed, epoch) alone.
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections import deque
@@ -17,8 +15,6 @@ from numpy.typing import NDArray
 from fastetl.checks import does_not_fit, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.dataset import Dataset, Source
-
-__all__ = ["Batch", "Batches"]
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""

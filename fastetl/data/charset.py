@@ -20,11 +20,6 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
-__all__ = ["CAPITALS", "DIGITS", "ETL9", "HIRAGANA", "HIRAGANA46", "HIRAGANA_SMALL", "JAPANESE", "KANA", "KATAKANA"]
-__all__ += ["KATAKANA46", "LARGE_FORM", "LATIN", "LEVEL_1", "LEVEL_2", "LONGEST", "NAMES", "SHAPES", "SMALL_LETTERS"]
-__all__ += ["Charset", "in_a_line", "is_character", "is_kanji", "named_or_file", "nfc", "one_shape", "read_entries"]
-__all__ += ["script_of"]
-
 LONGEST = 32
 """Code points of one entry at most."""
 LARGE_FORM = dict(

@@ -20,8 +20,6 @@ from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Dataset", "Source", "Split", "concatenated"]
-
 _SIDE = 64  # of pictures whose own sides differ, if no other is given
 _NEIGHBOURS = 4096  # of pictures that are read piece by piece
 

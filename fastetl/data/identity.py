@@ -23,9 +23,6 @@ from fastetl.errors import FastetlError
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["NEW", "TEST", "TRAIN", "UNKNOWN", "VALID", "By", "Split", "Trained"]
-__all__ += ["digest_of", "digest_rows", "is_among", "joined", "parts_of"]
-
 By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of its parts, in none, or nothing tells."""

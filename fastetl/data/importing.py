@@ -11,8 +11,6 @@ pairs       of `.npz` with `arr_0` (KMNIST's *-imgs, *-labels) or of IDX files (
 Or a folder that holds files of one of these kinds. Which kind something is, its content tells.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import math
@@ -33,8 +31,6 @@ from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.untrusted import is_clutter, open_regular, read_bytes, read_npz
-
-__all__ = ["SUFFIXES", "Labelled", "from_npz", "import_pictures", "labelled_in"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
 """Names by which pictures are found in a folder."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from fastetl.data.dataset import Dataset
 
-__all__ = ["PARQUET", "column_values", "pictures_of", "png_table", "require_pyarrow", "table", "write_parquet"]
-
 PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
 ABOUT = b"fastetl dataset"
 OWN = ("image", "label", "character", "group", "source", "digest")

@@ -28,9 +28,6 @@ from numpy.typing import NDArray
 from fastetl.checks import require_options
 from fastetl.errors import FastetlError
 
-__all__ = ["AROUND", "BORDER", "LARGEST_SIDE", "PLACE", "SMALLEST_SCALE", "STRETCHES", "SUMMED", "TURNS", "Framing"]
-__all__ += ["Preprocessing", "border_sum", "framed", "normalize", "resize"]
-
 LARGEST_SIDE = 126
 """Side in pixels of the largest pictures: no set stores larger ones, and the kernels are tested up to here."""
 

@@ -20,8 +20,6 @@ from fastetl.files.atomic import Kind, check_output, new_file
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["NOT_FOR_PUBLICATION", "as_paper", "contact_sheet", "html", "write_sheet"]
-
 PNG = Kind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
 _LINE = 216  # brightness of the line between pictures

@@ -36,8 +36,6 @@ from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_r
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["fitted", "load_labelled", "open_dataset", "open_directory", "unreadable"]
-
 _WIDEST = 256  # bytes of one value of a header field
 IDENTITY = {"group": np.dtype(np.int32), "source": np.dtype(np.uint16), "digest": np.dtype(np.uint64)}
 """Columns of records.npz that are fields of a Dataset."""

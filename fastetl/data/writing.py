@@ -19,8 +19,6 @@ from fastetl.files.digests import sealed
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-__all__ = ["DATASET_KIND", "FORMAT", "SHARDS_FORMAT", "open_images", "write", "write_description"]
-
 FORMAT, SHARDS_FORMAT = 3, 7
 """Versions of the format with `images.npy`, and with shards in its place (`fastetl_ray.shards`)."""
 DATASET_KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))

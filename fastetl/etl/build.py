@@ -1,7 +1,5 @@
 """Records → dataset: select by JIS code, decode and resize in one pass, write whole or not at all."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +23,6 @@ from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.notices import Notice
 from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import check_output, new_directory
-
-__all__ = ["BuildConfig", "BuildResult", "about", "build", "planned", "result_of", "with_copies"]
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]

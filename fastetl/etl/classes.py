@@ -5,8 +5,6 @@ the second イ, ウ and エ from the first. Several classes may be one character
 `tables/`, which says where it comes from.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +15,6 @@ from numpy.typing import NDArray
 
 from fastetl.etl.jis import char_to_jis, jis_to_char
 from fastetl.etl.layouts import Layout, table_lines
-
-__all__ = ["EtlClass", "character_codes", "classes", "is_of", "parts_of"]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ Groups are what a split keeps together, by what the files tell of writers (docs/
 the sheet, the person's data, the style of print, the data set. Sets that are the same writing share their groups.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +21,6 @@ from fastetl.etl.groups import align, number_groups
 from fastetl.etl.layouts import FAMILY, Layout
 from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
-
-__all__ = ["Contents", "by_layout", "contents_of"]
 
 PERSON = ("sex", "age", "industry", "occupation", "collected")
 """What a person's sheets have in common."""

@@ -1,7 +1,5 @@
 """The records that a plan names, as pictures and columns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,8 +15,6 @@ from fastetl.etl.layouts import Layout
 from fastetl.etl.notices import Notice, shown
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import Selection
-
-__all__ = ["DisorderError", "blanks_of", "convert", "digests_of"]
 
 _COLUMNS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),

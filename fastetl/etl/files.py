@@ -5,8 +5,6 @@ Then the set among those that have such records: by the number of records where 
 that records all over the file have, and by the file's name where both leave a choice.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import os
@@ -24,8 +22,6 @@ from fastetl.etl.classes import character_codes, classes, is_of, parts_of
 from fastetl.etl.fingerprints import genuine_files
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
 from fastetl.files.untrusted import open_regular, require_regular
-
-__all__ = ["MARK", "EtlFile", "find_files", "named", "recognize"]
 
 MARK = b"synth:"
 """Followed by the seed, in the spare bytes of what synthetic writers wrote."""

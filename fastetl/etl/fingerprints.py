@@ -10,8 +10,6 @@ import numpy as np
 
 from fastetl.etl.layouts import Layout, table_lines
 
-__all__ = ["FINGERPRINTS", "KNOWN", "Fingerprint", "Sums", "genuine_files", "new_fingerprint"]
-
 
 class Fingerprint(NamedTuple):
     """Of one genuine file. digest: SHA-1 over `blob <size>\\0` and the bytes, or SHA-256 of the bytes, or None."""

@@ -5,16 +5,12 @@ is then cut into runs that follow it. A run is kept, or left aside as displaced;
 records displaced, lost and doubled, so that a defect in one record moves no other record to another data set.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.files import EtlFile
-
-__all__ = ["Alignment", "align", "number_groups"]
 
 _BACK = 40  # runs looked back at: so many defects may follow each other
 _MANY = 5000  # runs; from here on the file has no order worth the time

@@ -1,7 +1,5 @@
 """What files are, whether they are whole, and what is odd in them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -17,8 +15,6 @@ from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.fingerprints import FINGERPRINTS, KNOWN, new_fingerprint
 from fastetl.etl.notices import Notice, listed, misnamed
 from fastetl.etl.reading import new_buffer, read_blocks
-
-__all__ = ["FileReport", "inspect"]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,11 @@
 """JIS X 0208, by whose codes records are selected, and its relation to characters."""
 
-from __future__ import annotations
-
 from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
-
-__all__ = ["char_to_jis", "class_of_code", "codes_of", "jis_to_char"]
 
 # Full-width forms, the yen sign, the minus sign, which JIS X 0208 has instead of a hyphen, and Å instead of ångström.
 _TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-"), 0x212B: 0xC5}

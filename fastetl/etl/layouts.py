@@ -7,8 +7,6 @@ which set a file is of: recognition, codes, groups, reading, building and `synth
 Source: AIST's format pages M, K, C, B and G and its file listings; what AIST leaves open is marked in docs/sets.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
@@ -19,8 +17,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["BY_NAME", "ETL8G", "ETL9G", "LAYOUTS", "T56", "Field", "Layout", "table_lines"]
 
 Text = Literal["ascii", "t56"]
 Codes = Literal["own", "jis"]

@@ -1,7 +1,5 @@
 """What a user should know about files that can be read: records out of order, lost, added, unknown; incomplete sets."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,8 +14,6 @@ from fastetl.etl.classes import classes, is_of
 from fastetl.etl.files import EtlFile, named
 from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
-
-__all__ = ["Notice", "count_within", "grouped", "listed", "misnamed", "notices_of_classes", "notices_of_order", "shown"]
 
 _LISTED = 5  # records named in one notice
 

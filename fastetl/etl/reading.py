@@ -4,8 +4,6 @@ Reading into a warm buffer is two to three times faster than touching the pages 
 same however large the files are, and a file that is cut short meanwhile is an error: mapped, it would be a bus error.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +17,6 @@ from fastetl.errors import FastetlError
 from fastetl.etl.files import EtlFile
 from fastetl.etl.layouts import Layout
 from fastetl.files.untrusted import open_regular
-
-__all__ = ["block", "new_buffer", "read_blocks", "read_headers", "read_records"]
 
 BLOCK_BYTES = 1 << 21
 """Bytes read together: they stay in the processor's caches."""

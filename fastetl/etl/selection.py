@@ -24,8 +24,6 @@ from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import Notice, misnamed
 from fastetl.etl.reading import read_headers
 
-__all__ = ["Plan", "Selection", "learn_order", "select"]
-
 _SHORTEST = 8  # in shorter data sets a fall in the order does not tell a new writer
 _KANA = (0x24, 0x25)  # rows of JIS X 0208
 

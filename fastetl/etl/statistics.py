@@ -4,8 +4,6 @@ Ink is everything from 15 % of a picture's darkest level up. A fragment is a con
 frame's edge (two pixels); the character is the rest, or where nothing else is there all ink.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -20,8 +18,6 @@ from fastetl.etl.files import find_files
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.pieces import boxes_of, labelled
-
-__all__ = ["PERCENTILES", "Figure", "picture_statistics", "statistics"]
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _INK = 0.15  # of the darkest level

@@ -3,8 +3,6 @@
 Every command writes through this module: to a temporary sibling of OUT, which takes OUT's place when it is whole.
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import fnmatch
@@ -20,8 +18,6 @@ from typing import BinaryIO
 
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import is_clutter
-
-__all__ = ["Kind", "check_output", "new_directory", "new_file", "replace_file", "try_lock"]
 
 _LOCK = "lock"
 _END = 1 << 16  # bytes at either end of a file where its mark may be

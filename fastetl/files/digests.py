@@ -1,7 +1,5 @@
 """A digest in a description, so that one changed digit in it is found when it is read again."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -12,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-
-__all__ = ["require_sealed", "sealed"]
 
 _KEY = "digest"
 

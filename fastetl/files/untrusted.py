@@ -4,8 +4,6 @@ A FIFO or a device would block or never end; deep JSON overflows the interpreter
 any shape, and a small archive may unpack to gigabytes. Each of these is one FastetlError here.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -19,17 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-
-__all__ = [
-    "is_clutter",
-    "mapped_array",
-    "open_regular",
-    "parse_json",
-    "read_bytes",
-    "read_json",
-    "read_npz",
-    "require_regular",
-]
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file: a run with a hundred thousand epochs stays below."""

@@ -30,19 +30,6 @@ from fastetl.errors import FastetlError
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.ink import cover
 
-__all__ = [
-    "MOST_POINTS",
-    "MOST_STROKES",
-    "PEN",
-    "REACH",
-    "SIDE",
-    "Drawing",
-    "Stroke",
-    "rasterize",
-    "rasterize_plainly",
-    "segments_of",
-]
-
 SIDE = 128
 """Side of the picture in pixels, unless another is asked for."""
 PEN = 0.05

@@ -21,8 +21,6 @@ from fastetl.ink.pieces import Box, boxes_of, character, labelled, stands_apart
 from fastetl.ink.places import PLACES, closed, extreme, opened, pooled, quantile, share, smoothed, spread
 from fastetl.ink.ruling import Line, erase, ruled_lines, without
 
-__all__ = ["MOST", "Box", "Ink", "separate_ink"]
-
 MOST = 1600
 """Longest side of a plane: larger pictures are reduced to it."""
 _WIDEST = 40

@@ -1,7 +1,5 @@
 """Picture files of single characters, from scanners, phones and drawing programs, as the arrays that are recognized."""
 
-from __future__ import annotations
-
 import importlib
 import io
 import warnings
@@ -18,8 +16,6 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.paper import MOST, Ink, separate_ink
 from fastetl.ink.places import quantile
-
-__all__ = ["FORMATS", "LARGEST", "LONGEST", "Source", "brightness_of", "find_ink", "read_ink", "read_picture"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""

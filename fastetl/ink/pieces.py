@@ -1,11 +1,7 @@
 """Connected pieces of ink, and which of them are one character."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["boxes_of", "character", "labelled", "stands_apart"]
 
 Marks = NDArray[np.int32]
 Boxes = NDArray[np.intp]

@@ -1,14 +1,10 @@
 """A picture in at most 160 × 160 places, and the filters that look at them: in integers, as in the Swift twin."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["PLACES", "closed", "extreme", "opened", "places", "pooled", "quantile", "share", "smoothed", "spread"]
 
 PLACES = 160
 """Along the longest side."""

@@ -1,7 +1,5 @@
 """Ruled, squared and printed lines: thin, straight, longer than strokes. Taken out without what crosses them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.ink.places import quantile
-
-__all__ = ["Line", "erase", "ruled_lines", "without"]
 
 _COVERED = 0.35
 """Least share of the paper's width that a line has ink on."""

@@ -41,20 +41,6 @@ from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import is_clutter, open_regular
 from fastetl.ink.drawings import SIDE, Drawing, rasterize
 
-__all__ = [
-    "BLOCK",
-    "DEVICES",
-    "FORMAT",
-    "MOST_BYTES",
-    "Sample",
-    "SamplesConfig",
-    "SamplesResult",
-    "find_samples",
-    "png",
-    "read_samples",
-    "samples_to_dataset",
-]
-
 FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
 MOST_BYTES = 1 << 21

@@ -3,16 +3,12 @@
 `NUMBA_DISABLE_JIT=1` runs every kernel as plain Python.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-
-__all__ = ["ENABLED", "jit"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

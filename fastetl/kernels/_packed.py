@@ -1,15 +1,12 @@
 """How levels are packed in records, where these lie, and how a register full of levels is taken apart."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels._vector import I8, I16, I64, Code, ir
-
-__all__ = ["PIXELS", "TOP", "addresses", "aligned", "packed_bytes", "unpack"]
+from fastetl.kernels._vector import I8, I16, I64, Code
 
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level by the bits of a stored pixel. Rows follow each other without a gap, the first pixel in the

@@ -17,9 +17,6 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-__all__ = ["F32", "F64", "FORMS", "I8", "I16", "I32", "I64", "PLAIN", "Code", "Kernel", "best", "compile_kernel"]
-__all__ += ["forms", "has", "ir"]
-
 I8, I16, I32, I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
 POINTER = ir.PointerType()

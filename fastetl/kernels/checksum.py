@@ -1,13 +1,9 @@
 """The 16-bit sum of BSD's `sum`, which AIST lists for every file: a rotation and an addition for each byte."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["bsd_sum"]
 
 
 @jit

@@ -1,7 +1,5 @@
 """Darker and paler ink through a table per picture."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 
@@ -10,8 +8,6 @@ from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
 from fastetl.kernels._vector import I8, I64, PLAIN, Code, Kernel, best, compile_kernel, has
-
-__all__ = ["contrast"]
 
 _LANES = 64
 

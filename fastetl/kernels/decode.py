@@ -1,7 +1,5 @@
 """Packed pictures → one byte a pixel."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 
@@ -10,8 +8,6 @@ from numpy.typing import NDArray
 
 from fastetl.kernels._packed import PIXELS, TOP, addresses, packed_bytes, unpack
 from fastetl.kernels._vector import I8, I16, I64, PLAIN, Code, Kernel, best, compile_kernel
-
-__all__ = ["STREAM_FROM", "decode", "decode_twin"]
 
 STREAM_FROM = 16 << 20
 """Bytes from which pictures are written past the caches: less would still be there when it is read."""

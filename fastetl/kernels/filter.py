@@ -4,12 +4,8 @@ For an output pixel x of n out of m, w(i) = max(0, t − |(2i + 1)·n − (2x + 
 exact, and a pixel is floor(255·v + 0.5) of the exact value v, which is what Pillow's float picture rounds to.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["triangle"]
 
 
 def triangle(n_in: int, n_out: int) -> NDArray[np.int64]:

@@ -5,14 +5,10 @@ scanner's window is wider than a cell, so what shows at the left is the right en
 at its natural height.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["DEPTHS", "FRAMED", "GAP", "MARGIN", "SIDES", "SLIDE", "crop_maps", "fragments", "ink_box"]
 
 FRAMED = 24
 """Values that a picture takes: 0 whether it is cropped, 1 the crop's margin, 2 whether it has fragments, 3 spare, then

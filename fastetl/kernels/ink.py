@@ -1,15 +1,11 @@
 """Coverage of pixels by segments of a pen's line, for pictures of drawings."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["cover"]
 
 
 @jit

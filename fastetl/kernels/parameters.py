@@ -1,15 +1,11 @@
 """From uniform values to what the augmentation kernels take: maps, displacements, pen amounts, contrast tables."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["AFFINE", "ELASTIC", "parameters"]
 
 AFFINE = 16
 """Values a picture takes without elastic warp: 0 rotation, 1 zoom, 2 aspect, 3 shear, 4 shift x, 5 shift y,

@@ -3,14 +3,10 @@
 Source: Philox4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["PER_BLOCK", "uniforms"]
 
 PER_BLOCK = 8
 """Values that one counter yields: four words, each cut into two halves of 16 bits."""

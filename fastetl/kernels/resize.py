@@ -1,7 +1,5 @@
 """Packed pictures → resized pixels in one pass; the full-size picture never exists."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 
@@ -12,8 +10,6 @@ from fastetl.kernels._packed import TOP, addresses, aligned, packed_bytes
 from fastetl.kernels._vector import I64, PLAIN, Code, Kernel, best, compile_kernel
 from fastetl.kernels.decode import decode_twin
 from fastetl.kernels.resize_vector import BEHIND, Geometry, form_of
-
-__all__ = ["resize_records", "resize_twin"]
 
 _BLOCK = 256  # pictures that the twin takes at a time
 

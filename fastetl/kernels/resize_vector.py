@@ -10,8 +10,6 @@ finds that enough, which is twice as fast.
 `_halved` is another form, for ETL8G and ETL9G to half their size: column sums fit a byte.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -23,8 +21,6 @@ from numpy.typing import NDArray
 from fastetl.kernels._packed import PIXELS, TOP, unpack
 from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, Code
 from fastetl.kernels.filter import triangle
-
-__all__ = ["BEHIND", "Form", "Geometry", "column_sums", "factors", "form_of"]
 
 LANES = 16
 HALVED = 64

@@ -1,15 +1,11 @@
 """Draw characters from segments of ink, straight into the packed 4-bit pictures of an ETL record."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["draw_characters"]
 
 F = np.float32
 _ZERO, _HALF, _ONE, _TOP = F(0), F(0.5), F(1), F(15)

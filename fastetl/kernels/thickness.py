@@ -1,13 +1,9 @@
 """Thicker and thinner pens: each picture mixed with its 3 × 3 maximum or minimum."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["FULL", "thickness"]
 
 FULL = 256
 """The amount at which a picture is replaced by its maximum."""

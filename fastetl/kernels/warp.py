@@ -7,16 +7,12 @@ Four flat loops, each of which becomes vector instructions but for the third, wh
 neighbourhood, its four pixels out of one word, interpolation.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels._jit import jit
-
-__all__ = ["terms", "warp"]
 
 _NODES = (-1.0, -1 / 3, 1 / 3, 1.0)
 _F = np.float32

@@ -4,12 +4,8 @@ A box is left, top, right, bottom. Everything here is in the coordinates of line
 boxes of lines that run down there and back.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["atoms_of", "is_down", "line_size", "line_through", "rows", "runs_of", "slope_of", "turned", "unturned"]
 
 Boxes = NDArray[np.float64]
 """float64 (N, 4): left, top, right, bottom."""

@@ -11,8 +11,6 @@ sixteenths without their sign:
     uint8 …     for each listed pair, the logarithm of the second's probability after the first
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE
-
-__all__ = ["FILE", "Pairs", "packed", "pairs"]
 
 FILE = Path(__file__).parent / "tables" / "pairs.bin"
 _STEPS = 16

@@ -4,8 +4,6 @@ A lattice's states are pairs of a run and a character. A state's score is a sum 
 the path that was written is the likeliest; from one state to the next comes what the characters tell of each other.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,8 +14,6 @@ from fastetl.data.charset import JAPANESE, script_of
 from fastetl.lines.layout import line_through
 from fastetl.lines.pairs import pairs
 from fastetl.lines.shapes import log_likelihood, shapes
-
-__all__ = ["FEATURES", "Competition", "Place", "Runs", "State", "Weights", "best_path", "features", "fitted_place"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -4,8 +4,6 @@ Characters that touch or cross are parted as a reader parts them: a stroke goes 
 where it meets another from the side. What joins two characters end to end is cut along the seam that crosses least ink.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.ink.pieces import boxes_of, labelled
-
-__all__ = ["SPECK", "Pieces", "parted", "pieces_of"]
 
 Marks = NDArray[np.int32]
 Boxes = NDArray[np.float64]

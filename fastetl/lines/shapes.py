@@ -6,8 +6,6 @@ standard deviations (of widths and heights: of their logarithms). They are those
 others some characters lie on their side.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, LARGE_FORM
-
-__all__ = ["CORNER", "FILE", "TURNED", "log_likelihood", "shapes"]
 
 FILE = Path(__file__).parent / "tables" / "shapes.bin"
 TURNED = frozenset("ー〜…-=()「」『』")

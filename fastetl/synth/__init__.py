@@ -7,8 +7,6 @@ them under the same licence. Using them in private, or to train a network, carri
 into ATTRIBUTION.txt beside the files.
 """
 
-from __future__ import annotations
-
 from fastetl.synth.datasets import synthesize_dataset
 from fastetl.synth.records import SynthConfig, synthesize, write_data_set, write_model_pattern
 

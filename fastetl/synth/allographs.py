@@ -5,8 +5,6 @@ Everything else in which hands differ (hooks, joins, lengths, directions, sharp 
 handwriting was traced.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -17,8 +15,6 @@ import numpy as np
 from fastetl.data.charset import LARGE_FORM
 from fastetl.synth.glyphs import Glyph, glyph
 from fastetl.synth.strokes import Polyline, load_components, load_strokes, resample
-
-__all__ = ["SHARE", "WAYS", "forms"]
 
 SHARE = 0.1
 """Of the writers, for each way; the rest write the textbook's."""

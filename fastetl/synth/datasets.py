@@ -1,7 +1,5 @@
 """What synthetic writers write as a dataset, without files in between: the samples of a build of their files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,8 +20,6 @@ from fastetl.etl.layouts import ETL8G
 from fastetl.files.atomic import check_output, new_directory
 from fastetl.synth.processes import each_done
 from fastetl.synth.records import WRITERS, SynthConfig, characters_of, layout_of, write_data_set
-
-__all__ = ["SomeWriters", "about_writers", "each_of_writers", "synthesize_dataset"]
 
 _PICTURES = 2048
 """Pictures that one process makes in a turn, about."""

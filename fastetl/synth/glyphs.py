@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from fastetl.synth.strokes import Polyline
 
-__all__ = ["TIGHT", "Glyph", "compose", "glyph"]
-
 _PLACES = ("points", "anchor", "targets", "corner")
 _REACH = 3  # points to either side over which corners are rounded
 _LOOSE = 0.055  # a stroke's end this near to its own line closes a loop (る)

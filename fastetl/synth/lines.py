@@ -3,8 +3,6 @@
 The strokes are KanjiVG's; `fastetl.synth` says what that asks of whoever publishes pictures.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +23,6 @@ from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, write_strokes
-
-__all__ = ["Line", "LineConfig", "line_style", "random_text", "write_line", "write_lines"]
 
 Array = NDArray[np.floating]
 LINES_KIND = Kind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))

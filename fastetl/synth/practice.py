@@ -15,8 +15,6 @@ kana               a list in the order of the tables, each with
     strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass
@@ -28,8 +26,6 @@ import numpy as np
 
 from fastetl.data.charset import KANA
 from fastetl.synth.strokes import load_strokes
-
-__all__ = ["BOX", "LICENSE", "SOURCE", "Kana", "kana", "practice"]
 
 BOX = 1000
 SOURCE = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"

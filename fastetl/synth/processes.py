@@ -3,8 +3,6 @@
 It is on Linux, in a process without other threads that has not imported JAX. Elsewhere the processes are new ones.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal
@@ -16,8 +14,6 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from fastetl.errors import FastetlError
-
-__all__ = ["each_done"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

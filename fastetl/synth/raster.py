@@ -3,8 +3,6 @@
 Through the kernel, or through its readable twin where numba is switched off.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +15,6 @@ from fastetl.synth.sets import MODEL, Draw
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.symbols import UNKNOWN
 from fastetl.synth.writing import HEIGHT, WIDTH, Ink, choose_glyphs, write
-
-__all__ = ["draw", "draw_plainly", "drawn", "pack", "reduce", "unpack"]
 
 _BLANK, _NONE = "␣", "▲"  # signs without a character, in ETL1 and ETL3, and in ETL2
 

@@ -1,7 +1,5 @@
 """Data sets as records, and records as files."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,18 +24,6 @@ from fastetl.synth.sets import MODEL, mark, set_files
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import choose_glyphs, write
-
-__all__ = [
-    "ATTRIBUTION",
-    "ORDER",
-    "SynthConfig",
-    "characters_of",
-    "layout_of",
-    "readings",
-    "synthesize",
-    "write_data_set",
-    "write_model_pattern",
-]
 
 SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = 1_000_000

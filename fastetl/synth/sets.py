@@ -6,8 +6,6 @@ patterns (ETL8B2, ETL9B), two samples of a class by one writer (ETL5, ETL7), she
 file and serial numbers that do not agree (ETL9G).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +17,6 @@ from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout
-
-__all__ = ["MODEL", "Draw", "Rows", "fill", "mark", "rows_of", "set_files"]
 
 Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""

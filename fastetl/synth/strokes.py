@@ -3,8 +3,6 @@
 KanjiVG is the work of Ulrich Apel and contributors (https://kanjivg.tagaini.net), CC BY-SA 3.0.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from importlib.util import find_spec
@@ -15,8 +13,6 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.synth.symbols import SYMBOLS
-
-__all__ = ["Polyline", "has_strokes", "load_components", "load_strokes", "resample"]
 
 Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""

@@ -3,13 +3,9 @@
 Lengths are in units of the character's box, angles in radians, logarithms natural.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
-
-__all__ = ["WriterStyle", "draw_style"]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,9 @@
 """Signs that KanjiVG does not have, drawn here as polylines in the same box: side 1 around the origin, y down."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["SYMBOLS", "UNKNOWN"]
 
 Line = NDArray[np.float64]
 UNKNOWN = "□"

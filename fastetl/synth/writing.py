@@ -1,7 +1,5 @@
 """A style writes a data set: from the glyphs' points to segments of ink in pixels, all characters at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +11,6 @@ from fastetl.etl.classes import classes
 from fastetl.synth.allographs import SHARE, forms
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.style import WriterStyle
-
-__all__ = ["HEIGHT", "WIDTH", "Ink", "choose_glyphs", "write", "write_strokes"]
 
 WIDTH, HEIGHT = 128, 127
 

@@ -3,8 +3,6 @@
 The order of records and the headers of whole sets are `fastetl.synth.sets`', with all that is unusual in genuine files.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,6 @@ from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
-
-__all__ = ["KANJI", "WRITERS", "Records", "blank", "first_file", "first_records", "make_records", "noise", "write_set"]
 
 Records = NDArray[Any]
 KANJI = range(0x3021, 0x3021 + 60)

@@ -1,7 +1,5 @@
 """The files that the page is made of, and what it is told of the package."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -20,8 +18,6 @@ from fastetl.lines import pairs, shapes
 from fastetl.lines.path import FOLLOWS, SCRIPTS
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.practice import practice
-
-__all__ = ["PAGE", "documents"]
 
 PAGE = Path(__file__).parent / "page"
 """The folder of the page's own files."""

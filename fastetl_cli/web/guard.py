@@ -4,8 +4,6 @@ A page of another site that knows the port could otherwise draw on it, and throu
 suddenly means 127.0.0.1 (DNS rebinding) read what is kept. Connections that ask for nothing would keep others out.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import ipaddress
@@ -14,8 +12,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-__all__ = ["HEADERS", "POLICY", "Connection", "Guard", "is_loopback"]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -1,7 +1,5 @@
 """The server of `fastetl pad`: the page's files, answers of the network, and the folder of samples."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -30,8 +28,6 @@ from fastetl_cli.base import note
 from fastetl_cli.web.about import PAGE, documents
 from fastetl_cli.web.guard import HEADERS, Guard
 from fastetl_cli.web.store import Store
-
-__all__ = ["make_app"]
 
 PICTURES = 64
 """Most pictures of one request."""

@@ -1,7 +1,5 @@
 """The page as a folder that any web host can serve: the network is computed in the browser, offline after one visit."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path
@@ -13,8 +11,6 @@ from fastetl.files.atomic import Kind, new_directory
 from fastetl.files.untrusted import read_bytes
 from fastetl_cli.web.about import PAGE, documents
 from fastetl_cli.web.guard import POLICY
-
-__all__ = ["RUNTIME", "write_static"]
 
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """What the browser needs of onnxruntime-web's npm package (its folder `dist`)."""

@@ -1,7 +1,5 @@
 """The folder of samples: one file a day, to which corrections are appended. Nothing outside of it is written."""
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets
@@ -15,8 +13,6 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.drawings import rasterize
 from fastetl.ink.samples import Sample, png, read_samples
-
-__all__ = ["Store"]
 
 MOST_FOLDER = 1 << 30
 """Bytes of all sample files together, above which nothing more is kept."""
