@@ -14,7 +14,7 @@ from scipy import ndimage
 from benches.race import Contender, race
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Source
+from fastetl.data.dataset import Samples
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.parameters import AFFINE, parameters
 from fastetl.kernels.philox import uniforms
@@ -205,7 +205,7 @@ def whole(batches: Iterator[Batch], images: Pictures) -> None:
 def test_loader(benchmark: Any, side: int) -> None:
     images = pictures(side, COUNT)
     labels = np.arange(COUNT, dtype=np.uint16)
-    source = Source(images, labels, np.arange(COUNT))
+    source = Samples(images, labels, np.arange(COUNT))
     make = partial(Batches, [source], batch_size=BATCH, seed=0, augmentation=FLAT)
     ours, beside = make(prefetch=0), make(prefetch=1)
     peers = {"sample by sample, OpenCV": (samplewise, ("cv2",)), "grain, OpenCV": (grain_loader, ("cv2", "grain"))}

@@ -23,7 +23,7 @@ from export.reference import Logits, Reference, make_reference, read_reference, 
 from export.verification import Check, gather, onnx_checks, package_checks, verification_text
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.files.atomic import Kind, check_output, new_directory, new_file
+from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
 from model.run import Run, open_run
 
@@ -145,10 +145,10 @@ def write_package_directory(
             progress(step, _STEPS)
 
     if out.suffix == ".onnx":
-        with new_file(out, ONNX_KIND, overwrite) as file:
+        with new_output(out, ONNX_KIND, overwrite) as file:
             write_onnx(graph, config, file)
             return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
-    with new_directory(out, PACKAGE_KIND, overwrite) as folder:
+    with new_output(out, PACKAGE_KIND, overwrite) as folder:
         done(0)
         write_reference(make_reference(graph, config, logits), folder / REFERENCE)
         done(1)

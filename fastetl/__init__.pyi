@@ -5,7 +5,7 @@ from .data.augmentation import augment as augment
 from .data.batches import Batches as Batches
 from .data.charset import Charset as Charset
 from .data.dataset import Dataset as Dataset
-from .data.dataset import Source as Source
+from .data.dataset import Samples as Samples
 from .data.identity import Split as Split
 from .data.preprocessing import Preprocessing as Preprocessing
 from .data.sheet import write_sheet as write_sheet

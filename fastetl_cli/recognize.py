@@ -13,7 +13,7 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_file
+from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl_cli.base import Command, Paths, note, say, show_json, show_table
@@ -132,5 +132,5 @@ def _write_boxes(path: Path, text: Text, out: Path) -> None:
             draw.line(points, fill=colour, width=max(1, round(size / 16)))
     mark = PngInfo()
     mark.add_text("Software", "fastetl boxes")
-    with new_file(out, BOXES, True, [path]) as file:
+    with new_output(out, BOXES, True, [path]) as file:
         shown.save(file, "PNG", pnginfo=mark)

@@ -21,7 +21,7 @@ from fastetl.data.parquet import table
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, about, planned, result_of, with_copies
 from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.selection import Plan, Selection
-from fastetl.files.atomic import check_output, new_directory
+from fastetl.files.atomic import check_output, new_output
 from fastetl.synth import SynthConfig
 from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
 from fastetl_ray.addresses import absolute, claim_address, is_url, local_copy, write_file
@@ -134,7 +134,7 @@ def synthesize(
 def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
     """Where shards go: a hidden sibling that takes the place of `out`, or the address itself, which has no rename."""
     if not is_url(out):
-        with new_directory(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
+        with new_output(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
             yield str(folder.absolute())
     else:
         claim_address(out, MANIFEST, overwrite)

@@ -28,7 +28,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.parquet import column_values, pictures_of, require_pyarrow, table
 from fastetl.data.writing import write_description
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import JSON_BYTES, read_json, require_regular
 from fastetl_ray.addresses import as_address, is_url, read_file, write_file
 
@@ -247,7 +247,7 @@ def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, o
     Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.
     """
     require_range("rows", rows, 1)
-    with new_directory(Path(out), SHARDS_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
+    with new_output(Path(out), SHARDS_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
         shards = []
         for number, start in enumerate(range(0, len(data), rows)):
             shard, stored = encode_shard(number, data[start : start + rows])

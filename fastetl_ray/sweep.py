@@ -23,7 +23,7 @@ import numpy as np
 from fastetl.checks import ABOVE_0, require_choice, require_range
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, check_output, new_directory
+from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
 from fastetl_ray.addresses import absolute
 from fastetl_ray.nodes import connect, fault_of
@@ -185,7 +185,7 @@ def sweep(
     from ray.tune.schedulers import ASHAScheduler
 
     epochs = max(configured(config.train, options).epochs for options in config.drawn())
-    with new_directory(out, SWEEP_KIND, overwrite) as folder:
+    with new_output(out, SWEEP_KIND, overwrite) as folder:
         runs = (folder / "trials").absolute()
         places = [(absolute(place), weight) for place, weight in data]
         common = {"train": dict(config.train), "data": places}

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
-from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
 from model.evaluation import CharacterResult, Evaluation, Reader, SetResult
@@ -38,7 +38,7 @@ def write_report(run: Reader, evaluation: Evaluation, out: Path, *, overwrite: b
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    with new_directory(out, REPORT_KIND, overwrite, [run.path]) as folder:
+    with new_output(out, REPORT_KIND, overwrite, [run.path]) as folder:
         (folder / "index.html").write_text(_page(run, evaluation), encoding="utf-8", errors="backslashreplace")
         text = json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=1)
         (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -22,10 +22,10 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Dataset, Source
+from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID, Trained, digest_of
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import check_output, new_directory
+from fastetl.files.atomic import check_output, new_output
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
 from model.claim import claimed, emptied
@@ -147,7 +147,7 @@ def train(
             training.fit(start_time)
             barrier("the run is trained")
             if is_first():
-                with new_directory(path, RUN_KIND, overwrite) as place:
+                with new_output(path, RUN_KIND, overwrite) as place:
                     place.rmdir()
                     begun.rename(place)
             barrier("the run is in its place")
@@ -224,7 +224,7 @@ def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     return run
 
 
-def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> list[Source]:
+def _scribbles(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
     """The share of scribbles that the configuration asks for, labelled beyond the classes."""
     odds = config.scribbles / (1 - config.scribbles)
     count = min(round(odds * sum(map(len, sources))), MOST_SCRIBBLES)
@@ -232,7 +232,7 @@ def _scribbles(sources: Sequence[Source], classes: int, config: TrainConfig) -> 
         return []
     pictures = scribbles(count, sources[0].side, seed=config.seed + 1)
     weight = odds * sum(s.weight for s in sources)
-    return [Source(pictures, np.full(count, classes), np.arange(count), weight)]
+    return [Samples(pictures, np.full(count, classes), np.arange(count), weight)]
 
 
 @contextmanager

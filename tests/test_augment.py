@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.augmentation import LIMITS, Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Source
+from fastetl.data.dataset import Samples
 from fastetl.errors import FastetlError
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.fragments import DEPTHS, FRAMED, GAP, MARGIN, SIDES, SLIDE, fragments
@@ -256,7 +256,7 @@ def test_fragments_are_of_the_pool_alone() -> None:
     assert (out[:, :, 0] == 100).any()
     assert out.max() == 100
     batches = Batches(
-        [Source(images, np.zeros(40, int), np.arange(20))],
+        [Samples(images, np.zeros(40, int), np.arange(20))],
         batch_size=20,
         seed=0,
         augmentation=replace(OFF, fragments=1.0),

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Source
+from fastetl.data.dataset import Samples
 from fastetl.errors import FastetlError
 
 SIDE = 6
 Made = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
 
 
-def source(count: int, first: int = 0, weight: float = 1.0) -> Source:
+def samples(count: int, first: int = 0, weight: float = 1.0) -> Samples:
     """Pictures that carry their number in their first two pixels; labels are the numbers."""
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     numbers = np.arange(first, first + count)
     images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
-    return Source(images, numbers.astype(np.uint16), np.arange(count), weight)
+    return Samples(images, numbers.astype(np.uint16), np.arange(count), weight)
 
 
 def epoch_of(batches: Batches, epoch: int, start: int = 0) -> Made:
@@ -43,7 +43,7 @@ def threads() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3])
 def test_an_epoch_has_every_sample_once_but_the_remainder(prefetch: int) -> None:
-    batches = Batches([source(50)], batch_size=8, seed=0, augmentation=None, prefetch=prefetch)
+    batches = Batches([samples(50)], batch_size=8, seed=0, augmentation=None, prefetch=prefetch)
     assert len(batches) == 6
     orders = []
     for epoch in range(2):
@@ -61,20 +61,20 @@ def test_an_epoch_has_every_sample_once_but_the_remainder(prefetch: int) -> None
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_an_epoch_taken_up_at_a_step_gives_the_identical_batches(prefetch: int) -> None:
     def fresh() -> Batches:
-        sources = [source(40), source(30, 1000, 2.0)]
-        return Batches(sources, batch_size=8, seed=5, augmentation=Augmentation(), prefetch=prefetch)
+        parts = [samples(40), samples(30, 1000, 2.0)]
+        return Batches(parts, batch_size=8, seed=5, augmentation=Augmentation(), prefetch=prefetch)
 
     whole = epoch_of(fresh(), 3)
     assert same(epoch_of(fresh(), 3), whole)
     for start in (1, 5, len(whole)):
         assert same(epoch_of(fresh(), 3, start), whole[start:])
     assert not same(epoch_of(fresh(), 4), whole)
-    reseeded = Batches([source(40), source(30, 1000, 2.0)], batch_size=8, seed=6, augmentation=Augmentation())
+    reseeded = Batches([samples(40), samples(30, 1000, 2.0)], batch_size=8, seed=6, augmentation=Augmentation())
     assert not same(epoch_of(reseeded, 3), whole)
 
 
 def test_pictures_are_augmented_by_their_index() -> None:
-    one = source(20)
+    one = samples(20)
     batches = Batches([one], batch_size=4, seed=9, augmentation=Augmentation())
     for images, labels in batches.epoch(2):
         expected = np.empty_like(images)
@@ -83,9 +83,9 @@ def test_pictures_are_augmented_by_their_index() -> None:
 
 
 def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
-    large, small = source(400), source(40, 1000)
+    large, small = samples(400), samples(40, 1000)
     batches = Batches(
-        [large, Source(small.images, small.labels, small.indices, 3.0)], batch_size=20, seed=0, augmentation=None
+        [large, Samples(small.images, small.labels, small.indices, 3.0)], batch_size=20, seed=0, augmentation=None
     )
     assert len(batches) == 22
     seen = []
@@ -104,11 +104,11 @@ def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
 def test_each_repetition_is_augmented_anew() -> None:
     single = np.zeros((1, 16, 16), np.uint8)
     single[0, 4:12, 4:12] = 200
-    sources = [
-        Source(np.zeros((31, 16, 16), np.uint8), np.zeros(31, int), np.arange(31)),
-        Source(single, np.ones(1, int), np.zeros(1, int)),
+    parts = [
+        Samples(np.zeros((31, 16, 16), np.uint8), np.zeros(31, int), np.arange(31)),
+        Samples(single, np.ones(1, int), np.zeros(1, int)),
     ]
-    batches = Batches(sources, batch_size=32, seed=0, augmentation=Augmentation(thickness=0, contrast=0))
+    batches = Batches(parts, batch_size=32, seed=0, augmentation=Augmentation(thickness=0, contrast=0))
     images, labels = next(batches.epoch(0))
     repeated = images[labels == 1]
     assert len(repeated) == 16
@@ -119,7 +119,7 @@ def test_each_repetition_is_augmented_anew() -> None:
 def test_any_number_of_threads_gives_the_same_pixels(count: int) -> None:
     def pictures(threads: int) -> list[tuple[Any, Any]]:
         batches = Batches(
-            [source(60), source(30, 1000, 2.0)],
+            [samples(60), samples(30, 1000, 2.0)],
             batch_size=4,
             seed=3,
             augmentation=Augmentation(fragments=0.5, crop=0.3),
@@ -134,14 +134,14 @@ def test_any_number_of_threads_gives_the_same_pixels(count: int) -> None:
 
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_each_batch_has_arrays_of_its_own(prefetch: int) -> None:
-    batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch)
+    batches = Batches([samples(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch)
     kept = list(batches.epoch(0))
     assert same(kept, epoch_of(batches, 0))
     assert len({images.ctypes.data for images, _ in kept}) == len(kept) == 50
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
-    batches = Batches([source(200)], batch_size=4, seed=0, augmentation=None, prefetch=2)
+    batches = Batches([samples(200)], batch_size=4, seed=0, augmentation=None, prefetch=2)
     steps = batches.epoch(0)
     assert len(list(islice(steps, 3))) == 3
     assert len(threads()) == 1
@@ -171,7 +171,7 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
         return augment(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("fastetl.data.batches.augment", breaks)
-    batches = Batches([source(40)], batch_size=4, seed=0, augmentation=Augmentation(), prefetch=prefetch)
+    batches = Batches([samples(40)], batch_size=4, seed=0, augmentation=Augmentation(), prefetch=prefetch)
     got = 0
     with pytest.raises(OSError, match="disk went away"):  # noqa: PT012 the steps before it must come through
         for _ in batches.epoch(0):
@@ -187,7 +187,7 @@ def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         return augment(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("fastetl.data.batches.augment", slow)
-    batches = Batches([source(20)], batch_size=4, seed=0, augmentation=Augmentation())
+    batches = Batches([samples(20)], batch_size=4, seed=0, augmentation=Augmentation())
     for _ in batches.epoch(0):
         pass
     blocked = batches.data_wait
@@ -202,17 +202,17 @@ def pictures_of(count: int, height: int, width: int) -> NDArray[np.uint8]:
 
 
 WRONG: list[tuple[Callable[[], object], str]] = [
-    (lambda: Batches(source(10), batch_size=11), "batch_size is out of range; expected 1 to 10; found 11"),
-    (lambda: Batches(source(10), batch_size=0), "found 0"),
+    (lambda: Batches(samples(10), batch_size=11), "batch_size is out of range; expected 1 to 10; found 11"),
+    (lambda: Batches(samples(10), batch_size=0), "found 0"),
     (lambda: Batches([]), "one size; found none"),
-    (lambda: Batches([source(4), Source(pictures_of(2, 8, 8), np.zeros(2, int), np.arange(2))]), "one size; found"),
-    (lambda: Source(pictures_of(2, 3, 4), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
-    (lambda: Source(pictures_of(2, 4, 4), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
-    (lambda: Source(pictures_of(2, 4, 4), np.zeros(2, int), np.arange(3)), "expected 0 to 1; found 0 to 2"),
-    (lambda: Source(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(0, np.int64)), "at least 1"),
-    (lambda: Source(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
+    (lambda: Batches([samples(4), Samples(pictures_of(2, 8, 8), np.zeros(2, int), np.arange(2))]), "one size; found"),
+    (lambda: Samples(pictures_of(2, 3, 4), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
+    (lambda: Samples(pictures_of(2, 4, 4), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
+    (lambda: Samples(pictures_of(2, 4, 4), np.zeros(2, int), np.arange(3)), "expected 0 to 1; found 0 to 2"),
+    (lambda: Samples(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(0, np.int64)), "at least 1"),
+    (lambda: Samples(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
     *(
-        (lambda epoch=epoch, start=start: Batches(source(20), batch_size=4).epoch(epoch, start), "0 to 5, its steps")
+        (lambda epoch=epoch, start=start: Batches(samples(20), batch_size=4).epoch(epoch, start), "0 to 5, its steps")
         for epoch, start in ((-1, 0), (0, -1), (0, 6))
     ),
 ]
@@ -263,9 +263,9 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
         return once(self, number)
 
     monkeypatch.setattr(ShardedImages, "read", counted)
-    source: Any = open_dataset(tmp_path / "shards").samples(np.arange(20, 1180))
-    source.images.cache_bytes = 4 * 30 * 8**2
-    for _ in Batches([source], batch_size=16, seed=3, augmentation=None).epoch(0):
+    part: Any = open_dataset(tmp_path / "shards").samples(np.arange(20, 1180))
+    part.images.cache_bytes = 4 * 30 * 8**2
+    for _ in Batches([part], batch_size=16, seed=3, augmentation=None).epoch(0):
         pass
     assert len(set(read)) == 40
     # A batch at the border of two windows, half the cache each, may find a shard gone that it needs again.
@@ -274,7 +274,7 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
 
 
 def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
-    batches = Batches([source(500), source(300, 600)], batch_size=16, seed=3)
+    batches = Batches([samples(500), samples(300, 600)], batch_size=16, seed=3)
     steps = list(batches.steps(0, 0))
     numbers = np.concatenate([number for step in steps for _, number in step])
     assert len(steps) == len(batches) == 50

@@ -18,7 +18,7 @@ from flax import nnx
 from safetensors.numpy import load_file
 
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Source
+from fastetl.data.dataset import Samples
 from fastetl.data.identity import TEST, TRAIN
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
@@ -254,7 +254,7 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
 def test_scribbles_of_a_large_training_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are drawn one by one; their share of the pictures stays."""
     monkeypatch.setattr(training, "scribbles", lambda count, size, seed: np.zeros((count, size, size), np.uint8))
-    many = Source(np.zeros((100_000, 1, 1), np.uint8), np.zeros(100_000, np.int64), np.arange(100_000), 1.0)
+    many = Samples(np.zeros((100_000, 1, 1), np.uint8), np.zeros(100_000, np.int64), np.arange(100_000), 1.0)
     (source,) = training._scribbles([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
     assert (len(source), source.weight) == (training.MOST_SCRIBBLES, 0.25)
 

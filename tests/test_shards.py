@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset, Source
+from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl_ray.shards import open_dataset
@@ -94,7 +94,7 @@ def test_memory_holds_a_few_shards(shards: Path) -> None:
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
     images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
     first = made()
-    source = Source(images, first.labels, np.flatnonzero(np.isin(first.groups, [0, 2, 3, 5])))
+    source = Samples(images, first.labels, np.flatnonzero(np.isin(first.groups, [0, 2, 3, 5])))
     order = np.concatenate(list(source.windows(np.random.default_rng(1))))
     assert sorted(order.tolist()) == [*range(10), *range(20, 40), *range(50, 60)]
     assert (order == np.concatenate(list(source.windows(np.random.default_rng(1))))).all()

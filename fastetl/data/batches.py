@@ -14,24 +14,23 @@ from numpy.typing import NDArray
 
 from fastetl.checks import does_not_fit, require_range
 from fastetl.data.augmentation import Augmentation, augment
-from fastetl.data.dataset import Dataset, Source
+from fastetl.data.dataset import Dataset, Samples
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
-Step = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
-"""Of each source indices and augmentation numbers, int64 (N,), for one batch."""
+Picks = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+"""Of each part indices and augmentation numbers, int64 (N,), for one batch."""
 
 
 class Batches:
-    """Batches of shuffled, augmented pictures from a dataset, or from a mixture of several sources.
+    """Batches of shuffled, augmented pictures from a dataset, or from a mixture of several parts.
 
     `for images, labels in batches` goes through an epoch; the next such loop, through the next one.
 
-    An epoch has as many pictures as all sources' indices together, less the remainder that fills no batch. Each
-    source has the share that its weight says: a source too small for its share is gone through again, each time
-    augmented anew; from a source too large another part is taken each epoch. Within a batch the sources stand one
-    after another. Everything derives from (seed, epoch), so an epoch taken up at a step gives the batches that an
-    epoch never interrupted gives.
+    An epoch has as many pictures as all parts' indices together, less the remainder that fills no batch. Each part has
+    the share that its weight says: a part too small for its share is gone through again, each time augmented anew; of
+    a part too large others are taken each epoch. Within a batch the parts stand one after another. Everything derives
+    from (seed, epoch), so an epoch taken up at a step gives the batches that an epoch never interrupted gives.
     """
 
     data_wait: float
@@ -39,7 +38,7 @@ class Batches:
 
     def __init__(
         self,
-        sources: Dataset | Source | Sequence[Source],
+        parts: Dataset | Samples | Sequence[Samples],
         *,
         batch_size: int = 64,
         seed: int = 0,
@@ -47,36 +46,34 @@ class Batches:
         prefetch: int = 1,
         threads: int = 1,
     ) -> None:
-        """sources: a dataset, all of which is used, or samples of datasets (`Dataset.samples`).
+        """parts: a dataset, all of which is used, or samples of datasets (`Dataset.samples`).
 
         `prefetch` batches are kept ready by `threads` threads; 0 makes each when it is asked for. Any number of
-        threads gives the same batches in the same order.
+        threads gives the same batches in the same order. Each batch has arrays of its own.
 
-        Each batch has arrays of its own.
-
-        Raises FastetlError for sources of different picture sizes, or fewer samples than one batch.
+        Raises FastetlError for parts of different picture sizes, or fewer samples than one batch.
         """
-        if isinstance(sources, Dataset):
-            sources = [sources.samples()]
-        elif not isinstance(sources, Sequence):
-            sources = [sources]
-        if not sources or len({source.side for source in sources}) != 1:
-            sides = ", ".join(str(source.side) for source in sources)
-            raise does_not_fit("sources", "pictures of one size", sides or "none", "build the datasets with one `size`")
-        self.sources = tuple(sources)
+        if isinstance(parts, Dataset):
+            parts = [parts.samples()]
+        elif not isinstance(parts, Sequence):
+            parts = [parts]
+        if not parts or len({part.side for part in parts}) != 1:
+            sides = ", ".join(str(part.side) for part in parts)
+            raise does_not_fit("parts", "pictures of one size", sides or "none", "build the datasets with one `size`")
+        self.parts = tuple(parts)
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation
         self.prefetch = prefetch
         self.threads = threads
         self.data_wait = 0.0
-        total = sum(len(source) for source in self.sources)
+        total = sum(len(part) for part in self.parts)
         require_range("batch_size", batch_size, 1, total)
         require_range("seed", seed, 0, 2**64 - 1)
         require_range("prefetch", prefetch, 0)
         require_range("threads", threads, 1)
         # Shares are cut at whole pictures so that they sum to the epoch's length.
-        weights = np.array([source.weight for source in self.sources])
+        weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
         self._counts = np.diff(edges)
         self._steps = total // batch_size
@@ -103,23 +100,23 @@ class Batches:
         self.data_wait = 0.0
         return self._batches(epoch, start)
 
-    def _filled(self, batch: Batch, epoch: int, step: Step) -> Batch:
-        """Make one batch, source by source."""
+    def _filled(self, batch: Batch, epoch: int, step: Picks) -> Batch:
+        """Make one batch, part by part."""
         images, labels = batch
         begin = 0
-        for source, (index, numbers) in zip(self.sources, step, strict=True):
-            part = slice(begin, begin + len(index))
+        for part, (index, numbers) in zip(self.parts, step, strict=True):
+            rows = slice(begin, begin + len(index))
             begin += len(index)
-            labels[part] = source.labels[index]
-            pictures, places = source.take(index)
+            labels[rows] = part.labels[index]
+            pictures, places = part.take(index)
             if self.augmentation is None:
-                images[part] = pictures[places]
+                images[rows] = pictures[places]
                 continue
-            neighbours, pool = source.neighbours if self.augmentation.fragments else (None, None)
+            neighbours, pool = part.neighbours if self.augmentation.fragments else (None, None)
             augment(
                 pictures,
                 places,
-                images[part],
+                images[rows],
                 config=self.augmentation,
                 seed=self.seed,
                 epoch=epoch,
@@ -129,10 +126,10 @@ class Batches:
             )
         return batch
 
-    def steps(self, epoch: int, start: int) -> Iterator[Step]:
+    def steps(self, epoch: int, start: int) -> Iterator[Picks]:
         """What the batches of an epoch are made of, from step `start` on.
 
-        A sample's augmentation number is its own for each time that it comes up: the first source's first round has
+        A sample's augmentation number is its own for each time that it comes up: the first part's first round has
         its indices.
         """
         total = len(self) * self.batch_size
@@ -142,24 +139,24 @@ class Batches:
         which = random.permutation(np.repeat(np.arange(len(taken), dtype=np.int16), taken))
         index, number = np.empty(total, np.int64), np.empty(total, np.int64)
         first = 0
-        for k, source in enumerate(self.sources):
-            length, span, mine = len(source), len(source.images), which == k
-            # In the order of the source, which for shards is the one to read in, again and again.
+        for k, part in enumerate(self.parts):
+            length, span, mine = len(part), len(part.images), which == k
+            # In the order of the part, which for shards is the one to read in, again and again.
             rounds = [
                 window
                 for turn in range(-(-int(taken[k]) // length))
-                for window in source.windows(np.random.default_rng([self.seed, epoch, 0, k, turn]))
+                for window in part.windows(np.random.default_rng([self.seed, epoch, 0, k, turn]))
             ]
-            index[mine] = np.concatenate([source.indices[:0], *rounds])[: taken[k]]
+            index[mine] = np.concatenate([part.indices[:0], *rounds])[: taken[k]]
             number[mine] = first + np.arange(taken[k]) // length * span + index[mine]
             first += int(self._counts[k] // length + 2) * span  # one round at least, one begun, one for roundings
         for begin in range(start * self.batch_size, total, self.batch_size):
             batch = slice(begin, begin + self.batch_size)
-            mine_of = [begin + np.flatnonzero(which[batch] == k) for k in range(len(self.sources))]
+            mine_of = [begin + np.flatnonzero(which[batch] == k) for k in range(len(self.parts))]
             yield [(index[mine], number[mine]) for mine in mine_of]
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        order, side = self.steps(epoch, start), self.sources[0].side
+        order, side = self.steps(epoch, start), self.parts[0].side
 
         def room() -> Batch:
             return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)

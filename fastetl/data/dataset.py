@@ -25,7 +25,7 @@ _NEIGHBOURS = 4096  # of pictures that are read piece by piece
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class Samples:
     """Samples to draw batches from.
 
     images: uint8 (N, S, S), ink high, in memory, mapped, or anything that is indexed as such an array; if it has
@@ -284,9 +284,9 @@ class Dataset:
         """Whether the group of a sample is not known."""
         return bool((self.groups < 0).any())
 
-    def samples(self, indices: NDArray[np.int64] | None = None, weight: float = 1.0) -> Source:
-        """Some samples, as a `Split` has them, or all, to draw batches from (`Batches`). weight: as of its `Source`."""
-        return Source(self.images, self.labels, np.arange(len(self)) if indices is None else indices, weight)
+    def samples(self, indices: NDArray[np.int64] | None = None, weight: float = 1.0) -> Samples:
+        """Some samples, as a `Split` has them, or all, to draw batches from (`Batches`). weight: as of `Samples`."""
+        return Samples(self.images, self.labels, np.arange(len(self)) if indices is None else indices, weight)
 
 
 def concatenated(parts: Sequence[Dataset]) -> Dataset:

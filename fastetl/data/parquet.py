@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._extras import missing
-from fastetl.files.atomic import Kind, new_file
+from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,5 +117,5 @@ def write_parquet(data: Dataset, path: str | PathLike[str], *, overwrite: bool =
     # Beside what `open_dataset` needs, the mark of `PARQUET`.
     marks = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **marks})
-    with new_file(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from fastetl.checks import require_range
-from fastetl.files.atomic import Kind, check_output, new_file
+from fastetl.files.atomic import Kind, check_output, new_output
 
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
@@ -91,7 +91,7 @@ def write_sheet(
         draw.multiline_text((4, centre), _label(data.charset.characters[k]), 0, font, anchor="lm")
     if data.is_etl:
         draw.text((4, 2), NOT_FOR_PUBLICATION, 0, font)
-    with new_file(out, PNG, overwrite, inputs) as temporary:
+    with new_output(out, PNG, overwrite, inputs) as temporary:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `PNG`
         sheet.save(temporary, format="PNG", pnginfo=text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_output
 from fastetl.files.digests import sealed
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
 def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
     inputs = [] if data.path is None else [data.path]
-    with new_directory(Path(out), DATASET_KIND, overwrite, inputs) as folder:
+    with new_output(Path(out), DATASET_KIND, overwrite, inputs) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:
             for start in range(0, len(data), _BLOCK):
                 file.write(np.ascontiguousarray(data.images[start : start + _BLOCK]).data)

@@ -22,7 +22,7 @@ from fastetl.etl.convert import DisorderError, blanks_of, convert
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.notices import Notice
 from fastetl.etl.selection import Plan, select
-from fastetl.files.atomic import check_output, new_directory
+from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -152,7 +152,7 @@ def _write_records(
     plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
 ) -> tuple[Dataset, Plan]:
     total, count = sum(len(p.index) for p in plan.parts), 0
-    with new_directory(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
+    with new_output(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
         # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
         with open_images(target, total, config.size) as file:
 

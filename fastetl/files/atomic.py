@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +37,10 @@ class Kind:
     name: str
     marks: tuple[str, ...] | bytes
     entries: tuple[str, ...] = ()
+
+    @property
+    def is_file(self) -> bool:
+        return isinstance(self.marks, bytes)
 
     def foreign(self, path: Path) -> str | None:
         """Why `path` is not an earlier output of this kind, or None if it is one."""
@@ -139,8 +143,8 @@ def _clean(path: Path) -> None:
 
 
 @contextmanager
-def _sibling(path: Path, directory: bool) -> Iterator[Path]:
-    """A temporary place beside `path`; at the end of the block it gets that name."""
+def _sibling(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write to, which is gone at the end of the block."""
     holder, lock = path, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,10 +159,7 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
             shutil.rmtree(holder, ignore_errors=True)
         raise _failed(path, error) from error
     try:
-        temporary = holder / ("made" if path.name == _LOCK else path.name)
-        if directory:
-            temporary.mkdir()
-        yield temporary
+        yield holder / ("new" if path.name == _LOCK else path.name)
     except FastetlError:
         raise
     except OSError as error:
@@ -173,37 +174,28 @@ def _sibling(path: Path, directory: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _new(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path], directory: bool) -> Iterator[Path]:
+def new_output(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+    """A temporary sibling, a directory or the name of a file as `kind` says, to write to.
+
+    It gets the name `path` when the block ends well, and is removed otherwise. Raises FastetlError for what
+    `check_output` rejects, and if it cannot be written.
+    """
     check_output(path, kind, overwrite, inputs)
-    with _sibling(path, directory) as temporary:
-        yield temporary
-        if not directory:
+    with _sibling(path) as temporary:
+        if kind.is_file:
+            yield temporary
             _flush(temporary)
+        else:
+            temporary.mkdir()
+            yield temporary
         check_output(path, kind, overwrite, inputs)
         _put(temporary, path)
-
-
-def new_directory(
-    path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()
-) -> AbstractContextManager[Path]:
-    """A temporary sibling directory, which gets the name `path` when the block ends well, and is removed otherwise.
-
-    Raises FastetlError for what `check_output` rejects, and if it cannot be written.
-    """
-    return _new(path, kind, overwrite, inputs, True)
-
-
-def new_file(
-    path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()
-) -> AbstractContextManager[Path]:
-    """The same for one file: write to the path given, it gets the name `path` at the end."""
-    return _new(path, kind, overwrite, inputs, False)
 
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
     """The same for a file within an output of our own, which is replaced in one step."""
-    with _sibling(path, False) as temporary:
+    with _sibling(path) as temporary:
         yield temporary
         _flush(temporary)
         temporary.replace(path)

@@ -17,7 +17,7 @@ from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.convert import digests_of
 from fastetl.etl.layouts import ETL8G
-from fastetl.files.atomic import check_output, new_directory
+from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import each_done
 from fastetl.synth.records import WRITERS, SynthConfig, characters_of, layout_of, write_data_set
 
@@ -121,7 +121,7 @@ def synthesize_dataset(
     jobs = each_of_writers(config, size)
     starts = np.cumsum([0, *(job.count for job in jobs)]).tolist()
     parts: dict[int, Dataset] = {}
-    with new_directory(out, DATASET_KIND, overwrite) as folder:
+    with new_output(out, DATASET_KIND, overwrite) as folder:
         images = folder / "images.npy"
         with open_images(folder, starts[-1], size) as file:
             begin = file.tell()

@@ -15,7 +15,7 @@ from PIL import Image
 from fastetl.checks import require_options
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, segments_of
 from fastetl.kernels.ink import cover
 from fastetl.lines.pairs import pairs
@@ -154,7 +154,7 @@ def write_lines(
 
     Raises as `write_line`, and FastetlError if `out` exists.
     """
-    with new_directory(out, LINES_KIND, overwrite) as folder:
+    with new_output(out, LINES_KIND, overwrite) as folder:
         rows = []
         for k, text in enumerate(texts):
             line, name = write_line(text, [seed, k], config), f"{k:05}.png"

@@ -16,7 +16,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
-from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import each_done
 from fastetl.synth.raster import draw, drawn
@@ -205,7 +205,7 @@ def synthesize(
     jobs = [(numbers[w // each], w % each, w) for w in range(config.writers_of_files(layout))]
     if config.model_pattern:
         jobs.append((pattern, 0, MODEL))
-    with new_directory(Path(out), SYNTHETIC_KIND, overwrite) as folder:
+    with new_output(Path(out), SYNTHETIC_KIND, overwrite) as folder:
         for number in {number for number, *_ in jobs}:
             (folder / f"{layout.name}_{number:02d}").touch()
         work = partial(_write_one, folder, config, characters)
@@ -240,7 +240,7 @@ def _synthesize_sets(
             progress(min(done, total), total)
         return pictures(layout, writer)
 
-    with new_directory(out, SYNTHETIC_KIND, overwrite) as folder:
+    with new_output(out, SYNTHETIC_KIND, overwrite) as folder:
         for name in config.set:
             for file, records in set_files(name, config.writers, counted, config.seed):
                 records.tofile(folder / file)

@@ -7,7 +7,7 @@ from pathlib import Path
 from export.names import ONNX
 from export.recognizer import Recognizer
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_directory
+from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_bytes
 from fastetl_cli.web.about import PAGE, documents
 from fastetl_cli.web.guard import POLICY
@@ -54,7 +54,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     worker = contents["service-worker.js"].decode()
     worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
     contents["service-worker.js"] = worker.encode()
-    with new_directory(out, PAD_KIND, overwrite, [recognizer.path, runtime]) as folder:
+    with new_output(out, PAD_KIND, overwrite, [recognizer.path, runtime]) as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
     return {name: len(data) for name, data in sorted(contents.items())}
