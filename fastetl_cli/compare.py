@@ -1,11 +1,14 @@
 """fastetl compare."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command
-from model.comparison import compare
+from fastetl_cli.base import Arg, Command, say, show_json, show_table
+from model.comparison import Comparison, compare
+
+_ROWS = 12  # epochs shown of a curve
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,29 @@ class Compare(Command):
     """Run directories; what `evaluate` reported in them is shown too."""
 
     def run(self) -> int:
-        """Print the comparison."""
+        """Print the names of the runs, and a table with a column for each."""
         comparison = compare(self.runs)
-        return self.answer(comparison, str(comparison))
+        if self.json:
+            show_json(comparison)
+            return 0
+        for k, name in enumerate(comparison.runs, 1):
+            say(f"{k}  {name}")
+        show_table(["", *map(str, range(1, len(self.runs) + 1))], _rows(comparison))
+        return 0
+
+
+def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:
+    """What each row is, and a cell for each run."""
+    for name, values in comparison.options.items():
+        yield name, *(f"{v:.4g}" if isinstance(v, float) else "–" if v is None else v for v in values)
+    yield "best epoch", *(entry.epoch for entry in comparison.best)
+    yield "validation loss", *(f"{entry.valid_loss:.4f}" for entry in comparison.best)
+    yield "pictures a second", *(f"{entry.images_per_second:,.0f}" for entry in comparison.best)
+    yield "accuracy on validation writers", *(f"{entry.valid_accuracy:.2%}" for entry in comparison.best)
+    for name, accuracies in comparison.accuracy.items():
+        yield f"accuracy on {name}", *("–" if a is None else f"{a:.2%}" for a in accuracies)
+    longest = max(map(len, comparison.curves))
+    step = -(-longest // _ROWS)
+    for epoch in sorted({*range(step, longest + 1, step), longest}):
+        cells = (f"{curve[epoch - 1]:.2%}" if epoch <= len(curve) else "–" for curve in comparison.curves)
+        yield f"validation after epoch {epoch}", *cells

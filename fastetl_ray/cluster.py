@@ -18,11 +18,10 @@ from fastetl.files.atomic import check_output
 from fastetl_ray.addresses import absolute, is_url, write_file
 from fastetl_ray.nodes import connect, fault_of
 from fastetl_ray.shards import open_dataset
-from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
-from model.run import RUN_KIND, Run, open_run, unfinished
+from model.run import RUN_KIND, Run, claimed, emptied, open_run, unfinished
 from model.start import Start
 from model.training import train
 

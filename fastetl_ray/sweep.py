@@ -226,7 +226,7 @@ def _results(grid: Any) -> list[Trial]:
 
 
 def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
-    from model.figures import chart, page
+    from model.report import page
 
     shown = {t.number: [f"{v:.3g}" if isinstance(v, float) else str(v) for v in t.options.values()] for t in trials}
     rows = [["trial", *config.search, "epochs", "best validation accuracy"], ["---"] * (len(config.search) + 3)]
@@ -239,5 +239,5 @@ def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
         for t in trials[:_CURVES]
         if t.history
     ]
-    picture = chart(curves, "epoch", "errors on validation writers, %")
-    (folder / "sweep.html").write_text(page(f"Sweep, the best {len(curves)} trials", picture), encoding="utf-8")
+    figures = {"curves": curves, "axes": ("epoch", "errors on validation writers, %")}
+    (folder / "sweep.html").write_text(page(f"Sweep, the best {len(curves)} trials", figures), encoding="utf-8")

@@ -12,13 +12,15 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax
 import numpy as np
@@ -31,7 +33,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, replace_file
+from fastetl.files.atomic import Kind, replace_file, try_lock
 from fastetl.files.digests import require_sealed, sealed
 from fastetl.files.untrusted import read_json
 from model.checkpoints import restore
@@ -45,6 +47,7 @@ FORMAT = 3
 RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))
 UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
 
+_LOCK = "lock"
 _PLAIN: dict[str, Callable[[Any], Any]] = {"temperature": float, "threshold": float, "finished": bool}
 _PLAIN |= dict.fromkeys(("best", "start", "command"), str) | {"versions": dict}
 _NESTED: dict[str, Any] = {
@@ -305,3 +308,62 @@ def open_run(path: str | PathLike[str]) -> Run:
         nested = error.found if isinstance(error, FastetlError) else None
         reason = nested or f"{type(error).__name__} {error}"
         raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error
+
+
+@contextmanager
+def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """The directory in which the run of `path` is trained, made if need be, locked until the block ends.
+
+    The system frees the lock when its owner dies, however it dies. Of several processes that train together the
+    first one locks for all.
+
+    Raises ModelError if another training holds it, if there is nothing to resume, if an interrupted run is there
+    (without `resume` or `overwrite`), or if something else stands in its place.
+    """
+    if not path.name:
+        raise ModelError("a run needs a name", file=path, do="give a folder to write", also=ValueError)
+    begun = unfinished(path)
+    has_run = (begun / "run.json").is_file()
+    if resume and not has_run:
+        state = "it is finished" if path.exists() else "nothing was trained yet" if begun.exists() else "none was begun"
+        raise ModelError(
+            "no interrupted run to resume", file=path, found=state, do="leave out `resume`", also=FileNotFoundError
+        )
+    if begun.exists() and (reason := UNFINISHED.foreign(begun)) is not None:
+        raise ModelError("no place to train in", file=begun, expected=UNFINISHED.name, found=reason, do="move it away")
+    lock = _locked(begun) if is_first() else None
+    try:
+        if has_run and not (resume or overwrite):
+            raise ModelError(
+                "an interrupted run is here",
+                file=begun,
+                do="go on with `resume`, or give `overwrite`",
+                also=FileExistsError,
+            )
+        yield begun
+    finally:
+        if lock is not None:
+            if not begun.exists():  # it has moved to its name
+                (path / _LOCK).unlink(missing_ok=True)
+            elif not (begun / "run.json").is_file():  # it never began
+                shutil.rmtree(begun, ignore_errors=True)
+            lock.close()
+
+
+def _locked(begun: Path) -> BinaryIO:
+    begun.mkdir(parents=True, exist_ok=True)
+    if (lock := try_lock(begun / _LOCK)) is None:
+        raise ModelError(
+            "another process is training this run",
+            file=begun,
+            do="wait until it ends, or stop it",
+            also=BlockingIOError,
+        )
+    return lock
+
+
+def emptied(begun: Path) -> None:
+    """Remove all but the lock."""
+    for entry in begun.iterdir():
+        if entry.name != _LOCK:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

@@ -26,14 +26,24 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID, Trained, digest_of
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_output
-from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
-from model.claim import claimed, emptied
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.errors import ModelError
+from model.evaluation import fit_temperature, log_softmax
 from model.network import named_network
-from model.run import RUN_KIND, Epoch, Run, TrainedOn, best_epoch, current_versions, open_run, unfinished
+from model.run import (
+    RUN_KIND,
+    Epoch,
+    Run,
+    TrainedOn,
+    best_epoch,
+    claimed,
+    current_versions,
+    emptied,
+    open_run,
+    unfinished,
+)
 from model.scribbles import scribbles
 from model.start import Start, start_of, started
 from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict

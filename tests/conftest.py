@@ -35,10 +35,11 @@ def etl_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from tests.pad_browser import chromium  # not every machine that runs tests has a browser
+    from tests.pad_browser import chromium, require_browser  # not every machine that runs tests has a browser
 
-    with chromium() as found:
-        yield found
+    require_browser()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

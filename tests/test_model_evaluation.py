@@ -1,9 +1,11 @@
+from __future__ import annotations
+
 import dataclasses
 import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,13 +15,16 @@ from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from model.baseline import baselines
-from model.calibration import fit_temperature, log_softmax, reliability
 from model.errors import ModelError
-from model.evaluation import SCRIBBLES, evaluate
+from model.evaluation import SCRIBBLES, evaluate, fit_temperature, log_softmax, reliability
 from model.report import write_report
 from model.run import Epoch, diagnose, open_run
 from tests.model_data import finished_run, tiny
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def reader(charset: Charset, logits: NDArray[np.floating[Any]], threshold: float = 0.0) -> Any:
@@ -123,32 +128,53 @@ def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,|#)", text)
     assert "<b>unseen" not in text
-    assert "tensorboard --logdir" in text
     described = json.loads((page.parent / "evaluation.json").read_text(encoding="utf-8"))
     assert [s["samples"] for s in described["sets"]] == [16, 128]
     assert described["sets"][0]["accuracy"] == evaluation.sets[0].accuracy
 
 
-@pytest.mark.parametrize(("source", "banner"), [("ETL8", True), ("synth:0", False)])
-def test_pictures_of_etl_are_marked_as_not_for_publication(source: str, banner: bool, tmp_path: Path) -> None:
-    data = dataclasses.replace(small_set("あい", [0, 1], [0, 0]), sources=(source,))
-    evaluation = evaluate(run := answering(data, [0, 0]), data)
-    text = write_report(run, evaluation, tmp_path / "report").read_text(encoding="utf-8")
-    assert ("Not for publication" in text) == banner == evaluation.sets[0].etl
-
-
-def test_the_report_of_thousands_of_characters_is_small(tmp_path: Path) -> None:
-    """JAPANESE has 6,625; a matrix of them would take 351 MB."""
+def japanese_report(source: str, folder: Path) -> Path:
+    """A report of 6,625 characters, each fifth read wrongly."""
     labels = list(range(len(JAPANESE))) * 2
     data = small_set("".join(JAPANESE.characters), labels, [0, 1] * (len(labels) // 2))
+    data = dataclasses.replace(data, sources=(source,))
     answers = [max(k - 3, 0) if k % 5 == 0 else k for k in labels]
-    evaluation = evaluate(run := answering(data, answers, 9), data)
-    assert evaluation.sets[0].pairs.nbytes < 1e6
-    page = write_report(run, evaluation, tmp_path / "report")
-    assert page.stat().st_size < 6e5
-    text = page.read_text(encoding="utf-8")
-    assert text.count('<span style="--e:') > 140  # both tables of sounds
-    assert '["い",2,1.0,""]' in text
+    evaluation = evaluate(reader := answering(data, answers, 9), data)
+    assert evaluation.sets[0].pairs.nbytes < 1e6  # a matrix would take 351 MB
+    assert evaluation.sets[0].etl == (source == "ETL8")
+    return write_report(reader, evaluation, folder / source)
+
+
+def test_the_report_of_thousands_of_characters_is_small_and_marks_pictures_of_etl(tmp_path: Path) -> None:
+    for source, banner in (("ETL8", True), ("synth:0", False)):
+        text = japanese_report(source, tmp_path).read_text(encoding="utf-8")
+        assert len(text) < 3e5
+        assert '["い",2,1.0,""]' in text
+        assert (NOT_FOR_PUBLICATION in text) == banner
+
+
+def test_the_report_is_drawn_by_its_own_script(browser: Browser, tmp_path: Path) -> None:
+    run = open_run(finished_run()[0])
+    unseen = dataclasses.replace(tiny(seed=2), name="<b>unseen")
+    pages = [write_report(run, evaluate(run, unseen), tmp_path / "run"), japanese_report("ETL8", tmp_path)]
+    with browser.new_context(viewport={"width": 390, "height": 800}) as context:
+        view = context.new_page()
+        faults: list[str] = []
+        view.on("pageerror", lambda error: faults.append(str(error)))
+        for page, charts, sounds in zip(pages, (4, 2), (0, 160), strict=True):
+            view.goto(page.as_uri())
+            assert (view.locator("svg").count(), view.locator(".sounds span").count()) == (charts, sounds)
+            assert view.evaluate("document.documentElement.scrollWidth") <= 390
+            text = view.inner_text("body")
+            assert ("tensorboard --logdir" in text) == ("<b>unseen" in text) == (page == pages[0])
+        assert view.locator(".mistakes img").count() == 96
+        rows = view.locator(".wide tbody tr")
+        assert [rows.count(), rows.first.inner_text().split()] == [20, ["う", "2", "0.00%", "ぃ", "2"]]
+        view.click("th button:text('accuracy')")
+        assert rows.first.inner_text().split() == ["ぁ", "2", "100.00%"]
+        view.fill("input", "か")
+        assert rows.all_inner_texts() == ["か\t2\t0.00%\tえ 2"]
+    assert faults == []
 
 
 def test_baselines_beat_guessing_on_both_splits() -> None:

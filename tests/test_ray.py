@@ -193,7 +193,7 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
     assert table[0].startswith("| trial | learning_rate | optimizer | augmentation.elastic | epochs |")
     assert table[2].startswith(f"| {found[0].number} | ")
     assert table[2].endswith(f" | {found[0].best:.2%} |")
-    assert (tmp_path / "out" / "sweep.html").read_text(encoding="utf-8").count('class="line"') == 2
+    assert '{"curves":[["' in (tmp_path / "out" / "sweep.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
