@@ -22,8 +22,8 @@ from fastetl.synth.practice import practice
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
-from tests.golden_drawings import FILE
 from tests.pad_browser import DRAW, draw, opened, plain_host, reads, require_browser, until
+from tests.test_ink import GOLDEN
 
 require_browser()
 
@@ -66,10 +66,9 @@ def test_one_rasterizer(browser: Browser, address: str) -> None:
         return at === drawn.length ? apart : -1;
       });
     }"""
-    golden = json.loads(FILE.read_text(encoding="utf-8"))
     with opened(browser, address) as page:
-        apart = page.evaluate(code, golden)
-    assert [(d["name"], a) for d, a in zip(golden, apart, strict=True) if not 0 <= a <= 1] == []
+        apart = page.evaluate(code, GOLDEN)
+    assert [(d["name"], a) for d, a in zip(GOLDEN, apart, strict=True) if not 0 <= a <= 1] == []
 
 
 def test_what_is_shown_is_what_the_network_sees(browser: Browser, address: str) -> None:

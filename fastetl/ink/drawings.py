@@ -19,8 +19,9 @@ Since coverage is a maximum, strokes may be drawn in any order, and a new segmen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ MOST_POINTS = 80_000
 REACH = 16.0
 """How far outside of the canvas a point may be, in longer sides of the canvas: a captured pointer leaves it."""
 _SIDES = (1e-3, 1e6)
-_MILLISECONDS = 1e9
+_TIME = 1e9
+"""Most milliseconds."""
 
 Numbers = tuple[float, ...]
 
@@ -97,13 +99,16 @@ class Drawing:
             expected = f"at most {MOST_STROKES:,} strokes and {MOST_POINTS:,} points"
             raise _wrong("strokes", expected, f"{len(self.strokes):,} and {points:,}")
         reach = REACH * max(self.width, self.height)
-        for stroke in self.strokes:
-            _column("x", stroke.x, len(stroke), -reach, reach)
-            _column("y", stroke.y, len(stroke), -reach, reach)
-            if stroke.pressure is not None:
-                _column("pressure", stroke.pressure, len(stroke), 0, 1)
-            if stroke.time is not None:
-                _column("time", stroke.time, len(stroke), -_MILLISECONDS, _MILLISECONDS)
+        ranges = {"x": (-reach, reach), "y": (-reach, reach), "pressure": (0, 1), "time": (-_TIME, _TIME)}
+        for stroke, (name, (least, most)) in product(self.strokes, ranges.items()):
+            values = getattr(stroke, name)
+            if values is None:
+                continue
+            if len(values) != len(stroke):
+                raise _wrong(name, f"{len(stroke):,} values, as x has", f"{len(values):,}")
+            outlier = next((value for value in values if not least <= value <= most), None)  # what is no number, too
+            if outlier is not None:
+                _require(name, outlier, least, most)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -140,16 +145,6 @@ def _numbers(values: Mapping[str, Any], name: str) -> Numbers:
 def _require(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
         raise _wrong(name, f"{least:g} to {most:g}", value)
-
-
-def _column(name: str, values: Sequence[float], count: int, least: float, most: float) -> None:
-    if len(values) != count:
-        raise _wrong(name, f"{count:,} values, as x has", f"{len(values):,}")
-    if count:
-        # A comparison with NaN is false, wherever it stands.
-        outlier = next((value for value in values if not least <= value <= most), None)
-        if outlier is not None:
-            _require(name, outlier, least, most)
 
 
 def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:

@@ -4,15 +4,13 @@ import errno
 import os
 import secrets
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.ink.drawings import rasterize
-from fastetl.ink.samples import Sample, png, read_samples
+from fastetl.ink.samples import Sample, read_samples
 
 MOST_FOLDER = 1 << 30
 """Bytes of all sample files together, above which nothing more is kept."""
@@ -47,15 +45,13 @@ class Store:
         return sorted(p for p in self.folder.glob("*.jsonl") if p.is_file() and not p.is_symlink())
 
     def add(self, values: dict[str, Any], app: str) -> Sample:
-        """Keep one sample: what the page sends, with an id and the time of this machine, and the picture.
+        """Keep one sample: what the page sends, with an id and the time of this machine.
 
         Raises FastetlError for what is no sample, OSError if it cannot be written.
         """
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
-        values.pop("picture", None)
         sample = Sample.from_values(values)
-        sample = replace(sample, picture=png(rasterize(sample.drawing)))
         line = sample.as_line().encode() + b"\n"
         with self._turn:
             if sum(p.stat().st_size for p in self._files()) + len(line) > MOST_FOLDER:
@@ -68,7 +64,7 @@ class Store:
         return [{"name": p.name, "bytes": p.stat().st_size} for p in reversed(self._files())]
 
     def shown(self, name: str) -> dict[str, Any]:
-        """The newest samples of a file without their strokes, how many it has, how many lines are damaged.
+        """The newest samples of a file, how many it has, how many lines are damaged.
 
         Raises FileNotFoundError if the folder has no such file.
         """
@@ -76,7 +72,7 @@ class Store:
             numbered, faults = read_samples(self._named(name))
         samples = [
             {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
-            | {"picture": sample.picture or png(rasterize(sample.drawing))}
+            | sample.drawing.as_dict()
             for _, sample in reversed(numbered[-SHOWN:])
         ]
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}

@@ -67,14 +67,8 @@ export class BrowserSamples {
   }
 }
 
-/** A canvas or image that shows a sample. */
+/** A canvas that shows a sample. */
 export function pictureOf(sample) {
-  if (sample.picture) {
-    const image = new Image(96, 96);
-    image.src = `data:image/png;base64,${sample.picture}`;
-    image.alt = "";
-    return image;
-  }
   const canvas = document.createElement("canvas");
   paintPicture(canvas, rasterize(sample), 128);
   return canvas;
