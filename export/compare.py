@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.config import ExportConfig
-from export.coreml import write_coreml
+from export.coreml import read_package, write_coreml
 from export.from_run import graph_from_run
-from export.mlpackage import read_package
 from export.onnx_export import computed, onnx_answers, write_onnx
 from export.package import StoredNetwork
 from export.program import BEYOND

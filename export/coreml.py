@@ -1,9 +1,13 @@
-"""The layer graph as a Core ML ML program, written to disk so that the same graph gives the same bytes."""
+"""Core ML packages: written of a layer graph, the same bytes for the same graph, and read again."""
 
 import contextlib
+import hashlib
 import io
+import json
 import tempfile
+import uuid
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,14 @@ import numpy as np
 from export.config import ExportConfig, Target
 from export.errors import ExportError
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, coreml_metadata, license_text
-from export.mlpackage import write_package
+from export.metadata import AUTHOR, DESCRIPTION, LICENSES, described, terms_of
+from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools, native_parts, quiet
+from fastetl.files.untrusted import read_bytes, read_json
 
 _SHARED = 64  # elements
+_MOST = 1 << 30  # bytes that are read of any file
 
 
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
@@ -60,7 +66,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             raise ExportError(f"coremltools cannot write this graph: {str(error).splitlines()[0]}") from error
         spec = model.get_spec()
         _describe(spec, graph, config)
-        write_package(path, spec, Path(model.weights_dir) / "weight.bin")
+        _write_package(path, spec, Path(model.weights_dir) / "weight.bin")
 
 
 def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
@@ -97,14 +103,94 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
 
 
 def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
-    described = spec.description
-    described.metadata.author = AUTHOR
-    described.metadata.license = license_text(graph)
-    described.metadata.shortDescription = DESCRIPTION["model"]
-    described.metadata.versionString = graph.about.get("version", "")
-    for feature in (*described.input, *described.output):
+    metadata = spec.description.metadata
+    metadata.author = AUTHOR
+    metadata.license = LICENSES[terms_of(graph)]
+    metadata.shortDescription = DESCRIPTION["model"]
+    metadata.versionString = graph.about.get("version", "")
+    for feature in (*spec.description.input, *spec.description.output):
         feature.shortDescription = DESCRIPTION[feature.name].format(side=graph.side)
     # Which day it was converted would make every export another one.
-    del described.metadata.userDefined["com.github.apple.coremltools.conversion_date"]
-    for key, text in sorted(coreml_metadata(graph, config).items()):
-        described.metadata.userDefined[key] = text
+    del metadata.userDefined["com.github.apple.coremltools.conversion_date"]
+    options = {"deployment_target": config.target, "precision": config.precision, "storage": config.storage}
+    preview = {"com.apple.coreml.model.preview.type": "imageClassifier"}  # what Xcode's goes by
+    for key, text in sorted({**described(graph), **options, **preview}.items()):
+        metadata.userDefined[key] = text
+
+
+def _write_package(path: Path, spec: Any, weights: Path) -> None:
+    """Write `spec` and a copy of the weight file as the package `path`, with ids derived from what they name."""
+    data = path / "Data"
+    (data / WEIGHTS).mkdir(parents=True)
+    entries = {}
+    for name, text, where, content in (
+        ("model.mlmodel", "CoreML Model Specification", MODEL, spec.SerializeToString(deterministic=True)),
+        ("weights", "CoreML Model Weights", WEIGHTS, weights.read_bytes()),
+    ):
+        (data / where / ("" if where == MODEL else "weight.bin")).write_bytes(content)
+        key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name} {hashlib.sha256(content).hexdigest()}")).upper()
+        entries[key] = {"author": "com.apple.CoreML", "description": text, "name": name, "path": where}
+    root = next(key for key, entry in entries.items() if entry["path"] == MODEL)
+    manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
+    # The keys in the order in which Apple's library writes them.
+    (path / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class MlPackage:
+    """A Core ML package as it lies on disk."""
+
+    spec: Any
+    """The specification, coremltools' `Model` message."""
+    ops: tuple[Op, ...]
+    """The program without its constants and without `classify`."""
+    labels: tuple[str, ...]
+    """The classes of `classify`, in order."""
+
+
+def read_package(path: Path) -> MlPackage:
+    """The program is built again by coremltools, in its own opset and with its checks of types, and the weights are
+    read by Apple's library.
+
+    Raises ExportError naming the file for anything missing or damaged.
+    """
+    model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
+    spec = coremltools().proto.Model_pb2.Model()
+    try:
+        entries = read_json(path / "Manifest.json")["itemInfoEntries"].values()
+        if sorted(entry["path"] for entry in entries) != [MODEL, WEIGHTS]:
+            raise ValueError(f"a manifest without {MODEL} and {WEIGHTS}")
+        spec.ParseFromString(read_bytes(model, _MOST))
+        return _read(spec, weights)
+    except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ExportError(
+            "damaged package", file=path, expected="a program", found=reason, do="export it again"
+        ) from error
+
+
+def _read(spec: Any, weights: Path) -> MlPackage:
+    from coremltools.converters.mil.frontend.milproto.load import load
+    from coremltools.converters.mil.mil.types import builtin_to_string
+
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = load(spec, spec.specificationVersion, str(weights))
+    ops: list[Op] = []
+    labels: tuple[str, ...] = ()
+    for operation in program.functions["main"].operations:
+        inputs = {key: _value(operand) for key, operand in operation.inputs.items()}
+        if operation.op_type == "classify":
+            labels = tuple(operation.classes.val)
+        elif operation.op_type != "const":
+            (output,) = operation.outputs
+            ops.append(Op(operation.op_type, output.name, builtin_to_string(output.dtype), inputs))
+    return MlPackage(spec, tuple(ops), labels)
+
+
+def _value(operand: Any) -> Value:
+    if isinstance(operand, tuple | list):
+        return tuple(Ref(part.name) for part in operand)
+    if operand.op is None or operand.op.op_type != "const":
+        return Ref(operand.name)
+    return operand.val if isinstance(operand.val, str) else np.asarray(operand.val)

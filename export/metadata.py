@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from export.config import ExportConfig, License
+from export.config import License
 from export.errors import ExportError
 from export.graph import Graph
 from fastetl.data.charset import LEVEL_1, LEVEL_2, in_a_line, one_shape, script_of
@@ -14,7 +14,7 @@ from fastetl.etl.jis import char_to_jis
 from fastetl.files.untrusted import parse_json
 
 AUTHOR = "Made with fastetl"
-_LICENSES: dict[License, str] = {
+LICENSES: dict[License, str] = {
     "data": "Code MIT. The weights follow the terms of the data they were trained on: see MODEL_CARD.md",
     "kanjivg": (
         "CC BY-SA 3.0, https://creativecommons.org/licenses/by-sa/3.0/. Trained on pictures made from the strokes of"
@@ -51,11 +51,6 @@ def terms_of(graph: Graph) -> License:
     return "kanjivg" if graph.about.get("terms") == "kanjivg" else "data"
 
 
-def license_text(graph: Graph) -> str:
-    """The licence that the package names."""
-    return _LICENSES[terms_of(graph)]
-
-
 def trained_of(about: Mapping[str, str]) -> Trained | None:
     """What a package's network was trained on; None if it does not say. Raises ExportError for anything else."""
     if "trained" not in about:
@@ -66,7 +61,8 @@ def trained_of(about: Mapping[str, str]) -> Trained | None:
         raise ExportError("cannot read what the network was trained on", found=error, do="export it again") from error
 
 
-def _metadata(graph: Graph) -> dict[str, str]:
+def described(graph: Graph) -> dict[str, str]:
+    """What Core ML's metadata and ONNX's say alike: charset, preprocessing, temperature, threshold, origin."""
     return {
         "charset": in_a_line(graph.charset.characters),
         "charset_name": graph.charset.name,
@@ -75,28 +71,6 @@ def _metadata(graph: Graph) -> dict[str, str]:
         "temperature": repr(graph.temperature),
         "threshold": repr(graph.threshold),
         **graph.about,
-    }
-
-
-def coreml_metadata(graph: Graph, config: ExportConfig) -> dict[str, str]:
-    """What the Core ML package says of itself beside author, licence and descriptions."""
-    return {
-        **_metadata(graph),
-        "deployment_target": config.target,
-        "precision": config.precision,
-        "storage": config.storage,
-        "com.apple.coreml.model.preview.type": "imageClassifier",  # what Xcode's preview goes by
-    }
-
-
-def onnx_properties(graph: Graph) -> dict[str, str]:
-    """The metadata that the model carries: labels (one a line), charset, preprocessing, temperature, origin."""
-    return {
-        "labels": "\n".join(graph.labels),
-        "author": AUTHOR,
-        "description": DESCRIPTION["model"],
-        **_metadata(graph),
-        "license": license_text(graph),
     }
 
 

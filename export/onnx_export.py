@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from export.config import ExportConfig, Precision
 from export.errors import ExportError
 from export.graph import Graph
-from export.metadata import onnx_properties
+from export.metadata import AUTHOR, DESCRIPTION, LICENSES, described, terms_of
 from export.program import Op, Ref, Value, expanded, lower
 from export.runtimes import onnx_session
 
@@ -57,7 +57,14 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
             helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]),
         ]
     )
-    helper.set_model_props(model, dict(sorted(onnx_properties(graph).items())))
+    properties = {
+        **described(graph),
+        "labels": "\n".join(graph.labels),
+        "author": AUTHOR,
+        "description": DESCRIPTION["model"],
+        "license": LICENSES[terms_of(graph)],
+    }
+    helper.set_model_props(model, dict(sorted(properties.items())))
     onnx.checker.check_model(model, full_check=True)
     return model
 

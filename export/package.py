@@ -140,28 +140,27 @@ def write_package_directory(
 ) -> tuple[Check, ...]:
     """Write every file of `out` from a graph, the trained network's `logits` and the model card; see `export`."""
 
-    def done(step: int) -> None:
-        if progress is not None:
-            progress(step, _STEPS)
-
+    done = progress or (lambda step, steps: None)
     if out.suffix == ".onnx":
         with new_output(out, ONNX_KIND, overwrite) as file:
             write_onnx(graph, config, file)
             return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
     with new_output(out, PACKAGE_KIND, overwrite) as folder:
-        done(0)
+        done(0, _STEPS)
         write_reference(make_reference(graph, config, logits), folder / REFERENCE)
-        done(1)
+        done(1, _STEPS)
         write_coreml(graph, config, folder / COREML)
-        done(2)
+        done(2, _STEPS)
         write_onnx(graph, config, folder / ONNX)
-        done(3)
+        done(3, _STEPS)
         (folder / LABELS).write_text(labels_text(graph), encoding="utf-8")
         if MAC in files_of(folder):
             shutil.copyfile(check_on_mac.__file__, folder / MAC)
         (folder / CARD).write_text(card, encoding="utf-8")
-        checks = package_checks(folder, graph=graph, finished=False)
-        done(4)
-        (folder / VERIFICATION).write_text(verification_text(folder, checks), encoding="utf-8")
-    done(_STEPS)
+        record = folder / VERIFICATION
+        record.write_text(verification_text(folder, ()), encoding="utf-8")
+        checks = package_checks(folder, graph=graph)
+        done(4, _STEPS)
+        record.write_text(verification_text(folder, checks), encoding="utf-8")
+    done(_STEPS, _STEPS)
     return checks

@@ -13,6 +13,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,10 @@ from numpy.typing import NDArray
 from export import check_on_mac
 from export.card import card_head
 from export.config import SPECIFICATION, Precision, Storage
-from export.coreml import write_coreml
+from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, graph_to_arrays
 from export.metadata import exporting_versions, labels_text, other_versions
-from export.mlpackage import MlPackage, read_package
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, files_of, package_path
 from export.onnx_export import IR_VERSION, OPSET, computed, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
@@ -87,9 +87,9 @@ def _same(name: str, same: bool, detail: str) -> Check:
     return _equal(name, "the same" if same else "others", "the same", detail)
 
 
-def _none(name: str, faults: Sequence[str], fault: str, detail: str = "") -> Check:
-    """That there is none of what the figure counts."""
-    return _equal(name, f"{len(faults)} {fault}", f"0 {fault}", ", ".join(faults[:3]) or detail)
+def _none(name: str, faults: Sequence[str], detail: str = "") -> Check:
+    """That there are no faults."""
+    return _equal(name, f"{len(faults)} faults", "0 faults", ", ".join(faults[:3]) or detail)
 
 
 def _unchecked(name: str, reason: str) -> Check:
@@ -150,14 +150,13 @@ def package_checks(
     *,
     graph: Graph | None = None,
     logits: Logits | None = None,
-    finished: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """See `verify`. graph, logits: of the run. finished: whether `verification.json` is there yet."""
+    """See `verify`. graph, logits: of the run."""
     if not any((out / name).exists() for name in FILES):
         raise ExportError("no package here", file=out, expected=f"a directory with {ONNX}", do="export a run")
     coremltools()  # if it is missing, that is no damage
-    checks = list(gather("files", lambda: _file_checks(out, finished)))
+    checks = list(gather("files", lambda: _file_checks(out)))
     try:
         reference = read_reference(out / REFERENCE)
     except ExportError as error:
@@ -179,9 +178,9 @@ def package_checks(
     return tuple(checks)
 
 
-def _file_checks(out: Path, finished: bool) -> Iterator[Check]:
+def _file_checks(out: Path) -> Iterator[Check]:
     """Exactly the files of a package, each regular and of an ordinary mode, as `verification.json` records them."""
-    expected = {*files_of(out), *([VERIFICATION] if finished else [])}
+    expected = {*files_of(out), VERIFICATION}
     regular, others = set(), []
     for folder, folders, files in os.walk(out):
         for name in (name for name in (*folders, *files) if not is_clutter(name)):
@@ -197,12 +196,12 @@ def _file_checks(out: Path, finished: bool) -> Iterator[Check]:
             else:
                 regular.add(entry)
     missing = sorted(expected - regular)
-    yield _none("contents", missing, "missing")
-    yield _none("nothing beside", sorted(others), "more")
-    if finished and not missing:
+    yield _none("contents", missing)
+    yield _none("nothing beside", sorted(others))
+    if not missing:
         recorded, now = read_json(out / VERIFICATION)["files"], _hashes(out)
         changed = sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name))
-        yield _none("file hashes", changed, "differ")
+        yield _none("file hashes", changed)
 
 
 def _hashes(out: Path) -> dict[str, str]:
@@ -231,12 +230,12 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
     if graph is not None:
         weights, expected = reference.graph.weights, graph.weights
         changed = [name for name in expected if not np.array_equal(weights.get(name, []), expected[name])]
-        yield _none("weights of the run", changed, "differ")
+        yield _none("weights of the run", changed)
         stored, described = (json.loads(str(graph_to_arrays(one)["graph"])) for one in (reference.graph, graph))
         for key in exporting_versions():  # of the export, not of the run
             stored["about"].pop(key, None)
             described["about"].pop(key, None)
-        yield _none("description of the run", [key for key in described if stored.get(key) != described[key]], "differ")
+        yield _none("description of the run", [key for key in described if stored.get(key) != described[key]])
     if logits is not None:
         answers = logits(resized(reference.images, reference.graph.preprocessing.size))
         bound = max(1e-3, 1e-4 * float(np.abs(answers).max()))
@@ -264,11 +263,8 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
-    faults = [
-        f"class {k} is {a!r}, not {b!r}" for k, (a, b) in enumerate(zip(labels, expected, strict=False)) if a != b
-    ]
-    figure, bound = f"{len(labels)} labels, {len(faults)} differ", f"{len(expected)} labels, 0 differ"
-    return Check(name, labels == expected, figure, bound, faults[0] if faults else "")
+    pairs = enumerate(zip_longest(labels, expected))
+    return _none(name, [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in pairs if a != b], f"{len(labels)} labels")
 
 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
@@ -293,7 +289,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     # Sums in another order: see `check_on_mac.BOUND`.
     parity = max_abs_diff(answers["probabilities"], reference.answers)
     yield _within("expected answers", parity, check_on_mac.BOUND / 3, f"of {MAC}")
-    yield _answer_check("label that an app is told", package.labels, answers["probabilities"], reference, bound)
+    yield _answer_check("label that an app shows", package.labels, answers["probabilities"], reference, bound)
 
 
 def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Check]:
@@ -328,11 +324,11 @@ def _answer_check(
     sure = (reference.blank | (first - second > 2 * doubt)).tolist()
     none = reference.graph.labels[-1]
     mistakes = [
-        f"picture {k} is told {label!r}, not {expected!r}"
+        f"picture {k} is read as {label!r}, not {expected!r}"
         for k, (best, expected) in enumerate(zip(probabilities.argmax(1).tolist(), reference.labels, strict=True))
         if (label := labels[best]) != expected and (sure[k] or none in (label, expected))
     ]
-    return _none(name, mistakes, "wrong", f"{sum(sure)} of {len(sure)} pictures are sure")
+    return _none(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
 
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
@@ -347,7 +343,7 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     # Flax rounds in its own order, and the framing of an odd picture magnifies that: up to 1.2e-4 was seen.
     bound = max(2e-4, 1e-5 * scale) if reference.config.onnx == "float32" else _ONNX_INT8 * scale
     yield _parity_check("ONNX logits against Flax", answers["logits"], reference, bound)
-    yield _answer_check("ONNX labels told", reference.graph.labels, answers["probabilities"], reference, bound)
+    yield _answer_check("ONNX answers", reference.graph.labels, answers["probabilities"], reference, bound)
     yield _equal("ONNX label", max_abs_diff(answers["label"], answers["probabilities"].argmax(1)), 0.0, "an index")
 
 

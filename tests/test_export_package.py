@@ -15,8 +15,8 @@ from PIL import Image
 
 from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
+from export.coreml import read_package
 from export.errors import ExportError
-from export.mlpackage import read_package
 from export.names import BUNDLED, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, package_path
 from export.onnx_export import computed, onnx_model
 from export.package import export, open_stored

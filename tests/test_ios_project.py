@@ -12,7 +12,7 @@ import pytest
 
 from benches.studies.ios_reading import WAYS, kana_drawings, misread, photograph
 from export import open_recognizer
-from export.mlpackage import read_package
+from export.coreml import read_package
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.lines.shapes import TURNED
 from fastetl.synth.practice import practice

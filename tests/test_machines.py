@@ -210,7 +210,7 @@ def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Pa
     assert [file.name for file in find_samples(tmp_path / "samples")] == ["2026-11-24.jsonl"]
     shutil.copy(etl / "ETL8G_01", tmp_path / "samples")
     assert [file.path.name for file in find_files([tmp_path / "samples"])] == ["ETL8G_01"]
-    assert {check.name: check.passed for check in _file_checks(tmp_path / "package", True)}["nothing beside"]
+    assert {check.name: check.passed for check in _file_checks(tmp_path / "package")}["nothing beside"]
     build(etl, tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(b"x")
     check_output(tmp_path / "out", DATASET_KIND, True)
