@@ -7,26 +7,20 @@ from functools import cache, partial
 from os import PathLike
 from typing import Any, Self
 
-_SCARCE = {
-    errno.ENOMEM: "memory",
-    errno.EMFILE: "file handles for a process (ulimit -n)",
-    errno.ENFILE: "file handles",
-    errno.EAGAIN: "threads or processes (ulimit -u)",
-    errno.ENOSPC: "space on a disk",
-    errno.EDQUOT: "the space that is allowed on a disk",
+_SIGNS = {
+    "memory": (
+        errno.ENOMEM,
+        "os error 12",
+        "cannot allocate memory",
+        "bad_alloc",
+        "bad allocation",
+        "resource_exhausted",
+    ),
+    "file handles (ulimit -n)": (errno.EMFILE, errno.ENFILE, "os error 24", "too many open files"),
+    "threads or processes (ulimit -u)": (errno.EAGAIN, "can't start new thread"),
+    "space on a disk": (errno.ENOSPC, errno.EDQUOT, "os error 28", "no space left"),
 }
-_SPOKEN = {
-    "os error 12": errno.ENOMEM,  # Rust's
-    "cannot allocate memory": errno.ENOMEM,
-    "bad_alloc": errno.ENOMEM,  # C++'s
-    "bad allocation": errno.ENOMEM,
-    "resource_exhausted": errno.ENOMEM,  # XLA's
-    "os error 24": errno.EMFILE,
-    "too many open files": errno.EMFILE,
-    "can't start new thread": errno.EAGAIN,
-    "os error 28": errno.ENOSPC,
-    "no space left": errno.ENOSPC,
-}
+"""What a machine can run out of, and how Python, Rust, C++ and XLA say so: numbers of an OSError, and words."""
 
 
 def scarcity(error: BaseException) -> str | None:
@@ -34,14 +28,12 @@ def scarcity(error: BaseException) -> str | None:
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, MemoryError):
-            return _SCARCE[errno.ENOMEM]
-        if isinstance(current, OSError) and current.errno in _SCARCE:
-            return _SCARCE[current.errno]
-        if not isinstance(current, FastetlError):
-            text = str(current).lower()
-            for words, number in _SPOKEN.items():
-                if words in text:
-                    return _SCARCE[number]
+            return "memory"
+        text = "" if isinstance(current, FastetlError) else str(current).lower()
+        number = current.errno if isinstance(current, OSError) else None
+        for resource, signs in _SIGNS.items():
+            if number in signs or any(isinstance(sign, str) and sign in text for sign in signs):
+                return resource
         current = current.__cause__
     return None
 

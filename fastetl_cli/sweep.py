@@ -21,7 +21,7 @@ class Sweep(Command):
     dataset: DatasetPath
     """A dataset directory."""
     out: Out
-    """The folder to write: a table, a picture, and the runs that were not stopped."""
+    """The folder to write: sweep.json, and the runs that were not stopped."""
     cpus: float = 1
     """Processors of each training."""
     gpus: float = 0

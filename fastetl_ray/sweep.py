@@ -9,16 +9,13 @@ Trainings are compared after each epoch by their accuracy on the validation grou
 
 import dataclasses
 import json
-import math
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, cast
 
 from fastetl.checks import ABOVE_0, require_choice, require_range
 from fastetl.data.augmentation import Augmentation
@@ -32,8 +29,7 @@ from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import named_network
 
-_CURVES = 5  # trials that the page shows
-SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "sweep.md", "sweep.html", "sweep.toml", "trials"))
+SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
@@ -44,8 +40,8 @@ _WIDEST = 1e300  # the difference of two numbers is a number
 class SweepConfig:
     """What to try. train: shared options. search: name → a list of values, or {low, high, log}, to draw from.
 
-    trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on. All
-    options are checked here, those of every training too.
+    trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on. Every value
+    that can be drawn is checked here.
     """
 
     train: Mapping[str, Any]
@@ -58,18 +54,11 @@ class SweepConfig:
     def __post_init__(self) -> None:
         for name, least in (("trials", 1), ("grace", 1), ("reduction", 2), ("seed", 0)):
             require_range(name, getattr(self, name), least, _MOST, error=ModelError)
-        for name, value in self.search.items():
+        for name, values in self.search.items():
             if name in self.train:
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
-            for choice in value if isinstance(value, list) else ():
-                configured(self.train, {name: choice})
-        for options in self.drawn():
-            configured(self.train, options)
-
-    def drawn(self) -> list[dict[str, Any]]:
-        """The options of each training, in order; the same for the same seed."""
-        rng = np.random.default_rng(self.seed)
-        return [{name: _draw(name, value, rng) for name, value in self.search.items()} for _ in range(self.trials)]
+            for value in values if isinstance(values, list) and values else _bounds(name, values):
+                configured(self.train, {name: value})
 
 
 @dataclass(frozen=True)
@@ -85,22 +74,20 @@ class Trial:
         return max(self.history, default=0.0)
 
 
-def _draw(name: str, value: Any, rng: np.random.Generator) -> Any:
-    """One value of an option. Raises ModelError if there is nothing to draw from."""
-    if isinstance(value, list) and value:
-        return value[int(rng.integers(len(value)))]
-    if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
-        low, high, log = value["low"], value["high"], value.get("log", False)
+def _bounds(name: str, values: Any) -> tuple[float, float]:
+    """What an option is drawn between. Raises ModelError if there is nothing to draw from."""
+    if isinstance(values, dict) and {"low", "high"} <= set(values) <= {"low", "high", "log"}:
+        log = values.get("log", False)
         require_choice(f"{name}.log", log, (False, True), error=ModelError)
-        for bound, number in (("low", low), ("high", high)):
+        for bound in ("low", "high"):
             least = ABOVE_0 if log else -_WIDEST
-            require_range(f"{name}.{bound}", number, least, _WIDEST, integer=False, error=ModelError)
-        if low < high:
-            return math.exp(rng.uniform(math.log(low), math.log(high))) if log else float(rng.uniform(low, high))
+            require_range(f"{name}.{bound}", values[bound], least, _WIDEST, integer=False, error=ModelError)
+        if values["low"] < values["high"]:
+            return float(values["low"]), float(values["high"])
     raise ModelError(
         f"search: {name} has nothing to choose from",
         expected="a list of values, or {low, high, log} with low below high",
-        found=value,
+        found=values,
         do="mend it",
     )
 
@@ -156,9 +143,10 @@ def _trial(options: dict[str, Any]) -> None:
         reported = len(progress.history)
 
     given = options["given"]
-    config = configured(given["train"], given["options"])
+    number = int(tune.get_context().get_trial_id().rpartition("_")[2])
+    config = configured(given["train"], options["options"])
     data = [(open_dataset(path), weight) for path, weight in given["data"]]
-    train(data, given["out"], config, overwrite=True, on_progress=tell)
+    train(data, f"{given['out']}/trial-{number:04d}", config, overwrite=True, on_progress=tell)
 
 
 def sweep(
@@ -173,8 +161,8 @@ def sweep(
 ) -> list[Trial]:
     """Train each of the sweep's options on a Ray cluster; returns the trials, the best first.
 
-    Writes `out`: sweep.json, sweep.md (a table), sweep.html (curves), and trials/trial-NNNN, the runs of those that
-    were not stopped. data: as of `train_on_ray`. cpus, gpus: of each training.
+    Writes `out`: sweep.json, and trials/trial-NNNN, the runs of those that were not stopped (`fastetl compare` shows
+    them side by side). data: as of `train_on_ray`. cpus, gpus: of each training.
 
     Raises FastetlError if `out` exists (without `overwrite`), or a training raises one.
     """
@@ -183,61 +171,45 @@ def sweep(
     connect(address)
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
+    from ray.tune.search import BasicVariantGenerator
 
-    epochs = max(configured(config.train, options).epochs for options in config.drawn())
+    def domain(values: Any) -> Any:
+        if isinstance(values, list):
+            return tune.choice(values)
+        return (tune.loguniform if values.get("log") else tune.uniform)(values["low"], values["high"])
+
+    epochs = max(config.search.get("epochs", [configured(config.train, {}).epochs]))
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         runs = (folder / "trials").absolute()
         places = [(absolute(place), weight) for place, weight in data]
-        common = {"train": dict(config.train), "data": places}
-        draws = [
-            {**common, "options": options, "number": k, "out": str(runs / f"trial-{k:04d}")}
-            for k, options in enumerate(config.drawn())
-        ]
         tuner = tune.Tuner(
             tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
-            param_space={"given": tune.grid_search(draws)},
+            param_space={
+                "given": {"train": dict(config.train), "data": places, "out": str(runs)},
+                "options": {name: domain(values) for name, values in config.search.items()},
+            },
             tune_config=tune.TuneConfig(
                 metric=_METRIC,
                 mode="max",
+                num_samples=config.trials,
+                search_alg=BasicVariantGenerator(random_state=config.seed),
                 scheduler=ASHAScheduler(
                     time_attr="epoch", max_t=epochs + 1, grace_period=config.grace, reduction_factor=config.reduction
                 ),
             ),
             run_config=tune.RunConfig(storage_path=str(folder / "ray"), name="sweep", verbose=0),
         )
-        trials = _results(tuner.fit())
+        trials, results = [], cast("Any", tuner.fit())
+        for number, result in enumerate(results):
+            if result.error is not None:
+                raise fault_of(result.error)
+            frame = result.metrics_dataframe
+            history = () if frame is None else tuple(frame[_METRIC].tolist())
+            trials.append(Trial(number, result.config["options"], history))
+        trials.sort(key=lambda trial: (-trial.best, trial.number))
         shutil.rmtree(folder / "ray", ignore_errors=True)
         for unfinished_run in runs.glob("*.unfinished"):
             shutil.rmtree(unfinished_run, ignore_errors=True)
-        _report(trials, config, folder)
+        described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in trials]}
+        (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
     return trials
-
-
-def _results(grid: Any) -> list[Trial]:
-    trials = []
-    for result in grid:
-        if result.error is not None:
-            raise fault_of(result.error)
-        draw = result.config["given"]
-        frame = result.metrics_dataframe
-        history = () if frame is None else tuple(frame[_METRIC].tolist())
-        trials.append(Trial(draw["number"], draw["options"], history))
-    return sorted(trials, key=lambda trial: (-trial.best, trial.number))
-
-
-def _report(trials: Sequence[Trial], config: SweepConfig, folder: Path) -> None:
-    from model.report import page
-
-    shown = {t.number: [f"{v:.3g}" if isinstance(v, float) else str(v) for v in t.options.values()] for t in trials}
-    rows = [["trial", *config.search, "epochs", "best validation accuracy"], ["---"] * (len(config.search) + 3)]
-    rows += [[str(t.number), *shown[t.number], str(len(t.history)), f"{t.best:.2%}"] for t in trials]
-    (folder / "sweep.md").write_text("".join(f"| {' | '.join(row)} |\n" for row in rows), encoding="utf-8")
-    described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in trials]}
-    (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
-    curves = [
-        (f"{t.number}: {', '.join(shown[t.number])}", [(k, 100 - 100 * a) for k, a in enumerate(t.history, 1)])
-        for t in trials[:_CURVES]
-        if t.history
-    ]
-    figures = {"curves": curves, "axes": ("epoch", "errors on validation writers, %")}
-    (folder / "sweep.html").write_text(page(f"Sweep, the best {len(curves)} trials", figures), encoding="utf-8")

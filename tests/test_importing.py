@@ -194,11 +194,14 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: draw(folder / "a.png", 0), "pictures without characters; expected one subfolder"),
     (two_kinds, "several kinds of labelled pictures"),
     (lambda folder: draw(folder / "two words" / "a.png", 0), "two words: not a character"),
-    (cut_idx, "the IDX file is damaged"),
-    (lambda folder: write_idx(folder / "a.nolabels", arrays()[1]), r"not labelled pictures; .* found arr_0 \(20,\)"),
+    (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),
+    (
+        lambda folder: write_idx(folder / "a.nolabels", arrays()[1]),
+        r"not labelled pictures; .* arr_0 uint8 \(20,\)",
+    ),
     (
         lambda folder: save(folder / "a.npz", images=None, pictures=arrays(3)[0]),
-        r"a\.npz: not labelled pictures; expected arrays .* found labels \(3,\), pictures \(3, 28, 28\)",
+        r"a\.npz: not labelled pictures; expected arrays .* found labels <U1 \(3,\), pictures uint8 \(3, 28, 28\)",
     ),
     (
         lambda folder: (folder / "a.csv").write_text("path,label\nb.png,か\n", encoding="utf-8"),

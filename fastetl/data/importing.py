@@ -18,7 +18,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -34,12 +34,11 @@ from fastetl.files.untrusted import is_clutter, open_regular, read_bytes, read_n
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
 """Names by which pictures are found in a folder."""
-LABELS = "labels.txt"
+_LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _FILE_BYTES = 1 << 28  # of a picture, or of a table
 _FILE_WIDTH = 60  # characters of a file's name that a dataset keeps
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
-_IDX = b"\0\0\x08"  # of bytes; then how many axes
 _IDX_BYTES = 1 << 33
 
 
@@ -52,25 +51,48 @@ class Labelled:
     characters: list[str]
     groups: NDArray[np.int32]
 
-    def read(self, indices: Sequence[int], size: int) -> Iterator[tuple[NDArray[np.uint8], int] | FastetlError]:
-        """Pictures and their digests, of files in `size` × `size`; an error for a file that is no picture."""
-        if not isinstance(self.images, list):
-            yield from ((self.images[k], digest_of(self.images[k].tobytes())) for k in indices)
+    def read(self, charset: Charset, size: int) -> Iterator[tuple[int, NDArray[np.uint8], int] | FastetlError]:
+        """Index, picture and digest of each sample of the charset; an error for a file that is no picture.
+
+        Files are read in `size` × `size`.
+        """
+        indices = [k for k, character in enumerate(self.characters) if character in charset.class_of]
+        images = self.images
+        if not isinstance(images, list):
+            yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
             return
         from concurrent.futures import ThreadPoolExecutor
 
         from fastetl.ink.pictures import read_ink
 
-        def read(file: Path) -> tuple[NDArray[np.uint8], int] | FastetlError:
+        def read(k: int) -> tuple[int, NDArray[np.uint8], int] | FastetlError:
             try:
-                return read_ink(file, size), digest_of(read_bytes(file, _FILE_BYTES))
+                return k, read_ink(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
                 if scarcity(error):
                     raise
                 return error
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(read, [self.images[k] for k in indices])
+            yield from pool.map(read, indices)
+
+    def dataset(self, samples: Sequence[tuple[int, NDArray[np.uint8], int]], charset: Charset, size: int) -> Dataset:
+        """The Dataset of samples that were read."""
+        index, images, digests = (list(column) for column in zip(*samples, strict=True))
+        files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
+        return Dataset.create(
+            images,
+            [self.characters[k] for k in index],
+            self.groups[index],
+            source=self.path.resolve().name,
+            size=size,
+            charset=charset,
+            digests=np.array(digests, np.uint64),
+            records={
+                "file": np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]),
+                "record": np.array(index, np.int32),
+            },
+        )
 
 
 def import_pictures(
@@ -89,45 +111,31 @@ def import_pictures(
 
     Raises FastetlError if no picture is left.
     """
-    present = sorted({character for source in sources for character in source.characters})
+    counts = Counter(character for source in sources for character in source.characters)
     first = sources[0].path
-    if not present:
+    if not counts:
         do = "check the folder; docs/own-pictures.md says what is read"
         raise FastetlError("no labelled pictures", file=first, do=do)
+    present = sorted(counts)
     alphabet = named_or_file(charset, present) if charset else Charset(first.resolve().stem, tuple(present))
-    wanted = [[k for k, c in enumerate(source.characters) if c in alphabet.class_of] for source in sources]
-    left_out = Counter(c for source in sources for c in source.characters if c not in alphabet.class_of)
+    left_out = {character: count for character, count in counts.items() if character not in alphabet.class_of}
+    done, total = 0, counts.total() - sum(left_out.values())
     unread: list[FastetlError] = []
     parts: list[Dataset] = []
-    done, total = 0, sum(map(len, wanted))
-    for source, indices in zip(sources, wanted, strict=True):
-        images, digests, index = [], [], []
-        for k, picture in zip(indices, source.read(indices, size), strict=True):
+    for source in sources:
+        samples = []
+        for sample in source.read(alphabet, size):
+            if isinstance(sample, FastetlError):
+                unread.append(sample)
+            else:
+                samples.append(sample)
             done += 1
             if progress is not None:
                 progress(done, total)
-            if isinstance(picture, FastetlError):
-                unread.append(picture)
-                continue
-            images.append(picture[0])
-            digests.append(picture[1])
-            index.append(k)
-        if images:
-            files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
-            names = np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files])
-            data = Dataset.create(
-                images,
-                [source.characters[k] for k in index],
-                source.groups[index],
-                source=source.path.resolve().name,
-                size=size,
-                charset=alphabet,
-                digests=np.array(digests, np.uint64),
-                records={"file": names, "record": np.array(index, np.int32)},
-            )
-            parts.append(data)
+        if samples:
+            parts.append(source.dataset(samples, alphabet, size))
     if parts:
-        return concatenated(parts), dict(left_out), unread
+        return concatenated(parts), left_out, unread
     if unread:
         raise unread[0]
     raise FastetlError(
@@ -154,18 +162,13 @@ def labelled_in(path: Path) -> list[Labelled]:
         if kind is not None:
             kinds.setdefault(kind, []).append(entry)
     if len(kinds) > 1:
-        raise FastetlError(
-            "several kinds of labelled pictures in one folder",
-            file=path,
-            expected="one kind",
-            found=" and ".join(files[0].name for files in list(kinds.values())[:2]),
-            do="name the one to read",
-        )
+        names = " and ".join(files[0].name for files in list(kinds.values())[:2])
+        what, do = "several kinds of labelled pictures in one folder", "name the one to read"
+        raise FastetlError(what, file=path, expected="one kind", found=names, do=do)
     for kind, files in kinds.items():
-        read = map(kind, [path] if kind is _from_folders else files)
-        sources = [source for source in read if source is not None]
+        sources = [source for source in map(kind, [path] if kind is _from_folders else files) if source is not None]
         if not sources:  # labels without pictures
-            raise _not_labelled(files[0])
+            raise _not_labelled(files[0], _arrays(files[0]))
         return sources
     if any(map(_is_picture, entries)):
         raise FastetlError(
@@ -175,7 +178,7 @@ def labelled_in(path: Path) -> list[Labelled]:
             do="sort them into folders; to read pictures, use `fastetl recognize`",
         )
     if entries and all(entry.is_file() and entry.suffix.lower() in (_NPZ, *_TABLES) for entry in entries):
-        raise _not_labelled(entries[0])
+        raise _not_labelled(entries[0], _arrays(entries[0]))
     return []
 
 
@@ -195,11 +198,22 @@ def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
     if _is_picture(path) or not path.is_file():
         return None
     if path.suffix.lower() in _TABLES:
-        return None if _delimiter(path) is None else _from_csv
-    shapes = _shapes(path)
-    if {"images", "labels"} <= shapes.keys():
+        return _from_csv if _delimiter(path) else None
+    arrays = _arrays(path)
+    if {"images", "labels"} <= arrays.keys():
         return from_npz
-    return _from_pair if len(shapes.get("arr_0", ())) in (1, 3) else None
+    return _from_pair if "arr_0" in arrays and arrays["arr_0"].ndim in (1, 3) else None
+
+
+def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlError:
+    """The error of a table or of arrays that are no labelled pictures."""
+    if path.suffix.lower() in _TABLES:
+        expected, actual = "a first line with the columns file and character", repr(_header(path)[:80])
+    else:
+        expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
+        actual = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()) or "none"
+    do = "write it as docs/own-pictures.md says"
+    return FastetlError("not labelled pictures", file=path, expected=expected, found=actual[:200], do=do)
 
 
 # Characters and groups
@@ -241,48 +255,42 @@ def _groups(values: Iterable[Any]) -> NDArray[np.int32]:
 
 def _names_of_numbers(path: Path) -> dict[int, str]:
     """The characters that numbered labels stand for, by what lies beside a file of them."""
-    listed = path.parent / LABELS
+    listed = path.parent / _LABELS
     if listed.is_file():
         return dict(enumerate(_characters(read_entries(listed), listed)))
     maps = [p for p in _visible(path.parent) if p.name.endswith("classmap.csv")]
-    mine = [m for m in maps if path.name.startswith(m.stem.removesuffix("classmap").rstrip("_-"))] or maps
+    mine = [m for m in maps if path.name.startswith(m.name.partition("_")[0])] or maps
     if len(mine) != 1:
         raise FastetlError(
             "labels that are numbers",
             file=path,
-            expected=f"a {LABELS} beside it with one character a line, the first that of label 0",
+            expected=f"a {_LABELS} beside it with one character a line, the first that of label 0",
             found="several class maps" if mine else "none",
-            do=f"write {LABELS}; of KMNIST, put kmnist_classmap.csv there",
+            do=f"write {_LABELS}; of KMNIST, put kmnist_classmap.csv there",
         )
     try:
-        return {int(row["index"]): _character(row["char"], mine[0]) for row in _table(mine[0], ",")}
+        return {int(row["index"]): _character(row["char"], mine[0]) for row in _table(mine[0])}
     except (KeyError, TypeError, ValueError) as error:
-        raise FastetlError(
-            "not a class map", file=mine[0], expected="columns index and char", found=repr(error), do="check it"
-        ) from error
+        expected = "columns index and char"
+        raise FastetlError("not a class map", file=mine[0], expected=expected, found=repr(error)) from error
 
 
 def _named(labels: NDArray[Any], path: Path) -> list[str]:
     """The characters of numbered labels."""
-    names = _names_of_numbers(path)
-    for k, label in enumerate(labels.tolist()):
-        if label not in names:
-            raise FastetlError(
-                "a label without a name",
-                file=path,
-                record=k,
-                expected=f"0 to {max(names)}",
-                found=label,
-                do=f"list more characters in {LABELS}",
-            )
-    return [names[label] for label in labels.tolist()]
+    names, numbers = _names_of_numbers(path), labels.tolist()
+    nameless = next((k for k, number in enumerate(numbers) if number not in names), None)
+    if nameless is not None:
+        place: dict[str, Any] = {"file": path, "record": nameless, "expected": f"0 to {max(names)}"}
+        do = f"list more characters in {_LABELS}"
+        raise FastetlError("a label without a name", **place, found=numbers[nameless], do=do)
+    return [names[number] for number in numbers]
 
 
 # The kinds
 
 
 def _from_folders(folder: Path) -> Labelled:
-    listed = folder / LABELS
+    listed = folder / _LABELS
     entries = _characters(read_entries(listed), listed) if listed.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
@@ -291,14 +299,14 @@ def _from_folders(folder: Path) -> Labelled:
             raise FastetlError(
                 "a folder that is no number",
                 file=place,
-                expected=f"0 to {len(entries) - 1}, a line of {LABELS}",
-                do=f"rename it, or take {LABELS} away where folders are named by their characters",
+                expected=f"0 to {len(entries) - 1}, a line of {_LABELS}",
+                do=f"rename it, or take {_LABELS} away where folders are named by their characters",
             )
         character = _character(place.name, place) if entries is None else entries[int(place.name)]
         inside = [p for p in _visible(place) if p.is_file()]
         files += inside
         characters += [character] * len(inside)
-    return Labelled(folder, files, characters, _groups([""] * len(files)))
+    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32))
 
 
 def _header(path: Path) -> str:
@@ -313,21 +321,20 @@ def _delimiter(path: Path) -> str | None:
     return next((delimiter for delimiter, names in columns.items() if {"file", "character"} <= names), None)
 
 
-def _table(path: Path, delimiter: str) -> list[dict[str, Any]]:
+def _table(path: Path) -> list[dict[str, Any]]:
     """The rows of a CSV by the names in its header."""
     try:
         lines = read_bytes(path, _FILE_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise FastetlError(
-            "cannot read the table", file=path, expected="UTF-8", found=error, do="save it so"
-        ) from error
-    rows = csv.reader(lines, delimiter=delimiter)
+        what, do = "cannot read the table", "save it so"
+        raise FastetlError(what, file=path, expected="UTF-8", found=error, do=do) from error
+    rows = csv.reader(lines, delimiter=_delimiter(path) or ",")
     names = [name.strip() for name in next(rows, [])]
     return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows if row]
 
 
 def _from_csv(path: Path) -> Labelled:
-    rows = _table(path, _delimiter(path) or ",")
+    rows = _table(path)
     for k, row in enumerate(rows):
         if row["file"] is None or row["character"] is None:
             raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
@@ -336,84 +343,65 @@ def _from_csv(path: Path) -> Labelled:
     return Labelled(path, [path.parent / file for file in files], _characters(characters, path), groups)
 
 
-def _not_labelled(path: Path, arrays: Mapping[str, tuple[int, ...]] | None = None) -> FastetlError:
-    """The error of a table or of arrays that are no labelled pictures."""
-    if path.suffix.lower() in _TABLES:
-        expected, found = "a first line with the columns file and character", repr(_header(path)[:80])
-    else:
-        expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
-        shapes = list((_shapes(path) if arrays is None else arrays).items())
-        found = ", ".join(f"{name} {shape}" for name, shape in shapes[:5]) or "none"
-    do = "write it as docs/own-pictures.md says"
-    return FastetlError("not labelled pictures", file=path, expected=expected, found=found, do=do)
+def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz`, or that of an IDX file of bytes, packed or not, as arr_0; of any other file none.
 
+    What is not `wanted` has its shape and dtype, and takes no memory. Raises FastetlError for a damaged `.npz`.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
 
-def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> Labelled:
-    groups = np.full(len(images), -1) if groups is None else groups
-    fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
-    if not fits or not labels.shape == groups.shape == images.shape[:1]:
-        arrays = {"images": images, "labels": labels, "groups": groups}
-        raise _not_labelled(path, {f"{name} {array.dtype}": array.shape for name, array in arrays.items()})
-    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
-    return Labelled(path, images, characters, _groups(groups))
+    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        arrays[name] = np.broadcast_to(np.zeros((), dtype), shape)
+        return name in wanted
 
-
-def from_npz(path: Path) -> Labelled:
-    """An `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
-    stored = read_npz(path, lambda name, *_: name in ("images", "labels", "groups"))
-    if not {"images", "labels"} <= stored.keys():
-        raise _not_labelled(path, _npz_shapes(path))
-    return _labelled(path, stored["images"], stored["labels"], stored.get("groups"))
-
-
-def _idx(path: Path, *, whole: bool) -> tuple[tuple[int, ...], bytes]:
-    """Shape, and with `whole` values, of an IDX file of bytes, packed or not; no shape of any other file."""
+    if path.suffix.lower() == _NPZ:
+        arrays.update(read_npz(path, accept))
+        return arrays
     with open_regular(path) as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
         try:
             head = stream.read(4)
-            if head not in (_IDX + b"\1", _IDX + b"\3"):
-                return (), b""
-            shape = tuple(np.frombuffer(stream.read(4 * head[3]), ">u4").tolist())
-            return shape, stream.read(min(math.prod(shape), _IDX_BYTES) + 1) if whole else b""
+            if head in (b"\0\0\x08\1", b"\0\0\x08\3"):
+                shape = tuple(np.frombuffer(stream.read(4 * head[3]), ">u4").tolist())
+                if accept("arr_0", shape, np.dtype(np.uint8)):
+                    values = stream.read(min(math.prod(shape), _IDX_BYTES) + 1)
+                    arrays["arr_0"] = np.frombuffer(values, np.uint8).reshape(shape)
         except (OSError, EOFError, ValueError, zlib.error):
-            return (), b""
+            return {}
+    return arrays
 
 
-def _npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    read_npz(path, lambda name, shape, dtype: bool(shapes.update({name: shape})))
-    return shapes
+def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> Labelled:
+    groups = np.full(len(images), -1) if groups is None else groups
+    fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
+    if not fits or not labels.shape == groups.shape == images.shape[:1]:
+        raise _not_labelled(path, {"images": images, "labels": labels, "groups": groups})
+    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
+    return Labelled(path, images, characters, _groups(groups))
 
 
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the arrays in an `.npz`; that of an IDX file as arr_0's; nothing of any other file."""
-    if path.suffix.lower() == _NPZ:
-        return _npz_shapes(path)
-    shape, _ = _idx(path, whole=False)
-    return {"arr_0": shape} if shape else {}
-
-
-def _array(path: Path) -> NDArray[Any]:
-    """The array in a file of a pair."""
-    if path.suffix.lower() == _NPZ:
-        return read_npz(path, lambda name, *_: name == "arr_0")["arr_0"]
-    shape, values = _idx(path, whole=True)
-    if not values or len(values) != math.prod(shape):
-        fault = f"{len(values):,} bytes of {shape}"
-        raise FastetlError("the IDX file is damaged", file=path, found=fault, do="download it again")
-    return np.frombuffer(values, np.uint8).reshape(shape)
+def from_npz(path: Path) -> Labelled:
+    """An `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
+    arrays = _arrays(path, ("images", "labels", "groups"))
+    if not {"images", "labels"} <= arrays.keys():
+        raise _not_labelled(path, arrays)
+    return _labelled(path, arrays["images"], arrays["labels"], arrays.get("groups"))
 
 
 def _from_pair(path: Path) -> Labelled | None:
     """Pictures, with the labels in the file beside them that their name tells; nothing for labels."""
-    if len(_shapes(path)["arr_0"]) == 1:
+    if _arrays(path)["arr_0"].ndim == 1:
         return None
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
     beside = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
-    for file in beside:
-        if file != path and file.is_file():
-            return _labelled(path, _array(path), _array(file))
-    raise FastetlError("no file of labels beside the pictures", file=path, expected=beside[0].name, do="put it there")
+    labels = next((file for file in beside if file != path and file.is_file()), None)
+    if labels is None:
+        what = "no file of labels beside the pictures"
+        raise FastetlError(what, file=path, expected=beside[0].name, do="put it there")
+    arrays = [_arrays(file, ("arr_0",)).get("arr_0") for file in (path, labels)]
+    for file, array in zip((path, labels), arrays, strict=True):
+        if array is None:
+            raise FastetlError("the file is damaged", file=file, expected="an array", do="download it again")
+    return _labelled(path, arrays[0], arrays[1])  # type: ignore[arg-type]

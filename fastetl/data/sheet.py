@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from fastetl.checks import require_range
-from fastetl.files.atomic import Kind, check_output, new_output
+from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
@@ -32,37 +32,40 @@ def as_paper(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(255 - images / top * 255, np.uint8)
 
 
-def contact_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """uint8 (N, S, S), ink high → uint8 (rows × (S + 1) + 1, columns × (S + 1) + 1): black on white, row by row."""
-    side = images.shape[1] + 1
-    rows = -(-len(images) // columns)
-    sheet = np.full((rows * side + 1, columns * side + 1), _LINE, np.uint8)
-    for k, image in enumerate(as_paper(images)):
-        y, x = divmod(k, columns)
-        sheet[y * side + 1 : (y + 1) * side, x * side + 1 : (x + 1) * side] = image
-    return sheet
-
-
-def html(data: Dataset, rows: int = 4, columns: int = 16) -> str:
-    """A line, and a row of pictures for each of the first characters, for a notebook."""
-    classes = list(dict.fromkeys(data.labels.tolist()))[:rows]
-    lines = []
-    for k in classes:
-        file, character = io.BytesIO(), escape(data.charset.characters[k])
-        pictures = data.images[np.flatnonzero(data.labels == k)[:columns]]
-        Image.fromarray(contact_sheet(pictures, len(pictures))).save(file, format="PNG")
-        picture = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-        lines.append(f'<tr><th>{character}</th><td><img alt="{character}" src="{picture}"></td></tr>')
-    banner = f"<br><strong>{NOT_FOR_PUBLICATION}</strong>" if data.is_etl else ""
-    return f"<div>{escape(repr(data))}{banner}<table>{''.join(lines)}</table></div>"
-
-
 def _label(character: str) -> str:
     """What names a character in Latin letters, which every installation of Pillow can draw."""
     name = unicodedata.name(character, "") if len(character) == 1 else ""
     short = name.replace("LETTER ", "").lower()
     code = " ".join(f"U+{ord(c):04X}" for c in character)
     return code if not short or "ideograph" in short else f"{short[:18]}\n{code}"
+
+
+def contact_sheet(data: Dataset, rows: int = 24, columns: int = 16, seed: int = 0) -> Image.Image:
+    """A labelled row of pictures, black on white, for each of `rows` classes drawn at random, as of random writers."""
+    rng = np.random.default_rng(seed)
+    classes = np.sort(rng.permutation(np.unique(data.labels))[:rows]).tolist()
+    indices = [np.flatnonzero(data.labels == k) for k in classes]
+    picks = np.concatenate([rng.choice(mine, columns, replace=len(mine) < columns) for mine in indices])
+    side, top = data.images.shape[1] + 1, _BANNER * data.is_etl
+    sheet = Image.new("L", (_LABEL + columns * side + 1, top + len(classes) * side + 1), 255)
+    sheet.paste(_LINE, (_LABEL, top, *sheet.size))
+    for number, picture in enumerate(as_paper(data.images[picks])):
+        row, column = divmod(number, columns)
+        sheet.paste(Image.fromarray(picture), (_LABEL + column * side + 1, top + row * side + 1))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    for row, k in enumerate(classes):
+        draw.multiline_text((4, top + row * side + side // 2), _label(data.charset.characters[k]), 0, font, anchor="lm")
+    if data.is_etl:
+        draw.text((4, 2), NOT_FOR_PUBLICATION, 0, font)
+    return sheet
+
+
+def html(data: Dataset) -> str:
+    """A line and a small contact sheet, for a notebook."""
+    file = io.BytesIO()
+    contact_sheet(data, rows=4).save(file, "PNG")
+    picture = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return f'<div>{escape(repr(data))}<br><img alt="pictures" src="{picture}"></div>'
 
 
 def write_sheet(
@@ -75,23 +78,7 @@ def write_sheet(
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)
     require_range("seed", seed, 0, 2**64 - 1)
-    out, inputs = Path(out), [] if data.path is None else [data.path]
-    check_output(out, PNG, overwrite, inputs)
-    rng = np.random.default_rng(seed)
-    classes = np.sort(rng.permutation(np.unique(data.labels))[:rows]).tolist()
-    indices = [np.flatnonzero(data.labels == k) for k in classes]
-    picks = [rng.choice(mine, columns, replace=len(mine) < columns) for mine in indices]
-    pictures = contact_sheet(data.images[np.concatenate(picks)], columns)
-    top = _BANNER * data.is_etl
-    sheet = Image.new("L", (pictures.shape[1] + _LABEL, pictures.shape[0] + top), 255)
-    sheet.paste(Image.fromarray(pictures), (_LABEL, top))
-    draw, font, side = ImageDraw.Draw(sheet), ImageFont.load_default(11), (pictures.shape[0] - 1) // len(classes)
-    for row, k in enumerate(classes):
-        centre = top + row * side + side // 2
-        draw.multiline_text((4, centre), _label(data.charset.characters[k]), 0, font, anchor="lm")
-    if data.is_etl:
-        draw.text((4, 2), NOT_FOR_PUBLICATION, 0, font)
-    with new_output(out, PNG, overwrite, inputs) as temporary:
+    with new_output(Path(out), PNG, overwrite, [] if data.path is None else [data.path]) as file:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `PNG`
-        sheet.save(temporary, format="PNG", pnginfo=text)
+        contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)
