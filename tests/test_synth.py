@@ -320,12 +320,13 @@ synthesize(Path(sys.argv[1]), {config}, processes=2)
     assert set(one) == {"ETL8G_01", "ETL8G_02", "ETL8G_33", "ATTRIBUTION.txt"}
 
 
-def fail(folder: Path, config: SynthConfig, characters: tuple[str, ...], job: tuple[int, int, int]) -> None:
+def fail(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
     """In the place of the work: writer 3 fails, or its process is killed."""
-    if job[2] == 3 and config.seed:
+    if writer == 3 and config.seed:
         os.kill(os.getpid(), signal.SIGKILL)
-    if job[2] == 3:
+    if writer == 3:
         raise FastetlError("no such luck")
+    return write_data_set(config.seed, writer, characters)
 
 
 @pytest.mark.parametrize("charset", ["digits", "etl9"])
@@ -350,7 +351,7 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
 def test_what_fails_in_a_process_fails(
     seed: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_write_one", fail)
+    monkeypatch.setattr(records, "_written", fail)
     with pytest.raises(FastetlError, match=message):
         synthesize(tmp_path / "etl", SynthConfig(charset="digits", seed=seed), processes=2)
     assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.jis import char_to_jis, jis_to_char
-from fastetl.etl.layouts import Layout, table_lines
+from fastetl.etl.layouts import TABLES, Layout, table_rows
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ def parts_of(name: str) -> tuple[tuple[EtlClass, ...], ...]:
     Of ETL8G and ETL9G sheet by sheet; of all others in one part.
     """
     parts: list[list[EtlClass]] = [[]]
-    for line in table_lines(name):
-        if "\t" in line:
-            code, ebcdic, letters, character = line.split("\t")
+    for row in table_rows(TABLES / f"{name}.tsv"):
+        if len(row) > 1:
+            code, ebcdic, letters, character = row
             numbers = int(code.rstrip("?"), 16), int(ebcdic or "0", 16)
             parts[-1].append(EtlClass(numbers[0], letters, character or None, numbers[1], not code.endswith("?")))
         else:  # characters that have their JIS code, or the end of a part
-            parts[-1] += [EtlClass(char_to_jis(c) or 0, "", c) for c in line]
+            parts[-1] += [EtlClass(char_to_jis(c) or 0, "", c) for c in row[0]]
             parts.append([])
     return tuple(tuple(part) for part in parts if part)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastetl.etl.layouts import Layout, table_lines
+from fastetl.etl.layouts import TABLES, Layout, table_rows
 
 
 class Fingerprint(NamedTuple):
@@ -27,7 +27,7 @@ def _sums(bsd: int, sysv: int) -> str:
 
 FINGERPRINTS = {
     name: Fingerprint(name, int(records), int(bsd), int(sysv), digest or None)
-    for name, records, bsd, sysv, digest in (line.split("\t") for line in table_lines("files"))
+    for name, records, bsd, sysv, digest in table_rows(TABLES / "files.tsv")
 }
 """By the name of the file as it is distributed."""
 KNOWN = {entry.digest or _sums(entry.bsd, entry.sysv): entry.name for entry in FINGERPRINTS.values()}

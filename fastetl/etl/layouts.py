@@ -23,6 +23,7 @@ Codes = Literal["own", "jis"]
 Group = Literal["sheet", "person", "style", "place", "data set"]
 FAMILY = 1_000_000
 """Groups are numbered from the family's number times this."""
+TABLES = Path(__file__).parent / "tables"
 _UNIT = 6  # bits of a T56 character
 # Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +
 # of the code that the rest equals (48 is + by AIST's example "S  +"); ↑ and ←, which no label has, are ^ and _ here.
@@ -200,19 +201,18 @@ def _put_bits(raw: NDArray[np.uint8], at: int, bits: int, values: NDArray[np.uin
         raw[:, k] = raw[:, k] & np.uint8(mask ^ 0xFF) | part.astype(np.uint8)
 
 
-def table_lines(name: str) -> list[str]:
-    """The lines of a file in `tables/` but its head."""
-    text = (Path(__file__).parent / "tables" / f"{name}.tsv").read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if not line.startswith("#")]
+def table_rows(path: Path) -> list[list[str]]:
+    """The cells of each line of a table but its head."""
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
 
 
 def _layouts() -> Iterator[Layout]:
     fields: dict[Any, list[Field]] = {}
-    for kind, name, at, bits, text, _ in (line.split("\t") for line in table_lines("records")):
+    for kind, name, at, bits, text, _ in table_rows(TABLES / "records.tsv"):
         fields.setdefault(kind, []).append(Field(name, int(at), int(bits), text or None))  # type: ignore[arg-type]
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
-    for line in table_lines("sets"):
-        values: dict[str, Any] = dict(zip(names, line.split("\t"), strict=True))
+    for row in table_rows(TABLES / "sets.tsv"):
+        values: dict[str, Any] = dict(zip(names, row, strict=True))
         numbers = {name: int(value) for name, value in values.items() if value.isdecimal()}
         yield Layout(**values | numbers | {"fields": tuple(fields[values["kind"]]), "dummy": values["dummy"] == "1"})
 

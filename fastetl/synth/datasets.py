@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.convert import digests_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.files.atomic import check_output, new_output
-from fastetl.synth.processes import each_done
+from fastetl.synth.processes import in_order
 from fastetl.synth.records import WRITERS, SynthConfig, characters_of, layout_of, write_data_set
 
 _PICTURES = 2048
@@ -119,26 +118,13 @@ def synthesize_dataset(
     out = Path(out)
     check_output(out, DATASET_KIND, overwrite)
     jobs = each_of_writers(config, size)
-    starts = np.cumsum([0, *(job.count for job in jobs)]).tolist()
-    parts: dict[int, Dataset] = {}
+    count, parts = sum(job.count for job in jobs), []
     with new_output(out, DATASET_KIND, overwrite) as folder:
-        images = folder / "images.npy"
-        with open_images(folder, starts[-1], size) as file:
-            begin = file.tell()
-        work = partial(_write_part, images, [begin + start * size**2 for start in starts], jobs)
-        for number, part in each_done(work, range(len(jobs)), processes):
-            parts[number] = part
-            if progress is not None:
-                progress(len(parts), len(jobs))
-        about = about_writers(jobs, command)
-        write_description(folder, replace(concatenated([parts[k] for k in range(len(jobs))]), about=about))
-    return int(starts[-1])
-
-
-def _write_part(images: Path, offsets: Sequence[int], jobs: Sequence[SomeWriters], number: int) -> tuple[int, Dataset]:
-    """Write the pictures of a job into their place; returns its number, and the samples without their pictures."""
-    rows = jobs[number].rows()
-    with images.open("r+b") as file:
-        file.seek(offsets[number])
-        file.write(rows.images.data)
-    return number, replace(rows, images=rows.images[:0].copy())
+        with open_images(folder, count, size) as file:
+            for rows in in_order(SomeWriters.rows, jobs, processes):
+                file.write(rows.images.data)
+                parts.append(replace(rows, images=rows.images[:0].copy()))
+                if progress is not None:
+                    progress(len(parts), len(jobs))
+        write_description(folder, replace(concatenated(parts), about=about_writers(jobs, command)))
+    return count

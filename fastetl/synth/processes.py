@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -37,8 +37,8 @@ def _prepare() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
-def each_done(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
-    """Do all jobs, and yield what each gives when it is done, in any order; the first one is done here.
+def in_order(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
+    """Do all jobs, and yield what each gives; the first one is done here.
 
     processes: at most so many, 0: one a processor.
 
@@ -46,18 +46,16 @@ def each_done(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int
     """
     processes = min(processes or os.cpu_count() or 1, len(jobs) - 1)
     if processes < 2:
-        for job in jobs:
-            yield work(job)
+        yield from map(work, jobs)
         return
     first = work(jobs[0])
     context = multiprocessing.get_context("fork" if _forks() else "spawn")
     pool = ProcessPoolExecutor(processes, context, _prepare)
     try:
         # All before the first `yield`: progress may start a thread.
-        others = as_completed([pool.submit(work, job) for job in jobs[1:]])
+        others = pool.map(work, jobs[1:])
         yield first
-        for future in others:
-            yield future.result()
+        yield from others
     except BrokenProcessPool as error:
         raise FastetlError(
             "a process was killed", expected=f"{processes} to work", do="free memory, or give fewer `processes`"

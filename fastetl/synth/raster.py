@@ -12,8 +12,8 @@ from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.filter import triangle
 from fastetl.kernels.strokes import draw_characters
 from fastetl.synth.sets import MODEL, Draw
+from fastetl.synth.strokes import UNKNOWN
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.symbols import UNKNOWN
 from fastetl.synth.writing import HEIGHT, WIDTH, Ink, choose_glyphs, write
 
 _BLANK, _NONE = "␣", "▲"  # signs without a character, in ETL1 and ETL3, and in ETL2

@@ -1,7 +1,8 @@
 """Data sets as records, and records as files."""
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
-from fastetl.synth.processes import each_done
+from fastetl.synth.processes import in_order
 from fastetl.synth.raster import draw, drawn
 from fastetl.synth.sets import MODEL, mark, set_files
 from fastetl.synth.strokes import has_strokes
@@ -36,16 +37,7 @@ ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
 _READINGS = {"ぢ": "DI.HIRA", "づ": "DU.HIRA", "を": "O.WO.HIR", "っ": "TSU.SHIR", "査": "SA.SHIRA"}
 _READINGS |= {"ゃ": "YA.SHIRA", "ゅ": "YU.SHIRA", "ょ": "YO.SHIRA", "平": "HEI.HIRA", "開": "KAI.HIRA"}
 
-ATTRIBUTION = """\
-These files were not written by people. fastetl's synthetic writers made them from the strokes of KanjiVG,
-Copyright (C) 2009-2025 Ulrich Apel and contributors, https://kanjivg.tagaini.net, which are under the Creative
-Commons licence Attribution-ShareAlike 3.0, https://creativecommons.org/licenses/by-sa/3.0/
-
-If you publish these files, or pictures made from them: name KanjiVG and its author as above, say that the strokes
-were changed, and give what you publish under the same licence. Private use carries no obligations.
-
-They have the layout of ETL files, but nothing in them comes from the ETL Character Database.
-"""
+ATTRIBUTION = (Path(__file__).parent / "ATTRIBUTION.txt").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -193,55 +185,48 @@ def synthesize(
     or if KanjiVG's strokes are not installed.
     """
     require_range("processes", processes, 0)
-    if config.set:
-        _synthesize_sets(Path(out), config, overwrite, progress)
-        return
+    files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
+    with new_output(Path(out), SYNTHETIC_KIND, overwrite) as folder:
+        for name, records in files:
+            with (folder / name).open("ab") as file:
+                records.tofile(file)
+        (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+
+
+Files = Iterator[tuple[str, NDArray[Any]]]
+Progress = Callable[[int, int], None]
+
+
+def _files(config: SynthConfig, processes: int, progress: Progress | None) -> Files:
+    """Name of the file and records of each data set, one after the other."""
     characters = characters_of(config.charset)
-    layout, pattern = layout_of(characters), ETL8G.files
+    layout = layout_of(characters)
     if config.model_pattern and layout is not ETL8G:
         raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
-    each, skipped = layout.data_sets_per_file, pattern if layout is ETL8G else config.files + 1
-    numbers = [n + (n >= skipped) for n in range(1, config.files + 1)]
-    jobs = [(numbers[w // each], w % each, w) for w in range(config.writers_of_files(layout))]
-    if config.model_pattern:
-        jobs.append((pattern, 0, MODEL))
-    with new_output(Path(out), SYNTHETIC_KIND, overwrite) as folder:
-        for number in {number for number, *_ in jobs}:
-            (folder / f"{layout.name}_{number:02d}").touch()
-        work = partial(_write_one, folder, config, characters)
-        for done, _ in enumerate(each_done(work, jobs, processes), 1):
-            if progress is not None:
-                progress(done, len(jobs))
-        (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+    writers = [*range(config.writers_of_files(layout)), *[MODEL] * config.model_pattern]
+    work = partial(_written, config, characters)
+    for done, (writer, records) in enumerate(zip(writers, in_order(work, writers, processes), strict=True), 1):
+        number = ETL8G.files if writer == MODEL else 1 + writer // layout.data_sets_per_file
+        number += layout is ETL8G and writer != MODEL and number >= ETL8G.files
+        yield f"{layout.name}_{number:02d}", records
+        if progress is not None:
+            progress(done, len(writers))
 
 
-def _write_one(folder: Path, config: SynthConfig, characters: tuple[str, ...], job: tuple[int, int, int]) -> None:
-    """Write a data set into its place of a file. job: the file's number, the place, and the writer or MODEL."""
-    number, place, writer = job
+def _written(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
     if writer == MODEL:
-        records = write_model_pattern(characters)
-    else:
-        records = write_data_set(config.seed, writer, characters, config.scans)
-    with (folder / f"{layout_of(characters).name}_{number:02d}").open("r+b") as file:
-        file.seek(place * records.nbytes)
-        records.tofile(file)
+        return write_model_pattern(characters)
+    return write_data_set(config.seed, writer, characters, config.scans)
 
 
-def _synthesize_sets(
-    out: Path, config: SynthConfig, overwrite: bool, progress: Callable[[int, int], None] | None
-) -> None:
-    pictures, done = drawn(config.seed, config.scans), 0
+def _files_of_sets(config: SynthConfig, progress: Progress | None) -> Files:
+    pictures, drawings = drawn(config.seed, config.scans), itertools.count(1)
     total = len(config.set) * config.writers
 
-    def counted(layout: Layout, writer: int) -> NDArray[np.uint8]:
-        nonlocal done
-        done += 1
+    def draw_and_count(layout: Layout, writer: int) -> NDArray[np.uint8]:
         if progress is not None:
-            progress(min(done, total), total)
+            progress(min(next(drawings), total), total)
         return pictures(layout, writer)
 
-    with new_output(out, SYNTHETIC_KIND, overwrite) as folder:
-        for name in config.set:
-            for file, records in set_files(name, config.writers, counted, config.seed):
-                records.tofile(folder / file)
-        (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+    for name in config.set:
+        yield from set_files(name, config.writers, draw_and_count, config.seed)

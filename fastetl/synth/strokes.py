@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.synth.symbols import SYMBOLS
+from fastetl.etl.layouts import table_rows
 
 Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
 
+TABLES = Path(__file__).parent / "tables"
+UNKNOWN = "□"
+"""The sign for a class whose sign is not known."""
 _BOX = 109.0
 _TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
@@ -77,17 +80,35 @@ def _folder() -> Path:
     )
 
 
-def _file_name(character: str) -> str:
-    return "-".join(f"{ord(c):05x}" for c in character) + ".svg"
+def _piece(text: str) -> NDArray[np.float64]:
+    x, y, *circle = map(float, text.split(","))
+    if not circle:
+        return np.array([[x, y]])
+    radius, first, last, *count = circle
+    angle = np.radians(np.linspace(first, last, int(*count) or max(5, int(abs(last - first) / 12))))
+    return np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], 1)
+
+
+@cache
+def _signs() -> dict[str, list[NDArray[np.float64]]]:
+    """The strokes of the signs that KanjiVG does not have."""
+    return {
+        sign: [np.concatenate([_piece(text) for text in stroke.split()]) for stroke in strokes.split(";")]
+        for sign, strokes in table_rows(TABLES / "signs.tsv")
+    }
+
+
+def _file(character: str) -> Path:
+    return _folder() / ("-".join(f"{ord(c):05x}" for c in character) + ".svg")
 
 
 def has_strokes(character: str) -> bool:
     """Whether KanjiVG holds the character, or it is a sign of our own. Raises FastetlError without KanjiVG."""
-    return character in SYMBOLS or (_folder() / _file_name(character)).is_file()
+    return character in _signs() or _file(character).is_file()
 
 
 def _drawing(character: str) -> str:
-    file = _folder() / _file_name(character)
+    file = _file(character)
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -99,7 +120,7 @@ def load_components(character: str) -> tuple[int, ...]:
     """The component (偏, 旁 …) of each stroke of KanjiVG's, counted from 0; signs of our own are one component."""
     components: list[int] = []
     depth = count = 0
-    for tag in _NESTING.findall("" if character in SYMBOLS else _drawing(character).partition("<svg")[2]):
+    for tag in _NESTING.findall("" if character in _signs() else _drawing(character).partition("<svg")[2]):
         depth += {"g": 1, "/g": -1, "path": 0}[tag]
         if tag == "g" and depth == _PART:
             count += 1
@@ -107,7 +128,7 @@ def load_components(character: str) -> tuple[int, ...]:
             components.append(max(count - 1, 0))
         elif depth == 0:
             break  # the numbers of the strokes follow
-    return tuple(components) or (0,) * len(SYMBOLS.get(character, ()))
+    return tuple(components) or (0,) * len(_signs().get(character, ()))
 
 
 @cache
@@ -116,8 +137,8 @@ def load_strokes(character: str, spacing: float) -> tuple[Polyline, ...]:
 
     Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
     """
-    if character in SYMBOLS:
-        return tuple(resample(line, spacing) for line in SYMBOLS[character])
+    if character in _signs():
+        return tuple(resample(line, spacing) for line in _signs()[character])
     paths = _PATH.findall(_drawing(character))
     if not paths:
         raise FastetlError(f"no strokes of {character!r}", found="no paths", do="pip install kanjivg again")
