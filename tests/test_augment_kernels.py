@@ -43,11 +43,11 @@ def places(affine: NDArray[np.float32], nodes: NDArray[np.float32] | None, side:
     """Twin of where pixels come from: float64 (2, S, S), source x and y in pixels."""
     at = np.arange(side) - (side - 1) / 2
     across, down, start = affine.astype(float).T[:, :, None, None]
-    found = across * at + down * at[:, None] + start - 1
-    if nodes is not None:
-        basis = through_nodes(side)
-        found = found + np.einsum("yi,iaj,xj->ayx", basis, nodes.astype(float), basis)
-    return np.asarray(found)
+    straight = across * at + down * at[:, None] + start - 1
+    if nodes is None:
+        return np.asarray(straight)
+    basis = through_nodes(side)
+    return np.asarray(straight + np.einsum("yi,iaj,xj->ayx", basis, nodes.astype(float), basis))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from fastetl.data.charset import HIRAGANA
@@ -19,53 +16,9 @@ from fastetl.errors import FastetlError
 from fastetl.etl import reading
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.jis import codes_of
-from fastetl.kernels._jit import ENABLED
-from fastetl.kernels.decode import decode_twin
-from fastetl.kernels.resize import resize_records
-from fastetl.testing.records import KANJI, make_records
+from fastetl.testing.records import make_records
 
 Write = Callable[..., Path]
-
-
-def pillow(levels: Any, size: int) -> Any:
-    """The tutorial's route on levels 0–15: a float picture, Pillow's BILINEAR; here rounded to pixels."""
-    picture = Image.fromarray(levels.astype(np.float32) / np.float32(15))
-    return np.floor(255 * np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)) + 0.5)
-
-
-def test_fused_build_equals_pillow_on_every_pixel_of_a_full_file(etl_file: Write, tmp_path: Path) -> None:
-    codes = [*codes_of(HIRAGANA).tolist(), *KANJI]
-    records = make_records(-(-4780 // len(codes)), codes)[:4780] if ENABLED else make_records(1, codes[:12])
-    build([etl_file(records=records)], tmp_path / "out", BuildConfig(size=32))
-    data = open_dataset(tmp_path / "out")
-    starts = data.records["record"].astype(np.int64) * 8199 + 60
-    levels = decode_twin(np.frombuffer(records.tobytes(), np.uint8), starts, 127, 128)
-    assert len(data) > (2000 if ENABLED else 5)
-    differing = sum(int((pillow(p, 32) != q).sum()) for p, q in zip(levels, data.images, strict=True))
-    assert differing == 0
-
-
-@settings(max_examples=25 if ENABLED else 3, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([8, 17, 28, 32, 48, 64, 100, 128]), ink=st.integers(0, 15))
-def test_resize_is_the_exact_filter_rounded_half_up(seed: int, size: int, ink: int) -> None:
-    """Against exact rational arithmetic, on pictures with large even areas too, where halves really occur."""
-    rng = np.random.default_rng(seed)
-    levels = rng.integers(0, 16, (127, 128)) * (rng.random((127, 128)) < 0.5) + ink * (np.arange(128) > 64)
-    levels = np.minimum(levels, 15)
-    packed = (levels[:, ::2] << 4 | levels[:, 1::2]).astype(np.uint8).ravel()
-    raw = np.concatenate([rng.integers(0, 256, 61, np.uint8), packed, rng.integers(0, 256, 9, np.uint8)])
-    out = np.empty((1, size, size), np.uint8)
-    resize_records(raw, np.array([61]), 127, 128, out)
-
-    def weights(n: int) -> Any:
-        top = 2 * max(n, size)
-        i, x = np.arange(n), np.arange(size)
-        return np.maximum(0, top - np.abs((2 * i + 1) * size - (2 * x[:, None] + 1) * n))
-
-    rows, columns = weights(127), weights(128)
-    numerator = 34 * (rows @ levels @ columns.T)
-    denominator = rows.sum(1)[:, None] * columns.sum(1)[None, :]
-    assert (out[0] == (numerator + denominator) // (2 * denominator)).all()
 
 
 def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> None:

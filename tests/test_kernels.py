@@ -183,17 +183,17 @@ def test_pictures_outside_the_buffer_are_rejected() -> None:
 def test_one_rounding_is_exact_for_every_sum_that_can_occur(stored: str) -> None:
     """What fma(sum, factor, 2²³) rounds to, where the kernel works in float32, in every row and column."""
     height, width, bits = STORED[stored]
-    found = 0
+    tables = 0
     for size in SIZES:
         geometry = Geometry(height, width, bits, size)
         table, (different, _) = factors(geometry), column_sums(geometry)
         if table.dtype != np.float32:
             continue
-        found += 1
+        tables += 1
         denominators = TOP[bits] * triangle(height, size).sum(1)[:, None] * different
         for denominator in np.unique(denominators).tolist():
             (factor,) = np.unique(table[:, : len(different)][denominators == denominator])
             sums = np.arange(denominator + 1)
             rounded = np.rint(sums * geometry.unit * float(factor))  # the product of two float32 is exact in float64
             assert (rounded == (2 * 255 * sums + denominator) // (2 * denominator)).all()
-    assert found
+    assert tables

@@ -1,6 +1,5 @@
 """What docs/sets says of each set is what the code goes by."""
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,6 @@ GENUINE = {layout.name: [p for p in FINGERPRINTS.values() if layout.number(p.nam
 each_set = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 
 
-def rows(name: str) -> list[list[str]]:
-    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.reader(file))[1:]
-
-
 def kinds(name: str) -> str:
     codes = {entry.jis for entry in classes(name)} - {0}
     letters = sum(code >> 8 == 0x23 and chr(code & 0xFF).isalpha() for code in codes)
@@ -34,20 +28,6 @@ def kinds(name: str) -> str:
 
 
 _ROWS = {"digits": 0x23, "hiragana": 0x24, "katakana": 0x25}
-
-
-def test_the_fields_of_records() -> None:
-    fields = [[s.name, f.name, str(f.at), str(f.bits), f.text or ""] for s in LAYOUTS for f in s.fields]
-    assert rows("records.csv") == fields
-
-
-def test_the_genuine_files() -> None:
-    expected = [
-        [p.name, *map(str, (p.records, p.records * layout.record_bytes, p.bsd, p.sysv)), (p.digest or "")[:12]]
-        for layout in LAYOUTS
-        for p in GENUINE[layout.name]
-    ]
-    assert rows("files.csv") == expected
 
 
 @each_set

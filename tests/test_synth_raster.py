@@ -62,28 +62,3 @@ def test_a_capsule_has_its_width_and_length() -> None:
     assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))
     assert drawn.max() == 9
     assert drawn[60, 60] == 9
-
-
-def test_ink_is_combined_by_maximum_and_paper_is_zero() -> None:
-    once = inked([[40, 60, 80, 60, 3, 3, 1]])
-    twice = inked([[40, 60, 80, 60, 3, 3, 1]] * 2)
-    assert np.array_equal(kernel(once), kernel(twice))
-    assert (levels(kernel(once))[0][:50] == 0).all()
-
-
-def test_only_the_shifted_part_of_a_neighbour_shows() -> None:
-    segments = [[40, 60, 80, 60, 3, 3, 1]]
-    distant = inked(segments, neighbours=np.array([[0]]), shifts=np.array([[[100.0, 0]]], np.float32))
-    drawn = levels(kernel(distant))[0]
-    # The neighbour lies from 140 on: nothing of it is in the frame; moved by 60 its first 28 pixels are.
-    assert not drawn[:, 90:].any()
-    near = levels(kernel(inked(segments, neighbours=np.array([[0]]), shifts=np.array([[[60.0, 0]]], np.float32))))[0]
-    assert near[60, 100:].all()
-
-
-def test_blur_keeps_the_ink_and_spreads_it() -> None:
-    sharp = levels(kernel(inked([[64, 64, 64, 64, 0.5, 0.5, 1]], level=15)))[0]
-    soft = levels(kernel(inked([[64, 64, 64, 64, 0.5, 0.5, 1]], level=15, blur=0.25)))[0]
-    assert np.count_nonzero(sharp) == 1
-    assert np.count_nonzero(soft) == 9
-    assert soft.sum() == sharp.sum() + 1  # 15/4 + 4 · 15/8 + 4 · 15/16, each rounded
