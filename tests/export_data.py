@@ -43,12 +43,6 @@ def random_network(
 ) -> m.Network:
     """As if it had been trained: batch norms with statistics of their own, biases that are not 0. Not to be changed."""
     network = m.Network(config, spec or Preprocessing(), classes, rngs=nnx.Rngs(seed))
-    draw_weights(network, seed)
-    return network
-
-
-def draw_weights(network: m.Network, seed: int, kernels: bool = False) -> None:
-    """Draw its norms and biases, and where asked its kernels, anew: quicker than making another network."""
     rng = np.random.default_rng(seed)
     for block in network.blocks:
         if isinstance(block, nnx.BatchNorm):
@@ -61,9 +55,7 @@ def draw_weights(network: m.Network, seed: int, kernels: bool = False) -> None:
             block.bias[...] = jnp.asarray(rng.normal(0, 0.2, shape), jnp.float32)
         elif block is not None and block.bias is not None:
             block.bias[...] = jnp.asarray(rng.normal(0, 0.2, block.bias[...].shape), jnp.float32)
-            if kernels:
-                kernel = np.asarray(block.kernel[...])
-                block.kernel[...] = jnp.asarray(rng.normal(0, kernel.std(), kernel.shape), jnp.float32)
+    return network
 
 
 def graph_of(network: m.Network, *, side: int = CANVAS, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:

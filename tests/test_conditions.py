@@ -22,21 +22,20 @@ def written() -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_same_seed_same_pictures(name: str, written: NDArray[np.uint8]) -> None:
-    made = CONDITIONS[name](written[:5], 3)
-    assert made.shape == (5, SIDE, SIDE)
-    assert made.dtype == np.uint8
-    assert made.any((1, 2)).all()
-    assert np.array_equal(made, CONDITIONS[name](written[:5], 3))
+    pictures = CONDITIONS[name](written[:5], 3)
+    assert pictures.shape == (5, SIDE, SIDE)
+    assert pictures.dtype == np.uint8
+    assert pictures.any((1, 2)).all()
+    assert np.array_equal(pictures, CONDITIONS[name](written[:5], 3))
 
 
 def test_fragments_as_on_real_scans(written: NDArray[np.uint8]) -> None:
-    found = picture_statistics(CONDITIONS["… and fragments"](written, 0) // np.uint8(16))
+    figures = picture_statistics(CONDITIONS["… and fragments"](written, 0) // np.uint8(16))
     for side, share in {"left": 0.77, "right": 0.11, "top": 0.15, "bottom": 0.06, "anywhere": 0.80}.items():
-        assert abs(np.nanmean(found[f"fragment {side}"]) - share) < 0.07, side
-    depth = np.nanmedian(found["depth of the left fragment"])
-    assert 6 <= depth <= 10
-    assert abs(np.nanmedian(found["centre of gravity, x"]) - 67) < 2
-    assert abs(np.nanmedian(found["deviation"]) - 17.9) < 1.5
+        assert abs(np.nanmean(figures[f"fragment {side}"]) - share) < 0.07, side
+    assert 6 <= np.nanmedian(figures["depth of the left fragment"]) <= 10
+    assert abs(np.nanmedian(figures["centre of gravity, x"]) - 67) < 2
+    assert abs(np.nanmedian(figures["deviation"]) - 17.9) < 1.5
 
 
 def test_crops_and_sizes(written: NDArray[np.uint8]) -> None:

@@ -2,6 +2,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,13 +63,10 @@ def test_drawings_on_white_or_black_stay_as_they_are() -> None:
         assert np.abs(separate_ink(picture).plane.astype(int) - drawn).max() <= 1
 
 
-def drawn_on_nothing(level: int, alpha: int = 0) -> np.ndarray:
-    return np.where(INK[..., None], (level, level, level, 255), (0, 0, 0, alpha)).astype(np.uint8)
-
-
 @pytest.mark.parametrize("level", [0, 60, 128, 255])
 def test_what_is_drawn_on_nothing_is_ink_in_any_brightness(level: int) -> None:
-    assert ((paper_of(Image.fromarray(drawn_on_nothing(level))) == 0) == INK).all()
+    drawn = np.where(INK[..., None], (level, level, level, 255), 0).astype(np.uint8)
+    assert ((paper_of(Image.fromarray(drawn)) == 0) == INK).all()
 
 
 def test_a_sheet_on_nothing_is_a_sheet() -> None:
@@ -86,16 +84,20 @@ def test_arrays_are_pictures(shape: tuple[int, ...]) -> None:
     assert ((paper_of(array) < 60) == INK).all()
 
 
-@pytest.mark.parametrize("array", [np.zeros((2, 9, 9, 9), np.uint8), np.zeros((9, 9)), np.zeros((0, 9), np.uint8)])
-def test_other_arrays_are_named(array: np.ndarray) -> None:
-    with pytest.raises(FastetlError, match=r"not a picture; expected uint8 \(H, W\)"):
-        paper_of(array)
-
-
-@pytest.mark.parametrize("thing", [5, None, 0.5, {}])
-def test_what_is_nothing_like_a_picture_is_named(thing: object) -> None:
-    with pytest.raises(FastetlError, match=f"expected a file, its bytes.*found {type(thing).__name__}"):
-        find_ink(thing)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        (np.zeros((2, 9, 9, 9), np.uint8), r"uint8 \(H, W\)"),
+        (np.zeros((9, 9)), r"uint8 \(H, W\)"),
+        (np.zeros((0, 9), np.uint8), r"uint8 \(H, W\)"),
+        (5, "a file, its bytes.*found int"),
+        (None, "a file, its bytes.*found NoneType"),
+    ],
+    ids=["4 axes", "floats", "empty", "a number", "None"],
+)
+def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
+    with pytest.raises(FastetlError, match=f"not a picture; expected {message}"):
+        find_ink(thing)
 
 
 def test_a_crop_of_one_stroke_is_a_stroke() -> None:
@@ -138,29 +140,14 @@ def test_the_rotation_of_the_camera_is_applied(tmp_path: Path) -> None:
     assert ((paper_of(path) == 0) == INK).all()
 
 
-def strip(path: Path) -> None:
-    Image.new("L", (1, 6000), 255).save(path)
-
-
-def huge(path: Path) -> None:
-    Image.new("1", (LARGEST + 1, LARGEST)).save(path)
-
-
-def postscript(path: Path) -> None:
-    Image.new("L", (9, 9)).save(path, format="EPS")
-
-
-def not_finite(path: Path) -> None:
-    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(path, format="TIFF")
-
-
+NAN = np.full((9, 9), np.nan, np.float32)
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "no picture": (lambda path: path.write_bytes(b"no picture"), "no such picture"),
     "empty": (lambda path: path.write_bytes(b""), "no such picture"),
-    "a strip": (strip, "100 times the other; found 1 × 6,000"),
-    "huge": (huge, "up to 12,000 pixels"),
-    "PostScript": (postscript, "no such picture"),
-    "not a number": (not_finite, "a pixel that is not a number"),
+    "a strip": (lambda path: Image.new("L", (1, 6000), 255).save(path), "100 times the other; found 1 × 6,000"),
+    "huge": (lambda path: Image.new("1", (LARGEST + 1, LARGEST)).save(path), "up to 12,000 pixels"),
+    "PostScript": (lambda path: Image.new("L", (9, 9)).save(path, format="EPS"), "no such picture"),
+    "not a number": (lambda path: Image.fromarray(NAN).save(path, format="TIFF"), "a pixel that is not a number"),
     "a FIFO": (os.mkfifo, "a FIFO"),
     "a folder": (Path.mkdir, "a folder"),
     "nothing": (lambda path: None, "there is no such file"),
@@ -169,9 +156,9 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_what_is_no_picture_is_named_in_one_line(kind: str, tmp_path: Path) -> None:
-    make, told = BAD[kind]
-    make(tmp_path / "a.png")
-    with pytest.raises(FastetlError, match=told) as caught:
+    write, message = BAD[kind]
+    write(tmp_path / "a.png")
+    with pytest.raises(FastetlError, match=message) as caught:
         paper_of(tmp_path / "a.png")
     assert "a.png" in str(caught.value)
     assert "\n" not in str(caught.value)

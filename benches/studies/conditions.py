@@ -6,7 +6,7 @@ picture derives from its number and the seed alone.
 
 import io
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,20 +170,20 @@ def cropped(pictures: Pictures, seed: int) -> Pictures:
     return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), 1, rng, out, centred=True))
 
 
-@lru_cache(maxsize=32)
-def _disk(radius: int) -> tuple[tuple[int, int], ...]:
-    span = range(-radius, radius + 1)
-    return tuple((y, x) for y in span for x in span if y * y + x * x <= radius * radius)
+def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
+    """The ink `size` pixels large, then by a pen so much wider on each side."""
+    piece = np.pad(_sized(_cropped(picture), size / max(_cropped(picture).shape)), radius)
+    thick = np.zeros_like(piece)
+    for y, x in np.argwhere(np.hypot(*np.ogrid[-radius : radius + 1, -radius : radius + 1]) <= radius) - radius:
+        _put(piece, x, y, thick)
+    return thick
 
 
 def thick_and_cropped(pictures: Pictures, seed: int) -> Pictures:
     """A pen 6–12 pixels wider where the character is 100 pixels large, then cut exactly to the ink."""
 
     def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
-        piece = np.pad(_sized(_cropped(picture), 100 / max(_cropped(picture).shape)), 8)
-        thick = np.zeros_like(piece)
-        for y, x in _disk(int(rng.integers(3, 7))):
-            _put(piece, x, y, thick)
+        thick = _thickened(picture, 100, int(rng.integers(3, 7)))
         _fitted(_cropped(thick), 1, rng, out, centred=True)
 
     return _each(pictures, seed, make)
@@ -315,12 +315,7 @@ def _dirty(picture: Pictures, count: float, rng: np.random.Generator) -> Picture
 
 
 def _penned(picture: Pictures, wider: float, rng: np.random.Generator) -> Pictures:
-    radius = int(wider)
-    piece = np.pad(_sized(_cropped(picture), 200 / max(_cropped(picture).shape)), radius)
-    thick = np.zeros_like(piece)
-    for y, x in _disk(radius):
-        _put(piece, x, y, thick)
-    return _white(thick, rng)
+    return _white(_thickened(picture, 200, int(wider)), rng)
 
 
 def _turned(picture: Pictures, degrees: float, rng: np.random.Generator) -> Pictures:

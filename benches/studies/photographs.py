@@ -24,8 +24,8 @@ PLAIN = "あいうえおかきくけこさしすせそたちつてとなにぬ�
 def chosen(part: Labelled, count: int) -> Labelled:
     """So many of the 46 unvoiced hiragana, spread over the set."""
     plain = [k for k, c in enumerate(part.characters) if c in PLAIN]
-    kept = [plain[k] for k in np.random.default_rng(SEED).permutation(len(plain))[:count]]
-    return Labelled(part.name, part.images[kept], tuple(part.characters[k] for k in kept))
+    indices = [plain[k] for k in np.random.default_rng(SEED).permutation(len(plain))[:count]]
+    return Labelled(part.name, part.images[indices], tuple(part.characters[k] for k in indices))
 
 
 def accuracy(recognizer: Recognizer, part: Labelled, curve: str, level: float) -> float:

@@ -63,11 +63,11 @@ class Labelled:
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        from fastetl.ink.pictures import read_ink
+        from fastetl.ink.pictures import find_ink
 
         def read(k: int) -> tuple[int, NDArray[np.uint8], int] | FastetlError:
             try:
-                return k, read_ink(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
+                return k, find_ink(images[k]).picture(size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
                 if scarcity(error):
                     raise

@@ -163,11 +163,6 @@ def find_ink(source: Source) -> Ink:
     return replace(ink, scale=ink.scale * times)
 
 
-def read_ink(source: Source, side: int) -> NDArray[np.uint8]:
-    """uint8 (side, side), ink 255, paper 0: as `read_picture`, turned round."""
-    return find_ink(source).picture(side)
-
-
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
     """uint8 (side, side), black ink on white paper: what a network is given of a picture of any kind (`find_ink`).
 
