@@ -4,17 +4,19 @@ The baseline is the leanest loop: struct reads the fields that it can, Pillow (c
 of AIST's own script: bitstring, which reads the 36-bit words of K and C too, instead of struct.
 """
 
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benches import limits, tutorial
-from benches.conftest import Input
+from benches import tutorial
 from benches.race import Contender, race
+from fastetl.etl.files import find_files
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.kernels._packed import TOP
 from fastetl.kernels._vector import PLAIN, forms
@@ -27,15 +29,16 @@ BLOCK = 256  # records that are resized into one array, which is used again, as 
 SIZES = (28, 32, 48, 64, 96, 126)
 KINDS = [BY_NAME[name] for name in ("ETL1", "ETL2", "ETL3", "ETL8B2", "ETL8G")]
 """A set of each type of record: M, K, C, B and G."""
-AIST = "bitstring + Pillow"
 Bytes = NDArray[np.uint8]
+Starts = NDArray[np.int64]
 
 
-def numpy_levels(layout: Layout, raw: Bytes, starts: NDArray[np.int64], factor: int = 1) -> Bytes:
+def numpy_levels(layout: Layout, raw: Bytes, starts: Starts, factor: int = 1) -> Bytes:
     """numpy's best, 64 records at a time: 16-bit shifts and masks, or what it has for single bits."""
-    length = layout.height * layout.width * layout.bits // 8
     out = np.empty((len(starts), layout.height * layout.width), np.uint8)
-    view = np.lib.stride_tricks.as_strided(raw[starts[0] :], (len(starts), length), (layout.record_bytes, 1))
+    view = np.lib.stride_tricks.as_strided(
+        raw[starts[0] :], (len(starts), layout.image_bytes), (layout.record_bytes, 1)
+    )
     for at in range(0, len(starts), 64):
         packed, block = view[at : at + 64], out[at : at + 64]
         if layout.bits == 1:
@@ -55,64 +58,7 @@ def numpy_levels(layout: Layout, raw: Bytes, starts: NDArray[np.int64], factor: 
     return out.reshape(len(starts), layout.height, layout.width)
 
 
-def given(layout: Layout, etl: Input) -> tuple[Bytes, NDArray[np.int64]]:
-    """Records in memory and where their pictures start: the input's, or noise (no kernel looks at what it reads)."""
-    if layout is ETL8G:
-        return etl.raw(3 if etl.full else 1)
-    count = 20_000 if etl.full else 20
-    raw = np.random.default_rng(0).integers(0, 256, count * layout.record_bytes, np.uint8)
-    return raw, np.arange(count) * layout.record_bytes + layout.image_offset
-
-
-def some(layout: Layout, raw: Bytes, count: int) -> list[bytes]:
-    size = layout.record_bytes
-    return [raw[size * k : size * (k + 1)].tobytes() for k in range(count)]
-
-
-def aligned(size: int) -> Bytes:
-    room = np.zeros(size + 64, np.uint8)
-    return room[-room.ctypes.data % 64 :][:size]
-
-
-def other_forms(run: Any, starts: NDArray[np.int64]) -> list[Contender]:
-    """Every form but the processor's best; the twin does a hundredth of the records."""
-    few = starts[: max(1, len(starts) // 100)]
-    vector = [Contender(f"{f} form", "form", len(starts), partial(run, starts, f)) for f in forms()[1:-1]]
-    return [*vector, Contender("twin in numpy", "form", len(few), partial(run, few, PLAIN))]
-
-
-@pytest.mark.parametrize("layout", KINDS, ids=[layout.name for layout in KINDS])
-def test_decode(benchmark: Any, etl: Input, layout: Layout) -> None:
-    raw, starts = given(layout, etl)
-    count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
-    out = aligned(count * layout.height * layout.width).reshape(count, layout.height, layout.width)
-    records = some(layout, raw, slow)
-    few = records[: SLOW // 10]
-    levels = np.stack(tutorial.decode(records, layout))
-
-    def run(starts: NDArray[np.int64], form: str | None = None) -> None:
-        decode(raw, starts, out[: len(starts)], bits=layout.bits, scale=True, form=form)
-
-    run(starts)
-    np.testing.assert_array_equal(out[:slow], np.floor(levels.astype(float) * 255 / TOP[layout.bits] + 0.5))
-    np.testing.assert_array_equal(numpy_levels(layout, raw, starts[:slow]), levels)
-    if find_spec("bitstring"):
-        np.testing.assert_array_equal(tutorial.unpack(few, layout), levels[: len(few)])
-    race(
-        benchmark,
-        f"decode, {layout.name}",
-        [
-            Contender("fastetl", "ours", count, lambda: run(starts)),
-            Contender("struct + Pillow", "baseline", slow, lambda: tutorial.decode(records, layout)),
-            Contender("numpy", "peer", slow, lambda: numpy_levels(layout, raw, starts[:slow], 2)),
-            Contender(AIST, "peer", len(few), lambda: tutorial.unpack(few, layout), ("bitstring",)),
-            Contender("the same traffic", "limit", count, lambda: limits.traffic(raw, layout, out)),
-            *other_forms(run, starts),
-        ],
-    )
-
-
-def matmul(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> Bytes:
+def matmul(layout: Layout, raw: Bytes, starts: Starts, size: int) -> Bytes:
     """numpy, exact: unpacking and two matrix products."""
     rows, columns = (triangle(n, size).astype(np.float64) for n in (layout.height, layout.width))
     scale = 255 / TOP[layout.bits] / rows.sum(1)[:, None] / columns.sum(1)
@@ -124,46 +70,119 @@ def matmul(layout: Layout, raw: Bytes, starts: NDArray[np.int64], size: int) -> 
     return out
 
 
+def given(layout: Layout, etl: Path, full: bool) -> tuple[Bytes, Starts, list[bytes]]:
+    """Records in memory, where their pictures start, and the first ones; noise but for ETL8G (no kernel looks)."""
+    if layout is ETL8G:
+        raw = np.concatenate([np.fromfile(file.path, np.uint8) for file in find_files([etl])[: 3 if full else 1]])
+    else:
+        raw = np.random.default_rng(0).integers(0, 256, (20_000 if full else 20) * layout.record_bytes, np.uint8)
+    count = len(raw) // layout.record_bytes
+    records = raw.reshape(count, -1)[: SLOW if full else 20]
+    return raw, np.arange(count) * layout.record_bytes + layout.image_offset, [record.tobytes() for record in records]
+
+
+def race_readers(
+    benchmark: Any,
+    work: str,
+    own: Callable[..., None],
+    numpy_way: tuple[str, Callable[[Starts], Any]],
+    finish: Callable[[tutorial.Levels], Any],
+    limit: tuple[str, Callable[[], Any]],
+    layout: Layout,
+    starts: Starts,
+    records: list[bytes],
+) -> None:
+    """own(starts, form) and numpy_way(starts) do the work; finish: what the loops do with levels."""
+    count, few, tenth = len(starts), starts[: max(1, len(starts) // 100)], records[: SLOW // 10]
+    vector = [Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in forms()[1:-1]]
+    race(
+        benchmark,
+        work,
+        [
+            Contender("fastetl", "ours", count, lambda: own(starts)),
+            Contender("struct + Pillow", "baseline", len(records), lambda: finish(tutorial.decode(records, layout))),
+            Contender(numpy_way[0], "peer", len(records), lambda: numpy_way[1](starts[: len(records)])),
+            Contender(
+                "bitstring + Pillow",
+                "peer",
+                len(tenth),
+                lambda: finish(tutorial.decode_as_aist(tenth, layout)),
+                ("bitstring",),
+            ),
+            Contender(limit[0], "limit", count, limit[1]),
+            *vector,
+            Contender("twin in numpy", "form", len(few), partial(own, few, PLAIN)),
+        ],
+    )
+
+
+def read_bytes(raw: Bytes) -> None:
+    """Read every byte (but the last seven): numpy's maximum is as fast as loads alone."""
+    raw[: raw.size // 8 * 8].view(np.int64).max()
+
+
+@pytest.mark.parametrize("layout", KINDS, ids=[layout.name for layout in KINDS])
+def test_decode(benchmark: Any, etl: Path, layout: Layout) -> None:
+    raw, starts, records = given(layout, etl, benchmark.enabled)
+    room = np.zeros(len(starts) * layout.height * layout.width + 64, np.uint8)  # stores past the caches need alignment
+    out = room[-room.ctypes.data % 64 :][: room.size - 64].reshape(len(starts), layout.height, layout.width)
+    levels = np.stack(tutorial.decode(records, layout))
+
+    def own(starts: Starts, form: str | None = None) -> None:
+        decode(raw, starts, out[: len(starts)], bits=layout.bits, scale=True, form=form)
+
+    def limit() -> None:
+        read_bytes(raw)
+        out.fill(0)
+
+    own(starts)
+    np.testing.assert_array_equal(out[: len(levels)], np.floor(levels.astype(float) * 255 / TOP[layout.bits] + 0.5))
+    np.testing.assert_array_equal(numpy_levels(layout, raw, starts[: len(levels)]), levels)
+    if find_spec("bitstring"):
+        np.testing.assert_array_equal(tutorial.decode_as_aist(records[:9], layout), levels[:9])
+    race_readers(
+        benchmark,
+        f"decode, {layout.name}",
+        own,
+        ("numpy", lambda starts: numpy_levels(layout, raw, starts, 2)),
+        lambda levels: levels,
+        ("reading the bytes, then writing as many pixels", limit),
+        layout,
+        starts,
+        records,
+    )
+
+
 @pytest.mark.parametrize(
     ("layout", "size"),
     [*((ETL8G, size) for size in SIZES), *((layout, 64) for layout in KINDS if layout is not ETL8G)],
     ids=lambda value: str(getattr(value, "name", value)),
 )
-def test_decode_and_resize(benchmark: Any, etl: Input, layout: Layout, size: int) -> None:
-    raw, starts = given(layout, etl)
-    count, slow = len(starts), SLOW if etl.full else min(20, len(starts))
+def test_decode_and_resize(benchmark: Any, etl: Path, layout: Layout, size: int) -> None:
+    raw, starts, records = given(layout, etl, benchmark.enabled)
     out = np.zeros((BLOCK, size, size), np.uint8)
-    records = some(layout, raw, slow)
-    few = records[: SLOW // 10]
-    expected = np.floor(255 * np.stack(tutorial.resize(records, size, layout)) + 0.5)
+    expected = np.floor(255 * tutorial.resized(tutorial.decode(records, layout), size, layout) + 0.5)
 
-    def run(starts: NDArray[np.int64], form: str | None = None) -> None:
+    def own(starts: Starts, form: str | None = None) -> None:
         for at in range(0, len(starts), BLOCK):
             some = starts[at : at + BLOCK]
             resize_records(raw, some, layout.height, layout.width, out[: len(some)], bits=layout.bits, form=form)
 
-    run(starts[:slow])
+    first = starts[: len(records)]
+    own(first)
     # Pillow's float32 sums fall just short of some exact halves, which round up here.
-    differing = out[:slow] != expected
+    differing = out[: len(first)] != expected
     assert differing.mean() <= 0.01
-    np.testing.assert_array_equal(out[:slow][differing], expected[differing] + 1)
-    exact = matmul(layout, raw, starts[:slow], size)
-    assert np.abs(exact - expected).mean() <= 1e-3 + differing.mean()
-    race(
+    np.testing.assert_array_equal(out[: len(first)][differing], expected[differing] + 1)
+    assert np.abs(matmul(layout, raw, first, size) - expected).mean() <= 1e-3 + differing.mean()
+    race_readers(
         benchmark,
         f"decode + resize, {layout.name} to {size} × {size}",
-        [
-            Contender("fastetl", "ours", count, lambda: run(starts)),
-            Contender("struct + Pillow", "baseline", slow, lambda: tutorial.resize(records, size, layout)),
-            Contender("numpy + matrix product", "peer", slow, lambda: matmul(layout, raw, starts[:slow], size)),
-            Contender(
-                AIST,
-                "peer",
-                len(few),
-                lambda: tutorial.resized(tutorial.unpack(few, layout), size, layout),
-                ("bitstring",),
-            ),
-            Contender("reading the bytes", "limit", count, lambda: limits.read(raw)),
-            *other_forms(run, starts),
-        ],
+        own,
+        ("numpy + matrix product", lambda starts: matmul(layout, raw, starts, size)),
+        lambda levels: tutorial.resized(levels, size, layout),
+        ("reading the bytes", lambda: read_bytes(raw)),
+        layout,
+        starts,
+        records,
     )

@@ -5,13 +5,12 @@ rounds of the ratio within a round, so that a machine that slows down meanwhile 
 """
 
 import gc
-import importlib.util
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -36,20 +35,6 @@ class Contender:
     """Done before each run, and not measured."""
 
 
-@contextmanager
-def pinned() -> Iterator[None]:
-    """Keep this process on one processor, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def _seconds(contender: Contender) -> float:
     if contender.before is not None:
         contender.before()
@@ -58,46 +43,40 @@ def _seconds(contender: Contender) -> float:
     return (time.process_time() - begun) / contender.images
 
 
-def _times(contenders: Sequence[Contender], rounds: int) -> dict[str, list[float]]:
-    for contender in contenders:
-        _seconds(contender)  # warm-up: compilation, caches, first touch of memory
-    times: dict[str, list[float]] = {c.name: [] for c in contenders}
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(rounds):
-            for contender in contenders:
-                times[contender.name].append(_seconds(contender))
-    finally:
-        gc.enable()
-    return times
+def row_of(work: str, contenders: Sequence[Contender], seconds: dict[str, list[float]]) -> list[str]:
+    """Work, images/s, × baseline, × best peer, of the limit, other forms and peers, as docs/data/performance.csv has
+    them. seconds: of a picture in each round, by the contender's name."""
+    [own] = [seconds[c.name] for c in contenders if c.kind == "ours"]
 
+    def ratios(kind: str) -> list[tuple[float, str]]:
+        """How many times faster ours is."""
+        here = [c.name for c in contenders if c.kind == kind and c.name in seconds]
+        return [(statistics.median(t / o for t, o in zip(seconds[name], own, strict=True)), name) for name in here]
 
-def _measured(contenders: Sequence[Contender], here: Sequence[Contender], rounds: int) -> list[dict[str, Any]]:
-    with pinned():
-        times = _times(here, rounds)
-    own = next(times[c.name] for c in here if c.kind == "ours")
-    return [
-        {
-            "name": c.name,
-            "kind": c.kind,
-            "images_per_second": 1 / statistics.median(times[c.name]) if c in here else None,
-            # How many times faster ours is.
-            "ours_is": statistics.median(t / o for t, o in zip(times[c.name], own, strict=True)) if c in here else None,
-        }
-        for c in contenders
-    ]
+    peers, [(baseline, _)] = sorted(ratios("peer")), ratios("baseline")
+    others = [f"{name} {1 / ratio:.2f} of ours" for ratio, name in ratios("form")]
+    others += [f"{name} {ratio:.0f}×" for ratio, name in peers[1:]]
+    others += [f"{c.name}: not installed" for c in contenders if c.name not in seconds]
+    best = "".join(f"{ratio:.0f} ({name})" for ratio, name in peers[:1])
+    limit = "".join(f"{ratio:.2f}" for ratio, _ in ratios("limit"))
+    return [work, f"{1 / statistics.median(own):.0f}", f"{baseline:.0f}", best, limit, ", ".join(others)]
 
 
 def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender], rounds: int = 7) -> None:
-    """Measure all that are installed and leave the figures in the benchmark's `extra_info`, for `benches.table`.
+    """Measure all that are installed and leave their row in the benchmark's `extra_info`, for `benches.table`.
 
     With benchmarks disabled (the tests) each is run once.
     """
-    here = [c for c in contenders if all(map(importlib.util.find_spec, c.needs))]
-    if benchmark.disabled:
-        for contender in here:
-            _seconds(contender)
-    else:
-        benchmark.extra_info |= {"work": work, "contenders": _measured(contenders, here, rounds)}
+    here = [c for c in contenders if all(map(find_spec, c.needs))]
+    for contender in here:
+        _seconds(contender)  # warm-up: compilation, caches, first touch of memory
+    if not benchmark.disabled:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        seconds: dict[str, list[float]] = {c.name: [] for c in here}
+        for _ in range(rounds):
+            for contender in here:
+                gc.collect()
+                seconds[contender.name].append(_seconds(contender))
+        benchmark.extra_info["row"] = row_of(work, contenders, seconds)
     benchmark.pedantic(lambda: None)

@@ -1,23 +1,20 @@
 """Imports run one way and in no circle; `fastetl` is light."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("fastetl", "model", "export", "fastetl_ray", "fastetl_cli")
+PACKAGES = ("fastetl", "model", "export", "fastetl_ray", "fastetl_cli", "benches", "tests")
 FORBIDDEN = {
     "fastetl": {"jax", "flax", "optax", "orbax", "coremltools", "onnx", "onnxruntime", "sklearn"},
     "model": {"coremltools", "onnx", "onnxruntime"},
-    "export": set(),
-    "fastetl_ray": set(),
-    "fastetl_cli": set(),
 }
 
 
@@ -41,60 +38,32 @@ def imported(source: str) -> set[str]:
     return names
 
 
-def modules() -> dict[str, str]:
-    """Dotted name → source, of product, tests and benches."""
-    paths = [path for folder in (*PACKAGES, "tests", "benches") for path in sorted((ROOT / folder).rglob("*.py"))]
+@cache
+def imports() -> dict[str, set[str]]:
+    """What each module imports; `from package import module` is no import of the package's empty `__init__`."""
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
-    return {name: path.read_text(encoding="utf-8") for name, path in zip(names, paths, strict=True)}
-
-
-def circles(graph: Mapping[str, set[str]]) -> list[str]:
-    """The modules in circles, and between two of them: what stays when all others are taken away."""
-    left = set(graph)
-    while True:
-        used = {name for k in left for name in graph[k]}
-        ends = {k for k in left if not graph[k] & left or k not in used}
-        if not ends:
-            break
-        left -= ends
-    return sorted(left)
+    sources = {name: path.read_text(encoding="utf-8") for name, path in zip(names, paths, strict=True)}
+    graph = {name: imported(source) for name, source in sources.items()}
+    empty = {name for name, source in sources.items() if not source.strip()}
+    return {name: names - empty - {name} for name, names in graph.items()}
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    sources = modules()
-    graph = {}
-    for name, source in sources.items():
-        names = imported(source)
-        # `from package import module` is an import of the module, not of the package's `__init__`.
-        packages = {n.rpartition(".")[0] for n in names & sources.keys()}
-        graph[name] = {n for n in names & sources.keys() if n not in packages or sources[n].strip()} - {name}
-    assert circles(graph) == []
-
-
-def test_the_search_for_circles_finds_them() -> None:
-    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
-    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
-    code = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\ndef f():\n    from b import c\n"
-    assert imported(code) == {"typing", "typing.TYPE_CHECKING", "b", "b.c"}
+    TopologicalSorter({name: names & imports().keys() for name, names in imports().items()}).prepare()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_run_one_way(package: str) -> None:
-    above = {*PACKAGES[PACKAGES.index(package) + 1 :], "tests", "benches", "relative"}
-    sources = {name: source for name, source in modules().items() if name.partition(".")[0] == package}
-    assert sources
-    for name, source in sources.items():
-        wrong = {n.partition(".")[0] for n in imported(source)} & (above | FORBIDDEN[package])
-        assert not wrong, f"{name} imports {sorted(wrong)}"
-
-
-def test_benches_do_not_import_tests() -> None:
-    sources = {name: source for name, source in modules().items() if name.startswith("benches")}
-    assert [name for name, source in sources.items() if any(n.startswith("tests") for n in imported(source))] == []
+    above = {*PACKAGES[PACKAGES.index(package) + 1 :], "relative"} | FORBIDDEN.get(package, set())
+    below = {name: names for name, names in imports().items() if name.partition(".")[0] == package}
+    assert below
+    for name, names in below.items():
+        assert not {n.partition(".")[0] for n in names} & above, name
 
 
 def test_one_module_alone_imports_numba() -> None:
-    users = [name for name, source in modules().items() if name.startswith("fastetl.") and "numba" in imported(source)]
+    users = [name for name, names in imports().items() if name.startswith("fastetl.") and "numba" in names]
     assert users == ["fastetl.kernels._jit"]
 
 

@@ -20,7 +20,7 @@ def test_what_became_slower_is_named() -> None:
         ["new", "1", "1", "", "", ""],
     ]
     assert slower(measured, stored) == ["resize: 79× instead of 100×"]
-    long = ["files of all sets (0.49 GB) → dataset, all characters, 64 × 64", "391000", "23", "", "0.99", ""]
+    long = ["files of all sets → dataset, all characters, 64 × 64", "391000", "23", "", "0.99", ""]
     assert all(len(line) <= 80 for row in (*measured, long) for line in printed(row).splitlines())
 
 

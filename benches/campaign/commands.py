@@ -13,25 +13,23 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benches.campaign.tally import Outcome, Tally
-from fastetl.data.charset import HIRAGANA, Charset
-from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
+from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import first_records
 
 LIMIT = 1800.0
 """Seconds after which a command is a hang."""
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")
-_AGAIN = {"build": 1, "train": 20}
+_AGAIN = {"build": 1, "train": 21}
 """After every so many kills the command is run again, to its end."""
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """A command's end. code: its exit code, negative if it was killed; operations: how many times it opened, made,
     moved or removed something below the folder watched."""
 
@@ -41,24 +39,19 @@ class Ended:
     seconds: float
 
 
-def _child(arguments: Sequence[str], folder: Path, kill_at: int) -> None:
+def _child(arguments: Sequence[str], folder: Path, kill_at: int, operations: Any) -> None:
     """Run the command, counting operations on files below `folder`, and kill this process at one of them."""
     from fastetl_cli.main import main
 
-    log, counter = (
-        os.open(folder.with_name(folder.name + end), os.O_RDWR | os.O_CREAT | os.O_TRUNC) for end in (".log", ".count")
-    )
+    log = os.open(folder.with_name(f"{folder.name}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    count = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal count
         if event in _EVENTS and isinstance(arguments[0], str | bytes | os.PathLike):
-            count += os.fsdecode(arguments[0]).startswith(os.fspath(folder))
-            if count == kill_at:
+            operations.value += os.fsdecode(arguments[0]).startswith(os.fspath(folder))
+            if operations.value == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            os.pwrite(counter, count.to_bytes(8, "little"), 0)
 
     sys.addaudithook(hook)
     sys.exit(main(arguments))
@@ -66,28 +59,22 @@ def _child(arguments: Sequence[str], folder: Path, kill_at: int) -> None:
 
 def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, kill_at: int = -1) -> Ended:
     """Run `fastetl` in a fork of this process, killed after so many seconds or at an operation on files."""
-    begun = time.perf_counter()
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(arguments, folder, kill_at))
+    begun, fork = time.perf_counter(), multiprocessing.get_context("fork")
+    operations = fork.Value("q", 0, lock=False)
+    process = fork.Process(target=_child, args=(arguments, folder, kill_at, operations))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # JAX warns of forks; its backend is not in use here
         process.start()
     process.join(after)
     process.kill()
     process.join()
-    log, count = (folder.with_name(folder.name + end) for end in (".log", ".count"))
-    operations = int.from_bytes(count.read_bytes(), "little") if count.exists() else 0
-    return Ended(process.exitcode, log.read_text(errors="replace"), operations, time.perf_counter() - begun)
-
-
-def files_of(path: Path) -> dict[str, bytes] | None:
-    """Relative name → hash of every file below a path; None where nothing is."""
-    files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()]
-    return {str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).digest() for f in files} or None
+    text = folder.with_name(f"{folder.name}.log").read_text(errors="replace")
+    return Ended(process.exitcode, text, operations.value, time.perf_counter() - begun)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line without its output. old: options of an earlier output; fault: what is wrong with an output."""
+    """A command line without its output. old: further options of an earlier output; fault: what is wrong with one."""
 
     name: str
     source: Path
@@ -96,7 +83,7 @@ class Command:
     fault: Callable[[Path], str | None]
 
     def line(self, out: Path, *options: str) -> list[str]:
-        return [self.name, str(self.source), str(out), *(options or self.options)]
+        return [self.name, str(self.source), str(out), *self.options, *options]
 
 
 def _build(folder: Path) -> Command:
@@ -105,22 +92,17 @@ def _build(folder: Path) -> Command:
 
     def fault(out: Path) -> str | None:
         images = open_dataset(out).images
-        return None if images.shape == (200, 16, 16) and images.any() else f"{images.shape}"
+        return None if images.shape == (200, 64, 64) and images.any() else f"{images.shape}"
 
-    return Command("build", etl, ("--charset", "all", "--size", "16"), ("--charset", "all", "--size", "8"), fault)
+    return Command("build", etl, ("--charset", "all"), ("--size", "16"), fault)
 
 
-def trained(folder: Path) -> Command:
-    """`train` on four characters by ten writers, blocks of ink; `folder / "run"` is what it gives undisturbed."""
+def _train(folder: Path) -> Command:
+    """On noise; `folder / "run"` is what it gives undisturbed."""
     from model.run import open_run
 
-    rng, charset = np.random.default_rng(0), Charset("four", HIRAGANA.characters[:4])
-    labels, groups = np.tile(np.arange(4), 20), np.repeat(np.arange(10, dtype=np.int32), 8)
-    shapes = np.pad(np.kron(rng.random((4, 5, 5)) > 0.6, np.ones((4, 4))), ((0, 0), (6, 6), (6, 6)))
-    images = (shapes[labels] * rng.uniform(60, 230, (len(labels), 1, 1))).astype(np.uint8)
-    characters = [charset.characters[k] for k in labels.tolist()]
-    Dataset.create(images, characters, groups, source="blocks", charset=charset).write(folder / "dataset")
-    options = ("--network", "small", "--epochs", "2", "--batch-size", "16", "--checkpoint-steps", "2")
+    build(_build(folder).source, folder / "dataset", BuildConfig("all", size=32))
+    options = ("--network", "small", "--epochs", "2", "--batch-size", "32", "--checkpoint-steps", "2")
 
     def fault(out: Path) -> str | None:
         run = open_run(out)
@@ -128,14 +110,20 @@ def trained(folder: Path) -> Command:
             return "not finished"
         return None if run.best == open_run(folder / "run").best else "other weights than an undisturbed run has"
 
-    command = Command("train", folder / "dataset", options, (*options, "--seed", "1"), fault)
+    command = Command("train", folder / "dataset", options, ("--seed", "1"), fault)
     ended = run_command(command.line(folder / "run"), folder / "run")
     if ended.code != 0:
         raise RuntimeError(ended.text[-500:])
     return command
 
 
-_COMMANDS = {"build": _build, "train": trained}
+def trained(folder: Path) -> Path:
+    """A finished run."""
+    _train(folder)
+    return folder / "run"
+
+
+_COMMANDS = {"build": _build, "train": _train}
 
 
 def _prepared(folder: Path, name: str) -> tuple[Command, Path, Ended]:
@@ -146,6 +134,12 @@ def _prepared(folder: Path, name: str) -> tuple[Command, Path, Ended]:
     return command, old, [run_command(command.line(place / f"whole{turn}"), place) for turn in range(2)][-1]  # warm
 
 
+def _files(path: Path | None) -> dict[str, bytes]:
+    """Relative name → hash of every file below a path."""
+    files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()] if path else []
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).digest() for file in files if path}
+
+
 def _place(place: Path, old: Path | None) -> None:
     """Empty a place, or leave the old output alone in it."""
     for entry in place.iterdir():
@@ -154,71 +148,54 @@ def _place(place: Path, old: Path | None) -> None:
         shutil.copytree(old, place / "out")
 
 
-def _fault_after_kill(command: Command, out: Path, before: dict[str, bytes] | None) -> str | None:
-    if not out.exists():
-        return None if before is None else "the old output is gone"
-    try:
-        return None if files_of(out) == before else command.fault(out)
-    except Exception as error:
-        return f"neither absent nor whole: {error}"
-
-
-def _fault_of_next_run(command: Command, place: Path) -> str | None:
-    out, options = place / "out", list(command.options)
-    if out.exists():
-        options.append("--overwrite")
-    elif (place / "out.unfinished" / "run.json").exists():
-        options = ["--resume"]
-    ended = run_command(command.line(out, *options), place)
-    if ended.code != 0:
-        return f"run again, it ends with {ended.code}: {ended.text[-300:]}"
-    left = sorted(entry.name for entry in place.iterdir() if entry.name != "out")
-    return f"left behind: {', '.join(left)}" if left else command.fault(out)
-
-
-def kills(folder: Path, count: int, seed: int, until: float, name: str) -> list[Tally]:
-    """`count` kills of a command, without an old output and with one that is to be replaced.
-
-    Half of them are at an operation on files, half at a moment.
-    """
-    command, old, whole = _prepared(folder, name)
-    place, now = folder / name, time.monotonic()
-    tallies = [
-        Tally(f"kills of {name}", count, (now + until) / 2),
-        Tally(f"kills of {name}, with overwrite", count, until),
-    ]
-    for tally, before, more in zip(tallies, (None, old), ((), ("--overwrite",)), strict=True):
-        number, begun = 0, time.perf_counter()
-        while not tally.complete:
-            rng = np.random.default_rng([seed, 4, number])
-            _place(place, before)
-            when: dict[str, Any] = {"after": whole.seconds * rng.uniform(0, 1.05)}
-            if number % 2:
-                when = {"kill_at": rng.integers(1, whole.operations + 1)}
-            ended = run_command(command.line(place / "out", *command.options, *more), place, **when)
-            fault = _fault_after_kill(command, place / "out", files_of(before) if before else None)
-            if fault is None and number % _AGAIN[name] == 0:
-                fault = _fault_of_next_run(command, place)
-            if "Traceback" in ended.text:
-                tally.add("trace", ended.text[-300:])
-            elif fault or ended.code == -signal.SIGKILL:
-                tally.add("wrong" if fault else "right", f"kill {number}: {fault}")
-            number += 1
-        tally.seconds = time.perf_counter() - begun
-    return tallies
-
-
 def _judge(command: Command, place: Path, ended: Ended, old: Path | None) -> tuple[Outcome, str]:
+    """What a command left that ended or was killed: `old`, or nothing, or its whole output."""
+    out, killed = place / "out", ended.code == -signal.SIGKILL
+    if ended.seconds > LIMIT:
+        return "hang", f"over {LIMIT:g} s"
     lines = [line for line in ended.text.splitlines() if line.startswith("fastetl")]
-    if ended.code == 0:
-        fault = command.fault(place / "out")
-        return ("wrong", fault) if fault else ("right", "")
-    if ended.code != 2 or len(lines) != 1 or "Traceback" in ended.text:
+    in_one_line = ended.code == 2 and len(lines) == 1
+    if "Traceback" in ended.text or not (killed or in_one_line or ended.code == 0):
         return "trace", f"exit code {ended.code}: {ended.text[-300:]}"
-    if files_of(place / "out") != (files_of(old) if old else None):
-        return "wrong", "the old output is not what it was" if old else "an output that is not whole"
-    left = [entry.name for entry in place.iterdir() if entry.name not in ("out", "out.unfinished")]
-    return ("wrong", f"left behind: {', '.join(left)}") if left else ("rejected", "")
+    changed, fault = _files(out) != _files(old), None
+    if in_one_line and changed:
+        return "wrong", "the output is not what it was"
+    if changed or ended.code == 0:
+        try:
+            fault = command.fault(out)
+        except Exception as error:
+            fault = f"neither absent nor whole: {error}"
+    allowed = ("out", "out.unfinished") if in_one_line else ("out",)
+    left = [entry.name for entry in place.iterdir() if entry.name not in allowed and not killed]
+    fault = fault or (f"left behind: {', '.join(left)}" if left else None)
+    return ("wrong", fault) if fault else ("rejected" if in_one_line else "right", "")
+
+
+def _run_again(command: Command, place: Path) -> tuple[Outcome, str]:
+    out, line = place / "out", command.line(place / "out", *["--overwrite"] * (place / "out").exists())
+    if not out.exists() and (place / "out.unfinished" / "run.json").exists():
+        line = [command.name, str(command.source), str(out), "--resume"]
+    ended = run_command(line, place)
+    return _judge(command, place, ended, None) if ended.code == 0 else ("wrong", f"run again: {ended.text[-300:]}")
+
+
+def kills(tally: Tally, folder: Path, name: str) -> None:
+    """Kills of a command, half of them at an operation on files, half at a moment; every second one with an old output
+    that is to be replaced."""
+    command, old, whole = _prepared(folder, name)
+    place = folder / name
+    for number, rng in tally:
+        before = old if number % 2 else None
+        _place(place, before)
+        when: dict[str, Any] = {"after": whole.seconds * rng.uniform(0, 1.05)}
+        if number % 4 > 1:
+            when = {"kill_at": rng.integers(1, whole.operations + 1)}
+        ended = run_command(command.line(place / "out", *["--overwrite"] * bool(before)), place, **when)
+        outcome, fault = _judge(command, place, ended, before)
+        if outcome == "right" and number % _AGAIN[name] == 0:
+            outcome, fault = _run_again(command, place)
+        if outcome != "right" or ended.code == -signal.SIGKILL:
+            tally.add(outcome, f"kill {number}: {fault}")
 
 
 def _kilobytes(folder: Path) -> int:
@@ -226,32 +203,24 @@ def _kilobytes(folder: Path) -> int:
     return sum(4 + entry.stat().st_size // 1024 for entry in folder.rglob("*"))
 
 
-def full_disks(folder: Path, count: int, seed: int, until: float, name: str) -> list[Tally]:
-    """`count` sizes of a disk, from one page to more than the command needs, in every second case with an old output.
+def full_disks(tally: Tally, folder: Path, name: str) -> None:
+    """Sizes of a disk, from one page to more than the command needs, in every second case with an old output.
 
     Needs root on Linux: each disk is a tmpfs.
     """
-    del seed  # the sizes are no matter of chance
     command, old, _ = _prepared(folder, name)
-    tally, place = Tally(f"{name} on full disks", count, until), folder / "disk"
-    sizes = np.geomspace(4, 3 * _kilobytes(folder / name) / 2, count).astype(int)
+    place, sizes = folder / "disk", np.geomspace(4, 3 * _kilobytes(folder / name) / 2, tally.target).astype(int)
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place], check=True)
-    begun = time.perf_counter()
     try:
-        for number, size in enumerate(sizes.tolist()):
-            if tally.complete:
-                break
+        for number, _ in tally:
             before = old if number % 2 else None
-            room = size + (_kilobytes(old) + 16 if before else 0)
+            room = int(sizes[number]) + (_kilobytes(old) + 16 if before else 0)
             _place(place, None)
             subprocess.run(["mount", "-o", f"remount,size={room}k", place], check=True)
             _place(place, before)
-            more = ("--overwrite",) if before else ()
-            ended = run_command(command.line(place / "out", *command.options, *more), place)
+            ended = run_command(command.line(place / "out", *["--overwrite"] * bool(before)), place)
             outcome, fault = _judge(command, place, ended, before)
-            tally.add(outcome, f"{size} KB: {fault}")
+            tally.add(outcome, f"{sizes[number]} KB: {fault}")
     finally:
         subprocess.run(["umount", place], check=True)
-    tally.seconds = time.perf_counter() - begun
-    return [tally]

@@ -1,6 +1,6 @@
 """An independent decoder of ETL records: sizes and offsets typed from AIST's format pages, numpy, the standard library.
 
-It shares nothing with `fastetl` but the names of the classes of sets that are not coded in JIS X 0208.
+It shares nothing with `fastetl` but the tables of classes of the sets that are not coded in JIS X 0208.
 """
 
 from dataclasses import dataclass
@@ -10,33 +10,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.classes import classes
-from fastetl.etl.jis import char_to_jis
 
 Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Plain:
-    """Bytes of a record, offset of its picture, height, width and bits of it; how many first records are empty."""
+    """Bytes of a record, offset of its picture, height, width and bits of it; first bit and bits of its code, and of
+    what tells its group (0: the order does); how many first records are empty."""
 
     record: int
     image: int
     height: int
     width: int
     bits: int
+    code: tuple[int, int] = (16, 16)
+    group: tuple[int, int] = (0, 0)
     empty: int = 0
 
 
-_M, _C = Plain(2052, 32, 63, 64, 4), Plain(2952, 216, 76, 72, 4)
 PLAIN = {
-    **dict.fromkeys(("ETL1", "ETL6", "ETL7"), _M),
-    **dict.fromkeys(("ETL3", "ETL4", "ETL5"), _C),
-    "ETL2": Plain(2745, 45, 60, 60, 6),
+    **dict.fromkeys(("ETL1", "ETL6"), Plain(2052, 32, 63, 64, 4, (48, 8), (32, 16))),
+    "ETL2": Plain(2745, 45, 60, 60, 6, (168, 12)),
+    **dict.fromkeys(("ETL3", "ETL4"), Plain(2952, 216, 76, 72, 4, (72, 8), (36, 36))),
+    "ETL5": Plain(2952, 216, 76, 72, 4, (72, 8)),
+    "ETL7": Plain(2052, 32, 63, 64, 4, (48, 8)),
     "ETL8B2": Plain(512, 8, 63, 64, 1, empty=1),
     "ETL9B": Plain(576, 8, 63, 64, 1, empty=1),
     "ETL8G": Plain(8199, 60, 127, 128, 4),
     "ETL9G": Plain(8199, 64, 127, 128, 4),
 }
+
+
+def number(records: Bytes, at: int, bits: int) -> NDArray[np.int64]:
+    """int64 (N,): the big-endian number of so many bits from bit `at` on."""
+    unpacked = np.unpackbits(records[:, at // 8 : -(-(at + bits) // 8)], axis=1)[:, at % 8 : at % 8 + bits]
+    return np.asarray(unpacked @ (1 << np.arange(bits)[::-1]))
 
 
 def levels_of(plain: Plain, records: Bytes) -> NDArray[np.float64]:
@@ -61,72 +70,36 @@ def resized(plain: Plain, records: Bytes, size: int) -> Bytes:
 
 
 @cache
-def _is_character() -> NDArray[np.bool_]:
-    """bool (65536,): the codes of JIS X 0208, by Python's own codec."""
-    table = np.zeros(65536, bool)
-    for code in range(0x2121, 0x7E7F):
-        row, column = divmod(code, 256)
-        if 0x21 <= column <= 0x7E:
-            try:
-                bytes([row | 0x80, column | 0x80]).decode("euc_jp")
-            except UnicodeDecodeError:
-                continue
-            table[code] = True
-    return table
-
-
-def _wide(records: Bytes, at: int) -> NDArray[np.int64]:
-    return records[:, at].astype(np.int64) << 8 | records[:, at + 1]
-
-
-def _jis(character: str | None) -> int:
-    return 0 if character is None else char_to_jis(character) or 0
-
-
-@cache
-def _by_code(*names: str) -> NDArray[np.int64]:
-    table = np.zeros(4096, np.int64)
-    for name in names:
-        for entry in classes(name):
-            table[entry.code] = _jis(entry.character)
+def _jis_by_code(*sets: str) -> NDArray[np.int64]:
+    """int64 (65536,): JIS X 0208 of each code, 0 for none: of sets, or (no sets) of JIS, by Python's codec."""
+    table = np.zeros(65536, np.int64)
+    jis = [row << 8 | column for row in range(0x21, 0x7F) for column in range(0x21, 0x7F)]
+    pairs = [(code, code) for code in jis if (code | 0x8080).to_bytes(2).decode("euc_jp", "ignore")]
+    for code, character in [(entry.code, entry.jis) for name in sets for entry in classes(name)] or pairs:
+        table[code] = character
     return table
 
 
 def _etl6(records: Bytes) -> NDArray[np.int64]:
     """Letters and code must agree, but for symbols, which have letters alone."""
     by_letters = {entry.letters.encode(): entry for entry in classes("ETL6")}
-    table = np.zeros(len(records), np.int64)
+    codes = np.zeros(len(records), np.int64)
     for k, record in enumerate(records):
         entry = by_letters.get(record[2:4].tobytes())
         if entry is not None and (not entry.is_sure or entry.code == record[6]):
-            table[k] = _jis(entry.character)
-    return table
+            codes[k] = entry.jis
+    return codes
 
 
 def jis_codes(name: str, records: Bytes) -> NDArray[np.int64]:
     """int64 (N,): JIS X 0208 of each record of a set, 0 for a record without a character."""
-    if name in ("ETL8B2", "ETL8G", "ETL9B", "ETL9G"):
-        codes = _wide(records, 2)
-        return np.where(_is_character()[codes], codes, 0)
-    if name == "ETL2":
-        return np.asarray(_by_code("ETL2")[records[:, 21].astype(np.int64) >> 2 << 6 | _low(records)])
     if name == "ETL6":
         return _etl6(records)
-    kana = ("ETL4", "ETL7") if name in ("ETL4", "ETL7") else ("ETL1", "ETL3", "ETL5")
-    return _by_code(*kana)[records[:, 6 if PLAIN[name] is _M else 9]]
-
-
-def _low(records: Bytes) -> NDArray[np.int64]:
-    return (records[:, 21].astype(np.int64) & 3) << 4 | records[:, 22] >> 4
+    sisters = next((sets for sets in (("ETL2",), ("ETL4", "ETL7"), ("ETL1", "ETL3", "ETL5")) if name in sets), ())
+    return _jis_by_code(*sisters)[number(records, *PLAIN[name].code)]
 
 
 def groups_of(name: str, records: Bytes) -> NDArray[np.int64] | None:
     """int64 (N,): equal numbers for records of one group; None for the sets whose groups the order tells."""
-    if name in ("ETL1", "ETL6"):
-        return _wide(records, 4)
-    if name in ("ETL3", "ETL4"):  # the second 36-bit word
-        word = np.zeros(len(records), np.int64)
-        for k in range(4, 9):
-            word = word << 8 | records[:, k]
-        return np.asarray(np.minimum(word & (1 << 36) - 1, 999_999))
-    return None
+    field = PLAIN[name].group
+    return np.minimum(number(records, *field), 999_999) if field[1] else None

@@ -1,10 +1,9 @@
 """Damaged files of every set through `build` and `inspect`, compared with the independent decoder record for record."""
 
-import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from benches.campaign.damage import Damaged, damaged
 from benches.campaign.plain import PLAIN, Plain, groups_of, jis_codes, resized
-from benches.campaign.tally import Outcome, Tally
+from benches.campaign.tally import Rng, Tally
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
@@ -24,9 +23,12 @@ from fastetl.testing.records import first_file, first_records
 SIZE = 16
 """Side of the built pictures: all of a record's bits are in them, and they are quick to compare."""
 _SOUND = 3  # sound files of each set
+_UNSAID = "the order of the records changed, and nothing was said"
+
+_sound_records = cache(first_records)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Case:
     """A damaged file on disk. codes: int64 (N,), what its whole records say; sound: what the sound file's said."""
 
@@ -42,12 +44,41 @@ class _Case:
         return PLAIN[self.layout.name]
 
     @property
+    def characters(self) -> int:
+        return len(np.unique(self.sound[self.sound > 0]))
+
+    @property
     def must_be_reported(self) -> bool:
-        """Whether the order of the records changed so that it shows: not where a file ends after a whole data set,
-        or before the first is complete."""
-        length = int(self.layout.dummy) + np.arange(0, len(self.sound) + 1, _characters(self.sound))
-        shows = not (len(self.codes) in length or len(self.codes) <= _characters(self.sound))
-        return not np.array_equal(self.codes, self.sound[: len(self.codes)] if not shows else self.sound)
+        """Whether the order of the records tells groups, and changed so that it shows: not where a file ends after a
+        whole data set, or before the first is complete."""
+        ends = self.plain.empty + np.arange(0, len(self.sound) + 1, self.characters)
+        shows = len(self.codes) not in ends and len(self.codes) > self.characters
+        expected = self.sound if shows else self.sound[: len(self.codes)]
+        return self.layout.group == "data set" and not np.array_equal(self.codes, expected)
+
+
+def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
+    plain, source = PLAIN[layout.name], _sound_records(layout.name, seed)
+    damage = damaged(plain, source[plain.empty :], rng)
+    if plain.empty and damage.kind != "noise":  # the empty record stays whole: it tells what the file is
+        damage.data = source[: plain.empty].tobytes() + damage.data
+        if damage.origin is not None:
+            damage.origin = np.append(np.arange(plain.empty), damage.origin + plain.empty)
+    path = folder / first_file(layout.name)
+    path.write_bytes(damage.data)
+    whole = len(damage.data) // plain.record
+    raw = np.frombuffer(damage.data, np.uint8, whole * plain.record).reshape(whole, plain.record)
+    return _Case(layout, path, damage, raw, jis_codes(layout.name, raw), jis_codes(layout.name, source))
+
+
+def _cases(tally: Tally, folder: Path, sets: Sequence[str]) -> Iterator[tuple[int, str, _Case]]:
+    """Damaged files, of every set or of `sets` in turn: the number of the turn, the case in words, the case."""
+    layouts = [BY_NAME[name] for name in sets] or LAYOUTS
+    for number, rng in tally:
+        turn, at = divmod(number, len(layouts))
+        case = _case(folder, layouts[at], tally.seed + turn % _SOUND, rng)
+        yield turn, f"file {number}, {case.layout.name}, {case.damage.kind}", case
+        case.path.unlink()
 
 
 def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted_in_order: bool) -> str | None:
@@ -63,8 +94,7 @@ def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted
         return "another label than the record's code"
     if not np.array_equal(data.images, resized(case.plain, case.records[record], SIZE)):
         return "other pixels than the record's"
-    there = np.zeros(len(case.codes), bool)
-    there[record] = True
+    there = np.isin(np.arange(len(case.codes)), record)
     if (there & ~wanted).any():
         return "an unwanted record"
     missing = wanted & ~there
@@ -73,116 +103,59 @@ def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted
     return f"record {int(np.flatnonzero(missing)[0])} is not in it" if missing.any() else None
 
 
-def _group_fault(case: _Case, data: Dataset, sound_groups: NDArray[np.int64]) -> str | None:
-    record = data.records["record"].astype(np.int64)
-    own = groups_of(case.layout.name, case.records)
+def _group_fault(case: _Case, data: Dataset) -> str | None:
+    record, base = data.records["record"].astype(np.int64), case.layout.group_base
+    own, order = groups_of(case.layout.name, case.records), case.damage.origin
     if own is not None:
-        return None if np.array_equal(data.groups - case.layout.group_base, own[record]) else "another group"
-    if case.layout.group != "data set" or not case.damage.few:
+        return None if np.array_equal(data.groups - base, own[record]) else "another group"
+    if case.layout.group != "data set" or order is None:
         return None
-    origin = case.damage.origin[record]
-    moved = np.append(True, np.diff(case.damage.origin) != 1) | np.append(np.diff(case.damage.origin) != 1, True)
-    undisturbed = (origin >= 0) & ~moved[record] & (case.codes[record] == case.sound[origin])
-    same = data.groups[undisturbed] == sound_groups[origin[undisturbed]]
-    return None if same.all() else f"record {int(record[undisturbed][~same][0])} moved to another group"
+    origin = order[record]
+    moved = np.append(True, np.diff(order) != 1) | np.append(np.diff(order) != 1, True)
+    undisturbed = ~moved[record] & (case.codes[record] == case.sound[origin])
+    same = data.groups - base == np.maximum(origin - case.plain.empty, 0) // case.characters
+    moved_records = record[undisturbed & ~same]
+    return f"record {int(moved_records[0])} moved to another group" if len(moved_records) else None
 
 
-def _build_fault(
-    case: _Case, result: BuildResult, config: BuildConfig, out: Path, groups: NDArray[np.int64]
-) -> str | None:
+def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResult) -> str | None:
     data = open_dataset(out)
     if set(data.records["set"].tolist()) != {case.layout.name}:
         return None if any("the name is" in n.what for n in result.noticed) else "taken for another set"
     wanted = np.isin(case.codes, codes_of(data.charset)) & (case.codes > 0)
     wanted[: case.plain.empty] = False
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
-    wrong = _sample_fault(case, data, wanted, ordered) or _group_fault(case, data, groups)
-    if wrong is not None:
-        return wrong
     reported = bool(result.noticed or result.missing or result.unknown_codes)
-    in_order = case.layout.group == "data set"
-    if in_order and case.must_be_reported and not reported and (config.charset == "all" or config.strict):
-        return "the order of the records changed, and nothing was said"
-    return None
+    unsaid = case.must_be_reported and not reported and (config.charset == "all" or config.strict)
+    return _sample_fault(case, data, wanted, ordered) or _group_fault(case, data) or (_UNSAID if unsaid else None)
+
+
+def damaged_builds(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:
+    """In a third of the builds each: every character, every third one, every header of these (`strict`)."""
+    out, charset = folder / "out", folder / "charset.txt"
+    for turn, what, case in _cases(tally, folder, sets):
+        characters = dict.fromkeys(jis_to_char(int(code)) or "" for code in case.sound if code)
+        charset.write_text("".join(characters)[::3], encoding="utf-8")
+        config = BuildConfig(charset=str(charset) if turn % 3 else "all", size=SIZE, strict=turn % 3 == 2)
+        tally.attempt(what, partial(build, case.path, out, config), partial(_build_fault, case, config, out))
+        shutil.rmtree(out, ignore_errors=True)
 
 
 def _inspect_fault(case: _Case, reports: Sequence[FileReport]) -> str | None:
-    report = reports[0]
+    report, plain = reports[0], case.plain
     if report.set != case.layout.name:
         return None if any("the name is" in notice.what for notice in report.noticed) else "taken for another set"
     if report.records != len(case.codes) or report.bytes != len(case.damage.data):
         return "another number of records or bytes"
-    text = " ".join(notice.what for notice in report.noticed)
-    if case.layout.group == "data set" and case.must_be_reported and not report.noticed:
-        return "the order of the records changed, and nothing was said"
-    plain = case.plain
+    if case.must_be_reported and not report.noticed:
+        return _UNSAID
     length = plain.height * plain.width * plain.bits // 8
-    pictures = case.records[plain.empty :, plain.image : plain.image + length]
-    if bool((~pictures.any(1)).any()) != ("blank pictures" in text):
-        return "blank pictures"
-    return None
+    are_blank = ~case.records[plain.empty :, plain.image : plain.image + length].any(1)
+    reported = any("blank pictures" in notice.what for notice in report.noticed)
+    return None if reported == are_blank.any() else "blank pictures"
 
 
-def _charset_file(folder: Path, layout: Layout, sound: NDArray[np.int64]) -> Path:
-    """Every third character of a sound file."""
-    path = folder / f"{layout.name}.txt"
-    characters = dict.fromkeys(jis_to_char(int(code)) for code in sound if code)
-    path.write_text("".join(c or "" for c in characters)[::3], encoding="utf-8")
-    return path
-
-
-def damaged_files(folder: Path, files: int, seed: int, until: float, sets: Sequence[str] = ()) -> list[Tally]:
-    """At least `files` damaged files with a hundred times as many damaged records, of every set (or of `sets`) in turn.
-
-    In a third of the builds each: every character, some of the characters, every header (`strict`).
-    """
-    layouts = [BY_NAME[name] for name in sets] or list(LAYOUTS)
-    built = Tally("damaged files through build", files, until)
-    looked = Tally("damaged files through inspect", files, until)
-    records = Tally("damaged records in those files, compared pixel by pixel", 100 * files, until)
-    sources = {layout.name: [first_records(layout.name, seed + k) for k in range(_SOUND)] for layout in layouts}
-    for number in itertools.count():
-        if built.complete and records.complete:
-            break
-        layout = layouts[number % len(layouts)]
-        source = sources[layout.name][number // len(layouts) % _SOUND]
-        case = _case(folder / "etl", layout, source, np.random.default_rng([seed, number]))
-        mode = number // len(layouts) % 3
-        charset = "all" if mode == 0 else str(_charset_file(folder, layout, case.sound))
-        config = BuildConfig(charset=charset, size=SIZE, strict=mode == 2)
-        what = f"file {number}, {layout.name}, {case.damage.kind}"
-        records.add(_build(built, what, case, config, folder / "out"), what, case.damage.records)
-        looked.attempt(what, partial(inspect, case.path), partial(_inspect_fault, case))
-        case.path.unlink()
-    records.seconds = built.seconds
-    return [built, records, looked]
-
-
-def _build(tally: Tally, what: str, case: _Case, config: BuildConfig, out: Path) -> Outcome:
-    places = np.maximum(np.arange(len(case.sound)) - case.plain.empty, 0)
-    groups = case.layout.group_base + places // _characters(case.sound)
-    outcome = tally.attempt(
-        what,
-        lambda: build(case.path, out, config),
-        lambda result: _build_fault(case, result, config, out, groups),
-    )
-    shutil.rmtree(out, ignore_errors=True)
-    return outcome
-
-
-def _case(folder: Path, layout: Layout, source: NDArray[np.uint8], rng: np.random.Generator) -> _Case:
-    plain = PLAIN[layout.name]
-    damage = damaged(plain, source[plain.empty :], rng)
-    if plain.empty and damage.kind != "noise":  # the empty record stays whole: it tells what the file is
-        damage.data = source[: plain.empty].tobytes() + damage.data
-        damage.origin = np.concatenate([np.arange(plain.empty), damage.origin + plain.empty * (damage.origin >= 0)])
-    folder.mkdir(exist_ok=True)
-    path = folder / first_file(layout.name)
-    path.write_bytes(damage.data)
-    whole = len(damage.data) // plain.record
-    raw = np.frombuffer(damage.data, np.uint8, whole * plain.record).reshape(whole, plain.record)
-    return _Case(layout, path, damage, raw, jis_codes(layout.name, raw), jis_codes(layout.name, source))
-
-
-def _characters(sound: NDArray[np.int64]) -> int:
-    return len(np.unique(sound[sound > 0]))
+def damaged_inspections(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:
+    """The same files looked at."""
+    for _, what, case in _cases(tally, folder, sets):
+        tally.attempt(what, partial(inspect, case.path), partial(_inspect_fault, case))

@@ -1,14 +1,19 @@
 """What became of what was tried: counted, timed, and never more than so long."""
 
+import itertools
 import signal
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
+
+import numpy as np
 
 from fastetl.errors import FastetlError
 
 T = TypeVar("T")
+Rng = np.random.Generator
 Outcome = Literal["rejected", "right", "trace", "hang", "wrong"]
 OUTCOMES: dict[Outcome, str] = {
     "rejected": "rejected in one line",
@@ -32,40 +37,35 @@ def _stop(*_: object) -> None:
 
 @dataclass
 class Tally:
-    """One row of the table. until: `time.monotonic` at which it ends; examples: the first few faults, in words."""
+    """One row of the table: ends at its target or after its minutes. examples: the first few faults, in words."""
 
     what: str
     target: int
-    until: float
-    counts: dict[Outcome, int] = field(default_factory=dict)
+    minutes: float
+    seed: int
+    counts: Counter[Outcome] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
-    @property
-    def tried(self) -> int:
-        return sum(self.counts.values())
+    def __iter__(self) -> Iterator[tuple[int, Rng]]:
+        """The number of each attempt, and random numbers that derive from it, until the end."""
+        begun = time.monotonic()
+        for number in itertools.count():
+            self.seconds = time.monotonic() - begun
+            if self.counts.total() >= self.target or self.seconds > 60 * self.minutes:
+                return
+            yield number, np.random.default_rng([self.seed, number])
 
-    @property
-    def complete(self) -> bool:
-        """Whether the target is reached, or the time is over."""
-        return self.tried >= self.target or time.monotonic() > self.until
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing was a trace, a hang or silently wrong."""
-        return not any(self.counts.get(outcome) for outcome in ("trace", "hang", "wrong"))
-
-    def add(self, outcome: Outcome, example: str = "", count: int = 1) -> None:
-        self.counts[outcome] = self.counts.get(outcome, 0) + count
+    def add(self, outcome: Outcome, example: str) -> None:
+        self.counts[outcome] += 1
         if outcome in ("trace", "hang", "wrong") and len(self.examples) < _EXAMPLES:
             self.examples.append(f"{outcome}: {example}")
 
-    def attempt(self, what: str, call: Callable[[], T], fault: Callable[[T], str | None]) -> Outcome:
+    def attempt(self, what: str, call: Callable[[], T], fault: Callable[[T], str | None]) -> None:
         """Count what a call gives. fault: what is wrong with its value, or None.
 
         Only a FastetlError of one line counts as rejected.
         """
-        begun = time.perf_counter()
         outcome: Outcome = "trace"
         before = signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, LIMIT)
@@ -84,11 +84,9 @@ class Tally:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
-            self.seconds += time.perf_counter() - begun
         self.add(outcome, f"{what}: {example}")
-        return outcome
 
     def cells(self) -> list[str]:
         """Of the table: of how many only where it was fewer."""
-        tried = f"{self.tried:,}" if self.tried >= self.target else f"{self.tried:,} of {self.target:,}"
-        return [self.what, tried, *(f"{self.counts.get(o, 0):,}" for o in OUTCOMES), f"{self.seconds:.0f}"]
+        tried = f"{self.counts.total():,}" + (f" of {self.target:,}" if self.counts.total() < self.target else "")
+        return [self.what, tried, *(f"{self.counts[outcome]:,}" for outcome in OUTCOMES), f"{self.seconds:.0f}"]
