@@ -28,8 +28,8 @@ def test_every_public_name_is_there(package: str) -> None:
 def test_importing_brings_nothing_heavy() -> None:
     heavy = {"numba", "numpy", "jax", "PIL", "coremltools", "onnx"}
     code = f"import sys, fastetl, model, export; print(sorted({heavy} & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told == "[]\n"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "[]\n"
 
 
 def test_a_file_that_hides_a_package_is_named(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ WRONG: list[tuple[type, Mapping[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "options", "told"), WRONG)
-def test_a_wrong_value_is_one_line(kind: Callable[..., Any], options: Mapping[str, Any], told: str) -> None:
-    with pytest.raises(FastetlError, match=told) as caught:
+@pytest.mark.parametrize(("kind", "options", "message"), WRONG)
+def test_a_wrong_value_is_one_line(kind: Callable[..., Any], options: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(FastetlError, match=message) as caught:
         kind(**options)
     assert isinstance(caught.value, ValueError)
     assert "\n" not in str(caught.value)

@@ -18,7 +18,7 @@ import fastetl
 from fastetl.etl.fingerprints import FINGERPRINTS
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
-from tests.test_shards import made
+from tests.test_shards import some_pictures
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]
@@ -235,7 +235,7 @@ def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypa
     [code] = [
         block for block in blocks("docs/other-libraries.md", "python") if re.search(rf"import.* {library}\b", block)
     ]
-    data = made(groups=30)
+    data = some_pictures(groups=30)
     data.write(tmp_path / "hiragana")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path))

@@ -84,8 +84,8 @@ def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int])
     """The file then seems to begin within a data set."""
     natural = np.array([c for c in range(0x3021, 0x3121) if jis_to_char(c) is not None][:90], np.uint16)
     codes, writer = np.tile(natural, 3), np.arange(3).repeat(90)
-    kept = np.delete(np.arange(270), lost)
-    assert (align(codes[kept], natural=natural).groups == writer[kept]).all()
+    left = np.delete(np.arange(270), lost)
+    assert (align(codes[left], natural=natural).groups == writer[left]).all()
     # The first record and one of the last data set are exchanged.
     swapped = codes.copy()
     swapped[[0, 180 + 11]] = swapped[[180 + 11, 0]]

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from fastetl.data.augmentation import Augmentation
-from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import NEW, Trained, digest_of, digest_rows
 from fastetl.data.store import open_dataset
@@ -43,7 +40,7 @@ def test_a_sample_has_the_same_identity_in_every_build(etl_file: Write, tmp_path
     assert len(set(whole.digests.tolist())) == len(whole)
 
 
-def test_copies_have_the_group_of_the_first_and_are_told(etl_file: Write, tmp_path: Path) -> None:
+def test_copies_have_the_group_of_the_first_and_are_named(etl_file: Write, tmp_path: Path) -> None:
     first, other = etl_file(), etl_file("ETL8G_02", make_records(2, seed=1))
     copy = first.with_name("ETL8G_01 (1)")
     shutil.copy(first, copy)
@@ -88,7 +85,7 @@ def own(count: int = 12, side: int = 8) -> Dataset:
     return Dataset.create(pictures, ["あ", "い", "う"] * (count // 3), np.arange(count) // 3, source="mine")
 
 
-def test_a_dataset_is_made_and_written_and_read(tmp_path: Path) -> None:
+def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
     data = own()
     data.write(tmp_path / "own")
     assert open_dataset(tmp_path / "own") == data
@@ -99,7 +96,7 @@ def test_a_dataset_is_made_and_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"characters": ["あ"]}, "characters does not fit; expected 12"),
         ({"groups": [0.5] * 12}, "groups does not fit"),
@@ -108,9 +105,9 @@ def test_a_dataset_is_made_and_written_and_read(tmp_path: Path) -> None:
         ({"records": {"age": np.zeros(3)}}, "age does not fit"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(change: dict[str, object], told: str) -> None:
+def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: str) -> None:
     given: dict[str, object] = {"images": own().images, "characters": ["あ"] * 12, "groups": [0] * 12, **change}
-    with pytest.raises(FastetlError, match=told):
+    with pytest.raises(FastetlError, match=message):
         Dataset.create(**given, source="mine")  # type: ignore[arg-type]
 
 
@@ -143,45 +140,16 @@ def test_groups_mean_something_within_a_source_only() -> None:
     assert (by_digest.where(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()
 
 
-def shards_of(data: Dataset, folder: Path, rows: int = 6) -> Dataset:
+def test_samples_that_cannot_be_drawn_from_are_named(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray import open_dataset as open_anything
-    from fastetl_ray.shards import write_shards
+    from fastetl_ray.shards import open_dataset, write_shards
 
-    write_shards(data, folder, rows=rows)
-    return open_anything(folder)
-
-
-def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
-    data = shards_of(own(48, 32), tmp_path / "shards", rows=16)
-    config = Augmentation(fragments=1.0)
-
-    def pictures(size: int) -> dict[bytes, NDArray[np.uint8]]:
-        plain = Batches(data, batch_size=size, seed=1).epoch(0)
-        changed = Batches(data, batch_size=size, seed=1, augmentation=config).epoch(0)
-        pairs = [zip(a[0], b[0], strict=True) for a, b in zip(plain, changed, strict=True)]
-        return {before.tobytes(): after for pair in pairs for before, after in pair}
-
-    small, large = pictures(8), pictures(16)
-    assert small.keys() == large.keys()
-    assert all((small[key] == large[key]).all() for key in small)
-
-
-def test_a_source_without_samples_is_told(tmp_path: Path) -> None:
     spec = dataclasses.replace(own().preprocessing, framing="none")
-    data = shards_of(dataclasses.replace(own(), preprocessing=spec), tmp_path / "shards")
+    write_shards(dataclasses.replace(own(), preprocessing=spec), tmp_path / "shards", rows=6)
+    data = open_dataset(tmp_path / "shards")
     assert data.preprocessing == spec
     with pytest.raises(FastetlError, match="indices does not fit; expected int64 .*M at least 1"):
         data.samples(np.zeros(0, np.int64))
     for weight in (0.0, -1.0, float("nan")):
         with pytest.raises(FastetlError, match="weight does not fit"):
             data.samples(weight=weight)
-
-
-def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next() -> None:
-    data = own()
-    batches = Batches(data, batch_size=4, seed=3)
-    first, second = [images for images, _ in batches], [images for images, _ in batches]
-    assert len(first) == len(second) == 3
-    assert (np.concatenate(first) != np.concatenate(second)).any()
-    assert sorted(p.tobytes() for p in np.concatenate(first)) == sorted(p.tobytes() for p in data.images)

@@ -37,6 +37,22 @@ RECOGNIZER = "import export, time; export.open_recognizer(); time.sleep(600)"
 PAD = "from fastetl_cli.main import main; main(['pad', '--no-browser', '--port', '0'])"
 
 
+def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def fastetl(*arguments: object, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, after some lines of Python."""
+    code = f"{before}\nimport sys; from fastetl_cli.main import main; sys.exit(main(sys.argv[1:]))"
+    return python(code, *arguments, **environment)
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
 def test_nothing_is_looked_up_and_no_identifier_kept(tmp_path: Path) -> None:
     """For as long as onnxruntime needs of itself, one to two minutes or ten seconds by version, and half as long again.
@@ -47,10 +63,10 @@ def test_nothing_is_looked_up_and_no_identifier_kept(tmp_path: Path) -> None:
     for name, code in {"default": DEFAULT, "recognizer": RECOGNIZER, "pad": PAD}.items():
         (tmp_path / name / "home").mkdir(parents=True)
         # Where CI is named, onnxruntime is silent of itself.
-        kept = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": f"{tmp_path}/{name}/home"}
+        home = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": f"{tmp_path}/{name}/home"}
         strace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o", f"{tmp_path}/{name}/trace"]
         command = [*strace, sys.executable, "-c", code]
-        programs[name] = subprocess.Popen(command, env=kept, stdout=subprocess.DEVNULL, start_new_session=True)
+        programs[name] = subprocess.Popen(command, env=home, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def traces(name: str) -> tuple[bool, list[str]]:
         """Whether anything was looked up, and the files below the home."""
@@ -75,13 +91,7 @@ def test_nothing_is_looked_up_and_no_identifier_kept(tmp_path: Path) -> None:
 
 def test_telemetry_is_off_before_onnxruntime_is_imported() -> None:
     code = "import os, sys, export; export.open_recognizer(); print(os.environ['ORT_DISABLE_TELEMETRY'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "ORT_DISABLE_TELEMETRY": "0"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = python(code, ORT_DISABLE_TELEMETRY="0")
     assert done.stdout == "1\n"
 
 
@@ -96,28 +106,10 @@ c.FunctionCache.save_overload = full
 @pytest.mark.parametrize(("before", "reason"), [(NO_LOCATOR, "no folder"), (FULL_DISK, "No space left")])
 def test_kernels_compile_where_nothing_can_be_kept(before: str, reason: str, tmp_path: Path) -> None:
     code = f"{before}\nimport fastetl; print(fastetl.rasterize(fastetl.Drawing(1, 1, ())).shape)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DISABLE_JIT": "0"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = python(code, NUMBA_CACHE_DIR=str(tmp_path / "cache"), NUMBA_DISABLE_JIT="0")
     assert done.stdout.startswith("(")
     assert done.stderr.count("Set NUMBA_CACHE_DIR") == 1
     assert reason in done.stderr
-
-
-def fastetl(*arguments: object, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, after some lines of Python."""
-    code = f"{before}\nimport sys; from fastetl_cli.main import main; sys.exit(main(sys.argv[1:]))"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,16 +20,18 @@ import pytest
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_ray.shards import open_dataset
+from fastetl_ray import build_on_ray, open_dataset, read_etl, synthesize_on_ray, write_shards
+from fastetl_ray import synthesize as synthetic_rows
 from model.training import train
 from tests.model_data import CONFIG, tiny
 
 pytest.importorskip("ray")
 pytest.importorskip("pyarrow")
+fsspec = pytest.importorskip("fsspec")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
-SIZE = 16
-CHARSET = "digits"
+BUILD = BuildConfig(charset="digits", size=16)
+SYNTH = SynthConfig(files=2, charset="digits", seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +51,10 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two files, and what a build of them here gives in a folder beside it."""
     out = tmp_path_factory.mktemp("ray") / "etl"
-    synthesize(out, SynthConfig(files=2, charset=CHARSET, seed=4))
+    synthesize(out, SYNTH)
+    build(out, out.with_name("here"), BUILD)
     return out
 
 
@@ -58,76 +63,67 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("rows", [7, 1000])
-def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl_ray import read_etl
-
-    build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
-    here = open_dataset(tmp_path / "here")
-    found = read_etl(etl, BuildConfig(charset=CHARSET, size=SIZE), rows=rows).take_all()
-    assert [row["image"] for row in found] == [picture.tobytes() for picture in here.images]
-    assert [row["label"] for row in found] == here.labels.tolist()
+def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path) -> None:
+    here = open_dataset(etl.with_name("here"))
+    there = read_etl(etl, BUILD, rows=rows).take_all()
+    assert [row["image"] for row in there] == [picture.tobytes() for picture in here.images]
+    assert [row["label"] for row in there] == here.labels.tolist()
     for name, values in here.records.items():
-        assert [row[name] for row in found] == values.tolist(), name
+        assert [row[name] for row in there] == values.tolist(), name
 
 
 def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl_ray import build_on_ray
-
-    config = BuildConfig(charset=CHARSET, size=SIZE)
-    local = build(etl, tmp_path / "here", config)
-    there = build_on_ray(etl, tmp_path / "there", config, rows=30)
-    same = ("images", "classes", "groups", "missing")
+    """Copies too: they were not looked for, and a writer was in both parts of a split."""
+    copy = tmp_path / "another name"
+    copy.write_bytes((etl / "ETL8G_02").read_bytes())
+    local = build([etl, copy], tmp_path / "here", BUILD)
+    there = build_on_ray([etl, copy], tmp_path / "there", BUILD, rows=30)
+    same = ("images", "classes", "groups", "missing", "noticed")
     assert [getattr(there, name) for name in same] == [getattr(local, name) for name in same]
+    assert "pictures that other groups have too: 50" in str(there.noticed[-1])
     assert open_dataset(tmp_path / "there") == open_dataset(tmp_path / "here")
-    assert len(files_of(tmp_path / "there")) == 4
+    assert len(files_of(tmp_path / "there")) == 5
     with pytest.raises(FileExistsError, match="the output exists already"):
-        build_on_ray(etl, tmp_path / "there", config)
+        build_on_ray(etl, tmp_path / "there", BUILD)
+    with pytest.raises(FastetlError, match="pictures that other groups have too"):
+        build_on_ray([etl, copy], tmp_path / "strict", dataclasses.replace(BUILD, strict=True))
+    assert not (tmp_path / "strict").exists()
 
 
 def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl_ray import synthesize as made
-    from fastetl_ray import synthesize_on_ray
-
-    config = SynthConfig(files=2, charset=CHARSET, seed=4)
-    count = synthesize_on_ray(tmp_path / "there", config, SIZE, rows=30)
-    build(etl, tmp_path / "here", BuildConfig(charset=CHARSET, size=SIZE))
-    there, here = open_dataset(tmp_path / "there"), open_dataset(tmp_path / "here")
+    count = synthesize_on_ray(tmp_path / "there", SYNTH, BUILD.size, rows=30)
+    there, here = open_dataset(tmp_path / "there"), open_dataset(etl.with_name("here"))
     assert count == len(there) == 100
     assert (np.asarray(there.images) == np.asarray(here.images)).all()
     assert (there.groups == here.groups).all()
-    rows = made(config, SIZE, rows=20).take_all()
+    rows = synthetic_rows(SYNTH, BUILD.size, rows=20).take_all()
     assert [row["image"] for row in rows] == [picture.tobytes() for picture in here.images]
 
 
 def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
-    from fastetl_ray import synthesize_on_ray
-
-    config = SynthConfig(files=5, charset=CHARSET)
-    synthesize_on_ray(tmp_path / "calm", config, SIZE, rows=20)
+    config = SynthConfig(files=5, charset="digits")
+    synthesize_on_ray(tmp_path / "calm", config, BUILD.size, rows=20)
     node = cluster.add_node(num_cpus=1)
 
     def lose(done: int, total: int) -> None:
         if done == 2:
             cluster.remove_node(node, allow_graceful=False)
 
-    synthesize_on_ray(tmp_path / "lost", config, SIZE, rows=20, progress=lose)
+    synthesize_on_ray(tmp_path / "lost", config, BUILD.size, rows=20, progress=lose)
     assert files_of(tmp_path / "lost") == files_of(tmp_path / "calm")
 
 
 def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    from fastetl_ray import build_on_ray
-
-    for file in etl.glob("ETL8G_*"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(etl, tmp_path, dirs_exist_ok=True)
     damaged = tmp_path / "ETL8G_02"
     damaged.write_bytes(damaged.read_bytes()[:-10])
     with pytest.raises(FastetlError, match=r"ETL8G_02, record 49, byte \d+: the file ends inside a record"):
-        build_on_ray(tmp_path, tmp_path / "out", BuildConfig(charset=CHARSET, size=SIZE))
+        build_on_ray(tmp_path, tmp_path / "out", BUILD)
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_a_workers_error_is_told_as_it_was_raised(cluster: Any) -> None:
+def test_a_workers_error_is_raised_as_it_was_there(cluster: Any) -> None:
     import ray
 
     from fastetl_ray.nodes import in_order
@@ -138,36 +134,57 @@ def test_a_workers_error_is_told_as_it_was_raised(cluster: Any) -> None:
         return number * piece
 
     assert list(in_order(ray, work, [5, 6, 7], None)) == [0, 6, 14]
-    with pytest.raises(FastetlError) as told:
+    with pytest.raises(FastetlError) as caught:
         list(in_order(ray, work, [1, 2, 3], None))
-    assert str(told.value) == "ETL8G_01, record 7: the file ended while it was read"
+    assert str(caught.value) == "ETL8G_01, record 7: the file ended while it was read"
+
+
+def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the memory of this process, which therefore does the work of the workers."""
+    from fastetl_ray import datasets
+
+    monkeypatch.setattr(datasets, "connect", lambda address: None)
+    monkeypatch.setattr(datasets, "in_order", lambda ray, work, pieces, progress: map(work, range(len(pieces)), pieces))
+    system, there = fsspec.filesystem("memory"), "memory://out/digits"
+    sources = [f"memory://etl/{file.name}" for file in sorted(etl.glob("ETL8G_*"))]
+    for file in etl.glob("ETL8G_*"):
+        system.pipe(f"/etl/{file.name}", file.read_bytes())
+    try:
+        build_on_ray(sources, there, BUILD, rows=30)
+        written, local = open_dataset(there), open_dataset(etl.with_name("here"))
+        assert (np.asarray(written.images) == local.images).all()
+        assert written.split(seed=1) == local.split(seed=1)
+        with pytest.raises(FileExistsError, match="the output exists already"):
+            build_on_ray(sources, there, BUILD)
+        build_on_ray(sources, there, BUILD, rows=50, overwrite=True)
+        again = open_dataset(there)
+        assert (again.labels == local.labels).all()
+        system.rm("/out/digits/shard-00001.parquet")
+        with pytest.raises(FileNotFoundError, match=r"memory://out/digits/shard-00001\.parquet: cannot read the file"):
+            list(again.samples().blocks(1000))
+        with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file"):
+            build_on_ray("memory://etl/nothing", "memory://out/none", BUILD)
+        assert not system.exists("/out/none")
+    finally:
+        system.rm("/", recursive=True)
 
 
 def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
     from fastetl_ray.cluster import train_on_ray
-    from fastetl_ray.shards import write_shards
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
-    config = dataclasses.replace(CONFIG, epochs=1)
-    there = train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "there", config)
+    data, config = [(tmp_path / "data", 1.0)], dataclasses.replace(CONFIG, epochs=1)
+    there = train_on_ray(data, tmp_path / "there", config)
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
-        train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "more", config, workers=9)
-    assert not (tmp_path / "more").exists()
-
-
-def test_a_fault_in_training_is_not_tried_again_and_again(cluster: Any, tmp_path: Path) -> None:
-    from fastetl_ray.cluster import train_on_ray
-    from fastetl_ray.shards import write_shards
-
-    write_shards(tiny(4), tmp_path / "data", rows=64)
-    config = dataclasses.replace(CONFIG, batch_size=1000)
+        train_on_ray(data, tmp_path / "more", config, workers=9)
+    # A fault of the training is not tried again and again.
     with pytest.raises(FastetlError, match="batch_size is out of range"):
-        train_on_ray([(tmp_path / "data", 1.0)], tmp_path / "run", config)
-    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+        train_on_ray(data, tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
 
 
 def test_nothing_else_imports_ray() -> None:
@@ -177,27 +194,24 @@ def test_nothing_else_imports_ray() -> None:
 
 
 def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
-    from fastetl_ray.shards import write_shards
     from fastetl_ray.sweep import read_sweep, sweep
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
     example = Path(__file__).parents[1] / "docs" / "sweep.toml"
     config = dataclasses.replace(read_sweep(example), trials=2)
-    found = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", config)
-    assert sorted(t.number for t in found) == [0, 1]
-    assert found[0].best >= found[1].best > 0
-    assert all(1 <= len(t.history) <= 3 for t in found)
-    assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in found)
+    trials = sweep([(tmp_path / "data", 1.0)], tmp_path / "out", config)
+    assert sorted(t.number for t in trials) == [0, 1]
+    assert trials[0].best >= trials[1].best > 0
+    assert all(1 <= len(t.history) <= 3 for t in trials)
+    assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in trials)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "trials"}
-    assert (tmp_path / "out" / "trials" / f"trial-{found[0].number:04d}" / "run.json").is_file()
+    assert (tmp_path / "out" / "trials" / f"trial-{trials[0].number:04d}" / "run.json").is_file()
     stored = json.loads((tmp_path / "out" / "sweep.json").read_text(encoding="utf-8"))["trials"]
-    assert [(t["number"], t["options"], tuple(t["history"])) for t in stored] == [
-        (t.number, t.options, t.history) for t in found
-    ]
+    assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in trials]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[search", "cannot read the sweep"),
         ("[other]", "not the file of a sweep"),
@@ -218,9 +232,9 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
         ("[train]\nepochs = 3\n[search]\nepochs = [3]", r"epochs is in \[train\] and in \[search\]"),
     ],
 )
-def test_a_bad_sweep_is_one_line(text: str, told: str, tmp_path: Path) -> None:
+def test_a_bad_sweep_is_one_line(text: str, message: str, tmp_path: Path) -> None:
     from fastetl_ray.sweep import read_sweep
 
     (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(FastetlError, match=told):
+    with pytest.raises(FastetlError, match=message):
         read_sweep(tmp_path / "sweep.toml")

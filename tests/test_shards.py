@@ -1,39 +1,35 @@
-"""Datasets of shards: the same rows, the same batches, read a few shards at a time; damage is one line."""
+"""Datasets in shards, Arrow, Parquet: the same rows, the same batches, a few shards at a time; damage is one line."""
 
+import io
 import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.parquet import pictures_of, table
 from fastetl.errors import FastetlError
-from fastetl_ray.shards import open_dataset
+from fastetl_ray.shards import ShardedImages, open_dataset, write_shards
 
-pytest.importorskip("pyarrow")
-
-from fastetl_ray.shards import ShardedImages, write_shards
-
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
 SIDE = 8
 
 
-def made(groups: int = 6, each: int = 10) -> Dataset:
+def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
     rng = np.random.default_rng(0)
     count = groups * each
-    return Dataset(
-        "made",
+    return Dataset.create(
         rng.integers(0, 256, (count, SIDE, SIDE), np.uint8),
-        rng.integers(0, len(HIRAGANA), count).astype(np.uint16),
-        np.repeat(np.arange(groups, dtype=np.int32), each),
-        HIRAGANA,
-        Preprocessing(size=SIDE),
-        rng.integers(0, 2**63, count).astype(np.uint64),
-        np.zeros(count, np.uint16),
-        ("ETL8",),
-        {"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
+        [HIRAGANA.characters[k] for k in rng.integers(0, len(HIRAGANA), count)],
+        np.repeat(np.arange(groups), each),
+        source="ETL8",
+        charset=HIRAGANA,
+        records={"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
     )
 
 
@@ -45,29 +41,20 @@ def opened(folder: Path, cache_bytes: int = 1 << 28) -> ShardedImages:
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    write_shards(made(), tmp_path / "shards", rows=20)
+    write_shards(some_pictures(), tmp_path / "shards", rows=20)
     return tmp_path / "shards"
 
 
 def test_rows_are_the_same(shards: Path) -> None:
-    data, first = open_dataset(shards), made()
+    data, first = open_dataset(shards), some_pictures()
     assert data == first == pickle.loads(pickle.dumps(data))
     assert len(opened(shards).shards) == 3
     for index in (slice(17, 43), np.array([59, 0, 20, 20]), -1):
         assert (data.images[index] == first.images[index]).all()
     assert data.records["file_name"].dtype == first.records["file_name"].dtype
-
-
-def test_groups_are_stored_once(shards: Path) -> None:
-    import pyarrow.parquet as pq
-
-    assert pq.read_schema(shards / "shard-00000.parquet").names == [
-        "image",
-        "label",
-        "character",
-        "record",
-        "file_name",
-    ]
+    # Groups are stored once, beside the shards.
+    names = ["image", "label", "character", "record", "file_name"]
+    assert pq.read_schema(shards / "shard-00000.parquet").names == names
 
 
 def test_an_address_opens_like_a_folder(shards: Path) -> None:
@@ -84,21 +71,14 @@ def test_the_same_rows_give_the_same_bytes(shards: Path, tmp_path: Path) -> None
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
 
 
-def test_memory_holds_a_few_shards(shards: Path) -> None:
-    images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
-    for start in range(0, 60, 10):
-        images[start : start + 10]
-        assert sum(pictures.nbytes for pictures in images._cache.values()) <= images.cache_bytes
-
-
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
     images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
-    first = made()
-    source = Samples(images, first.labels, np.flatnonzero(np.isin(first.groups, [0, 2, 3, 5])))
-    order = np.concatenate(list(source.windows(np.random.default_rng(1))))
+    first = some_pictures()
+    part = Samples(images, first.labels, np.flatnonzero(np.isin(first.groups, [0, 2, 3, 5])))
+    order = np.concatenate(list(part.windows(np.random.default_rng(1))))
     assert sorted(order.tolist()) == [*range(10), *range(20, 40), *range(50, 60)]
-    assert (order == np.concatenate(list(source.windows(np.random.default_rng(1))))).all()
-    assert (order != np.concatenate(list(source.windows(np.random.default_rng(2))))).any()
+    assert (order == np.concatenate(list(part.windows(np.random.default_rng(1))))).all()
+    assert (order != np.concatenate(list(part.windows(np.random.default_rng(2))))).any()
     # Half of the cache holds one shard: its pictures stand together, mixed.
     changes = (np.diff(order // 20) != 0).sum()
     assert changes == 2
@@ -108,10 +88,10 @@ def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> Non
 def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(ShardedImages, "table", lambda images, shard, columns: read.append(shard.file))
-    data, first = open_dataset(shards), made()
+    data, first = open_dataset(shards), some_pictures()
     split = first.split(seed=3)
-    source = data.samples(data.split(seed=3).train)
-    assert sorted(np.concatenate(list(source.windows(np.random.default_rng(0)))).tolist()) == split.train.tolist()
+    part = data.samples(data.split(seed=3).train)
+    assert sorted(np.concatenate(list(part.windows(np.random.default_rng(0)))).tolist()) == split.train.tolist()
     assert data.split(seed=3) == split
     assert "60 pictures 8 × 8" in repr(data)
     assert list(data.records) == list(first.records)
@@ -119,7 +99,7 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
 
 
 def test_blocks_are_the_rows_of_some_groups_in_order_a_shard_at_a_time(shards: Path) -> None:
-    data, first = open_dataset(shards), made()
+    data, first = open_dataset(shards), some_pictures()
     chosen = np.flatnonzero(np.isin(first.groups, [1, 4, 5]))
     for rows in (1, 15, 1000):
         blocks = list(data.samples(chosen).blocks(rows))
@@ -146,7 +126,7 @@ def test_damage_is_one_line(shards: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"shards": [{"file": "../x"}]}, "cannot read"),
         ({"shards": 3}, "cannot read"),
@@ -158,10 +138,30 @@ def test_damage_is_one_line(shards: Path) -> None:
         ({"command": "another", "digest": "0"}, "not what was written; expected digest"),
     ],
 )
-def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, object], told: str) -> None:
+def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, object], message: str) -> None:
     about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
     del about["digest"]
     (shards / "dataset.json").write_text(json.dumps({**about, **changes}), encoding="utf-8")
-    with pytest.raises(FastetlError, match=told) as caught:
+    with pytest.raises(FastetlError, match=message) as caught:
         open_dataset(shards)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_holds_every_column() -> None:
+    data = some_pictures()
+    raw, rows = table(data), data.to_arrow()
+    assert (pictures_of(raw["image"], SIDE) == data.images).all()
+    assert (pictures_of(raw.slice(13, 20)["image"], SIDE) == data.images[13:33]).all()
+    assert (np.asarray(Image.open(io.BytesIO(rows["image"][7].as_py()["bytes"]))) == data.images[7]).all()
+    for some in (raw, rows):
+        assert some["label"].to_pylist() == data.labels.tolist()
+        assert some["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
+        assert some["file_name"].to_pylist() == data.records["file_name"].tolist()
+
+
+def test_a_parquet_file_is_that_table(tmp_path: Path) -> None:
+    data = some_pictures()
+    data.to_parquet(tmp_path / "data.parquet")
+    assert pq.read_table(tmp_path / "data.parquet") == data.to_arrow()
+    with pytest.raises(FastetlError, match="the output exists already"):
+        data.to_parquet(tmp_path / "data.parquet")

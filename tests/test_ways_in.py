@@ -42,7 +42,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
     """What a command prints as JSON."""
     capsys.readouterr()
     assert main([*arguments, "--json"]) == 0
@@ -63,9 +63,9 @@ def test_evaluate_knows_what_was_trained_on(
     run = open_run(finished_run()[0])
     (mine,) = evaluate(run, open_anything(places[form])).sets
     assert (mine.part, mine.samples, mine.excluded, mine.unknown) == ("test", 16, 112, 0)
-    found = told(capsys, "evaluate", str(run.path), places[form], "--report", str(tmp_path / "report"))
-    assert isinstance(found, dict)
-    (there,) = found["sets"]
+    answer = printed(capsys, "evaluate", str(run.path), places[form], "--report", str(tmp_path / "report"))
+    assert isinstance(answer, dict)
+    (there,) = answer["sets"]
     assert (there["part"], there["accuracy"], there["excluded"]) == ("test", mine.accuracy, 112)
 
 
@@ -75,13 +75,13 @@ def test_train_sheet_and_baseline_take_every_form(
 ) -> None:
     place, data = places[form], open_anything(places[form])
     write_sheet(data, tmp_path / "python.png", rows=4, columns=3)
-    told(capsys, "sheet", place, str(tmp_path / "command.png"), "--rows", "4", "--columns", "3")
+    printed(capsys, "sheet", place, str(tmp_path / "command.png"), "--rows", "4", "--columns", "3")
     assert (tmp_path / "command.png").read_bytes() == (tmp_path / "python.png").read_bytes()
-    rows = told(capsys, "baseline", place)
+    rows = printed(capsys, "baseline", place)
     assert isinstance(rows, list)
     assert [row["accuracy"] for row in rows] == [result.accuracy for result in baselines(data)]
     options = ["--network", "small", "--epochs", "1", "--batch-size", "32", "--ema-decay", "0.9", "--test", "0.1"]
-    told(capsys, "train", place, str(tmp_path / "run"), *options, "--scribbles", "0", "--checkpoint-steps", "2")
+    printed(capsys, "train", place, str(tmp_path / "run"), *options, "--scribbles", "0", "--checkpoint-steps", "2")
     run = train(data, tmp_path / "python", ONE_EPOCH)
     assert open_run(tmp_path / "run").best == run.best
     assert run.trained == open_run(finished_run()[0]).trained
