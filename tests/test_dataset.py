@@ -74,13 +74,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "expected 0 to 70",
     ),
     "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "labels of another shape"),
-    **{
-        f"{count} × {side} images": (
-            lambda out, s=f"({count}, {side}, 16)": header(out / "images.npy", s),
-            "cannot read",
-        )
-        for count, side in ((142, 99), (10**30, 16), (-142, 16))
-    },
+    "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "cannot read the array"),
+    "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
     "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),
     "deep JSON": (lambda out: (out / "dataset.json").write_text("[" * 100_000), "nested too deeply"),
     "a list for JSON": (lambda out: (out / "dataset.json").write_text("[]"), "found list"),
