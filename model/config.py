@@ -73,7 +73,8 @@ class TrainConfig:
     label_smoothing: float = 0.05
     """Share of the target that is shared evenly over all characters."""
     scribbles: float = 0.03
-    """Share of the pictures that are scribbles, of which no character may be likelier than another."""
+    """Share of the pictures that are no character, of which none may be likelier than another: half of them are
+    scribbles, half two characters side by side, one of them often cut off."""
     ema_decay: float = 0.998
     """EMA decay of the weights that are evaluated and exported; 0 disables it."""
     patience: int = 0

@@ -44,14 +44,14 @@ from model.run import (
     open_run,
     unfinished,
 )
-from model.scribbles import scribbles
+from model.scribbles import pairs, scribbles
 from model.start import Start, start_of, started
 from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict
 
 EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
-MOST_SCRIBBLES = 1 << 12
-"""They are drawn one by one in Python, which takes minutes for tens of thousands, and augmented anew each time."""
+MOST_SCRIBBLES, MOST_PAIRS = 1 << 12, 1 << 14
+"""They are drawn one by one in Python, which takes long for tens of thousands, and augmented anew each time."""
 UNTIMED = 10
 """Steps before the speed is measured, beside those that find batches ready: the first compiles."""
 TIMED = 0.04
@@ -234,15 +234,17 @@ def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     return run
 
 
-def _scribbles(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
-    """The share of scribbles that the configuration asks for, labelled beyond the classes."""
+def _no_characters(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
+    """The share of them that the configuration asks for, labelled beyond the classes: half of them are pairs."""
     odds = config.scribbles / (1 - config.scribbles)
-    count = min(round(odds * sum(map(len, sources))), MOST_SCRIBBLES)
+    count, seed = round(odds * sum(map(len, sources))), config.seed + 1
     if not count:
         return []
-    pictures = scribbles(count, sources[0].side, seed=config.seed + 1)
-    weight = odds * sum(s.weight for s in sources)
-    return [Samples(pictures, np.full(count, classes), np.arange(count), weight)]
+    joined = pairs(sources, min(count // 2, MOST_PAIRS), seed)
+    drawn = scribbles(min(count - len(joined), MOST_SCRIBBLES), sources[0].side, seed)
+    kinds = [pictures for pictures in (drawn, joined) if len(pictures)]
+    weight = odds * sum(s.weight for s in sources) / len(kinds)
+    return [Samples(p, np.full(len(p), classes), np.arange(len(p)), weight) for p in kinds]
 
 
 @contextmanager
@@ -283,7 +285,7 @@ class _Training:
         sources = [d.samples(np.flatnonzero(p == TRAIN), w) for (d, w), p in zip(mixture, places, strict=True)]
         threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
         self.batches = Batches(
-            [*sources, *_scribbles(sources, len(run.charset), config)],
+            [*sources, *_no_characters(sources, len(run.charset), config)],
             batch_size=config.batch_size,
             seed=config.seed,
             augmentation=config.augmentation,

@@ -29,7 +29,7 @@ from model.devices import join, replicate, shard
 from model.errors import ModelError
 from model.network import NETWORKS, Conv, Flatten, Network, NetworkConfig, Norm, Relu
 from model.run import open_run, unfinished
-from model.scribbles import scribbles
+from model.scribbles import pairs, scribbles
 from model.step import first_state, learning_rate, make_eval, make_train
 from model.training import Progress, print_epochs, train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
@@ -255,8 +255,28 @@ def test_scribbles_of_a_large_training_are_few(monkeypatch: pytest.MonkeyPatch) 
     """They are drawn one by one; their share of the pictures stays."""
     monkeypatch.setattr(training, "scribbles", lambda count, size, seed: np.zeros((count, size, size), np.uint8))
     many = Samples(np.zeros((100_000, 1, 1), np.uint8), np.zeros(100_000, np.int64), np.arange(100_000), 1.0)
-    (source,) = training._scribbles([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
+    (source,) = training._no_characters([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
     assert (len(source), source.weight) == (training.MOST_SCRIBBLES, 0.25)
+
+
+def test_half_of_what_is_no_character_are_two_characters() -> None:
+    """None of which is narrow: two strokes side by side are a character."""
+    rings = np.zeros((40, 64, 64), np.uint8)
+    for k, ring in enumerate(rings):
+        ring[10:50, 10 : 48 + k % 5] = 200
+        ring[15:45, 15 : 43 + k % 5] = 0
+        ring[28:32, 10:48] = 200
+    samples = Samples(rings, np.arange(40), np.arange(40), 3.0)
+    drawn, joined = training._no_characters([samples], 50, dataclasses.replace(CONFIG, scribbles=0.6))
+    assert (drawn.weight, joined.weight) == pytest.approx((2.25, 2.25))
+    assert set(joined.labels.tolist()) == {50}
+    assert len(joined) == 30
+    ends = [np.ptp(np.argwhere(picture >= 100), axis=0) + 1 for picture in np.asarray(joined.images)]
+    assert np.mean([max(two) > 1.15 * min(two) for two in ends]) > 0.8
+    assert 0.1 < np.mean([height > width for height, width in ends]) < 0.5
+    narrow, alike = np.where(np.arange(64) < 20, rings, 0), np.zeros(40, np.int64)
+    assert not len(pairs([Samples(narrow, np.arange(40), np.arange(40))], 30))
+    assert not len(pairs([Samples(rings, alike, np.arange(40))], 30))
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
