@@ -16,10 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
-from fastetl.data.identity import joined
 from fastetl.data.parquet import table
-from fastetl.etl.build import BuildConfig, BuildResult, Progress, about, planned, result_of, with_copies
-from fastetl.etl.convert import DisorderError, blanks_of, convert
+from fastetl.etl.build import (
+    BuildConfig,
+    BuildResult,
+    DisorderError,
+    Progress,
+    convert,
+    finished,
+    planned,
+    result_of,
+)
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth import SynthConfig
@@ -142,9 +149,9 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write(
-    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, finished: Callable[[Dataset], Dataset]
+    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, describe: Callable[[Dataset], Dataset]
 ) -> Dataset:
-    """Write a shard for each piece, and what is beside them of what `finished` makes of the rows without pictures."""
+    """Write a shard for each piece, and what is beside them of what `describe` makes of the rows without pictures."""
 
     def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]] | DisorderError:
         try:
@@ -160,7 +167,7 @@ def _write(
         if isinstance(result, DisorderError):
             raise result
         results.append(result)
-    data = finished(concatenated([rows for rows, _, _ in results]))
+    data = describe(concatenated([rows for rows, _, _ in results]))
     write_index(folder, data, [shard for _, shard, _ in results], results[0][2])
     return data
 
@@ -192,15 +199,13 @@ def build_on_ray(
     ray = connect(address)
 
     def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
-        def finished(data: Dataset) -> Dataset:
+        def described(data: Dataset) -> Dataset:
             nonlocal plan
-            groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
-            plan = with_copies(plan, copied, data.digests, config)
-            data = replace(data, groups=groups, source=source)
-            return replace(data, about=about(plan, data, command))
+            data, plan = finished(plan, data, config, command)
+            return data
 
         with _folder(place, overwrite, inputs) as folder:
-            data = _write(ray, pieces, folder, progress, finished)
+            data = _write(ray, pieces, folder, progress, described)
         return result_of(place, data, begun, plan)
 
     return _planned(listed, config, rows, write)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fastetl
-from fastetl.etl.fingerprints import FINGERPRINTS
+from fastetl.etl.layouts import GENUINE_FILES
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
 from tests.test_shards import some_pictures
@@ -130,7 +130,7 @@ FIGURES: list[tuple[str, str, Callable[[], str]]] = [
     (
         "README.md",
         r"Database\]\(\S+\): ([\d.]+) million",
-        lambda: f"{sum(p.records for p in FINGERPRINTS.values()) / 1e6:.1f}",
+        lambda: f"{sum(p.records for p in GENUINE_FILES.values()) / 1e6:.1f}",
     ),
     ("README.md", r"`japanese` knows (\S+) characters", lambda: _cells("docs/peers.md", "characters")[0]),
     ("README.md", r"`kana` (\d+), \[DaKanji", lambda: _cells("docs/peers.md", "characters")[1]),

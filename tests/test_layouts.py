@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastetl.etl.classes import character_codes, classes, parts_of
-from fastetl.etl.fingerprints import FINGERPRINTS
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import BY_NAME, LAYOUTS, T56, Layout
+from fastetl.etl.layouts import BY_NAME, GENUINE_FILES, LAYOUTS, T56, Layout
 
 
 def field(record: bytes, at: int, bits: int) -> int:
@@ -179,9 +178,9 @@ def test_classes_and_orders_are_the_published_ones() -> None:
 
 
 def test_fingerprints_are_of_files_that_the_layouts_know() -> None:
-    assert len(FINGERPRINTS) == 129
+    assert len(GENUINE_FILES) == 129
     records = dict.fromkeys(BY_NAME, 0)
-    for known in FINGERPRINTS.values():
+    for known in GENUINE_FILES.values():
         (layout,) = [layout for layout in LAYOUTS if layout.number(known.name) is not None]
         assert 1 <= (layout.number(known.name.lower()) or 0) <= layout.files
         records[layout.name] += known.records

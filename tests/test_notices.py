@@ -10,7 +10,7 @@ import pytest
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl import fingerprints
+from fastetl.etl import inspection
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.inspection import inspect
@@ -166,7 +166,7 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
 def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = etl_file("copy_of_it")
     (report,) = inspect([path])
-    monkeypatch.setitem(fingerprints.KNOWN, report.fingerprint, "ETL8G_07")
+    monkeypatch.setitem(inspection.KNOWN, report.fingerprint, "ETL8G_07")
     (report,) = inspect([path])
     assert report.genuine == "ETL8G_07"
     assert [notice.what for notice in report.noticed] == ["renamed: the fingerprint is that of ETL8G_07"]
@@ -174,13 +174,13 @@ def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch
 
 def test_fingerprints_are_those_of_git_and_of_coreutils() -> None:
     """`git hash-object`, and `sum -r` and `sum -s`."""
-    of_git, sums = fingerprints.new_fingerprint(6, ETL8G), fingerprints.Sums()
+    of_git, sums = inspection.new_fingerprint(6, ETL8G), inspection.Sums()
     for digest in (of_git, sums):
         digest.update(memoryview(b"hel"))
         digest.update(memoryview(b"lo\n"))
     assert of_git.hexdigest() == "ce013625030ba8dba906f756967f9e9ca394464a"
     assert sums.hexdigest() == "sums 36979 542"
-    assert len(fingerprints.KNOWN) == 129
+    assert len(inspection.KNOWN) == 129
 
 
 def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
             seen[here] = True
         assert seen.all()
     assert (read_headers(file)["code"] == records["code"]).all()
-    assert read_headers(file, 7)["age"].tolist() == records["age"][:7].tolist()
+    assert read_headers(file, end=7)["age"].tolist() == records["age"][:7].tolist()
     assert b"".join(map(bytes, read_blocks(file, buffer))) == records.tobytes()
 
 

@@ -7,13 +7,12 @@ from PIL import Image
 
 from fastetl.data.charset import NAMES, is_kanji, named_or_file
 from fastetl.etl.classes import classes
-from fastetl.etl.fingerprints import FINGERPRINTS
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import LAYOUTS, Layout
+from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout
 
 FOLDER = Path(__file__).parent.parent / "docs" / "sets"
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
-GENUINE = {layout.name: [p for p in FINGERPRINTS.values() if layout.number(p.name) is not None] for layout in LAYOUTS}
+GENUINE = {layout.name: [p for p in GENUINE_FILES.values() if layout.number(p.name) is not None] for layout in LAYOUTS}
 each_set = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 
 

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from fastetl.checks import require_options
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import joined
+from fastetl.data.identity import digest_rows, joined
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
-from fastetl.data.preprocessing import LARGEST_SIDE
+from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError
-from fastetl.etl.convert import DisorderError, blanks_of, convert
+from fastetl.etl.classes import character_codes
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.notices import Notice
-from fastetl.etl.selection import Plan, select
+from fastetl.etl.layouts import bytes_of
+from fastetl.etl.notices import Notice, blanks_of, notices_of_copies, shown
+from fastetl.etl.reading import block, new_buffer, read_records
+from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
@@ -70,6 +72,93 @@ class BuildResult:
     """How many pictures have a character that the charset lacks; of records, kana of a script that it has others of."""
 
 
+_COLUMNS = (
+    *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
+    *("collected", "scanned", "x", "y", "letters"),
+)
+"""Fields of the header that a dataset keeps."""
+
+
+class DisorderError(Exception):
+    """A record does not have the code that is expected there."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__(notice)
+        self.notice = notice
+
+
+def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
+    """Raise DisorderError unless these records have the codes that a part expects."""
+    layout, expected = part.file.layout, part.codes[span]
+    codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
+    if (codes != expected).any():
+        at = int(np.flatnonzero(codes != expected)[0])
+        what, record = "a record does not follow the order of the first data set", int(part.index[span.start + at])
+        names, treatment = (shown(int(expected[at])), shown(int(codes[at]))), "read every header of every file instead"
+        raise DisorderError(Notice(what, str(part.file.path), record, *names, treatment))
+
+
+def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The records' columns; a field that a set does not have is −1 there, or an empty text."""
+    sizes = [len(p.index) for p in parts]
+    out = {
+        "file_name": np.repeat([p.file.path.name for p in parts], sizes),
+        "set": np.repeat([p.file.layout.name for p in parts], sizes),
+        "record": np.concatenate([p.index for p in parts]).astype(np.int32),
+        "code": np.concatenate([p.codes for p in parts]),
+    }
+    for name in _COLUMNS:
+        layouts = [p.file.layout for p in parts]
+        columns = [s.column(h, name) if name in s.by_name else None for s, h in zip(layouts, headers, strict=True)]
+        present = [column for column in columns if column is not None]
+        if present:
+            kind = np.result_type(*(column.dtype for column in present))
+            if kind.kind == "u" and len(present) < len(columns):
+                kind = np.dtype(np.int64)
+            absent: Any = b"" if kind.kind == "S" else -1
+            filled = [np.full(n, absent, kind) if c is None else c for n, c in zip(sizes, columns, strict=True)]
+            out[name] = np.concatenate(filled).astype(kind)
+    return out
+
+
+def convert(
+    parts: Sequence[Selection], charset: Charset, size: int, write: Callable[[NDArray[np.uint8]], None] | None = None
+) -> Dataset:
+    """The records of a plan, or of a piece of it, in memory. write: takes the pictures instead, a block at a time.
+
+    Raises DisorderError if a record does not have the code that the plan says.
+    """
+    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to reject bad files
+
+    sizes = [len(part.index) for part in parts]
+    count, start = sum(sizes), 0
+    pictures, digests = np.empty((0 if write else count, size, size), np.uint8), np.empty(count, np.uint64)
+    buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
+    blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
+    headers: list[NDArray[Any]] = []
+    for part in parts:
+        layout = part.file.layout
+        starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
+        headers.append(np.empty(len(part.index), layout.header))
+        for span, records in read_records(part.file, part.index, buffers[layout]):
+            _require_order(part, span, records)
+            place = slice(start + span.start, start + span.stop)
+            resized = pictures[place] if write is None else blocks[layout][: len(records)]
+            resize_records(
+                buffers[layout], starts[: len(records)], layout.height, layout.width, resized, bits=layout.bits
+            )
+            if write is not None:
+                write(resized)
+            digests[place] = digest_rows(layout.packed(records))
+            bytes_of(headers[-1])[span] = bytes_of(records)[:, : layout.image_offset]
+        start += len(part.index)
+    sources = tuple(dict.fromkeys(part.file.source for part in parts))
+    source = np.repeat([sources.index(part.file.source) for part in parts], sizes).astype(np.uint16)
+    groups, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("groups", "labels"))
+    spec, columns = Preprocessing(size=size), _columns(parts, headers)
+    return Dataset("", pictures, labels, groups, charset, spec, digests, source, sources, columns)
+
+
 def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     """What a dataset says of where it comes from."""
     files = [part.file for part in plan.parts]
@@ -85,25 +174,18 @@ def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     }
 
 
-def with_copies(plan: Plan, copied: NDArray[np.int64], digests: NDArray[np.uint64], config: BuildConfig) -> Plan:
-    """A plan with a notice of pictures that are there before, in another group: one file under two names, most likely.
+def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Plan]:
+    """The dataset that a plan gave, with copies in the groups of the first and what it says of itself; and the plan.
 
-    copied: which these are, as `joined` tells. Raises FastetlError with `strict`.
+    Raises FastetlError for copies with `strict`.
     """
-    if not len(copied):
-        return plan
-    starts = np.cumsum([0, *(len(p.index) for p in plan.parts)])
-    places = [int(copied[0]), int(np.flatnonzero(digests == digests[copied[0]])[0])]
-    numbers = [int(np.searchsorted(starts, place, "right")) - 1 for place in places]
-    file, origin = (plan.parts[k].file.path for k in numbers)
-    record, first = (int(plan.parts[k].index[place - starts[k]]) for k, place in zip(numbers, places, strict=True))
-    actual = f"that of record {first} of {origin}"
-    treatment = "they are taken into the groups of the first; give each file once"
-    what = f"pictures that other groups have too: {len(copied):,}"
-    notice = Notice(what, str(file), record, "a picture of its own", actual, treatment)
-    if config.strict:
-        raise notice.error()
-    return replace(plan, noticed=(*plan.noticed, notice))
+    files, records = [part.file for part in plan.parts], [part.index for part in plan.parts]
+    groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(files))
+    notices = tuple(notices_of_copies(files, records, data.digests, copied))
+    if notices and config.strict:
+        raise notices[0].error()
+    data, plan = replace(data, groups=groups, source=source), replace(plan, noticed=(*plan.noticed, *notices))
+    return replace(data, about=about(plan, data, command)), plan
 
 
 def build(
@@ -164,10 +246,8 @@ def _write_records(
                     progress(count, total)
 
             data = convert(plan.parts, plan.charset, config.size, write_block)
-        groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(plan.parts))
-        plan = with_copies(plan, copied, data.digests, config)
-        data = replace(data, groups=groups, source=source)
-        write_description(target, replace(data, about=about(plan, data, command)))
+        data, plan = finished(plan, data, config, command)
+        write_description(target, data)
     return data, plan
 
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import character_codes, classes, is_of, parts_of
-from fastetl.etl.fingerprints import genuine_files
-from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout
+from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import open_regular, require_regular
 
 MARK = b"synth:"

@@ -1,5 +1,8 @@
 """What files are, whether they are whole, and what is odd in them."""
 
+from __future__ import annotations
+
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -12,9 +15,49 @@ from numpy.typing import NDArray
 from fastetl.data.identity import digest_rows, joined
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.files import EtlFile, find_files
-from fastetl.etl.fingerprints import FINGERPRINTS, KNOWN, new_fingerprint
-from fastetl.etl.notices import Notice, listed, misnamed
+from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
+from fastetl.etl.notices import Notice, blanks_of, listed, misnamed, notices_of_copies
 from fastetl.etl.reading import new_buffer, read_blocks
+
+
+def _sums(bsd: int, sysv: int) -> str:
+    return f"sums {bsd} {sysv}"
+
+
+KNOWN = {file.digest or _sums(file.bsd, file.sysv): file.name for file in GENUINE_FILES.values()}
+"""Digest, or the two 16-bit sums where no digest is known → name of the genuine file."""
+_SHA256 = 64  # digits
+
+
+class Sums:
+    """The two sums of AIST's lists, in the place of a digest: `sum -r` and `sum -s` of coreutils."""
+
+    def __init__(self) -> None:
+        self._bsd, self._bytes = 0, 0
+
+    def update(self, data: memoryview) -> None:
+        from fastetl.kernels.checksum import bsd_sum  # what compiles is not needed where a digest is known
+
+        raw = np.frombuffer(data, np.uint8)
+        self._bsd = bsd_sum(raw, self._bsd)
+        self._bytes += int(raw.sum(dtype=np.uint64))
+
+    def hexdigest(self) -> str:
+        folded = (self._bytes & 0xFFFF) + ((self._bytes & 0xFFFFFFFF) >> 16)
+        return _sums(self._bsd, (folded & 0xFFFF) + (folded >> 16))
+
+
+def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
+    """What is to be updated with the bytes of a file of `size` bytes: of the kind that is known of such files.
+
+    SHA-1 over `blob <size>\\0` and the bytes, as `git hash-object` has it, wherever nothing else is known.
+    """
+    digests = [file.digest for file in genuine_files(layout) if file.records * layout.record_bytes == size]
+    if digests[:1] == [None]:
+        return Sums()
+    if digests and len(digests[0] or "") == _SHA256:
+        return hashlib.sha256()
+    return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
 
 @dataclass(frozen=True)
@@ -59,19 +102,16 @@ class _Scan:
 
 def _scanned(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
-    size, image = layout.record_bytes, layout.image_offset
-    fingerprint, at = new_fingerprint(file.count * size + file.tail, layout), 0
+    fingerprint, at = new_fingerprint(file.count * layout.record_bytes + file.tail, layout), 0
     headers, blank = np.empty(file.count, layout.header), np.empty(file.count, bool)
     digests = np.empty(file.count, np.uint64)
-    rows = headers.view(np.uint8).reshape(file.count, image)
     for part in read_blocks(file, buffer):
         fingerprint.update(part)
-        count = len(part) // size
-        records = buffer[: count * size].reshape(count, size)
-        rows[at : at + count] = records[:, :image]
-        pictures = records[:, image : image + layout.image_bytes]
-        blank[at : at + count] = ~pictures.any(1)
-        digests[at : at + count] = digest_rows(pictures)
+        count = len(part) // layout.record_bytes
+        records, span = buffer[: count * layout.record_bytes].view(layout.dtype), slice(at, at + count)
+        bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
+        blank[span] = ~layout.packed(records).any(1)
+        digests[span] = digest_rows(layout.packed(records))
         at += count
     blank[: file.first] = False  # empty by rule
     return _Scan(fingerprint.hexdigest(), headers, blank, digests)
@@ -110,38 +150,21 @@ def inspect(
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
-    copies = _copies(scans, contents)
-    reports = [_report(*results) for results in zip(scans, contents, copies, strict=True)]
+    names = list(dict.fromkeys(file.source for file in files))
+    source = np.repeat([names.index(f.source) for f in files], [f.count for f in files]).astype(np.uint16)
+    digests = np.concatenate([scan.digests for scan in scans])
+    copied = joined(np.concatenate([content.groups for content in contents]), source, digests, blanks_of(files))[2]
+    copies = list(notices_of_copies(files, [np.arange(file.count) for file in files], digests, copied))
+    reports = [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
     if strict:
         for notice in (notice for report in reports for notice in report.noticed):
             raise notice.error()
     return reports
 
 
-def _copies(scans: Sequence[_Scan], contents: Sequence[Contents]) -> list[list[Notice]]:
-    """Pictures of each file that other groups have before: the same file under two names, most likely."""
-    names = list(dict.fromkeys(content.file.source for content in contents))
-    sizes = [len(content.groups) for content in contents]
-    source = np.repeat([names.index(content.file.source) for content in contents], sizes).astype(np.uint16)
-    digests, blank = np.concatenate([s.digests for s in scans]), np.concatenate([s.blank for s in scans])
-    _, _, copied = joined(
-        np.concatenate([c.groups for c in contents]), source, digests, np.unique(digests[blank]).tolist()
-    )
-    ends = np.cumsum(sizes)
-    notices: list[list[Notice]] = []
-    for content, end, mine in zip(contents, ends, np.split(copied, np.searchsorted(copied, ends[:-1])), strict=True):
-        records = mine - (end - len(content.groups))
-        notices.append([])
-        if len(records):
-            what = f"pictures that other groups have too: {listed(records)}"
-            expected, treatment = "pictures of its own", "a build takes them into those groups; give each file once"
-            notices[-1].append(Notice(what, str(content.file.path), int(records[0]), expected, "copies", treatment))
-    return notices
-
-
-def _report(scan: _Scan, content: Contents, copies: list[Notice]) -> FileReport:
+def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
     file, genuine = content.file, KNOWN.get(scan.fingerprint)
-    namesake = FINGERPRINTS.get(file.path.name.upper())
+    namesake, mine = GENUINE_FILES.get(file.path.name.upper()), [n for n in copies if n.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail
     groups, models = content.groups[(content.groups >= 0) & ~content.models], int(content.models.sum())
     groups = groups if len(groups) else content.groups[content.groups >= 0]
@@ -164,5 +187,5 @@ def _report(scan: _Scan, content: Contents, copies: list[Notice]) -> FileReport:
         fingerprint=scan.fingerprint,
         genuine=genuine,
         differs=namesake.name if namesake is not None and differs else None,
-        noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *copies),
+        noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *mine),
     )

@@ -11,9 +11,9 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +142,7 @@ class Layout:
         field = self.by_name[name]
         if field.stored is not None:
             return np.ascontiguousarray(records[name].astype(field.dtype))
-        raw = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+        raw = bytes_of(records)
         if field.text is None:
             return _bits(raw, field.at, field.bits).astype(field.dtype)
         units = [_bits(raw, at, _UNIT).astype(np.uint8) for at in range(field.at, field.at + field.bits, _UNIT)]
@@ -154,7 +154,7 @@ class Layout:
         if field.stored is not None:
             records[name] = values
             return
-        raw = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+        raw = bytes_of(records)
         if field.text is None:
             _put_bits(raw, field.at, field.bits, np.broadcast_to(np.asarray(values, np.uint64), len(records)))
             return
@@ -164,6 +164,10 @@ class Layout:
         units = _TO_T56[np.where(raw_texts == 0, ord(" "), raw_texts)]
         for k in range(count):
             _put_bits(raw, field.at + _UNIT * k, _UNIT, units[:, k].astype(np.uint64))
+
+    def packed(self, records: NDArray[Any]) -> NDArray[np.uint8]:
+        """uint8 (N, image bytes): the pictures of structured records."""
+        return bytes_of(records)[:, self.image_offset : self.image_offset + self.image_bytes]
 
     def data_sets(self, number: int) -> int:
         """Data sets in genuine file `number` (from 1), the model pattern among them."""
@@ -179,6 +183,11 @@ class Layout:
         sizes = {"L": 0, "S": 2}  # ETL7 has two files of large writing (L) and two of small (S)
         parts = [part.upper() for part in match.groups()]
         return sum(sizes[part] if part in sizes else int(part) for part in parts) if parts else 1
+
+
+def bytes_of(records: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 (N, bytes): structured records or headers as they stand in a file; a view, to be written to as well."""
+    return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
 def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:
@@ -217,6 +226,27 @@ def _layouts() -> Iterator[Layout]:
         yield Layout(**values | numbers | {"fields": tuple(fields[values["kind"]]), "dummy": values["dummy"] == "1"})
 
 
+class GenuineFile(NamedTuple):
+    """digest: SHA-1 over `blob <size>\\0` and the bytes, or SHA-256 of the bytes, or None."""
+
+    name: str
+    records: int
+    bsd: int
+    sysv: int
+    digest: str | None
+
+
 LAYOUTS = tuple(_layouts())
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 ETL8G, ETL9G = BY_NAME["ETL8G"], BY_NAME["ETL9G"]
+GENUINE_FILES = {
+    name: GenuineFile(name, int(records), int(bsd), int(sysv), digest or None)
+    for name, records, bsd, sysv, digest in table_rows(TABLES / "files.tsv")
+}
+"""By the name of the file as it is distributed."""
+
+
+@cache
+def genuine_files(layout: Layout) -> tuple[GenuineFile, ...]:
+    """The files of a set as it is distributed."""
+    return tuple(file for file in GENUINE_FILES.values() if layout.number(file.name) is not None)

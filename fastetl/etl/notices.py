@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes, is_of
 from fastetl.etl.files import EtlFile, named
@@ -86,6 +87,34 @@ def misnamed(file: EtlFile) -> Iterator[Notice]:
         treatment = "taken by its records; rename it, or look whether it is damaged"
         what = "the name is that of another set"
         yield Notice(what, str(file.path), None, file.layout.name, layout.name, treatment)
+
+
+def blanks_of(files: Iterable[EtlFile]) -> list[int]:
+    """The digests of pictures without ink, which are no copies of each other."""
+    return [digest_of(bytes(size)) for size in sorted({file.layout.image_bytes for file in files})]
+
+
+def notices_of_copies(
+    files: Sequence[EtlFile],
+    records: Sequence[NDArray[np.int64]],
+    digests: NDArray[np.uint64],
+    copied: NDArray[np.int64],
+) -> Iterator[Notice]:
+    """Pictures of each file that other groups have before: the same file under two names, most likely.
+
+    records: of each file, those whose pictures have the `digests`. copied: which these are, as `joined` tells.
+    """
+    starts = np.cumsum([0, *map(len, records)])
+    for k, (file, index) in enumerate(zip(files, records, strict=True)):
+        copies = copied[np.searchsorted(copied, starts[k]) : np.searchsorted(copied, starts[k + 1])]
+        if len(copies):
+            first = int(np.flatnonzero(digests == digests[copies[0]])[0])
+            origin = int(np.searchsorted(starts, first, "right")) - 1
+            numbers, example = index[copies - starts[k]], records[origin][first - starts[origin]]
+            what = f"pictures that other groups have too: {listed(numbers)}"
+            actual = f"that of record {example} of {files[origin].path}"
+            treatment = "a build takes them into the groups of the first; give each file once"
+            yield Notice(what, str(file.path), int(numbers[0]), "a picture of its own", actual, treatment)
 
 
 def _unknown(file: EtlFile, codes: NDArray[np.uint16], is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.etl.files import EtlFile
-from fastetl.etl.layouts import Layout
+from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.files.untrusted import open_regular
 
 BLOCK_BYTES = 1 << 21
@@ -71,26 +71,21 @@ def read_records(
             yield slice(at, at + len(part)), records[: len(part)]
 
 
-def read_headers(file: EtlFile, most: int | None = None, begin: int = 0) -> NDArray[Any]:
-    """What stands before the picture in each record, structured (count,), or in at most `most` from record `begin` on.
+def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArray[Any]:
+    """What stands before the picture in each record from `begin` on, to `end` or the last one, structured (n,).
 
     Raises FastetlError if the file cannot be read or ends too early.
     """
-    layout = file.layout
-    count = file.count - begin if most is None else min(most, file.count - begin)
-    headers = np.empty(count, layout.header)
-    size, step, view = layout.image_offset, layout.record_bytes, headers.view(np.uint8).data
-    if step < _SHORT and count == file.count:
-        buffer, at = new_buffer(layout), 0
-        rows = headers.view(np.uint8).reshape(count, size)
-        for part in read_blocks(file, buffer):
-            records = len(part) // step
-            rows[at : at + records] = buffer[: records * step].reshape(records, step)[:, :size]
-            at += records
+    layout, index = file.layout, np.arange(file.count)[begin:end]
+    headers, size, step = np.empty(len(index), layout.header), layout.image_offset, layout.record_bytes
+    if step < _SHORT:
+        for span, records in read_records(file, index, new_buffer(layout)):
+            bytes_of(headers)[span] = bytes_of(records)[:, :size]
         return headers
+    view = headers.view(np.uint8).data
     with _opened(file) as source:
-        runs = [(view[k * size : (k + 1) * size],) for k in range(count)]
-        _read(file, source, runs, range(begin * step, (begin + count) * step, step), count * size)
+        runs = [(view[k * size : (k + 1) * size],) for k in range(len(index))]
+        _read(file, source, runs, (index * step).tolist(), len(index) * size)
     return headers
 
 

@@ -75,12 +75,12 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     layout = files[0].layout
     if layout.kind != "G":
         return None
-    head = read_headers(files[0], layout.data_set + 1)["code"].astype(np.uint16)
+    head = read_headers(files[0], end=layout.data_set + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
     if len(order) < _SHORTEST or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
         return None
-    last = read_headers(files[-1], begin=files[-1].count - len(order))["code"]
+    last = read_headers(files[-1], files[-1].count - len(order))["code"]
     if (last != order).any() or None in map(jis_to_char, order.tolist()):
         return None
     return order

@@ -11,10 +11,10 @@ import numpy as np
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.dataset import Dataset, concatenated
+from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
-from fastetl.etl.convert import digests_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import in_order
@@ -65,7 +65,7 @@ class SomeWriters:
             np.repeat(groups + layout.group_base, each).astype(np.int32),
             self.charset,
             Preprocessing(size=self.size),
-            digests_of(records, layout),
+            digest_rows(layout.packed(records)),
             np.zeros(self.count, np.uint16),
             (f"synth:{self.seed}",),
             columns,

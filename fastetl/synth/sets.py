@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
-from fastetl.etl.layouts import BY_NAME, Layout
+from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
 
 Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
@@ -231,7 +231,7 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
 def mark(records: NDArray[Any], layout: Layout, seed: int) -> None:
     """Write into the spare bytes, where there is room, that synthetic writers of a seed wrote these records."""
     text = MARK + str(seed).encode()
-    room = records.view(np.uint8).reshape(len(records), layout.record_bytes)[:, layout.spare]
+    room = bytes_of(records)[:, layout.spare]
     if len(text) <= room.shape[1]:
         room[:, : len(text)] = np.frombuffer(text, np.uint8)
 

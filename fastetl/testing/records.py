@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import HIRAGANA_SMALL
 from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.jis import codes_of
-from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
+from fastetl.etl.layouts import BY_NAME, ETL8G, Layout, bytes_of
 from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
 
 Records = NDArray[Any]
@@ -64,8 +64,7 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
     rows = Rows("", entry, writer, {k: v for k, v in columns.items() if k in layout.by_name})
     records = fill(layout, rows, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
-    raw = records.view(np.uint8).reshape(len(records), layout.record_bytes)
-    return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), raw])
+    return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), bytes_of(records)])
 
 
 def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
