@@ -1,12 +1,10 @@
-"""Decoding, and decoding with resizing, of records in memory.
+"""Decoding with resizing of records in memory.
 
 The baseline is the leanest loop: struct reads the fields that it can, Pillow (compiled) the picture. Beside it the loop
 of AIST's own script: bitstring, which reads the 36-bit words of K and C too, instead of struct.
 """
 
-from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,7 @@ from fastetl.etl.files import find_files
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.kernels._packed import TOP
 from fastetl.kernels._vector import PLAIN, forms
-from fastetl.kernels.decode import decode
-from fastetl.kernels.filter import triangle
-from fastetl.kernels.resize import resize_records
+from fastetl.kernels.resize import resize_records, triangle
 
 SLOW = 250  # records that the slow ones do in a turn
 BLOCK = 256  # records that are resized into one array, which is used again, as in a build
@@ -33,7 +29,7 @@ Bytes = NDArray[np.uint8]
 Starts = NDArray[np.int64]
 
 
-def numpy_levels(layout: Layout, raw: Bytes, starts: Starts, factor: int = 1) -> Bytes:
+def numpy_levels(layout: Layout, raw: Bytes, starts: Starts) -> Bytes:
     """numpy's best, 64 records at a time: 16-bit shifts and masks, or what it has for single bits."""
     out = np.empty((len(starts), layout.height * layout.width), np.uint8)
     view = np.lib.stride_tricks.as_strided(
@@ -53,8 +49,6 @@ def numpy_levels(layout: Layout, raw: Bytes, starts: Starts, factor: int = 1) ->
             np.left_shift(wide, 8, out=wide)
             np.bitwise_or(pairs, wide, out=pairs)
             np.bitwise_and(pairs, 0x0F0F, out=pairs)
-        if factor > 1:
-            np.multiply(block, factor, out=block)
     return out.reshape(len(starts), layout.height, layout.width)
 
 
@@ -81,76 +75,9 @@ def given(layout: Layout, etl: Path, full: bool) -> tuple[Bytes, Starts, list[by
     return raw, np.arange(count) * layout.record_bytes + layout.image_offset, [record.tobytes() for record in records]
 
 
-def race_readers(
-    benchmark: Any,
-    work: str,
-    own: Callable[..., None],
-    numpy_way: tuple[str, Callable[[Starts], Any]],
-    finish: Callable[[tutorial.Levels], Any],
-    limit: tuple[str, Callable[[], Any]],
-    layout: Layout,
-    starts: Starts,
-    records: list[bytes],
-) -> None:
-    """own(starts, form) and numpy_way(starts) do the work; finish: what the loops do with levels."""
-    count, few, tenth = len(starts), starts[: max(1, len(starts) // 100)], records[: SLOW // 10]
-    vector = [Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in forms()[1:-1]]
-    race(
-        benchmark,
-        work,
-        [
-            Contender("fastetl", "ours", count, lambda: own(starts)),
-            Contender("struct + Pillow", "baseline", len(records), lambda: finish(tutorial.decode(records, layout))),
-            Contender(numpy_way[0], "peer", len(records), lambda: numpy_way[1](starts[: len(records)])),
-            Contender(
-                "bitstring + Pillow",
-                "peer",
-                len(tenth),
-                lambda: finish(tutorial.decode_as_aist(tenth, layout)),
-                ("bitstring",),
-            ),
-            Contender(limit[0], "limit", count, limit[1]),
-            *vector,
-            Contender("twin in numpy", "form", len(few), partial(own, few, PLAIN)),
-        ],
-    )
-
-
 def read_bytes(raw: Bytes) -> None:
     """Read every byte (but the last seven): numpy's maximum is as fast as loads alone."""
     raw[: raw.size // 8 * 8].view(np.int64).max()
-
-
-@pytest.mark.parametrize("layout", KINDS, ids=[layout.name for layout in KINDS])
-def test_decode(benchmark: Any, etl: Path, layout: Layout) -> None:
-    raw, starts, records = given(layout, etl, benchmark.enabled)
-    room = np.zeros(len(starts) * layout.height * layout.width + 64, np.uint8)  # stores past the caches need alignment
-    out = room[-room.ctypes.data % 64 :][: room.size - 64].reshape(len(starts), layout.height, layout.width)
-    levels = np.stack(tutorial.decode(records, layout))
-
-    def own(starts: Starts, form: str | None = None) -> None:
-        decode(raw, starts, out[: len(starts)], bits=layout.bits, scale=True, form=form)
-
-    def limit() -> None:
-        read_bytes(raw)
-        out.fill(0)
-
-    own(starts)
-    np.testing.assert_array_equal(out[: len(levels)], np.floor(levels.astype(float) * 255 / TOP[layout.bits] + 0.5))
-    np.testing.assert_array_equal(numpy_levels(layout, raw, starts[: len(levels)]), levels)
-    if find_spec("bitstring"):
-        np.testing.assert_array_equal(tutorial.decode_as_aist(records[:9], layout), levels[:9])
-    race_readers(
-        benchmark,
-        f"decode, {layout.name}",
-        own,
-        ("numpy", lambda starts: numpy_levels(layout, raw, starts, 2)),
-        lambda levels: levels,
-        ("reading the bytes, then writing as many pixels", limit),
-        layout,
-        starts,
-        records,
-    )
 
 
 @pytest.mark.parametrize(
@@ -175,14 +102,22 @@ def test_decode_and_resize(benchmark: Any, etl: Path, layout: Layout, size: int)
     assert differing.mean() <= 0.01
     np.testing.assert_array_equal(out[: len(first)][differing], expected[differing] + 1)
     assert np.abs(matmul(layout, raw, first, size) - expected).mean() <= 1e-3 + differing.mean()
-    race_readers(
+    count, few, tenth = len(starts), starts[: max(1, len(starts) // 100)], records[: SLOW // 10]
+
+    def loop(decode: Any, records: list[bytes]) -> Any:
+        return tutorial.resized(decode(records, layout), size, layout)
+
+    aist = partial(loop, tutorial.decode_as_aist, tenth)
+    race(
         benchmark,
         f"decode + resize, {layout.name} to {size} × {size}",
-        own,
-        ("numpy + matrix product", lambda starts: matmul(layout, raw, starts, size)),
-        lambda levels: tutorial.resized(levels, size, layout),
-        ("reading the bytes", lambda: read_bytes(raw)),
-        layout,
-        starts,
-        records,
+        [
+            Contender("fastetl", "ours", count, lambda: own(starts)),
+            Contender("struct + Pillow", "baseline", len(records), partial(loop, tutorial.decode, records)),
+            Contender("numpy + matrix product", "peer", len(first), lambda: matmul(layout, raw, first, size)),
+            Contender("bitstring + Pillow", "peer", len(tenth), aist, ("bitstring",)),
+            Contender("reading the bytes", "limit", count, lambda: read_bytes(raw)),
+            *(Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in forms()[1:-1]),
+            Contender("twin in numpy", "form", len(few), partial(own, few, PLAIN)),
+        ],
     )

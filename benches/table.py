@@ -17,7 +17,6 @@ DOCS = Path(__file__).parent.parent / "docs"
 ROWS = DOCS / "data" / "performance.csv"
 HEAD = ("work", "images/s", "× baseline", "× best peer", "of the limit", "other forms and peers")
 SHOWN = (
-    "decode, ETL8G",
     "decode + resize, ETL8G to 32 × 32",
     "decode + resize, ETL8G to 64 × 64",
     "decode + resize, ETL8G to 126 × 126",

@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.kernels import decode as decoding
-from fastetl.kernels._packed import TOP, packed_bytes
+from fastetl.kernels._packed import TOP, levels_of, packed_bytes
 from fastetl.kernels._vector import PLAIN, best, forms
-from fastetl.kernels.decode import decode, decode_twin
-from fastetl.kernels.filter import triangle
-from fastetl.kernels.resize import resize_records, resize_twin
-from fastetl.kernels.resize_vector import Geometry, column_sums, factors, form_of
+from fastetl.kernels.resize import Geometry, column_sums, factors, form_of, resize_records, resize_twin, triangle
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
@@ -71,7 +67,7 @@ def test_resize_equals_its_twin(form: str, data: st.DataObject, geometry: tuple[
     out = np.full((len(starts), size, size), 99, np.uint8)
     resize_records(raw, starts, height, width, out, bits=bits, form=form)
     if len(starts):
-        expected = resize_twin(decode_twin(raw, starts, height, width, bits), size, bits)
+        expected = resize_twin(levels_of(raw, starts, height, width, bits), size, bits)
         np.testing.assert_array_equal(out, expected)
 
 
@@ -85,7 +81,7 @@ def test_resized_pixels_are_those_of_pillow(stored: str, size: int) -> None:
     raw = buffer(size, length, int(starts[-1]))
     out = np.empty((len(starts), size, size), np.uint8)
     resize_records(raw, starts, height, width, out, bits=bits)
-    levels = decode_twin(raw, starts, height, width, bits)
+    levels = levels_of(raw, starts, height, width, bits)
     pillow = [
         Image.fromarray(x.astype(np.float32) / np.float32(TOP[bits])).resize((size, size), Image.Resampling.BILINEAR)
         for x in levels
@@ -109,32 +105,9 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
     assert without == {("ETL2", 11), ("ETL2", 13), *(("ETL8G, 9G", size) for size in (9, 11, 13, 15))}
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("form", forms())
-def test_decode_equals_its_twin(form: str, streaming: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "STREAM_FROM", 0 if streaming else 1 << 60)
-
-    @settings(max_examples=2 * FEW, deadline=None)
-    @given(data=st.data(), geometry=geometries(), scale=st.booleans(), offset=st.sampled_from([0, 1, 64]))
-    def check(data: st.DataObject, geometry: tuple[int, int, int], scale: bool, offset: int) -> None:
-        height, width, bits = geometry
-        raw, starts = data.draw(records(packed_bytes(height * width, bits)))
-        room = np.full(len(starts) * height * width + 192, 99, np.uint8)
-        at = -room.ctypes.data % 64 + offset  # on a 64-byte boundary, or off it
-        out = room[at : at + len(starts) * height * width].reshape(-1, height, width)
-        decode(raw, starts, out, bits=bits, scale=scale, form=form)
-        if len(starts):
-            np.testing.assert_array_equal(out, decode_twin(raw, starts, height, width, bits, scale))
-        assert (room[:at] == 99).all()
-        assert (room[at + out.size :] == 99).all()
-
-    check()
-
-
 GUARD = """
 import ctypes, mmap, numpy as np
 from fastetl.kernels._vector import forms
-from fastetl.kernels.decode import decode
 from fastetl.kernels.resize import resize_records
 page = mmap.PAGESIZE
 room = mmap.mmap(-1, 5 * page)
@@ -151,7 +124,6 @@ for height, width, bits in ((127, 128, 4), (63, 64, 4), (60, 60, 6), (63, 64, 1)
             out = np.zeros((2, size, size), np.uint8)
             resize_records(raw, starts, height, width, out, bits=bits, form=form)
             assert (out[0] == out[1]).all() or bits == 6
-        decode(raw, starts, np.zeros((2, height, width), np.uint8), bits=bits, form=form)
 print("unharmed")
 """
 
@@ -167,16 +139,12 @@ def test_pictures_outside_the_buffer_are_rejected() -> None:
     for start in (-1, 11):
         with pytest.raises(ValueError, match="outside raw"):
             resize_records(raw, np.array([start]), 127, 128, np.empty((1, 32, 32), np.uint8))
-        with pytest.raises(ValueError, match="outside raw"):
-            decode(raw, np.array([start]), np.empty((1, 127, 128), np.uint8))
     with pytest.raises(ValueError, match="contiguous"):
         resize_records(raw, np.array([0]), 127, 128, np.empty((1, 32, 64), np.uint8)[:, :, ::2])
     with pytest.raises(ValueError, match="as long"):
         resize_records(raw, np.array([0]), 127, 128, np.empty((2, 32, 32), np.uint8))
     with pytest.raises(ValueError, match="bits must be one of 1, 4, 6; found 5"):
         resize_records(raw, np.array([0]), 127, 128, np.empty((1, 32, 32), np.uint8), bits=5)
-    with pytest.raises(ValueError, match="bits must be one of 1, 4, 6; found 8"):
-        decode(raw, np.array([0]), np.empty((1, 8, 8), np.uint8), bits=8)
 
 
 @pytest.mark.parametrize("stored", STORED)

@@ -19,8 +19,8 @@ from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape, script_of
 from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
 from fastetl.ink.pictures import find_ink
-from fastetl.kernels.decode import decode
 from fastetl.synth import write_data_set
+from fastetl.synth.raster import unpack
 from fastetl_cli.main import main
 from model import evaluation
 
@@ -34,10 +34,7 @@ def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray
     for writer in range(writers):
         records = write_data_set(20_261_124, writer)
         records = records[np.isin(records["code"], list(codes))]
-        packed = np.ascontiguousarray(records["image"]).reshape(-1)
-        levels = np.empty((len(records), 127, 128), np.uint8)
-        decode(packed, np.arange(len(records)) * 127 * 64, levels)
-        pictures += list(levels * np.uint8(17))
+        pictures += list(unpack(records["image"]) * np.uint8(17))
         labels += [codes[int(code)] for code in records["code"]]
     return pictures, labels
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files
-from fastetl.etl.reading import block, new_buffer, read_records
+from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.pieces import boxes_of, labelled
+from fastetl.kernels._packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _INK = 0.15  # of the darkest level
 _EDGE = 2
-_SIDES = ("left", "right", "top", "bottom")
+_SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
 
 Pictures = NDArray[np.uint8]
 
@@ -37,52 +38,37 @@ class Figure:
     percentiles: tuple[float, ...] = ()
 
 
-def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
-    """First and last place along an axis where there is something."""
-    places = np.flatnonzero(mask.any(1 - axis))
-    return int(places[0]), int(places[-1])
-
-
-def _measured(levels: NDArray[np.uint8]) -> dict[str, float]:
+def _measured(levels: Pictures) -> dict[str, float]:
     """The measures of one picture with ink."""
     from scipy.ndimage import distance_transform_edt
 
     darkest = int(levels.max())
     ink = (levels > 0) & (levels >= np.float32(_INK) * np.float32(darkest))
     pieces = labelled(ink)
-    touching: dict[str, list[int]] = {side: [] for side in _SIDES}
-    rows, columns = levels.shape
-    for number, (left, top, right, bottom) in enumerate(boxes_of(pieces).tolist(), 1):
-        for side, distance in zip(_SIDES, (left, columns - right, top, rows - bottom), strict=True):
-            if distance < _EDGE:
-                touching[side].append(number)
-    fragment = np.isin(pieces, [number for numbers in touching.values() for number in numbers])
+    touches = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1]) < _EDGE
+    fragment = np.isin(pieces, 1 + np.flatnonzero(touches.any(1)))
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character
-        touching, fragment = {side: [] for side in _SIDES}, np.zeros_like(ink)
+        touches[:], fragment[:] = False, False
     character = ink & ~fragment
-    (top_edge, bottom_edge), (left_edge, right_edge) = (_extent(character, axis) for axis in (0, 1))
+    ((left, top, right, bottom),) = boxes_of(character).tolist()
     depth = height = gap = np.nan
-    if touching["left"]:
-        beside = np.isin(pieces, touching["left"])
-        (low, high), depth = _extent(beside, 0), _extent(beside, 1)[1] + 1.0
-        height, gap = high - low + 1.0, left_edge - depth
-    weight = levels.astype(np.float64)
-    profiles = [(weight * character).sum(axis) for axis in (0, 1)]
-    places = [np.arange(len(profile)) + 0.5 for profile in profiles]
-    x, y = (np.average(place, weights=profile) for place, profile in zip(places, profiles, strict=True))
-    spreads = [np.average((p - m) ** 2, weights=w) for p, m, w in zip(places, (x, y), profiles, strict=True)]
+    if touches[:, 0].any():
+        ((_, above, depth, below),) = boxes_of(np.isin(pieces, 1 + np.flatnonzero(touches[:, 0]))).tolist()
+        height, gap = below - above, left - depth
+    places, weight = np.argwhere(character) + 0.5, levels[character].astype(float)
+    y, x = centre = np.average(places, 0, weight)
     return {
-        **{f"fragment {side}": float(bool(touching[side])) for side in _SIDES},
+        **{f"fragment {side}": float(touches[:, k].any()) for side, k in _SIDES.items()},
         "depth of the left fragment": depth,
         "height of the left fragment": height,
         "gap behind the left fragment": gap,
         "fragment anywhere": float(fragment.any()),
-        "share of fragments in the ink": (weight * fragment).sum() / (weight * ink).sum(),
-        "character's height": bottom_edge - top_edge + 1.0,
-        "character's width": right_edge - left_edge + 1.0,
+        "share of fragments in the ink": levels[fragment].sum() / levels[ink].sum(),
+        "character's height": bottom - top,
+        "character's width": right - left,
         "centre of gravity, x": x,
         "centre of gravity, y": y,
-        "deviation": np.sqrt(spreads[1] + spreads[0]),
+        "deviation": np.sqrt(np.average(((places - centre) ** 2).sum(1), weights=weight)),
         "pen width": 4 * distance_transform_edt(np.pad(character, 1)).sum() / character.sum(),
         "darkest level": float(darkest),
         "median level of ink over the darkest": np.median(levels[ink]) / darkest,
@@ -111,8 +97,6 @@ def statistics(
 
     Raises FastetlError as `fastetl.build` does.
     """
-    from fastetl.kernels.decode import decode
-
     require_range("most", most, 1)
     paths = [sources] if isinstance(sources, str | PathLike) else list(sources)
     plan = select(find_files(map(Path, paths)), charset)
@@ -126,22 +110,22 @@ def statistics(
         layout = part.file.layout
         index = part.index[chosen[(chosen >= first) & (chosen < first + len(part.index))] - first]
         first += len(part.index)
-        raw, buffer = new_buffer(layout), np.empty((block(layout), layout.height, layout.width), np.uint8)
-        starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
+        raw = new_buffer(layout)
         for _, records in read_records(part.file, index, raw) if len(index) else ():
-            pictures = buffer[: len(records)]
-            decode(raw, starts[: len(records)], pictures, bits=layout.bits)
-            measured.append(picture_statistics(pictures))
+            starts = np.arange(len(records)) * layout.record_bytes + layout.image_offset
+            measured.append(picture_statistics(levels_of(raw, starts, layout.height, layout.width, layout.bits)))
     return [_figure(name, np.concatenate([m[name] for m in measured])) for name in measured[0]]
 
 
+_UNITS = {"share": "share", "paper": "share", "median": "of the darkest", "darkest": "level"}
+"""By a word in a measure's name; others are pixels."""
+
+
 def _figure(name: str, values: NDArray[np.float64]) -> Figure:
-    defined = values[~np.isnan(values)]
-    if name.startswith("fragment"):
-        return Figure(name, "share of pictures", float(defined.mean()) if len(defined) else float("nan"))
-    unit = "share" if "share" in name or "paper" in name else "of the darkest" if "median" in name else "pixels"
-    if name == "darkest level":
-        unit = "level"
-    if not len(defined):
+    values, is_share = values[~np.isnan(values)], name.startswith("fragment")
+    unit = "share of pictures" if is_share else next((_UNITS[word] for word in _UNITS if word in name), "pixels")
+    if not len(values):
         return Figure(name, unit, float("nan"))
-    return Figure(name, unit, float(defined.mean()), tuple(np.percentile(defined, PERCENTILES).tolist()))
+    return Figure(
+        name, unit, float(values.mean()), () if is_share else tuple(np.percentile(values, PERCENTILES).tolist())
+    )

@@ -1,4 +1,4 @@
-"""How levels are packed in records, where these lie, and how a register full of levels is taken apart."""
+"""How levels are packed in records, where these lie, and how they are taken apart: in numpy, or in a register."""
 
 from typing import Any
 
@@ -54,6 +54,16 @@ def addresses(
         row[:length] = raw[start : start + length]
     pointers[near] = padded.ctypes.data + np.arange(len(near)) * padded.shape[1]
     return pointers, padded
+
+
+def levels_of(
+    raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int, bits: int
+) -> NDArray[np.uint8]:
+    """uint8 (N, height, width): the levels of the packed pictures that begin at `starts`."""
+    count, length = height * width, packed_bytes(height * width, bits)
+    stream = np.stack([np.unpackbits(raw[s : s + length]) for s in starts.tolist()])[:, : count * bits]
+    levels = stream.reshape(len(starts), height, width, bits) @ (1 << np.arange(bits)[::-1])
+    return np.asarray(levels, np.uint8)
 
 
 def unpack(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:

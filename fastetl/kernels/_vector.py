@@ -124,11 +124,9 @@ class Code:
         result = ir.VectorType(kind, count) if count else kind
         return self.b.load(self.at(pointer, offset), typ=result, align=1)
 
-    def store(self, value: Value, pointer: Value, offset: Value | int = 0, streaming: bool = False) -> None:
-        """Store; `streaming` past the caches, to a 64-byte boundary."""
-        stored = self.b.store(value, self.at(pointer, offset), align=64 if streaming else 1)
-        if streaming:
-            stored.set_metadata("nontemporal", self.b.module.add_metadata([ir.Constant(I32, 1)]))
+    def store(self, value: Value, pointer: Value, offset: Value | int = 0) -> None:
+        """Store to any address."""
+        self.b.store(value, self.at(pointer, offset), align=1)
 
     def broadcast(self, scalar: Value, count: int) -> Value:
         """A vector of equal lanes."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels._jit import ENABLED
-from fastetl.kernels.filter import triangle
+from fastetl.kernels.resize import triangle
 from fastetl.kernels.strokes import draw_characters
 from fastetl.synth.sets import MODEL, Draw
 from fastetl.synth.strokes import UNKNOWN
