@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from benches.studies.ios_reading import WAYS, kana_drawings, misread, photograph
-from export import open_recognizer
 from export.coreml import read_package
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
+from fastetl.data.preprocessing import resize
+from fastetl.ink.drawings import rasterize
 from fastetl.lines.shapes import TURNED
 from fastetl.synth.practice import practice
+from tests.kana import kana_drawings, misread
 
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
@@ -170,7 +172,13 @@ def test_the_bundled_package_is_what_the_actor_demands() -> None:
     assert metadata["com.apple.coreml.model.preview.type"] == "imageClassifier"
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_photographs_are_brought_to_a_square_as_the_docs_say(way: str) -> None:
-    pictures = {c: photograph(kana_drawings()[c], way) for c in "あぬシ"}
-    assert len(misread(open_recognizer("kana"), pictures)) == (3 if way == "black bars" else 0)
+@pytest.mark.parametrize(("scaling", "count"), [("scaleFit", 3), ("centerCrop", 0)])
+def test_of_vision_only_the_crop_of_a_photograph_is_read(scaling: str, count: int) -> None:
+    """Black on white, four wide and three high; `.scaleFit` pads to a square with black."""
+    pictures = {}
+    for c in "あぬシ":
+        page = 255 - rasterize(kana_drawings()[c], 480)
+        if scaling == "scaleFit":
+            page = np.pad(np.pad(page, ((0, 0), (80, 80)), constant_values=255), ((80, 80), (0, 0)))
+        pictures[c] = resize(page[None], 128)[0]
+    assert len(misread(pictures)) == count

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from benches.studies.ios_reading import LARGE
 from fastetl.data.charset import KANA
 from fastetl.data.preprocessing import Preprocessing, normalize, resize
 from fastetl.data.store import open_dataset
@@ -28,6 +27,7 @@ from tests.test_ink import GOLDEN
 require_browser()
 
 from export.recognizer import Recognizer, open_recognizer  # noqa: E402
+from tests.kana import wrong_of  # noqa: E402
 from tests.pad_serving import serving  # noqa: E402
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ def test_every_kana_is_read(browser: Browser) -> None:
             asked = [kana for kana in practice()["kana"] if kana["script"] == script]
             read |= {kana["character"]: page.evaluate(code, kana) for kana in asked}
     assert len(read) == 162
-    # KanjiVG's small kana are nearly as large as the large ones, and may be taken for those.
-    wrong = {c: answer for c, answer in read.items() if answer not in (c, LARGE.get(c))}
-    assert len(wrong) <= 2, wrong
+    assert len(wrong_of(read)) <= 2, wrong_of(read)
 
 
 def test_words_for_every_confidence(browser: Browser, address: str) -> None:
