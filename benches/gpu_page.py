@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benches.studies.pages import Table, markdown, table
+from benches.studies.pages import markdown, table
 from model.network import NETWORKS
 
 STORED = Path(__file__).with_name("gpu.json")
@@ -24,7 +24,7 @@ def _named(rows: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
     return [(k.removeprefix(prefix), v) for k, v in rows.items() if k.startswith(prefix) and isinstance(v, dict)]
 
 
-def _speeds(rows: dict[str, Any]) -> Iterator[str | Table]:
+def _speeds(rows: dict[str, Any]) -> Iterator[str]:
     yield (
         "## The step\nThe last column is the share of the device's matrix products:"
         f" operations, three times those of one reading, over what products of {rows['peak bfloat16']['side']}²"
@@ -53,7 +53,7 @@ def _speeds(rows: dict[str, Any]) -> Iterator[str | Table]:
         )
 
 
-def _pictures(rows: dict[str, Any]) -> Iterator[str | Table]:
+def _pictures(rows: dict[str, Any]) -> Iterator[str]:
     yield (
         "## Pictures\nAugmented pictures a second on the processors, alone and with the step, and the share of time in"
         " which the device waited for them. Synthetic writers meanwhile wrote"
@@ -66,7 +66,7 @@ def _pictures(rows: dict[str, Any]) -> Iterator[str | Table]:
     yield table(("threads", "alone", "with the step", "waiting"), cells)
 
 
-def _trainings(rows: dict[str, Any]) -> Iterator[str | Table]:
+def _trainings(rows: dict[str, Any]) -> Iterator[str]:
     yield (
         "## The quickstart's training\nAccuracy on writers never trained on. The first row is what the quickstart did"
         " on a CPU when this was measured. Seconds include compiling, nearly all of the first epoch's."
@@ -81,7 +81,7 @@ def _trainings(rows: dict[str, Any]) -> Iterator[str | Table]:
     yield table(head, cells)
 
 
-def _trained(rows: dict[str, Any]) -> Iterator[str | Table]:
+def _trained(rows: dict[str, Any]) -> Iterator[str]:
     end, last = rows["trained"], rows["epochs"][-1]
     yield (
         f"## The network that was trained\nOn {rows['writers']['characters']:,} characters by synthetic writers,"
@@ -93,7 +93,7 @@ def _trained(rows: dict[str, Any]) -> Iterator[str | Table]:
 
 def page(rows: dict[str, Any]) -> str:
     """The page as Markdown; a section whose rows are missing says so."""
-    blocks: list[str | Table] = [
+    blocks: list[str] = [
         "`make gpu` measures again and trains a network with what is left of its minutes (`make gpu DEVICE=cpu"
         " MINUTES=2` rehearses it). How to train on a GPU of your own: [scale](scale.md)." + NEWER
     ]

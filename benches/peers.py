@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from benches.studies.pages import Table, conditions, markdown, table
+from benches.studies.pages import conditions, markdown, table
 from export.names import BUNDLED, ONNX, package_path
 from export.recognizer import open_recognizer
 from export.runtimes import onnx_session
@@ -145,7 +145,7 @@ def main() -> None:
         ["licence", *("CC BY-SA 3.0 (code: MIT)" for _ in BUNDLED), "MIT"],
     ]
     names = [peer.name for peer in peers]
-    blocks: list[str | Table] = [
+    blocks: list[str] = [
         ABOUT,
         table(["set", "compete", "samples", *names], rows, 2),
         table(["", *names], networks),

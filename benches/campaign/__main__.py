@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benches.campaign import commands, inputs, records
 from benches.campaign.tally import OUTCOMES, Tally
-from benches.studies.pages import block, insert, table
+from benches.studies.pages import insert, table
 
 PARTS: dict[str, tuple[Callable[[Tally, Path], None], int, int, float]] = {
     "damaged files through build": (records.damaged_builds, 15_000, 60, 60),
@@ -57,7 +57,7 @@ def main() -> int:
         sys.stderr.writelines(f"{name}: {example}\n" for example in tally.examples)
     figures = table(["", "tried", *OUTCOMES.values(), "seconds"], [tally.cells() for tally in tallies])
     if options.out is None:
-        sys.stdout.write(block(figures) + "\n")
+        sys.stdout.write(figures + "\n")
     else:
         insert(options.out, "table", figures)
     return 1 if any(tally.examples for tally in tallies) else 0
