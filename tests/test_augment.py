@@ -1,4 +1,4 @@
-"""The augmentation as a whole: what it does to pictures, what its randomness hangs on; fragments and crops."""
+"""The augmentation as a whole, what its randomness hangs on, and each of its kernels against a readable twin."""
 
 import inspect
 import math
@@ -13,13 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from fastetl.data.augmentation import LIMITS, Augmentation, augment
+from fastetl.data.augmentation import LIMITS, Augmentation, augment, contrast_tables
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.errors import FastetlError
 from fastetl.kernels._jit import ENABLED
+from fastetl.kernels._vector import PLAIN
+from fastetl.kernels.contrast import contrast
 from fastetl.kernels.fragments import DEPTHS, FRAMED, GAP, MARGIN, SIDES, SLIDE, fragments
+from fastetl.kernels.parameters import ELASTIC, parameters
+from fastetl.kernels.philox import philox, uniforms
+from fastetl.kernels.thickness import thickness
+from fastetl.kernels.warp import terms, warp
 
 OFF = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
 SIDE = 12
@@ -33,43 +40,30 @@ def some(count: int = 24, side: int = SIDE) -> Pictures:
 
 
 def augmented(
-    images: Pictures,
-    indices: NDArray[np.int64],
-    config: Augmentation,
-    seed: int = 1,
-    epoch: int = 0,
-    pool: NDArray[np.int64] | None = None,
+    images: Pictures, config: Augmentation, indices: Any = None, pool: Any = None, seed: int = 3, epoch: int = 1
 ) -> Pictures:
+    indices = np.arange(len(images)) if indices is None else np.asarray(indices)
     out = np.empty((len(indices), *images.shape[1:]), np.uint8)
     return augment(images, indices, out, config=config, seed=seed, epoch=epoch, pool=pool)
-
-
-def varied(
-    images: Pictures,
-    config: Augmentation,
-    indices: NDArray[np.int64] | None = None,
-    pool: NDArray[np.int64] | None = None,
-) -> Pictures:
-    return augmented(images, np.arange(len(images)) if indices is None else indices, config, 3, 1, pool)
 
 
 def test_all_off_leaves_the_pictures() -> None:
     for side in (1, 5, 12, 32):
         images = some(4, side)
-        np.testing.assert_array_equal(augmented(images, np.array([2, 0, 3, 2]), OFF), images[[2, 0, 3, 2]])
+        np.testing.assert_array_equal(augmented(images, OFF, [2, 0, 3, 2]), images[[2, 0, 3, 2]])
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Augmentation)])
 def test_each_field_alone_changes_pictures_and_blank_paper_stays(name: str) -> None:
     config = replace(OFF, **{name: getattr(Augmentation(), name) or 0.5})
-    images, indices = some(8), np.arange(8)
-    assert (augmented(images, indices, config) != images).any((1, 2)).mean() >= 0.25
-    assert not augmented(np.zeros_like(images), indices, config).any()
+    images = some(8)
+    assert (augmented(images, config) != images).any((1, 2)).mean() >= 0.25
+    assert not augmented(np.zeros_like(images), config).any()
 
 
 def test_ink_is_not_smeared_beyond_the_picture() -> None:
     images = np.full((32, SIDE, SIDE), 200, np.uint8)
-    moved = augmented(images, np.arange(32), replace(OFF, shift=0.5))
+    moved = augmented(images, replace(OFF, shift=0.5))
     # A full square moved by a fraction of a pixel leaves paper behind: one edge of each picture is 0.
     edges = np.stack([moved[:, 0].max(1), moved[:, -1].max(1), moved[:, :, 0].max(1), moved[:, :, -1].max(1)])
     assert (edges.min(0) == 0).mean() > 0.9
@@ -78,23 +72,23 @@ def test_ink_is_not_smeared_beyond_the_picture() -> None:
 def test_pixels_hang_on_seed_epoch_and_index_alone() -> None:
     images, config = some(), Augmentation(fragments=0.7, crop=0.3)
     indices = np.random.default_rng(1).permutation(24)
-    whole = augmented(images, indices, config)
-    one_by_one = np.concatenate([augmented(images, indices[i : i + 1], config) for i in range(24)])
+    whole = augmented(images, config, indices)
+    one_by_one = np.concatenate([augmented(images, config, indices[i : i + 1]) for i in range(24)])
     np.testing.assert_array_equal(one_by_one, whole)
     order = np.random.default_rng(2).permutation(24)
-    np.testing.assert_array_equal(augmented(images, indices[order], config), whole[order])
+    np.testing.assert_array_equal(augmented(images, config, indices[order]), whole[order])
     with ThreadPoolExecutor(8) as pool:
-        parts = pool.map(lambda part: augmented(images, part, config), np.split(indices, 8))
+        parts = pool.map(lambda part: augmented(images, config, part), np.split(indices, 8))
         np.testing.assert_array_equal(np.concatenate(list(parts)), whole)
-    for other in (augmented(images, indices, config, epoch=1), augmented(images, indices, config, seed=2)):
+    for other in (augmented(images, config, indices, epoch=2), augmented(images, config, indices, seed=2)):
         assert (other != whole).any((1, 2)).all()
 
 
 def test_numbers_of_their_own_take_the_indices_place() -> None:
     images, config = some(), Augmentation()
     out, samples = np.empty((2, SIDE, SIDE), np.uint8), np.array([9, 5])
-    augment(images[[5, 9]], np.array([1, 0]), out, config=config, seed=1, epoch=0, samples=samples)
-    np.testing.assert_array_equal(out, augmented(images, np.array([9, 5]), config))
+    augment(images[[5, 9]], np.array([1, 0]), out, config=config, seed=3, epoch=1, samples=samples)
+    np.testing.assert_array_equal(out, augmented(images, config, [9, 5]))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +125,7 @@ def test_wrong_arrays_are_rejected(name: str, array: NDArray[Any], words: str) -
 @pytest.mark.parametrize(("seed", "epoch"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**32)])
 def test_a_seed_or_epoch_out_of_range_is_rejected(seed: int, epoch: int) -> None:
     with pytest.raises(FastetlError, match=r"(seed|epoch) is out of range"):
-        augmented(some(2), np.array([0]), OFF, seed, epoch)
+        augmented(some(2), OFF, seed=seed, epoch=epoch)
 
 
 def characters(seed: int, count: int, side: int) -> Pictures:
@@ -201,7 +195,7 @@ def test_fragments_come_as_often_and_as_deep_as_in_real_scans() -> None:
     count, side = (3000 if ENABLED else 60), 64
     images = np.zeros((count, side, side), np.uint8)
     images[:, 24:40, 24:40] = 200  # paper enough for the deepest
-    changed = varied(images, replace(OFF, fragments=1.0)) != images
+    changed = augmented(images, replace(OFF, fragments=1.0)) != images
     across = changed.transpose(0, 2, 1)
     strips = [changed[:, :, :16], changed[:, :, :-17:-1], across[:, :, :16], across[:, :, :-17:-1]]
     spread = 4 / np.sqrt(count)
@@ -213,7 +207,7 @@ def test_fragments_come_as_often_and_as_deep_as_in_real_scans() -> None:
     assert np.abs(np.quantile(depth, (0.25, 0.5, 0.75)) - (2, 4, 6.5)).max() <= 1
     assert depth.max() <= 12
     assert not changed[:, 20:44, 20:44].any()
-    touched = (varied(images, replace(OFF, fragments=0.5)) != images).any((1, 2))
+    touched = (augmented(images, replace(OFF, fragments=0.5)) != images).any((1, 2))
     some = 1 - np.prod(1 - SIDES)  # a picture that is chosen may yet have one at no side
     assert abs(touched.mean() - 0.5 * some) < 2 / np.sqrt(count)
 
@@ -222,7 +216,7 @@ def test_fragments_are_of_the_pool_alone() -> None:
     images = np.zeros((40, 32, 32), np.uint8)
     images[:, 12:20, 12:20] = 100
     images[20:, 12:20, 12:20] = 255  # never to be seen
-    out = varied(images, replace(OFF, fragments=1.0), np.arange(20), np.arange(20))
+    out = augmented(images, replace(OFF, fragments=1.0), np.arange(20), np.arange(20))
     assert (out[:, :, 0] == 100).any()
     assert out.max() == 100
     batches = Batches(
@@ -236,14 +230,14 @@ def test_fragments_are_of_the_pool_alone() -> None:
     wrong = [(np.arange(41), "0 to 39"), (np.arange(0), "contiguous"), (np.ones(2), "float")]
     for pool, words in wrong:
         with pytest.raises(FastetlError, match=words):
-            varied(images, replace(OFF, fragments=1.0), pool=pool)
+            augmented(images, replace(OFF, fragments=1.0), pool=pool)
 
 
 def test_a_crop_ends_where_the_ink_does() -> None:
     side = 64 if ENABLED else 24
     images = characters(4, 60 if ENABLED else 20, side)
     images[images < 30] = 0
-    out = varied(images, replace(OFF, crop=1.0))
+    out = augmented(images, replace(OFF, crop=1.0))
     for before, after in zip(images, out, strict=True):
         was, box = box_twin(before), box_twin(after)
         if was is None or box is None:
@@ -254,12 +248,12 @@ def test_a_crop_ends_where_the_ink_does() -> None:
         assert max(paper[:2] if wide else paper[2:]) <= MARGIN * side + 1
         # What is left of the shorter side is shared out evenly.
         assert abs(paper[2] - paper[3] if wide else paper[0] - paper[1]) <= 3
-    assert (varied(images, replace(OFF, crop=0.5)) != images).any((1, 2)).mean() < 0.7
+    assert (augmented(images, replace(OFF, crop=0.5)) != images).any((1, 2)).mean() < 0.7
 
 
 def test_neither_changes_what_the_others_draw() -> None:
     images = characters(2, 24, 32)
-    plain, whole = varied(images, Augmentation()), varied(images, Augmentation(fragments=0.7, crop=0.3))
+    plain, whole = augmented(images, Augmentation()), augmented(images, Augmentation(fragments=0.7, crop=0.3))
     assert 0.2 < (plain == whole).all((1, 2)).mean() < 0.8
 
 
@@ -268,3 +262,150 @@ def test_the_help_states_the_limits() -> None:
     stated = dict(re.findall(r'    (\w+): float = .*?\(0–([\d.]+)\)\."""', source, flags=re.DOTALL))
     assert {name: float(limit) for name, limit in stated.items()} == LIMITS
     assert list(LIMITS) == [field.name for field in fields(Augmentation)]
+
+
+# Each kernel against its readable twin.
+
+RANGES = np.array([np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256, 128])
+
+
+def pictures(seed: int, count: int, side: int) -> NDArray[np.uint8]:
+    """Sparse strokes, with ink at the edge too."""
+    random = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(random.normal(size=(count, side, side)), (0, 1, 1))
+    return np.asarray(np.clip(600 * (noise - 0.15), 0, 255), np.uint8)
+
+
+def drawn(seed: int, count: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Maps as `augment` makes them."""
+    draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC)).astype(np.float32)
+    affines, nodes = np.empty((count, 2, 3), np.float32), np.empty((count, 4, 2, 4), np.float32)
+    parameters(draws, RANGES, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
+    return affines, nodes
+
+
+def through_nodes(side: int) -> NDArray[np.float64]:
+    """float64 (side, 4): polynomials that are 1 at one of four places, 0 at the others."""
+    vandermonde = np.vander(np.linspace(-1, 1, 4), increasing=True)
+    return np.vander((2 * np.arange(side) + 1) / side - 1, 4, increasing=True) @ np.linalg.inv(vandermonde)
+
+
+def places(affine: NDArray[np.float32], nodes: NDArray[np.float32] | None, side: int) -> NDArray[np.float64]:
+    """Twin of where pixels come from: float64 (2, S, S), source x and y in pixels."""
+    at = np.arange(side) - (side - 1) / 2
+    across, down, start = affine.astype(float).T[:, :, None, None]
+    straight = across * at + down * at[:, None] + start - 1
+    if nodes is None:
+        return np.asarray(straight)
+    basis = through_nodes(side)
+    return np.asarray(straight + np.einsum("yi,iaj,xj->ayx", basis, nodes.astype(float), basis))
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ([0, 0, 0, 0], [0, 0], [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        ([0xFFFFFFFF] * 4, [0xFFFFFFFF] * 2, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+        (
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            [0xA4093822, 0x299F31D0],
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ],
+)
+def test_philox_gives_the_published_words(counter: list[int], key: list[int], words: list[int]) -> None:
+    assert [int(w) for w in philox(*map(np.uint64, [*counter, *key]))] == words
+
+
+def test_uniforms_are_the_halves_of_the_words() -> None:
+    samples = np.array([5, 2**40 + 3], np.int64)
+    key = np.array([7, 1, 9], np.uint64)
+    out = np.empty((2, 24), np.float32)
+    uniforms(samples, key, 0, out)
+    for row, sample in zip(out, samples.tolist(), strict=True):
+        words = [
+            int(w)
+            for block in range(3)
+            for w in philox(*(np.uint64(v) for v in (sample % 2**32, sample >> 32, 9, block, 7, 1)))
+        ]
+        halves = np.array([half for w in words for half in (w & 0xFFFF, w >> 16)])
+        np.testing.assert_array_equal(row, ((2 * halves + 1) / 65536 - 1).astype(np.float32))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1, 2, 7, 16, 19]), st.integers(1, 3), st.booleans())
+def test_warp_equals_its_twin(seed: int, side: int, count: int, elastic: bool) -> None:
+    images = pictures(seed, 3, side)
+    indices = np.random.default_rng(seed).integers(0, 3, count)
+    affines, nodes = drawn(seed, count, side)
+    nodes = nodes if elastic else nodes[:0]
+    out = np.empty((count, side, side), np.uint8)
+    warp(images, indices, affines, nodes, terms(side), out)
+    for b in range(count):
+        x, y = places(affines[b], nodes[b] if elastic else None, side)
+        image = images[indices[b]].astype(float)
+        sampled = ndimage.map_coordinates(image, [y, x], order=1, mode="grid-constant", cval=0)
+        # float32 places, times the steepest slope that there is.
+        np.testing.assert_allclose(out[b], sampled, atol=0.5 + 255 * 2e-5 * side)
+
+
+def test_warp_takes_places_far_outside_for_paper() -> None:
+    images = np.full((1, 8, 8), 255, np.uint8)
+    affines = np.zeros((4, 2, 3), np.float32)
+    affines[:, :, 2] = [[1e9, 300], [-1e9, 300], [300, 3e38], [300, -3e38]]
+    out = np.full((4, 8, 8), 7, np.uint8)
+    none = np.empty((0, 4, 2, 4), np.float32)
+    warp(images, np.zeros(4, np.int64), affines, none, terms(8), out)
+    assert not out.any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1, 2, 5, 16]), st.integers(-256, 256))
+def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
+    images = pictures(seed, 2, side)
+    extreme = (ndimage.maximum_filter if amount > 0 else ndimage.minimum_filter)(
+        images, (1, 3, 3), mode="constant", cval=0
+    )
+    mixed = images + (extreme.astype(float) - images) * abs(amount) / 256
+    changed = images.copy()
+    thickness(np.array([amount, 0], np.int16), changed)
+    np.testing.assert_array_equal(changed[0], np.floor(mixed[0] + 0.5))
+    np.testing.assert_array_equal(changed[1], images[1])
+
+
+@pytest.mark.parametrize("form", [None, PLAIN])
+def test_contrast_equals_its_twin(form: str | None) -> None:
+    images = pictures(3, 4, 16)
+    tables = contrast_tables(0.7)
+    which = np.array([0, 64, 32, 10])
+    changed = images.copy()
+    contrast(tables, which, changed, form)
+    exponents = np.exp(0.7 * (which / 32 - 1))[:, None, None]
+    np.testing.assert_array_equal(changed, np.floor(255 * (images / 255) ** exponents + 0.5))
+    np.testing.assert_array_equal(changed[2], images[2])
+    assert changed[0].sum() > images[0].sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([4, 9, 32]))
+def test_parameters_equal_their_twin(seed: int, side: int) -> None:
+    draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC)).astype(np.float32)
+    affines, nodes = np.empty((1, 2, 3), np.float32), np.empty((1, 4, 2, 4), np.float32)
+    amounts, which = np.empty(1, np.int16), np.empty(1, np.int64)
+    parameters(draws, RANGES, side, 65, affines, nodes, amounts, which)
+    u = draws[0].astype(float)
+
+    turn, zoom, aspect, shear = RANGES[:4] * u[:4]
+    scaled = np.diag([np.exp(zoom + aspect / 2), np.exp(zoom - aspect / 2)])
+    slanted = np.array([[1, shear], [0, 1]])
+    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    forward = turned @ slanted @ scaled
+    centre, shift = (side - 1) / 2, RANGES[4] * side * u[4:6]
+    at = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1)  # x, y of every output pixel
+    source = (at - centre - shift) @ np.linalg.inv(forward).T + centre
+    np.testing.assert_allclose(places(affines[0], None, side), source.transpose(2, 0, 1), atol=1e-4 * side)
+    np.testing.assert_allclose(nodes.reshape(-1), RANGES[5] * side * u[16:], rtol=1e-5)
+
+    chosen, by = (u[6] + 1) / 2 < 0.5, u[7]
+    assert amounts[0] == (round(by * (256 if by > 0 else 128)) if chosen else 0)
+    assert which[0] == int((u[8] + 1) / 2 * 65)

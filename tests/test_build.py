@@ -51,9 +51,13 @@ def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path:
 def test_missing_characters_and_unknown_codes_are_told(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(2)
     records["code"][5] = 0xFFFF
-    keep = records["code"] != codes_of(HIRAGANA)[70]
-    result = build([etl_file(records=records[keep])], tmp_path / "out")
+    others = records["code"] != codes_of(HIRAGANA)[70]
+    source = etl_file(records=records[others])
+    result = build([source], tmp_path / "out")
     assert (result.missing, result.unknown_codes, result.classes) == ("ん", 1, 70)
+    whole = etl_file(records=make_records(2)[others])
+    with pytest.raises(FastetlError, match="characters without a sample.*none of ん"):
+        build(whole, tmp_path / "strict", strict=True)
 
 
 def test_an_existing_output_is_rejected_and_a_failed_one_leaves_it(etl_file: Write, tmp_path: Path) -> None:

@@ -10,20 +10,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels._packed import TOP, levels_of, packed_bytes
 from fastetl.kernels._vector import PLAIN, best, forms
 from fastetl.kernels.resize import Geometry, column_sums, factors, form_of, resize_records, resize_twin, triangle
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
-STORED = {
-    "ETL1, 6, 7": (63, 64, 4),
-    "ETL2": (60, 60, 6),
-    "ETL3, 4, 5": (76, 72, 4),
-    "ETL8B, 9B": (63, 64, 1),
-    "ETL8G, 9G": (127, 128, 4),
+STORED: dict[str, tuple[int, int, int]] = {
+    layout.kind: (layout.height, layout.width, layout.bits) for layout in LAYOUTS
 }
-"""Height, width and bits of the stored pictures."""
+"""Height, width and bits of the pictures in each type of record."""
 SIZES = (8, 28, 32, 48, 64, 96, 126)
 LARGEST = packed_bytes(127 * 128, 4)
 
@@ -102,7 +99,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
         for size in range(8, 127)
         if form_of(Geometry(height, width, bits, size)) is None
     }
-    assert without == {("ETL2", 11), ("ETL2", 13), *(("ETL8G, 9G", size) for size in (9, 11, 13, 15))}
+    assert without == {("K", 11), ("K", 13), *(("G", size) for size in (9, 11, 13, 15))}
 
 
 GUARD = """

@@ -18,29 +18,6 @@ def field(record: bytes, at: int, bits: int) -> int:
     return int.from_bytes(record, "big") >> (8 * len(record) - at - bits) & ((1 << bits) - 1)
 
 
-# Source: AIST's pages M, K, C, B and G.
-SIZES = {
-    "ETL1": (2052, 32, 64, 63, 4),
-    "ETL6": (2052, 32, 64, 63, 4),
-    "ETL7": (2052, 32, 64, 63, 4),
-    "ETL2": (2745, 45, 60, 60, 6),
-    "ETL3": (2952, 216, 72, 76, 4),
-    "ETL4": (2952, 216, 72, 76, 4),
-    "ETL5": (2952, 216, 72, 76, 4),
-    "ETL8B2": (512, 8, 64, 63, 1),
-    "ETL9B": (576, 8, 64, 63, 1),
-    "ETL8G": (8199, 60, 128, 127, 4),
-    "ETL9G": (8199, 64, 128, 127, 4),
-}
-
-
-def test_records_and_pictures_have_the_published_sizes() -> None:
-    assert {x.name: (x.record_bytes, x.image_offset, x.width, x.height, x.bits) for x in LAYOUTS} == SIZES
-    for layout in LAYOUTS:
-        assert layout.dtype.itemsize == layout.record_bytes
-        assert layout.image_offset + layout.image_bytes <= layout.record_bytes
-
-
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)

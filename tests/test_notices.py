@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import inspection
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.inspection import inspect
-from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.testing.records import make_records
 from fastetl_cli.main import main
@@ -124,14 +122,6 @@ def test_a_file_cut_between_data_sets_is_told(etl_file: Write) -> None:
     path = etl_file("ETL8G_07", make_records(3, codes, blank=True))
     assert recognize(path).layout is ETL8G
     assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in lines(inspect(path)[0].noticed)
-
-
-def test_strict_wants_every_character(etl_file: Write, tmp_path: Path) -> None:
-    records = make_records(2)
-    source = etl_file(records=records[records["code"] != codes_of(HIRAGANA)[9]])
-    assert build(source, tmp_path / "out", SMALL).missing == HIRAGANA.characters[9]
-    with pytest.raises(FastetlError, match=f"characters without a sample.*none of {HIRAGANA.characters[9]}"):
-        build(source, tmp_path / "strict", BuildConfig(size=8, strict=True))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a FIFO is no file of this system")

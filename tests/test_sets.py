@@ -20,21 +20,12 @@ from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS
 from fastetl.kernels._jit import ENABLED
+from fastetl.kernels._packed import levels_of
 from fastetl.synth import SynthConfig, raster, synthesize
 from fastetl.synth import records as synth_records
 from fastetl.synth.raster import pack
 from fastetl.synth.sets import set_files
 from fastetl.testing.records import blank, write_set
-
-
-def levels(record: bytes, name: str) -> NDArray[np.int64]:
-    """The picture of one record, level by level."""
-    layout = BY_NAME[name]
-    data = record[layout.image_offset : layout.image_offset + layout.image_bytes]
-    text = "".join(f"{byte:08b}" for byte in data)
-    numbers = [int(text[k : k + layout.bits], 2) for k in range(0, len(text), layout.bits)]
-    return np.array(numbers).reshape(layout.height, layout.width)
-
 
 NAMES = [layout.name for layout in LAYOUTS]
 OLD = ["ETL1", "ETL3", "ETL4", "ETL5", "ETL6", "ETL7"]
@@ -123,8 +114,9 @@ FLOAT32 = 255 * 2.0**-22  # what Pillow's sums of float32 weights may be off
 
 def pillow(name: str, size: int, record: bytes) -> NDArray[np.float64]:
     """Pillow's float picture of one record, 0–255, the readable twin of the whole way: float64 (size, size)."""
-    layout = BY_NAME[name]
-    picture = Image.fromarray(levels(record, name).astype(np.float32) / np.float32(layout.top))
+    layout, raw = BY_NAME[name], np.frombuffer(record, np.uint8)
+    (levels,) = levels_of(raw, np.array([layout.image_offset]), layout.height, layout.width, layout.bits)
+    picture = Image.fromarray(levels.astype(np.float32) / np.float32(layout.top))
     return 255 * np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.float64)
 
 

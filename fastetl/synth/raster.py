@@ -19,10 +19,13 @@ from fastetl.synth.writing import HEIGHT, WIDTH, Ink, choose_glyphs, write
 _BLANK, _NONE = "␣", "▲"  # signs without a character, in ETL1 and ETL3, and in ETL2
 
 
-def draw(ink: Ink) -> NDArray[np.uint8]:
-    """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high."""
-    if not ENABLED:
-        return draw_plainly(ink)
+def draw(ink: Ink, plain: bool = not ENABLED) -> NDArray[np.uint8]:
+    """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high.
+
+    plain: by the readable twin, which draws the same but for rounding, about twenty times slower.
+    """
+    if plain:
+        return _draw_plainly(ink)
     out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
     canvas = np.empty((2, HEIGHT, WIDTH), np.float32)
     draw_characters(ink.segments, ink.starts, ink.neighbours, ink.shifts, ink.levels, ink.grain, ink.blur, canvas, out)
@@ -49,8 +52,7 @@ def _cover(canvas: NDArray[np.float32], segments: NDArray[np.float32], shift: ND
     np.maximum.at(canvas, (y[inside], x[inside]), covered[inside])
 
 
-def draw_plainly(ink: Ink) -> NDArray[np.uint8]:
-    """The readable twin of `draw`: the same pictures but for rounding, about twenty times slower."""
+def _draw_plainly(ink: Ink) -> NDArray[np.uint8]:
     canvas = np.zeros((len(ink.levels), HEIGHT, WIDTH), np.float32)
     for c, fragments in enumerate(ink.neighbours):
         _cover(canvas[c], ink.segments[ink.starts[c] : ink.starts[c + 1]], np.zeros(2, np.float32))
