@@ -130,6 +130,7 @@ class _Line:
     back: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     size: float
     down: bool
+    in_time: bool = False
 
     @cached_property
     def atoms(self) -> list[list[int]]:
@@ -144,7 +145,8 @@ class _Line:
         for a, b in self.cuts:
             first, last = sorted((atom_of[a], atom_of[b]))
             cuts[first + 1 : last + 1] += 1
-        return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size), cuts)
+        strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
+        return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size), cuts, strokes)
 
     @cached_property
     def place(self) -> Place:
@@ -282,7 +284,7 @@ def _line_of_strokes(strokes: list[Stroke], oriented: NDArray[np.float64], pen: 
     def back(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
         return (unturned(boxes) if down else boxes) / zoom
 
-    return _Line(oriented * zoom, np.arange(len(strokes)), [], window, back, float(SIZE), down)
+    return _Line(oriented * zoom, np.arange(len(strokes)), [], window, back, float(SIZE), down, True)
 
 
 def _read(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:

@@ -115,7 +115,7 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
 def test_the_table_of_pairs() -> None:
     table, of = pairs(), JAPANESE.class_of
     assert FILE.stat().st_size <= 200_000
-    for text in ("学校木", "きっつ", "体力カ", "ラー一"):
+    for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一"):
         first, second, other = list(text)
         likely, less = (float(table.log_probability(np.array(of[first]), np.array(of[c]))) for c in (second, other))
         assert less + 1 < likely < 0
@@ -178,6 +178,12 @@ def test_golden_lines(recognizer: Recognizer) -> None:
         np.testing.assert_allclose(read["pairs"]["boxes"], row["pairs"]["boxes"], atol=0.2)
         right += row["written"] == row["pairs"]["text"]
     assert right >= 9
+
+
+@pytest.mark.parametrize(("text", "seed"), [("へや", [5000, 31]), ("りんご", [5000, 46])])
+def test_two_characters_have_more_strokes_than_one(recognizer: Recognizer, text: str, seed: list[int]) -> None:
+    """や is written with three strokes: with へ it is へや."""
+    assert recognizer.read_ink(write_line(text, seed).drawing).text == text
 
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:

@@ -31,16 +31,17 @@ _LEAST = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
 
 def shapes_table() -> bytes:
     """See `fastetl.lines.shapes`."""
-    characters, rows = JAPANESE.characters, []
+    characters, rows, strokes = JAPANESE.characters, [], []
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
     for writer in range(WRITERS):
         rng = np.random.default_rng([SEED, writer])
         style = line_style(draw_style(rng), LineConfig(), rng)
         written = write_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
+        strokes.append([len(one) for one in written])
         em = WIDTH * style.size
-        low = [np.min([(p - r[:, None]).min(0) for p, r, _ in strokes], 0) for strokes in written]
-        high = [np.max([(p + r[:, None]).max(0) for p, r, _ in strokes], 0) for strokes in written]
-        gaps = [[_gap(strokes, axis) for axis in (0, 1)] for strokes in written]
+        low = [np.min([(p - r[:, None]).min(0) for p, r, _ in one], 0) for one in written]
+        high = [np.max([(p + r[:, None]).max(0) for p, r, _ in one], 0) for one in written]
+        gaps = [[_gap(one, axis) for axis in (0, 1)] for one in written]
         rows.append(np.concatenate([np.subtract(high, low), np.add(high, low) / 2 - middle, gaps], 1) / em)
     values = np.array(rows)
     logs = np.concatenate([np.log(values[..., :2]), values[..., 2:]], -1)
@@ -48,8 +49,9 @@ def shapes_table() -> bytes:
     means[:, :2] = np.exp(means[:, :2])
     # With few writers each character's deviation is a guess: half of it is that of all characters.
     pooled = np.sqrt((deviations**2 + (deviations**2).mean(0)) / 2)
-    table = np.concatenate([means, np.maximum(pooled, _LEAST)], 1)
-    return bytes(np.clip(np.rint(100 * table), -127, 127).astype(np.int8).tobytes())
+    table = 100 * np.concatenate([means, np.maximum(pooled, _LEAST)], 1)
+    counts = np.array(strokes).max(0)[:, None]
+    return bytes(np.clip(np.rint(np.concatenate([table, counts], 1)), -127, 127).astype(np.int8).tobytes())
 
 
 def _gap(strokes: list[Any], axis: int) -> float:

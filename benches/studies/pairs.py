@@ -28,7 +28,11 @@ PUNCTUATION = {"、": 0.05, "。": 0.04}
 COST = 700.0
 """Of SudachiDict's costs, a factor of e in probability; between two words half of it counts."""
 ROUNDS = 200
+SPELT = 0.15
+"""Share of the words with kanji that are written in hiragana."""
+HIRAGANA = {k: k - 0x60 for k in range(ord("ァ"), ord("ヶ"))}
 CHARACTERS = JAPANESE.characters
+KNOWN = frozenset(CHARACTERS)
 
 
 def frequencies() -> dict[str, float]:
@@ -38,8 +42,7 @@ def frequencies() -> dict[str, float]:
     file = importlib.resources.files("wordfreq") / "data" / "large_ja.msgpack.gz"
     _, *bins = msgpack.loads(gzip.decompress(file.read_bytes()), raw=False)
     words = {word: 10 ** (-centibels / 100) for centibels, listed in enumerate(bins) for word in listed} | PUNCTUATION
-    known = set(CHARACTERS)
-    return {w: f for w, f in words.items() if not w.isascii() and known.issuperset(w)}
+    return {w: f for w, f in words.items() if not w.isascii() and KNOWN.issuperset(w)}
 
 
 def _sections(data: bytes) -> dict[str, int]:
@@ -68,19 +71,25 @@ def connections(words: dict[str, float]) -> tuple[Any, ...]:
     (count,) = struct.unpack_from("<H", data, sections["ConnMatrix"])
     costs = np.frombuffer(data, np.int16, count * count, sections["ConnMatrix"] + 4).reshape(count, count)
     entries: dict[str, list[tuple[int, int, int]]] = {}
+    readings: dict[str, str] = {}
     for entry in sudachipy.Dictionary(dict="small").entries():
         surface = entry.raw_surface()
         numbers = struct.unpack_from("<hhh", data, sections["Entries"] + 8 * (entry.word_id() & 0xFFFFFFF))
         if surface in words and numbers[0] >= 0:
             entries.setdefault(surface, []).append(numbers)
+            if any("一" <= c <= "鿿" for c in surface):
+                readings.setdefault(surface, entry.reading_form().translate(HIRAGANA))
     names, left, right, share = [], [], [], []
     for word, frequency in words.items():
         ways = np.array(entries.get(word, entries["学校"]))  # a word that the dictionary lacks is taken for a noun
         odds = np.exp((ways[:, 2].min() - ways[:, 2]) / COST)
-        names += [word] * len(ways)
-        left += ways[:, 0].tolist()
-        right += ways[:, 1].tolist()
-        share += (frequency * odds / odds.sum()).tolist()
+        reading = readings.get(word, word)
+        spelt = SPELT if reading != word and KNOWN.issuperset(reading) else 0.0
+        for spelling, part in ((word, 1 - spelt), (reading, spelt))[: 1 + bool(spelt)]:
+            names += [spelling] * len(ways)
+            left += ways[:, 0].tolist()
+            right += ways[:, 1].tolist()
+            share += (part * frequency * odds / odds.sum()).tolist()
     return names, np.array(left), np.array(right), np.array(share) / np.sum(share), costs
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import JAPANESE, script_of
 from fastetl.lines.layout import line_through
 from fastetl.lines.pairs import pairs
-from fastetl.lines.shapes import log_likelihood, shapes
+from fastetl.lines.shapes import log_likelihood, shapes, stroke_counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +32,8 @@ FEATURES = (
     "cuts inside",
     "part",  # the network's largest probability of this character in a part of the run
     "rest",  # the same, times how much longer the run is
+    "joined",  # share of the character's strokes that are not there
+    "more strokes",  # than the character has
 )
 UNKNOWN = -9.0
 """Least logarithm of a pair's probability: no word is impossible."""
@@ -54,11 +56,13 @@ class Runs:
     """R runs over A atoms.
 
     atoms: float64 (A, 4), their boxes. runs: int64 (R, 2). cuts: int64 (A + 1,), pieces of ink cut at each boundary.
+    strokes: int64 (A,), how many each has; 0 in pictures.
     """
 
     atoms: Floats
     runs: Ints
     cuts: Ints
+    strokes: Ints
 
     @cached_property
     def boxes(self) -> Floats:
@@ -139,11 +143,15 @@ def features(runs: Runs, place: Place, competition: Competition, parts: Floats, 
         (runs.cuts[first] > 0).astype(float) + (runs.cuts[last + 1] > 0),
         [runs.cuts[i + 1 : j + 1].sum() for i, j in runs.runs],
     ]
+    strokes = np.array([runs.strokes[i : j + 1].sum() for i, j in runs.runs])[:, None]
+    usual = np.where(strokes, stroke_counts()[competition.classes], 0)
     out = np.empty((*competition.classes.shape, len(FEATURES)))
     form = log_likelihood(measured, competition.classes, down, place.uneven, place.wander)
     out[..., 0], out[..., 1], out[..., 2], out[..., 3] = 1, competition.log_shape, competition.log_own, form
-    out[..., 4:-2] = np.stack(of_run, 1)[:, None]
-    out[..., -2:] = parts
+    out[..., 4:-4] = np.stack(of_run, 1)[:, None]
+    out[..., -4:-2] = parts
+    out[..., -2] = np.maximum(usual - strokes, 0) / np.maximum(usual, 1)
+    out[..., -1] = np.log1p(np.maximum(strokes - usual, 0)) * (strokes > 0)
     return out
 
 

@@ -1,9 +1,9 @@
 """How large each character is on a line, and where: `shapes.bin`, which benches/studies/line_tables.py measured.
 
-The file holds, of each character of charset `japanese`, twelve signed bytes in hundredths of the writing's size: mean
-width, height, x and y of the middle from the line's, largest gap within along the line and across it, then their
-standard deviations (of widths and heights: of their logarithms). They are those of lines that run across; in the
-others some characters lie on their side.
+The file holds thirteen signed bytes of each character of charset `japanese`. Twelve are hundredths of the writing's
+size: mean width, height, x and y of the middle from the line's, largest gap within along the line and across it, then
+their standard deviations (of widths and heights: of their logarithms). They are those of lines that run across; in the
+others some characters lie on their side. The last is the number of strokes.
 """
 
 from functools import cache
@@ -26,12 +26,22 @@ LEAST = 0.02
 
 
 @cache
+def _table() -> NDArray[np.int8]:
+    return np.frombuffer(FILE.read_bytes(), np.int8).reshape(len(JAPANESE), 13)
+
+
+@cache
+def stroke_counts() -> NDArray[np.int64]:
+    """int64 (N + 1,): of each character, where none is joined. The last is for any other."""
+    return np.append(_table()[:, 12], 4).astype(np.int64)
+
+
+@cache
 def shapes(down: bool) -> NDArray[np.float64]:
     """float64 (N + 1, 8): mean logarithms of the length along the line and across it, mean place across it from the
     line's middle, largest gap within along the line, and their standard deviations. The last row is for any other."""
-    table = np.frombuffer(FILE.read_bytes(), np.int8).reshape(len(JAPANESE), 2, 6).swapaxes(0, 1) / 100
     turn = [1, 0, 3, 2, 5, 4]
-    means, deviations = table.copy()
+    means, deviations = _table()[:, :6] / 100, _table()[:, 6:12] / 100
     if down:
         for k, character in enumerate(JAPANESE.characters):
             if character in TURNED:

@@ -195,13 +195,15 @@ export class Tables {
     this.second = Uint16Array.from({ length: total }, (_, k) => view.getUint16(4 * n + 2 * k, true));
     [this.shares, this.factors, this.values] = [stored(0, n), stored(n, n), stored(4 * n + 2 * total, total)];
     this.rarest = least([...this.shares]);
-    this.forms = [false, true].map((down) => this.formsOf(new Int8Array(shapes), down));
+    const table = new Int8Array(shapes);
+    this.forms = [false, true].map((down) => this.formsOf(table, down));
+    this.strokes = [...range(n).map((k) => table[13 * k + 12]), 4];
   }
 
   formsOf(table, down) {
     const turn = [1, 0, 3, 2, 5, 4], rows = [];
     for (let k = 0; k < this.characters; k++) {
-      let [means, deviations] = [0, 6].map((from) => Array.from(table.subarray(12 * k + from, 12 * k + from + 6), (value) => value / 100));
+      let [means, deviations] = [0, 6].map((from) => Array.from(table.subarray(13 * k + from, 13 * k + from + 6), (value) => value / 100));
       if (down) {
         if (this.turned.includes(k)) {
           [means, deviations] = [turn.map((at, place) => means[at] * (place === 2 ? -1 : 1)), turn.map((at) => deviations[at])];
@@ -271,8 +273,10 @@ function features(line, place, competing, parts, tables) {
     const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
     const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, LEAST))), ...measured.slice(2)];
     const last = [Math.max(measured[0] - 1, 0), inner / place.size, gap(i), gap(j + 1), j - i, 0, 0];
+    const strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, own, character }, column) => {
-      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...last, ...parts[r][column]];
+      const usual = tables.strokes.at(character), counted = [Math.max(usual - strokes, 0) / usual, Math.log1p(Math.max(strokes - usual, 0))];
+      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...last, ...parts[r][column], ...counted];
     });
   });
 }

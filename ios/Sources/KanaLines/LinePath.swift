@@ -32,11 +32,15 @@ struct LinePath {
     let atoms: [InkBox]
     let isDown: Bool
     let runs: [ClosedRange<Int>]
+    /// How many strokes each run has.
+    let strokes: [Int]
     let boxes: [InkBox]
 
-    init(tables: LineTables, atoms: [InkBox], size: Double, isDown: Bool) {
+    /// `strokes`: how many each atom has.
+    init(tables: LineTables, atoms: [InkBox], strokes: [Int], size: Double, isDown: Bool) {
         (self.tables, self.atoms, self.isDown) = (tables, atoms, isDown)
         runs = LineLayout.runs(atoms, size: size)
+        self.strokes = runs.map { strokes[$0].reduce(0, +) }
         boxes = runs.map { InkBox(atoms[$0]) }
     }
 
@@ -50,8 +54,8 @@ struct LinePath {
         }
         apart.append(.infinity)
         let gaps = apart.map { min(max($0 / place.size, -0.4), 0.6) }
-        return zip(runs, zip(boxes, competing)).map { run, ofRun in
-            let (box, c) = ofRun
+        return runs.indices.map { number in
+            let (run, box, c, strokes) = (runs[number], boxes[number], competing[number], Double(strokes[number]))
             let inside = max(run.dropFirst().map { apart[$0] }.max() ?? 0, 0)
             let measured = [
                 box.width / place.stretch, box.height, box.y - place.middle - place.slope * box.x,
@@ -64,7 +68,9 @@ struct LinePath {
             ]
             return c.characters.indices.map { k in
                 let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
-                let values = [1, c.shape[k], c.own[k], fit] + last + [c.parts[k].part, c.parts[k].rest]
+                let usual = Double(tables.strokes[c.characters[k]])
+                let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
+                let values = [1, c.shape[k], c.own[k], fit] + last + [c.parts[k].part, c.parts[k].rest] + counted
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }

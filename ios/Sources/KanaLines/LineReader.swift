@@ -149,8 +149,8 @@ public actor LineReader {
             let boxes = boxes.map { [zoom] in $0.scaled(zoom) }
             groups = LineLayout.atoms(boxes)
             path = LinePath(
-                tables: tables, atoms: groups.map { InkBox($0.map { boxes[$0] }) }, size: LineReader.size,
-                isDown: isDown)
+                tables: tables, atoms: groups.map { InkBox($0.map { boxes[$0] }) }, strokes: groups.map(\.count),
+                size: LineReader.size, isDown: isDown)
             place = LinePlace(boxes, size: LineReader.size)
         }
 

@@ -22,7 +22,7 @@ struct LineTables: Sendable {
     private static let unevenGap = 0.06
     private static let features = [
         "one", "shape", "own", "form", "wide", "inside", "left", "right", "atoms", "cut ends", "cuts inside", "part",
-        "rest",
+        "rest", "joined", "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
     /// Of each script after hiragana, katakana, kanji, digits, letters, signs.
@@ -38,6 +38,8 @@ struct LineTables: Sendable {
     let weights: [Double]
     /// Of the probability of each pair.
     let pair: Double
+    /// How many strokes each character has.
+    let strokes: [Int]
     private let across, down: [Form]
     /// Of each character, and how many characters each has.
     private let scripts, sizes: [Int]
@@ -47,10 +49,11 @@ struct LineTables: Sendable {
 
     /// `characters`: of the bundled network, in order.
     init(_ characters: [String]) throws {
-        let shapes = [UInt8](try KanaLineTables.file("shapes.bin")).map { Double(Int8(bitPattern: $0)) / 100 }
+        let table = [UInt8](try KanaLineTables.file("shapes.bin")).map { Int8(bitPattern: $0) }
+        let shapes = table.map { Double($0) / 100 }
         let (bytes, count) = ([UInt8](try KanaLineTables.file("pairs.bin")), characters.count)
-        guard shapes.count == 12 * count else {
-            throw LineError.otherLabels(expected: shapes.count / 12, found: count)
+        guard table.count == 13 * count else {
+            throw LineError.otherLabels(expected: table.count / 13, found: count)
         }
         struct Fitted: Decodable {
             let features: [String: Double]
@@ -72,8 +75,9 @@ struct LineTables: Sendable {
         (shares, factors) = (logarithms(0, count), logarithms(count, count))
         values = logarithms(4 * count + 2 * total, total)
         func forms(isDown: Bool) -> [Form] {
-            characters.indices.map { Self.form(characters[$0], shapes[(12 * $0)..<(12 * $0 + 12)], isDown: isDown) }
+            characters.indices.map { Self.form(characters[$0], shapes[(13 * $0)..<(13 * $0 + 12)], isDown: isDown) }
         }
+        strokes = (0..<count).map { Int(table[13 * $0 + 12]) }
         (across, down) = (forms(isDown: false), forms(isDown: true))
     }
 
