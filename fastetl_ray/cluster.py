@@ -30,7 +30,6 @@ MOST_FAILURES = 100
 
 
 def _worker(settings: dict[str, Any]) -> None:
-    """What each worker runs."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
 

@@ -101,7 +101,6 @@ class Batches:
         return self._batches(epoch, start)
 
     def _filled(self, batch: Batch, epoch: int, step: Picks) -> Batch:
-        """Make one batch, part by part."""
         images, labels = batch
         begin = 0
         for part, (index, numbers) in zip(self.parts, step, strict=True):

@@ -158,7 +158,6 @@ _MARKED = "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷ
 
 
 def _kanji(first: int, last: int) -> str:
-    """The characters of EUC-JP from one code of two bytes to another."""
     codes = (code for code in range(first, last + 1) if 0xA1 <= code & 0xFF <= 0xFE)
     return b"".join(code.to_bytes(2, "big") for code in codes).decode("euc_jp")
 

@@ -92,8 +92,7 @@ class Dataset:
 
     A sequence of (picture, class) pairs, as `torch.utils.data.DataLoader` and grain want it; with a slice, a mask or
     an array of indices, the Dataset of those samples. Two are equal if their pictures, labels, groups, sources,
-    digests, records, characters and preprocessing are. Pickled, a dataset on disk takes its path along instead of its
-    pictures.
+    digests, records, characters and preprocessing are.
 
     images: uint8 (N, size, size), 0–255, ink high: an array, or what is indexed as one. labels: uint16 (N,), classes.
     groups: int32 (N,), −1 where unknown: a writer where the files tell writers, otherwise the smallest thing that

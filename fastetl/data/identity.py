@@ -245,7 +245,6 @@ class Trained:
 
 
 def _with(members: Members | None, numbers: NDArray[Any], parts: NDArray[np.int8]) -> Members:
-    """Members with more of them."""
     if members is not None:
         numbers, parts = np.concatenate([members[0], numbers]), np.concatenate([members[1], parts])
     order = np.argsort(numbers, kind="stable")

@@ -206,7 +206,6 @@ def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
 
 
 def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlError:
-    """The error of a table or of arrays that are no labelled pictures."""
     if path.suffix.lower() in _TABLES:
         expected, actual = "a first line with the columns file and character", repr(_header(path)[:80])
     else:
@@ -276,7 +275,6 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
 
 
 def _named(labels: NDArray[Any], path: Path) -> list[str]:
-    """The characters of numbered labels."""
     names, numbers = _names_of_numbers(path), labels.tolist()
     nameless = next((k for k, number in enumerate(numbers) if number not in names), None)
     if nameless is not None:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.importing import from_npz
-from fastetl.data.parquet import ABOUT, OWN, column_values, require_pyarrow
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
+from fastetl.data.parquet import ABOUT, column_values, require_pyarrow
+from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.errors import FastetlError
 from fastetl.files.digests import require_sealed
@@ -37,53 +37,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _WIDEST = 256  # bytes of one value of a header field
-IDENTITY = {"group": np.dtype(np.int32), "source": np.dtype(np.uint16), "digest": np.dtype(np.uint64)}
+ImagesOf = Callable[[Mapping[str, Any], int], NDArray[np.uint8]]
+IDENTITY: Mapping[str, Any] = {
+    "group": np.dtype(np.int32),
+    "source": np.dtype(np.uint16),
+    "digest": np.dtype(np.uint64),
+}
 """Columns of records.npz that are fields of a Dataset."""
 
 
-class MappedPictures(np.memmap[Any, np.dtype[np.uint8]]):
-    """The pictures of a directory: pickled, they are its path and the digest of its description."""
-
-    place: tuple[Path, str] | None = None
-
-    def __array_finalize__(self, obj: Any) -> None:
-        super().__array_finalize__(obj)
-        self.place = None
-
-    def __reduce__(self) -> Any:
-        return np.asarray(self).copy().__reduce__() if self.place is None else (_mapped_again, self.place)
-
-
-def _mapped(path: Path, digest: str) -> NDArray[np.uint8]:
-    pictures: MappedPictures = _array(path / "images.npy", "u1", 3).view(MappedPictures)
-    pictures.place = (path, digest)
-    return pictures
-
-
-def _mapped_again(path: Path, digest: str) -> NDArray[np.uint8]:
-    if read_json(path / "dataset.json").get("digest") != digest:
-        raise FastetlError("another dataset is here now", file=path, do="pickle it again")
-    return _mapped(path, digest)
-
-
-def _unlike(what: str, path: Path, expected: object, found: object) -> FastetlError:
-    return FastetlError(what, file=path, expected=expected, found=found, do="build it again")
+def _unlike(what: str, path: Path, expected: object, actual: object) -> FastetlError:
+    return FastetlError(what, file=path, expected=expected, found=actual, do="build it again")
 
 
 def _array(path: Path, dtype: str, ndim: int) -> np.memmap[Any, Any]:
     array = mapped_array(path)
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        found = f"{array.dtype} with {array.ndim}"
-        raise _unlike("not the array of a dataset", path, f"{dtype} with {ndim} axes", found)
+        actual = f"{array.dtype} with {array.ndim}"
+        raise _unlike("not the array of a dataset", path, f"{dtype} with {ndim} axes", actual)
     return array
 
 
-def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
+def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > _WIDEST:
-            raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count:,} samples")
+            raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
         if dtype != IDENTITY.get(name, dtype):
-            raise ValueError(f"{name} {dtype}, not {IDENTITY[name]}")
+            raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY[name])}")
         return True
 
     records = read_npz(path, accept)
@@ -93,9 +73,7 @@ def _records(path: Path, count: int) -> dict[str, NDArray[Any]]:
     return records
 
 
-def open_directory(
-    path: Path, images_of: Callable[[Mapping[str, Any], int], NDArray[np.uint8]] | None = None
-) -> Dataset:
+def open_directory(path: Path, images_of: ImagesOf | None = None) -> Dataset:
     """The dataset in a directory. images_of: of a description and a side the pictures, where they are no `images.npy`.
 
     Raises FastetlError as `open_dataset` does.
@@ -107,33 +85,40 @@ def open_directory(
     expected, version = FORMAT if images_of is None else SHARDS_FORMAT, about.get("format")
     if version != expected:
         raise _unlike("dataset of another format", path, expected, version)
+    labels = np.array(_array(path / "labels.npy", "u2", 1))
+    records = _records(path / "records.npz", about.get("count"))
+    data = _dataset(path, about, images_of or (lambda *_: _array(path / "images.npy", "u1", 3)), labels, records)
+    require_sealed(about, described, labels, data.groups, data.source, data.digests)
+    return data
+
+
+def _dataset(
+    path: Path, about: Mapping[str, Any], images_of: ImagesOf, labels: NDArray[Any], records: dict[str, NDArray[Any]]
+) -> Dataset:
+    """The dataset of a description and of arrays, which are checked against it and each other."""
     try:
         charset = Charset.from_dict(about["charset"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        count, sources, side = int(about["count"]), tuple(about["sources"]), preprocessing.size
+        sources, shape = tuple(about["sources"]), (int(about["count"]), preprocessing.size, preprocessing.size)
         if not sources or not all(isinstance(name, str) for name in sources):
             raise ValueError("sources are no names")
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise unreadable(path, error) from error
-    images = _mapped(path, str(about.get("digest"))) if images_of is None else images_of(about, side)
-    labels = np.array(_array(path / "labels.npy", "u2", 1))
-    records = _records(path / "records.npz", count)
-    groups, source, digests = (records.pop(name) for name in IDENTITY)
-    for what, array, shape in (("images", images, (count, side, side)), ("labels", labels, (count,))):
-        if array.shape != shape:
-            raise _unlike(f"{what} of another shape than the description says", path, shape, array.shape)
+    images = images_of(about, preprocessing.size)
+    groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
+    for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
+        if array.shape != expected:
+            raise _unlike(f"{what} of another shape than the description says", path, expected, array.shape)
     for what, values, least, below in (
         ("labels", labels, 0, len(charset)),
         ("groups", groups, -1, 2**31),
         ("sources", source, 0, len(sources)),
     ):
-        if count and not least <= int(values.min()) <= int(values.max()) < below:
-            found = f"{values.min()} to {values.max()}"
-            raise _unlike(f"{what} out of range", path, f"{least} to {below - 1}", found)
-    require_sealed(about, described, labels, groups, source, digests)
-    return Dataset(
-        path.name, images, labels, groups, charset, preprocessing, digests, source, sources, records, about, path
-    )
+        if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
+            actual = f"{values.min()} to {values.max()}"
+            raise _unlike(f"{what} out of range", path, f"{least} to {below - 1}", actual)
+    name, labels = path.name.removesuffix(".parquet"), labels.astype(np.uint16, copy=False)
+    return Dataset(name, images, labels, groups, charset, preprocessing, digests, source, sources, records, about, path)
 
 
 def unreadable(path: Path | str, error: Exception) -> FastetlError:
@@ -210,30 +195,11 @@ def _read_parquet(path: Path) -> Dataset:
 
     try:
         rows = pq.read_table(path)
-        about = json.loads(rows.schema.metadata[ABOUT])
-        charset, spec = Charset.from_dict(about["charset"]), Preprocessing.from_dict(about["preprocessing"])
-        sources = tuple(map(str, about["sources"]))
-        side = spec.size
-        if not 1 <= side <= LARGEST_SIDE:
-            raise ValueError(f"pictures of {side} pixels")
-        number = {name: k for k, name in enumerate(sources)}
-        labels, groups = rows["label"].to_numpy().astype(np.uint16), rows["group"].to_numpy().astype(np.int32)
-        if len(rows) and (int(labels.max()) >= len(charset) or int(groups.min()) < -1):
-            raise ValueError("classes or groups out of range")
-        return Dataset(
-            path.stem,
-            _pictures(rows["image"], side),
-            labels,
-            groups,
-            charset,
-            spec,
-            rows["digest"].to_numpy().astype(np.uint64),
-            np.array([number[name] for name in rows["source"].to_pylist()], np.uint16),
-            sources,
-            {name: column_values(rows[name]) for name in rows.column_names if name not in OWN},
-            {},
-            path,
-        )
+        about = {**json.loads(rows.schema.metadata[ABOUT]), "count": len(rows)}
+        number = {name: k for k, name in enumerate(about["sources"])}
+        columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
+        columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
+        return _dataset(path, about, lambda _, side: _pictures(rows["image"], side), columns.pop("label"), columns)
     except (pa.ArrowException, FastetlError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise FastetlError(
             "cannot read",

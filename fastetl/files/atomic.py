@@ -61,7 +61,6 @@ class Kind:
 
 
 def _ends(path: Path) -> bytes:
-    """The first and the last bytes of a file; all of a small one."""
     with path.open("rb") as file:
         begin = file.read(_END)
         file.seek(max(file.tell(), path.stat().st_size - _END))
