@@ -114,13 +114,12 @@ def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: st
 def test_what_a_run_records_comes_back_from_json() -> None:
     digests = np.array([3, 2**64 - 1], np.uint64)
     groups = np.array([0, 1, 2, 7, 9, 10], np.int32)
-    parts = [np.zeros(len(groups), np.int8), np.array([2], np.int8), np.zeros(2, np.int8)]
-    trained = Trained({"ETL8": (groups, parts[0]), "synth:0": (groups[:1] + 4, parts[1]), None: (digests, parts[2])})
+    trained = Trained(({"ETL8": groups, None: digests}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}))
     values = json.loads(json.dumps(trained.as_dict()))
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
     again = Trained.from_dict(values)
     assert again == trained
-    assert again.members["ETL8"][0].tolist() == groups.tolist()
+    assert again.parts[0]["ETL8"].tolist() == groups.tolist()
     for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):

@@ -79,11 +79,11 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     run = open_run(finished_run()[0])
     (data,) = run.data
     assert data.train + data.valid + data.test == 8
-    groups, parts = run.trained.members["tiny0"]
-    assert groups.tolist() == list(range(8))
+    groups = [part["tiny0"] for part in run.trained.parts]
+    assert sorted(np.concatenate(groups).tolist()) == list(range(8))
     split = run.split(tiny())
     assert split is not None
-    assert set(tiny().groups[split.train].tolist()) == set(groups[parts == TRAIN].tolist())
+    assert set(tiny().groups[split.train].tolist()) == set(groups[TRAIN].tolist())
     assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
     assert run.split(tiny(seed=1)) is None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -136,13 +136,11 @@ def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
 
 
-Members = tuple[NDArray[Any], NDArray[np.int8]]
-"""Sorted numbers, and the part that each is in."""
-_NONE: Members = (np.zeros(0, np.int32), np.zeros(0, np.int8))
+Identities = Mapping[str | None, NDArray[Any]]
+"""The groups of each source, and for None the digests of samples whose group is not known, each sorted."""
 
 
-def _identities(data: Dataset) -> dict[str | None, NDArray[Any]]:
-    """The known groups of each source, and last for None the digests of samples without one, each sorted."""
+def _identities(data: Dataset) -> Identities:
     known: dict[str | None, NDArray[Any]] = dict(sorted(data.groups_by_source().items()))
     known[None] = np.unique(data.digests[data.groups < 0])
     return {name: numbers for name, numbers in known.items() if len(numbers)}
@@ -150,12 +148,12 @@ def _identities(data: Dataset) -> dict[str | None, NDArray[Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training did with the samples it was given: trained on them, validated on them, left them for the test.
+    """What a training did with the samples it was given.
 
-    members: of each source its groups, and of None the digests of samples whose group is not known.
+    parts: those that it trained on, validated on, and left for the test.
     """
 
-    members: Mapping[str | None, Members] = field(default_factory=dict)
+    parts: tuple[Identities, ...] = ({}, {}, {})
 
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, Trained) else NotImplemented
@@ -167,26 +165,23 @@ class Trained:
 
         Nothing tells of a sample without source or without group, if what was trained on is known by its groups.
         """
+        sources = {name for part in self.parts for name in part if name is not None}
         nameless = np.array([not name for name in data.sources], np.bool_)[data.source]
-        in_known = np.array([name in self.members for name in data.sources], np.bool_)[data.source]
-        by_groups = any(name is not None for name in self.members)
-        place = np.where(by_groups & (nameless | (in_known & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
-        for name, (numbers, parts) in self.members.items():
-            values = data.digests if name is None else data.groups
-            mine = is_among(values, numbers)
-            if name is not None:
-                mine &= np.array([source == name for source in data.sources], np.bool_)[data.source]
-            # What was trained on by its digest was trained on, whatever is said of its group.
-            place[mine] = np.minimum(place[mine], parts[np.searchsorted(numbers, values[mine])])
+        in_known = np.array([name in sources for name in data.sources], np.bool_)[data.source]
+        place = np.where(bool(sources) & (nameless | (in_known & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
+        # What was trained on by its digest was trained on, whatever is said of its group.
+        for number in (TEST, VALID, TRAIN):
+            for name, members in self.parts[number].items():
+                mine = is_among(data.digests if name is None else data.groups, members)
+                if name is not None:
+                    mine &= np.array([source == name for source in data.sources], np.bool_)[data.source]
+                place[mine] = number
         return place
 
     def counts(self, data: Dataset) -> list[int]:
         """How many groups of a dataset, and samples without one, are in each part."""
-        total = np.zeros(3, np.int64)
-        for name, values in _identities(data).items():
-            numbers, parts = self.members.get(name, _NONE)
-            total += np.bincount(parts[is_among(numbers, values)], minlength=3)
-        return [int(count) for count in total]
+        known = _identities(data)
+        return [sum(int(is_among(known[n], part[n]).sum()) for n in known.keys() & part.keys()) for part in self.parts]
 
     def split(self, data: Dataset) -> Split | None:
         """The samples of a dataset that are in each of its parts; None if none is in any."""
@@ -195,25 +190,21 @@ class Trained:
 
     def as_dict(self) -> dict[str, Any]:
         described = {}
-        for part, key in enumerate(_PARTS):
-            chosen = {name: numbers[parts == part] for name, (numbers, parts) in self.members.items()}
-            digests = chosen.pop(None, np.zeros(0)).astype("<u8").tobytes()
-            groups = {name: _ranges(numbers) for name, numbers in chosen.items() if len(numbers)}
+        for key, part in zip(_PARTS, self.parts, strict=True):
+            digests = part.get(None, np.zeros(0)).astype("<u8").tobytes()
+            groups = {name: _ranges(numbers) for name, numbers in part.items() if name is not None}
             described[key] = {"groups": groups, "digests": base64.b64encode(digests).decode()}
         return described
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Trained:
         """Raises ValueError, KeyError, TypeError or AttributeError for anything but what `as_dict` gave."""
-        members: dict[str | None, Members] = {}
-        for part, key in enumerate(_PARTS):
+        parts = []
+        for key in _PARTS:
             digests = np.frombuffer(base64.b64decode(values[key]["digests"], validate=True), "<u8").astype(np.uint64)
-            listed: dict[str | None, NDArray[Any]] = {n: _numbers(r) for n, r in values[key]["groups"].items()}
-            listed[None] = digests
-            for name, numbers in listed.items():
-                if len(numbers):
-                    members[name] = _with(members.get(name), numbers, np.full(len(numbers), part, np.int8))
-        return cls(members)
+            part: dict[str | None, NDArray[Any]] = {n: _numbers(r) for n, r in values[key]["groups"].items()}
+            parts.append({name: numbers for name, numbers in {**part, None: np.sort(digests)}.items() if len(numbers)})
+        return cls(tuple(parts))
 
     def divided(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Trained:
         """With the samples of another dataset: what is in a part already stays there, the rest is divided anew.
@@ -229,23 +220,19 @@ class Trained:
                 expected="groups, which a split keeps together",
                 do="give `by` sample to divide these one by one; their writers may then be in both parts",
             )
-        rest = {
-            name: numbers[~is_among(numbers, self.members.get(name, _NONE)[0])]
-            for name, numbers in _identities(data).items()
-        }
-        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": bool(self.members)}
+        rest = {}
+        for name, numbers in _identities(data).items():
+            known = np.concatenate([numbers[:0], *(part[name] for part in self.parts if name in part)])
+            rest[name] = np.setdiff1d(numbers, known, assume_unique=True)
+        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": any(self.parts)}
         loose = len(rest.get(None, ()))
         of_groups = parts_of(sum(map(len, rest.values())) - loose, "group", data.name, **options)
-        parts = np.concatenate([of_groups, parts_of(loose, "sample", data.name, **options)])
-        members = dict(self.members)
+        drawn = np.concatenate([of_groups, parts_of(loose, "sample", data.name, **options)])
+        parts = [dict(part) for part in self.parts]
         for name, numbers in rest.items():
-            members[name] = _with(members.get(name), numbers, parts[: len(numbers)])
-            parts = parts[len(numbers) :]
-        return Trained(members)
-
-
-def _with(members: Members | None, numbers: NDArray[Any], parts: NDArray[np.int8]) -> Members:
-    if members is not None:
-        numbers, parts = np.concatenate([members[0], numbers]), np.concatenate([members[1], parts])
-    order = np.argsort(numbers, kind="stable")
-    return numbers[order], parts[order]
+            for part, members in enumerate(parts):
+                mine = numbers[drawn[: len(numbers)] == part]
+                if len(mine):
+                    members[name] = np.union1d(members.get(name, mine), mine)
+            drawn = drawn[len(numbers) :]
+        return Trained(tuple(parts))
