@@ -76,13 +76,12 @@ class Pad(Command):
     def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
         import uvicorn
 
-        from fastetl_cli.web.guard import Connection, Guard, is_loopback
-        from fastetl_cli.web.server import make_app
+        from fastetl_cli.web.server import LOOPBACK, Connection, make_app
 
         listening = listen(self.host, self.port)
         port = listening.getsockname()[1]
-        token = "" if is_loopback(self.host) else secrets.token_urlsafe(16)
-        app = make_app(recognizer, Guard(self.host, port, token), store)
+        token = "" if self.host in LOOPBACK else secrets.token_urlsafe(16)
+        app = make_app(recognizer, store, token)
         reached = _own_address() if self.host in ("0.0.0.0", "::") else self.host
         host = f"[{reached}]" if ":" in reached else reached
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")

@@ -35,7 +35,7 @@ def etl_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from tests.pad_browser import chromium, require_browser  # not every machine that runs tests has a browser
+    from tests.pad import chromium, require_browser  # not every machine that runs tests has a browser
 
     require_browser()
     with chromium() as opened:
@@ -45,6 +45,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     """What the pad needs of the bundled package."""
-    from tests.pad_serving import bundled_package
+    from tests.pad import bundled_package
 
     return bundled_package(tmp_path_factory.mktemp("pad") / "package")

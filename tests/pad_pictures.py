@@ -16,8 +16,7 @@ from PIL import Image
 
 from export.recognizer import open_recognizer
 from fastetl.synth.strokes import load_strokes
-from tests.pad_browser import chromium, draw, opened
-from tests.pad_serving import serving
+from tests.pad import chromium, draw, opened, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import KANA
 from fastetl.data.preprocessing import Preprocessing, normalize, resize
 from fastetl.data.store import open_dataset
@@ -21,14 +22,9 @@ from fastetl.synth.practice import practice
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
-from tests.pad_browser import DRAW, draw, opened, plain_host, reads, require_browser, until
+from tests.kana import wrong_of
+from tests.pad import DRAW, draw, opened, plain_host, reads, serving, until
 from tests.test_ink import GOLDEN
-
-require_browser()
-
-from export.recognizer import Recognizer, open_recognizer  # noqa: E402
-from tests.kana import wrong_of  # noqa: E402
-from tests.pad_serving import serving  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

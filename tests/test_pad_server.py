@@ -23,10 +23,10 @@ from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
-from fastetl_cli.web.about import PAGE, documents
-from fastetl_cli.web.guard import Connection, Guard
+from fastetl_cli.web.server import Connection
+from fastetl_cli.web.static import PAGE, documents
 from fastetl_cli.web.store import Store
-from tests.pad_serving import bundled_package, serving
+from tests.pad import bundled_package, serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
 SAMPLE = {**LINE.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}
@@ -76,6 +76,7 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
         ("POST", "/read", {"content": b"", "headers": BYTES}, 400, "expected 1 to 64 pictures"),
         ("POST", "/read", {"content": b"x" * 16383, "headers": BYTES}, 400, "expected 1 to 64 pictures"),
         ("POST", "/read", {"content": b"x" * (65 * 16384), "headers": BYTES}, 413, "at most 1,048,576 bytes"),
+        ("POST", "/read", {"content": iter([b"x"]), "headers": BYTES}, 413, "expected content-length"),
         ("POST", "/read", {"content": b"x" * 16384}, 415, "expected content of type application/octet-stream"),
         ("GET", "/read", {}, 404, "Not Found"),
         ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
@@ -88,9 +89,9 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
         ("GET", "/samples/..%2f..%2fetc%2fpasswd", {}, 404, "Not Found"),
         ("DELETE", "/samples/nothing.jsonl/x", {}, 404, "no such file"),
         ("DELETE", "/", {}, 405, "Method Not Allowed"),
-        ("GET", "/", {"headers": {"host": "evil.example"}}, 421, "this host is not served"),
-        ("GET", "/", {"headers": {"host": "127.0.0.1:1"}}, 421, "this host is not served"),
-        ("GET", "/", {"headers": {"host": ""}}, 421, "this host is not served"),
+        ("GET", "/", {"headers": {"host": "evil.example"}}, 400, "Invalid host header"),
+        ("GET", "/", {"headers": {"host": "192.168.1.2:8128"}}, 400, "Invalid host header"),
+        ("GET", "/", {"headers": {"host": ""}}, 400, "Invalid host header"),
         ("POST", "/read", {"content": b"x", "headers": {"origin": "http://evil.example"}}, 403, "other pages"),
         ("POST", "/read", {"content": b"x", "headers": {"origin": "null"}}, 403, "other pages"),
         ("GET", "/about.json", {"headers": {"sec-fetch-site": "cross-site"}}, 403, "other pages"),
@@ -162,28 +163,8 @@ def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None
         assert client.get("/about.json").status_code == 401
         for given in (b"Bearer other", "Bearer sécret".encode(), b"secret"):
             assert client.get("/about.json", headers={b"authorization": given}).status_code == 401
-        assert client.get("/about.json", headers={"authorization": "Bearer secret"}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("listening", "host", "known"),
-    [
-        ("127.0.0.1", "127.0.0.1:8128", True),
-        ("127.0.0.1", "localhost:8128", True),
-        ("127.0.0.1", "[::1]:8128", True),
-        ("127.0.0.1", "localhost", True),  # port 80 is left out
-        ("127.0.0.1", "192.168.1.2:8128", False),
-        ("127.0.0.1", "pad.example:8128", False),
-        ("0.0.0.0", "192.168.1.2:8128", True),
-        ("0.0.0.0", "pad.example:8128", False),  # DNS rebinding
-        ("pad.local", "pad.local:8128", True),
-        ("::", "[fe80::1]:8128", True),
-        ("127.0.0.1", "127.0.0.1:8128:8128", False),
-    ],
-)
-def test_hosts(listening: str, host: str, known: bool) -> None:
-    port = 80 if host == "localhost" else 8128
-    assert (Guard(listening, port).fault({"host": host}, False) is None) == known
+        own = {"authorization": "Bearer secret"}
+        assert client.get("/about.json", headers={**own, "host": "192.168.1.2:8128"}).status_code == 200
 
 
 @pytest.mark.parametrize(("host", "others"), [("::1", "127.0.0.1"), ("::", "::1"), ("::", "127.0.0.1")])
@@ -264,20 +245,17 @@ def test_idle_connections_and_slow_heads_keep_nobody_out(package: Recognizer) ->
     class Impatient(Connection):
         MOST, SECONDS = 8, 0.5
 
-    with serving(package, http=Impatient) as address:
+    with serving(package, http=Impatient) as address, contextlib.ExitStack() as stack:
         place = ("127.0.0.1", int(address.rpartition(":")[2]))
-        with contextlib.ExitStack() as stack:
-            idle = [stack.enter_context(socket.create_connection(place, 5)) for _ in range(12)]
-            for connection in idle[:4]:
-                connection.sendall(b"GET / HTTP/1.1\r\nHost: 127")
-            begun = time.monotonic()
-            while time.monotonic() - begun < 5:
-                with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(address).status_code == 200:
-                        break
-                with contextlib.suppress(OSError):
-                    idle[0].sendall(b"x")
-                time.sleep(0.05)
-            assert time.monotonic() - begun < 3
-            with contextlib.suppress(ConnectionError):
-                assert idle[5].recv(1) == b""
+        idle = [stack.enter_context(socket.create_connection(place, 5)) for _ in range(12)]
+        deadline = time.monotonic() + 5
+        answered = False
+        while not answered and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                idle[0].sendall(b"x")  # a head that never ends
+            with contextlib.suppress(httpx.TransportError):
+                answered = httpx.get(address).status_code == 200
+            time.sleep(0.05)
+        assert answered
+        with contextlib.suppress(ConnectionError):
+            assert idle[5].recv(1) == b""

@@ -1,6 +1,11 @@
-"""The server of `fastetl pad`: the page's files, answers of the network, and the folder of samples."""
+"""The server of `fastetl pad`: the page's files, answers of the network, and the folder of samples.
+
+A page of another site that knows the port could draw here, and by a host name of its own that suddenly means 127.0.0.1
+(DNS rebinding) read what is kept: host and origin are checked, and whoever comes from another machine needs a token.
+"""
 
 import asyncio
+import hmac
 import json
 import logging
 import mimetypes
@@ -14,10 +19,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from export.recognizer import Recognizer
 from fastetl import __version__
@@ -25,10 +32,20 @@ from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.samples import MOST_BYTES
 from fastetl_cli.base import note
-from fastetl_cli.web.about import PAGE, documents
-from fastetl_cli.web.guard import HEADERS, Guard
+from fastetl_cli.web.static import PAGE, POLICY, documents
 from fastetl_cli.web.store import Store
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Hosts by which only this machine reaches itself."""
+HEADERS = {
+    "content-security-policy": f"{POLICY}; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
 PICTURES = 64
 """Most pictures of one request."""
 SECONDS = 10.0
@@ -37,6 +54,30 @@ _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 
 mimetypes.add_type("text/javascript", ".js")  # whatever the system's table says
+
+
+class Connection(H11Protocol):
+    """uvicorn's, but few for each address, and closed where no request begins: a slow head, or none."""
+
+    MOST = 64
+    """Connections of one address; uvicorn's own limit counts those of all."""
+    SECONDS = 10.0
+    """Between two looks at what has come."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        address = (self.client or ("", 0))[0]
+        if sum((getattr(other, "client", None) or ("", 0))[0] == address for other in self.connections) > self.MOST:
+            transport.abort()
+        self._look(self)
+
+    def _look(self, earlier: object) -> None:
+        """earlier: the last request, if it had been answered when looked at before."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if is_idle and self.cycle is earlier:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.loop.call_later(self.SECONDS, self._look, self.cycle if is_idle else self)
 
 
 def _line(status: int, text: str) -> Response:
@@ -49,19 +90,13 @@ async def _body(request: Request, kind: str, most: int) -> bytes:
     # A form of another site can send neither of the two types without asking first.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
         raise HTTPException(415, f"expected content of type {kind}")
-    body = bytearray()
+    if not 0 <= int(request.headers.get("content-length", "-1")) <= most:  # h11 lets no other than digits through
+        raise HTTPException(413, f"expected content-length, at most {most:,} bytes")
     try:
         async with asyncio.timeout(SECONDS):
-            if int(request.headers.get("content-length", "0")[:12]) <= most:  # h11 lets no other than digits through
-                async for part in request.stream():
-                    body += part
-                    if len(body) > most:
-                        break
-                else:
-                    return bytes(body)
+            return await request.body()
     except TimeoutError as error:
         raise HTTPException(408, f"the body did not come within {SECONDS:g} seconds") from error
-    raise HTTPException(413, f"at most {most:,} bytes")
 
 
 def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
@@ -136,8 +171,10 @@ async def _answer_fault(request: Request, error: Exception) -> Response:
     return response
 
 
-def make_app(recognizer: Recognizer, guard: Guard, store: Store | None = None) -> Starlette:
+def make_app(recognizer: Recognizer, store: Store | None = None, token: str = "") -> Starlette:
     """The application, for uvicorn or a test client. Corrections are kept in `store`, without one they are not.
+
+    token: what requests for anything but the page's own files must carry; without one the host must be this machine.
 
     Raises FastetlError if the package's `labels.json` cannot be read.
     """
@@ -148,8 +185,14 @@ def make_app(recognizer: Recognizer, guard: Guard, store: Store | None = None) -
         threading.Thread(target=rasterize, args=[Drawing(1, 1, ())]).start()
 
     async def guarded(request: Request, answer: RequestResponseEndpoint) -> Response:
-        fault = guard.fault(request.headers, request.scope["path"] not in _PUBLIC)
-        response = await answer(request) if fault is None else _line(*fault)
+        headers, own = request.headers, f"http://{request.headers.get('host', '')}"
+        authorization = headers.get("authorization", "").encode()
+        if headers.get("origin", own) != own or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            response = _line(403, "requests from other pages are not answered")
+        elif request.url.path in _PUBLIC or not token or hmac.compare_digest(authorization, f"Bearer {token}".encode()):
+            response = await answer(request)
+        else:
+            response = _line(401, "the token is missing or wrong: use the whole address that fastetl pad printed")
         response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
         return response
 
@@ -159,6 +202,9 @@ def make_app(recognizer: Recognizer, guard: Guard, store: Store | None = None) -
             *(_sample_routes(store) if store else ()),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guarded)],
+        middleware=[
+            Middleware(BaseHTTPMiddleware, dispatch=guarded),
+            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if token else LOOPBACK),
+        ],
         exception_handlers=dict.fromkeys((HTTPException, FastetlError, OSError, Exception), _answer_fault),
     )

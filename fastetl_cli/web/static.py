@@ -1,17 +1,37 @@
-"""The page as a folder that any web host can serve: the network is computed in the browser, offline after one visit."""
+"""The page's files, what it is told of the package, and both as a folder that any web host can serve.
+
+In such a folder the network is computed in the browser, offline after one visit.
+"""
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from export.names import ONNX
+import numpy as np
+
+from export.lines import MARKS, alike, weights
+from export.names import LABELS, ONNX
 from export.recognizer import Recognizer
+from fastetl import __version__
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
-from fastetl.files.untrusted import read_bytes
-from fastetl_cli.web.about import PAGE, documents
-from fastetl_cli.web.guard import POLICY
+from fastetl.files.untrusted import read_bytes, read_json
+from fastetl.lines import pairs, shapes
+from fastetl.lines.path import FOLLOWS, SCRIPTS
+from fastetl.lines.shapes import CORNER, TURNED
+from fastetl.synth.practice import practice
 
+PAGE = Path(__file__).parent / "page"
+"""The folder of the page's own files."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""The content security policy of the page: nothing from elsewhere, nothing inline."""
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """What the browser needs of onnxruntime-web's npm package (its folder `dist`)."""
 _MOST = 1 << 28
@@ -20,6 +40,58 @@ _TYPES = ("html", "css", "js", "json", "svg", "webmanifest", "mjs", "wasm", "onn
 PAD_KIND = Kind(
     "the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*.{t}" for t in _TYPES)
 )
+
+
+def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
+    """What the page is told, by the name under which it asks.
+
+    engine: server or browser, where the network is computed. samples: whether corrections are kept by the server.
+
+    Raises FastetlError if `labels.json` cannot be read. What the model says goes before what stands there.
+    """
+    labels = list(recognizer.labels)
+    of_model = {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}
+    spec = json.loads(recognizer.session.get_modelmeta().custom_metadata_map["preprocessing"])
+    about = {
+        "version": __version__,
+        "engine": engine,
+        "samples": samples,
+        "side": recognizer.side,
+        "preprocessing": Preprocessing.from_dict(spec).as_dict(),
+        "shapes": SHAPES,
+        "small": LARGE_FORM,
+    }
+    return {
+        "about.json": _as_json(about),
+        LABELS: _as_json({**read_json(recognizer.path / LABELS), **of_model}),
+        "kana.json": _as_json(practice()),
+        "lines.json": _as_json(_lines(recognizer)),
+        "pairs.bin": pairs.FILE.read_bytes(),
+        "shapes.bin": shapes.FILE.read_bytes(),
+    }
+
+
+def _as_json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _lines(recognizer: Recognizer) -> dict[str, Any]:
+    """What lines are read by beside the tables of `fastetl.lines`: where this package's labels are in them."""
+    labels = recognizer.labels[:-1]
+    groups, sizes = (np.unique(names, return_inverse=True)[1].tolist() for names in alike(labels))
+    return {
+        "characters": len(JAPANESE),
+        "groups": groups,
+        "sizes": sizes,
+        "marks": [k for k, c in enumerate(labels) if c in MARKS],
+        "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
+        "lying": [k for k, c in enumerate(recognizer.labels) if c in TURNED],
+        "turned": sorted(JAPANESE.class_of[c] for c in TURNED),
+        "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
+        "scripts": {"of": SCRIPTS.tolist(), "follows": FOLLOWS.tolist()},
+        "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
+        "weights": asdict(weights()),
+    }
 
 
 def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite: bool = False) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A real browser for the tests of the pad's page; each is skipped, with the reason, where there is none."""
+"""For tests of the pad: its server in a thread, and a real browser, without which they are skipped with the reason."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from export.names import LABELS, ONNX, package_path
+from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import KANA
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = os.environ.get("FASTETL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
-LABELS = [*KANA.characters, "no character"]
-"""Of the bundled network."""
+ANSWERS = [*KANA.characters, "no character"]
+"""Labels of the bundled network."""
 
 DRAW = """(strokes) => {
   const sheet = document.getElementById("sheet");
@@ -43,7 +45,6 @@ DRAW = """(strokes) => {
 
 
 def require_browser() -> None:
-    pytest.importorskip("starlette", reason="the extra pad is not installed")
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make pad-test")
     if CHROMIUM is None:
         pytest.skip("no chromium: make pad-test, or FASTETL_CHROMIUM=…", allow_module_level=True)
@@ -101,15 +102,10 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def plain_host(folder: Path) -> Iterator[str]:
     """The address of any web host."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
         server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def reads(page: Page, **shares: float) -> None:
@@ -117,9 +113,46 @@ def reads(page: Page, **shares: float) -> None:
 
     def answer(route: Route) -> None:
         given = {("no character" if k == "none" else k): v for k, v in shares.items()}
-        one = np.array([given.get(label, 0) for label in LABELS], "<f4")
+        one = np.array([given.get(label, 0) for label in ANSWERS], "<f4")
         count = len(route.request.post_data_buffer or b"") // 128**2
         route.fulfill(body=np.tile(one, count).tobytes(), content_type="application/octet-stream")
 
     page.unroute("**/read")
     page.route("**/read", answer)
+
+
+def bundled_package(out: Path) -> Recognizer:
+    """A copy of what the pad needs of the bundled package: the model and its labels."""
+    out.mkdir(parents=True)
+    for name in (ONNX, LABELS):
+        shutil.copyfile(package_path("kana") / name, out / name)
+    return open_recognizer(out)
+
+
+@contextmanager
+def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str = "", http: Any = None) -> Iterator[str]:
+    """The address of a server that ends with the block; http: instead of its `Connection`."""
+    import uvicorn
+
+    from fastetl_cli.pad import listen
+    from fastetl_cli.web.server import Connection, make_app
+    from fastetl_cli.web.store import Store
+
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    store = None if samples is None else Store(samples)
+    options: Any = {"log_level": "critical", "access_log": False, "ws": "none", "http": http or Connection}
+    server = uvicorn.Server(uvicorn.Config(make_app(recognizer, store, token), **options))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+        if store is not None:
+            store.close()
