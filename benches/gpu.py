@@ -2,37 +2,47 @@
 
     python -m benches.gpu --out FOLDER [--minutes M] [--device cpu --small]
 
-Every result is written when it is known, the most valuable first, so that a machine that is taken away costs one row.
-A training that is not done by its section's end is left. A process of its own lets synthetic writers write meanwhile;
-what is left of the minutes trains a network to its end.
+Every row is written when it is known, the most valuable first, so that a machine that is taken away costs one. A
+training that is not done by its section's end is left. Synthetic writers write meanwhile; what is left of the minutes
+trains a network to its end.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
-if TYPE_CHECKING:  # only the writers' process is without JAX, but it imports this module
-    from fastetl.data.dataset import Dataset
-    from model.config import TrainConfig
-    from model.run import Epoch
+from fastetl.data.augmentation import Augmentation
+from fastetl.data.batches import Batches
+from fastetl.data.charset import JAPANESE, is_kanji, named_or_file
+from fastetl.data.dataset import Dataset
+from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.store import fitted, open_dataset
+from fastetl_cli.quickstart import Quickstart
+from model.config import TrainConfig
+from model.network import Network, named_network
+from model.run import Epoch, unfinished
+from model.step import load_weights, weights_of
+from model.training import Progress, train
 
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
@@ -43,16 +53,17 @@ WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
 """Shares of the minutes after which the writers, the short trainings and the speeds end."""
 TAIL = 20.0
 """Seconds kept for what comes after the training."""
+PROCESSORS = os.cpu_count() or 1
 
 
 class Part(NamedTuple):
-    """A dataset that the writers' process writes again and again, each time by other writers, and its share."""
+    """A dataset that is written again and again, each time by other writers, and its share of the training."""
 
     name: str
     files: int
     charset: str
     seed: int
-    weight: float
+    weight: float = 1.0
 
 
 class OutOfTimeError(Exception):
@@ -62,9 +73,7 @@ class OutOfTimeError(Exception):
 def parts_of(network: str, few: bool, folder: Path) -> tuple[Part, ...]:
     """What the training at the end learns from. Kana and signs are seen oftener than kanji."""
     if network != "japanese":
-        return (Part("kana", 2 if few else 400, "kana", 900, 1.0),)
-    from fastetl.data.charset import JAPANESE, is_kanji
-
+        return (Part("kana", 2 if few else 400, "kana", 900),)
     signs = folder / "signs.txt"
     signs.write_text("".join(c for c in JAPANESE.characters if not is_kanji(c)), encoding="utf-8")
     japanese = Part("japanese", 1 if few else 12, "japanese", 1000, 0.75)
@@ -72,28 +81,26 @@ def parts_of(network: str, few: bool, folder: Path) -> tuple[Part, ...]:
 
 
 def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
-    """The writers' process: the quickstart's dataset, then the parts in turn until the time is up."""
-    from fastetl.synth import SynthConfig, synthesize_dataset
+    """Dataset after dataset, by commands of their own: the quickstart's, then the parts in turn until time is up."""
 
-    processes = max(1, (os.cpu_count() or 1) - 3)
-    quick = SynthConfig(files=4 if few else 100, charset="hiragana")
-    synthesize_dataset(folder / "quickstart", quick, SIZE, processes=processes)
+    def synth(name: str, part: Part, *options: str) -> None:
+        begun, command = time.monotonic(), [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / name)]
+        options = (*options, "--charset", part.charset, "--files", str(part.files), "--seed", str(part.seed))
+        options = (*options, "--size", str(SIZE), "--processes", str(max(1, PROCESSORS - 3)), "--json")
+        result = subprocess.run([*command, *options], check=True, capture_output=True, text=True).stdout
+        row = {"characters": json.loads(result)["images"], "seconds": time.monotonic() - begun}
+        (folder / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
+
+    synth("quickstart", Part("quickstart", 4 if few else 100, "hiragana", 0))
     for number in count():
         for part in parts:
-            config = SynthConfig(files=part.files, charset=part.charset, seed=part.seed + number, scans=0.4)
-            begun = time.monotonic()
-            characters = synthesize_dataset(folder / f"{part.name}-{number}", config, SIZE, processes=processes)
-            row = {"characters": characters, "seconds": time.monotonic() - begun}
-            (folder / f"{part.name}-{number}.json").write_text(json.dumps(row), encoding="utf-8")
+            synth(f"{part.name}-{number}", part._replace(seed=part.seed + number), "--scans", "0.4")
         if time.monotonic() > until:
             return
 
 
 def configured(network: str, few: bool, precision: str) -> TrainConfig:
     """Of the training at the end."""
-    from fastetl.data.augmentation import Augmentation
-    from model.config import TrainConfig
-
     is_japanese = network == "japanese"
     changes: dict[str, Any] = {"frame": 48, "scale": 0.31, "readings": 1} if is_japanese else {}
     return TrainConfig(
@@ -107,7 +114,7 @@ def configured(network: str, few: bool, precision: str) -> TrainConfig:
         test=0.0,
         augmentation=Augmentation(crop=0.15, fragments=0.15),
         checkpoint_steps=10**6,
-        threads=os.cpu_count() or 1,
+        threads=PROCESSORS,
         **changes,
     )
 
@@ -115,96 +122,75 @@ def configured(network: str, few: bool, precision: str) -> TrainConfig:
 class Bench:
     """The measurements. `rows` is what results.json holds, written anew with each row."""
 
-    def __init__(
-        self, options: argparse.Namespace, folder: Path, parts: Sequence[Part], begun: float, writers: Any
-    ) -> None:
-        from model.config import TrainConfig
+    def __init__(self, options: argparse.Namespace, folder: Path, begun: float) -> None:
+        self.out, self.few, self.folder, self.begun = options.out, options.small, folder, begun
+        self.seconds, self.end, self.rows = options.minutes * 60, 0.0, dict[str, list[dict[str, Any]]]()
+        self.parts = parts_of(options.network, self.few, folder)
+        self.precision = "float32" if options.device == "cpu" else "bfloat16"
+        self.long, self.usual = configured(options.network, self.few, self.precision), TrainConfig(threads=PROCESSORS)
+        until = begun + WRITTEN * self.seconds
+        self.writers = threading.Thread(target=write, args=(folder, self.parts, self.few, until))
 
-        self.out, self.few, self.skip = options.out, options.small, options.skip
-        self.folder, self.begun, self.writers = folder, begun, writers
-        self.seconds, self.end, self.rows = options.minutes * 60, 0.0, dict[str, Any]()
-        self.parts, self.precision = parts, "float32" if options.device == "cpu" else "bfloat16"
-        self.long, self.usual = configured(options.network, self.few, self.precision), TrainConfig()
-
-    def add(self, name: str, value: Any) -> None:
-        self.rows[name] = value
-        unfinished = self.out / "results.json.new"
+    def add(self, name: str, /, **row: Any) -> None:
+        self.rows.setdefault(name, []).append(row)
+        unfinished_file = self.out / "results.json.new"
         text = json.dumps(self.rows, ensure_ascii=False, indent=1, default=str)
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(self.out / "results.json")
-        shown = json.dumps(value, ensure_ascii=False, default=str)[:400]
+        unfinished_file.write_text(text + "\n", encoding="utf-8")
+        unfinished_file.replace(self.out / "results.json")
+        shown = json.dumps(row, ensure_ascii=False, default=str)[:400]
         sys.stdout.write(f"[{time.monotonic() - self.begun:6.1f}] {name}: {shown}\n")
         sys.stdout.flush()
 
     @contextmanager
-    def section(self, name: str) -> Iterator[None]:
-        """What fails in it costs no other section."""
-        begun = time.monotonic()
+    def section(self, name: str, share: float = 1.0) -> Iterator[None]:
+        """What is measured within ends when this share of the minutes is over; what fails costs no other section."""
+        begun, self.end = time.monotonic(), self.begun + share * self.seconds
         try:
             yield
+        except OutOfTimeError:
+            pass
         except Exception:
-            self.add(f"{name}: failed", traceback.format_exc()[-1500:])
-        self.add(f"{name}: seconds", round(time.monotonic() - begun, 1))
-
-    @contextmanager
-    def until(self, share: float) -> Iterator[None]:
-        """What is measured within ends when this share of the minutes is over."""
-        self.end = self.begun + share * self.seconds
-        with suppress(OutOfTimeError):
-            yield
+            self.add("failed", section=name, trace=traceback.format_exc()[-1500:])
+        self.add("seconds", section=name, seconds=round(time.monotonic() - begun, 1))
 
     def watch(self, _: object = None) -> None:
         """Raise OutOfTimeError if the section's share is over."""
         if time.monotonic() > self.end:
             raise OutOfTimeError
 
-    def history(self, name: str, data: Dataset, config: TrainConfig) -> tuple[Epoch, ...]:
+    def history(self, data: Dataset, config: TrainConfig) -> tuple[Epoch, ...]:
         """Of a short training."""
-        from model.training import train
-
         self.watch()
-        return train(data, self.folder / name, config, overwrite=True, on_progress=self.watch).history
+        return train(data, self.folder / "short", config, overwrite=True, on_progress=self.watch).history
 
     def written(self, name: str) -> Dataset:
         """A dataset, as soon as the writers have written it."""
-        from fastetl.data.store import open_dataset
-
         while self.writers.is_alive() and not (self.folder / name).is_dir():
             time.sleep(0.1)
         return open_dataset(self.folder / name)
 
     def devices(self) -> None:
-        """What this machine is, and its products of matrices."""
-        import jax
-        import jax.numpy as jnp
-
+        """What this machine is, its products of matrices, and logits here and on the processor."""
         device = jax.devices()[0]
-        names = ("fastetl", "jax", "jaxlib", "flax", "optax", "numpy", "numba")
         machine = {"device": device.device_kind, "platform": device.platform, "count": jax.device_count()}
-        machine |= {"processors": os.cpu_count(), "python": platform.python_version()}
-        self.add("machine", machine | {name: version(name) for name in names})
+        machine |= {"processors": PROCESSORS, "python": platform.python_version()}
+        packages = ("fastetl", "jax", "jaxlib", "flax", "optax", "numpy", "numba")
+        self.add("machine", **machine, **{name: version(name) for name in packages})
         side = 8192 if device.platform != "cpu" else 1024
-        for dtype in (jnp.bfloat16, jnp.float32):
-            factors = jax.random.normal(jax.random.key(0), (2, side, side), dtype)
-            product = jax.jit(lambda a, b: a @ b)
-            product(factors[0], factors[1]).block_until_ready()
+        for precision in ("bfloat16", "float32"):
+            factors = jax.random.normal(jax.random.key(0), (2, side, side), precision)
+            product = jax.jit(jnp.matmul)
+            product(*factors).block_until_ready()
             begun = time.perf_counter()
-            for _ in range(10):
-                last = product(factors[0], factors[1])
-            last.block_until_ready()
-            each = (time.perf_counter() - begun) / 10
-            self.add(f"peak {jnp.dtype(dtype).name}", {"side": side, "operations_per_second": 2 * side**3 / each})
+            jax.block_until_ready([product(*factors) for _ in range(10)])
+            teraflops = 10 * 2 * side**3 / (time.perf_counter() - begun) / 1e12
+            self.add("peak", precision=precision, side=side, teraflops=teraflops)
+        self.against_cpu(self.long, self.parts[0].charset)
+        self.against_cpu(self.usual, "hiragana")
 
     def against_cpu(self, config: TrainConfig, charset: str) -> None:
         """Logits of a batch on both, with first weights, and the operations of one reading."""
-        import jax
-        from flax import nnx
-
-        from fastetl.data.charset import named_or_file
-        from fastetl.data.preprocessing import Preprocessing
-        from model.network import Network, named_network
-        from model.step import load_weights, weights_of
-
+        self.watch()
         spec = replace(config.preprocessing(Preprocessing(size=SIZE)), readings=1)
         classes = len(named_or_file(charset))
         network = nnx.jit(lambda: Network(named_network(config.network), spec, classes, rngs=nnx.Rngs(0)))()
@@ -219,60 +205,10 @@ class Bench:
         difference, largest = float(np.abs(logits[0] - logits[1]).max()), float(np.abs(logits[1]).max())
         counted: Any = program.cost_analysis()
         row = {"max_abs_diff": difference, "largest": largest, "operations": counted["flops"] / len(pictures)}
-        self.add(f"logits {config.network}", row)
-
-    def speed(self, data: Dataset, config: TrainConfig) -> tuple[int, float]:
-        """Pictures a second of a short training, at its fastest, and the share of time in which it waited for them."""
-        import jax
-
-        history = self.history("speed", data, replace(config, epochs=2 if self.few else 4))
-        best = max(history[1:], key=lambda entry: entry.images_per_second)
-        name = f"speed {config.network} {config.precision} {config.batch_size}"
-        operations = 3 * self.rows[f"logits {config.network}"]["operations"]
-        if name not in self.rows:
-            self.add(
-                name,
-                {
-                    "pictures_per_second": round(best.images_per_second),
-                    "milliseconds": 1000 * config.batch_size / best.images_per_second,
-                    "operations_per_second": operations * best.images_per_second,
-                    "compiling": history[0].seconds - best.seconds,
-                    "peak_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
-                },
-            )
-        return round(best.images_per_second), best.data_wait
-
-    def alone(self, data: Dataset, threads: int) -> int:
-        """Augmented pictures a second by so many threads."""
-        from fastetl.data.batches import Batches
-
-        size, sources = self.long.batch_size, [data.samples(None, 1.0)]
-        options: dict[str, Any] = {"batch_size": size, "augmentation": self.long.augmentation, "threads": threads}
-        begun, done = time.perf_counter(), 0
-        for _ in Batches(sources, prefetch=threads + 1, **options):
-            done += size
-            if time.perf_counter() > begun + (0.3 if self.few else 2.0):
-                break
-        return round(done / (time.perf_counter() - begun))
-
-    def speeds(self) -> None:
-        """Of the step by batch and precision, and by the threads that make the pictures."""
-        quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
-        usual = replace(self.usual, threads=os.cpu_count() or 1)
-        for batch, precision in BATCHES[: 1 if self.few else None]:
-            size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
-            for data, config in ((first, self.long), (quick, usual)):
-                self.speed(data, replace(config, **size))
-        for threads in [n for n in THREADS if n <= 2 * (os.cpu_count() or 1)]:
-            alone = {"pictures_per_second": self.alone(first, threads)}
-            trained, waited = self.speed(first, replace(self.long, threads=threads))
-            step = {"pictures_per_second": trained, "waiting": waited}
-            self.add(f"pictures, {threads} threads", {"alone": alone, "with the step": step})
+        self.add("logits", network=config.network, **row)
 
     def short_trainings(self) -> None:
         """The quickstart's as it is, several steps in one go, larger batches: accuracy by pictures and by seconds."""
-        from fastetl_cli.quickstart import Quickstart
-
         usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if self.few else 4)
         large = {"batch_size": 64 if self.few else 512, "precision": self.precision}
         faster = {"muon_learning_rate": 8 * usual.muon_learning_rate, "learning_rate": 8 * usual.learning_rate}
@@ -283,28 +219,66 @@ class Bench:
             "512 rates 8, equal pictures": {**large, **faster},
             "512 rates 1, equal pictures": large,
         }
+        target = 1.0
         for name, options in table.items():
-            config, begun = replace(usual, **options), time.perf_counter()
-            history = self.history("short", self.written("quickstart"), config)
-            row = {"config": options, "all_seconds": round(time.perf_counter() - begun, 1)}
-            row["pictures_per_second"] = round(history[-1].images_per_second)
-            seconds = np.cumsum([entry.seconds for entry in history]).round(2).tolist()
+            config = replace(usual, **options)
+            history = self.history(self.written("quickstart"), config)
+            seconds = np.cumsum([entry.seconds for entry in history]).tolist()
             course = [(e.step * config.batch_size, s, e.valid_accuracy) for e, s in zip(history, seconds, strict=True)]
-            self.add(f"training quickstart {name}", {**row, "pictures_seconds_accuracy": course})
+            target = course[-1][2] if not options else target
+            reached = next((f"{p:,} pictures, {s:.1f} s" for p, s, accuracy in course if accuracy >= target), "–")
+            row = dict(zip(("pictures", "seconds", "accuracy"), course[-1], strict=True), first_epoch=seconds[0])
+            self.add("training", name=name, config=options, course=course, reached=reached, **row)
+
+    def speeds(self) -> None:
+        """Of the step by batch and precision, and by the threads that make the pictures."""
+        quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
+        for batch, precision in BATCHES[: 1 if self.few else None]:
+            size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
+            for data, config in ((first, self.long), (quick, self.usual)):
+                self.speed(data, replace(config, **size))
+        for threads in [n for n in THREADS if n <= 2 * PROCESSORS]:
+            alone = self.pictures(first, threads)
+            trained, waiting = self.speed(first, replace(self.long, threads=threads))
+            self.add("pictures", threads=threads, alone=alone, with_the_step=trained, waiting=waiting)
+
+    def speed(self, data: Dataset, config: TrainConfig) -> tuple[int, float]:
+        """Pictures a second of a short training, at its fastest, and the share of time in which it waited for them."""
+        history = self.history(data, replace(config, epochs=2 if self.few else 4))
+        best = max(history[1:], key=lambda entry: entry.images_per_second)
+        teraflops = next(row["teraflops"] for row in self.rows["peak"] if row["precision"] == config.precision)
+        operations = next(row["operations"] for row in self.rows["logits"] if row["network"] == config.network)
+        self.add(
+            "speed",
+            network=config.network,
+            precision=config.precision,
+            batch=config.batch_size,
+            threads=config.threads,
+            pictures_per_second=round(best.images_per_second),
+            milliseconds=1000 * config.batch_size / best.images_per_second,
+            of_peak=3 * operations * best.images_per_second / (1e12 * teraflops),
+            compiling=history[0].seconds - best.seconds,
+            peak_bytes=(jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
+        )
+        return round(best.images_per_second), best.data_wait
+
+    def pictures(self, data: Dataset, threads: int) -> int:
+        """Augmented pictures a second by so many threads, with nothing beside them."""
+        options: dict[str, Any] = {"augmentation": self.long.augmentation, "threads": threads, "prefetch": threads + 1}
+        begun, done = time.perf_counter(), 0
+        for _ in Batches([data.samples(None, 1.0)], batch_size=self.long.batch_size, **options):
+            done += self.long.batch_size
+            if time.perf_counter() > begun + (0.3 if self.few else 2.0):
+                break
+        return round(done / (time.perf_counter() - begun))
 
     def long_training(self) -> None:
         """The network that comes back: each epoch's best weights are copied out as soon as they are there."""
-        from fastetl.data.charset import named_or_file
-        from fastetl.data.preprocessing import Preprocessing
-        from fastetl.data.store import fitted, open_dataset
-        from model.run import unfinished
-        from model.training import Progress, train
-
         self.writers.join()
         files = {part: sorted(self.folder.glob(f"{part.name}-*.json")) for part in self.parts}
         figures = [json.loads(file.read_text("utf-8")) for some in files.values() for file in some]
         characters, seconds = (sum(row[name] for row in figures) for name in ("characters", "seconds"))
-        self.add("writers", {"characters": characters, "characters_per_second": round(characters / seconds)})
+        self.add("writers", characters=characters, characters_per_second=round(characters / seconds))
         charset, spec = named_or_file(self.parts[0].charset), Preprocessing(size=SIZE)
         mixture = [
             (fitted(open_dataset(file.with_suffix("")), charset, spec), part.weight / len(some))
@@ -319,7 +293,7 @@ class Bench:
 
         def keep(progress: Progress) -> None:
             if progress.history and progress.history[-1].step == progress.step:
-                self.add("epochs", [vars(entry) for entry in progress.history])
+                self.add("epochs", **vars(progress.history[-1]))
                 copy(unfinished(path))
 
         left = self.begun + self.seconds - TAIL - time.monotonic()
@@ -329,25 +303,9 @@ class Bench:
         first = mixture[0][0]
         pictures, labels = np.ascontiguousarray(first.images[: 128 * 7 : 7]), first.labels[: 128 * 7 : 7]
         np.savez_compressed(self.out / "logits.npz", pictures=pictures, labels=labels, logits=run.predict(pictures))
-        end = {"steps": run.config.steps, "accuracy": run.best_epoch.valid_accuracy, "best": run.best_epoch.epoch}
-        self.add("trained", end | {"parameters": run.parameters, "diagnosis": run.diagnosis})
-
-    def measure(self) -> None:
-        """All of it."""
-        with self.section("devices"), self.until(SHORT):
-            self.devices()
-            for config, charset in ((self.long, self.parts[0].charset), (self.usual, "hiragana")):
-                self.watch()
-                self.against_cpu(config, charset)
-        if "quickstart" not in self.skip:
-            with self.section("quickstart"), self.until(SHORT):
-                self.short_trainings()
-        if "speeds" not in self.skip:
-            with self.section("speeds"), self.until(SPEEDS):
-                self.speeds()
-        with self.section("training"):
-            self.long_training()
-        self.add("all seconds", round(time.monotonic() - self.begun, 1))
+        speed = {name: getattr(run.history[-1], name) for name in ("images_per_second", "data_wait")}
+        row = {"steps": run.config.steps, "accuracy": run.best_epoch.valid_accuracy, "best": run.best_epoch.epoch}
+        self.add("trained", **row, **speed, parameters=run.parameters, diagnosis=run.diagnosis)
 
 
 def main() -> None:
@@ -362,19 +320,23 @@ def main() -> None:
     parser.add_argument("--skip", nargs="*", default=[], help="leave out quickstart, speeds")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="gpu-"))
     if options.device == "cpu":
-        os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))  # each training compiles the same
-    until = begun + WRITTEN * options.minutes * 60
-    parts = parts_of(options.network, options.small, folder)
-    writers = get_context("spawn").Process(target=write, args=(folder, parts, options.small, until))
-    writers.start()
-    try:
-        Bench(options, folder, parts, begun, writers).measure()
-    finally:
-        writers.join()
-        shutil.rmtree(folder, ignore_errors=True)
+        jax.config.update("jax_platforms", "cpu")
+    with tempfile.TemporaryDirectory(prefix="gpu-") as folder:
+        jax.config.update("jax_compilation_cache_dir", f"{folder}/compiled")  # each training compiles the same
+        bench = Bench(options, Path(folder), begun)
+        bench.writers.start()
+        sections = (
+            ("devices", SHORT, bench.devices),
+            ("quickstart", SHORT, bench.short_trainings),
+            ("speeds", SPEEDS, bench.speeds),
+            ("training", 1.0, bench.long_training),
+        )
+        for name, share, measure in sections:
+            if name not in options.skip:
+                with bench.section(name, share):
+                    measure()
+        bench.writers.join()
 
 
 if __name__ == "__main__":

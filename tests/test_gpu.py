@@ -23,11 +23,11 @@ def test_a_rehearsal_without_a_gpu_ends_with_a_trained_network(tmp_path: Path) -
     command = [sys.executable, "-W", "error", "-m", "benches.gpu", "--out", str(tmp_path), *options, *skipped]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=400)
     rows = json.loads((tmp_path / "results.json").read_text("utf-8"))
-    assert not [name for name in rows if name.endswith("failed")]
-    assert rows["writers"]["characters"] > 0
+    assert "failed" not in rows
+    assert rows["writers"][0]["characters"] > 0
     run = json.loads((tmp_path / "run-run.json").read_text("utf-8"))
     assert run["format"] == FORMAT
-    assert run["config"]["steps"] == rows["trained"]["steps"] >= 1
+    assert run["config"]["steps"] == rows["trained"][0]["steps"] >= 1
     assert (tmp_path / "run-best.safetensors").stat().st_size > 10_000
     with np.load(tmp_path / "logits.npz") as stored:
         assert stored["logits"].shape == (len(stored["pictures"]), len(run["charset"]["characters"]))
