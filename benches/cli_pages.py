@@ -5,12 +5,13 @@
 A test compares the page with the commands, so run this after a change of options.
 """
 
+import argparse
 import inspect
 import re
 from pathlib import Path
 
 from fastetl_cli.main import COMMANDS
-from fastetl_cli.options import Option, command_of, options
+from fastetl_cli.options import command_of, parser_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 EVERYWHERE = ("json", "debug", "overwrite")
@@ -25,11 +26,12 @@ an error); those that write have `--overwrite`. Exit codes: 0 done, 1 a check fa
 """
 
 
-def _given(option: Option) -> str:
+def _given(action: argparse.Action) -> str:
     """As it stands in a command line."""
-    metavar = option.settings.get("metavar", "")
-    several = f"{metavar} [{metavar} ...]" if option.names and "nargs" in option.settings else metavar
-    return f"{', '.join(option.names)} {several}".strip()
+    choices = f"{{{','.join(map(str, action.choices))}}}" if action.choices else ""
+    metavar = str(action.metavar or choices)
+    several = f"{metavar} [{metavar} ...]" if action.option_strings and action.nargs == "+" else metavar
+    return f"{', '.join(action.option_strings)} {several}".strip()
 
 
 def page() -> str:
@@ -38,15 +40,15 @@ def page() -> str:
     for name in COMMANDS:
         command = command_of(name)
         described, again = list[str](), dict[str, list[str]]()
-        for option in options(command):
-            text, _, default = option.explanation.partition(" Default: ")
+        for action in parser_of(command, name)._actions:
+            text, _, default = (action.help or "").replace("%%", "%").partition(" Default: ")
             sentence = _ENDS.split(text)[0].removesuffix(".")
-            if option.field in EVERYWHERE:
+            if action.dest in EVERYWHERE:
                 continue
-            given = _given(option)
+            given = _given(action)
             key = (given, sentence)
             if key in known:
-                again.setdefault(known[key], []).append(f"`{(option.names or (given,))[-1]}`")
+                again.setdefault(known[key], []).append(f"`{(action.option_strings or [given])[-1]}`")
             else:
                 known[key] = name
                 described.append(f"- `{given}`: {sentence}" + (f" ({default[:-1]})" if default else ""))

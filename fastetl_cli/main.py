@@ -141,13 +141,13 @@ def _line(error: Exception, name: str) -> str:
 
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl_cli.base import Command, note
-    from fastetl_cli.options import command_of, explained, parsed
+    from fastetl_cli.options import command_of, parsed, parser_of
 
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, no source
     try:
         kind = command_of(name)
         if {"-h", "--help"} & set(arguments):
-            sys.stdout.write(explained(kind, name))
+            sys.stdout.write(parser_of(kind, name).format_help())
             return 0
         command: Command = parsed(kind, name, arguments)
         with _ended_by_sigterm():

@@ -1,5 +1,4 @@
-// Draws the figures that stand in the page as JSON: a report of `evaluate`, or the curves of a sweep.
-const figures = JSON.parse(document.getElementById("figures").textContent);
+// Draws the figures that stand in the page as JSON.
 
 const share = (value, digits = 2) => `${(100 * value).toFixed(digits)}%`;
 const count = (value) => value.toLocaleString("en");
@@ -220,5 +219,4 @@ function report({ origin, banner, evaluation, training }) {
   ];
 }
 
-const parts = figures.curves ? [chart(figures.curves, ...figures.axes)] : report(figures);
-document.body.append(...parts.filter((part) => part !== null));
+document.body.append(...report(JSON.parse(document.getElementById("figures").textContent)).filter((part) => part !== null));

@@ -43,15 +43,14 @@ def write_report(run: Reader, evaluation: Evaluation, out: Path, *, overwrite: b
     }
     with new_output(out, REPORT_KIND, overwrite, [run.path]) as folder:
         for name, content in (
-            ("index.html", page(f"{run.path.name}: {len(run.charset):,} characters", figures)),
+            ("index.html", _page(f"{run.path.name}: {len(run.charset):,} characters", figures)),
             ("evaluation.json", text),
         ):
             (folder / name).write_text(content, encoding="utf-8", errors="backslashreplace")
     return out / "index.html"
 
 
-def page(title: str, figures: Mapping[str, Any]) -> str:
-    """A page of HTML that needs nothing beside it: of a report, or of `curves` with the names of their two `axes`."""
+def _page(title: str, figures: Mapping[str, Any]) -> str:
     style, script = (Path(__file__).with_name(f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     data = json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

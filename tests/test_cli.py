@@ -61,7 +61,7 @@ def test_what_is_not_given_keeps_its_default() -> None:
     assert parsed(Build, "build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
         paths=(Path("a"), Path("b")), config=BuildConfig(charset="kana", strict=True)
     )
-    assert parsed(Train, "train", ["a", "b", "--also", "c", "--also", "d=2", "--surroundings", "no"]) == Train(
+    assert parsed(Train, "train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
         dataset=Path("a"), run_path=Path("b"), also=("c", "d=2"), config=TrainConfig(surroundings=False)
     )
 
@@ -139,8 +139,11 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["inspect", "{tmp}/nowhere"], "no such file"),
         (["build", "{tmp}/empty", "{tmp}/out"], "no ETL files here"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "3"], "expected 8 to 126; found 3. Check --size"),
-        (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: expected a whole number; found 'big'"),
-        (["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"], "expected local or ray; found 'zip'"),
+        (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: invalid int value: 'big'"),
+        (
+            ["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"],
+            "--engine: invalid choice: 'zip'",
+        ),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),

@@ -189,7 +189,11 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
         authorization = headers.get("authorization", "").encode()
         if headers.get("origin", own) != own or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             response = _line(403, "requests from other pages are not answered")
-        elif request.url.path in _PUBLIC or not token or hmac.compare_digest(authorization, f"Bearer {token}".encode()):
+        elif (
+            request.scope["path"] in _PUBLIC
+            or not token
+            or hmac.compare_digest(authorization, f"Bearer {token}".encode())
+        ):
             response = await answer(request)
         else:
             response = _line(401, "the token is missing or wrong: use the whole address that fastetl pad printed")
