@@ -21,9 +21,7 @@ from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS
 from fastetl.kernels._jit import ENABLED
 from fastetl.kernels._packed import levels_of
-from fastetl.synth import SynthConfig, raster, synthesize
-from fastetl.synth import records as synth_records
-from fastetl.synth.raster import pack
+from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import set_files
 from fastetl.testing.records import blank, write_set
 
@@ -267,27 +265,7 @@ def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:
         assert (before.groups == after.groups).all()
 
 
-def discs(draws: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Packed pictures, each of one of some discs instead of a character, whose drawing takes time, and no two alike."""
-    x, y, radius = (np.random.default_rng(0).random((50, 3)) * [80, 80, 12] + [20, 20, 8]).T[:, :, None, None]
-    row, column = np.mgrid[:127, :128]
-    away = np.hypot(row - y, column - x) - radius
-    packed: NDArray[np.uint8] = pack(np.clip(8 - 4 * away, 0, 15).astype(np.uint8), 4).reshape(-1, 127, 64)[
-        (50 * draws).astype(int)
-    ]
-    packed[:, 0, :8] = draws[:, None].view(np.uint8)
-    return packed
-
-
-@pytest.fixture
-def quickly_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (synth_records, raster):
-        monkeypatch.setattr(module, "choose_glyphs", lambda style, rng, characters: rng.random(len(characters)))
-        monkeypatch.setattr(module, "write", lambda draws, style, rng: draws)
-        monkeypatch.setattr(module, "draw", discs)
-
-
-def test_synthetic_writers_write_the_same_in_both_sets(quickly_drawn: None, tmp_path: Path) -> None:
+def test_synthetic_writers_write_the_same_in_both_sets(tmp_path: Path) -> None:
     """ETL8B2 is ETL8G made smaller and binary: where there is ink in one, there is ink in the other."""
     synthesize(tmp_path / "etl", SynthConfig(set=("ETL8G", "ETL8B2", "ETL4"), writers=1))
     names = {file.path.name: file.layout.name for file in find_files([tmp_path / "etl"])}
@@ -305,11 +283,3 @@ def test_synthetic_writers_write_the_same_in_both_sets(quickly_drawn: None, tmp_
         SynthConfig(set=("ETL10",))
     with pytest.raises(FastetlError, match="charset"):
         SynthConfig(set=("ETL1",), charset="hiragana")
-
-
-def test_synthetic_files_of_etl9_have_its_names(quickly_drawn: None, tmp_path: Path) -> None:
-    """The README's example gave a notice for each file."""
-    synthesize(tmp_path / "etl", SynthConfig(files=1, charset="etl9"))
-    assert [path.name for path in sorted((tmp_path / "etl").glob("ETL*"))] == ["ETL9G_01"]
-    result = build(tmp_path / "etl", tmp_path / "out", charset="etl9", size=32)
-    assert (result.images, result.groups, result.noticed) == (4 * 3036, 4, ())

@@ -326,7 +326,7 @@ def fail(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArr
 def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_path: Path) -> None:
     config = SynthConfig(files=1 if charset == "etl9" else 34, charset=charset, seed=3)
     synthesize(tmp_path / "etl", config)
-    build(tmp_path / "etl", tmp_path / "built", charset=charset, size=24)
+    assert build(tmp_path / "etl", tmp_path / "built", charset=charset, size=24).noticed == ()
     for many in (1, 3) if charset == "digits" else (1,):
         count = synthesize_dataset(tmp_path / str(many), config, 24, processes=many)
         built, written = open_dataset(tmp_path / "built"), open_dataset(tmp_path / str(many))

@@ -17,6 +17,7 @@ from fastetl.etl.classes import classes, parts_of
 from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
+from fastetl.etl.notices import count_within
 
 Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
@@ -35,18 +36,16 @@ class Rows:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
-def _rows(name: str, pairs: Sequence[tuple[int, int]], **columns: Any) -> Rows:
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    return Rows(name, both[:, 0], both[:, 1], columns)
+def _by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+    return Rows(name, np.repeat(entries, len(writers)), np.tile(writers, len(entries)))
 
 
-def _by_class(name: str, entries: range, writers: Sequence[int]) -> Rows:
-    return _rows(name, [(c, writer) for c in entries for writer in writers])
+def _by_writer(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+    return Rows(name, np.tile(entries, len(writers)), np.repeat(writers, len(entries)))
 
 
-def _by_writer(name: str, of: str, writers: Sequence[int], times: int = 1) -> Rows:
-    """Every writer, and of each so many times every class of the set `of`."""
-    return _rows(name, [(c, w) for w in writers for c in range(len(classes(of))) for _ in range(times)])
+def _all(name: str) -> range:
+    return range(len(classes(name)))
 
 
 def _parts(name: str) -> Iterator[tuple[int, range]]:
@@ -60,44 +59,36 @@ def _parts(name: str) -> Iterator[tuple[int, range]]:
 def _etl1(writers: int) -> Iterator[Rows]:
     # The last writer wrote no katakana, as 34 of the 1,445 did.
     kana_writers = max(1, writers - 1)
-    missing = {(9, "ナ"): min(1, kana_writers - 1), (12, "リ"): kana_writers - 1} if writers > 1 else {}
-    entries, number = classes("ETL1"), 0
+    lost = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
+    lost_by = np.array([lost.get(entry.character or "", -1) for entry in classes("ETL1")])
+    sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
     for k, part in _parts("ETL1"):
-        pairs, counted = [], []
-        for c in part:
-            number = 0 if (c - part.start) % 4 == 0 else number
-            for writer in range(kana_writers if k > 6 else writers):
-                if missing.get((k, entries[c].character or "")) == writer:
-                    continue
-                number += 1
-                pairs.append((c, writer))
-                counted.append(number)
-        sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
-        rows = _rows(f"ETL1C_{k:02d}", pairs, data_number=np.array(counted))
+        rows = _by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
+        present = lost_by[rows.entry] != rows.writer
+        rows = Rows(rows.name, rows.entry[present], rows.writer[present])
+        # The data number begins again with every fourth class.
+        rows.columns["data_number"] = 1 + count_within((rows.entry - part.start) // 4)
         rows.columns["sheet"] = sheets[rows.writer]
         yield rows
 
 
 def _etl2(writers: int) -> Iterator[Rows]:
     """Printed: the "writers" are samples. Files 1 and 2 are of style A, 3 and 4 of C, 5 of B and D."""
-    entries, number = classes("ETL2"), 0
-    half = len(entries) // 2
-    last = len(entries)
-    plans = [[("A", 0, half)], [("A", half, last)], [("C", 0, half)], [("C", half, last)]]
-    plans.append([("B", 0, half // 4), ("D", 0, half // 4)])
-    for k, plan in enumerate(plans, 1):
-        pairs, styles, numbers = [], [], []
-        for style, first, after in plan:
-            for c in range(first, after):
-                for sample in range(writers):
-                    number += 1
-                    pairs.append((c, sample))
-                    styles.append(style)
-                    numbers.append(number)
-                number += 3 if entries[c].character is None else 0  # the numbers have gaps
-        faces = ["MINCHO" if style in "AC" else "GOTHIC" for style in styles]
-        kinds = [_contents(entries[c].character) for c, _ in pairs]
-        yield _rows(f"ETL2_{k}", pairs, style=styles, typeface=faces, contents=kinds, number=np.array(numbers))
+    entries = classes("ETL2")
+    kinds, is_blank = np.array([_contents(e.character) for e in entries]), np.array([not e.character for e in entries])
+    count, number = len(entries), 1
+    first, second, eighth = range(count // 2), range(count // 2, count), range(count // 8)
+    plans = ("A", first), ("A", second), ("C", first), ("C", second), ("BD", eighth)
+    for k, (styles, part) in enumerate(plans, 1):
+        rows = _by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
+        style = np.repeat([*styles], len(part) * writers)
+        faces = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
+        rows.columns.update(style=style, typeface=faces, contents=kinds[rows.entry])
+        # The numbers have gaps behind each class without a character.
+        gaps = 3 * np.cumsum(is_blank[rows.entry[::writers]])
+        rows.columns["number"] = number + np.arange(len(rows.entry)) + np.repeat([0, *gaps[:-1]], writers)
+        number += len(rows.entry) + int(gaps[-1])
+        yield rows
 
 
 def _contents(character: str | None) -> str:
@@ -114,21 +105,21 @@ def _halves(writers: int, first: int) -> Iterator[tuple[int, range]]:
 
 def _etl3(writers: int) -> Iterator[Rows]:
     for k, part in _halves(writers, -(-writers // 2)):
-        rows = _by_class(f"ETL3C_{k}", range(len(classes("ETL3"))), part)
+        rows = _by_class(f"ETL3C_{k}", _all("ETL3"), part)
         rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
         rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
         yield rows
 
 
 def _etl4(writers: int) -> Iterator[Rows]:
-    rows = _by_writer("ETL4C", "ETL4", range(writers))
+    rows = _by_writer("ETL4C", _all("ETL4"), range(writers))
     rows.columns["sheet"] = 5001 + rows.writer
     rows.columns["number"] = rows.columns["sheet"] * 100 + rows.entry
     yield rows
 
 
 def _etl5(writers: int) -> Iterator[Rows]:
-    rows = _by_class("ETL5C", range(len(classes("ETL5"))), [w for w in range(writers) for _ in range(2)])
+    rows = _by_class("ETL5C", _all("ETL5"), [w for w in range(writers) for _ in range(2)])
     rows.columns["sheet"] = 6001 + 2 * rows.writer + np.arange(len(rows.writer)) % 2
     yield rows
 
@@ -144,7 +135,7 @@ def _etl7(writers: int) -> Iterator[Rows]:
     """Large and small writing by the same people, each class twice on a sheet."""
     for size in "LS":
         for k, part in _halves(writers, -(-4 * writers // 7)):
-            rows = _by_writer(f"ETL7{size}C_{k}", "ETL7", part, 2)
+            rows = _by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
             rows.columns["sheet"] = 1 + rows.writer
             yield rows
 
@@ -158,10 +149,10 @@ def _forms(name: str, of: str) -> NDArray[np.int64]:
 def _etl8b2(writers: int) -> Iterator[Rows]:
     forms = _forms("ETL8G", "ETL8B2")
     for k, part in _parts("ETL8B2"):
-        pairs = [(c, w) for c in part for w in range(writers)]
+        rows = _by_class(f"ETL8B2C{k}", part, range(writers))
         if k == BY_NAME["ETL8B2"].model_file:
-            pairs += [(c, MODEL) for c in range(len(forms))]
-        rows = _rows(f"ETL8B2C{k}", pairs)
+            models = _by_class("", _all("ETL8B2"), [MODEL])
+            rows = Rows(rows.name, np.append(rows.entry, models.entry), np.append(rows.writer, models.writer))
         rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + forms[rows.entry]
         yield rows
 
@@ -174,7 +165,7 @@ def _data_sets(name: str, writers: int) -> Iterator[tuple[int, range]]:
 
 def _etl8g(writers: int) -> Iterator[Rows]:
     for k, part in _data_sets("ETL8G", writers):
-        yield _by_writer(f"ETL8G_{k:02d}", "ETL8G", part)
+        yield _by_writer(f"ETL8G_{k:02d}", _all("ETL8G"), part)
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
@@ -182,7 +173,7 @@ def _etl9b(writers: int) -> Iterator[Rows]:
     files = dict(_data_sets("ETL9B", min(writers, layout.files * layout.data_sets_per_file)))
     for k in sorted({*files, layout.model_file}):
         models = [MODEL] if k == layout.model_file else []
-        rows = _by_writer(f"ETL9B_{k}", "ETL9B", [*files.get(k, ()), *models])
+        rows = _by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
         rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
         yield rows
 
@@ -190,7 +181,7 @@ def _etl9b(writers: int) -> Iterator[Rows]:
 def _etl9g(writers: int) -> Iterator[Rows]:
     forms = _forms("ETL9G", "ETL9G")
     for k, part in _data_sets("ETL9G", writers):
-        rows = _by_writer(f"ETL9G_{k:02d}", "ETL9G", part)
+        rows = _by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
         # The sheets begin again in every file; the serial numbers count a data set or a sheet.
         rows.columns["sheet"] = 20 * (rows.writer - part.start) + forms[rows.entry]
         in_sheet = rows.entry - np.searchsorted(forms, forms)[rows.entry]
