@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,9 +122,13 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
 
 
 def convert(
-    parts: Sequence[Selection], charset: Charset, size: int, write: Callable[[NDArray[np.uint8]], None] | None = None
+    parts: Sequence[Selection],
+    charset: Charset,
+    size: int,
+    file: BinaryIO | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
-    """The records of a plan, or of a piece of it, in memory. write: takes the pictures instead, a block at a time.
+    """The records of a plan, or of a piece of it, in memory. file: takes the pictures instead, a block at a time.
 
     Raises DisorderError if a record does not have the code that the plan says.
     """
@@ -132,7 +136,7 @@ def convert(
 
     sizes = [len(part.index) for part in parts]
     count, start = sum(sizes), 0
-    pictures, digests = np.empty((0 if write else count, size, size), np.uint8), np.empty(count, np.uint64)
+    pictures, digests = np.empty((0 if file else count, size, size), np.uint8), np.empty(count, np.uint64)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
     headers: list[NDArray[Any]] = []
@@ -143,14 +147,16 @@ def convert(
         for span, records in read_records(part.file, part.index, buffers[layout]):
             _require_order(part, span, records)
             place = slice(start + span.start, start + span.stop)
-            resized = pictures[place] if write is None else blocks[layout][: len(records)]
+            resized = pictures[place] if file is None else blocks[layout][: len(records)]
             resize_records(
                 buffers[layout], starts[: len(records)], layout.height, layout.width, resized, bits=layout.bits
             )
-            if write is not None:
-                write(resized)
+            if file is not None:
+                file.write(resized.data)
             digests[place] = digest_rows(layout.packed(records))
             bytes_of(headers[-1])[span] = bytes_of(records)[:, : layout.image_offset]
+            if progress is not None:
+                progress(place.stop, count)
         start += len(part.index)
     sources = tuple(dict.fromkeys(part.file.source for part in parts))
     source = np.repeat([sources.index(part.file.source) for part in parts], sizes).astype(np.uint16)
@@ -224,31 +230,16 @@ def build(
         return result_of(str(out), data, begun, plan)
 
     def write_records(plan: Plan) -> BuildResult:
-        data, plan = _write_records(plan, out, config, overwrite, progress, command)
+        count = sum(len(part.index) for part in plan.parts)
+        with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as target:
+            # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
+            with open_images(target, count, config.size) as file:
+                data = convert(plan.parts, plan.charset, config.size, file, progress)
+            data, plan = finished(plan, data, config, command)
+            write_description(target, data)
         return result_of(str(out), data, begun, plan)
 
     return planned(sources, config, write_records)
-
-
-def _write_records(
-    plan: Plan, out: Path, config: BuildConfig, overwrite: bool, progress: Progress | None, command: str
-) -> tuple[Dataset, Plan]:
-    total, count = sum(len(p.index) for p in plan.parts), 0
-    with new_output(out, DATASET_KIND, overwrite, [p.file.path for p in plan.parts]) as target:
-        # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
-        with open_images(target, total, config.size) as file:
-
-            def write_block(pictures: NDArray[np.uint8]) -> None:
-                nonlocal count
-                file.write(pictures.data)
-                count += len(pictures)
-                if progress is not None:
-                    progress(count, total)
-
-            data = convert(plan.parts, plan.charset, config.size, write_block)
-        data, plan = finished(plan, data, config, command)
-        write_description(target, data)
-    return data, plan
 
 
 def _import(

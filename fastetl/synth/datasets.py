@@ -15,10 +15,9 @@ from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
-from fastetl.etl.layouts import ETL8G
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import in_order
-from fastetl.synth.records import WRITERS, SynthConfig, characters_of, layout_of, write_data_set
+from fastetl.synth.records import SynthConfig, characters_of, file_of, layout_of, write_data_set
 
 _PICTURES = 2048
 """Pictures that one process makes in a turn, about."""
@@ -56,8 +55,8 @@ class SomeWriters:
         resize_records(raw, starts, layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
-        # As in files: of ETL8G, number 33 is the model pattern's.
-        groups = writers + WRITERS * (writers >= WRITERS * (ETL8G.files - 1)) if layout is ETL8G else writers
+        own = layout.data_sets_per_file
+        groups = own * (file_of(writers, layout) - 1) + writers % own  # as in files
         return Dataset(
             "synth",
             pictures,

@@ -28,7 +28,6 @@ from fastetl.synth.writing import choose_glyphs, write
 
 SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = 1_000_000
-WRITERS = ETL8G.data_sets_per_file
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
 ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
@@ -148,6 +147,12 @@ def layout_of(characters: tuple[str, ...]) -> Layout:
     return ETL9G if len(characters) == ETL9G.data_set else ETL8G
 
 
+def file_of(writer: Any, layout: Layout) -> Any:
+    """The number of the file that each writer's data set is in, from 1; of ETL8G, 33 is the model pattern's."""
+    number = 1 + writer // layout.data_sets_per_file
+    return number + ((number >= ETL8G.files) & (layout is ETL8G))
+
+
 def write_data_set(
     seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
 ) -> NDArray[Any]:
@@ -161,7 +166,9 @@ def write_data_set(
 
 def write_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
     """The records of the textbook's style: KanjiVG's own forms, all in one size and place."""
-    return _records(WriterStyle(), WRITERS * (ETL8G.files - 1), np.random.default_rng(0), 0, characters)
+    return _records(
+        WriterStyle(), ETL8G.data_sets_per_file * (ETL8G.files - 1), np.random.default_rng(0), 0, characters
+    )
 
 
 def synthesize(
@@ -193,11 +200,9 @@ def synthesize(
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
 
 
-Files = Iterator[tuple[str, NDArray[Any]]]
-Progress = Callable[[int, int], None]
-
-
-def _files(config: SynthConfig, processes: int, progress: Progress | None) -> Files:
+def _files(
+    config: SynthConfig, processes: int, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[str, NDArray[Any]]]:
     """Name of the file and records of each data set, one after the other."""
     characters = characters_of(config.charset)
     layout = layout_of(characters)
@@ -206,8 +211,7 @@ def _files(config: SynthConfig, processes: int, progress: Progress | None) -> Fi
     writers = [*range(config.writers_of_files(layout)), *[MODEL] * config.model_pattern]
     work = partial(_written, config, characters)
     for done, (writer, records) in enumerate(zip(writers, in_order(work, writers, processes), strict=True), 1):
-        number = ETL8G.files if writer == MODEL else 1 + writer // layout.data_sets_per_file
-        number += layout is ETL8G and writer != MODEL and number >= ETL8G.files
+        number = ETL8G.files if writer == MODEL else file_of(writer, layout)
         yield f"{layout.name}_{number:02d}", records
         if progress is not None:
             progress(done, len(writers))
@@ -219,7 +223,9 @@ def _written(config: SynthConfig, characters: tuple[str, ...], writer: int) -> N
     return write_data_set(config.seed, writer, characters, config.scans)
 
 
-def _files_of_sets(config: SynthConfig, progress: Progress | None) -> Files:
+def _files_of_sets(
+    config: SynthConfig, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[str, NDArray[Any]]]:
     pictures, drawings = drawn(config.seed, config.scans), itertools.count(1)
     total = len(config.set) * config.writers
 
