@@ -141,21 +141,18 @@ def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
     Weights in 8 bits share a step by output, in which the weights of an input with large values would be lost
     (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
-    convolutions = [k for k, layer in enumerate(layers) if isinstance(layer, g.Conv)][:2]
+    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, g.Conv)][:2]
     if len(convolutions) < 2:
         return tuple(layers)
-    first, second = (layers[k] for k in convolutions)
-    between = layers[convolutions[0] + 1 : convolutions[1]]
-    if not (isinstance(first, g.Conv) and isinstance(second, g.Conv)):
-        return tuple(layers)
-    if not all(isinstance(layer, g.Relu | g.MaxPool) for layer in between):
+    (i, first), (j, second) = convolutions
+    if not all(isinstance(layer, g.Relu | g.MaxPool) for layer in layers[i + 1 : j]):
         return tuple(layers)
     largest = np.maximum(np.abs(second.weight).max((0, 2, 3)), np.float32(1e-6))
     factor = np.exp2(np.rint(np.log2(largest.mean() / largest))).astype(np.float32)
     weight, bias = first.weight / factor[:, None, None, None], first.bias / factor
     balanced = list(layers)
-    balanced[convolutions[0]] = dataclasses.replace(first, weight=weight, bias=bias)
-    balanced[convolutions[1]] = dataclasses.replace(second, weight=second.weight * factor[None, :, None, None])
+    balanced[i] = dataclasses.replace(first, weight=weight, bias=bias)
+    balanced[j] = dataclasses.replace(second, weight=second.weight * factor[None, :, None, None])
     return tuple(balanced)
 
 

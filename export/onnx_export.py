@@ -21,7 +21,7 @@ OPSET = 17
 IR_VERSION = 8
 _BLOCK = 64  # pictures at a time: the largest layer then takes some tens of megabytes
 
-_NODES: dict[str, tuple[str, dict[str, str]]] = {
+NODES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (name.title(), {}) for name in ("abs", "add", "clip", "exp", "floor", "greater", "less", "mul")},
     **{name: (name.title(), {}) for name in ("relu", "sqrt", "sub")},
     "cast": ("Cast", {}),
@@ -151,8 +151,8 @@ class _Writer:
         return self.shared[id(value)]
 
     def translate(self, op: Op) -> None:
-        if op.type in _NODES:
-            kind, options = _NODES[op.type]
+        if op.type in NODES:
+            kind, options = NODES[op.type]
             attributes = {name: np.asarray(op.inputs[key]).tolist() for key, name in options.items()}
             tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs]
             self.node(kind, tensors, op.name, **attributes, **_FIXED.get(op.type, {}))

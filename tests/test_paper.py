@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.paper import separate_ink
+from fastetl.synth.strokes import load_strokes
 
 Light = NDArray[np.float64]
 HIGH, WIDE = 300, 400
@@ -122,6 +124,19 @@ def test_a_stroke_may_cross_what_is_beside_the_paper() -> None:
     ink = separate_ink(banded())
     assert ink.plane[strokes()].mean() > 200
     assert ink.plane[:, 310:].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("character", "size", "pen"), [("園", 53, 0.05), ("臣", 53, 0.05), ("固", 40, 0.04), ("国", 40, 0.04)]
+)
+def test_a_crop_to_the_last_pixel_loses_nothing(character: str, size: int, pen: float) -> None:
+    """Strokes along its edges are no frame, and so many of them are no grain."""
+    lines = [(size * stroke + 32).tolist() for stroke in load_strokes(character, 0.02)]
+    strokes = tuple(Stroke(*zip(*line, strict=True)) for line in lines)
+    drawn = rasterize(Drawing(64, 64, strokes, pen), 64)
+    rows, columns = (np.flatnonzero((drawn >= 128).any(axis)) for axis in (1, 0))
+    crop = drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert np.array_equal(separate_ink(255 - crop).plane, crop)
 
 
 def test_on_white_paper_long_and_distant_strokes_stay() -> None:

@@ -27,7 +27,7 @@ _WIDEST = 40
 """Per cent of the longest side: what is dark and wider is paper in a shadow, or a table."""
 _BEYOND = 20
 """Least, likewise, of the edge of a picture that a shadow darkens."""
-_GRAINY, _PASSES = 1, 3
+_GRAINY, _GRAINIEST, _PASSES = 1, 64, 3
 """Grain above the first is smoothed, so many times at most."""
 _WINDOWS = (4, 8, 14, 26)
 """Widths, likewise, at which dark ink is compared with light ink."""
@@ -127,8 +127,9 @@ def _with_usual_pen(square: Bytes) -> Bytes:
 
 
 def _grain(small: Bytes) -> int:
-    """How far neighbouring places differ in the quietest quarter of the picture."""
-    return quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
+    """How far neighbouring places differ in the quietest quarter of the picture; on white paper those are strokes."""
+    grain = quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
+    return 0 if grain > _GRAINIEST and quantile(small, 90) >= _WHITE else grain
 
 
 def _missing(paper: Bytes, picture: Bytes, grain: int = 0) -> Bytes:
@@ -195,50 +196,23 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
     return thinner + 1.43 * brightness / max(lightest - darkest, 1) < 0
 
 
-def _table(mask: Mask) -> Mask:
-    """What is dark along a whole side of the picture, as far inwards as it is wider than strokes are."""
+def _table(mask: Mask, is_white: bool) -> Mask:
+    """What is dark along a whole side of the picture, as far inwards as it is wider than strokes are.
+
+    On white paper not where ink is in the middle of the opposite side alone: it is a stroke, at the edge of a crop.
+    """
     size = share(mask, 10)
     around = np.pad(mask, size)
     height, width = mask.shape
-    for side, outside in (
-        (mask[0], around[:size]),
-        (mask[-1], around[-size:]),
-        (mask[:, 0], around[:, :size]),
-        (mask[:, -1], around[:, -size:]),
-    ):
-        if side.sum() * 20 >= 19 * len(side):
-            outside[:] = True
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    full = [side.sum() * 20 >= 19 * len(side) for side in sides]
+    outside = around[:size], around[-size:], around[:, :size], around[:, -size:]
+    for k, opposite in enumerate((1, 0, 3, 2)):
+        if full[k] and not (is_white and not full[opposite] and sides[opposite][size:-size].any()):
+            outside[k][:] = True
     if not _edge(around).any():
         return np.zeros_like(mask)
     return extreme(opened(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
-
-
-def _foreign(mask: Mask, dark: Bytes, paper: Bytes) -> Mask:
-    """Pieces that go on as a dark background, or fill a corner of the picture: where a table is narrow."""
-    marks = labelled(mask)
-    foreign = np.zeros(int(marks.max(initial=0)) + 1, bool)
-    level, light = dark.astype(np.int16), paper.astype(np.int16)
-    goes_on = np.zeros(len(foreign), np.intp)
-    for inner, outer in (
-        (np.s_[1:], np.s_[:-1]),
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
-    ):
-        edge = mask[inner] & ~mask[outer] & (level[outer] <= level[inner] + 12)
-        edge &= 2 * light[outer] <= light[inner] + level[inner]
-        goes_on += np.bincount(marks[inner][edge], minlength=len(foreign))
-    reach = max(mask.shape) // 25
-    boxes = boxes_of(marks)
-    longest = np.append(0, (boxes[:, 2:] - boxes[:, :2]).max(1))
-    foreign |= (goes_on >= max(6, reach)) & (goes_on * 3 >= longest)  # strokes only cross it
-    for view in (marks, marks[::-1], marks[:, ::-1], marks[::-1, ::-1]):
-        corner = view[0, 0]
-        if (view[: reach + 1, 0] == corner).all() and (view[0, : reach + 1] == corner).all():
-            foreign[corner] = True
-    foreign[0] = False
-    chosen = foreign[marks]
-    return extreme(chosen, 3, np.maximum, 0) & (~mask | chosen)
 
 
 def _mean_width(mask: Mask) -> float:
@@ -313,13 +287,12 @@ def _sheet(dark: Bytes) -> _Sheet:
         sheet = _Sheet(paper, missing, outside, _CONTRAST + 4 * grain)
         if sheet.is_plain and _edge(dark).min() >= _WHITE:
             return sheet
-        sheet = sheet.without(_table(sheet.at_least(5)))
+        sheet = sheet.without(_table(sheet.at_least(5), not is_lit))
         outside = sheet.outside
         narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
         if narrower * 5 >= size * 4:
-            break
+            return sheet
         size, paper = narrower, closed(dark, narrower)
-    return sheet.without(_foreign(sheet.at_least(5), dark, paper))
 
 
 def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
@@ -342,9 +315,10 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
     has_guides = all(any(line.pieces >= _DASHES for line in lines) for lines in (across, down))
 
     def printed(lines: list[Line], rest: Mask) -> list[Line]:
-        # On white a stroke may be as long, and reach the edges of a crop.
-        is_cropped = rest[:3].any() and rest[-3:].any()
-        is_alone = sheet.is_plain and sum(line.through for line in lines) < 2
+        # On white a stroke may be as long, and reach or be an edge of a crop.
+        rows = [*np.flatnonzero(rest.any(1)).tolist(), *(line.row for line in lines)]
+        is_cropped = min(rows) < 3 and max(rows) >= len(rest) - 3
+        is_alone = sheet.is_plain and sum(line.through and 3 <= line.row < len(rest) - 3 for line in lines) < 2
         other = [
             line
             for line in lines

@@ -78,10 +78,19 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
     return _on_paper(grey, np.asarray(layered.getchannel("A")))
 
 
+def _image_of(array: NDArray[np.uint8]) -> Image.Image:
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype not in (np.uint8, np.bool_) or not shaped or not array.size:
+        expected, found = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
+        raise FastetlError("not a picture", expected=expected, found=found, do="convert it", also=ValueError)
+    levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
+    return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
+
+
 @contextmanager
-def _opened(source: str | PathLike[str] | bytes | Image.Image) -> Iterator[Image.Image]:
-    if isinstance(source, Image.Image):
-        yield source
+def _opened(source: Source) -> Iterator[Image.Image]:
+    if isinstance(source, Image.Image | np.ndarray):
+        yield _image_of(source) if isinstance(source, np.ndarray) else source
         return
     file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
     with file:
@@ -100,25 +109,7 @@ def _opened(source: str | PathLike[str] | bytes | Image.Image) -> Iterator[Image
             yield opened
 
 
-def _of_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (H, W) of an array of one picture."""
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
-    if array.dtype not in (np.uint8, np.bool_) or not shaped or not array.size:
-        raise FastetlError(
-            "not a picture",
-            expected="uint8 (H, W) or (H, W, 1, 3 or 4 colours)",
-            found=f"{array.dtype} {array.shape}",
-            do="convert it",
-            also=ValueError,
-        )
-    levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
-    _bounded("the array", (array.shape[1], array.shape[0]))
-    if array.ndim == 2 or array.shape[2] == 1:
-        return np.ascontiguousarray(levels.reshape(array.shape[:2]))
-    return _grey(Image.fromarray(np.ascontiguousarray(levels)))
-
-
-def brightness_of(source: str | PathLike[str] | bytes | Image.Image) -> tuple[NDArray[np.uint8], float]:
+def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
     """Brightness, uint8 (H, W), and how many times smaller it is than the picture."""
     path = source if isinstance(source, str | PathLike) else "the picture"
     with warnings.catch_warnings():
@@ -127,7 +118,7 @@ def brightness_of(source: str | PathLike[str] | bytes | Image.Image) -> tuple[ND
             with _opened(source) as opened:
                 size = opened.size
                 _bounded(path, size)
-                if not isinstance(source, Image.Image):
+                if isinstance(source, str | PathLike | bytes):
                     longest = max(size)  # JPEG alone: fewer pixels are decoded
                     opened.draft("L", (size[0] * MOST // longest, size[1] * MOST // longest))
                 times = max(opened.size) // MOST
@@ -158,7 +149,7 @@ def find_ink(source: Source) -> Ink:
     if not isinstance(given, str | PathLike | bytes | Image.Image | np.ndarray):
         expected, kind = "a file, its bytes, a PIL image or an array", type(given).__name__
         raise FastetlError("not a picture", expected=expected, found=kind, do="convert it", also=ValueError)
-    grey, times = (_of_array(source), 1.0) if isinstance(source, np.ndarray) else brightness_of(source)
+    grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)
 

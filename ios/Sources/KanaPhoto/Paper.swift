@@ -13,7 +13,7 @@ extension Photograph {
     private static let dim = 32
     private static let contrast = 12
     private static let beyond = 20
-    private static let (grainy, passes) = (1, 3)
+    private static let (grainy, grainiest, passes) = (1, 64, 3)
     private static let (dashes, tiny) = (6, 12)
     private static let few = 4
     private static let white = 250
@@ -145,10 +145,13 @@ extension Photograph {
         return brushed
     }
 
-    /// How far neighbouring places differ in the quietest quarter of the picture.
+    /// How far neighbouring places differ in the quietest quarter of the picture; on white paper those are
+    /// strokes.
     private static func grain(_ small: Places) -> Int {
         let greatest = small.extreme(3, greatest: true, outside: 0)
-        return Places.quantile(greatest.with(small.extreme(3, greatest: false, outside: 255)) { $0 - $1 }.values, 25)
+        let grain = Places.quantile(
+            greatest.with(small.extreme(3, greatest: false, outside: 255)) { $0 - $1 }.values, 25)
+        return grain > grainiest && Places.quantile(small.values, 90) >= white ? 0 : grain
     }
 
     /// The share of the paper's light that is missing, of 255; less in the dark, where grain weighs more.
@@ -271,16 +274,19 @@ extension Photograph {
             let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
             var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: contrast + 4 * grain)
             if sheet.isPlain, dark.edge.allSatisfy({ $0 >= white }) { return sheet }
-            sheet = sheet.without(table(sheet.atLeast(5)))
+            sheet = sheet.without(table(sheet.atLeast(5), isWhite: !isLit))
             outside = sheet.outside
             let narrower = max(3 * strokeWidth(sheet.atLeast(7)) + 2 | 1, 9)
-            if narrower * 5 >= size * 4 { return sheet.without(foreign(sheet.atLeast(5), dark, paper)) }
+            if narrower * 5 >= size * 4 { return sheet }
             size = narrower
         }
     }
 
     /// What is dark along a whole side of the picture, as far inwards as it is wider than strokes are.
-    private static func table(_ mask: Places) -> Places {
+    ///
+    /// On white paper not where ink is in the middle of the opposite side alone: then it is a stroke, at the edge of a
+    /// crop.
+    private static func table(_ mask: Places, isWhite: Bool) -> Places {
         let size = mask.share(10)
         let (height, width) = (mask.height, mask.width)
         var around = mask.padded(size, with: 0)
@@ -290,53 +296,20 @@ extension Photograph {
                 for column in columns { around.values[row * around.width + column] = 1 }
             }
         }
-        let (first, last) = (mask.values[..<width], mask.values[((height - 1) * width)...])
-        let left = (0..<height).reduce(0) { $0 + mask.values[$1 * width] }
-        let right = (0..<height).reduce(0) { $0 + mask.values[$1 * width + width - 1] }
-        if first.reduce(0, +) * 20 >= 19 * width { fill(rows[..<size], 0..<around.width) }
-        if last.reduce(0, +) * 20 >= 19 * width { fill(rows[(size + height)...], 0..<around.width) }
-        if left * 20 >= 19 * height { fill(rows[...], 0..<size) }
-        if right * 20 >= 19 * height { fill(rows[...], (size + width)..<around.width) }
+        let (first, last) = (Array(mask.values[..<width]), Array(mask.values[((height - 1) * width)...]))
+        let left = (0..<height).map { mask.values[$0 * width] }
+        let right = (0..<height).map { mask.values[$0 * width + width - 1] }
+        func isFull(_ side: [Int]) -> Bool { side.reduce(0, +) * 20 >= 19 * side.count }
+        func isOutside(_ side: [Int], opposite: [Int]) -> Bool {
+            isFull(side)
+                && !(isWhite && !isFull(opposite) && opposite.dropFirst(size).dropLast(size).contains(1))
+        }
+        if isOutside(first, opposite: last) { fill(rows[..<size], 0..<around.width) }
+        if isOutside(last, opposite: first) { fill(rows[(size + height)...], 0..<around.width) }
+        if isOutside(left, opposite: right) { fill(rows[...], 0..<size) }
+        if isOutside(right, opposite: left) { fill(rows[...], (size + width)..<around.width) }
         guard around.cropped(0) != mask.padded(size, with: 0) else { return mask.map { _ in 0 } }
         return around.opened(size).extreme(3, greatest: true, outside: 0).cropped(size)
-    }
-
-    /// Pieces that go on as a dark background, or fill a corner of the picture: where a table is narrow.
-    private static func foreign(_ mask: Places, _ dark: Places, _ paper: Places) -> Places {
-        let (numbers, listed) = Piece.all(of: mask)
-        let (height, width) = (mask.height, mask.width)
-        var goesOn = [Int](repeating: 0, count: listed.count)
-        for at in mask.values.indices where mask.values[at] == 1 {
-            for (down, across) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
-                let (row, column) = (at / width + down, at % width + across)
-                guard (0..<height).contains(row), (0..<width).contains(column) else { continue }
-                let outer = row * width + column
-                if mask.values[outer] == 0, dark.values[outer] <= dark.values[at] + 12,
-                    2 * paper.values[outer] <= paper.values[at] + dark.values[at]
-                {
-                    goesOn[numbers.values[at]] += 1
-                }
-            }
-        }
-        let reach = mask.longest / 25
-        // Strokes only cross it.
-        var isForeign = zip(goesOn, listed).map { $0 >= max(6, reach) && $0 * 3 >= $1.longest }
-        for (row, down) in [(0, 1), (height - 1, -1)] {
-            for (column, across) in [(0, 1), (width - 1, -1)] {
-                let corner = numbers.values[row * width + column]
-                let isFilled = { (steps: Int, next: (Int) -> Int) in
-                    (0..<steps).allSatisfy { numbers.values[next($0)] == corner }
-                }
-                if corner >= 0, isFilled(min(reach + 1, height), { (row + $0 * down) * width + column }),
-                    isFilled(min(reach + 1, width), { row * width + column + $0 * across })
-                {
-                    isForeign[corner] = true
-                }
-            }
-        }
-        let chosen = numbers.map { $0 >= 0 && isForeign[$0] ? 1 : 0 }
-        let wide = chosen.extreme(3, greatest: true, outside: 0)
-        return wide.with(mask) { $0 == 1 && $1 == 0 ? 1 : 0 }.with(chosen, max)
     }
 
     /// In places, of strokes in any direction.
@@ -379,10 +352,12 @@ extension Photograph {
         let isCell = across.count > 1 && down.count > 1
         let hasGuides = [across, down].allSatisfy { $0.contains { $0.pieces >= dashes } }
         func printed(_ lines: [Line], _ rest: Places) -> [Line] {
-            // On white a stroke may be as long, and reach the edges of a crop.
-            let ends = 3 * rest.width
-            let isCropped = rest.values.prefix(ends).contains(1) && rest.values.suffix(ends).contains(1)
-            let isAlone = sheet.isPlain && lines.count(where: \.isThrough) < 2
+            // On white a stroke may be as long, and reach or be an edge of a crop.
+            let inside = 3..<max(rest.height - 3, 3)
+            let ink = rest.values.indices.lazy.filter { rest.values[$0] == 1 }.map { $0 / rest.width }
+            let rows = [ink.first, ink.last].compactMap { $0 } + lines.map(\.row)
+            let isCropped = rows.contains { $0 < 3 } && rows.contains { $0 >= rest.height - 3 }
+            let isAlone = sheet.isPlain && lines.count { $0.isThrough && inside.contains($0.row) } < 2
             return lines.filter { line in
                 let isAlike = 8 * strength < 10 * line.level && 10 * line.level < 13 * strength
                 let isOther = hasGuides || 4 * line.thickness <= 3 * width || !isAlike
