@@ -171,7 +171,7 @@ def test_loader(benchmark: Any, side: int) -> None:
     order = np.random.default_rng(0).permutation(COUNT).reshape(-1, BATCH)
     loaders: list[tuple[str, Kind, Callable[[], Iterator[Batch]], tuple[str, ...]]] = [
         ("fastetl", "ours", partial(make(prefetch=0).epoch, 0), ()),
-        ("made in a thread beside", "form", partial(make(prefetch=1).epoch, 0), ()),
+        ("in a thread beside", "form", partial(make(prefetch=1).epoch, 0), ()),
         ("sample by sample, scipy", "baseline", partial(samplewise, scipy_one, images, maps), ()),
         ("sample by sample, OpenCV", "peer", partial(samplewise, opencv_one, images, maps), ("cv2",)),
         ("grain, OpenCV", "peer", partial(grain_loader, opencv_one, images, maps), ("cv2", "grain")),

@@ -16,7 +16,7 @@ from fastetl_cli.options import command_of, parser_of
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 EVERYWHERE = ("json", "debug", "overwrite")
 
-# Of what is told: a sentence, a clause that explains it, a long bracket.
+# The end of a sentence, a clause that explains it, a long bracket.
 _ENDS = re.compile(r"(?<=\w{2}|.[)\"`%])[.;] | \((?=[^)]{12})|, (?=the same |as |where |whatever |which )")
 _HEAD = """# Commands and options
 

@@ -1,16 +1,13 @@
 """A tiny dataset and a tiny training for the tests of `model`; run as a module, it trains in a process of its own."""
 
 import atexit
-import os
 import shutil
 import sys
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import jax
 import numpy as np
 
 from fastetl.data.charset import HIRAGANA, Charset
@@ -18,14 +15,6 @@ from fastetl.data.dataset import Dataset
 from model.config import TrainConfig
 from model.devices import join
 from model.training import Progress, train
-
-# The same small programs are compiled again and again: by each training, in each process.
-if (CACHE := os.environ.get("JAX_COMPILATION_CACHE_DIR", "")) == "":
-    CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
-set_option: Any = jax.config.update
-set_option("jax_compilation_cache_dir", CACHE)
-set_option("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 CHARSET = Charset("few", HIRAGANA.characters[:8])
 CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)

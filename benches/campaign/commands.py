@@ -140,14 +140,6 @@ def _files(path: Path | None) -> dict[str, bytes]:
     return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).digest() for file in files if path}
 
 
-def _place(place: Path, old: Path | None) -> None:
-    """Empty a place, or leave the old output alone in it."""
-    for entry in place.iterdir():
-        shutil.rmtree(entry)
-    if old:
-        shutil.copytree(old, place / "out")
-
-
 def _judge(command: Command, place: Path, ended: Ended, old: Path | None) -> tuple[Outcome, str]:
     """What a command left that ended or was killed: `old`, or nothing, or its whole output."""
     out, killed = place / "out", ended.code == -signal.SIGKILL
@@ -179,21 +171,32 @@ def _run_again(command: Command, place: Path) -> tuple[Outcome, str]:
     return _judge(command, place, ended, None) if ended.code == 0 else ("wrong", f"run again: {ended.text[-300:]}")
 
 
+def _place(place: Path, old: Path | None) -> None:
+    """Empty a place, or leave the old output alone in it."""
+    for entry in place.iterdir():
+        shutil.rmtree(entry)
+    if old:
+        shutil.copytree(old, place / "out")
+
+
+def _try(command: Command, place: Path, old: Path | None, **when: Any) -> tuple[Ended, Outcome, str]:
+    """Run it where nothing is, or to replace an old output."""
+    _place(place, old)
+    ended = run_command(command.line(place / "out", *["--overwrite"] * bool(old)), place, **when)
+    return ended, *_judge(command, place, ended, old)
+
+
 def kills(tally: Tally, folder: Path, name: str) -> None:
     """Kills of a command, half of them at an operation on files, half at a moment; every second one with an old output
     that is to be replaced."""
     command, old, whole = _prepared(folder, name)
-    place = folder / name
     for number, rng in tally:
-        before = old if number % 2 else None
-        _place(place, before)
         when: dict[str, Any] = {"after": whole.seconds * rng.uniform(0, 1.05)}
         if number % 4 > 1:
             when = {"kill_at": rng.integers(1, whole.operations + 1)}
-        ended = run_command(command.line(place / "out", *["--overwrite"] * bool(before)), place, **when)
-        outcome, fault = _judge(command, place, ended, before)
+        ended, outcome, fault = _try(command, folder / name, old if number % 2 else None, **when)
         if outcome == "right" and number % _AGAIN[name] == 0:
-            outcome, fault = _run_again(command, place)
+            outcome, fault = _run_again(command, folder / name)
         if outcome != "right" or ended.code == -signal.SIGKILL:
             tally.add(outcome, f"kill {number}: {fault}")
 
@@ -218,9 +221,7 @@ def full_disks(tally: Tally, folder: Path, name: str) -> None:
             room = int(sizes[number]) + (_kilobytes(old) + 16 if before else 0)
             _place(place, None)
             subprocess.run(["mount", "-o", f"remount,size={room}k", place], check=True)
-            _place(place, before)
-            ended = run_command(command.line(place / "out", *["--overwrite"] * bool(before)), place)
-            outcome, fault = _judge(command, place, ended, before)
+            _, outcome, fault = _try(command, place, before)
             tally.add(outcome, f"{sizes[number]} KB: {fault}")
     finally:
         subprocess.run(["umount", place], check=True)
