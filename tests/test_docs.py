@@ -77,9 +77,20 @@ def test_commands_and_options_on_pages_exist() -> None:
     assert wrong == []
 
 
+def _listed(*patterns: str) -> list[str]:
+    command = ["git", "ls-files", *patterns]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_files_on_pages_exist() -> None:
+    files, names = [f"/{file}" for file in _listed()], re.compile(r"`([\w/.-]+\.(?:py|pyi|tsv|js|swift|sh))`")
+    named = [(page.name, name) for page in PAGES if page.name != "CHANGELOG.md" for name in names.findall(text(page))]
+    assert len(named) > 50
+    assert [(page, name) for page, name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
 def test_pages_stay_short() -> None:
-    pages = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert sum(len(text(page).split()) for page in pages.split()) <= 25_000
+    assert sum(len(text(page).split()) for page in _listed("*.md")) <= 25_000
 
 
 def test_one_address_of_the_project() -> None:

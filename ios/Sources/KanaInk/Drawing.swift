@@ -1,4 +1,4 @@
-/// Strokes on a canvas: what `fastetl.ink.Drawing` holds, under the same names in JSON and with the same limits.
+/// Strokes on a canvas: what `fastetl.Drawing` holds, under the same names in JSON and with the same limits.
 public struct Drawing: Equatable, Sendable {
     /// Width of the pen at medium pressure, as a fraction of the longer side of the canvas.
     public static let pen = 0.05

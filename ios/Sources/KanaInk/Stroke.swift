@@ -15,7 +15,7 @@ public struct InkPoint: Equatable, Sendable {
     }
 }
 
-/// One line of the pen, as columns of equal length: what `fastetl.ink.Stroke` holds, under the same names in JSON.
+/// One line of the pen, as columns of equal length: what `fastetl.Stroke` holds, under the same names in JSON.
 public struct Stroke: Equatable, Sendable, Codable {
     public private(set) var x: [Double]
     public private(set) var y: [Double]
