@@ -13,7 +13,7 @@ from PIL import Image
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels._packed import TOP, levels_of, packed_bytes
 from fastetl.kernels._vector import PLAIN, best, forms
-from fastetl.kernels.resize import Geometry, column_sums, factors, form_of, resize_records, resize_twin, triangle
+from fastetl.kernels.resize import Geometry, column_sums, factors, resize_records, resize_twin, scheme_of, triangle
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
@@ -97,7 +97,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
         (stored, size)
         for stored, (height, width, bits) in STORED.items()
         for size in range(8, 127)
-        if form_of(Geometry(height, width, bits, size)) is None
+        if scheme_of(Geometry(height, width, bits, size)) is None
     }
     assert without == {("K", 11), ("K", 13), *(("G", size) for size in (9, 11, 13, 15))}
 

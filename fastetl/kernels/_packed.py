@@ -13,7 +13,7 @@ TOP = {1: 1, 4: 15, 6: 63}
 highest bits."""
 
 PIXELS = {1: 64, 4: 128, 6: 64}
-"""Pixels that `unpack` takes: 8, 64 or 48 bytes."""
+"""Pixels that `unpack_vector` takes: 8, 64 or 48 bytes."""
 
 
 def packed_bytes(pixels: int, bits: int) -> int:
@@ -66,7 +66,7 @@ def levels_of(
     return np.asarray(levels, np.uint8)
 
 
-def unpack(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:
+def unpack_vector(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:
     """Two vectors of 64 bytes and where in them (second after first) each of the next PIXELS[bits] levels is.
 
     Reads 64 bytes (8 for 1 bit), whatever PIXELS says.

@@ -7,7 +7,7 @@ times a factor, to the nearest whole number. The factor is a little larger than 
 round up, and so little that no other sum reaches a half: lifted by 2⁻⁴⁵ in float64; the next float32 where `factors`
 finds that enough, which is twice as fast.
 
-`_halved` is another form, for ETL8G and ETL9G to half their size: column sums fit a byte.
+`_halved` is another scheme, for ETL8G and ETL9G to half their size: column sums fit a byte.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._packed import PIXELS, TOP, addresses, aligned, levels_of, packed_bytes, unpack
+from fastetl.kernels._packed import PIXELS, TOP, addresses, aligned, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, PLAIN, Code, Kernel, best, compile_kernel
 
 LANES = 16
@@ -105,21 +105,21 @@ def resize_records(
     pointers, _padded = addresses(raw, starts, packed_bytes(height * width, bits), geometry.row_bytes + BEHIND, out)
     if not len(starts):
         return
-    rows, level = form_of(geometry), form or best()
-    if rows is None or level == PLAIN:
+    scheme, form = scheme_of(geometry), form or best()
+    if scheme is None or form == PLAIN:
         for k in range(0, len(starts), _BLOCK):
             levels = levels_of(raw, starts[k : k + _BLOCK], height, width, bits)
             out[k : k + _BLOCK] = resize_twin(levels, geometry.size, bits)
         return
-    arrays = (rows.offsets, rows.weights, rows.factors, aligned(rows.scratch), out)
-    _kernel(geometry, level)(pointers.ctypes.data, len(pointers), *(array.ctypes.data for array in arrays))
+    arrays = (scheme.offsets, scheme.weights, scheme.factors, aligned(scheme.scratch), out)
+    _kernel(geometry, form)(pointers.ctypes.data, len(pointers), *(array.ctypes.data for array in arrays))
 
 
 @cache
-def _kernel(g: Geometry, level: str) -> Kernel:
+def _kernel(g: Geometry, form: str) -> Kernel:
     """Kernel(addresses int64 (N,), N, offsets, weights, factors, scratch, out uint8 (N, S, S)), by address, N ≥ 1."""
-    form = form_of(g)
-    assert form is not None
+    scheme = scheme_of(g)
+    assert scheme is not None
 
     def write(code: Code, addresses: Any, count: Any, *arrays: Any) -> None:
         *tables, scratch, out = arrays
@@ -131,11 +131,11 @@ def _kernel(g: Geometry, level: str) -> Kernel:
                 code.pointer(code.load(addresses, I64, offset=b.mul(index, code.number(8))))
                 for index in (turn.index, following)
             )
-            form.picture(
+            scheme.picture(
                 code, source, next_source, tables, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2)))
             )
 
-    return compile_kernel("resize", "pippppp", write, level)
+    return compile_kernel("resize", "pippppp", write, form)
 
 
 def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:
@@ -150,7 +150,7 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArra
 
 
 @dataclass(frozen=True)
-class Form:
+class Scheme:
     """How pictures of a geometry are resized."""
 
     offsets: NDArray[np.int64]
@@ -195,11 +195,11 @@ def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequen
 
 
 @cache
-def form_of(g: Geometry) -> Form | None:
+def scheme_of(g: Geometry) -> Scheme | None:
     """How a geometry is resized; None where the kernel's numbers do not hold its rows, weights and sums."""
     if g == Geometry(127, 128, 4, HALVED):
         return _halved(g)
-    whole_rows = g.width * g.bits % 8 == 0 and g.width <= PIXELS[g.bits]  # `unpack` takes one at a time
+    whole_rows = g.width * g.bits % 8 == 0 and g.width <= PIXELS[g.bits]  # `unpack_vector` takes one at a time
     by_column = g.unit * TOP[g.bits] * int(g.columns.sum(1).max())
     fits = g.columns.max() < 256 and by_column < 1 << 15 and by_column * int(g.rows.sum(1).max()) < 1 << 31
     if not (fits and whole_rows):
@@ -215,7 +215,7 @@ def form_of(g: Geometry) -> Form | None:
         _columns(code, g, pairs, source, following, scratch)
         _rows(code, g, taps, tables, scratch, out)
 
-    return Form((first * line).astype(np.int64), weights.astype(np.int16), factors(g), pairs * line, picture)
+    return Scheme((first * line).astype(np.int64), weights.astype(np.int16), factors(g), pairs * line, picture)
 
 
 def _columns(code: Code, g: Geometry, pairs: int, source: Any, following: Any, scratch: Any) -> None:
@@ -244,7 +244,7 @@ def _products(code: Code, g: Geometry, source: Any, at: Any) -> list[list[tuple[
         packed = code.load(source, I8, 64, at)
         fours = code.shuffle(packed, packed, [0, *range(63)]), code.load(source, I8, 64, code.b.add(at, code.number(1)))
         return [_of_bytes(code, dense[k::2], k, four) for k, four in enumerate(fours)]
-    one, other, place = unpack(code, source, at, g.bits)
+    one, other, place = unpack_vector(code, source, at, g.bits)
     return [
         [
             (code.lanes(I8, weights), code.shuffle(one, other, [place[x] for x in order]))
@@ -319,7 +319,7 @@ def _by_row(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[list[int]]
     return lambda columns: code.b.fmul(row, code.lanes(F64, part[columns[0] : columns[0] + LANES].tolist()))
 
 
-def _halved(g: Geometry) -> Form:
+def _halved(g: Geometry) -> Scheme:
     """Weights are those of the four rows from 2 y − 1 on, in the lower half from 2 y − 2 on."""
     half = HALVED // 2
     y = np.arange(HALVED)[:, None]
@@ -345,7 +345,7 @@ def _halved(g: Geometry) -> Form:
                 _store_halved(code, g, turn.values, below, y, tables, out)
                 turn.values = below
 
-    return Form(np.zeros(0, np.int64), weights.astype(np.uint8), factors(g), 0, picture)
+    return Scheme(np.zeros(0, np.int64), weights.astype(np.uint8), factors(g), 0, picture)
 
 
 def _byte_sums(code: Code, source: Any, at: Any) -> Any:

@@ -140,20 +140,20 @@ def _etl7(writers: int) -> Iterator[Rows]:
             yield rows
 
 
-def _forms(name: str, of: str) -> NDArray[np.int64]:
+def _sheets(name: str, of: str) -> NDArray[np.int64]:
     """The sheet of a data set of `name`, from 1, on which each class of `of` stands."""
-    form = {entry.character: number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
-    return np.array([form[entry.character] for entry in classes(of)])
+    number_of = {entry.character: number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
+    return np.array([number_of[entry.character] for entry in classes(of)])
 
 
 def _etl8b2(writers: int) -> Iterator[Rows]:
-    forms = _forms("ETL8G", "ETL8B2")
+    sheets = _sheets("ETL8G", "ETL8B2")
     for k, part in _parts("ETL8B2"):
         rows = _by_class(f"ETL8B2C{k}", part, range(writers))
         if k == BY_NAME["ETL8B2"].model_file:
             models = _by_class("", _all("ETL8B2"), [MODEL])
             rows = Rows(rows.name, np.append(rows.entry, models.entry), np.append(rows.writer, models.writer))
-        rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + forms[rows.entry]
+        rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + sheets[rows.entry]
         yield rows
 
 
@@ -169,22 +169,22 @@ def _etl8g(writers: int) -> Iterator[Rows]:
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
-    layout, forms = BY_NAME["ETL9B"], _forms("ETL9G", "ETL9B")
+    layout, sheets = BY_NAME["ETL9B"], _sheets("ETL9G", "ETL9B")
     files = dict(_data_sets("ETL9B", min(writers, layout.files * layout.data_sets_per_file)))
     for k in sorted({*files, layout.model_file}):
         models = [MODEL] if k == layout.model_file else []
         rows = _by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
-        rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + forms[rows.entry]
+        rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + sheets[rows.entry]
         yield rows
 
 
 def _etl9g(writers: int) -> Iterator[Rows]:
-    forms = _forms("ETL9G", "ETL9G")
+    sheets = _sheets("ETL9G", "ETL9G")
     for k, part in _data_sets("ETL9G", writers):
         rows = _by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
         # The sheets begin again in every file; the serial numbers count a data set or a sheet.
-        rows.columns["sheet"] = 20 * (rows.writer - part.start) + forms[rows.entry]
-        in_sheet = rows.entry - np.searchsorted(forms, forms)[rows.entry]
+        rows.columns["sheet"] = 20 * (rows.writer - part.start) + sheets[rows.entry]
+        in_sheet = rows.entry - np.searchsorted(sheets, sheets)[rows.entry]
         rows.columns["number"] = 1 + (in_sheet if k % 2 else rows.entry)
         yield rows
 
