@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError
-from fastetl._extras import missing
+from fastetl._lazy import missing
 
 
 @contextmanager

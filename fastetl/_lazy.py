@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first asked for (PEP 562)."""
+"""Public names that are imported when they are first asked for (PEP 562), and what to install where one is missing."""
 
 import importlib.util
 from collections.abc import Callable
@@ -7,7 +7,41 @@ from typing import Any
 
 import lazy_loader
 
+from fastetl.errors import FastetlError
+
 _HOME = Path(__file__).resolve().parent.parent
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "numba": ("batches", "train", "synth", "pad"),
+    "jax": ("train",),
+    "flax": ("train",),
+    "optax": ("train",),
+    "safetensors": ("train",),
+    "tensorboardX": ("train",),
+    "coremltools": ("export",),
+    "kanji": ("synth", "pad"),  # the distribution kanjivg
+    "sklearn": ("report",),
+    "scipy": ("report",),
+    "segno": ("pad",),
+    "starlette": ("pad",),
+    "uvicorn": ("pad",),
+    "pyarrow": ("arrow", "ray"),
+    "fsspec": ("arrow", "ray"),
+    "ray": ("ray",),
+}
+"""Top-level modules that the base lacks, and the extras of pyproject.toml that bring each."""
+
+
+def missing(error: ImportError, *needed: str) -> FastetlError | None:
+    """One line naming the extra that brings what `error` misses; None if no extra does.
+
+    needed: all extras of what was tried, to be installed at once where one of them brings it.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    extras = needed if set(needed) & set(EXTRAS[package]) else EXTRAS[package][:1]
+    do = f"run: pip install 'fastetl[{','.join(extras)}]'"
+    return FastetlError(f"{package} is not installed", do=do, also=ModuleNotFoundError)
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -19,8 +53,6 @@ def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
         try:
             return import_name(name)
         except ModuleNotFoundError as error:
-            from fastetl._extras import missing
-
             fault = missing(error, *["train"] * (package == "model"))
             if fault is None:
                 raise

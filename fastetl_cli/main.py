@@ -125,7 +125,7 @@ def _signal_of(interrupt: BaseException | None) -> int:
 
 def _line(error: Exception, name: str) -> str:
     """An error of the command `name` in one line."""
-    from fastetl._extras import missing
+    from fastetl._lazy import missing
     from fastetl.errors import FastetlError, scarcity
 
     if isinstance(error, ImportError) and not isinstance(error, FastetlError):

@@ -16,7 +16,7 @@ from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl_ray.addresses import absolute, is_url, write_file
-from fastetl_ray.nodes import connect, fault_of
+from fastetl_ray.nodes import RETRIES, connect, fault_of
 from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.devices import join
@@ -24,9 +24,6 @@ from model.errors import ModelError
 from model.run import RUN_KIND, Run, claimed, emptied, open_run, unfinished
 from model.start import Start
 from model.training import train
-
-MOST_FAILURES = 100
-"""How often a training is taken up again at its last checkpoint after a worker was lost."""
 
 
 def _worker(settings: dict[str, Any]) -> None:
@@ -40,24 +37,20 @@ def _worker(settings: dict[str, Any]) -> None:
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
+    path = Path(settings["path"])
+    resume = (unfinished(path) / "run.json").is_file()
+    # Taken up after a loss: what is replaced then was agreed to when the training began.
+    config, start = (None, None) if resume else (TrainConfig.from_dict(settings["config"]), settings["start"])
+    options = {name: settings[name] for name in ("overwrite", "command")}
     try:
-        _train(settings)
+        if resume or not path.exists() or settings["overwrite"]:
+            data = [(open_dataset(place), weight) for place, weight in settings["data"]]
+            train(data, path, config, resume=resume, start=start, on_progress=None, **options)
     except FastetlError as error:
         if not isinstance(error, BlockingIOError):  # a lost worker may still hold the run for a moment
             write_file(str(fault.parent), fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
-
-
-def _train(settings: dict[str, Any]) -> None:
-    data = [(open_dataset(path), weight) for path, weight in settings["data"]]
-    path = Path(settings["path"])
-    resume = (unfinished(path) / "run.json").is_file()
-    config = None if resume else TrainConfig.from_dict(settings["config"])
-    if resume or not path.exists() or settings["overwrite"]:
-        # Taken up after a loss: what is replaced then was agreed to when the training began.
-        begin = {"start": None if resume else settings["start"], "command": settings["command"]}
-        train(data, path, config, resume=resume, overwrite=settings["overwrite"], on_progress=None, **begin)
 
 
 def _free_address() -> str:
@@ -130,7 +123,7 @@ def train_on_ray(
         run_config=RunConfig(
             name=path.name,
             storage_path=str(storage),
-            failure_config=FailureConfig(MOST_FAILURES),
+            failure_config=FailureConfig(RETRIES),
         ),
     )
     shutil.rmtree(storage, ignore_errors=True)

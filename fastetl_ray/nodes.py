@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from fastetl._extras import missing
+from fastetl._lazy import missing
 from fastetl.errors import FastetlError
 
 T = TypeVar("T")
 R = TypeVar("R")
 RETRIES = 100
-"""How often a task is given to another worker when its own was lost."""
+"""How often a task is given to another worker, or a training taken up again, when a worker was lost."""
 
 
 def connect(address: str = "") -> Any:

@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +51,10 @@ class Shard:
     bytes: int
     sha256: str
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Raises ValueError, KeyError or TypeError for anything but what `asdict` gave."""
-        shard = cls(**values)
-        whole = type(shard.rows) is type(shard.bytes) is int and isinstance(shard.sha256, str)
-        if not whole or Path(shard.file).name != shard.file or shard.rows < 1 or not 1 <= shard.bytes <= SHARD_BYTES:
-            raise ValueError(f"no shard: {shard}")
-        return shard
+    def __post_init__(self) -> None:
+        whole = type(self.rows) is type(self.bytes) is int and isinstance(self.sha256, str)
+        if not whole or Path(self.file).name != self.file or self.rows < 1 or not 1 <= self.bytes <= SHARD_BYTES:
+            raise ValueError(f"no shard: {self}")
 
 
 class ShardedImages:
@@ -130,8 +126,8 @@ class ShardedImages:
 
         data, place = read_file(self.folder, shard.file, SHARD_BYTES), f"{self.folder}/{shard.file}"
         if hashlib.sha256(data).hexdigest() != shard.sha256:
-            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
-            raise _damaged(place, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", found)
+            actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            raise _damaged(place, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", actual)
         side = self.shape[1]
         try:
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
@@ -204,7 +200,7 @@ def _opened(place: str, folder: Path) -> Dataset:
 
 def _images(place: str, about: Mapping[str, Any], side: int) -> Any:
     try:
-        shards, columns = [Shard.from_dict(values) for values in about["shards"]], about["columns"]
+        shards, columns = [Shard(**values) for values in about["shards"]], about["columns"]
         if not isinstance(columns, list) or sum(shard.rows for shard in shards) != about["count"]:
             raise ValueError(f"shards of {sum(shard.rows for shard in shards)} pictures, columns {columns}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -217,8 +213,8 @@ def _images(place: str, about: Mapping[str, Any], side: int) -> Any:
     return ShardedImages(place, shards, side)
 
 
-def _damaged(file: str, expected: str, found: object) -> FastetlError:
-    return FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
+def _damaged(file: str, expected: str, actual: object) -> FastetlError:
+    return FastetlError("the shard is damaged", file=file, expected=expected, found=actual, do="write it again")
 
 
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:

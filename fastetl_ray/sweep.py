@@ -117,8 +117,8 @@ def read_sweep(path: str | PathLike[str]) -> SweepConfig:
     if not (
         set(tables) <= {"train", "search", "sweep"} and all(isinstance(t, dict) for t in tables.values()) and search
     ):
-        expected, found = "tables train, search, sweep", list(tables)
-        raise ModelError("not the file of a sweep", file=path, expected=expected, found=found, do="mend it")
+        expected = "tables train, search, sweep"
+        raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
         for name in settings:
             require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"), error=ModelError)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fastetl import __version__
-from fastetl._extras import EXTRAS
+from fastetl._lazy import EXTRAS
 from fastetl_cli.main import COMMANDS, NEEDS
 
 ROOT = Path(__file__).parent.parent

@@ -245,9 +245,9 @@ class Dataset:
 
     def to_arrow(self) -> pa.Table:
         """As an Arrow table in memory, with pictures as PNG files (`fastetl.data.parquet`)."""
-        from fastetl.data.parquet import png_table
+        from fastetl.data.parquet import table
 
-        return png_table(self)
+        return table(self, png=True)
 
     def to_parquet(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """As one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=path)`, `open_dataset`."""

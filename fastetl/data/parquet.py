@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._extras import missing
+from fastetl._lazy import missing
 from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
 ABOUT = b"fastetl dataset"
-OWN = ("image", "label", "character", "group", "source", "digest")
 
 
 def require_pyarrow() -> Any:
@@ -54,17 +53,19 @@ def column_values(column: pa.ChunkedArray) -> NDArray[Any]:
     return values.astype(str) if values.dtype == object else values
 
 
-def table(data: Dataset) -> pa.Table:
-    """A dataset with each picture as its size × size bytes, row by row. Raises FastetlError without pyarrow."""
+def table(data: Dataset, *, png: bool = False) -> pa.Table:
+    """A dataset with each picture as its size × size bytes, or as a PNG file. Raises FastetlError without pyarrow.
+
+    With PNG files, `datasets` finds in its metadata that `image` holds pictures, and what the classes are called.
+    """
     pa = require_pyarrow()
 
     def dictionary(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
         return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(list(names), pa.string()))
 
-    count, side = len(data), data.images.shape[-1]
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(data.images))]
+    side, pixels = data.images.shape[-1], np.ascontiguousarray(data.images)
     columns = {
-        "image": pa.FixedSizeBinaryArray.from_buffers(pa.binary(side**2), count, buffers),
+        "image": pa.FixedSizeBinaryArray.from_buffers(pa.binary(side**2), len(data), [None, pa.py_buffer(pixels)]),
         "label": pa.array(data.labels),
         "character": dictionary(data.labels, data.charset.characters),
         "group": pa.array(data.groups),
@@ -72,41 +73,31 @@ def table(data: Dataset) -> pa.Table:
         "digest": pa.array(data.digests),
     }
     for name, values in data.records.items():
-        if name not in OWN:
+        if name not in columns:
             columns[name] = pa.array(values.astype(str) if values.dtype.kind == "S" else values)
-    return pa.table(columns)
-
-
-def png_table(data: Dataset) -> pa.Table:
-    """A dataset with each picture as a PNG file.
-
-    `datasets` finds in its metadata that `image` holds pictures, and what the classes are called.
-    """
-    rows = table(data)
-    import pyarrow as pa
-    from PIL import Image
-
-    files = []
-    for picture in np.asarray(data.images):
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, "PNG")
-        files.append({"bytes": file.getvalue(), "path": None})
-    # The types that `datasets` gives classes and texts: with others it would not see what the metadata say.
-    for name, column in (
-        ("image", pa.array(files, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))),
-        ("label", rows["label"].cast(pa.int64())),
-        ("character", rows["character"].cast(pa.string())),
-    ):
-        rows = rows.set_column(rows.column_names.index(name), name, column)
-    features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(rows[name].type)} for name in rows.column_names}
+    if not png:
+        return pa.table(columns)
+    # The types that `datasets` gives pictures, classes and texts: with others it would not see what the metadata say.
+    files = [{"bytes": _png(picture), "path": None} for picture in pixels]
+    columns["image"] = pa.array(files, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    columns["label"], columns["character"] = columns["label"].cast(pa.int64()), columns["character"].cast(pa.string())
+    features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(of.type)} for name, of in columns.items()}
     features["image"] = {"_type": "Image"}
     features["label"] = {"_type": "ClassLabel", "names": list(data.charset.characters)}
-    return rows.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    return pa.table(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
 
 
 def write_parquet(data: Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a dataset as a Parquet file; the same one gives the same bytes with one version of pyarrow."""
-    rows = png_table(data)
+    rows = table(data, png=True)
     import pyarrow.parquet as pq
 
     about = {

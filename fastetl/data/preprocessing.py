@@ -117,14 +117,10 @@ class Preprocessing:
         return STRETCHES[: self.readings if self.framing != "none" else 1]
 
     @property
-    def border_pixels(self) -> int:
-        """How many pixels the border has."""
-        return self.size**2 - max(self.size - 2 * BORDER, 0) ** 2
-
-    @property
     def darkest_paper(self) -> int:
         """A picture is inverted where the sum over what `polarity` names, in 0–255, is over this."""
-        return int(self.invert_above * 255 * (self.size**2 if self.polarity == "mean" else self.border_pixels))
+        inside = 0 if self.polarity == "mean" else max(self.size - 2 * BORDER, 0)
+        return int(self.invert_above * 255 * (self.size**2 - inside**2))
 
     @property
     def place(self) -> int:
