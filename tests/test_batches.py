@@ -74,15 +74,6 @@ def test_an_epoch_taken_up_at_a_step_gives_the_identical_batches(prefetch: int) 
     assert not same(epoch_of(reseeded, 3), whole)
 
 
-def test_pictures_are_augmented_by_their_index() -> None:
-    one = samples(20)
-    batches = Batches([one], batch_size=4, seed=9, augmentation=Augmentation())
-    for images, labels in batches.epoch(2):
-        expected = np.empty_like(images)
-        augment(one.images, labels.astype(np.int64), expected, config=Augmentation(), seed=9, epoch=2)
-        np.testing.assert_array_equal(images, expected)
-
-
 def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
     large, small = samples(400), samples(40, 1000)
     batches = Batches(

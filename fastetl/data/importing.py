@@ -276,11 +276,10 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
 
 def _named(labels: NDArray[Any], path: Path) -> list[str]:
     names, numbers = _names_of_numbers(path), labels.tolist()
-    nameless = next((k for k, number in enumerate(numbers) if number not in names), None)
-    if nameless is not None:
-        place: dict[str, Any] = {"file": path, "record": nameless, "expected": f"0 to {max(names)}"}
-        do = f"list more characters in {_LABELS}"
-        raise FastetlError("a label without a name", **place, found=numbers[nameless], do=do)
+    for k, number in enumerate(numbers):
+        if number not in names:
+            what, do = "a label without a name", f"list more characters in {_LABELS}"
+            raise FastetlError(what, file=path, record=k, expected=f"0 to {max(names)}", found=number, do=do)
     return [names[number] for number in numbers]
 
 
