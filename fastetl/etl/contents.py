@@ -82,7 +82,7 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
 
 
 @cache
-def _genuine(layout: Layout) -> NDArray[np.uint16]:
+def _codes_of_data_set(layout: Layout) -> NDArray[np.uint16]:
     """uint16: the codes of one data set, as the genuine files have them."""
     return np.array([entry.code for entry in classes(layout.name)], np.uint16)
 
@@ -90,7 +90,9 @@ def _genuine(layout: Layout) -> NDArray[np.uint16]:
 def _of_data_sets(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
     """ETL8G, ETL9G, ETL9B: the order tells the data sets."""
     layout = files[0].layout
-    alignments = [align(code[file.first :], _genuine(layout)) for file, code in zip(files, codes, strict=True)]
+    alignments = [
+        align(code[file.first :], _codes_of_data_set(layout)) for file, code in zip(files, codes, strict=True)
+    ]
     orders = [aligned.order.tobytes() for aligned in alignments]
     usual = orders.index(Counter(orders).most_common(1)[0][0])
     numbers = number_groups(files, [aligned.groups for aligned in alignments])

@@ -109,7 +109,7 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 
 
 @cache
-def _genuine() -> dict[tuple[int, float], str]:
+def _set_by_size() -> dict[tuple[int, float], str]:
     """(record length, records) → the set that alone has such files."""
     sets: dict[tuple[int, float], set[str]] = {}
     for layout in LAYOUTS:
@@ -171,7 +171,7 @@ def _set_of(read: Read, size: int, name: str) -> Layout | None:
         if len(heads) and _is_plausible(layout, heads, name):
             candidates.append(layout)
             # Of type M the classes may speak against it.
-            if layout.kind != "M" and layout.name == _genuine().get((length, size / length)):
+            if layout.kind != "M" and layout.name == _set_by_size().get((length, size / length)):
                 return layout
     if not candidates:
         return None
@@ -180,7 +180,7 @@ def _set_of(read: Read, size: int, name: str) -> Layout | None:
         return _by_data_set(read, size // length, name)
     if len(candidates) == 1:
         return candidates[0]
-    return _by_classes(candidates, read, size // length, name, _genuine().get((length, size / length)))
+    return _by_classes(candidates, read, size // length, name, _set_by_size().get((length, size / length)))
 
 
 def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:

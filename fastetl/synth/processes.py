@@ -8,9 +8,11 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import TypeVar
 
 from fastetl.errors import FastetlError
@@ -38,7 +40,7 @@ def _prepare() -> None:
 
 
 def in_order(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
-    """Do all jobs, and yield what each gives; the first one is done here.
+    """Do all jobs, and yield what each gives; the first one is done here, a few ahead of what is taken.
 
     processes: at most so many, 0: one a processor.
 
@@ -52,10 +54,13 @@ def in_order(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int)
     context = multiprocessing.get_context("fork" if _forks() else "spawn")
     pool = ProcessPoolExecutor(processes, context, _prepare)
     try:
-        # All before the first `yield`: progress may start a thread.
-        others = pool.map(work, jobs[1:])
+        # The processes begin before the first `yield`: progress may start a thread.
+        others = iter(jobs[1:])
+        ahead = deque(pool.submit(work, job) for job in islice(others, 2 * processes))
         yield first
-        yield from others
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(work, job) for job in islice(others, 1))
     except BrokenProcessPool as error:
         raise FastetlError(
             "a process was killed", expected=f"{processes} to work", do="free memory, or give fewer `processes`"
