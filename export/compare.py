@@ -77,22 +77,22 @@ def compare(
         same = float((answers.argmax(1) == trained.argmax(1)).mean())
         return Variant(name, target, size, max_abs_diff(answers, trained), same, float(rejected.mean()), accuracy)
 
+    report = progress or (lambda done, count: None)
     first = "layer graph" if isinstance(run, StoredNetwork) else "Flax"
     variants = [variant(first, "", 0, np.concatenate([trained, none[:, None]], 1))]
     graph_for = run.graph if isinstance(run, StoredNetwork) else partial(graph_from_run, run, network=run.network())
     for k, (name, config) in enumerate(WAYS.items()):
-        if progress is not None:
-            progress(k, len(WAYS))
+        report(k, len(WAYS))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "saved"
-            if name.startswith("Core ML"):
+            is_coreml = name.startswith("Core ML")
+            if is_coreml:
                 write_coreml(graph_for(config), config, path)
                 logits = computed(read_package(path).ops, images, arithmetic="float16")["logits"]
             else:
                 write_onnx(graph_for(config), config, path)
                 logits = onnx_answers(path.read_bytes(), images)["logits"]
             size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
-        variants.append(variant(name, config.target if name.startswith("Core ML") else "", size, logits))
-    if progress is not None:
-        progress(len(WAYS), len(WAYS))
+        variants.append(variant(name, config.target if is_coreml else "", size, logits))
+    report(len(WAYS), len(WAYS))
     return tuple(variants)

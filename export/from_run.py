@@ -27,10 +27,10 @@ from model.start import Start
 _Array = NDArray[np.float32]
 
 
-def graph_from_run(run: Run, config: ExportConfig, network: m.Network | None = None) -> g.Graph:
+def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Graph:
     """The layer graph of the run's best weights, with its temperature and origin."""
     side = g.CANVAS if config.input == "canvas" else run.preprocessing.size
-    graph = graph_from_network(network or run.network(), run.charset, side=side, temperature=run.temperature)
+    graph = graph_from_network(network, run.charset, side=side, temperature=run.temperature)
     digest = hashlib.sha256()
     for name, array in sorted(graph.weights.items()):
         digest.update(f"{name} {array.shape}".encode())

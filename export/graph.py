@@ -109,10 +109,10 @@ class Graph:
 
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None
-        if not isinstance(last, Dense) or len(last.weight) != len(self.charset):
-            actual = f"{len(last.weight)} outputs" if isinstance(last, Dense) else type(last).__name__
+        outputs = len(last.weight) if isinstance(last, Dense) else 0
+        if outputs != len(self.charset):
             raise ExportError(
-                f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {actual}"
+                f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {outputs} outputs"
             )
         if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # what is not a number is neither
             actual = f"temperature {self.temperature}, threshold {self.threshold}"

@@ -162,6 +162,7 @@ def package_checks(
     except ExportError as error:
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
+    report = progress or (lambda done, count: None)
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "reference": lambda: _reference_checks(reference, graph, logits),
         "texts": lambda: _text_checks(out, reference),
@@ -170,11 +171,9 @@ def package_checks(
         "Core ML": lambda: _coreml_checks(out / COREML, reference),
     }
     for k, (name, group) in enumerate(groups.items()):
-        if progress is not None:
-            progress(k, len(groups))
+        report(k, len(groups))
         checks += gather(name, group)
-    if progress is not None:
-        progress(len(groups), len(groups))
+    report(len(groups), len(groups))
     return tuple(checks)
 
 
@@ -246,13 +245,12 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Labels, code and the head of the card: what the installed fastetl writes for this graph, word for word."""
     graph = reference.graph
     written_by, installed = graph.about.get("version", "unknown"), exporting_versions()["version"]
-    for name, text, detail in (
+    expected = (
         (LABELS, labels_text(graph), "labels of the graph"),
         (MAC, Path(check_on_mac.__file__).read_text(encoding="utf-8"), "the installed fastetl's"),
         (CARD, card_head(graph, reference.config), "front matter, and what it takes and gives"),
-    ):
-        if name not in files_of(out):
-            continue
+    )
+    for name, text, detail in (texts for texts in expected if texts[0] in files_of(out)):
         content = read_bytes(out / name, _MOST).decode("utf-8")
         same = content.startswith(f"{text}\n\n") if name == CARD else content == text
         if not same and written_by != installed and name != LABELS:
@@ -298,12 +296,11 @@ def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Chec
     yield _label_check("labels of the package", package.labels, graph.labels)
     yield _equal("specification version", package.spec.specificationVersion, SPECIFICATION[target], f"for {target}")
     yield _equal("opset", package.spec.mlProgram.functions["main"].opset, f"CoreML{SPECIFICATION[target] - 1}")
-    inputs = []
-    for feature in description.input:
-        image = feature.type.imageType
-        sizes = "flexible" if image.WhichOneof("SizeFlexibility") else f"{image.width} × {image.height}"
-        inputs.append(f"{feature.name}: {image.ColorSpace.Name(image.colorSpace)} {sizes}")
-    yield _equal("input", ", ".join(inputs), f"image: GRAYSCALE {graph.side} × {graph.side}")
+    (taken,) = description.input
+    image = taken.type.imageType
+    size = image.WhichOneof("SizeFlexibility") or f"{image.width} × {image.height}"
+    read = f"{taken.name}: {image.ColorSpace.Name(image.colorSpace)} {size}"
+    yield _equal("input", read, f"image: GRAYSCALE {graph.side} × {graph.side}")
     outputs = [f"{feature.name}: {feature.type.WhichOneof('Type')}" for feature in description.output]
     yield _equal("outputs", ", ".join(outputs), "classLabel: stringType, classLabel_probs: dictionaryType")
     predicted = (description.predictedFeatureName, description.predictedProbabilitiesName)

@@ -20,8 +20,7 @@ def strokes() -> NDArray[np.bool_]:
 
 
 def sheet(light: Light | float, grain: float = 3) -> NDArray[np.uint8]:
-    noise = np.random.default_rng(0).normal(0, grain, (HIGH, WIDE))
-    return np.clip(light * np.where(strokes(), 0.15, 0.9) + noise, 0, 255).astype(np.uint8)
+    return with_noise(light * np.where(strokes(), 0.15, 0.9), grain)
 
 
 def shadow(edge: float) -> Light:
@@ -176,5 +175,4 @@ def test_thin_pens_of_large_pictures_are_seen() -> None:
 
 def test_blank_paper_has_no_ink() -> None:
     for light in (np.full((HIGH, WIDE), 200.0), np.linspace(90, 240, WIDE)[None].repeat(HIGH, 0)):
-        grey = np.clip(light + np.random.default_rng(0).normal(0, 3, light.shape), 0, 255).astype(np.uint8)
-        assert separate_ink(grey).box is None
+        assert separate_ink(with_noise(light, 3)).box is None

@@ -159,6 +159,15 @@ def test_a_table_holds_every_column() -> None:
         assert some["file_name"].to_pylist() == data.records["file_name"].tolist()
 
 
+def test_a_parquet_file_whose_pictures_claim_gigabytes_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_pictures().to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(FastetlError, match=r"a\.parquet: cannot read; .* exceeds limit"):
+        open_dataset(tmp_path / "a.parquet")
+
+
 def test_a_parquet_file_is_that_table(tmp_path: Path) -> None:
     data = some_pictures()
     data.to_parquet(tmp_path / "data.parquet")

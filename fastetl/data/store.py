@@ -190,7 +190,7 @@ def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Pr
 def _read_parquet(path: Path) -> Dataset:
     """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
     require_regular(path)
-    pa = require_pyarrow()
+    require_pyarrow()
     import pyarrow.parquet as pq
 
     try:
@@ -200,7 +200,7 @@ def _read_parquet(path: Path) -> Dataset:
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
         return _dataset(path, about, lambda _, side: _pictures(rows["image"], side), columns.pop("label"), columns)
-    except (pa.ArrowException, FastetlError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except Exception as error:  # Pillow's readers raise what comes
         raise FastetlError(
             "cannot read",
             file=path,

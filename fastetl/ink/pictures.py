@@ -128,8 +128,8 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
         except FastetlError:
             raise
         except Exception as error:  # Pillow's readers raise what comes: struct.error, SyntaxError, KeyError …
-            unknown = isinstance(error, UnidentifiedImageError)
-            reason = "no such picture" if unknown else f"{type(error).__name__} {error}".strip()
+            short = {UnidentifiedImageError: "no such picture", Image.DecompressionBombError: "too many pixels"}
+            reason = short.get(type(error)) or f"{type(error).__name__} {error}".strip()
             raise FastetlError(
                 "cannot read the picture", file=path, expected=", ".join(FORMATS), found=reason, do="check it"
             ) from error
