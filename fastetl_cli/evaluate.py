@@ -1,9 +1,8 @@
 """fastetl evaluate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
@@ -11,7 +10,7 @@ from fastetl.data.store import fitted
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
 from fastetl_ray.shards import open_dataset
-from model.evaluation import Evaluation, Reader, SetResult, evaluate, restricted
+from model.evaluation import Reader, SetResult, evaluate, restricted
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
@@ -23,14 +22,6 @@ def open_reader(path: Path) -> Reader:
 
         return open_recognizer(path)
     return open_run(path)
-
-
-def show_evaluation(evaluation: Evaluation) -> None:
-    """One row a set, then what is left out and its most frequent confusions."""
-    show_table(("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer"), map(_row, evaluation.sets))
-    for result in evaluation.sets:
-        for line in _details(result):
-            say(f"{result.name}: {line}")
 
 
 def _details(result: SetResult) -> Iterator[str]:
@@ -51,17 +42,6 @@ def _details(result: SetResult) -> Iterator[str]:
     if result.left_out:
         listed = ", ".join(f"{character} {count:,}" for character, count in sorted(result.left_out.items()))
         yield f"left out, since they do not compete: {listed}"
-
-
-def _row(result: SetResult) -> Sequence[Any]:
-    return [
-        result.name + ("" if result.part == "all" else f" ({result.part})"),
-        f"{result.samples:,}",
-        f"{result.accuracy:.2%}",
-        f"{result.interval[0]:.1%}–{result.interval[1]:.1%}",
-        f"{result.top5:.2%}",
-        f"{result.writers.worst:.2%}" if result.writers else "–",
-    ]
 
 
 @dataclass(frozen=True)
@@ -103,9 +83,20 @@ class Evaluate(Command):
             write_report(run, evaluation, report, overwrite=self.overwrite)
         if self.json:
             show_json(evaluation.as_dict())
-        else:
-            show_evaluation(evaluation)
-            where = f". Report: {report / 'index.html'}" if report is not None else ""
-            samples = counted(sum(result.samples for result in evaluation.sets), "sample")
-            say(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")
+            return 0
+        rows = [
+            [
+                *(s.name + ("" if s.part == "all" else f" ({s.part})"), f"{s.samples:,}", f"{s.accuracy:.2%}"),
+                *(f"{s.interval[0]:.1%}–{s.interval[1]:.1%}", f"{s.top5:.2%}"),
+                f"{s.writers.worst:.2%}" if s.writers else "–",
+            ]
+            for s in evaluation.sets
+        ]
+        show_table(("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer"), rows)
+        for result in evaluation.sets:
+            for line in _details(result):
+                say(f"{result.name}: {line}")
+        where = f". Report: {report / 'index.html'}" if report is not None else ""
+        samples = counted(sum(result.samples for result in evaluation.sets), "sample")
+        say(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")
         return 0

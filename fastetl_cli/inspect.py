@@ -12,20 +12,6 @@ from fastetl_cli.base import Command, Paths, Verbose, bar, counted, say, show_js
 _COLUMNS = ("file", "set", "records", "groups", "characters", "hiragana", "katakana", "kanji", "genuine")
 
 
-def _row(report: FileReport) -> list[object]:
-    return [
-        Path(report.file).name,
-        report.set,
-        f"{report.records:,}",
-        f"{report.first_group}–{report.last_group}",
-        report.characters,
-        report.hiragana,
-        report.katakana,
-        report.kanji,
-        "yes" if report.genuine else "differs" if report.differs else "unknown",
-    ]
-
-
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
     """One line about the files of a set."""
     genuine, differ = sum(bool(r.genuine) for r in reports), sum(bool(r.differs) for r in reports)
@@ -65,11 +51,20 @@ class Inspect(Command):
             return self._measured()
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
+        code = int(self.strict and any(report.noticed for report in reports))
         if self.json:
             show_json(reports)
-            return self._code(reports)
+            return code
         if self.verbose:
-            show_table(_COLUMNS, map(_row, reports))
+            rows = [
+                [
+                    *(Path(r.file).name, r.set, f"{r.records:,}", f"{r.first_group}–{r.last_group}", r.characters),
+                    *(r.hiragana, r.katakana, r.kanji),
+                    "yes" if r.genuine else "differs" if r.differs else "unknown",
+                ]
+                for r in reports
+            ]
+            show_table(_COLUMNS, rows)
         for name in dict.fromkeys(report.set for report in reports):
             say(_summary(name, [report for report in reports if report.set == name]))
         for line in grouped([notice for report in reports for notice in report.noticed]):
@@ -77,13 +72,10 @@ class Inspect(Command):
         odd_files = sum(bool(report.noticed) for report in reports)
         verdict = f"{odd_files} with something odd" if odd_files else "nothing odd"
         say(f"{counted(len(reports), 'file')}: {verdict}")
-        return self._code(reports)
+        return code
 
     def _measured(self) -> int:
         figures = statistics(self.paths, charset=self.charset)
         rows = [[f.name, f.unit, *(f"{v:.3g}" for v in (f.mean, *f.percentiles))] for f in figures]
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
         return self.answer_table(figures, columns, [row + [""] * (len(columns) - len(row)) for row in rows])
-
-    def _code(self, reports: list[FileReport]) -> int:
-        return int(self.strict and any(report.noticed for report in reports))

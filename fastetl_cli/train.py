@@ -1,7 +1,5 @@
 """fastetl train."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -39,24 +37,6 @@ def _start(source: str) -> Start | None:
 
         return open_start(source)
     return start_of(open_run(source))
-
-
-def _shown(step: Callable[..., None] | None) -> Callable[[Progress], None]:
-    """A line for an epoch that is complete, at most one a second and the last, and the bar."""
-    written = 0.0
-
-    def show(progress: Progress) -> None:
-        nonlocal written
-        if time.monotonic() - written > 1 or progress.step == progress.steps:
-            lines: list[str] = []
-            print_epochs(progress, lines.append)
-            for line in lines:
-                note(line)
-                written = time.monotonic()
-        if step is not None:
-            step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
-
-    return show
 
 
 @dataclass(frozen=True)
@@ -120,8 +100,13 @@ class Train(Command):
         config = None if self.resume else self.config
         try:
             with bar("train") as step:
-                shown = _shown(step if is_first() else None)
-                run = train(data, self.run_path, config, **begin, on_progress=shown, command=command_line())
+
+                def show(progress: Progress) -> None:
+                    print_epochs(progress, note)
+                    if step is not None and is_first():
+                        step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
+
+                run = train(data, self.run_path, config, **begin, on_progress=show, command=command_line())
         except KeyboardInterrupt:
             note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
             raise

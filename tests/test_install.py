@@ -11,8 +11,6 @@ from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 
-import pytest
-
 from fastetl import __version__
 from fastetl._lazy import EXTRAS
 from fastetl_cli.main import COMMANDS, NEEDS
@@ -116,17 +114,10 @@ for name, allowed in {sets!r}.items():
         assert re.fullmatch(rf"fastetl {name}: \w+ is not installed. Run: {re.escape(install)}\n", done.stderr)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the sdist."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+def test_wheel_and_sdist_are_ready_for_an_index(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
-
-
-def test_the_wheel_is_ready_for_an_index(built: Path) -> None:
-    (wheel,) = built.glob("*.whl")
+    (wheel,), (sdist,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (about,) = (name for name in names if name.endswith("/METADATA"))
@@ -147,15 +138,11 @@ def test_the_wheel_is_ready_for_an_index(built: Path) -> None:
     }
     data = "export/pretrained/kana/kana.onnx", "fastetl/synth/tables/ways.tsv", "fastetl/synth/ATTRIBUTION.txt"
     assert set(data) <= set(names)
-
-
-def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:
-    (sdist,) = built.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
+    with tarfile.open(sdist) as source:
+        held = {name.partition("/")[2] for name in source.getnames()}
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    assert {name for name in tracked if name.partition("/")[0] in ("fastetl", "model", "export", "LICENSES")} <= names
-    assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml"} <= names
+    assert {name for name in tracked if name.partition("/")[0] in ("fastetl", "model", "export", "LICENSES")} <= held
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml"} <= held
 
 
 def test_what_the_base_imports_is_declared() -> None:

@@ -161,18 +161,9 @@ def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
     assert np.abs(stats["blocks"][1]["mean"] - same["blocks"][1]["mean"]).max() > 0
 
 
-@pytest.mark.parametrize(
-    ("layers", "fault"),
-    [
-        ((m.MaxPool(), m.MaxPool(50)), "nothing is left of the frame"),
-    ],
-)
-def test_impossible_networks_are_named(layers: tuple[m.LayerSpec, ...], fault: str) -> None:
-    with pytest.raises(ModelError, match=fault):
-        Network(NetworkConfig("bad", layers), SPEC, 7, rngs=nnx.Rngs(0))
-
-
-def test_wrong_words_are_named() -> None:
+def test_impossible_and_unknown_networks_are_named() -> None:
+    with pytest.raises(ModelError, match="nothing is left of the frame"):
+        Network(NetworkConfig("bad", (m.MaxPool(), m.MaxPool(50))), SPEC, 7, rngs=nnx.Rngs(0))
     with pytest.raises(ModelError, match="unknown network; expected one of tutorial"):
         named_network("vgg")
 

@@ -27,7 +27,7 @@ from tests.pad import DRAW, draw, opened, plain_host, reads, serving, until
 from tests.test_ink import GOLDEN
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 
 AXE = os.environ.get("FASTETL_AXE")
@@ -48,7 +48,32 @@ def address(package: Recognizer, folder: Path) -> Iterator[str]:
         yield served
 
 
-def test_one_rasterizer(browser: Browser, address: str) -> None:
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    with opened(browser, address) as view:
+        yield view
+
+
+@pytest.fixture(scope="module")
+def japanese(folder: Path) -> Iterator[str]:
+    """The address of the pad with the bundled network of all of written Japanese."""
+    with serving(open_recognizer("japanese"), folder / "japanese") as served:
+        yield served
+
+
+def answer(page: Page, **shares: float) -> None:
+    """Draw what is read so, and ask for the verdict."""
+    reads(page, **shares)
+    draw(page, LINE)
+    page.click("#check")
+
+
+def says(page: Page, place: str, text: str) -> None:
+    """Wait for the text at the beginning of an element."""
+    until(page, f"document.getElementById({place!r}).textContent.startsWith({text!r})")
+
+
+def test_one_rasterizer(page: Page) -> None:
     code = """async (all) => {
       const { rasterize } = await import("/ink.js");
       return all.map((drawing) => {
@@ -62,12 +87,11 @@ def test_one_rasterizer(browser: Browser, address: str) -> None:
         return at === drawn.length ? apart : -1;
       });
     }"""
-    with opened(browser, address) as page:
-        apart = page.evaluate(code, GOLDEN)
+    apart = page.evaluate(code, GOLDEN)
     assert [(d["name"], a) for d, a in zip(GOLDEN, apart, strict=True) if not 0 <= a <= 1] == []
 
 
-def test_what_is_shown_is_what_the_network_sees(browser: Browser, address: str) -> None:
+def test_what_is_shown_is_what_the_network_sees(page: Page) -> None:
     specs = [Preprocessing(size=64), Preprocessing(framing="moments"), Preprocessing(framing="none", polarity="mean")]
     pictures = [
         rasterize(Drawing(1, 1, (Stroke((0.1, 0.5, 0.4), (0.2, 0.3, 0.5)),))),
@@ -79,15 +103,14 @@ def test_what_is_shown_is_what_the_network_sees(browser: Browser, address: str) 
       const { framed } = await import("/seeing.js");
       return framed(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), 128, spec).pixels.join();
     }"""
-    with opened(browser, address) as page:
-        for spec in specs:
-            for one in pictures:
-                pixels = page.evaluate(code, [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
-                expected = normalize(resize(one[None], spec.size), spec)[0]
-                assert np.abs(np.array(pixels.split(","), float) - expected.ravel()).max() < 2e-4
+    for spec in specs:
+        for one in pictures:
+            pixels = page.evaluate(code, [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
+            expected = normalize(resize(one[None], spec.size), spec)[0]
+            assert np.abs(np.array(pixels.split(","), float) - expected.ravel()).max() < 2e-4
 
 
-def test_leitners_boxes(browser: Browser, address: str) -> None:
+def test_leitners_boxes(page: Page) -> None:
     code = """async () => {
       const { Cards } = await import("/cards.js");
       const cards = new Cards([..."あいうえお"], { う: [4, 900, 9, 8], え: [7, 0, 1, 1], お: "x" });
@@ -101,8 +124,7 @@ def test_leitners_boxes(browser: Browser, address: str) -> None:
       const later = cards.next(all, 103);
       return [asked, later, new Cards(all, JSON.parse(JSON.stringify(cards.values()))).get("あ"), cards.get("う")];
     }"""
-    with opened(browser, address) as page:
-        asked, later, again, known = page.evaluate(code)
+    asked, later, again, known = page.evaluate(code)
     # New ones in order; what was missed comes back after three others; a box moves up by one a right answer.
     assert asked[:4] == [["あ", 1, 101], ["い", 0, 100], ["え", 0, 100], ["お", 1, 101]]
     assert asked[4:] == [["い", 1, 101], ["え", 1, 101]]
@@ -111,7 +133,7 @@ def test_leitners_boxes(browser: Browser, address: str) -> None:
     assert (known["box"], known["due"]) == (4, 900)
 
 
-def test_every_kana_is_read(browser: Browser) -> None:
+def test_every_kana_is_read(browser: Browser, japanese: str) -> None:
     """Drawn by pointer events from KanjiVG's strokes, read by the bundled network: at least 160 of 162 right."""
     code = """async ([draw, kana]) => {
       const strokes = kana.strokes.map((stroke) => stroke.map((v) => 0.1 + (0.8 * v) / 1000));
@@ -123,7 +145,7 @@ def test_every_kana_is_read(browser: Browser) -> None:
     }"""
     code = code.replace("(0, draw)", f"({DRAW})").replace("[draw, kana]", "kana")
     read: dict[str, str] = {}
-    with serving(open_recognizer()) as address, opened(browser, address) as page:
+    with opened(browser, japanese) as page:
         for script in ("hiragana", "katakana"):
             page.click(f"[data-compete={script}]")
             asked = [kana for kana in practice()["kana"] if kana["script"] == script]
@@ -132,157 +154,144 @@ def test_every_kana_is_read(browser: Browser) -> None:
     assert len(wrong_of(read)) <= 2, wrong_of(read)
 
 
-def test_words_for_every_confidence(browser: Browser, address: str) -> None:
-    with opened(browser, address) as page:
-        said, hint = page.locator("#said"), page.locator("#hint")
-        for shares, expected in (
-            ({"ぬ": 0.99}, "Almost certainly ぬ."),
-            ({"ぬ": 0.9, "め": 0.1}, "Very likely ぬ."),
-            ({"ぬ": 0.2, "め": 0.22, "の": 0.2, "あ": 0.2, "お": 0.18}, "Perhaps め?"),
-            ({"none": 0.9, "め": 0.1}, "I do not know this character."),
-        ):
-            reads(page, **shares)
-            page.keyboard.press("c")
-            draw(page, LINE)
-            until(page, f"document.getElementById('said').textContent.includes({expected!r})")
-        reads(page, つ=0.6, っ=0.4)
+def test_words_for_every_confidence(page: Page) -> None:
+    said, hint = page.locator("#said"), page.locator("#hint")
+    for shares, expected in (
+        ({"ぬ": 0.99}, "Almost certainly ぬ."),
+        ({"ぬ": 0.9, "め": 0.1}, "Very likely ぬ."),
+        ({"ぬ": 0.2, "め": 0.22, "の": 0.2, "あ": 0.2, "お": 0.18}, "Perhaps め?"),
+        ({"none": 0.9, "め": 0.1}, "I do not know this character."),
+    ):
+        reads(page, **shares)
+        page.keyboard.press("c")
         draw(page, LINE)
-        assert "Only the size tells" in (hint.text_content() or "")
-        reads(page, ヘ=0.45, へ=0.5, く=0.05)
-        draw(page, LINE)
-        assert "へ and ヘ are written alike" in (hint.text_content() or "")
-        assert page.locator("#candidates li").first.inner_text().split() == ["へ", "95%"]
-        page.click("#language")
-        assert "同じ形" in (hint.text_content() or "")
-        rows = [row.split() for row in page.locator("#candidates li").all_inner_texts()]
-        assert [row[1:] for row in rows[1:]] == [["5%"], *[[]] * (len(rows) - 2)]  # no row says 0 %
-        page.click("[data-compete=katakana]")
-        assert "ヘ" in (said.text_content() or "")
+        until(page, f"document.getElementById('said').textContent.includes({expected!r})")
+    reads(page, つ=0.6, っ=0.4)
+    draw(page, LINE)
+    assert "Only the size tells" in (hint.text_content() or "")
+    reads(page, ヘ=0.45, へ=0.5, く=0.05)
+    draw(page, LINE)
+    assert "へ and ヘ are written alike" in (hint.text_content() or "")
+    assert page.locator("#candidates li").first.inner_text().split() == ["へ", "95%"]
+    page.click("#language")
+    assert "同じ形" in (hint.text_content() or "")
+    rows = [row.split() for row in page.locator("#candidates li").all_inner_texts()]
+    assert [row[1:] for row in rows[1:]] == [["5%"], *[[]] * (len(rows) - 2)]  # no row says 0 %
+    page.click("[data-compete=katakana]")
+    assert "ヘ" in (said.text_content() or "")
 
 
-def test_undo_redo_clear_and_keys(browser: Browser, address: str) -> None:
-    with opened(browser, address) as page:
-        data = "document.getElementById('sheet').getContext('2d').getImageData(0, 0, 999, 999).data"
-        ink = f"{data}.reduce((sum, value) => sum + value, 0)"
-        draw(page, LINE)
-        one = page.evaluate(ink)
-        draw(page, [[0.8, 0.2, 0.2, 0.8]])
-        two = page.evaluate(ink)
-        assert two > one > 0
-        seen = []
-        for key in ("u", "Control+z", "u", "r", "Control+Shift+z", "Control+y", "c", "u", "Delete"):
-            page.keyboard.press(key)
-            seen.append(page.evaluate(ink))
-        assert seen == [one, 0, 0, one, two, two, 0, two, 0]
-        assert page.locator("#said").text_content() == ""
-        assert page.locator("#clear").is_disabled()
-        page.click("#undo")
-        page.click("#redo")
-        page.click("#undo")
-        assert page.evaluate(ink) == two
+def test_undo_redo_clear_and_keys(page: Page) -> None:
+    data = "document.getElementById('sheet').getContext('2d').getImageData(0, 0, 999, 999).data"
+    ink = f"{data}.reduce((sum, value) => sum + value, 0)"
+    draw(page, LINE)
+    one = page.evaluate(ink)
+    draw(page, [[0.8, 0.2, 0.2, 0.8]])
+    two = page.evaluate(ink)
+    assert two > one > 0
+    seen = []
+    for key in ("u", "Control+z", "u", "r", "Control+Shift+z", "Control+y", "c", "u", "Delete"):
+        page.keyboard.press(key)
+        seen.append(page.evaluate(ink))
+    assert seen == [one, 0, 0, one, two, two, 0, two, 0]
+    assert page.locator("#said").text_content() == ""
+    assert page.locator("#clear").is_disabled()
+    page.click("#undo")
+    page.click("#redo")
+    page.click("#undo")
+    assert page.evaluate(ink) == two
 
 
-def test_drawing_by_keyboard(browser: Browser, address: str) -> None:
-    with opened(browser, address) as page:
-        reads(page, い=0.99)
-        page.locator("#sheet").focus()
-        for key in (" ", *["ArrowDown"] * 4, " ", "ArrowRight", "ArrowRight", " ", "ArrowUp", "ArrowUp", " "):
-            page.keyboard.press(key)
-        until(page, "document.getElementById('spoken').textContent.includes('い')")
-        page.keyboard.press("?")
-        assert page.locator("#keys").is_visible()
-        page.keyboard.press("Escape")
-        assert not page.locator("#keys").is_visible()
+def test_drawing_by_keyboard(page: Page) -> None:
+    reads(page, い=0.99)
+    page.locator("#sheet").focus()
+    for key in (" ", *["ArrowDown"] * 4, " ", "ArrowRight", "ArrowRight", " ", "ArrowUp", "ArrowUp", " "):
+        page.keyboard.press(key)
+    until(page, "document.getElementById('spoken').textContent.includes('い')")
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#keys").is_visible()
 
 
-def test_practice(browser: Browser, address: str) -> None:
-    with opened(browser, address) as page:
-        page.click("[data-go=practice]")
-        verdict = page.locator("#verdict")
-        assert page.locator("#prompt-sound").text_content() == "a"
-        reads(page, あ=0.9)
-        draw(page, LINE)
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#next:visible")
-        assert verdict.text_content() == "Right: あ."
-        assert page.locator("#advice").text_content() == "It has 3 strokes; you drew 1. It comes back tomorrow."
-        page.click("#next")
-        page.click("#language")
-        assert verdict.text_content() == ""
-        page.click("#language")
-        assert page.locator("#prompt-sound").text_content() == "i"
-        reads(page, り=0.9)
-        draw(page, LINE)
-        page.click("#check")
-        until(page, "document.getElementById('verdict').textContent === 'I read り. Try once more.'")
-        assert page.locator("#check").is_disabled()  # the canvas is clear again
-        reads(page, none=0.9)
-        draw(page, LINE)
-        page.click("#check")
-        until(page, "document.getElementById('verdict').textContent.startsWith('I cannot read')")
-        reads(page, り=0.9)
-        draw(page, LINE)
-        page.click("#check")
-        page.wait_for_selector("#next:visible")
-        assert "This is い" in (verdict.text_content() or "")
-        page.click("#language")
-        assert "正しくは い です" in (verdict.text_content() or "")
-        page.click("#language")
-        page.click("#next")
-        page.click("#unknown")
-        page.wait_for_selector("#next:visible")
-        # っ for つ is told in a word.
-        page.click("[data-go=table]")
-        page.click("#tables button:has-text('small tsu') >> nth=0")
-        assert page.locator("#prompt-word").text_content() == "as in き◯て (stamp)"
-        reads(page, つ=0.9)
-        draw(page, LINE)
-        page.click("#check")
-        until(page, "document.getElementById('verdict').textContent.includes('takes about half')")
-        draw(page, [[0.4, 0.4, 0.6, 0.6]])  # small enough, whatever the network takes it for
-        page.click("#check")
-        until(page, "document.getElementById('verdict').textContent === 'Right now: っ.'")
-        # A row alone.
-        page.select_option("#practice-row", label="Row か")
-        assert page.locator("#prompt-sound").text_content() == "ka"
-        page.click("#unknown")
-        page.click("#next")
-        assert page.locator("#prompt-sound").text_content() == "ki"
-        # The chart has it all, and a reload does not forget.
-        page.reload()
-        page.wait_for_selector("body[data-ready]")
-        page.click("[data-go=table]")
-        cells = page.locator("#tables button.practised")
-        shares = [tuple(cell.split("\n")[:2]) for cell in cells.all_inner_texts()]
-        assert shares == [("あ", "1/1"), *((kana, "0/1") for kana in "いうかっ")]
-        assert cells.first.get_attribute("aria-label") == "あ, a: right 1 of 1, box 2 of 5"
-        page.click("#forget")
-        page.click("#ask button[value=yes]")
-        until(page, "!document.querySelector('#tables button.practised')")
+def test_practice(page: Page) -> None:
+    page.click("[data-go=practice]")
+    verdict = page.locator("#verdict")
+    assert page.locator("#prompt-sound").text_content() == "a"
+    reads(page, あ=0.9)
+    draw(page, LINE)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#next:visible")
+    assert verdict.text_content() == "Right: あ."
+    assert page.locator("#advice").text_content() == "It has 3 strokes; you drew 1. It comes back tomorrow."
+    page.click("#next")
+    page.click("#language")
+    assert verdict.text_content() == ""
+    page.click("#language")
+    assert page.locator("#prompt-sound").text_content() == "i"
+    answer(page, り=0.9)
+    says(page, "verdict", "I read り. Try once more.")
+    assert page.locator("#check").is_disabled()  # the canvas is clear again
+    answer(page, none=0.9)
+    says(page, "verdict", "I cannot read")
+    answer(page, り=0.9)
+    page.wait_for_selector("#next:visible")
+    assert "This is い" in (verdict.text_content() or "")
+    page.click("#language")
+    assert "正しくは い です" in (verdict.text_content() or "")
+    page.click("#language")
+    page.click("#next")
+    page.click("#unknown")
+    page.wait_for_selector("#next:visible")
+    # っ for つ is told in a word.
+    page.click("[data-go=table]")
+    page.click("#tables button:has-text('small tsu') >> nth=0")
+    assert page.locator("#prompt-word").text_content() == "as in き◯て (stamp)"
+    answer(page, つ=0.9)
+    until(page, "document.getElementById('verdict').textContent.includes('takes about half')")
+    draw(page, [[0.4, 0.4, 0.6, 0.6]])  # small enough, whatever the network takes it for
+    page.click("#check")
+    says(page, "verdict", "Right now: っ.")
+    # A row alone.
+    page.select_option("#practice-row", label="Row か")
+    assert page.locator("#prompt-sound").text_content() == "ka"
+    page.click("#unknown")
+    page.click("#next")
+    assert page.locator("#prompt-sound").text_content() == "ki"
+    # The chart has it all, and a reload does not forget.
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    page.click("[data-go=table]")
+    cells = page.locator("#tables button.practised")
+    shares = [tuple(cell.split("\n")[:2]) for cell in cells.all_inner_texts()]
+    assert shares == [("あ", "1/1"), *((kana, "0/1") for kana in "いうかっ")]
+    assert cells.first.get_attribute("aria-label") == "あ, a: right 1 of 1, box 2 of 5"
+    page.click("#forget")
+    page.click("#ask button[value=yes]")
+    until(page, "!document.querySelector('#tables button.practised')")
 
 
-def test_corrections_become_a_dataset(browser: Browser, address: str, folder: Path, tmp_path: Path) -> None:
-    with opened(browser, address) as page:
-        reads(page, め=0.6, ぬ=0.3, none=0.1)
-        for choose in ("#candidates li:nth-child(2) button", "key 1", "picker ん", "picker no character", "key 2"):
-            draw(page, LINE)
-            if choose.startswith("key"):
-                page.keyboard.press(choose[-1])
-            elif choose.startswith("picker"):
-                page.click("#another")
-                page.click(f"#picker-grid button:text-is('{choose.removeprefix('picker ')}')")
-            else:
-                page.click(choose)
-            until(page, "!document.querySelector('.drawn') && !document.getElementById('toast').hidden")
-        page.click("[data-go=samples]")
-        page.wait_for_selector("#sample-list li:nth-child(5)")
-        entries = ["ぬ, read as め", "no character, read as め", "ん, read as め", "め", "ぬ, read as め"]
-        assert page.locator("#sample-list li p").all_inner_texts() == entries
-        page.click("#sample-list li:nth-child(3) button")
-        page.click("#ask button[value='']")
-        page.click("#sample-list li:nth-child(3) button")
-        page.click("#ask button[value=yes]")
-        until(page, "document.querySelectorAll('#sample-list li').length === 4")
+def test_corrections_become_a_dataset(page: Page, folder: Path, tmp_path: Path) -> None:
+    reads(page, め=0.6, ぬ=0.3, none=0.1)
+    for choose in ("#candidates li:nth-child(2) button", "key 1", "picker ん", "picker no character", "key 2"):
+        draw(page, LINE)
+        if choose.startswith("key"):
+            page.keyboard.press(choose[-1])
+        elif choose.startswith("picker"):
+            page.click("#another")
+            page.click(f"#picker-grid button:text-is('{choose.removeprefix('picker ')}')")
+        else:
+            page.click(choose)
+        until(page, "!document.querySelector('.drawn') && !document.getElementById('toast').hidden")
+    page.click("[data-go=samples]")
+    page.wait_for_selector("#sample-list li:nth-child(5)")
+    entries = ["ぬ, read as め", "no character, read as め", "ん, read as め", "め", "ぬ, read as め"]
+    assert page.locator("#sample-list li p").all_inner_texts() == entries
+    page.click("#sample-list li:nth-child(3) button")
+    page.click("#ask button[value='']")
+    page.click("#sample-list li:nth-child(3) button")
+    page.click("#ask button[value=yes]")
+    until(page, "document.querySelectorAll('#sample-list li').length === 4")
     [file] = folder.glob("*.jsonl")
     read = [sample for _, sample in read_samples(file)[0]]
     assert [(s.label, s.answer, s.device) for s in read] == [(label, "め", "pen") for label in ("ぬ", "め", "", "ぬ")]
@@ -293,10 +302,9 @@ def test_corrections_become_a_dataset(browser: Browser, address: str, folder: Pa
     assert np.abs(data.images[0].astype(int) - resize(rasterize(line)[None], 32)[0]).max() <= 2
 
 
-def test_kanji_are_recognized_and_found(browser: Browser, folder: Path) -> None:
+def test_kanji_are_recognized_and_found(browser: Browser, japanese: str) -> None:
     """Drawn from KanjiVG's strokes, read by the bundled network of all of written Japanese."""
-    package = open_recognizer("japanese")
-    with serving(package, folder / "kanji") as address, opened(browser, address) as page:
+    with opened(browser, japanese) as page:
         page.click("[data-compete=kanji]")
         read = []
         for character in "日本語鬱":
@@ -312,10 +320,10 @@ def test_kanji_are_recognized_and_found(browser: Browser, folder: Path) -> None:
             page.fill("#picker-find", text)
             assert page.locator("#picker-grid button").all_inner_texts() == ["no character", "本"]
         page.click("#picker-grid button:text-is('本')")
-        until(page, "document.getElementById('toast').textContent === 'Kept as 本.'")
+        says(page, "toast", "Kept as 本.")
 
 
-def test_lines_are_read_as_python_reads_them(browser: Browser) -> None:
+def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) -> None:
     code = """async (drawings) => {
       const { readInk, Tables } = await import("/lines.js");
       const { ServerEngine } = await import("/engine.js");
@@ -333,7 +341,7 @@ def test_lines_are_read_as_python_reads_them(browser: Browser) -> None:
       return read;
     }"""
     golden = json.loads(golden_lines.FILE.read_text(encoding="utf-8"))
-    with serving(open_recognizer("japanese")) as address, opened(browser, address) as page:
+    with opened(browser, japanese) as page:
         read = page.evaluate(code, [line["drawing"] for line in golden])
     for line, (text, characters) in zip(golden, read, strict=True):
         assert text == line["pairs"]["text"], line["name"]
@@ -342,7 +350,7 @@ def test_lines_are_read_as_python_reads_them(browser: Browser) -> None:
         assert np.abs(values[:, 4] - line["pairs"]["confidence"]).max() < 1e-3, line["name"]
 
 
-def test_words_on_the_wide_canvas(browser: Browser) -> None:
+def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
     def written(text: str, across: float) -> list[list[float]]:
         """KanjiVG's strokes, in 0–1 of a canvas so many heights wide."""
         return [
@@ -353,7 +361,7 @@ def test_words_on_the_wide_canvas(browser: Browser) -> None:
 
     canvas = DRAW.replace('"sheet"', '"strip"')
     width = "document.getElementById('strip').width / document.getElementById('strip').height"
-    with serving(open_recognizer("japanese")) as address, opened(browser, address) as page:
+    with opened(browser, japanese) as page:
         page.click("[data-go=write]")
         text = page.locator("#written")
         page.evaluate(canvas, written("日本", page.evaluate(width)))
@@ -404,28 +412,26 @@ def test_stroke_order_of_what_was_recognized(browser: Browser, address: str) -> 
         assert not page.evaluate(OVERLAY)
 
 
-def test_a_server_that_is_gone_and_a_fault_of_the_page_are_told_apart(browser: Browser, address: str) -> None:
-    with opened(browser, address) as page:
-        toast = page.locator("#toast")
-        page.evaluate("void (globalThis.fetch = () => Promise.reject(new TypeError()))")
-        draw(page, LINE)
-        assert "does not answer" in (toast.text_content() or "")
-        page.evaluate("void (globalThis.fetch = async () => new Response('too many pictures wait', {status: 429}))")
-        draw(page, LINE)
-        assert toast.text_content() == "It did not work: too many pictures wait"
+def test_a_server_that_is_gone_and_a_fault_of_the_page_are_told_apart(page: Page) -> None:
+    toast = page.locator("#toast")
+    page.evaluate("void (globalThis.fetch = () => Promise.reject(new TypeError()))")
+    draw(page, LINE)
+    assert "does not answer" in (toast.text_content() or "")
+    page.evaluate("void (globalThis.fetch = async () => new Response('too many pictures wait', {status: 429}))")
+    draw(page, LINE)
+    assert toast.text_content() == "It did not work: too many pictures wait"
 
 
-def test_which_ink_decided(browser: Browser, address: str) -> None:
-    with opened(browser, address) as page:
-        draw(page, [*LINE, [0.8, 0.2, 0.2, 0.8]])
-        height = page.evaluate("document.documentElement.scrollHeight")
-        page.click("#why")
-        page.wait_for_selector("#why-said b.second")
-        assert page.locator("#sheet-frame.explained").count() == 1
-        assert page.evaluate("document.documentElement.scrollHeight") == height  # nothing jumps
-        assert page.evaluate(OVERLAY)
-        draw(page, [[0.5, 0.1, 0.5, 0.9]])
-        assert not page.evaluate(OVERLAY)
+def test_which_ink_decided(page: Page) -> None:
+    draw(page, [*LINE, [0.8, 0.2, 0.2, 0.8]])
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.click("#why")
+    page.wait_for_selector("#why-said b.second")
+    assert page.locator("#sheet-frame.explained").count() == 1
+    assert page.evaluate("document.documentElement.scrollHeight") == height  # nothing jumps
+    assert page.evaluate(OVERLAY)
+    draw(page, [[0.5, 0.1, 0.5, 0.9]])
+    assert not page.evaluate(OVERLAY)
 
 
 def test_a_phone_with_touch(browser: Browser, address: str) -> None:
