@@ -294,7 +294,9 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
     answers = logits.argmax(1)
     confidence = np.exp(log_softmax(logits / run.temperature).max(1))
     right = answers == labels
-    pairs = _pairs(labels, answers)
+    # Thousands of classes have millions of pairs, of which few occur.
+    kinds, count = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
+    pairs = np.column_stack([kinds, count])
     groups_known = bool((groups >= 0).all())
     mistakes = np.flatnonzero(~right)
     worst = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:most_mistakes]
@@ -326,12 +328,6 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         pairs=pairs,
         pictures=np.ascontiguousarray(pictures[worst]),
     )
-
-
-def _pairs(labels: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """See `SetResult.pairs`: thousands of classes have millions of pairs, of which few occur."""
-    pairs, count = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
-    return np.column_stack([pairs, count])
 
 
 def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:

@@ -231,10 +231,6 @@ class Network(nnx.Module):
                 state = {} if block is None else nnx.to_pure_dict(nnx.state(block))
                 yield Layer(spec, {name: np.asarray(value, np.float32) for name, value in state.items()})
 
-    def parameter_count(self) -> int:
-        """How many numbers training adjusts."""
-        return sum(x.size for x in jax.tree.leaves(nnx.state(self, nnx.Param)))
-
 
 def _max_pool(x: jax.Array, n: int) -> jax.Array:
     """Rows, then columns, two at a time: on a CPU faster than a reduction, and than a window.

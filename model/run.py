@@ -29,8 +29,7 @@ from numpy.typing import NDArray
 
 from fastetl._html import html_table
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Split, Trained
+from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, replace_file, try_lock
@@ -152,7 +151,7 @@ class Run:
     preprocessing: Preprocessing
     data: tuple[TrainedOn, ...]
     trained: Trained
-    """Which groups, and which samples without one, were in which part."""
+    """Which groups, and which samples without one, were in which part; `trained.split(dataset)` parts a dataset so."""
     history: tuple[Epoch, ...] = ()
     temperature: float = 1.0
     """Divides the logits so that the confidence is right on the validation writers."""
@@ -179,7 +178,7 @@ class Run:
     @cached_property
     def parameters(self) -> int:
         """How many numbers training adjusted."""
-        return nnx.eval_shape(self.untrained).parameter_count()
+        return sum(x.size for x in jax.tree.leaves(nnx.state(nnx.eval_shape(self.untrained), nnx.Param)))
 
     def _facts(self) -> dict[str, str]:
         best = self.best_epoch if self.history else None
@@ -227,13 +226,6 @@ class Run:
                 also=ValueError,
             )
         return predict(self._logits, pictures)
-
-    def split(self, dataset: Dataset) -> Split | None:
-        """Which samples of a dataset are in the parts of this run, by source and group, otherwise by digest.
-
-        So of the same pictures in any size and format, or of a part of them. None if none is in any.
-        """
-        return self.trained.split(dataset)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -331,15 +323,16 @@ def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
         )
     if begun.exists() and (reason := UNFINISHED.foreign(begun)) is not None:
         raise ModelError("no place to train in", file=begun, expected=UNFINISHED.name, found=reason, do="move it away")
-    lock = _locked(begun) if is_first() else None
+    lock: BinaryIO | None = None
+    if is_first():
+        begun.mkdir(parents=True, exist_ok=True)
+        if (lock := try_lock(begun / _LOCK)) is None:
+            what, do = "another process is training this run", "wait until it ends, or stop it"
+            raise ModelError(what, file=begun, do=do, also=BlockingIOError)
     try:
         if has_run and not (resume or overwrite):
-            raise ModelError(
-                "an interrupted run is here",
-                file=begun,
-                do="go on with `resume`, or give `overwrite`",
-                also=FileExistsError,
-            )
+            do = "go on with `resume`, or give `overwrite`"
+            raise ModelError("an interrupted run is here", file=begun, do=do, also=FileExistsError)
         yield begun
     finally:
         if lock is not None:
@@ -348,18 +341,6 @@ def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
             elif not (begun / "run.json").is_file():  # it never began
                 shutil.rmtree(begun, ignore_errors=True)
             lock.close()
-
-
-def _locked(begun: Path) -> BinaryIO:
-    begun.mkdir(parents=True, exist_ok=True)
-    if (lock := try_lock(begun / _LOCK)) is None:
-        raise ModelError(
-            "another process is training this run",
-            file=begun,
-            do="wait until it ends, or stop it",
-            also=BlockingIOError,
-        )
-    return lock
 
 
 def emptied(begun: Path) -> None:

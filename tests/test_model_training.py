@@ -85,11 +85,11 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert data.train + data.valid + data.test == 8
     groups = [part["tiny0"] for part in run.trained.parts]
     assert sorted(np.concatenate(groups).tolist()) == list(range(8))
-    split = run.split(tiny())
+    split = run.trained.split(tiny())
     assert split is not None
     assert set(tiny().groups[split.train].tolist()) == set(groups[TRAIN].tolist())
     assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
-    assert run.split(tiny(seed=1)) is None
+    assert run.trained.split(tiny(seed=1)) is None
 
 
 def test_steps_cut_the_last_epoch_short_and_minutes_choose_them(tmp_path: Path) -> None:

@@ -89,13 +89,13 @@ def test_train_sheet_and_baseline_take_every_form(
 
 def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
-    whole = run.split(tiny())
+    whole = run.trained.split(tiny())
     assert whole is not None
     data = tiny()
     larger = dataclasses.replace(data, images=resize(data.images, 48))
-    assert run.split(larger) == whole
+    assert run.trained.split(larger) == whole
     some = np.arange(0, len(data), 3)
-    part = run.split(data.subset(some))
+    part = run.trained.split(data.subset(some))
     assert part is not None
     assert [some[indices].tolist() for indices in (part.train, part.valid, part.test)] == [
         np.intersect1d(some, indices).tolist() for indices in (whole.train, whole.valid, whole.test)
@@ -121,7 +121,7 @@ def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:
     data = tiny()
     some = data.subset(np.flatnonzero(np.isin(data.groups, [0, 1, 2, 3, 4, 5])))
     run = train([(data, 1.0), (some, 1.0)], tmp_path / "run", ONE_EPOCH)
-    split, alone = run.split(data), open_run(finished_run()[0]).split(data)
+    split, alone = run.trained.split(data), open_run(finished_run()[0]).trained.split(data)
     assert isinstance(split, Split)
     assert split == alone
     with pytest.raises(ModelError, match="nothing to train on"):
@@ -140,12 +140,12 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     assert "Give --by sample to divide these one by one" in capsys.readouterr().err
     assert main([*arguments, "--batch-size", "32", "--by", "sample"]) == 0
     assert "a writer may be in training and test alike" in " ".join(capsys.readouterr().err.split())
-    split = open_run(tmp_path / "run").split(open_dataset(tmp_path / "loose"))
+    split = open_run(tmp_path / "run").trained.split(open_dataset(tmp_path / "loose"))
     assert split is not None
     marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]
     assert sum(map(len, marks)) == len(set.union(*marks))
     assert sum(map(len, marks)) == len(data)
     resized = dataclasses.replace(loose, images=resize(loose.images, 48))
-    parts = open_run(tmp_path / "run").split(resized)
+    parts = open_run(tmp_path / "run").trained.split(resized)
     assert parts is not None
     assert set(loose.digests[parts.test].tolist()) == marks[2]
