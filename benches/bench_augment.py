@@ -15,9 +15,9 @@ from benches.race import Contender, Kind, race
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
-from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.parameters import AFFINE, parameters
 from fastetl.kernels.philox import uniforms
+from fastetl.kernels.vector import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured
 TURNS = 20  # batches in a turn of the fast ones

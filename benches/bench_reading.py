@@ -16,9 +16,9 @@ from benches import tutorial
 from benches.race import Contender, race
 from fastetl.etl.files import find_files
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
-from fastetl.kernels._packed import TOP
-from fastetl.kernels._vector import PLAIN, forms
+from fastetl.kernels.packed import TOP
 from fastetl.kernels.resize import resize_records, triangle
+from fastetl.kernels.vector import PLAIN, forms
 
 SLOW = 250  # records that the slow ones do in a turn
 BLOCK = 256  # records that are resized into one array, which is used again, as in a build

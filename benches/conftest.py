@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastetl.etl.layouts import ETL8G
-from fastetl.kernels._vector import PLAIN, best
+from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import make_records
 
 

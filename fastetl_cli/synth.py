@@ -12,6 +12,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
+from fastetl.synth.records import characters_of, layout_of
 from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted
 from fastetl_ray.addresses import as_address
 
@@ -68,8 +69,9 @@ class Synth(Command):
         if count:
             text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
             return self.answer({"out": self.out, "config": self.config, "images": count}, text)
-        writers = self.config.writers if self.config.set else 5 * self.config.files
-        files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or ("ETL8G",))
+        layout = layout_of(characters_of(self.config.charset))
+        writers = self.config.writers if self.config.set else self.config.writers_of_files(layout)
+        files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or (layout.name,))
         text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
         return self.answer({"out": self.out, "config": self.config}, text)
 

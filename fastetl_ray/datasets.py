@@ -22,10 +22,10 @@ from fastetl.etl.build import (
     BuildResult,
     DisorderError,
     Progress,
+    complete,
     convert,
-    finished,
-    planned,
     result_of,
+    run_plan,
 )
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.atomic import check_output, new_output
@@ -78,7 +78,7 @@ def _listed(sources: Sources) -> list[str]:
 def _planned(
     sources: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[SomeRecords]], T], **by: bool
 ) -> T:
-    """What `do` makes of the plan of a build and its records in pieces of `rows`: see `planned`."""
+    """What `do` makes of the plan of a build and its records in pieces of `rows`: see `run_plan`."""
     copies = {absolute(local_copy(source)): source for source in sources if is_url(source)}
 
     def pieces(plan: Plan) -> T:
@@ -93,7 +93,7 @@ def _planned(
             listed.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
         return do(plan, listed)
 
-    return planned([local_copy(source).absolute() for source in sources], config, pieces, **by)
+    return run_plan([local_copy(source).absolute() for source in sources], config, pieces, **by)
 
 
 def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
@@ -201,7 +201,7 @@ def build_on_ray(
     def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
         def described(data: Dataset) -> Dataset:
             nonlocal plan
-            data, plan = finished(plan, data, config, command)
+            data, plan = complete(plan, data, config, command)
             return data
 
         with _folder(place, overwrite, inputs) as folder:

@@ -8,12 +8,12 @@ from benches.studies.conditions import CONDITIONS, SIDE
 from benches.studies.pages import conditions, markdown, table
 from fastetl.data.charset import HIRAGANA
 from fastetl.etl.statistics import picture_statistics
-from fastetl.synth.records import write_data_set
+from fastetl.synth.records import draw_data_set
 
 
 @pytest.fixture(scope="module")
 def written() -> NDArray[np.uint8]:
-    packed = np.concatenate([write_data_set(5, w, HIRAGANA.characters, scans=0)["image"] for w in range(4)])
+    packed = np.concatenate([draw_data_set(5, w, HIRAGANA.characters, scans=0)["image"] for w in range(4)])
     packed = packed.reshape(len(packed), 127, 64)
     return np.ascontiguousarray(np.stack([packed >> 4, packed & 15], -1).reshape(len(packed), 127, 128) * 17)
 

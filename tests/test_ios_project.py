@@ -137,7 +137,7 @@ def test_no_text_for_developers_is_in_a_release() -> None:
 
 
 def test_what_swift_repeats_of_python_is_the_same() -> None:
-    """`python -m fastetl.synth.practice ios/Sources/KanaApp/practice.json` writes the table again."""
+    """json.dumps(practice(), ensure_ascii=False, separators=(",", ":")) is the file."""
     assert json.loads((IOS / "Sources/KanaApp/practice.json").read_text(encoding="utf-8")) == practice()
     script = (IOS / "Sources/KanaReading/Script.swift").read_text(encoding="utf-8")
     listed = script[script.index("static let shapes = [") : script.index("private static let firstOfShape")]

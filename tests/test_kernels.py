@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.etl.layouts import LAYOUTS
-from fastetl.kernels._packed import TOP, levels_of, packed_bytes
-from fastetl.kernels._vector import PLAIN, best, forms
+from fastetl.kernels.packed import TOP, levels_of, packed_bytes
 from fastetl.kernels.resize import Geometry, column_sums, factors, resize_records, resize_twin, scheme_of, triangle
+from fastetl.kernels.vector import PLAIN, best, forms
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
@@ -104,7 +104,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
 
 GUARD = """
 import ctypes, mmap, numpy as np
-from fastetl.kernels._vector import forms
+from fastetl.kernels.vector import forms
 from fastetl.kernels.resize import resize_records
 page = mmap.PAGESIZE
 room = mmap.mmap(-1, 5 * page)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastetl.etl.classes import character_codes, classes, parts_of
+from fastetl.etl.classes import character_codes, classes, classes_by_file
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, GENUINE_FILES, LAYOUTS, T56, Layout
 
@@ -137,16 +137,16 @@ def test_t56_is_aists_but_for_four_places() -> None:
 
 
 def test_classes_and_orders_are_the_published_ones() -> None:
-    assert [len(listed) for listed in parts_of("ETL1")] == [*[8] * 12, 3]
-    assert [len(listed) for listed in parts_of("ETL6")] == [*[10] * 11, 5]
+    assert [len(listed) for listed in classes_by_file("ETL1")] == [*[8] * 12, 3]
+    assert [len(listed) for listed in classes_by_file("ETL6")] == [*[10] * 11, 5]
     assert [entry.letters for entry in classes("ETL6")].count("+1") == 2
-    first = [listed[0].code for listed in parts_of("ETL8B2")]
+    first = [listed[0].code for listed in classes_by_file("ETL8B2")]
     assert first == [0x2422, 0x384E, 0x4253]
     assert classes("ETL3")[20].letters == "A  K"  # record 2000 of ETL3C_1
     assert classes("ETL4")[500 % 51].letters == "H RI"  # record 500 of ETL4C
     assert classes("ETL5")[500 // 208].letters == "K  U"  # record 500 of ETL5C
-    assert [len(sheet) for sheet in parts_of("ETL8G")] == [96, 96, 96, 96, 95, 96, 95, 95, 95, 96]
-    assert [len(sheet) for sheet in parts_of("ETL9G")] == [*[152] * 16, *[151] * 4]
+    assert [len(sheet) for sheet in classes_by_file("ETL8G")] == [96, 96, 96, 96, 95, 96, 95, 95, 95, 96]
+    assert [len(sheet) for sheet in classes_by_file("ETL9G")] == [*[152] * 16, *[151] * 4]
     orders = ["".join(entry.character or "" for entry in classes(name)) for name in ("ETL8G", "ETL9G")]
     for name, order in zip(("ETL8B2", "ETL9B"), orders, strict=True):
         assert sorted(order) == sorted(entry.character or "" for entry in classes(name))

@@ -14,6 +14,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.files import find_files, recognize
 from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G
+from fastetl.etl.statistics import statistics
 from fastetl.testing.records import make_records
 from fastetl_cli.main import main
 
@@ -185,3 +186,10 @@ def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.Captu
     assert lines[-1] == "2 files: 2 with something odd"
     assert main(["inspect", str(folder), "--strict", "-v"]) == 1
     assert max(map(len, capsys.readouterr().out.splitlines()[:3])) <= 80
+
+
+def test_pictures_without_ink_have_no_measures(etl_file: Write) -> None:
+    etl_file("ETL8G_01", make_records(1, blank=True))
+    folder = etl_file("ETL8G_02", make_records(1)).parent
+    figures = {figure.name: figure.mean for figure in statistics(folder, most=30)}
+    assert figures["character's height"] > 60

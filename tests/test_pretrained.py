@@ -19,8 +19,8 @@ from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape, script_of
 from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
 from fastetl.ink.pictures import find_ink
-from fastetl.synth import write_data_set
-from fastetl.synth.raster import unpack
+from fastetl.kernels.packed import unpack
+from fastetl.synth import draw_data_set
 from fastetl_cli.main import main
 from model import evaluation
 
@@ -32,7 +32,7 @@ def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray
     codes = {char_to_jis(c) or 0: c for c in characters}
     pictures, labels = [], []
     for writer in range(writers):
-        records = write_data_set(20_261_124, writer)
+        records = draw_data_set(20_261_124, writer)
         records = records[np.isin(records["code"], list(codes))]
         pictures += list(unpack(records["image"]) * np.uint8(17))
         labels += [codes[int(code)] for code in records["code"]]

@@ -20,7 +20,7 @@ from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import block, new_buffer, read_blocks, read_headers, read_records
 from fastetl.etl.selection import Plan, select
-from fastetl.kernels._vector import PLAIN, best
+from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import Records, make_records
 
 Write = Callable[..., Path]

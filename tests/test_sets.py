@@ -19,8 +19,8 @@ from fastetl.etl.files import EtlFile, find_files, recognize
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS
-from fastetl.kernels._jit import ENABLED
-from fastetl.kernels._packed import levels_of
+from fastetl.kernels.packed import levels_of
+from fastetl.kernels.vector import ENABLED
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import set_files
 from fastetl.testing.records import blank, write_set

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benches.table import printed, slower
-from fastetl.kernels._vector import PLAIN, best
+from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import make_records
 
 Write = Callable[..., Path]

@@ -24,22 +24,24 @@ from fastetl.etl.files import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
+from fastetl.kernels.packed import unpack
 from fastetl.synth import (
     SynthConfig,
+    draw_data_set,
+    draw_model_pattern,
     processes,
     records,
     strokes,
     synthesize,
     synthesize_dataset,
-    write_data_set,
-    write_model_pattern,
 )
 from fastetl.synth.allographs import SHARE, WAYS, forms
-from fastetl.synth.raster import draw, unpack
+from fastetl.synth.raster import draw
 from fastetl.synth.records import ORDER, characters_of, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import FILLS, Ink, _leave_off, choose_glyphs, write
+from fastetl_cli.main import main
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
@@ -99,8 +101,8 @@ def test_headers_are_filled_as_in_a_genuine_record(file: NDArray[Any]) -> None:
 
 def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None:
     assert file.dtype == ETL8G.dtype
-    assert np.array_equal(file[2], write_data_set(5, 2))
-    for other in (write_data_set(6, 2), file[1]):
+    assert np.array_equal(file[2], draw_data_set(5, 2))
+    for other in (draw_data_set(6, 2), file[1]):
         assert not np.array_equal(file[2]["image"], other["image"])
 
 
@@ -128,7 +130,7 @@ def test_loops_stay_open() -> None:
 def test_scans_look_like_real_ones() -> None:
     """The figures of real scans that docs/scans.md quotes, each to within what 30 writers vary."""
     measured = picture_statistics(
-        unpack(np.concatenate([write_data_set(2, w, HIRAGANA.characters, scans=1)["image"] for w in range(30)]))
+        unpack(np.concatenate([draw_data_set(2, w, HIRAGANA.characters, scans=1)["image"] for w in range(30)]))
     )
     real = {
         "fragment left": (0.77, 0.1),
@@ -177,7 +179,7 @@ def test_every_character_of_japanese_is_written() -> None:
     characters = characters_of("japanese")
     assert len(characters) == 6625
     others = tuple(c for c in characters if not "\u4e00" <= c <= "\u9fff")
-    records = write_data_set(0, 0, (*others, "亜", "熙"), scans=0)
+    records = draw_data_set(0, 0, (*others, "亜", "熙"), scans=0)
     assert (unpack(records["image"]).max((1, 2)) > 0).all()
     assert [jis_to_char(code) for code in records["code"].tolist()] == [*others, "亜", "熙"]
 
@@ -185,7 +187,7 @@ def test_every_character_of_japanese_is_written() -> None:
 def test_small_kana_are_small() -> None:
     kana = ("つ", "っ", "ヤ", "ャ")
     high = np.mean(
-        [picture_statistics(unpack(write_data_set(0, w, kana, 0)["image"]))["character's height"] for w in range(20)], 0
+        [picture_statistics(unpack(draw_data_set(0, w, kana, 0)["image"]))["character's height"] for w in range(20)], 0
     )
     assert high[1] < 0.9 * high[0]
     assert high[3] < 0.9 * high[2]
@@ -275,7 +277,7 @@ def test_a_brush_is_wide_where_it_is_set_down() -> None:
 
 def test_the_model_pattern_is_upright_centred_and_always_the_same(written_files: Written) -> None:
     pattern = np.fromfile(written_files[0] / "ETL8G_33", ETL8G.dtype)
-    assert np.array_equal(pattern, write_model_pattern())
+    assert np.array_equal(pattern, draw_model_pattern())
     column = unpack(pattern["image"][:1])[0].sum(0)
     assert abs(column @ np.arange(128) / column.sum() - 63.5) < 8
 
@@ -319,7 +321,7 @@ def fail(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArr
         os.kill(os.getpid(), signal.SIGKILL)
     if writer == 3:
         raise FastetlError("no such luck")
-    return write_data_set(config.seed, writer, characters)
+    return draw_data_set(config.seed, writer, characters)
 
 
 @pytest.mark.parametrize("charset", ["digits", "etl9"])
@@ -404,3 +406,11 @@ def test_a_capsule_has_its_width_and_length() -> None:
     assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))
     assert drawn.max() == 9
     assert drawn[60, 60] == 9
+
+
+def test_the_command_says_what_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fastetl_cli.synth.synthesize", lambda out, *_, **__: (out / "ETL9G_01").mkdir(parents=True))
+    assert main(["synth", str(tmp_path / "etl"), "--files", "2", "--charset", "etl9"]) == 0
+    assert "1 file of ETL9G by 8 synthetic writers" in capsys.readouterr().out

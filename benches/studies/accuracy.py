@@ -21,8 +21,8 @@ from benches.studies.conditions import CONDITIONS
 from benches.studies.pages import insert, table
 from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM, Charset, is_kanji, one_shape, script_of
 from fastetl.data.preprocessing import resize
-from fastetl.synth import write_data_set
-from fastetl.synth.raster import unpack
+from fastetl.kernels.packed import unpack
+from fastetl.synth import draw_data_set
 from fastetl.synth.writing import HEIGHT, WIDTH
 from fastetl_cli.evaluate import open_reader
 from model.evaluation import Reader, restricted
@@ -61,7 +61,7 @@ def test_writers(charset: Charset, files: int) -> list[Labelled]:
     characters = (*(c for c in charset.characters if not is_kanji(c)), *kanji[:: 1 + len(kanji) // 500])
     sets = []
     for name, scans in WRITERS.items():
-        written = [write_data_set(SEED, writer, characters, scans)["image"] for writer in range(5 * files)]
+        written = [draw_data_set(SEED, writer, characters, scans)["image"] for writer in range(5 * files)]
         images = unpack(np.concatenate(written).reshape(-1, HEIGHT, WIDTH // 2)) * np.uint8(17)
         sets.append(Labelled(name, images, characters * (5 * files), tuple(CONDITIONS)[: None if not scans else 1]))
     return sets

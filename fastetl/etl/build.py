@@ -180,7 +180,7 @@ def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     }
 
 
-def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Plan]:
+def complete(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Plan]:
     """The dataset that a plan gave, with copies in the groups of the first and what it says of itself; and the plan.
 
     Raises FastetlError for copies with `strict`.
@@ -235,11 +235,11 @@ def build(
             # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
             with open_images(target, count, config.size) as file:
                 data = convert(plan.parts, plan.charset, config.size, file, progress)
-            data, plan = finished(plan, data, config, command)
+            data, plan = complete(plan, data, config, command)
             write_description(target, data)
         return result_of(str(out), data, begun, plan)
 
-    return planned(sources, config, write_records)
+    return run_plan(sources, config, write_records)
 
 
 def _import(
@@ -262,7 +262,7 @@ def _import(
     return replace(data, about=described), plan
 
 
-def planned(
+def run_plan(
     sources: Sequence[str | PathLike[str]],
     config: BuildConfig,
     do: Callable[[Plan], T],
@@ -278,7 +278,9 @@ def planned(
     files = [f for f in find_files(map(Path, sources)) if config.model_pattern or not f.is_model_pattern]
     if not files:
         raise FastetlError(
-            "only the model-pattern file is here, which no writer wrote. Give `model_pattern` to take it"
+            "only the model-pattern file is here",
+            expected="files that writers wrote",
+            do="give `model_pattern` to take it",
         )
     for file in files:
         file.require_whole()

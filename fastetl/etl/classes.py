@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.jis import char_to_jis, jis_to_char
-from fastetl.etl.layouts import TABLES, Layout, table_rows
+from fastetl.etl.layouts import TABLES, Layout
+from fastetl.files.tables import table_rows
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class EtlClass:
 
 
 @cache
-def parts_of(name: str) -> tuple[tuple[EtlClass, ...], ...]:
+def classes_by_file(name: str) -> tuple[tuple[EtlClass, ...], ...]:
     """The classes of a set by its name, in order, file by file where files are divided by class.
 
     Of ETL8G and ETL9G sheet by sheet; of all others in one part.
@@ -57,7 +58,7 @@ def parts_of(name: str) -> tuple[tuple[EtlClass, ...], ...]:
 @cache
 def classes(name: str) -> tuple[EtlClass, ...]:
     """The classes of a set by its name, in the order in which its files (or its data sets) have them."""
-    return tuple(entry for part in parts_of(name) for entry in part)
+    return tuple(entry for part in classes_by_file(name) for entry in part)
 
 
 def is_of(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[NDArray[np.bool_], ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.etl.classes import character_codes, classes, is_of, parts_of
+from fastetl.etl.classes import character_codes, classes, classes_by_file, is_of
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import open_regular, require_regular
 
@@ -132,7 +132,7 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, gen
         (layout.name != genuine, layout is not named(name), len(part), layout)
         for layout in candidates
         for sample in [_headers(layout, read, index)]
-        for part in parts_of(layout.name)
+        for part in classes_by_file(layout.name)
         if np.mean(is_of(layout, sample, part)) >= _MOST
     ]
     if not matches:

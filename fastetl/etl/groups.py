@@ -17,7 +17,9 @@ _MANY = 5000  # runs; from here on the file has no order worth the time
 _FEW = 5  # records that show where in the order a file begins
 _MOVED = 4  # records lost before a data set that is taken for the pattern
 _TRIED = 8  # data sets that may serve as the pattern of the others
-_TRUST = 2  # faults that a genuine beginning may have more: one record that stands elsewhere is one lost, one doubled
+# The genuine beginning is chosen even if it has so many faults more than another one: a single record that stands
+# elsewhere counts as one that is lost and one that is doubled.
+_TRUST = 2
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,11 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     """The runs to keep, and the data set in which each begins: the least costly chain (dynamic programming).
 
     starts: rank of each run's first record, −1 for a code without one. lengths: records in each run.
+
+    The chain that ends with run b costs cost(b) = min over a of cost(a) + step(a, b), or what it costs to begin with b:
+    the records before it, and the places before its rank. In step(a, b) each record between them that is set aside
+    costs 1, as does a place without a record; either b goes on behind a, some data sets later, or it goes back, and
+    then each place that is filled again costs 2.
     """
     start, size = starts.tolist(), lengths.tolist()
     before = np.concatenate([[0], np.cumsum(lengths)]).tolist()  # records before each run
@@ -178,7 +185,6 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     chosen: list[tuple[int, int]] = []  # previous kept run, and data sets begun on the way
     for b, rank in enumerate(start):
         cost, best = float(before[b] + rank) if rank >= 0 else float("inf"), (-1, 0)
-        # A record set aside costs 1, as does a place without a record; one that comes twice costs 2.
         for a in range(max(0, b - back), b) if rank >= 0 else ():
             if start[a] < 0:
                 continue
@@ -217,10 +223,10 @@ def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list
     each, counts = layout.data_sets_per_file, [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]
     starts = [0] * len(files)
     for source in dict.fromkeys(file.source for file in files):
-        mine = [k for k, file in enumerate(files) if file.source == source]
+        members = [k for k, file in enumerate(files) if file.source == source]
         genuine = all(
-            files[k].is_numbered and counts[k] <= max(layout.data_sets(files[k].number or 1), each) for k in mine
+            files[k].is_numbered and counts[k] <= max(layout.data_sets(files[k].number or 1), each) for k in members
         )
-        for number, k in enumerate(mine):
-            starts[k] = each * ((files[k].number or 1) - 1) if genuine else sum(counts[j] for j in mine[:number])
+        for number, k in enumerate(members):
+            starts[k] = each * ((files[k].number or 1) - 1) if genuine else sum(counts[j] for j in members[:number])
     return [(w + np.int32(start + layout.group_base)).astype(np.int32) for w, start in zip(within, starts, strict=True)]

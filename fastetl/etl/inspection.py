@@ -164,7 +164,8 @@ def inspect(
 
 def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
     file, genuine = content.file, KNOWN.get(scan.fingerprint)
-    namesake, mine = GENUINE_FILES.get(file.path.name.upper()), [n for n in copies if n.file == str(file.path)]
+    namesake = GENUINE_FILES.get(file.path.name.upper())
+    of_file = [notice for notice in copies if notice.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail
     groups, models = content.groups[(content.groups >= 0) & ~content.models], int(content.models.sum())
     groups = groups if len(groups) else content.groups[content.groups >= 0]
@@ -187,5 +188,5 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
         fingerprint=scan.fingerprint,
         genuine=genuine,
         differs=namesake.name if namesake is not None and differs else None,
-        noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *mine),
+        noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *of_file),
     )

@@ -1,8 +1,7 @@
 """Record layouts (`tables/records.tsv`, `tables/sets.tsv`): a file of each set, bit by bit, and how files are arranged.
 
 A record is a header of fields, each at a bit offset, and a picture of packed levels; all numbers are big-endian. Fields
-of bytes and fields of the 36-bit words that ETL2 to ETL5 are made of are read by the same few lines. Nothing else asks
-which set a file is of: recognition, codes, groups, reading, building and `synth` go by what a `Layout` says.
+of bytes and fields of the 36-bit words that ETL2 to ETL5 are made of are read by the same few lines.
 
 Source: AIST's format pages M, K, C, B and G and its file listings; what AIST leaves open is marked in docs/sets.
 """
@@ -17,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastetl.files.tables import table_rows
 
 Text = Literal["ascii", "t56"]
 Codes = Literal["own", "jis"]
@@ -208,11 +209,6 @@ def _put_bits(raw: NDArray[np.uint8], at: int, bits: int, values: NDArray[np.uin
         mask = (((1 << bits) - 1) << shift >> down) & 0xFF
         part = ((values & np.uint64((1 << bits) - 1)) << np.uint64(shift) >> np.uint64(down)) & np.uint64(mask)
         raw[:, k] = raw[:, k] & np.uint8(mask ^ 0xFF) | part.astype(np.uint8)
-
-
-def table_rows(path: Path) -> list[list[str]]:
-    """The cells of each line of a table but its head."""
-    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
 
 
 def _layouts() -> Iterator[Layout]:

@@ -4,7 +4,7 @@ Ink is everything from 15 % of a picture's darkest level up. A fragment is a con
 frame's edge (two pixels); the character is the rest, or where nothing else is there all ink.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -18,7 +18,7 @@ from fastetl.etl.files import find_files
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.pieces import boxes_of, labelled
-from fastetl.kernels._packed import levels_of
+from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _INK = 0.15  # of the darkest level
@@ -81,7 +81,11 @@ def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:
 
     Lengths are pixels, shares 0–1, levels those of the pictures.
     """
-    rows = [_measured(picture) if picture.any() else {} for picture in levels]
+    return _columns(_measured(picture) if picture.any() else {} for picture in levels)
+
+
+def _columns(rows: Iterable[dict[str, float]]) -> dict[str, NDArray[np.float64]]:
+    rows = list(rows)
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
@@ -104,7 +108,7 @@ def statistics(
         raise FastetlError("no record has a character of the charset", expected=charset, do="choose another `charset`")
     total = sum(len(part.index) for part in plan.parts)
     chosen = np.sort(np.random.default_rng(seed).permutation(total)[:most])
-    measured: list[dict[str, NDArray[np.float64]]] = []
+    measured: list[dict[str, float]] = []
     first = 0
     for part in plan.parts:
         layout = part.file.layout
@@ -113,8 +117,9 @@ def statistics(
         raw = new_buffer(layout)
         for _, records in read_records(part.file, index, raw) if len(index) else ():
             starts = np.arange(len(records)) * layout.record_bytes + layout.image_offset
-            measured.append(picture_statistics(levels_of(raw, starts, layout.height, layout.width, layout.bits)))
-    return [_figure(name, np.concatenate([m[name] for m in measured])) for name in measured[0]]
+            pictures = levels_of(raw, starts, layout.height, layout.width, layout.bits)
+            measured += [_measured(picture) if picture.any() else {} for picture in pictures]
+    return [_figure(name, values) for name, values in _columns(measured).items()]
 
 
 _UNITS = {"share": "share", "paper": "share", "median": "of the darkest", "darkest": "level"}

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.kernels._jit import ENABLED
 from fastetl.kernels.ink import cover
+from fastetl.kernels.vector import ENABLED
 
 SIDE = 128
 """Side of the picture in pixels, unless another is asked for."""

@@ -7,7 +7,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels._vector import I8, I32, Code, Kernel, compile_kernel
+from fastetl.kernels.vector import I8, I32, Code, Kernel, compile_kernel
 
 
 @cache

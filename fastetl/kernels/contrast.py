@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
-from fastetl.kernels._vector import I8, I64, PLAIN, Code, Kernel, best, compile_kernel, has
+from fastetl.kernels.jit import jit
+from fastetl.kernels.vector import ENABLED, I8, I64, Code, Kernel, best, compile_kernel, has
 
 _LANES = 64
 
 
 def contrast(
-    tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8], form: str | None = None
+    tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8], plain: bool = not ENABLED
 ) -> None:
     """Replace every pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel]; tables uint8 (T, 256).
 
-    form: "plain", or where the processor has a permutation of bytes, one look-up of 64 pixels.
+    plain: pixel by pixel, even where the processor has a permutation of bytes, which looks up 64 at once.
     """
     pixels = images.shape[1] * images.shape[2]
-    if (form or best()) == PLAIN or not has("avx512vbmi") or pixels % _LANES or not len(images):
+    if plain or not has("avx512vbmi") or pixels % _LANES or not len(images):
         _plain(tables, which, images)
     else:
         _vector(pixels)(tables.ctypes.data, which.ctypes.data, len(images), images.ctypes.data)

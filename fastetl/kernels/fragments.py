@@ -8,7 +8,7 @@ at its natural height.
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels.jit import jit
 
 FRAMED = 24
 """Values that a picture takes: 0 whether it is cropped, 1 the crop's margin, 2 whether it has fragments, 3 spare, then

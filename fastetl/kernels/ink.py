@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels.jit import jit
 
 
 @jit

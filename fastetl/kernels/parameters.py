@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels.jit import jit
 
 AFFINE = 16
 """Values a picture takes without elastic warp: 0 rotation, 1 zoom, 2 aspect, 3 shear, 4 shift x, 5 shift y,

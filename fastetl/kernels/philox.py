@@ -6,7 +6,7 @@ Source: Philox4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2,
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels.jit import jit
 
 PER_BLOCK = 8
 """Values that one counter yields: four words, each cut into two halves of 16 bits."""

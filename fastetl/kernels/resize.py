@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._packed import PIXELS, TOP, addresses, aligned, levels_of, packed_bytes, unpack_vector
-from fastetl.kernels._vector import F32, F64, I8, I16, I32, I64, PLAIN, Code, Kernel, best, compile_kernel
+from fastetl.kernels.packed import PIXELS, TOP, addresses, aligned, levels_of, packed_bytes, unpack_vector
+from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, PLAIN, Code, Kernel, best, compile_kernel
 
 LANES = 16
 HALVED = 64
@@ -97,7 +97,7 @@ def resize_records(
     stored pictures. out: uint8 (N, size, size), contiguous, pixels 0–255, ink high: floor(255 · v + 0.5) of the
     triangle-filtered picture v, where 1 is the highest level. bits: 1, 4 or 6 of a stored pixel, the first in the
     highest bits, rows without a gap. form: "plain" (the twin), or a form of the vector kernel other than the
-    processor's best (see `_vector.forms`).
+    processor's best (see `vector.forms`).
 
     Raises ValueError if a picture lies outside `raw`, an array is not contiguous, or `bits` is another number.
     """

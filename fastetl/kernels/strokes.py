@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels.jit import jit
 
 F = np.float32
 _ZERO, _HALF, _ONE, _TOP = F(0), F(0.5), F(1), F(15)

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels._jit import jit
+from fastetl.kernels.jit import jit
 
 _NODES = (-1.0, -1 / 3, 1 / 3, 1.0)
 _F = np.float32

@@ -1,4 +1,4 @@
-"""ETL8G files of synthetic writers: the genuine layout, the strokes of KanjiVG, a style of its own for each writer.
+"""What synthetic writers write: ETL files of every set, datasets and lines, in styles of their own.
 
 The strokes are KanjiVG's (Copyright © 2009–2025 Ulrich Apel and contributors, https://kanjivg.tagaini.net), under
 the Creative Commons licence Attribution-ShareAlike 3.0. Pictures made here are adaptations of them: whoever
@@ -8,6 +8,6 @@ into ATTRIBUTION.txt beside the files.
 """
 
 from fastetl.synth.datasets import synthesize_dataset
-from fastetl.synth.records import SynthConfig, synthesize, write_data_set, write_model_pattern
+from fastetl.synth.records import SynthConfig, draw_data_set, draw_model_pattern, synthesize
 
-__all__ = ["SynthConfig", "synthesize", "synthesize_dataset", "write_data_set", "write_model_pattern"]
+__all__ = ["SynthConfig", "draw_data_set", "draw_model_pattern", "synthesize", "synthesize_dataset"]

@@ -12,14 +12,14 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from fastetl.data.charset import LARGE_FORM
-from fastetl.etl.layouts import table_rows
+from fastetl.files.tables import table_rows
 from fastetl.synth.glyphs import Glyph, glyph
 from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
 
 SHARE = 0.1
-"""Of the writers, for each way; the rest write the textbook's."""
-SPACING = 0.018  # of a hiragana's points
-SPACING_KANJI = 0.04
+"""The share of writers who take up a way that is not the textbook's, for each way."""
+SPACING, SPACING_KANJI = 0.018, 0.04
+"""Distance between the points of kana and letters, and of kanji, in boxes of the character."""
 
 WAYS = {
     kana: tuple(way for _, way in rows)

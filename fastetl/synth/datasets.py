@@ -16,8 +16,8 @@ from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_output
-from fastetl.synth.processes import in_order
-from fastetl.synth.records import SynthConfig, characters_of, file_of, layout_of, write_data_set
+from fastetl.synth.processes import results_of
+from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, file_of, layout_of
 
 _PICTURES = 2048
 """Pictures that one process makes in a turn, about."""
@@ -49,7 +49,7 @@ class SomeWriters:
         raw = np.zeros(self.count * layout.record_bytes + 128, np.uint8)  # the kernel reads on behind the last picture
         records = raw[:-128].view(layout.dtype)
         for k, writer in enumerate(writers.tolist()):
-            records[k * each : (k + 1) * each] = write_data_set(self.seed, writer, characters, self.scans)
+            records[k * each : (k + 1) * each] = draw_data_set(self.seed, writer, characters, self.scans)
         pictures = np.empty((self.count, self.size, self.size), np.uint8)
         starts = np.arange(self.count) * layout.record_bytes + layout.image_offset
         resize_records(raw, starts, layout.height, layout.width, pictures)
@@ -120,7 +120,7 @@ def synthesize_dataset(
     count, parts = sum(job.count for job in jobs), []
     with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
-            for rows in in_order(SomeWriters.rows, jobs, processes):
+            for rows in results_of(SomeWriters.rows, jobs, processes):
                 file.write(rows.images.data)
                 parts.append(replace(rows, images=rows.images[:0].copy()))
                 if progress is not None:

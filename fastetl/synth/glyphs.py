@@ -1,6 +1,6 @@
 """Characters as flat arrays of points that know their stroke, their loop and their neighbours on the line.
 
-Everything that a style does to a character is done to such arrays at once, for all 956 characters.
+Everything that a style does to a character is done to such arrays at once, for all characters of a data set.
 """
 
 from __future__ import annotations

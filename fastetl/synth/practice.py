@@ -1,6 +1,6 @@
 """What practice in pad and phone asks: each kana with its sound, a word where the sound is not enough, its strokes.
 
-`python -m fastetl.synth.practice FILE.json` writes it as JSON:
+The pad serves it as JSON, and the app holds it:
 
 source, license    of the strokes
 box                side of the square in which strokes lie, y downwards
@@ -15,17 +15,14 @@ kana               a list in the order of the tables, each with
     strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
 """
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastetl.data.charset import script_of
-from fastetl.etl.layouts import table_rows
+from fastetl.files.tables import table_rows
 from fastetl.synth.strokes import TABLES, load_strokes
 
 BOX = 1000
@@ -65,12 +62,3 @@ def practice() -> dict[str, Any]:
         for strokes in [load_strokes(one.character, _SPACING)]
     ]
     return {"source": SOURCE, "license": LICENSE, "box": BOX, "kana": listed}
-
-
-def main() -> None:
-    """Write the file named on the command line."""
-    Path(sys.argv[1]).write_text(json.dumps(practice(), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -39,7 +39,7 @@ def _prepare() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
-def in_order(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
+def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
     """Do all jobs, and yield what each gives; the first one is done here, a few ahead of what is taken.
 
     processes: at most so many, 0: one a processor.

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
-from fastetl.kernels._jit import ENABLED
+from fastetl.kernels.packed import pack, unpack
 from fastetl.kernels.resize import triangle
 from fastetl.kernels.strokes import draw_characters
+from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL, Draw
 from fastetl.synth.strokes import UNKNOWN
 from fastetl.synth.style import WriterStyle, draw_style
@@ -69,18 +70,6 @@ def _draw_plainly(ink: Ink) -> NDArray[np.uint8]:
     levels = canvas * ink.levels[:, None, None] * ink.grain[at % len(ink.grain)]
     pixels = np.minimum(levels + 0.5, 15).astype(np.uint8)
     return np.asarray(pixels[:, :, 0::2] << 4 | pixels[:, :, 1::2], np.uint8)
-
-
-def unpack(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Levels 0–15, uint8 (N, height, width), of packed rows, uint8 (N, height, width / 2)."""
-    return np.stack([images >> 4, images & 15], -1).reshape(*images.shape[:-1], -1)
-
-
-def pack(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
-    """The reverse for 1, 4 or 6 bits a level: uint8 (N, bytes)."""
-    ladder = np.arange(bits - 1, -1, -1, dtype=np.uint8)
-    stream = (levels.reshape(len(levels), -1, 1) >> ladder) & 1
-    return np.packbits(stream.reshape(len(levels), levels[0].size * bits), axis=1)
 
 
 def _threshold(grey: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from fastetl.checks import require_choice, require_options, require_range
 from fastetl.data.charset import HIRAGANA, is_kanji, named_or_file
 from fastetl.errors import FastetlError
-from fastetl.etl.classes import classes, parts_of
+from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
-from fastetl.synth.processes import in_order
+from fastetl.synth.processes import results_of
 from fastetl.synth.raster import draw, drawn
 from fastetl.synth.sets import MODEL, mark, set_files
 from fastetl.synth.strokes import has_strokes
@@ -116,7 +116,7 @@ def _records(
     index = np.arange(len(characters))
     count, ends = len(index), np.arange(SHEET, len(index) + SHEET, SHEET)
     if characters == ORDER:
-        ends = np.cumsum([len(sheet) for sheet in parts_of("ETL8G")])
+        ends = np.cumsum([len(sheet) for sheet in classes_by_file("ETL8G")])
     sheet = np.searchsorted(ends, index, "right")
     place = index - np.append(0, ends)[sheet]
     layout = layout_of(characters)
@@ -153,7 +153,7 @@ def file_of(writer: Any, layout: Layout) -> Any:
     return number + ((number >= ETL8G.files) & (layout is ETL8G))
 
 
-def write_data_set(
+def draw_data_set(
     seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
 ) -> NDArray[Any]:
     """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
@@ -164,7 +164,7 @@ def write_data_set(
     return _records(draw_style(rng, bool(rng.random() < scans)), writer, rng, seed, characters)
 
 
-def write_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
+def draw_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
     """The records of the textbook's style: KanjiVG's own forms, all in one size and place."""
     return _records(
         WriterStyle(), ETL8G.data_sets_per_file * (ETL8G.files - 1), np.random.default_rng(0), 0, characters
@@ -210,7 +210,7 @@ def _files(
         raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
     writers = [*range(config.writers_of_files(layout)), *[MODEL] * config.model_pattern]
     work = partial(_written, config, characters)
-    for done, (writer, records) in enumerate(zip(writers, in_order(work, writers, processes), strict=True), 1):
+    for done, (writer, records) in enumerate(zip(writers, results_of(work, writers, processes), strict=True), 1):
         number = ETL8G.files if writer == MODEL else file_of(writer, layout)
         yield f"{layout.name}_{number:02d}", records
         if progress is not None:
@@ -219,8 +219,8 @@ def _files(
 
 def _written(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
     if writer == MODEL:
-        return write_model_pattern(characters)
-    return write_data_set(config.seed, writer, characters, config.scans)
+        return draw_model_pattern(characters)
+    return draw_data_set(config.seed, writer, characters, config.scans)
 
 
 def _files_of_sets(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.classes import classes, parts_of
+from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.files import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
@@ -51,7 +51,7 @@ def _all(name: str) -> range:
 def _parts(name: str) -> Iterator[tuple[int, range]]:
     """The classes of each file of a set, and the file's number."""
     begin = 0
-    for k, listed in enumerate(parts_of(name), 1):
+    for k, listed in enumerate(classes_by_file(name), 1):
         yield k, range(begin, begin + len(listed))
         begin += len(listed)
 
@@ -142,7 +142,7 @@ def _etl7(writers: int) -> Iterator[Rows]:
 
 def _sheets(name: str, of: str) -> NDArray[np.int64]:
     """The sheet of a data set of `name`, from 1, on which each class of `of` stands."""
-    number_of = {entry.character: number for number, sheet in enumerate(parts_of(name), 1) for entry in sheet}
+    number_of = {entry.character: number for number, sheet in enumerate(classes_by_file(name), 1) for entry in sheet}
     return np.array([number_of[entry.character] for entry in classes(of)])
 
 
@@ -263,8 +263,8 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
         for writer in np.unique(rows.writer).tolist():
             if writer not in drawn:
                 drawn[writer] = draw(layout, writer)
-            mine = np.flatnonzero(rows.writer == writer)
-            records["image"][mine] = drawn[writer][rows.entry[mine]].reshape(-1, *records["image"].shape[1:])
+            chosen = np.flatnonzero(rows.writer == writer)
+            records["image"][chosen] = drawn[writer][rows.entry[chosen]].reshape(-1, *records["image"].shape[1:])
         if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
             drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL}
         yield rows.name, whole

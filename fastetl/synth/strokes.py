@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.etl.layouts import table_rows
+from fastetl.files.tables import table_rows
 
 Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""

@@ -27,7 +27,7 @@ LINK = np.linspace(0, 1, 8)[:, None, None].astype(np.float32)
 RING, GAP = 0.131, 0.079
 """KanjiVG's handakuten's width, and how far the middles of its dakuten's strokes lie apart."""
 HOLE = 1.9
-"""Pens' widths that these are at least."""
+"""The width of handakuten and the distance between dakuten's strokes are at least so many widths of the pen."""
 FILLS = 0.9
 """Size from which on a writer fills the canvas."""
 _WITH_SMALL = frozenset(LARGE_FORM.values())

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import HIRAGANA_SMALL
-from fastetl.etl.classes import classes, parts_of
+from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout, bytes_of
 from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
@@ -53,7 +53,7 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
     By class, or where groups are data sets, data set by data set.
     """
     layout, entries = BY_NAME[name], classes(name)
-    picks = [entry for entry in parts_of(name)[0] if name != "ETL2" or entry.character is not None][:characters]
+    picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:characters]
     places, sets = np.array([entries.index(entry) for entry in picks]), count // len(picks)
     writer, entry = np.arange(sets), places
     if layout.group == "data set" or name == "ETL4":

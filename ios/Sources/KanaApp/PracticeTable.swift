@@ -2,7 +2,7 @@ import Foundation
 import KanaInk
 import KanaReading
 
-/// A kana as it is practised: what `python -m fastetl.synth.practice` writes of it, the same for the app and the pad.
+/// A kana as it is practised: what `fastetl.synth.practice` says of it, the same for the app and the pad.
 public struct Kana: Equatable, Sendable, Identifiable {
     public let character: String
     public let script: Script

@@ -6,7 +6,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels._vector import I8, I16, I64, Code
+from fastetl.kernels.vector import I8, I16, I64, Code
 
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level by the bits of a stored pixel. Rows follow each other without a gap, the first pixel in the
@@ -61,9 +61,25 @@ def levels_of(
 ) -> NDArray[np.uint8]:
     """uint8 (N, height, width): the levels of the packed pictures that begin at `starts`."""
     count, length = height * width, packed_bytes(height * width, bits)
-    stream = np.stack([np.unpackbits(raw[s : s + length]) for s in starts.tolist()])[:, : count * bits]
-    levels = stream.reshape(len(starts), height, width, bits) @ (1 << np.arange(bits)[::-1])
-    return np.asarray(levels, np.uint8)
+    levels = unpack(np.stack([raw[s : s + length] for s in starts.tolist()]), bits)
+    return levels[:, :count].reshape(len(starts), height, width)
+
+
+def unpack(rows: NDArray[np.uint8], bits: int = 4) -> NDArray[np.uint8]:
+    """Levels, uint8 (…, pixels), of packed rows, uint8 (…, bytes); bits that make no pixel are left out."""
+    if bits == 4:
+        return np.stack([rows >> 4, rows & 15], -1).reshape(*rows.shape[:-1], -1)
+    stream = np.unpackbits(rows, axis=-1)
+    pixels = stream.shape[-1] // bits
+    stream = stream[..., : pixels * bits].reshape(*rows.shape[:-1], pixels, bits)
+    return np.asarray(stream @ (1 << np.arange(bits)[::-1]), np.uint8)
+
+
+def pack(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """The reverse: uint8 (N, bytes) of pictures, one after the other."""
+    ladder = np.arange(bits - 1, -1, -1, dtype=np.uint8)
+    stream = (levels.reshape(len(levels), -1, 1) >> ladder) & 1
+    return np.packbits(stream.reshape(len(levels), levels[0].size * bits), axis=1)
 
 
 def unpack_vector(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:

@@ -36,10 +36,14 @@ Value = Any  # llvmlite's values carry no types that mypy sees
 Builder = Any
 
 
+ENABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+"""Whether kernels are compiled: numba reads the same variable."""
+
+
 @cache
 def forms() -> tuple[str, ...]:
     """The forms that this processor runs, best first; only "plain" with NUMBA_DISABLE_JIT=1."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+    if not ENABLED:
         return (PLAIN,)
     return (*(form for form, needed in FORMS.items() if all(map(has, needed))), PLAIN)
 

@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
+from fastetl.kernels.vector import ENABLED
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-ENABLED: bool = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 
 _OPTIONS: dict[str, Any] = {
     "nogil": True,  # batches are made in a thread beside the training step
