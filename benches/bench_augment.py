@@ -58,18 +58,18 @@ def own_maps(indices: NDArray[np.int64], side: int) -> Maps:
     return np.stack([by_y, by_x, start - 1 - (by_x + by_y) * (side - 1) / 2], 2)
 
 
-def scipy_one(picture: Pictures, given: Maps, out: Pictures) -> None:
+def scipy_one(picture: Pictures, matrix: Maps, out: Pictures) -> None:
     """The core of Keras' ImageDataGenerator, for one picture."""
-    ndimage.affine_transform(picture, given[:, :2], given[:, 2], order=1, output=out)
+    ndimage.affine_transform(picture, matrix[:, :2], matrix[:, 2], order=1, output=out)
 
 
-def opencv_one(picture: Pictures, given: Maps, out: Pictures) -> None:
+def opencv_one(picture: Pictures, matrix: Maps, out: Pictures) -> None:
     """OpenCV's warpAffine, in its order of axes."""
     import cv2
 
-    (a, b, c), (d, e, f) = given
-    matrix = np.array([[e, d, f], [b, a, c]])
-    cv2.warpAffine(picture, matrix, out.shape[::-1], out, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    (a, b, c), (d, e, f) = matrix
+    by_x = np.array([[e, d, f], [b, a, c]])
+    cv2.warpAffine(picture, by_x, out.shape[::-1], out, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
 def jax_batch(side: int) -> Callable[[Pictures, Maps], Pictures]:
@@ -81,8 +81,8 @@ def jax_batch(side: int) -> Callable[[Pictures, Maps], Pictures]:
 
     @jax.jit
     def varied(batch: Any, maps: Any) -> Any:
-        def one(picture: Any, given: Any) -> Any:
-            places = jnp.tensordot(given, grid, 1)
+        def one(picture: Any, matrix: Any) -> Any:
+            places = jnp.tensordot(matrix, grid, 1)
             return jax.scipy.ndimage.map_coordinates(picture, list(places), order=1)
 
         return (jax.vmap(one)(batch.astype(jnp.float32), maps) + 0.5).astype(jnp.uint8)
@@ -135,9 +135,9 @@ def test_augment(benchmark: Any, work: str, side: int) -> None:
     assert out.any()
 
 
-def varied(one: One, picture: Pictures, given: Maps) -> Pictures:
+def varied(one: One, picture: Pictures, matrix: Maps) -> Pictures:
     out = np.empty_like(picture)
-    one(picture, given, out)
+    one(picture, matrix, out)
     return out
 
 

@@ -64,7 +64,7 @@ def matmul(layout: Layout, raw: Bytes, starts: Starts, size: int) -> Bytes:
     return out
 
 
-def given(layout: Layout, etl: Path, full: bool) -> tuple[Bytes, Starts, list[bytes]]:
+def records_in(layout: Layout, etl: Path, full: bool) -> tuple[Bytes, Starts, list[bytes]]:
     """Records in memory, where their pictures start, and the first ones; noise but for ETL8G (no kernel looks)."""
     if layout is ETL8G:
         raw = np.concatenate([np.fromfile(file.path, np.uint8) for file in find_files([etl])[: 3 if full else 1]])
@@ -86,7 +86,7 @@ def read_bytes(raw: Bytes) -> None:
     ids=lambda value: str(getattr(value, "name", value)),
 )
 def test_decode_and_resize(benchmark: Any, etl: Path, layout: Layout, size: int) -> None:
-    raw, starts, records = given(layout, etl, benchmark.enabled)
+    raw, starts, records = records_in(layout, etl, benchmark.enabled)
     out = np.zeros((BLOCK, size, size), np.uint8)
     expected = np.floor(255 * tutorial.resized(tutorial.decode(records, layout), size, layout) + 0.5)
 
