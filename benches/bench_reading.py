@@ -118,6 +118,6 @@ def test_decode_and_resize(benchmark: Any, etl: Path, layout: Layout, size: int)
             Contender("bitstring + Pillow", "peer", len(tenth), aist, ("bitstring",)),
             Contender("reading the bytes", "limit", count, lambda: read_bytes(raw)),
             *(Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in forms()[1:-1]),
-            Contender("twin in numpy", "form", len(few), partial(own, few, PLAIN)),
+            Contender("reference in numpy", "form", len(few), partial(own, few, PLAIN)),
         ],
     )

@@ -73,7 +73,7 @@ def pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> Pictures:
         pair = None if source.labels[two[0]] == source.labels[two[1]] else _side_by_side(first, second, random)
         if pair is not None:
             composed.append(pair.T if turned else pair)
-    return np.stack(composed) if composed else np.zeros((0, side, side), np.uint8)
+    return np.array(composed, np.uint8).reshape(-1, side, side)  # a stack of turned ones would not be contiguous
 
 
 def _side_by_side(first: Pictures, second: Pictures, random: np.random.Generator) -> Pictures | None:

@@ -302,6 +302,7 @@ def test_half_of_what_is_no_character_are_two_characters() -> None:
     narrow, alike = np.where(np.arange(64) < 20, rings, 0), np.zeros(40, np.int64)
     assert not len(pairs([Samples(narrow, np.arange(40), np.arange(40))], 30))
     assert not len(pairs([Samples(rings, alike, np.arange(40))], 30))
+    assert all(pairs([samples], 1, seed).flags.c_contiguous for seed in range(9))
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

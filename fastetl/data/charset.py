@@ -1,7 +1,7 @@
 """The one label table: an ordered tuple of characters, each a string of one code point or several.
 
 A class is an index into it. Everything that carries labels (dataset, run, package, app) carries this
-tuple, and nothing else in the project lists characters. Text is compared in Unicode's normal form C.
+tuple. Text is compared in Unicode's normal form C.
 """
 
 from __future__ import annotations
