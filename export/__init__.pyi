@@ -4,7 +4,11 @@ from .config import ExportConfig as ExportConfig
 from .errors import ExportError as ExportError
 from .from_run import open_start as open_start
 from .lines import Answer as Answer
+from .lines import Character as Character
+from .lines import Text as Text
+from .lines import TextLine as TextLine
 from .package import export as export
+from .recognizer import Answers as Answers
 from .recognizer import Recognizer as Recognizer
 from .recognizer import open_recognizer as open_recognizer
 from .verification import Check as Check

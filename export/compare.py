@@ -14,8 +14,6 @@ from export.coreml import read_package, write_coreml
 from export.from_run import graph_from_run
 from export.onnx_export import computed, onnx_answers, write_onnx
 from export.package import StoredNetwork
-from export.program import BEYOND
-from export.reference import is_blank
 from export.verification import max_abs_diff
 from fastetl.data.dataset import Dataset
 from model.run import Run
@@ -28,8 +26,6 @@ WAYS: dict[str, ExportConfig] = {
     "ONNX int8": ExportConfig("picture", onnx="int8"),
 }
 """Ways of storing a network; the first word of each name is the runtime."""
-
-Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,6 @@ class Variant:
     """Largest difference of a logit to Flax over all pictures; Core ML in float16 arithmetic where it is declared."""
     same: float
     """Share of the pictures that are read as Flax reads them."""
-    rejected: float
-    """Share of the pictures answered with "no character", or with less confidence than the threshold."""
     accuracy: tuple[float, ...]
     """On each dataset."""
 
@@ -66,20 +60,16 @@ def compare(
     labels = np.concatenate([d.labels[:most] for d in datasets]).astype(np.int64)
     ends = np.cumsum([len(d.labels[:most]) for d in datasets])[:-1]
     trained = run.predict(images) / np.float32(run.temperature)
-    none = np.where(is_blank(images, run.preprocessing), BEYOND, -BEYOND).astype(np.float32)
 
-    def variant(name: str, target: str, size: int, logits: Logits) -> Variant:
-        """logits: (N, classes + 1)."""
-        answers, wide = logits[:, :-1], logits.astype(np.float64)
-        confidence = 1 / np.exp(wide - wide.max(1, keepdims=True)).sum(1)
-        rejected = (logits.argmax(1) == logits.shape[1] - 1) | (confidence < run.threshold)
-        accuracy = tuple(float(part.mean()) for part in np.split(answers.argmax(1) == labels, ends))
-        same = float((answers.argmax(1) == trained.argmax(1)).mean())
-        return Variant(name, target, size, max_abs_diff(answers, trained), same, float(rejected.mean()), accuracy)
+    def variant(name: str, target: str, size: int, logits: NDArray[np.float32]) -> Variant:
+        best = logits.argmax(1)
+        accuracy = tuple(float(part.mean()) for part in np.split(best == labels, ends))
+        same = float((best == trained.argmax(1)).mean())
+        return Variant(name, target, size, max_abs_diff(logits, trained), same, accuracy)
 
     report = progress or (lambda done, count: None)
     first = "layer graph" if isinstance(run, StoredNetwork) else "Flax"
-    variants = [variant(first, "", 0, np.concatenate([trained, none[:, None]], 1))]
+    variants = [variant(first, "", 0, trained)]
     graph_for = run.graph if isinstance(run, StoredNetwork) else partial(graph_from_run, run, network=run.network())
     for k, (name, config) in enumerate(WAYS.items()):
         report(k, len(WAYS))
@@ -93,6 +83,6 @@ def compare(
                 write_onnx(graph_for(config), config, path)
                 logits = onnx_answers(path.read_bytes(), images)["logits"]
             size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
-        variants.append(variant(name, config.target if is_coreml else "", size, logits))
+        variants.append(variant(name, config.target if is_coreml else "", size, logits[:, :-1]))
     report(len(WAYS), len(WAYS))
     return tuple(variants)

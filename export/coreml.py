@@ -1,8 +1,6 @@
 """Core ML packages: written of a layer graph, the same bytes for the same graph, and read again."""
 
-import contextlib
 import hashlib
-import io
 import json
 import tempfile
 import uuid
@@ -38,12 +36,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             expected="its wheel for Linux on x86-64 or for macOS",
             do="use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx",
         )
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.redirect_stderr(io.StringIO()),
-        quiet(),
-        warnings.catch_warnings(),
-    ):
+    with tempfile.TemporaryDirectory() as folder, quiet(), warnings.catch_warnings():
         # coremltools leaves its temporary folder to the garbage collector, and tells of it by a ResourceWarning.
         warnings.simplefilter("ignore", ResourceWarning)
         # Its serializer turns 0-d arrays of one element into numbers in the way that numpy is giving up.
@@ -63,7 +56,8 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
                 package_dir=str(built),
             )
         except (ValueError, TypeError, RuntimeError) as error:
-            raise ExportError(f"coremltools cannot write this graph: {str(error).splitlines()[0]}") from error
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise ExportError("coremltools cannot write this graph", found=reason, do="report it") from error
         spec = model.get_spec()
         _describe(spec, graph, config)
         _write_package(path, spec, Path(model.weights_dir) / "weight.bin")

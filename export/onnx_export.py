@@ -85,7 +85,7 @@ def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = No
     try:
         parts = [session.run(names, {"image": images[k : k + _BLOCK, None]}) for k in range(0, len(images), _BLOCK)]
     except Exception as error:  # onnxruntime's errors share no public base
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise ExportError("onnxruntime rejects the pictures", file=file, found=reason, do="export it again") from error
     return {name: np.concatenate(blocks) for name, blocks in zip(names, zip(*parts, strict=True), strict=True)}
 

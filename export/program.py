@@ -120,20 +120,20 @@ class _Program:
     def cast(self, x: str, dtype: str, name: str) -> str:
         return x if self.types[x] == dtype else self.add("cast", name, dtype, x=Ref(x), dtype=dtype)
 
-    def one(self, kind: str, name: str, x: str) -> str:
+    def unary(self, kind: str, name: str, x: str) -> str:
         return self.add(kind, name, self.types[x], x=Ref(x))
 
-    def two(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None, **options: bool) -> str:
+    def binary(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None, **options: bool) -> str:
         """One of the two may be a constant, which takes the other's type."""
         of = x if isinstance(x, str) else str(y)
         a, b = (Ref(v) if isinstance(v, str) else self.constant(v, of) for v in (x, y))
         return self.add(kind, name, dtype or self.types[of], x=a, y=b, **options)
 
-    def over(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
+    def reduce(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
         return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=True)
 
     def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool = False) -> str:
-        return self.two("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
+        return self.binary("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
 
     def concat(self, name: str, parts: tuple[str, ...]) -> str:
         """Along the axis of channels or features."""
@@ -173,9 +173,8 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
     # At the edges the filter is cut off, and what is left of it must sum to 1 again.
     edge = np.ones(size)
     edge[[0, -1]] = weights[0, 0] / taps[n // 2]
-    return p.two(
-        "mul", "resized_exactly", p.two("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1)), edge.reshape(1, 1, 1, -1)
-    )
+    rows = p.binary("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1))
+    return p.binary("mul", "resized_exactly", rows, edge.reshape(1, 1, 1, -1))
 
 
 def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
@@ -184,20 +183,19 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
     paper, count = x, spec.size**2
     if spec.polarity == "border":  # the edge's rows in whole, of the others the edge's columns
         rows = p.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
-        paper = p.two("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
+        paper = p.binary("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
         count = 2 * spec.size
     # Between two possible means, so that no rounding can decide.
-    brightness = p.over("reduce_mean", "brightness", paper, (2, 3))
-    dark_on_light = p.two("greater", "dark_on_light", brightness, (spec.darkest_paper + 0.5) / count, "bool")
-    white = p.two("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
-    return p.one("abs", "ink", p.two("sub", "above_paper", x, white))
+    brightness = p.reduce("reduce_mean", "brightness", paper, (2, 3))
+    dark_on_light = p.binary("greater", "dark_on_light", brightness, (spec.darkest_paper + 0.5) / count, "bool")
+    white = p.binary("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
+    return p.unary("abs", "ink", p.binary("sub", "above_paper", x, white))
 
 
 def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
-    gain = p.two("real_div", "gain", 1 / (1 - floor), p.two("maximum", "top_or_one", top, 1.0))
-    return p.one(
-        "relu", "contrasted", p.two("sub", "above_floor", p.two("mul", "stretched", x, gain), floor / (1 - floor))
-    )
+    gain = p.binary("real_div", "gain", 1 / (1 - floor), p.binary("maximum", "top_or_one", top, 1.0))
+    stretched = p.binary("mul", "stretched", x, gain)
+    return p.unary("relu", "contrasted", p.binary("sub", "above_floor", stretched, floor / (1 - floor)))
 
 
 class _Moments(NamedTuple):
@@ -228,15 +226,16 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     picture. crossing: the window (1, 2, 1, size) with its channels exchanged.
     """
     profile = p.matmul(f"profile{turn}", crossing, both)
-    windowed = profile if isinstance(window, float) else p.two("mul", f"seen{turn}", profile, window)
+    windowed = profile if isinstance(window, float) else p.binary("mul", f"seen{turn}", profile, window)
     position = _positions(size)
     ink = p.matmul(f"seen_ink{turn}", windowed, _both(np.ones((size, 1))))
-    share = p.two("real_div", f"share{turn}", windowed, p.two("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2))
+    divisor = p.binary("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2)
+    share = p.binary("real_div", f"share{turn}", windowed, divisor)
     centre = p.matmul(f"centre{turn}", share, _both(position[:, None]))
-    away = p.two("sub", f"from_centre{turn}", _both(position[None]), centre)
-    squares = p.two("mul", f"squares{turn}", away, away)
+    away = p.binary("sub", f"from_centre{turn}", _both(position[None]), centre)
+    squares = p.binary("mul", f"squares{turn}", away, away)
     variances = p.matmul(f"variances{turn}", share, squares, True)
-    return _Moments(centre, p.over("reduce_mean", f"variance{turn}", variances, (1,)), squares)
+    return _Moments(centre, p.reduce("reduce_mean", f"variance{turn}", variances, (1,)), squares)
 
 
 def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
@@ -246,9 +245,9 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     for k in range(1, TURNS + 1):
         turn = f"_{k}"
         if k > 1:  # the first window is a constant
-            sharpness = p.two("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
-            exponent = p.two("mul", f"exponent{turn}", moments.squares, sharpness)
-            window = p.one("exp", f"window{turn}", exponent)
+            sharpness = p.binary("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
+            exponent = p.binary("mul", f"exponent{turn}", moments.squares, sharpness)
+            window = p.unary("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, turn)
         least, most = (p.constant(bound / 2, moments.variance) for bound in SUMMED)
@@ -264,14 +263,18 @@ def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Prepro
     what the names of its operations begin with.
     """
     position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
-    support = p.two("maximum", f"{of}support", p.two("mul", f"{of}target_pitch", scales, 2 / spec.frame), 2 / spec.size)
-    density = p.two("real_div", f"{of}density", 2 / spec.size, support)
+    pitch = p.binary("mul", f"{of}target_pitch", scales, 2 / spec.frame)
+    support = p.binary("maximum", f"{of}support", pitch, 2 / spec.size)
+    density = p.binary("real_div", f"{of}density", 2 / spec.size, support)
     # A triangle of this height that falls to 0 over `support`; positions are multiplied by how steeply it falls.
-    slope = p.two("real_div", f"{of}slope", density, support)
-    source = p.two("add", f"{of}source", p.two("mul", f"{of}reach", scales, target), centres)
-    ends = (p.two("mul", f"{of}sloped_position", slope, position), p.two("mul", f"{of}sloped_source", slope, source))
-    distance = p.one("abs", f"{of}distance", p.two("sub", f"{of}offset", *ends))
-    weights = p.one("relu", f"{of}weights", p.two("sub", f"{of}hill", density, distance))
+    slope = p.binary("real_div", f"{of}slope", density, support)
+    source = p.binary("add", f"{of}source", p.binary("mul", f"{of}reach", scales, target), centres)
+    ends = (
+        p.binary("mul", f"{of}sloped_position", slope, position),
+        p.binary("mul", f"{of}sloped_source", slope, source),
+    )
+    distance = p.unary("abs", f"{of}distance", p.binary("sub", f"{of}offset", *ends))
+    weights = p.unary("relu", f"{of}weights", p.binary("sub", f"{of}hill", density, distance))
     down, across = (
         _channels(p, f"{of}weights_{axis}", weights, np.eye(2 * spec.channels)[k::2].tolist())
         for k, axis in enumerate("yx")
@@ -295,16 +298,16 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
     else:
         moments = _moments(p, both, _both(np.ones((1, spec.size))), 1.0, spec.size, "")
         summed = 2.0  # of two axes, from their mean
-    deviation = p.one("sqrt", "deviation", moments.variance)
-    to_frame = p.two("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
-    scale = p.two("maximum", "scale", to_frame, SMALLEST_SCALE)
+    deviation = p.unary("sqrt", "deviation", moments.variance)
+    to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
+    scale = p.binary("maximum", "scale", to_frame, SMALLEST_SCALE)
     views = np.array([1, AROUND] if spec.surroundings else [1])
     pictures, centres = x, moments.centre
     if spec.surroundings:
         pictures, centres = p.concat("pictures", (x, x)), p.concat("centres", (centres, centres))
     framed: dict[str, str] = {}
     for of, stretch in zip(reading_names(spec), spec.stretches, strict=True):
-        scales = p.two("mul", f"{of}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
+        scales = p.binary("mul", f"{of}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
         framed[of] = _sampled(p, pictures, centres, scales, spec, of)
     if not with_place:
         return framed, ""
@@ -322,15 +325,15 @@ def _preprocess(p: _Program, graph: g.Graph) -> tuple[dict[str, str], str, str]:
     x = "image"  # float32 up to the first layer: in half precision four turns would add up errors to whole pixels
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
-        x = p.one("floor", "resized", p.two("add", "resized_and_half", exact, HALF))
+        x = p.unary("floor", "resized", p.binary("add", "resized_and_half", exact, HALF))
     x = _polarity(p, x, spec)
-    top = p.over("reduce_max", "top", x, (2, 3))
+    top = p.reduce("reduce_max", "top", x, (2, 3))
     x = _contrast(p, x, top, spec.floor)
-    ink = p.over("reduce_mean", "amount", x, (2, 3))
-    faint = p.two("less", "faint", top, g.FAINTEST, "bool")
-    little = p.two("less", "little", ink, g.LEAST_INK, "bool")
-    much = p.two("greater", "much", ink, g.MOST_INK, "bool")
-    none = p.two("logical_or", "blank", p.two("logical_or", "faint_or_little", faint, little), much)
+    ink = p.reduce("reduce_mean", "amount", x, (2, 3))
+    faint = p.binary("less", "faint", top, g.FAINTEST, "bool")
+    little = p.binary("less", "little", ink, g.LEAST_INK, "bool")
+    much = p.binary("greater", "much", ink, g.MOST_INK, "bool")
+    none = p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
     frames, place = {"": x}, ""
     if spec.framing != "none":
         frames, place = _frame(p, x, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
@@ -344,7 +347,7 @@ def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str
             weight = p.weight(f"{layer.name}_weight", layer.weight)
             return p.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
         case g.Relu():
-            return p.one("relu", name, x)
+            return p.unary("relu", name, x)
         case g.MaxPool():
             options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
             size = (layer.size, layer.size)
@@ -372,11 +375,11 @@ def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "
         readings.append(p.cast(x, "fp32", f"{of}character_logits"))
     character_logits = readings[0]
     for k, more in enumerate(readings[1:], 2):
-        character_logits = p.two("add", f"logits_of_{k}_readings", character_logits, more)
+        character_logits = p.binary("add", f"logits_of_{k}_readings", character_logits, more)
     if len(readings) > 1:
-        character_logits = p.two("mul", "mean_logits", character_logits, 1 / len(readings))
+        character_logits = p.binary("mul", "mean_logits", character_logits, 1 / len(readings))
     flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
-    other = p.two("sub", "no_character", p.two("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
+    other = p.binary("sub", "no_character", p.binary("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
     logits = p.concat("logits", (character_logits, other))
     p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=1)
     return tuple(p.ops)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -51,7 +51,7 @@ class Answers(list[Answer]):
         self.fault = ink.fault
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Recognizer:
     """An open model."""
 
@@ -68,7 +68,7 @@ class Recognizer:
     """What the model does itself; its `size` is `side`, of what comes in."""
     threshold: float
     """Least probability of an answer to be trusted."""
-    session: Any = field(compare=False)
+    session: Any
     temperature: float = 1.0
     """1: the model divides by its temperature itself."""
     prior: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class Recognizer:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
         answers = [
-            Answers([Answer(self.labels[k], float(row[k])) for k in best], ink)
+            Answers([Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0], ink)
             for row, best, ink in zip(probabilities, order, inks, strict=True)
         ]
         return answers[0] if one else answers

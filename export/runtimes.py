@@ -4,10 +4,12 @@ import importlib.util
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from export.errors import ExportError
@@ -16,33 +18,44 @@ from fastetl._lazy import missing
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it coremltools' log is silent; what the user has set is set again afterwards."""
+    """Within it coremltools' log is silent, and so are its bars; what the user has set is set again afterwards."""
     logger = logging.getLogger("coremltools")
-    level = logger.level
+    passes: Any = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline", SimpleNamespace(tqdm=None))
+    level, bar = logger.level, passes.tqdm
     logger.setLevel(logging.CRITICAL)
+    passes.tqdm = lambda steps, **_: steps
     try:
         yield
     finally:
         logger.setLevel(level)
+        passes.tqdm = bar
+
+
+class _NoScikitLearn:
+    """For the thread that made it there is none: coremltools loads it for converters of its models."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "sklearn" and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def coremltools() -> Any:
     """The module. Importing it takes seconds, so it is asked for only where it is needed."""
-    modules: dict[str, Any] = sys.modules
-    hidden = "sklearn" not in modules
+    hidden: Any = _NoScikitLearn()
     # It tries to load Apple's libraries, and logs a line for each that is missing on other systems.
     with quiet(), warnings.catch_warnings():
         # Deprecations inside it and its dependencies, at import.
         warnings.simplefilter("ignore")
+        sys.meta_path.insert(0, hidden)  # which takes half of its time
         try:
-            if hidden:  # it would load it for converters of its models, which takes half of its time
-                modules["sklearn"] = None
             import coremltools
         except ModuleNotFoundError as error:
             raise missing(error) or error from error
         finally:
-            if hidden:
-                del modules["sklearn"]
+            sys.meta_path.remove(hidden)
     return coremltools
 
 

@@ -55,10 +55,10 @@ class Export(Command):
             rows = [
                 [
                     *(v.name, v.target, f"{v.size:,}", f"{v.parity:.2g}"),
-                    *(f"{v.same:.2%}", f"{v.rejected:.2%}", *(f"{a:.2%}" for a in v.accuracy)),
+                    *(f"{v.same:.2%}", *(f"{a:.2%}" for a in v.accuracy)),
                 ]
                 for v in variants
             ]
-            columns = ["", "from", "bytes", "parity", "same answer", "rejected", *(d.name for d in data)]
+            columns = ["", "from", "bytes", "parity", "same answer", *(d.name for d in data)]
             show_table(columns, rows)
         return show_checks(self.out, checks, self.verbose)

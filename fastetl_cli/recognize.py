@@ -61,6 +61,8 @@ class Recognize(Command):
     boxes: Path | None = None
     """With --lines: write this PNG, the picture with a box around each character and the answer above; red where it is
     uncertain."""
+    overwrite: bool = False
+    """Replace BOXES if it exists."""
 
     def run(self) -> int:
         """Print a row for each picture. One that cannot be read is named, the others are answered, and it exits 1."""
@@ -110,11 +112,11 @@ class Recognize(Command):
                 doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"
                 note(f"{path}: {doubts if uncertain else 'no writing'}")
         if self.boxes is not None:
-            _write_boxes(path, text, self.boxes)
+            _write_boxes(path, text, self.boxes, self.overwrite)
         return {"text": text.text, "lines": text.lines}
 
 
-def _write_boxes(path: Path, text: Text, out: Path) -> None:
+def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
     """The picture, grey, with each character's box, and above it the answer, drawn with KanjiVG's strokes."""
     from fastetl.synth.strokes import has_strokes, load_strokes
 
@@ -132,5 +134,5 @@ def _write_boxes(path: Path, text: Text, out: Path) -> None:
             draw.line(points, fill=colour, width=max(1, round(size / 16)))
     mark = PngInfo()
     mark.add_text("Software", "fastetl boxes")
-    with new_output(out, BOXES, True, [path]) as file:
+    with new_output(out, BOXES, overwrite, [path]) as file:
         shown.save(file, "PNG", pnginfo=mark)

@@ -246,6 +246,19 @@ def test_coremltools_without_native_parts(copy: Path, tmp_path: Path, monkeypatc
         make_package(tmp_path / "alone.onnx")
 
 
+def test_an_error_without_a_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = []
+
+    def fails(*_: object, **__: object) -> None:
+        streams.append(sys.stderr)
+        raise ValueError
+
+    monkeypatch.setattr(coremltools(), "convert", fails)
+    with pytest.raises(FastetlError, match="coremltools cannot write this graph; found ValueError"):
+        make_package(tmp_path / "out")
+    assert streams == [sys.stderr]  # what others say there meanwhile is not swallowed
+
+
 def test_each_program_is_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     for module in ("export.coreml", "export.onnx_export", "export.reference"):

@@ -295,7 +295,8 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert expected in capsys.readouterr().err
     sixteen = tmp_path / "16.png"
     Image.fromarray(page(["おはよう"]).astype(np.uint16) * 257).save(sixteen)
-    assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes)]) == 0
+    assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes)]) == 2
+    assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes), "--overwrite"]) == 0
     with Image.open(boxes) as shown:
         drawn = np.asarray(shown.convert("L"))
     assert (drawn < 60).any(), "not a white page with boxes"

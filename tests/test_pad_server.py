@@ -241,6 +241,19 @@ def test_what_hostile_samples_leave_is_whole(client: httpx.Client, samples: Path
     assert [read_samples(file)[1] for file in files] == [[]] * len(files)
 
 
+def test_a_body_far_over_the_limit_has_its_answer(client: httpx.Client) -> None:
+    """Not a connection that is reset, although the body is not read to its end."""
+    place = client.base_url.host, client.base_url.port or 80
+    for _ in range(5):
+        with socket.create_connection(place, 10) as connection:
+            head = f"POST /read HTTP/1.1\r\nHost: {place[0]}:{place[1]}\r\nContent-Type: application/octet-stream\r\n"
+            connection.sendall(f"{head}Content-Length: 50000000\r\n\r\n".encode())
+            with contextlib.suppress(OSError):
+                for _ in range(50):
+                    connection.sendall(bytes(1_000_000))
+            assert b" 413 " in connection.recv(1000)
+
+
 def test_idle_connections_and_slow_heads_keep_nobody_out(package: Recognizer) -> None:
     class Impatient(Connection):
         MOST, SECONDS = 8, 0.5

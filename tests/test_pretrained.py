@@ -15,7 +15,7 @@ from export import compare
 from export.names import BUNDLED, CARD, COREML, LABELS, REFERENCE, package_path
 from export.package import open_stored
 from export.reference import read_reference
-from fastetl.data.charset import HIRAGANA_SMALL, KANA, one_shape, script_of
+from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
 from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
 from fastetl.ink.pictures import find_ink
@@ -101,6 +101,12 @@ def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
         assert merged[0].probability == pytest.approx(max(shares.values()), abs=1e-4)
         of_its_shape = [answer.label for answer in answers if answer.shape == merged[0].shape]
         assert merged[0].label == of_its_shape[0]
+
+
+def test_of_few_shapes_there_are_few_answers() -> None:
+    pictures, _ = _written(1, ("へ",))
+    answers = export.open_recognizer(charset=Charset("two", ("へ", "ヘ"))).read(pictures, by_shape=True)
+    assert [sum(answer.probability for answer in one) for one in answers] == pytest.approx([1] * len(answers))
 
 
 def test_labels_come_with_facts() -> None:
@@ -207,7 +213,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
 
 def test_a_recognizer_survives_pickling() -> None:
     pictures, _ = _written(1, ("あ", "め"))
-    for recognizer in (export.open_recognizer(), export.open_recognizer(charset="hiragana")):
+    for recognizer in {export.open_recognizer(), export.open_recognizer(charset="hiragana")}:
         again = pickle.loads(pickle.dumps(recognizer))
         assert again.labels == recognizer.labels
         assert again.read(pictures) == recognizer.read(pictures)

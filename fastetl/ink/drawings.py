@@ -18,8 +18,7 @@ Since coverage is a maximum, strokes may be drawn in any order, and a new segmen
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -44,6 +43,8 @@ _SIDES = (1e-3, 1e6)
 _TIME = 1e9
 """Most milliseconds."""
 
+_COLUMNS = ("x", "y", "pressure", "time")
+
 Numbers = tuple[float, ...]
 
 
@@ -64,7 +65,7 @@ class Stroke:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; what is not known is left out."""
-        columns = {"x": self.x, "y": self.y, "pressure": self.pressure, "time": self.time}
+        columns = {name: getattr(self, name) for name in _COLUMNS}
         return {name: list(values) for name, values in columns.items() if values is not None}
 
     @classmethod
@@ -72,9 +73,11 @@ class Stroke:
         """From what `as_dict` gave; unknown keys are ignored. Raises FastetlError for anything else."""
         if not isinstance(values, Mapping):
             raise _wrong("a stroke", "an object", type(values).__name__)
-        x, y = _numbers(values, "x"), _numbers(values, "y")
-        pressure, time = (_numbers(values, name) if name in values else None for name in ("pressure", "time"))
-        return cls(x, y, pressure, time)
+        columns: dict[str, Any] = {name: values.get(name) for name in _COLUMNS if name in ("x", "y") or name in values}
+        for name, column in columns.items():
+            if not isinstance(column, list):
+                raise _wrong(name, "a list of numbers", type(column).__name__)
+        return cls(**{name: tuple(column[: MOST_POINTS + 1]) for name, column in columns.items()})
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,8 @@ class Drawing:
                 continue
             if len(values) != len(stroke):
                 raise _wrong(name, f"{len(stroke):,} values, as x has", f"{len(values):,}")
-            outlier = next((value for value in values if not least <= value <= most), None)  # what is no number, too
-            if outlier is not None:
-                _require(name, outlier, least, most)
+            for value in values:
+                _require(name, value, least, most)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -121,30 +123,17 @@ class Drawing:
         strokes = values.get("strokes")
         if not isinstance(strokes, list):
             raise _wrong("strokes", "a list", type(strokes).__name__)
-        width, height, pen = (_number(name, values.get(name, PEN)) for name in ("width", "height", "pen"))
-        return cls(width, height, tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1])), pen)
+        listed = tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1]))
+        return cls(values.get("width", 0), values.get("height", 0), listed, values.get("pen", PEN))
 
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
     return FastetlError(f"drawing: {name}", expected=expected, found=found, do="check the drawing", also=ValueError)
 
 
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
-        raise _wrong(name, "a number", repr(value)[:40])
-    return value
-
-
-def _numbers(values: Mapping[str, Any], name: str) -> Numbers:
-    column = values.get(name)
-    if not isinstance(column, list):
-        raise _wrong(name, "a list of numbers", type(column).__name__)
-    return tuple(_number(name, value) for value in column[: MOST_POINTS + 1])
-
-
-def _require(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise _wrong(name, f"{least:g} to {most:g}", value)
+def _require(name: str, value: object, least: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise _wrong(name, f"{least:g} to {most:g}", repr(value)[:40])
 
 
 def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:
@@ -177,17 +166,8 @@ def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> N
         np.maximum(out, np.clip(radius + 0.5 - np.sqrt(ex * ex + ey * ey), 0, 1), out=out)
 
 
-def _picture(drawing: Drawing, side: int, fill: Callable[[NDArray[Any], NDArray[Any]], None]) -> NDArray[np.uint8]:
-    covered = np.zeros((side, side))
-    fill(segments_of(drawing, side), covered)
-    return np.floor(255 * covered + 0.5).astype(np.uint8)
-
-
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
     """uint8 (side, side), 0–255, ink high: the picture of a drawing, the same in Python, JavaScript and Swift."""
-    return _picture(drawing, side, cover if ENABLED else _cover_plainly)
-
-
-def rasterize_plainly(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    """The readable twin of `rasterize`: the same picture, about a hundred times slower."""
-    return _picture(drawing, side, _cover_plainly)
+    covered = np.zeros((side, side))
+    (cover if ENABLED else _cover_plainly)(segments_of(drawing, side), covered)
+    return np.floor(255 * covered + 0.5).astype(np.uint8)
