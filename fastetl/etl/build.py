@@ -160,9 +160,18 @@ def convert(
         start += len(part.index)
     sources = tuple(dict.fromkeys(part.file.source for part in parts))
     source = np.repeat([sources.index(part.file.source) for part in parts], sizes).astype(np.uint16)
-    groups, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("groups", "labels"))
-    spec, columns = Preprocessing(size=size), _columns(parts, headers)
-    return Dataset("", pictures, labels, groups, charset, spec, digests, source, sources, columns)
+    return Dataset(
+        name="",
+        images=pictures,
+        labels=np.concatenate([part.labels for part in parts]),
+        groups=np.concatenate([part.groups for part in parts]),
+        charset=charset,
+        preprocessing=Preprocessing(size=size),
+        digests=digests,
+        source=source,
+        sources=sources,
+        records=_columns(parts, headers),
+    )
 
 
 def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:

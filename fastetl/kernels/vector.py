@@ -67,7 +67,7 @@ def _target() -> Any:
     return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
 
 
-_engines: list[Any] = []  # an engine owns the code that its kernels run
+_engines: list[Any] = []  # they own the code that kernels run, of a few geometries, as long as the process lives
 
 
 def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: str) -> Kernel:

@@ -33,10 +33,10 @@ _NEEDS_END = "ぬねるれヤセ"
 _FIRM = "アクケコシソチツテトナノフマメユワン"
 
 
-def _line(text: str, own: list[Polyline]) -> Polyline:
+def _line(text: str, textbook: list[Polyline]) -> Polyline:
     """The stroke that goes for the targets: a smooth line (Catmull–Rom) from one sharp turn to the next."""
     if text.startswith("="):
-        return own[int(text[1:])]
+        return textbook[int(text[1:])]
     targets = [place.rstrip("!").split(",") for place in text.split()]
     places = np.array(targets, float) / 100 - 0.5
     sharp = [k for k, place in enumerate(text.split()) if place.endswith("!")]

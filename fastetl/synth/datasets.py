@@ -17,7 +17,7 @@ from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import results_of
-from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, file_of, layout_of
+from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
 
 _PICTURES = 2048
 """Pictures that one process makes in a turn, about."""
@@ -55,19 +55,19 @@ class SomeWriters:
         resize_records(raw, starts, layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
-        own = layout.data_sets_per_file
-        groups = own * (file_of(writers, layout) - 1) + writers % own  # as in files
+        per_file = layout.data_sets_per_file
+        groups = per_file * (files_of(writers, layout) - 1) + writers % per_file  # as in files
         return Dataset(
-            "synth",
-            pictures,
-            np.tile(np.arange(each, dtype=np.uint16), len(writers)),
-            np.repeat(groups + layout.group_base, each).astype(np.int32),
-            self.charset,
-            Preprocessing(size=self.size),
-            digest_rows(layout.packed(records)),
-            np.zeros(self.count, np.uint16),
-            (f"synth:{self.seed}",),
-            columns,
+            name="synth",
+            images=pictures,
+            labels=np.tile(np.arange(each, dtype=np.uint16), len(writers)),
+            groups=np.repeat(groups + layout.group_base, each).astype(np.int32),
+            charset=self.charset,
+            preprocessing=Preprocessing(size=self.size),
+            digests=digest_rows(layout.packed(records)),
+            source=np.zeros(self.count, np.uint16),
+            sources=(f"synth:{self.seed}",),
+            records=columns,
         )
 
 

@@ -147,10 +147,10 @@ def layout_of(characters: tuple[str, ...]) -> Layout:
     return ETL9G if len(characters) == ETL9G.data_set else ETL8G
 
 
-def file_of(writer: Any, layout: Layout) -> Any:
-    """The number of the file that each writer's data set is in, from 1; of ETL8G, 33 is the model pattern's."""
-    number = 1 + writer // layout.data_sets_per_file
-    return number + ((number >= ETL8G.files) & (layout is ETL8G))
+def files_of(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
+    """int64 (N,): number of the file that each writer's data set is in, from 1; of ETL8G, 33 is the model pattern's."""
+    numbers = 1 + writers // layout.data_sets_per_file
+    return numbers + ((numbers >= ETL8G.files) & (layout is ETL8G))
 
 
 def draw_data_set(
@@ -208,10 +208,11 @@ def _files(
     layout = layout_of(characters)
     if config.model_pattern and layout is not ETL8G:
         raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
-    writers = [*range(config.writers_of_files(layout)), *[MODEL] * config.model_pattern]
+    count = config.writers_of_files(layout)
+    writers = [*range(count), *[MODEL] * config.model_pattern]
+    numbers = [*files_of(np.arange(count), layout).tolist(), *[ETL8G.files] * config.model_pattern]
     work = partial(_written, config, characters)
-    for done, (writer, records) in enumerate(zip(writers, results_of(work, writers, processes), strict=True), 1):
-        number = ETL8G.files if writer == MODEL else file_of(writer, layout)
+    for done, (number, records) in enumerate(zip(numbers, results_of(work, writers, processes), strict=True), 1):
         yield f"{layout.name}_{number:02d}", records
         if progress is not None:
             progress(done, len(writers))

@@ -149,12 +149,12 @@ def _move_components(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Gene
     spread = np.float32(style.components * style.sloppiness)
     grown = np.exp(_normal(rng, 0.07, count, 2) * spread)
     shift = _normal(rng, 0.018, count, 2) * spread
-    own = g.component[g.stroke]
-    first = np.searchsorted(own, np.arange(count))
-    middles = np.add.reduceat(p, first) / np.bincount(own)[:, None]
+    component = g.component[g.stroke]
+    first = np.searchsorted(component, np.arange(count))
+    middles = np.add.reduceat(p, first) / np.bincount(component)[:, None]
     # A character of one component is placed and sized as a whole, later.
     several = np.bincount(g.character[np.searchsorted(g.component, np.arange(count))], minlength=g.count) > 1
-    moved = (p - middles[own]) * (grown - 1)[own] + shift[own]
+    moved = (p - middles[component]) * (grown - 1)[component] + shift[component]
     return np.asarray(p + moved * several[g.character[g.stroke], None], np.float32)
 
 
@@ -222,8 +222,8 @@ def _place_characters(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Gen
     character = g.character[g.stroke]
     x, y = p[:, :1], p[:, 1:]
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
-    own = np.array(style.bow, np.float32).reshape(2, 5) + _normal(rng, 0.17 * s, g.count, 2, 5)
-    p = p + np.einsum("pk,pjk->pj", basis, own[character])
+    bow = np.array(style.bow, np.float32).reshape(2, 5) + _normal(rng, 0.17 * s, g.count, 2, 5)
+    p = p + np.einsum("pk,pjk->pj", basis, bow[character])
     aspect = style.aspect + _normal(rng, 0.1 * s, g.count)
     slant = style.slant + _normal(rng, 0.05 * s, g.count)
     rise = style.rise + _normal(rng, 0.035 * s, g.count)
