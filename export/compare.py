@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.coreml import read_package, write_coreml
 from export.from_run import graph_from_run
-from export.onnx_export import computed, onnx_answers, write_onnx
+from export.onnx_export import evaluate_ops, onnx_answers, write_onnx
 from export.package import StoredNetwork
 from export.verification import max_abs_diff
 from fastetl.data.dataset import Dataset
@@ -78,7 +78,7 @@ def compare(
             is_coreml = name.startswith("Core ML")
             if is_coreml:
                 write_coreml(graph_for(config), config, path)
-                logits = computed(read_package(path).ops, images, arithmetic="float16")["logits"]
+                logits = evaluate_ops(read_package(path).ops, images, arithmetic="float16")["logits"]
             else:
                 write_onnx(graph_for(config), config, path)
                 logits = onnx_answers(path.read_bytes(), images)["logits"]

@@ -14,7 +14,7 @@ import numpy as np
 from export.config import ExportConfig, Target
 from export.errors import ExportError
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, LICENSES, described, terms_of
+from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools, native_parts, quiet
@@ -108,7 +108,7 @@ def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
     del metadata.userDefined["com.github.apple.coremltools.conversion_date"]
     options = {"deployment_target": config.target, "precision": config.precision, "storage": config.storage}
     preview = {"com.apple.coreml.model.preview.type": "imageClassifier"}  # what Xcode's goes by
-    for key, text in sorted({**described(graph), **options, **preview}.items()):
+    for key, text in sorted({**shared_metadata(graph), **options, **preview}.items()):
         metadata.userDefined[key] = text
 
 

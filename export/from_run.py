@@ -86,7 +86,7 @@ def graph_from_network(
     Raises ExportError for a layer order that cannot be folded.
     """
     if not temperature > 0:
-        raise ExportError(f"temperature must be over 0, not {temperature}")
+        raise ExportError("temperature", expected="over 0", found=temperature, do="train the run again")
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.side
     pictured = 0  # features of the next dense layer that were a picture's
@@ -117,7 +117,7 @@ def graph_from_network(
             case m.Place():
                 layers.append(g.Place(name))
             case _:
-                raise ExportError(f"network {network.config.name!r}: the layer graph has no place for {name}")
+                raise ExportError("layer graph", expected="layers that it has", found=name, do="train another network")
     framed = [layer for layer in layers if network.preprocessing.place or not isinstance(layer, g.Place)]
     return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature, about=about or {})
 
@@ -186,7 +186,9 @@ def start_of_graph(graph: g.Graph, name: str) -> Start:
                 channels, _, kernel, _ = layer.weight.shape
                 conv = m.Conv(channels, kernel, layer.stride)
                 if layer.pads != (conv.pad,) * 4:
-                    raise ExportError(f"{layer.name}: a network has no convolution with pads {layer.pads}")
+                    raise ExportError(
+                        f"{layer.name}: no network's", expected="equal pads", found=layer.pads, do="train anew"
+                    )
                 weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
                 layers.append(m.Layer(conv, {"kernel": weight, "bias": layer.bias}))
             case g.Relu():

@@ -111,9 +111,8 @@ class Graph:
         last = self.layers[-1] if self.layers else None
         outputs = len(last.weight) if isinstance(last, Dense) else 0
         if outputs != len(self.charset):
-            raise ExportError(
-                f"layer graph: the last layer must be a Dense with {len(self.charset)} outputs, not {outputs} outputs"
-            )
+            expected = f"{len(self.charset)} outputs of its last Dense layer"
+            raise ExportError("layer graph", expected=expected, found=f"{outputs} outputs", do="export the run again")
         if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # what is not a number is neither
             actual = f"temperature {self.temperature}, threshold {self.threshold}"
             raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
@@ -191,4 +190,5 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
             about=described["about"],
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
-        raise ExportError(f"the stored layer graph cannot be read ({type(error).__name__}: {error})") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ExportError("cannot read the layer graph", found=reason, do="export the run again") from error

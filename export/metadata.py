@@ -61,7 +61,7 @@ def trained_of(about: Mapping[str, str]) -> Trained | None:
         raise ExportError("cannot read what the network was trained on", found=error, do="export it again") from error
 
 
-def described(graph: Graph) -> dict[str, str]:
+def shared_metadata(graph: Graph) -> dict[str, str]:
     """What Core ML's metadata and ONNX's say alike: charset, preprocessing, temperature, threshold, origin."""
     return {
         "charset": in_a_line(graph.charset.characters),

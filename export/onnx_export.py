@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from export.config import ExportConfig, Precision
 from export.errors import ExportError
 from export.graph import Graph
-from export.metadata import AUTHOR, DESCRIPTION, LICENSES, described, terms_of
-from export.program import Op, Ref, Value, expanded, lower
+from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
+from export.program import Op, Ref, Value, expand, lower
 from export.runtimes import onnx_session
 
 OPSET = 17
@@ -58,7 +58,7 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
         ]
     )
     properties = {
-        **described(graph),
+        **shared_metadata(graph),
         "labels": "\n".join(graph.labels),
         "author": AUTHOR,
         "description": DESCRIPTION["model"],
@@ -90,7 +90,7 @@ def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = No
     return {name: np.concatenate(blocks) for name, blocks in zip(names, zip(*parts, strict=True), strict=True)}
 
 
-def computed(
+def evaluate_ops(
     ops: Sequence[Op],
     images: NDArray[np.uint8],
     names: Sequence[str] = ("logits",),
@@ -109,7 +109,7 @@ def computed(
 
 def graph_logits(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The graph's own answer in float32: logits (N, classes + 1) for pictures (N, side, side), 0–255."""
-    return computed(lower(graph), images)["logits"]
+    return evaluate_ops(lower(graph), images)["logits"]
 
 
 class _Writer:
@@ -168,7 +168,7 @@ class _Writer:
 
     def dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
-            self.constant(op.name, expanded({k: np.asarray(v) for k, v in op.inputs.items()}))
+            self.constant(op.name, expand({k: np.asarray(v) for k, v in op.inputs.items()}))
             return
         # Not DequantizeLinear, which onnxruntime keeps for its integer kernels and would compute for every picture: a
         # cast and a product of constants are computed once, when the model is loaded.

@@ -79,7 +79,7 @@ def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
     }
 
 
-def expanded(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
+def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """What a runtime makes of `in_8_bits`, in the type of the scale."""
     data = inputs["quantized_data"]
     shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]

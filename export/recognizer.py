@@ -150,8 +150,12 @@ class Recognizer:
     @overload
     def read(self, pictures: list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False) -> list[Answers]: ...
     @overload
-    def read(self, pictures: NDArray[np.uint8], most: int = 5, by_shape: bool = False) -> Any: ...
-    def read(self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False) -> Any:
+    def read(
+        self, pictures: NDArray[np.uint8] | Ink, most: int = 5, by_shape: bool = False
+    ) -> Answers | list[Answers]: ...
+    def read(
+        self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False
+    ) -> Answers | list[Answers]:
         """The `most` likeliest labels, likeliest first: `Answers` of one picture, or a list of them for several.
 
         One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) of 1, 3 or 4 channels.

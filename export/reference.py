@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
-from export.onnx_export import computed
+from export.onnx_export import evaluate_ops
 from export.program import HALF, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
@@ -72,7 +72,7 @@ def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Refere
     images, kinds = pictures(graph.side)
     trained = logits(resized(images, graph.preprocessing.size))
     ops = lower(graph, config.precision, config.storage)
-    answers = computed(ops, images, ("probabilities",), config.precision)["probabilities"]
+    answers = evaluate_ops(ops, images, ("probabilities",), config.precision)["probabilities"]
     return Reference(graph, config, images, kinds, trained, answers)
 
 

@@ -29,7 +29,7 @@ from export.errors import ExportError
 from export.graph import Graph, graph_to_arrays
 from export.metadata import exporting_versions, labels_text, other_versions
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, files_of, package_path
-from export.onnx_export import IR_VERSION, OPSET, computed, onnx_answers, write_onnx
+from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.reference import Logits, Reference, pictures, read_reference, resized
 from export.runtimes import coremltools, native_parts
@@ -281,7 +281,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     package = read_package(path)
     yield from _interface_checks(package, reference)
     config = reference.config
-    answers = computed(package.ops, reference.images, ("logits", "probabilities"), config.precision)
+    answers = evaluate_ops(package.ops, reference.images, ("logits", "probabilities"), config.precision)
     bound = _COREML_BOUNDS[config.storage, config.precision] * float(np.abs(reference.logits).max())
     yield _parity_check(f"logits against Flax ({config.precision})", answers["logits"], reference, bound)
     # Sums in another order: see `check_on_mac.BOUND`.

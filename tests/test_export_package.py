@@ -17,7 +17,7 @@ from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.coreml import read_package
 from export.errors import ExportError
 from export.names import BUNDLED, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, package_path
-from export.onnx_export import computed, onnx_model
+from export.onnx_export import evaluate_ops, onnx_model
 from export.package import export, open_stored
 from export.program import lower
 from export.recognizer import open_recognizer
@@ -80,7 +80,7 @@ def test_options_give_sound_packages(target: Target, storage: Storage, precision
     assert package.spec.specificationVersion == SPECIFICATION[target]
     assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
     reference = read_reference(tmp_path / "out" / REFERENCE)
-    answers = computed(package.ops, reference.images, ("probabilities",))["probabilities"]
+    answers = evaluate_ops(package.ops, reference.images, ("probabilities",))["probabilities"]
     result = mac.compare(asked(reference, answers), vars(reference), list(reference.graph.labels))
     assert result["passed"], result
 

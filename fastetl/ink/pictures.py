@@ -81,8 +81,8 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.bool_) or not shaped or not array.size:
-        expected, found = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
-        raise FastetlError("not a picture", expected=expected, found=found, do="convert it", also=ValueError)
+        expected, kind = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
+        raise FastetlError("not a picture", expected=expected, found=kind, do="convert it", also=ValueError)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
 

@@ -72,52 +72,67 @@ def ruled_lines(missing: Bytes, paper: Mask, least: int) -> list[Line]:
     mask = missing >= least
     height, width = mask.shape
     most = max(2, max(mask.shape) * 3 // 100)
-    thin = mask.copy()
-    thick = np.zeros((height + 2 * most, width), bool)  # in a column: runs of more than `most`
-    thick[most : most + height] = mask
-    runs = thick[: height + most].copy()
-    for step in range(1, most + 1):
-        runs &= thick[step : step + height + most]
-    for step in range(most + 1):
-        thin &= ~runs[most - step : most - step + height]
+    thin = _thin(mask, most)
     if not thin.any(0).sum() * 2 >= width:
         return []
+    score = _scores(thin, paper)
     rises, offsets = list(_offsets(width)), np.array(list(_offsets(width).values()))
+    lines: list[Line] = []
+    middle, ends = np.arange(height), offsets[:, [0, -1]].T
+    while len(lines) < _MOST and score.max(initial=0) >= _COVERED:
+        number, row = divmod(int(score.argmax()), height)
+        lines.append(_line(missing, thin, paper, row, rises[number], most))
+        near = np.abs(middle[None] - row) <= most
+        for end in ends:
+            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= most + 1)
+        score[near] = 0
+    return lines
+
+
+def _thin(mask: Mask, most: int) -> Mask:
+    """The mask without what is more than `most` high in its column."""
+    height, width = mask.shape
+    around = np.zeros((height + 2 * most, width), bool)
+    around[most : most + height] = mask
+    runs = around[: height + most].copy()
+    for step in range(1, most + 1):
+        runs &= around[step : step + height + most]
+    thin = mask.copy()
+    for step in range(most + 1):
+        thin &= ~runs[most - step : most - step + height]
+    return thin
+
+
+def _scores(thin: Mask, paper: Mask) -> NDArray[np.float64]:
+    """Of each line (rises, height) the share of the paper that it covers; 0 where it is too short or too broken."""
+    height, width = thin.shape
+    offsets = np.array(list(_offsets(width).values()))
     on, possible = _sums(thin, offsets), _sums(paper, offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
-    columns, middle = np.arange(width), np.arange(height)
     numbers, candidates = np.nonzero(score >= _COVERED)
-    rows = candidates[:, None] + offsets[numbers]
+    rows, columns = candidates[:, None] + offsets[numbers], np.arange(width)
     inside, rows = (rows >= 0) & (rows < height), rows.clip(0, height - 1)
     spots, sheet = thin[rows, columns] & inside, paper[rows, columns] & inside
     length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
     gaps = (spots.sum(1) < _DASHED * length) | (length < _LENGTH * sheet.sum(1))
     score[numbers[gaps], candidates[gaps]] = 0
-    lines: list[Line] = []
-    ends = offsets[:, [0, -1]].T
-    while len(lines) < _MOST and score.max(initial=0) >= _COVERED:
-        number, row = divmod(int(score.argmax()), height)
-        rows = row + offsets[number]
-        inside = (rows >= 0) & (rows < height)
-        rows = rows.clip(0, height - 1)
-        spots = np.flatnonzero(thin[rows, columns] & inside)
-        sheet = np.flatnonzero(paper[rows, columns] & inside)
-        near = np.abs(middle[None] - row) <= most
-        for end in ends:
-            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= most + 1)
-        score[near] = 0
-        across = [thin[(rows + step).clip(0, height - 1), columns][spots].sum() for step in range(-most, most + 1)]
-        lines.append(
-            Line(
-                row,
-                rises[number],
-                float(sum(across) / len(spots)),
-                int(missing[rows, columns][spots].sum(dtype=int)) // len(spots),
-                bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
-                1 + int((np.diff(spots) > 1).sum()),
-            )
-        )
-    return lines
+    return score
+
+
+def _line(missing: Bytes, thin: Mask, paper: Mask, row: int, rise: int, most: int) -> Line:
+    height, width = thin.shape
+    rows, columns = row + _offsets(width)[rise], np.arange(width)
+    inside, rows = (rows >= 0) & (rows < height), rows.clip(0, height - 1)
+    spots, sheet = (np.flatnonzero(mask[rows, columns] & inside) for mask in (thin, paper))
+    across = [thin[(rows + step).clip(0, height - 1), columns][spots].sum() for step in range(-most, most + 1)]
+    return Line(
+        row,
+        rise,
+        thickness=float(sum(across) / len(spots)),
+        level=int(missing[rows, columns][spots].sum(dtype=int)) // len(spots),
+        through=bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
+        pieces=1 + int((np.diff(spots) > 1).sum()),
+    )
 
 
 def without(mask: Mask, lines: list[Line]) -> Mask:

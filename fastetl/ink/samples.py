@@ -97,8 +97,8 @@ class Sample:
         """From what JSON holds. Raises FastetlError for anything that is no sample of this format."""
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
         if not isinstance(values, dict) or version != FORMAT:
-            expected, found = f"an object of format {FORMAT}", repr(version)[:40]
-            raise FastetlError("not a sample", expected=expected, found=found, do="delete the line")
+            expected = f"an object of format {FORMAT}"
+            raise FastetlError("not a sample", expected=expected, found=repr(version)[:40], do="delete the line")
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
         texts |= {name: values[name] for name in ("device", "app") if name in values}
         for name, text in texts.items():
