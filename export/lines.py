@@ -21,8 +21,6 @@ from PIL import Image
 
 from export.errors import ExportError
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
-from fastetl.ink.paper import Ink
-from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines import layout
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
 from fastetl.lines.path import Competition, Place, Runs, State, Weights, best_path, features, fitted_place
@@ -141,10 +139,10 @@ class _Line:
         spans = [np.concatenate([self.boxes[a, :2].min(0), self.boxes[a, 2:].max(0)]) for a in self.atoms]
         boxes = np.reshape(spans, (-1, 4))
         atom_of = {piece: a for a, atom in enumerate(self.atoms) for piece in atom}
-        cuts = np.zeros(len(boxes) + 1, np.int64)
+        cuts = np.zeros(len(boxes) + 1, bool)
         for a, b in self.cuts:
             first, last = sorted((atom_of[a], atom_of[b]))
-            cuts[first + 1 : last + 1] += 1
+            cuts[first + 1 : last + 1] = True
         strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
         return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size), cuts, strokes)
 
@@ -161,23 +159,6 @@ class _Line:
             upright.append(self.window(members, x, self.place.middle + self.place.slope * x))
         alone = [k for k, (i, j) in enumerate(self.runs.runs) if i == j and self.down]
         return upright + [np.rot90(upright[k]) for k in alone], alone
-
-
-def read_page(
-    recognizer: Recognizer,
-    picture: Source | Ink,
-    *,
-    down: bool | None = None,
-    plain: bool = False,
-) -> Text:
-    """See `Recognizer.read_line`."""
-    ink = picture if isinstance(picture, Ink) else find_ink(picture)
-    return _read(recognizer, lines_of_picture(ink.plane, down, ink.scale), plain)
-
-
-def read_drawing(recognizer: Recognizer, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
-    """See `Recognizer.read_ink`."""
-    return _read(recognizer, lines_of_drawing(drawing, down), plain)
 
 
 def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list[_Line]:
@@ -287,7 +268,8 @@ def _line_of_strokes(strokes: list[Stroke], oriented: NDArray[np.float64], pen: 
     return _Line(oriented * zoom, np.arange(len(strokes)), [], window, back, float(SIZE), down, True)
 
 
-def _read(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
+def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
+    """What lines say, of all of which the network is asked at once."""
     asked = [line.pictures() for line in lines]
     probabilities = everything(recognizer, [picture for shown, _ in asked for picture in shown])
     ends = np.cumsum([0, *(len(shown) for shown, _ in asked)])
@@ -371,10 +353,10 @@ def _read_line(
     recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
 ) -> TextLine:
     c = competition(recognizer, line, asked, alone)
-    runs, fitted, parts = line.runs, weights(), c.in_parts(line.runs, line.place.size)
+    runs, fitted, rest = line.runs, weights(), c.rest(line.runs, line.place.size)
 
     def best(place: Place, plain: bool) -> list[State]:
-        scores = features(runs, place, c, parts, line.down) @ np.array(fitted.features)
+        scores = features(runs, place, c, rest, line.down) @ np.array(fitted.features)
         return best_path(scores, c.classes, runs.runs, len(runs.atoms), fitted.pair, plain)
 
     outcomes = []

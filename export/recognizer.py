@@ -15,7 +15,7 @@ from PIL import Image
 
 from export.config import ExportConfig
 from export.errors import ExportError
-from export.lines import Answer, Text, read_drawing, read_page
+from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_lines
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, is_bundled, package_path
 from export.runtimes import onnx_session
@@ -203,11 +203,12 @@ class Recognizer:
 
         Raises FastetlError for what cannot be read, ExportError for a picture of more than 20,000 pieces.
         """
-        return read_page(self, picture, down=down, plain=plain)
+        ink = picture if isinstance(picture, Ink) else find_ink(picture)
+        return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """The same for strokes in the order of time; boxes are in the canvas' units."""
-        return read_drawing(self, drawing, down=down, plain=plain)
+        return read_lines(self, lines_of_drawing(drawing, down), plain)
 
 
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from benches.studies.pairs import packed
 from export.lines import Text, competition, everything, lines_of_drawing
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
@@ -18,7 +19,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.pieces import boxes_of, labelled
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, unturned
-from fastetl.lines.pairs import FILE, packed, pairs
+from fastetl.lines.pairs import FILE, pairs
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
@@ -56,6 +57,8 @@ def test_lines_run_where_characters_are_nearer() -> None:
 def test_the_strokes_of_one_character_are_one_line() -> None:
     two = np.array([[2, 0, 8, 2], [0, 8, 10, 10.0]])
     assert len(rows(two)) == 1
+    back_and_forth = np.array([[x, y, x + 8, y + 1] for x in (0, 12, 24) for y in (0, 8)], float)
+    assert len(rows(back_and_forth, in_time=True)) == 1
     slope = grid(2, 12, 3, 12)
     slope[:, [1, 3]] += 0.1 * slope[:, :1]
     assert [len(row) for row in rows(slope)] == [12, 12]
@@ -126,22 +129,19 @@ def test_the_table_of_pairs() -> None:
 
 
 def test_a_table_of_pairs_keeps_what_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastetl.lines.pairs.JAPANESE", JAPANESE.characters[:9])
     joint = np.zeros((9, 9))
     joint[0, 1], joint[0, 2], joint[1, 0], joint[2, 0] = 0.4, 0.1, 0.4, 0.1
-    file = tmp_path / "pairs.bin"
-    file.write_bytes(packed(joint, 3))
-    monkeypatch.setattr("fastetl.lines.pairs.FILE", file)
-    table = pairs.__wrapped__()
-    assert float(np.exp(table.log_probability(np.array(0), np.array(1)))) == pytest.approx(0.8, abs=0.05)
+    (tmp_path / "pairs.bin").write_bytes(packed(joint, joint.sum(1), 3))
+    monkeypatch.setattr("fastetl.lines.pairs.JAPANESE", JAPANESE.characters[:9])
+    monkeypatch.setattr("fastetl.lines.pairs.FILE", tmp_path / "pairs.bin")
+    odds = np.exp(pairs.__wrapped__().log_probability(np.array([0, -1]), np.array([1, 2])))
+    assert odds.tolist() == pytest.approx([0.8, 0.1], abs=0.05)
 
 
 def test_what_lies_on_its_side_downwards() -> None:
-    across, down = (shapes(d)[JAPANESE.class_of["ー"]] for d in (False, True))
-    np.testing.assert_allclose(down[:2], across[:2])
-    across, down = (shapes(d)[JAPANESE.class_of["。"]] for d in (False, True))
-    assert across[2] > 0.2, "below the middle"
-    assert down[2] < 0, "to the right of it"
+    across, down = (shapes(d)[[JAPANESE.class_of[c] for c in "ー。"]] for d in (False, True))
+    np.testing.assert_allclose(down[0, :2], across[0, :2])
+    assert down[1, 2] < 0 < across[1, 2], "below the middle, or to the right of it"
 
 
 def test_synthetic_lines_have_their_boxes() -> None:
@@ -194,11 +194,6 @@ def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -
     labels = np.array(recognizer.labels)[competing.columns]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9
     assert likely[np.isin(labels, ["O", "o", "0"])].max(initial=0) < 0.05, "a ring as they are"
-
-
-def test_strokes_between_which_the_pen_went_back_and_forth_are_one_line() -> None:
-    strokes = np.array([[x, y, x + 8, y + 1] for x in (0, 12, 24) for y in (0, 8)], float)
-    assert len(rows(strokes, in_time=True)) == 1
 
 
 def page(texts: list[str], down: bool = False) -> NDArray[np.uint8]:
@@ -293,13 +288,11 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for wrong, expected in ((["--plain"], "--lines"), (["--lines", "--top", "2"], "single characters")):
         assert main(["recognize", str(path), *wrong]) == 2
         assert expected in capsys.readouterr().err
-    sixteen = tmp_path / "16.png"
-    Image.fromarray(page(["おはよう"]).astype(np.uint16) * 257).save(sixteen)
-    assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes)]) == 2
-    assert main(["recognize", "--lines", str(sixteen), "--boxes", str(boxes), "--overwrite"]) == 0
+    Image.fromarray(page(["おはよう"]).astype(np.uint16) * 257).save(path)
+    assert main(["recognize", "--lines", str(path), "--boxes", str(boxes)]) == 2
+    assert main(["recognize", "--lines", str(path), "--boxes", str(boxes), "--overwrite"]) == 0
     with Image.open(boxes) as shown:
-        drawn = np.asarray(shown.convert("L"))
-    assert (drawn < 60).any(), "not a white page with boxes"
+        assert (np.asarray(shown.convert("L")) < 60).any(), "not a white page with boxes"
 
 
 def test_the_command_writes_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benches.studies.lines import overlap
 from export.lines import WEIGHTS_FILE, competition, everything, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
@@ -134,7 +135,7 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line:
     labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
     columns, truth = c.classes.shape[1], []
     for character, other in zip(text, written.boxes, strict=True):
-        overlaps = [_overlap(box, other) for box in boxes]
+        overlaps = [overlap(tuple(box), other) for box in boxes]
         run = int(np.argmax(overlaps))
         column = np.flatnonzero(labels[run] == character)
         if overlaps[run] < 0.7 or not len(column):
@@ -146,7 +147,7 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line:
         return None
     classes = c.classes.ravel()
     place = fitted_place(line.runs.boxes[[t // columns for t in truth]], classes[truth], line.place, line.down)
-    values = features(line.runs, place, c, c.in_parts(line.runs, place.size), line.down)
+    values = features(line.runs, place, c, c.rest(line.runs, place.size), line.down)
     steps = []
     for t in range(1, count):
         left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
@@ -197,23 +198,16 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
 
     # The network was trained on such writers: of others' characters it knows less, and the table of pairs no less.
     limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "pair": (0.7, 0.7)}
-    # Nor do they touch as often as people's characters do: a cut costs less than here.
-    limits |= {"cut ends": (-0.6, 0), "cuts inside": (0, 0.3)}
+    # Nor do they touch as often as people's characters do, or write a stroke in two: both cost less than here.
+    limits |= {"cuts": (-0.75, 0), "more strokes": (-4, 0)}
     # Nor may chance make a reason for a character of what speaks against one.
-    limits |= dict.fromkeys(("left", "right"), (0, None)) | dict.fromkeys(("wide", "inside", "part", "rest"), (None, 0))
+    limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "rest", "joined"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "pair")]
     done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
     *values, pair = (round(float(w), 3) for w in done.x)
     print(f"{done.fun / len(known):.3f} a line")  # noqa: T201
     prior = {script: float(factor) for script, factor in (text.split("=") for text in recognizer.prior)}
     return {"features": dict(zip(FEATURES, values, strict=True)), "pair": pair, "prior": prior}
-
-
-def _overlap(a: NDArray[np.float64], b: tuple[float, ...]) -> float:
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = float(np.prod(np.maximum(high - low, 0)))
-    areas = float(np.prod(a[2:] - a[:2]) + (b[2] - b[0]) * (b[3] - b[1]))
-    return common / (areas - common)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ The fonts are written by hand. Neither is kept in the repository, and nothing is
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -163,7 +163,6 @@ def tallied(
     samples: Iterable[Sample],
     plain: bool = False,
     directed: bool = True,
-    show: Callable[[str], None] | None = None,
 ) -> Tally:
     """Read all. directed: whether the direction is given."""
     tally = Tally()
@@ -180,8 +179,6 @@ def tallied(
         tally.characters += len(sample.text)
         tally.wrong += errors(sample.text, text.text.replace("\n", ""))
         tally.boxes += sum(any(overlap(box, answer) >= 0.7 for answer in answers) for box in sample.boxes)
-        if show is not None and text.text != sample.text:
-            show(f"{sample.text} {text.text!r}")
     return tally
 
 
@@ -256,18 +253,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--lines", type=int, default=40)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 0")
-    parser.add_argument("--show", action="store_true", help="print lines that are not read right")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sets = [options.sets / f"{n}.npz" for n in ("touch_crowdsourced", "stroke_templates")] if options.sets else []
     whole = open_recognizer("japanese")
     recognizers = {"japanese": whole, "hiragana": whole.restricted("hiragana")}
     tallies: dict[str, list[Tally]] = {}
-    show = print if options.show else None
     for seed in range(options.seeds):
         for k, c in enumerate(conditions(sets, options.fonts, seed, options.lines)):
             if options.only is None or k in options.only:
-                tally = tallied(recognizers[c.competing], c.samples, c.plain, c.directed, show)
+                tally = tallied(recognizers[c.competing], c.samples, c.plain, c.directed)
                 tallies.setdefault(c.name, []).append(tally)
     rows = []
     for name, each in tallies.items():

@@ -9,6 +9,7 @@ sixteenths without their sign:
     uint16 N    how many pairs are listed that begin with this character
     uint16 …    for each listed pair, the second character
     uint8 …     for each listed pair, the logarithm of the second's probability after the first
+    uint8 N     logarithm of each character's share of the beginnings of words
 """
 
 from dataclasses import dataclass
@@ -21,19 +22,19 @@ from numpy.typing import NDArray
 from fastetl.data.charset import JAPANESE
 
 FILE = Path(__file__).parent / "tables" / "pairs.bin"
-_STEPS = 16
-_MIXED = 0.02
-"""How much of a pair's probability is the second character's own share."""
+STEPS = 16
+"""Of a logarithm."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The table, opened. Characters are classes of charset `japanese`, −1 is any other."""
+    """The table, opened. Characters are classes of charset `japanese`, −1 is any other, and what is before a line."""
 
     shares: NDArray[np.float64]
     factors: NDArray[np.float64]
     keys: NDArray[np.int64]
     values: NDArray[np.float64]
+    beginnings: NDArray[np.float64]
 
     def log_probability(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
         """float64 of the two arrays' common shape: the logarithm of P(second | first)."""
@@ -41,35 +42,8 @@ class Pairs:
         first, second = np.broadcast_arrays(first, second)
         key = np.where((first >= 0) & (second >= 0), first * count + second, -1)
         at = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
-        return np.where(self.keys[at] == key, self.values[at], self.factors[first] + self.shares[second])
-
-
-def _stored(logarithms: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(-_STEPS * logarithms), 0, 255).astype(np.uint8)
-
-
-def packed(joint: NDArray[np.float64], count: int) -> bytes:
-    """The file's bytes. joint: float64 (N, N), how often the second character follows the first; `count` pairs stay.
-
-    Those stay whose probability differs most from what the second character's share alone tells.
-    """
-    share = joint.sum(0) / joint.sum()
-    share = (share + 1e-7) / (share + 1e-7).sum()
-    likely = (1 - _MIXED) * joint / np.maximum(joint.sum(1, keepdims=True), 1e-12) + _MIXED * share
-    told = np.where(joint > 0, joint * np.maximum(np.log(likely / share), 0), 0)
-    kept = told > np.partition(told.ravel(), -count)[-count]
-    rest = 1 - np.where(kept, likely, 0).sum(1)
-    factor = rest / np.maximum(1 - np.where(kept, share, 0).sum(1), 1e-9)
-    first, second = np.nonzero(kept)
-    return b"".join(
-        (
-            _stored(np.log(share)).tobytes(),
-            _stored(np.log(np.clip(factor, 1e-6, 1))).tobytes(),
-            np.bincount(first, minlength=len(joint)).astype("<u2").tobytes(),
-            second.astype("<u2").tobytes(),
-            _stored(np.log(likely[first, second])).tobytes(),
-        )
-    )
+        rest = np.where(first < 0, self.beginnings[second], self.factors[first] + self.shares[second])
+        return np.where(self.keys[at] == key, self.values[at], rest)
 
 
 @cache
@@ -79,8 +53,9 @@ def pairs() -> Pairs:
     counts = np.frombuffer(data, "<u2", n, 2 * n)
     total = int(counts.sum())
     second = np.frombuffer(data, "<u2", total, 4 * n)
-    parts = ((n, 0), (n, n), (total, 4 * n + 2 * total))
-    shares, factors, values = (np.frombuffer(data, np.uint8, length, at) / -_STEPS for length, at in parts)
+    parts = ((n, 0), (n, n), (total, 4 * n + 2 * total), (n, 4 * n + 3 * total))
+    shares, factors, values, beginnings = (np.frombuffer(data, np.uint8, length, at) / -STEPS for length, at in parts)
     keys = np.repeat(np.arange(n), counts) * n + second
     # The last of each, which −1 finds, is for characters that are not listed.
-    return Pairs(np.append(shares, shares.min()), np.append(factors, 0.0), keys, values)
+    shares, beginnings = (np.append(each, each.min()) for each in (shares, beginnings))
+    return Pairs(shares, np.append(factors, 0.0), keys, values, beginnings)

@@ -24,14 +24,9 @@ FEATURES = (
     "own",  # logarithm of the share of it that this one has, be it small or large
     "form",  # how usual length, height and place are of this character
     "wide",
-    "inside",  # the largest gap within
-    "left",  # gaps to the neighbours
-    "right",
-    "atoms",
-    "cut ends",  # ends where a piece of ink was cut in two
-    "cuts inside",
-    "part",  # the network's largest probability of this character in a part of the run
-    "rest",  # the same, times how much longer the run is
+    "gaps",  # to the neighbours
+    "cuts",  # ends where a piece of ink was cut in two
+    "rest",  # how much longer the run is than a part that the network takes for this character
     "joined",  # share of the character's strokes that are not there
     "more strokes",  # than the character has
 )
@@ -55,13 +50,13 @@ class Weights:
 class Runs:
     """R runs over A atoms.
 
-    atoms: float64 (A, 4), their boxes. runs: int64 (R, 2). cuts: int64 (A + 1,), pieces of ink cut at each boundary.
+    atoms: float64 (A, 4), their boxes. runs: int64 (R, 2). cuts: bool (A + 1,), where a piece of ink was cut in two.
     strokes: int64 (A,), how many each has; 0 in pictures.
     """
 
     atoms: Floats
     runs: Ints
-    cuts: Ints
+    cuts: NDArray[np.bool_]
     strokes: Ints
 
     @cached_property
@@ -81,8 +76,8 @@ class Competition:
     log_shape: Floats
     log_own: Floats
 
-    def in_parts(self, runs: Runs, size: float) -> Floats:
-        """float64 (R, K, 2): `FEATURES`' part and rest.
+    def rest(self, runs: Runs, size: float) -> Floats:
+        """float64 (R, K), see `FEATURES`.
 
         The network does not mind what stands beside a character: the picture of two is taken for one of them.
         """
@@ -92,7 +87,7 @@ class Competition:
             [(k, p) for k, p in zip(row, probabilities, strict=True) if p > _SEEN]
             for row, probabilities in zip(self.columns.tolist(), np.exp(self.log_shape).tolist(), strict=True)
         ]
-        out = np.zeros((*self.columns.shape, 2))
+        out = np.zeros(self.columns.shape)
         for (i, j), r in run_of.items():
             place = {k: column for column, k in enumerate(self.columns[r].tolist())}
             for first in range(i, j + 1):
@@ -100,8 +95,7 @@ class Competition:
                     part = run_of[first, last]
                     for k, p in likely[part]:
                         if k in place:
-                            most = out[r, place[k]]
-                            most[:] = max(most[0], p), max(most[1], p * (lengths[r] - lengths[part]))
+                            out[r, place[k]] = max(out[r, place[k]], p * (lengths[r] - lengths[part]))
         return out
 
 
@@ -126,33 +120,29 @@ class Place:
         return np.stack([length / self.stretch, height, place, gaps / self.stretch], 1) / self.size
 
 
-def features(runs: Runs, place: Place, competition: Competition, parts: Floats, down: bool) -> Floats:
-    """float64 (R, K, F): of each run and each of its characters. parts: `Competition.in_parts`."""
+def features(runs: Runs, place: Place, competition: Competition, rest: Floats, down: bool) -> Floats:
+    """float64 (R, K, F): of each run and each of its characters. rest: `Competition.rest`."""
     boxes, (first, last) = runs.boxes, runs.runs.T
     edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
     apart = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]
     inner = np.array([apart[i + 1 : j + 1].max(initial=0) for i, j in runs.runs], float)
     gaps = np.clip(apart / place.size, -0.4, 0.6)
     measured = place.measured(boxes, inner)
-    of_run = [
-        np.maximum(measured[:, 0] - 1, 0),
-        inner / place.size,
-        gaps[first],
-        gaps[last + 1],
-        last - first,
-        (runs.cuts[first] > 0).astype(float) + (runs.cuts[last + 1] > 0),
-        [runs.cuts[i + 1 : j + 1].sum() for i, j in runs.runs],
-    ]
     strokes = np.array([runs.strokes[i : j + 1].sum() for i, j in runs.runs])[:, None]
     usual = np.where(strokes, stroke_counts()[competition.classes], 0)
-    out = np.empty((*competition.classes.shape, len(FEATURES)))
-    form = log_likelihood(measured, competition.classes, down, place.uneven, place.wander)
-    out[..., 0], out[..., 1], out[..., 2], out[..., 3] = 1, competition.log_shape, competition.log_own, form
-    out[..., 4:-4] = np.stack(of_run, 1)[:, None]
-    out[..., -4:-2] = parts
-    out[..., -2] = np.maximum(usual - strokes, 0) / np.maximum(usual, 1)
-    out[..., -1] = np.log1p(np.maximum(strokes - usual, 0)) * (strokes > 0)
-    return out
+    values = (
+        1.0,
+        competition.log_shape,
+        competition.log_own,
+        log_likelihood(measured, competition.classes, down, place.uneven, place.wander),
+        np.maximum(measured[:, :1] - 1, 0),
+        (gaps[first] + gaps[last + 1])[:, None],
+        (runs.cuts[first].astype(float) + runs.cuts[last + 1])[:, None],
+        rest,
+        np.maximum(usual - strokes, 0) / np.maximum(usual, 1),
+        np.log1p(np.maximum(strokes - usual, 0)) * (strokes > 0),
+    )
+    return np.stack([np.broadcast_to(value, competition.classes.shape) for value in values], -1)
 
 
 _SCRIPTS = ("hiragana", "katakana", "kanji", "digit", "latin", "sign")

@@ -194,7 +194,7 @@ export class Tables {
     const total = this.starts[n];
     this.second = Uint16Array.from({ length: total }, (_, k) => view.getUint16(4 * n + 2 * k, true));
     [this.shares, this.factors, this.values] = [stored(0, n), stored(n, n), stored(4 * n + 2 * total, total)];
-    this.rarest = least([...this.shares]);
+    this.beginnings = stored(4 * n + 3 * total, n);
     const table = new Int8Array(shapes);
     this.forms = [false, true].map((down) => this.formsOf(table, down));
     this.strokes = [...range(n).map((k) => table[13 * k + 12]), 4];
@@ -235,30 +235,30 @@ export class Tables {
       }
       if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], UNKNOWN);
     }
-    return Math.max((first < 0 ? 0 : this.factors[first]) + (second < 0 ? this.rarest : this.shares[second]), UNKNOWN);
+    const shares = first < 0 ? this.beginnings : this.shares;
+    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? least([...shares])), UNKNOWN);
   }
 }
 
 // The best path
 
-/** For each run and each of its characters the largest probability in a part of the run, and that times what is left. */
-function inParts({ runs, boxes, place }, competing) {
+/** For each run and each of its characters how much longer the run is than a part that the network takes for it. */
+function restOf({ runs, boxes, place }, competing) {
   const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r])), length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) => columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > SEEN));
   return runs.map(([i, j], r) => {
-    const out = new Map(competing[r].map(({ label }) => [label, [0, 0]]));
+    const out = new Map(competing[r].map(({ label }) => [label, 0]));
     for (let first = i; first <= j; first++) for (let last = first; last < j + (first > i); last++) {
       const part = runOf.get(`${first} ${last}`);
       for (const [label, p] of likely[part]) {
-        const known = out.get(label);
-        if (known) out.set(label, [Math.max(known[0], p), Math.max(known[1], p * (length(r) - length(part)))]);
+        if (out.has(label)) out.set(label, Math.max(out.get(label), p * (length(r) - length(part))));
       }
     }
     return competing[r].map(({ label }) => out.get(label));
   });
 }
 
-function features(line, place, competing, parts, tables) {
+function features(line, place, competing, rest, tables) {
   const { runs, boxes, atoms, down } = line;
   const apart = [];
   let reach = -Infinity;
@@ -272,11 +272,11 @@ function features(line, place, competing, parts, tables) {
     const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
     const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
     const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, LEAST))), ...measured.slice(2)];
-    const last = [Math.max(measured[0] - 1, 0), inner / place.size, gap(i), gap(j + 1), j - i, 0, 0];
-    const strokes = line.strokesOf(r).length;
+    // Of strokes none is cut.
+    const ofRun = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, own, character }, column) => {
       const usual = tables.strokes.at(character), counted = [Math.max(usual - strokes, 0) / usual, Math.log1p(Math.max(strokes - usual, 0))];
-      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...last, ...parts[r][column], ...counted];
+      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...ofRun, rest[r][column], ...counted];
     });
   });
 }
@@ -454,10 +454,10 @@ function textOf(line, competing, path, place, names) {
 
 /** The best path and the place of its line. */
 function bestOf(line, competing, tables) {
-  const parts = inParts(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
+  const rest = restOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
   const best = (place, plain = false) => {
     const { features: weights } = tables.weights;
-    const scores = features(line, place, competing, parts, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
+    const scores = features(line, place, competing, rest, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
     return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
   };
   const outcomes = STRETCHES.map((stretch) => {

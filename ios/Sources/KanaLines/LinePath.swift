@@ -15,9 +15,8 @@ struct LinePath {
         /// Logarithms of the network's probability of all that is written like each, and of the share of it that this
         /// one has, be it small or large.
         var shape, own: [Double]
-        /// The network's largest probability of each in a part of the run, and the same times how much longer the run
-        /// is.
-        var parts: [(part: Double, rest: Double)] = []
+        /// How much longer the run is than a part that the network takes for each.
+        var rest: [Double] = []
     }
 
     /// A character on the path: its run, its place among those that compete, the scores of the best paths through each
@@ -61,42 +60,39 @@ struct LinePath {
                 box.width / place.stretch, box.height, box.y - place.middle - place.slope * box.x,
                 inside / place.stretch,
             ].map { $0 / place.size }
-            // The last two count cuts through ink, of which strokes have none.
-            let last = [
-                max(measured[0] - 1, 0), inside / place.size, gaps[run.lowerBound], gaps[run.upperBound + 1],
-                Double(run.count - 1), 0, 0,
-            ]
+            // The last counts cuts through ink, of which strokes have none.
+            let ofRun = [max(measured[0] - 1, 0), gaps[run.lowerBound] + gaps[run.upperBound + 1], 0]
             return c.characters.indices.map { k in
                 let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
                 let usual = Double(tables.strokes[c.characters[k]])
                 let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
-                let values = [1, c.shape[k], c.own[k], fit] + last + [c.parts[k].part, c.parts[k].rest] + counted
+                let values = [1, c.shape[k], c.own[k], fit] + ofRun + [c.rest[k]] + counted
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
     }
 
-    /// Fill in the evidence of parts: the network does not mind what stands beside a character, the picture of two is
-    /// taken for one of them.
-    func addParts(to competing: inout [Competition], size: Double) {
+    /// Fill in `rest`: the network does not mind what stands beside a character, the picture of two is taken for one of
+    /// them.
+    func addRest(to competing: inout [Competition], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(runs, runs.indices))
         let likely = competing.map { c in
             zip(c.characters, c.shape.map { exp($0) }).filter { $1 > Self.seen }
         }
         for (number, run) in runs.enumerated() {
             let places = Dictionary(uniqueKeysWithValues: zip(competing[number].characters, 0...))
-            var parts = competing[number].characters.map { _ in (part: 0.0, rest: 0.0) }
+            var rest = competing[number].characters.map { _ in 0.0 }
             for first in run {
                 for last in first...run.upperBound {
                     guard first...last != run, let part = numbers[first...last] else { continue }
                     let longer = (boxes[number].width - boxes[part].width) / size
                     for (character, p) in likely[part] {
                         guard let k = places[character] else { continue }
-                        parts[k] = (max(parts[k].part, p), max(parts[k].rest, p * longer))
+                        rest[k] = max(rest[k], p * longer)
                     }
                 }
             }
-            competing[number].parts = parts
+            competing[number].rest = rest
         }
     }
 

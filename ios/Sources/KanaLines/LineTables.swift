@@ -21,8 +21,7 @@ struct LineTables: Sendable {
     /// How much more the gaps within characters vary than those of the synthetic hands, in sizes of the writing.
     private static let unevenGap = 0.06
     private static let features = [
-        "one", "shape", "own", "form", "wide", "inside", "left", "right", "atoms", "cut ends", "cuts inside", "part",
-        "rest", "joined", "more strokes",
+        "one", "shape", "own", "form", "wide", "gaps", "cuts", "rest", "joined", "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
     /// Of each script after hiragana, katakana, kanji, digits, letters, signs.
@@ -43,7 +42,7 @@ struct LineTables: Sendable {
     private let across, down: [Form]
     /// Of each character, and how many characters each has.
     private let scripts, sizes: [Int]
-    private let shares, factors, values: [Double]
+    private let shares, factors, values, beginnings: [Double]
     private let starts: [Int]
     private let seconds: [UInt16]
 
@@ -73,7 +72,7 @@ struct LineTables: Sendable {
         seconds = (0..<total).map { whole(4 * count + 2 * $0) }
         func logarithms(_ at: Int, _ count: Int) -> [Double] { bytes[at..<(at + count)].map { -Double($0) / 16 } }
         (shares, factors) = (logarithms(0, count), logarithms(count, count))
-        values = logarithms(4 * count + 2 * total, total)
+        (values, beginnings) = (logarithms(4 * count + 2 * total, total), logarithms(4 * count + 3 * total, count))
         func forms(isDown: Bool) -> [Form] {
             characters.indices.map { Self.form(characters[$0], shapes[(13 * $0)..<(13 * $0 + 12)], isDown: isDown) }
         }
@@ -136,7 +135,7 @@ struct LineTables: Sendable {
             let (before, script) = (first.map { scripts[$0] } ?? 5, scripts[second])
             return log(Self.follows[before][script] / Double(sizes[script]))
         }
-        guard let first else { return max(shares[second], Self.rarest) }
+        guard let first else { return max(beginnings[second], Self.rarest) }
         var (low, high) = (starts[first], starts[first + 1])
         while low < high {
             let middle = (low + high) / 2
