@@ -16,19 +16,6 @@ from benches.studies.pages import insert, table
 DOCS = Path(__file__).parent.parent / "docs"
 ROWS = DOCS / "data" / "performance.csv"
 HEAD = ("work", "images/s", "× baseline", "× best peer", "of the limit", "other forms and peers")
-SHOWN = (
-    "decode + resize, ETL8G to 32 × 32",
-    "decode + resize, ETL8G to 64 × 64",
-    "decode + resize, ETL8G to 126 × 126",
-    "augment (affine), 32 × 32",
-    "augment (everything), 64 × 64",
-    "shuffled, augmented batches of 128, 32 × 32",
-    "shuffled, augmented batches of 128, 64 × 64",
-    "files → dataset: hiragana, 32 × 32",
-    "files → dataset: all characters, 32 × 32",
-    "files of all sets → dataset, all characters, 64 × 64",
-)
-"""Rows of the page."""
 
 
 def printed(row: list[str]) -> str:
@@ -62,8 +49,8 @@ def main(results: Path, docs: bool) -> None:
         stored |= {row[0]: row for row in rows}
         with ROWS.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEAD, *stored.values()])
-        shown = [[work, f"{int(stored[work][1]):,}", *stored[work][2:5]] for work in SHOWN if work in stored]
-        insert(DOCS / "performance.md", "rows", table(HEAD[:5], shown))
+        rows = [[row[0], f"{int(row[1]):,}", *row[2:5]] for row in stored.values()]
+        insert(DOCS / "performance.md", "rows", table(HEAD[:5], rows))
 
 
 if __name__ == "__main__":
