@@ -5,13 +5,13 @@ import Testing
 
 @testable import KanaApp
 
-/// Reads every picture as 一.
+/// Reads every picture as ー.
 private struct Stripes: CharacterReading {
     private static let file = URL(fileURLWithPath: #filePath)
         .appendingPathComponent("../../../../export/pretrained/japanese/labels.json").standardized
 
     func facts() throws -> ModelFacts { try ModelFacts(labelsJSON: Data(contentsOf: Self.file)) }
-    func probabilities(of picture: Picture) -> [String: Double] { ["一": 0.99, "no character": 0.01] }
+    func probabilities(of picture: Picture) -> [String: Double] { ["ー": 0.99, "no character": 0.01] }
 }
 
 @Suite @MainActor struct WritingTests {
@@ -35,18 +35,18 @@ private struct Stripes: CharacterReading {
         let (writing, ink) = (window.writing, window.writing.ink)
         ink.resize(width: 300, height: 100)
         for place in [0.2, 1.2, 2.2] { await write(ink, at: place) }
-        #expect(writing.text == "一一一" && ink.verdict?.character == "一一一" && writing.width == 4)
+        #expect(writing.text == "ーーー" && ink.verdict?.character == "ーーー" && writing.width == 4)
         #expect(writing.characters.map(\.strokes) == [[0], [1], [2]])
         let last = try #require(writing.characters.last)
         let other = try #require(last.alternatives.map(\.label).first { $0 != last.label })
         writing.choose(other, for: last)
-        #expect(writing.text == "一一" + other && writing.isSure(last))
+        #expect(writing.text == "ーー" + other && writing.isSure(last))
         ink.undo()
         await ink.reading?.value
-        #expect(writing.text == "一一")
+        #expect(writing.text == "ーー")
         ink.redo()
         await ink.reading?.value
-        #expect(writing.text == "一一" + other)
+        #expect(writing.text == "ーー" + other)
         ink.resize(width: 400, height: 100)
         #expect(ink.editor.strokes[0].x[0] == 20)
         ink.resize(width: 800, height: 200)
@@ -54,11 +54,11 @@ private struct Stripes: CharacterReading {
 
         let again = launch()
         await again.writing.ink.reading?.value
-        #expect(again.writing.text == "一一" + other && abs(again.writing.ink.pen - 0.035 / 3) < 1e-12)
+        #expect(again.writing.text == "ーー" + other && abs(again.writing.ink.pen - 0.035 / 3) < 1e-12)
         again.takeWriting()
-        #expect(again.text == "一一" + other && again.writing.text.isEmpty && again.writing.ink.editor.isEmpty)
+        #expect(again.text == "ーー" + other && again.writing.text.isEmpty && again.writing.ink.editor.isEmpty)
         await write(again.writing.ink, at: 0.2)
-        #expect(again.writing.text.count == 1 && launch().text == "一一" + other)
+        #expect(again.writing.text.count == 1 && launch().text == "ーー" + other)
     }
 
     @Test func anotherNetworksLinesAreAFailureInWords() async {
