@@ -192,16 +192,16 @@ fastetl synth lines --lines 100 --down                 # synthetic lines: pictur
 In Python `Recognizer.read_line(picture)` reads pictures and `read_ink(drawing)` strokes in the order of time; both
 give lines in reading order, across or in columns from right to left. The ink is cut wherever a character may end, the
 network is asked once about all runs of parts, and the best path weighs its answers, the usual size, place and gaps of
-each character, what a part of it alone would be, and which characters follow one another in Japanese, where that is
-likelier than that none does. `--plain` leaves out the last; use it for codes, names and exercises. Characters whose
-confidence is under a half are called uncertain.""",
+each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in
+Japanese, where that is likelier than that none does. `--plain` leaves out the last; use it for codes, names and
+exercises. Characters whose confidence is under a half are called uncertain.""",
 )
 NOTES = (
     """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or
 more. The table of pairs and all weights come from dictionaries and synthetic lines, none from these sets and fonts.
 
-Not good yet: characters that touch or overlap are often parted at the wrong place or not at all, and strokes of the
-wilder synthetic writers, whose 。 is an open ring, are beyond the target of 3 %.""",
+Not good yet: characters that touch or overlap are often parted at the wrong place or not at all, and of the wilder
+synthetic writers more than 3 % is read wrongly.""",
 )
 
 
