@@ -258,7 +258,6 @@ class Bench:
             milliseconds=1000 * config.batch_size / best.images_per_second,
             of_peak=3 * operations * best.images_per_second / (1e12 * teraflops),
             compiling=history[0].seconds - best.seconds,
-            peak_bytes=(jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
         )
         return round(best.images_per_second), best.data_wait
 

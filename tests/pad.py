@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = os.environ.get("FASTETL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 ANSWERS = [*KANA.characters, "no character"]
 """Labels of the bundled network."""
 

@@ -16,14 +16,13 @@ from PIL import Image
 
 from export.recognizer import open_recognizer
 from fastetl.synth.strokes import load_strokes
-from tests.pad import chromium, draw, opened, serving
+from tests.pad import PHONE, chromium, draw, opened, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 DESK = {"viewport": {"width": 1120, "height": 790}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
 
 def strokes_of(character: str) -> list[list[float]]:

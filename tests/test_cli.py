@@ -74,9 +74,6 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "recognize" in script.read_text(encoding="utf-8")
     if shutil.which(shell):
         subprocess.run([shell, "-n", script], check=True)
-    if shell == "fish" and shutil.which(shell):
-        code = f"source {script}; complete -C 'fastetl build --cha'"
-        assert subprocess.check_output(["fish", "-c", code], text=True).startswith("--charset\t")
     if shell == "bash":
         (tmp_path / "here").touch()
         ask = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _shtab_fastetl; echo ${COMPREPLY[@]}"

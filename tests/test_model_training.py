@@ -56,11 +56,6 @@ def losses_of(process: subprocess.Popen[str]) -> dict[int, float]:
     return {int(step): float(loss) for step, loss in reversed(lines)}  # an epoch's end repeats a step, with its mean
 
 
-def stored_step(run: Path) -> int:
-    file = run / "checkpoints" / "last.safetensors"
-    return int(load_file(file)["step"]) if file.exists() else 0
-
-
 def test_a_run_tells_its_whole_story() -> None:
     path, losses = finished_run()
     run = open_run(path)
@@ -168,7 +163,8 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     path, losses = finished_run()
     other = tmp_path / "run"
     process = start(other, "hang")
-    while stored_step(unfinished(other)) < 4:  # in the middle of the second epoch
+    last = unfinished(other) / "checkpoints" / "last.safetensors"
+    while not last.exists() or load_file(last)["step"] < 4:  # in the middle of the second epoch
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
@@ -229,8 +225,6 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     ("coordinator", "process", "fault"),
     [
         ("bad host:99999", 0, "expected HOST:PORT of this machine"),
-        ("bad host:9999", 0, "expected HOST:PORT of this machine"),
-        ("localhost:99999", 0, "found no host, or no port"),
         ("localhost", 1, "expected HOST:PORT where process 0 listens; found no host, or no port"),
         ("localhost:1", 1, "found Connection refused"),
     ],

@@ -23,7 +23,7 @@ from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
 from tests.kana import wrong_of
-from tests.pad import DRAW, draw, opened, plain_host, reads, serving, until
+from tests.pad import DRAW, PHONE, draw, opened, plain_host, reads, serving, until
 from tests.test_ink import GOLDEN
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ AXE = os.environ.get("FASTETL_AXE")
 ORT_WEB = os.environ.get("FASTETL_ORT_WEB")
 LINE = [[0.2, 0.2, 0.8, 0.8]]
 OVERLAY = "document.getElementById('overlay').getContext('2d').getImageData(0, 0, 999, 999).data.some((v) => v)"
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")

@@ -151,12 +151,6 @@ def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
     Store(folder).close()
 
 
-def test_without_a_folder_nothing_is_kept(package: Recognizer) -> None:
-    with serving(package) as address, httpx.Client(base_url=address) as client:
-        assert client.get("/about.json").json()["samples"] is False
-        assert client.post("/samples", json=SAMPLE).status_code in (404, 405)
-
-
 def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None:
     with serving(package, token="secret") as address, httpx.Client(base_url=address) as client:
         assert client.get("/app.js").status_code == 200
@@ -164,7 +158,9 @@ def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None
         for given in (b"Bearer other", "Bearer sécret".encode(), b"secret"):
             assert client.get("/about.json", headers={b"authorization": given}).status_code == 401
         own = {"authorization": "Bearer secret"}
-        assert client.get("/about.json", headers={**own, "host": "192.168.1.2:8128"}).status_code == 200
+        about = client.get("/about.json", headers={**own, "host": "192.168.1.2:8128"}).json()
+        assert about["samples"] is False
+        assert client.post("/samples", json=SAMPLE, headers=own).status_code == 405  # without a folder nothing is kept
 
 
 @pytest.mark.parametrize(("host", "others"), [("::1", "127.0.0.1"), ("::", "::1"), ("::", "127.0.0.1")])
@@ -230,28 +226,13 @@ BODIES = st.one_of(
 def test_hostile_samples(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/samples", content=body, headers={"content-type": "application/json"})
     assert answer.status_code in (201, 400, 413)
-    if answer.status_code != 201:
-        assert answer.text.count("\n") <= 1
+    assert answer.status_code == 201 or answer.text.count("\n") <= 1
 
 
 def test_what_hostile_samples_leave_is_whole(client: httpx.Client, samples: Path) -> None:
     client.post("/samples", json=SAMPLE)
-    files = [file for file in samples.iterdir() if file.name != ".pad.lock"]
-    assert files
-    assert [read_samples(file)[1] for file in files] == [[]] * len(files)
-
-
-def test_a_body_far_over_the_limit_has_its_answer(client: httpx.Client) -> None:
-    """Not a connection that is reset, although the body is not read to its end."""
-    place = client.base_url.host, client.base_url.port or 80
-    for _ in range(5):
-        with socket.create_connection(place, 10) as connection:
-            head = f"POST /read HTTP/1.1\r\nHost: {place[0]}:{place[1]}\r\nContent-Type: application/octet-stream\r\n"
-            connection.sendall(f"{head}Content-Length: 50000000\r\n\r\n".encode())
-            with contextlib.suppress(OSError):
-                for _ in range(50):
-                    connection.sendall(bytes(1_000_000))
-            assert b" 413 " in connection.recv(1000)
+    [file] = samples.glob("*.jsonl")
+    assert read_samples(file)[1] == []
 
 
 def test_idle_connections_and_slow_heads_keep_nobody_out(package: Recognizer) -> None:
@@ -261,8 +242,7 @@ def test_idle_connections_and_slow_heads_keep_nobody_out(package: Recognizer) ->
     with serving(package, http=Impatient) as address, contextlib.ExitStack() as stack:
         place = ("127.0.0.1", int(address.rpartition(":")[2]))
         idle = [stack.enter_context(socket.create_connection(place, 5)) for _ in range(12)]
-        deadline = time.monotonic() + 5
-        answered = False
+        answered, deadline = False, time.monotonic() + 5
         while not answered and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 idle[0].sendall(b"x")  # a head that never ends
