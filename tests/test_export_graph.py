@@ -10,7 +10,6 @@ from flax import nnx
 from export.config import ExportConfig, Storage
 from export.errors import ExportError
 from export.from_run import flax_logits
-from export.graph import graph_from_arrays, graph_to_arrays
 from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
 from export.program import Op, Ref, expand, in_8_bits, lower, reading_names
 from export.reference import is_blank, make_reference, pictures
@@ -119,18 +118,6 @@ def test_weights_in_8_bits_expand_to_nearly_the_same_and_as_coremltools_does(rea
     assert np.sqrt(np.mean((back - array) ** 2)) < 0.003 * np.abs(array).max()
     theirs = constexpr_ops.constexpr_affine_dequantize.decompress(**inputs)
     np.testing.assert_array_equal(np.asarray(theirs, back.dtype), back)
-
-
-def test_graph_survives_storage() -> None:
-    graph = graph_of(random_network())
-    back = graph_from_arrays(graph_to_arrays(graph))
-    images = pictures(128, 0)[0][:3]
-    np.testing.assert_array_equal(graph_logits(back, images), graph_logits(graph, images))
-    assert (back.charset, back.preprocessing) == (graph.charset, graph.preprocessing)
-    arrays = graph_to_arrays(graph)
-    del arrays["conv_0_weight"]
-    with pytest.raises(ExportError, match="conv_0_weight"):
-        graph_from_arrays(arrays)
 
 
 def test_what_cannot_be_written_is_rejected() -> None:

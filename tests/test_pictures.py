@@ -70,13 +70,6 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
     assert not ink[:10].any()
 
 
-@pytest.mark.parametrize("shape", [(40, 40), (40, 40, 1), (40, 40, 3), (40, 40, 4)])
-def test_arrays_are_pictures(shape: tuple[int, ...]) -> None:
-    paper = np.where(INK, 60, 200).astype(np.uint8)
-    array = np.stack([paper] * 3 + [np.full_like(paper, 255)], -1)[..., : shape[-1]] if len(shape) > 2 else paper
-    assert ((paper_of(array) < 60) == INK).all()
-
-
 @pytest.mark.parametrize(
     ("thing", "message"),
     [
