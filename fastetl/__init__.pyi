@@ -17,6 +17,7 @@ from .etl.build import BuildResult as BuildResult
 from .etl.build import build as build
 from .etl.inspection import FileReport as FileReport
 from .etl.inspection import inspect as inspect
+from .etl.notices import Notice as Notice
 from .ink.drawings import Drawing as Drawing
 from .ink.drawings import Stroke as Stroke
 from .ink.drawings import rasterize as rasterize

@@ -121,7 +121,7 @@ class Train(Command):
         return train_on_ray(
             data,
             self.run_path,
-            self.config,
+            None if self.resume else self.config,
             start=_start(self.source),
             workers=self.workers,
             gpus=self.gpus,

@@ -1,11 +1,14 @@
 """Folders that are either local or wherever fsspec reaches, such as s3://bucket/folder."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from os import PathLike, fspath
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
@@ -52,6 +55,11 @@ def read_file(folder: str, name: str, most: int) -> bytes:
     return data
 
 
+@cache
+def _copies() -> TemporaryDirectory[str]:
+    return TemporaryDirectory()
+
+
 def local_copy(address: str) -> Path:
     """A file on this machine: itself, or the copy of what fsspec finds at an address, kept for the next task.
 
@@ -62,7 +70,10 @@ def local_copy(address: str) -> Path:
     with _faults("cannot read the file", address, "check the address"):
         import fsspec
 
-        return Path(fsspec.open_local(f"simplecache::{address}", simplecache={"same_names": True}))
+        # Of its own: fsspec goes by the last part of an address alone.
+        folder = Path(_copies().name) / hashlib.sha256(address.encode()).hexdigest()
+        options = {"same_names": True, "cache_storage": str(folder)}
+        return Path(fsspec.open_local(f"simplecache::{address}", simplecache=options))
 
 
 def write_file(folder: str, name: str, data: bytes) -> None:

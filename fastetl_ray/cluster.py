@@ -8,6 +8,7 @@ alone, so its base, `DataParallelTrainer`, is used for all.) Datasets and runs l
 import pickle
 import shutil
 import socket
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def _worker(settings: dict[str, Any]) -> None:
     path = Path(settings["path"])
     resume = (unfinished(path) / "run.json").is_file()
     # Taken up after a loss: what is replaced then was agreed to when the training began.
-    config, start = (None, None) if resume else (TrainConfig.from_dict(settings["config"]), settings["start"])
+    config = None if resume and not settings["resume"] else settings["config"]
+    start = None if resume else settings["start"]
     options = {name: settings[name] for name in ("overwrite", "command")}
     try:
         if resume or not path.exists() or settings["overwrite"]:
@@ -91,17 +93,6 @@ def train_on_ray(
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     path = Path(path).absolute()
-    storage = path.parent / f".{path.name}.ray"  # what Ray Train keeps of the workers
-    fault_file = storage / "fault"
-    settings = {
-        "data": [(absolute(place), weight) for place, weight in data],
-        "path": str(path),
-        "config": (config or TrainConfig()).as_dict(),
-        "start": start,
-        "overwrite": overwrite,
-        "command": command,
-        "fault": str(fault_file),
-    }
     check_output(path, RUN_KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
     with claimed(path, resume, overwrite) as begun:
         if not resume:
@@ -116,18 +107,24 @@ def train_on_ray(
                 found=f"{available.get(kind, 0):g}",
                 do="ask for fewer `workers`",
             )
+    storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # what Ray Train keeps, of this call
+    fault_file = storage / "fault"
+    settings = {
+        "data": [(absolute(place), weight) for place, weight in data],
+        "path": str(path),
+        "config": config,
+        "start": start,
+        "resume": resume,
+        "overwrite": overwrite,
+        "command": command,
+        "fault": str(fault_file),
+    }
     trainer = DataParallelTrainer(
         _worker,
         train_loop_config=settings,
         scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=resources),
-        run_config=RunConfig(
-            name=path.name,
-            storage_path=str(storage),
-            failure_config=FailureConfig(RETRIES),
-        ),
+        run_config=RunConfig(name=path.name, storage_path=str(storage), failure_config=FailureConfig(RETRIES)),
     )
-    shutil.rmtree(storage, ignore_errors=True)
-    storage.mkdir(parents=True)
     try:
         trainer.fit()
         if fault_file.exists():

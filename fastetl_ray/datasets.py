@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -32,14 +32,12 @@ from fastetl.files.atomic import check_output, new_output
 from fastetl.synth import SynthConfig
 from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
 from fastetl_ray.addresses import absolute, claim_address, is_url, local_copy, write_file
-from fastetl_ray.nodes import connect, in_order
-from fastetl_ray.shards import MANIFEST, SHARDS_KIND, Shard, encode_shard, write_index
+from fastetl_ray.nodes import connect, results_of_tasks
+from fastetl_ray.shards import MANIFEST, ROWS, SHARDS_KIND, Shard, encode_shard, write_index
 
 if TYPE_CHECKING:
     import ray.data
 
-ROWS = 4096
-"""Rows of a shard: at size 64 sixteen megabytes of pictures."""
 BLOCK_ROWS = 256
 """Rows of a block of Ray Data: at size 64 a megabyte."""
 T = TypeVar("T")
@@ -163,10 +161,11 @@ def _write(
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
     results = []
-    for result in in_order(ray, work, pieces, progress):
-        if isinstance(result, DisorderError):
-            raise result
-        results.append(result)
+    with closing(results_of_tasks(ray, work, pieces, progress)) as shards:
+        for result in shards:
+            if isinstance(result, DisorderError):
+                raise result
+            results.append(result)
     data = describe(concatenated([rows for rows, _, _ in results]))
     write_index(folder, data, [shard for _, shard, _ in results], results[0][2])
     return data

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from fastetl._lazy import missing
@@ -50,22 +50,25 @@ def fault_of(error: BaseException) -> BaseException:
     return error
 
 
-def in_order(
+def results_of_tasks(
     ray: Any, work: Callable[[int, T], R], pieces: Sequence[T], progress: Callable[[int, int], None] | None
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """work(number, piece) for each piece, on the cluster's workers; the results in the order of the pieces.
 
-    A task whose worker is lost is given to another. Raises what a task raised, as it was raised there.
+    A task whose worker is lost is given to another. Raises what a task raised, as it was raised there. When this
+    ends, no task is running any more.
     """
     remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
     running = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
-    for done, task in enumerate(running, 1):
-        try:
+    try:
+        for done, task in enumerate(running, 1):
             result: R = ray.get(task)
-        except Exception as error:  # Ray's error of a task is also of the class that the task raised
-            for other in running[done:]:
-                ray.cancel(other, force=True)
-            raise fault_of(error) from None
-        if progress is not None:
-            progress(done, len(pieces))
-        yield result
+            if progress is not None:
+                progress(done, len(pieces))
+            yield result
+    except Exception as error:  # Ray's error of a task is also of the class that the task raised
+        raise fault_of(error) from None
+    finally:
+        for task in running:
+            ray.cancel(task, force=True)
+        ray.wait(running, num_returns=len(running))

@@ -36,6 +36,8 @@ MANIFEST = "dataset.json"
 _INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
 """What is beside the shards, the last file last, and how many bytes each may have."""
 SHARDS_KIND = Kind("a dataset", (MANIFEST,), (*_INDEX, "shard-*.parquet"))
+ROWS = 4096
+"""Rows of a shard: at size 64 sixteen megabytes of pictures."""
 SHARD_BYTES = 1 << 28
 """Of one file, at most."""
 CACHE_BYTES = 1 << 28
@@ -237,7 +239,7 @@ def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Se
             write_file(folder, name, (Path(written) / name).read_bytes())
 
 
-def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = 4096, overwrite: bool = False) -> None:
+def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = ROWS, overwrite: bool = False) -> None:
     """Write a dataset as shards of `rows` pictures, in its order, whole or not at all.
 
     Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.

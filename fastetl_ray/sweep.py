@@ -149,7 +149,7 @@ def _trial(options: dict[str, Any]) -> None:
     train(data, f"{given['out']}/trial-{number:04d}", config, overwrite=True, on_progress=tell)
 
 
-def sweep(
+def sweep_on_ray(
     data: Sequence[tuple[str | Path, float]],
     out: str | PathLike[str],
     config: SweepConfig,

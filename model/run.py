@@ -33,8 +33,7 @@ from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, replace_file, try_lock
-from fastetl.files.digests import require_sealed, sealed
-from fastetl.files.untrusted import read_json
+from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate

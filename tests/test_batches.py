@@ -1,7 +1,6 @@
 """Batches: every sample once, the same after an interruption, no thread left behind."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -139,18 +138,6 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
     with pytest.raises(OSError, match="disk went away"):
         next(steps)
     assert not threads()
-
-
-def test_data_wait_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastetl.data.batches.augment", lambda *_, **__: time.sleep(0.02))
-    batches = Batches([samples(20)], batch_size=4, seed=0, augmentation=Augmentation())
-    for _ in batches.epoch(0):
-        pass
-    blocked = batches.data_wait
-    assert blocked > 0.08
-    for _ in batches.epoch(0):
-        time.sleep(0.04)
-    assert batches.data_wait < blocked / 2
 
 
 def pictures_of(count: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -78,10 +78,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
     "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),
     "deep JSON": (lambda out: (out / "dataset.json").write_text("[" * 100_000), "nested too deeply"),
-    "a list for JSON": (lambda out: (out / "dataset.json").write_text("[]"), "found list"),
     "groups of floats": (lambda out: column(out, group=np.full(142, np.nan)), "float64, not int32"),
     "groups too low": (lambda out: column(out, group=np.full(142, -2, np.int32)), "found -2"),
-    "groups of two axes": (lambda out: column(out, group=np.zeros((142, 2), np.int32)), "one value for each"),
     "no groups": (lambda out: column(out, group=None), "a column is missing; expected group"),
     "a source without a name": (lambda out: column(out, source=np.ones(142, np.uint16)), "sources out of range"),
     "a label changed": (
@@ -97,7 +95,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
     "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
     "other format": (lambda out: edit(out, format=2), "of another format; expected 3; found 2. Build it again"),
-    "charset doubled": (lambda out: edit(out, charset={"name": "x", "characters": "ああ"}), "more than once"),
     "unknown preprocessing": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
     "scale not finite": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "scale is out of range"),
     "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "a charset is"),

@@ -91,6 +91,8 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "own") == data
     assert (data.charset.characters, data.sources) == (("あ", "い", "う"), ("mine",))
     pictures = [np.full((10, 20), 7, np.uint8), np.full((5, 5), 9, np.uint8)]
+    twice = Dataset.create([pictures[0], pictures[0]], ["a", "a"], [-1, 4], source="mine")
+    assert twice.groups.tolist() == [4, 4]
     mixed = Dataset.create(pictures, ["a", "b"], source="", size=16)
     assert (mixed.images.shape, mixed.has_unknown_groups()) == ((2, 16, 16), True)
 
@@ -102,6 +104,8 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
         ({"groups": [0.5] * 12}, "groups does not fit"),
         ({"groups": [-2] * 12}, "groups does not fit"),
         ({"images": np.zeros((12, 8, 8))}, "images does not fit"),
+        ({"size": 200}, "size is out of range; expected 8 to 126"),
+        ({"size": 0}, "size is out of range"),
         ({"records": {"age": np.zeros(3)}}, "age does not fit"),
     ],
 )

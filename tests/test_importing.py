@@ -115,6 +115,10 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     ann, seven = sorted(set(data.groups.tolist()), key=lambda g: g == 7)
     assert (seven, (data.groups == ann).sum()) == (7, len(NAMES))
     assert data.sources == ("symbols.csv",)
+    (tmp_path / "other").mkdir()
+    shutil.copy(table, tmp_path / "other")
+    with pytest.raises(FastetlError, match="two sources of one name"):
+        fastetl.build([table, tmp_path / "other"], tmp_path / "out")
     table.write_text("\n".join(["file;group;character", "symbols/한/0.png;Ann;한"]), encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]
 

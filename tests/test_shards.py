@@ -98,16 +98,6 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
     assert not read
 
 
-def test_blocks_are_the_rows_of_some_groups_in_order_a_shard_at_a_time(shards: Path) -> None:
-    data, first = open_dataset(shards), some_pictures()
-    chosen = np.flatnonzero(np.isin(first.groups, [1, 4, 5]))
-    for rows in (1, 15, 1000):
-        blocks = list(data.samples(chosen).blocks(rows))
-        assert all(len(labels) <= rows for _, labels in blocks)
-        assert (np.concatenate([pictures for pictures, _ in blocks]) == first.images[chosen]).all()
-        assert (np.concatenate([labels for _, labels in blocks]) == first.labels[chosen]).all()
-
-
 def test_damage_is_one_line(shards: Path) -> None:
     file = shards / "shard-00001.parquet"
     data = bytearray(file.read_bytes())

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_choice
+from fastetl.checks import does_not_fit, require_choice, require_range
 from fastetl.data.charset import Charset, in_a_line, nfc
-from fastetl.data.identity import By, Split, Trained, digest_of, joined, parts_of
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing, resize
+from fastetl.data.identity import By, Split, Trained, digest_of, draw_parts, joined
+from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,6 +140,8 @@ class Dataset:
 
         Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
         """
+        if size is not None:
+            require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
         pictures = list(images)
         if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
             kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
@@ -159,7 +161,7 @@ class Dataset:
             if len(values) != len(pictures):
                 raise does_not_fit(column, f"{len(pictures)}, one for each picture", len(values))
         height, width = pictures[0].shape
-        uniform = height == width <= LARGEST_SIDE and all(p.shape == (height, width) for p in pictures)
+        uniform = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
         side = size or (height if uniform else _SIDE)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         joint, which, _ = joined(owners.astype(np.int32), np.zeros(len(pictures), np.uint16), digests, blank)
@@ -265,7 +267,7 @@ class Dataset:
         """
         require_choice("by", by, get_args(By))  # a typing error must not fall back on the split that mixes groups
         if by == "sample":
-            return Split.of(parts_of(len(self), by, self.name, valid=valid, test=test, seed=seed))
+            return Split.of(draw_parts(len(self), by, self.name, valid=valid, test=test, seed=seed))
         return Split.of(Trained().divided(self, by=by, valid=valid, test=test, seed=seed).where(self))
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:

@@ -54,7 +54,7 @@ class Split:
     __hash__ = None  # type: ignore[assignment]  # as its arrays
 
 
-def parts_of(
+def draw_parts(
     count: int, by: By, name: str, *, valid: float, test: float, seed: int, begun: bool = False
 ) -> NDArray[np.int8]:
     """int8 (count,): TRAIN, VALID or TEST for each of so many groups or samples, drawn by `seed`.
@@ -106,12 +106,15 @@ def joined(
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.int64]]:
     """Groups and sources, in which every copy has those of the first sample with its digest, and which these are.
 
-    So no split has a copy on either side. blank: digests of pictures without ink, which are no copies.
+    The first whose group is known, if one is: so no split has a copy on either side. blank: digests of pictures
+    without ink, which are no copies.
     """
-    _, begins, number = np.unique(digests, return_index=True, return_inverse=True)
-    first = begins[number]
+    order = np.argsort(groups < 0, kind="stable")
+    _, begins, number = np.unique(digests[order], return_index=True, return_inverse=True)
+    first = np.empty(len(digests), np.int64)
+    first[order] = order[begins[number]]
     differs = (groups[first] != groups) | (source[first] != source)
-    copied = np.flatnonzero(differs & (groups >= 0) & (groups[first] >= 0))
+    copied = np.flatnonzero(differs & (groups[first] >= 0))
     copied = copied[~is_among(digests[copied], np.array(sorted(blank), np.uint64))]
     groups, source = groups.copy(), source.copy()
     groups[copied], source[copied] = groups[first[copied]], source[first[copied]]
@@ -226,8 +229,8 @@ class Trained:
             rest[name] = np.setdiff1d(numbers, known, assume_unique=True)
         options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": any(self.parts)}
         loose = len(rest.get(None, ()))
-        of_groups = parts_of(sum(map(len, rest.values())) - loose, "group", data.name, **options)
-        drawn = np.concatenate([of_groups, parts_of(loose, "sample", data.name, **options)])
+        of_groups = draw_parts(sum(map(len, rest.values())) - loose, "group", data.name, **options)
+        drawn = np.concatenate([of_groups, draw_parts(loose, "sample", data.name, **options)])
         parts = [dict(part) for part in self.parts]
         for name, numbers in rest.items():
             for part, members in enumerate(parts):

@@ -89,7 +89,7 @@ class Labelled:
             charset=charset,
             digests=np.array(digests, np.uint64),
             records={
-                "file": np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]),
+                "file_name": np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]),
                 "record": np.array(index, np.int32),
             },
         )
@@ -101,7 +101,7 @@ def import_pictures(
     size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Dataset, dict[str, int], list[FastetlError]]:
-    """The Dataset of what `labelled_in` gives; each is a source of its own, named as its file.
+    """The Dataset of what `labelled_in` gives; each is a source of its own, named as its file, by a name of its own.
 
     And how many pictures have a character that the charset lacks, and the errors of files that are no pictures.
 
@@ -113,6 +113,10 @@ def import_pictures(
     """
     counts = Counter(character for source in sources for character in source.characters)
     first = sources[0].path
+    names = [source.path.resolve().name for source in sources]
+    if len(set(names)) < len(names):
+        do = "give them other names: groups of one name are one group"
+        raise FastetlError("two sources of one name", file=first, found=" and ".join(sorted(names)), do=do)
     if not counts:
         do = "check the folder; docs/own-pictures.md says what is read"
         raise FastetlError("no labelled pictures", file=first, do=do)
@@ -247,7 +251,8 @@ def _groups(values: Iterable[Any]) -> NDArray[np.int32]:
     def number(text: str) -> int:
         if not text or text == "-1":
             return -1
-        return int(text) if text.isdecimal() and int(text) < 2**31 else digest_of(nfc(text).encode()) & 0x7FFFFFFF
+        is_number = text.isdecimal() and len(text) < 11 and int(text) < 2**31
+        return int(text) if is_number else digest_of(nfc(text).encode()) & 0x7FFFFFFF
 
     return np.array([number(str(value).strip()) for value in values], np.int32)
 

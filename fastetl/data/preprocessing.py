@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from fastetl.checks import require_options
 from fastetl.errors import FastetlError
 
-LARGEST_SIDE = 126
-"""Side in pixels of the largest pictures: no set stores larger ones, and the kernels are tested up to here."""
+SMALLEST_SIDE, LARGEST_SIDE = 8, 126
+"""Sides in pixels of a dataset's pictures: no set stores larger ones, and the kernels are tested up to here."""
 
 Framing = Literal["adaptive", "moments", "none"]
 Polarity = Literal["border", "mean"]
 _RANGES = {
-    "size": (8, 512),
+    "size": (SMALLEST_SIDE, 512),
     "invert_above": (0, 1),
     "floor": (0, 0.9),
     "scale": (0.01, 1),

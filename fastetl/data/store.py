@@ -2,7 +2,7 @@
 
 images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
 labels.npy    uint16 (N,), classes: indices into the charset
-records.npz   group, source and digest of each sample, and where it came from: file, record, code, sheet, sex, age …
+records.npz   group, source and digest of each sample, and where it came from: file_name, record, code, sheet, age …
 dataset.json  format version, charset, preprocessing, names of the sources, files with fingerprints, counts, command
 
 An `.npz` of `images` (uint8, N × H × W, ink high) and `labels` (N characters), and a Parquet file that
@@ -30,8 +30,7 @@ from fastetl.data.parquet import ABOUT, column_values, require_pyarrow
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.errors import FastetlError
-from fastetl.files.digests import require_sealed
-from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular
+from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular, require_sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa

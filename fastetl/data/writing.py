@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.files.atomic import Kind, new_output
-from fastetl.files.digests import sealed
+from fastetl.files.untrusted import sealed
 
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset

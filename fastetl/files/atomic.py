@@ -1,6 +1,8 @@
 """Output that is there whole or not at all, and that replaces nothing but earlier output of the same kind.
 
 Every command writes through this module: to a temporary sibling of OUT, which takes OUT's place when it is whole.
+Files are flushed to the disk before, directories are not (a build would take as long again): after a power cut they
+may lack contents, which the digests tell.
 """
 
 import ctypes

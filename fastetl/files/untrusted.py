@@ -1,15 +1,17 @@
 """Reading files that may be anything: only regular files, never more than their true contents can need.
 
 A FIFO or a device would block or never end; deep JSON overflows the interpreter's stack; an array's header may name
-any shape, and a small archive may unpack to gigabytes. Each of these is one FastetlError here.
+any shape, and a small archive may unpack to gigabytes. Each of these is one FastetlError here. A description that is
+`sealed` has a digest, so that one changed digit in it is found when it is read again.
 """
 
+import hashlib
 import json
 import math
 import os
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import IO, Any, BinaryIO
 
@@ -157,3 +159,41 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
             fault = str(error) or type(error).__name__
             raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error
     return arrays
+
+
+def _digest(described: Mapping[str, Any], arrays: tuple[NDArray[Any], ...]) -> str:
+    values = {key: value for key, value in described.items() if key != "digest"}
+    hashed = hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16)
+    for array in arrays:
+        hashed.update(f"{array.dtype} {array.shape}".encode())
+        hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()
+
+
+def sealed(described: Mapping[str, Any], *arrays: NDArray[Any]) -> dict[str, Any]:
+    """What is to be written as JSON, with the digest of itself and of arrays that are stored beside it."""
+    return {**described, "digest": _digest(described, arrays)}
+
+
+def require_sealed(
+    described: Mapping[str, Any],
+    file: str | PathLike[str],
+    *arrays: NDArray[Any],
+    kind: type[FastetlError] = FastetlError,
+) -> None:
+    """Raise `kind` if a description read from `file`, or the arrays, are not what `sealed` was given.
+
+    Descriptions of earlier versions have no digest: nothing is compared.
+    """
+    stored = described.get("digest")
+    if stored is None:
+        return
+    digest = _digest(described, arrays)
+    if stored != digest:
+        raise kind(
+            "not what was written",
+            file=file,
+            expected=f"digest {stored}",
+            found=digest,
+            do="copy it again from a good copy, or make it again; if the change was meant, take out `digest`",
+        )
