@@ -23,6 +23,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_ray import build_on_ray, open_dataset, read_etl, synthesize_on_ray, write_shards
 from fastetl_ray import synthesize as synthetic_rows
+from model.run import unfinished
 from model.training import train
 from tests.model_data import CONFIG, tiny
 
@@ -204,8 +205,10 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
         train_on_ray(data, tmp_path / "more", config, workers=9)
-    with pytest.raises(FastetlError, match="the run was begun otherwise|no interrupted run|nothing to resume"):
-        train_on_ray(data, tmp_path / "there", dataclasses.replace(config, seed=1), resume=True)
+    shutil.copytree(tmp_path / "here", unfinished(tmp_path / "half"))
+    with pytest.raises(FastetlError, match="the run was begun otherwise"):
+        train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
+    shutil.rmtree(unfinished(tmp_path / "half"))
     # A fault of the training is not tried again and again.
     with pytest.raises(FastetlError, match="batch_size is out of range"):
         train_on_ray(data, tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
