@@ -1,6 +1,7 @@
 """What everything is measured against, record by record: struct and Pillow, as the tutorial goes, or bitstring and
 Pillow, as AIST's own script does."""
 
+import re
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -67,11 +68,6 @@ def resized(pictures: Levels, size: int, layout: Layout) -> NDArray[np.float32]:
     return out
 
 
-def _wanted(reading: bytes) -> bool:
-    hiragana = b".HIRA" in reading or b".WO." in reading
-    return hiragana and b"KAI" not in reading and b"HEI" not in reading
-
-
 def script(files: Sequence[Path], out: Path, size: int, *, everything: bool, compressed: bool) -> None:
     """The whole script: read every record of every file, keep the hiragana, store them, resize them, save.
 
@@ -83,7 +79,7 @@ def script(files: Sequence[Path], out: Path, size: int, *, everything: bool, com
         with path.open("rb") as file:
             while record := file.read(ETL8G.record_bytes):
                 fields = read(record, ETL8G)
-                if everything or _wanted(fields[2]):
+                if everything or re.search(rb"^(?!.*(KAI|HEI)).*\.(HIRA|WO\.)", fields[2]):
                     chosen.append(fields[-1])
     if compressed:
         np.savez_compressed(out, np.stack(chosen))
