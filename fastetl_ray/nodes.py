@@ -69,6 +69,8 @@ def results_of_tasks(
     except Exception as error:  # Ray's error of a task is also of the class that the task raised
         raise fault_of(error) from None
     finally:
-        for task in running:
+        _, unfinished = ray.wait(running, num_returns=len(running), timeout=0)
+        for task in unfinished:
             ray.cancel(task, force=True)
-        ray.wait(running, num_returns=len(running))
+        if unfinished:
+            ray.wait(unfinished, num_returns=len(unfinished))
