@@ -26,6 +26,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "weight_decay": (0, 100),
     "label_smoothing": (0, BELOW_1),
     "scribbles": (0, BELOW_1),
+    "pairs": (0, BELOW_1),
     "ema_decay": (0, BELOW_1),
     "patience": (0, 100_000),
     "valid": (ABOVE_0, BELOW_1),
@@ -73,8 +74,10 @@ class TrainConfig:
     label_smoothing: float = 0.05
     """Share of the target that is shared evenly over all characters."""
     scribbles: float = 0.03
-    """Share of the pictures that are no character, of which none may be likelier than another: half of them are
-    scribbles, half two characters side by side, one of them often cut off."""
+    """Share of the pictures that are scribbles, of which no character may be likelier than another."""
+    pairs: float = 0.0
+    """Share of the pictures that are two characters side by side, one of them often cut off, of which no character may
+    be likelier either: the reader of lines asks about such. Short trainings get less accurate by them."""
     ema_decay: float = 0.998
     """EMA decay of the weights that are evaluated and exported; 0 disables it."""
     patience: int = 0
@@ -114,14 +117,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_options(self, _RANGES, error=ModelError)
-        if self.valid + self.test >= 1:
-            raise ModelError(
-                "valid and test leave nothing to train on",
-                expected="a sum below 1",
-                found=f"{self.valid:g} + {self.test:g}",
-                do="check `valid` and `test`",
-                also=ValueError,
-            )
+        for one, other in (("valid", "test"), ("scribbles", "pairs")):
+            first, second = getattr(self, one), getattr(self, other)
+            if first + second >= 1:
+                raise ModelError(
+                    f"{one} and {other} leave nothing to train on",
+                    expected="a sum below 1",
+                    found=f"{first:g} + {second:g}",
+                    do=f"check `{one}` and `{other}`",
+                    also=ValueError,
+                )
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """The dataset's preprocessing with this configuration's framing."""

@@ -235,16 +235,16 @@ def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
 
 
 def _no_characters(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
-    """The share of them that the configuration asks for, labelled beyond the classes: half of them are pairs."""
-    odds = config.scribbles / (1 - config.scribbles)
-    count, seed = round(odds * sum(map(len, sources))), config.seed + 1
-    if not count:
-        return []
-    joined = pairs(sources, min(count // 2, MOST_PAIRS), seed)
-    drawn = scribbles(min(count - len(joined), MOST_SCRIBBLES), sources[0].side, seed)
-    kinds = [pictures for pictures in (drawn, joined) if len(pictures)]
-    weight = odds * sum(s.weight for s in sources) / len(kinds)
-    return [Samples(p, np.full(len(p), classes), np.arange(len(p)), weight) for p in kinds]
+    """The shares of scribbles and of pairs that the configuration asks for, labelled beyond the classes."""
+    total, weight, seed = sum(map(len, sources)), sum(s.weight for s in sources), config.seed + 1
+    odds = np.array([config.scribbles, config.pairs]) / (1 - config.scribbles - config.pairs)
+    counts = np.minimum(np.rint(odds * total).astype(int), (MOST_SCRIBBLES, MOST_PAIRS)).tolist()
+    kinds = scribbles(counts[0], sources[0].side, seed=seed), pairs(sources, counts[1], seed)
+    return [
+        Samples(pictures, np.full(len(pictures), classes), np.arange(len(pictures)), float(share * weight))
+        for pictures, share in zip(kinds, odds, strict=True)
+        if len(pictures)
+    ]
 
 
 @contextmanager

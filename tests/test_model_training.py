@@ -278,7 +278,7 @@ def test_scribbles_of_a_large_training_are_few(monkeypatch: pytest.MonkeyPatch) 
     assert (len(source), source.weight) == (training.MOST_SCRIBBLES, 0.25)
 
 
-def test_half_of_what_is_no_character_are_two_characters() -> None:
+def test_pairs_of_characters_are_taught_to_be_nothing() -> None:
     """None of which is narrow: two strokes side by side are a character."""
     rings = np.zeros((40, 64, 64), np.uint8)
     for k, ring in enumerate(rings):
@@ -286,10 +286,10 @@ def test_half_of_what_is_no_character_are_two_characters() -> None:
         ring[15:45, 15 : 43 + k % 5] = 0
         ring[28:32, 10:48] = 200
     samples = Samples(rings, np.arange(40), np.arange(40), 3.0)
-    drawn, joined = training._no_characters([samples], 50, dataclasses.replace(CONFIG, scribbles=0.6))
-    assert (drawn.weight, joined.weight) == pytest.approx((2.25, 2.25))
+    drawn, joined = training._no_characters([samples], 50, dataclasses.replace(CONFIG, scribbles=0.2, pairs=0.3))
+    assert (drawn.weight, joined.weight) == pytest.approx((1.2, 1.8))
     assert set(joined.labels.tolist()) == {50}
-    assert len(joined) == 30
+    assert (len(drawn), len(joined)) == (16, 24)
     ends = [np.ptp(np.argwhere(picture >= 100), axis=0) + 1 for picture in np.asarray(joined.images)]
     assert np.mean([max(two) > 1.15 * min(two) for two in ends]) > 0.8
     assert 0.1 < np.mean([height > width for height, width in ends]) < 0.5

@@ -151,7 +151,7 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
     sloppiness = float(np.exp(around(-0.15, 0.35, -1.0, 0.6)))
     size = share(0.12, 0.92, 1.2) or around(0.66, 0.16, 0.36, 0.98)  # some fill the canvas to its edges
     pen = float(np.exp(around(np.log(3.1), 0.45, np.log(1.1), np.log(8.0))))
-    marker = share(0.18, 0.065, 0.15)  # a thick pen, as a share of the box
+    marker = share(0.12, 0.065, 0.11)  # a thick pen, as a share of the box
     brush = share(0.1, 0.3, 1.0)
     return WriterStyle(
         ways=float(rng.uniform(0.3, 1.7)),
