@@ -49,7 +49,7 @@ def main(results: Path, docs: bool) -> None:
         stored |= {row[0]: row for row in rows}
         with ROWS.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEAD, *stored.values()])
-        rows = [[row[0], f"{int(row[1]):,}", *row[2:5]] for row in stored.values()]
+        rows = [[row[0], f"{int(row[1]):,}", row[2], row[3].partition(" ")[0], row[4]] for row in stored.values()]
         insert(DOCS / "performance.md", "rows", table(HEAD[:5], rows))
 
 
