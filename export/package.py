@@ -74,7 +74,12 @@ class StoredNetwork:
         """The graph for the pictures that `config` asks for; its terms stay what they are, the versions are today's."""
         side = CANVAS if config.input == "canvas" else self.preprocessing.size
         graph = replace(self.reference.graph, side=side, about={**self.reference.graph.about, **exporting_versions()})
-        return graph.expecting(config.prior, config.prior_logits(self.charset))
+        return graph.expecting(config.prior, self.prior_change(config))
+
+    def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
+        """What `config.prior` adds to the logits, float32 (classes,): it stands in place of the package's own."""
+        own = ExportConfig(prior=tuple(self.reference.graph.about.get("prior", "").split()) if config.prior else ())
+        return config.prior_logits(self.charset) - own.prior_logits(self.charset)
 
 
 def open_stored(path: str | PathLike[str]) -> StoredNetwork:
@@ -114,15 +119,14 @@ def export(
     out = Path(out)
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
     config = config or ExportConfig()
-    prior = config.prior_logits(run.charset)
     logits: Logits
     if isinstance(run, StoredNetwork):
         graph = run.graph(config)
         config = replace(config, license=terms_of(graph))  # which the way of storing does not change
-        stored = run
-        logits, card = lambda pictures: stored.logits(pictures) + prior, repeated_card(run.text, graph, config)
+        stored, change = run, run.prior_change(config)
+        logits, card = lambda pictures: stored.logits(pictures) + change, repeated_card(run.text, graph, config)
     else:
-        network = run.network()
+        network, prior = run.network(), config.prior_logits(run.charset)
         graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature, prior)
         card = model_card(run, graph, config, sets)
     return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)

@@ -1,4 +1,4 @@
-"""All the devices JAX finds, as one: batches are shard over them, weights are on each. One device is no exception.
+"""All the devices JAX finds, as one: batches are shared among them, weights are on each. One device is no exception.
 
 Nor is one process: where several take part (`join`), each runs the same program on the same data, makes every batch,
 and puts on its own devices the part that is theirs. Augmenting twice costs less than sending pictures.

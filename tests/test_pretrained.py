@@ -234,6 +234,10 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     )
     assert is_now.config.prior == config.prior
     assert "factors: hiragana=12." in (tmp_path / "likelier" / CARD).read_text(encoding="utf-8")
+    stored = open_stored("japanese")  # whose own prior another one takes the place of
+    change = stored.prior_change(export.ExportConfig(prior=("hiragana=6", *stored.reference.config.prior[1:])))
+    hiragana = np.array([script_of(c) == "hiragana" for c in stored.charset.characters])
+    np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)
     for wrong in ("hiragana", "hiragana=0", "hangul=2"):
         with pytest.raises(ValueError, match="unknown prior"):
             export.ExportConfig(prior=(wrong,)).prior_logits(KANA)

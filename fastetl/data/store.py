@@ -3,7 +3,7 @@
 images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
 labels.npy    uint16 (N,), classes: indices into the charset
 records.npz   group, source and digest of each sample, and where it came from: file_name, record, code, sheet, age …
-dataset.json  format version, charset, preprocessing, names of the sources, files with fingerprints, counts, command
+dataset.json  format version, charset, preprocessing, names of the sources, counts, command
 
 An `.npz` of `images` (uint8, N × H × W, ink high) and `labels` (N characters), and a Parquet file that
 `Dataset.to_parquet` wrote, are opened too, into memory.

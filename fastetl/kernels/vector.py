@@ -1,7 +1,7 @@
 """Kernels written in LLVM's vector operations, compiled in the process in some 30 ms: no numba, no cache on disk.
 
-Vectors are 512 bits wide; LLVM splits them where the processor's are narrower. Two dot products are the only
-places that know the processor, and each has a form that every processor runs.
+Vectors are 512 bits wide; LLVM splits them where the processor's are narrower. Two dot products
+and one permutation know the processor; each has a form that every processor runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMS: dict[str, frozenset[str]] = {
 """Forms of the dot products, best first, and the processor's features that each needs."""
 
 PLAIN = "plain"
-"""The form that numba compiles from plain loops, or that runs as Python with NUMBA_DISABLE_JIT=1."""
+"""The readable twin: what no other form holds, and everything with NUMBA_DISABLE_JIT=1."""
 
 Kernel = Callable[..., None]
 Value = Any  # llvmlite's values carry no types that mypy sees
