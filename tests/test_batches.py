@@ -144,10 +144,12 @@ def pictures_of(count: int, height: int, width: int) -> NDArray[np.uint8]:
     return np.zeros((count, height, width), np.uint8)
 
 
+LARGE = Samples(pictures_of(2, 127, 127), np.zeros(2, int), np.arange(2))
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Batches(samples(10), batch_size=11), "batch_size is out of range; expected 1 to 10; found 11"),
     (lambda: Batches(samples(10), batch_size=0), "found 0"),
     (lambda: Batches([]), "one size; found none"),
+    (lambda: Batches(LARGE, batch_size=1, augmentation=Augmentation()), "up to 126; found 127"),
     (lambda: Batches([samples(4), Samples(pictures_of(2, 8, 8), np.zeros(2, int), np.arange(2))]), "one size; found"),
     (lambda: Samples(pictures_of(2, 3, 4), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
     (lambda: Samples(pictures_of(2, 4, 4), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),

@@ -158,6 +158,7 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
         data[142]
     assert data[10:20] == data.subset(np.arange(10, 20)) == data[[*range(10, 20)]]
     assert len(data[data.labels == 3]) == 2
+    assert data.about.keys() - data[10:20].about.keys() == {"digest"}
     assert data != data[1:]
     assert data != 1
 

@@ -144,6 +144,14 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     assert "does not know these characters" in capsys.readouterr().err
 
 
+def test_the_example_of_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures, labels = _written(1, ("あ", "め"))
+    np.savez(tmp_path / "scans.npz", images=np.stack(pictures), labels=np.array(labels))
+    assert main(["evaluate", "pretrained", str(tmp_path / "scans.npz"), "--charset", "hiragana", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["sets"]
+    assert (result["samples"], result["accuracy"]) == (len(labels), 1)
+
+
 def _small(commands: str) -> str:
     for pattern, text in (
         (r"--charset \w+", "--charset digits"),

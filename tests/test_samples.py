@@ -16,7 +16,7 @@ from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.ink.samples import MOST_BYTES, Sample, read_samples, samples_to_dataset
+from fastetl.ink.samples import MOST_BYTES, Sample, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
 
 LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))
@@ -103,11 +103,14 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     data = open_dataset(tmp_path / "out")
     assert (data.images == resize(rasterize(LINE)[None], 32)[0]).all()
     assert "".join(HIRAGANA.characters[k] for k in (*data.labels[:4], data.labels[-1])) == "めぬめめあ"
-    assert [len(list(same)) for _, same in itertools.groupby(data.groups.tolist())] == [20, 9, 1]
-    assert set(data.groups[:20].tolist()) == {digest_of(b"id-0") >> 33}
+    assert [len(list(same)) for _, same in itertools.groupby(data.groups.tolist())] == [19, 10, 1]
+    assert set(data.groups[[*range(19), -1]].tolist()) == {digest_of(b"id-0") >> 33}
+    (tmp_path / "nu.txt").write_text("ぬ", encoding="utf-8")
+    some = samples_to_dataset(folder, tmp_path / "nu", SamplesConfig(str(tmp_path / "nu.txt")))
+    assert (open_dataset(some.out).groups == data.groups[data.labels == data.labels[1]]).all()
     assert set(data.records["device"]) == {"pen"}
     assert load_labelled(tmp_path / "out", HIRAGANA, Preprocessing(size=64)).images.shape == (30, 64, 64)
-    assert len(np.unique(data.split(valid=0.3, test=0.3).train)) > 0
+    assert len(np.unique(data.split(valid=0, test=0.3).train)) > 0
 
 
 def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:

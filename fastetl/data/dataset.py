@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_choice, require_range
+from fastetl.checks import does_not_fit, require_choice
 from fastetl.data.charset import Charset, in_a_line, nfc
 from fastetl.data.identity import By, Split, Trained, digest_of, draw_parts, joined
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
@@ -140,8 +140,6 @@ class Dataset:
 
         Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
         """
-        if size is not None:
-            require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
         pictures = list(images)
         if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
             kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
@@ -162,16 +160,16 @@ class Dataset:
                 raise does_not_fit(column, f"{len(pictures)}, one for each picture", len(values))
         height, width = pictures[0].shape
         uniform = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
-        side = size or (height if uniform else _SIDE)
+        preprocessing = Preprocessing(size=(height if uniform else _SIDE) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         joint, which, _ = joined(owners.astype(np.int32), np.zeros(len(pictures), np.uint16), digests, blank)
         return cls(
             name or source or "own",
-            np.concatenate([resize(picture[None], side) for picture in pictures]),
+            np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),
             np.array([alphabet.class_of[c] for c in texts], np.uint16),
             joint,
             alphabet,
-            Preprocessing(size=side),
+            preprocessing,
             digests,
             which,
             (source,),
@@ -237,6 +235,7 @@ class Dataset:
             digests=self.digests[indices],
             source=self.source[indices],
             records={k: v[indices] for k, v in self.records.items()},
+            about={k: v for k, v in self.about.items() if k != "digest"},  # that of the whole
         )
 
     def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:

@@ -195,6 +195,10 @@ def samples_to_dataset(
     check_output(out, DATASET_KIND, overwrite, files)
     charset = named_or_file(config.charset)
     by_id: dict[str, tuple[Path, int, Sample]] = {}
+    # Lines in a row of one file are a group, named by the id of the first; a sample stays in its first line's, so that
+    # neither another charset nor a correction gives it a group that a run does not know.
+    groups: dict[tuple[Path, int], int] = {}
+    group_of: dict[str, int] = {}
     faults: list[FastetlError] = []
     for file in files:
         lines, file_faults = read_samples(file)
@@ -202,6 +206,8 @@ def samples_to_dataset(
         for line, sample in lines:
             by_id.pop(sample.id, None)
             by_id[sample.id] = file, line, sample
+            block = groups.setdefault((file, line // BLOCK), digest_of(sample.id.encode()) >> 33)
+            group_of.setdefault(sample.id, block)
     entries = [entry for entry in by_id.values() if entry[2].label in charset.class_of]
     left_out = Counter(s.label or "no character" for _, _, s in by_id.values() if s.label not in charset.class_of)
     if not entries:
@@ -209,17 +215,10 @@ def samples_to_dataset(
         expected = f"labels of charset {charset.name}"
         raise FastetlError("no sample to take", file=source, expected=expected, found=reason, do="check `charset`")
     samples = [sample for _, _, sample in entries]
-    # Samples in a row of one file are a group, named by the id of the first.
-    groups: dict[tuple[Path, int], int] = {}
-    counts: Counter[Path] = Counter()
-    group_of_each = []
-    for file, _, sample in entries:
-        group_of_each.append(groups.setdefault((file, counts[file] // BLOCK), digest_of(sample.id.encode()) >> 33))
-        counts[file] += 1
     data = Dataset.create(
         [rasterize(s.drawing) for s in samples],
         [s.label for s in samples],
-        group_of_each,
+        [group_of[s.id] for s in samples],
         source="samples",
         size=config.size,
         charset=charset,

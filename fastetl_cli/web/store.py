@@ -78,13 +78,13 @@ class Store:
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
-        """Delete a sample; every other line stays as it is, byte for byte. Raises FileNotFoundError."""
+        """Empty a sample's line; others stay where they are: groups go by lines. Raises FileNotFoundError."""
         with self._turn:
             path = self._named(name)
             removed = {line for line, sample in read_samples(path)[0] if sample.id == identity}
             if not removed:
                 raise FileNotFoundError("no such sample")
-            remaining = [x for k, x in enumerate(path.read_bytes().split(b"\n")) if k not in removed]
+            remaining = [b"" if k in removed else x for k, x in enumerate(path.read_bytes().split(b"\n"))]
             with replace_file(path) as temporary:
                 temporary.write_bytes(b"\n".join(remaining))
 
