@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
+from fastetl.errors import FastetlError
 from fastetl_cli.options import SEVERAL as SEVERAL
 from fastetl_cli.options import Arg as Arg
 
@@ -20,6 +21,13 @@ DatasetPath = Annotated[Path, Arg((), "DATASET")]
 RunPath = Annotated[Path, Arg((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
+
+
+def require_ray(options: Any, *names: str) -> None:
+    """Raise FastetlError for an option of --engine ray that was given without it, and would pass unused."""
+    for field in dataclasses.fields(options):
+        if field.name in names and options.engine == "local" and getattr(options, field.name) != field.default:
+            raise FastetlError(f"`{field.name}` is for a Ray cluster", do="give `engine` ray, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,9 @@ class Shards:
     """With --engine ray: the cluster's address; without one it is started on this machine."""
     shard_rows: Annotated[int, SEVERAL] = 4096
     """With --engine ray: pictures of a shard, about."""
+
+    def __post_init__(self) -> None:
+        require_ray(self, "address", "shard_rows")
 
 
 # Control characters but tab and newline, invisible and direction marks, halves of surrogate pairs.

@@ -9,6 +9,7 @@ from pathlib import Path
 from export.config import ExportConfig
 from export.names import VERIFICATION
 from fastetl.data.augmentation import Augmentation
+from fastetl.etl.build import BuildConfig
 from fastetl.files.atomic import Kind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
@@ -88,13 +89,13 @@ class Quickstart(Command):
         folder, overwrite = self.folder, self.overwrite
         written, data, run = folder / "etl", folder / "dataset", folder / "run"
         source, synthetic = self.etl or written, folder / "synthetic"
-        mixed = self.etl is not None
+        mixed, taken = self.etl is not None, BuildConfig(charset=self.synth.charset)
         return [
             Synth(written, self.synth, overwrite=overwrite),
             Inspect((source,)),
-            Build((source, data), overwrite=overwrite),
+            Build((source, data), taken, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
-            *([Build((written, synthetic), overwrite=overwrite)] if mixed else []),
+            *([Build((written, synthetic), taken, overwrite=overwrite)] if mixed else []),
             Train(data, run, also=(str(synthetic),) if mixed else (), config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
             Export(run, folder / "package", ExportConfig(license="data" if mixed else "kanjivg"), overwrite=overwrite),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from fastetl.errors import FastetlError
-from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, RunPath, bar, command_line, counted, note
+from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, RunPath, bar, command_line, counted, note, require_ray
 from fastetl_ray.addresses import as_address
 from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
@@ -78,6 +78,9 @@ class Train(Command):
     """With --engine ray: GPUs of each worker."""
     address: Annotated[str, SEVERAL] = ""
     """With --engine ray: the cluster's address; without one it is started on this machine."""
+
+    def __post_init__(self) -> None:
+        require_ray(self, "workers", "gpus", "address")
 
     def run(self) -> int:
         """Train, and say how it went."""

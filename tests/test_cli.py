@@ -17,6 +17,7 @@ from PIL import Image
 
 from benches.cli_pages import PAGE, page
 from fastetl.etl.build import BuildConfig
+from fastetl.synth import SynthConfig
 from fastetl_cli.base import bar, counted, say, show_table
 from fastetl_cli.build import Build
 from fastetl_cli.main import COMMANDS, main
@@ -156,6 +157,9 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["verify", "{tmp}/nowhere"], "no package here"),
         (["verify", "{tmp}/empty"], "no package here; expected a directory with kana.onnx"),
         (["recognize", "{tmp}/a.png", "--package", "{tmp}/empty"], "kana.onnx: there is no such file"),
+        (["train", "a", "b", "--workers", "4"], "--workers is for a Ray cluster. Give --engine ray, or leave it out"),
+        (["build", "a", "b", "--address", "c:1"], "--address is for a Ray cluster"),
+        (["synth", "{tmp}/out", "--set", "ETL1", "ETL1"], "named twice; found ETL1 ETL1. Name each --set once"),
         (["synth", "{tmp}/out", "--files", "0"], "1 to 1,000,000"),
         (["pad", "--no-browser", "--port", "99999"], "port is out of range; expected 0 to 65,535; found 99999"),
         (["synth", "{tmp}/empty"], "exists already"),
@@ -240,6 +244,8 @@ def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
     assert steps["Evaluate"].sets == (Path("q/dataset"),)
     alone: dict[str, Any] = {type(step).__name__: step for step in Quickstart(Path("q"))._steps()}
     assert (steps["Export"].config.license, alone["Export"].config.license) == ("data", "kanjivg")
+    kana = Quickstart(Path("q"), Path("own"), SynthConfig(charset="kana"))._steps()
+    assert [step.config.charset for step in kana if isinstance(step, Build)] == ["kana", "kana"]
     assert list(alone) == ["Synth", "Inspect", "Build", "Sheet", "Train", "Evaluate", "Export"]
 
 

@@ -22,7 +22,7 @@ from fastetl.etl.layouts import BY_NAME, LAYOUTS
 from fastetl.kernels.packed import levels_of
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth import SynthConfig, synthesize
-from fastetl.synth.sets import set_files
+from fastetl.synth.sets import rows_of, set_files
 from fastetl.testing.records import blank, write_set
 
 NAMES = [layout.name for layout in LAYOUTS]
@@ -66,6 +66,10 @@ def test_a_genuine_size_settles_the_set_unless_the_classes_speak_against_it(
     assert len(records) == count
     records.tofile(tmp_path / named)
     assert recognize(tmp_path / named).layout is BY_NAME[name]
+
+
+def test_no_writers_file_has_the_name_of_the_model_pattern() -> None:
+    assert [rows.name for rows in rows_of("ETL8G", 161)][-2:] == ["ETL8G_32", "ETL8G_34"]
 
 
 def test_groups_follow_what_the_files_tell(folder: Path) -> None:

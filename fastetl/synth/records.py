@@ -68,12 +68,14 @@ class SynthConfig:
         require_options(self, ranges)
         for name in self.set:
             require_choice("set", name, tuple(BY_NAME))
+        if len({*self.set}) < len(self.set):
+            raise FastetlError("a set is named twice", found=" ".join(self.set), do="name each `set` once")
         if self.set and self.charset != "all":
             raise FastetlError(
                 "a set has the classes that it has",
                 expected="charset all",
                 found=self.charset,
-                do="leave out `charset`, or `set`",
+                do="let `charset` be all, or leave out `set`",
                 also=ValueError,
             )
 
