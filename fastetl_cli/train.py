@@ -135,7 +135,7 @@ class Train(Command):
         )
 
     def _show(self, run: Run) -> int:
-        unseen = "by writers" if self.config.by == "group" else "on pictures"
+        unseen = "by writers" if run.config.by == "group" else "on pictures"
         values = {name: getattr(run, name) for name in ("temperature", "parameters", "diagnosis")}
         lines = [
             *run.diagnosis,

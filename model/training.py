@@ -1,6 +1,7 @@
 """Training: datasets in, a run directory out, exactly repeatable and resumable at any step."""
 
 import dataclasses
+import itertools
 import math
 import os
 import sys
@@ -8,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from tensorboardX.summary import scalar
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID, Trained, digest_of
-from fastetl.errors import FastetlError
-from fastetl.files.atomic import check_output, new_output
+from fastetl.files.atomic import check_output, new_output, writes
 from model.checkpoints import restore, save
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
@@ -138,35 +137,28 @@ def train(
     if start is not None and resume:
         raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
-    try:
-        with claimed(path, resume, overwrite) as begun:
-            check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
-            if resume:
-                run = _begun_run(open_run(begun), mixture, config)
-            else:
-                run = _new_run(begun, mixture, config or TrainConfig(), start, command)
-            training = _Training(run, mixture, on_progress)
-            barrier("looked at what is there")
-            if not resume:
-                if is_first():
-                    emptied(begun)
-                if start is not None:  # before run.json, so that what can be resumed has its weights
-                    save(begun / "checkpoints", "last", training.state_from(start))
-                run.save()
-            barrier("the run is begun")
-            training.fit(start_time)
-            barrier("the run is trained")
+    with writes(path, unfinished(path)), claimed(path, resume, overwrite) as begun:
+        check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
+        if resume:
+            run = _begun_run(open_run(begun), mixture, config)
+        else:
+            run = _new_run(begun, mixture, config or TrainConfig(), start, command)
+        training = _Training(run, mixture, on_progress)
+        barrier("looked at what is there")
+        if not resume:
             if is_first():
-                with new_output(path, RUN_KIND, overwrite) as place:
-                    place.rmdir()
-                    begun.rename(place)
-            barrier("the run is in its place")
-    except OSError as error:
-        if isinstance(error, FastetlError | BrokenPipeError):  # one of whoever reports the progress
-            raise
-        raise ModelError(
-            "cannot write the run", file=unfinished(path), found=error.strerror, do="free space or mend rights"
-        ) from error
+                emptied(begun)
+            if start is not None:  # before run.json, so that what can be resumed has its weights
+                save(begun / "checkpoints", "last", training.state_from(start))
+            run.save()
+        barrier("the run is begun")
+        training.fit(start_time)
+        barrier("the run is trained")
+        if is_first():
+            with new_output(path, RUN_KIND, overwrite) as place:
+                place.rmdir()
+                begun.rename(place)
+        barrier("the run is in its place")
     return open_run(path)
 
 
@@ -223,6 +215,8 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
 
 def _begun_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if it was begun on the same data and with the same configuration."""
+    if config is not None and config.minutes and not config.steps:  # which it has chosen since
+        config = dataclasses.replace(config, steps=run.config.steps)
     if config is not None and config != run.config:
         options, begun_options = config.as_dict(), run.config.as_dict()
         different = ", ".join(f"{k} {begun_options[k]}" for k in begun_options if begun_options[k] != options[k])
@@ -354,7 +348,7 @@ class _Training:
         while done < last:
             room = min(last - done, config.checkpoint_steps - done % config.checkpoint_steps)
             count = config.steps_per_dispatch if room >= config.steps_per_dispatch else 1
-            yield [(shard(pictures), shard(labels)) for pictures, labels in islice(stream, count)]
+            yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
             done += count
 
     def _choose_steps(self, state: Tree, start_time: float) -> None:
@@ -362,7 +356,8 @@ class _Training:
         config, per_epoch = self.run.config, len(self.batches)
         seconds, untimed = config.minutes * 60, UNTIMED + self.batches.prefetch
         done, begin, before = 0, 0.0, None
-        for batches in self._dispatches(0, 0, per_epoch):
+        epochs = (self._dispatches(k, k * per_epoch, (k + 1) * per_epoch) for k in itertools.count())
+        for batches in itertools.chain.from_iterable(epochs):  # an epoch may have fewer steps than are not timed
             state, losses = self.train_steps(state, batches)
             if before is not None:
                 before.block_until_ready()  # one dispatch ahead, as in training
@@ -372,7 +367,8 @@ class _Training:
                 untimed, begin = done, time.perf_counter()
             elif begin and time.perf_counter() - begin > TIMED * seconds:
                 break
-        step_seconds = (time.perf_counter() - begin) / (done - untimed) if done > untimed else seconds
+        losses.block_until_ready()
+        step_seconds = (time.perf_counter() - begin) / (done - untimed)
         for _ in range(2):  # the first time compiles
             begin = time.perf_counter()
             self._validated(state["ema"])

@@ -1,5 +1,7 @@
 import dataclasses
+import errno
 import inspect
+import itertools
 import os
 import re
 import shutil
@@ -11,7 +13,9 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import jax
 import jax.export
@@ -87,12 +91,21 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert run.trained.split(tiny(seed=1)) is None
 
 
-def test_steps_cut_the_last_epoch_short_and_minutes_choose_them(tmp_path: Path) -> None:
+def test_steps_cut_the_last_epoch_short(tmp_path: Path) -> None:
     cut = train(tiny(), tmp_path / "cut", dataclasses.replace(CONFIG, steps=5, threads=2))
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
-    timed = train(tiny(), tmp_path / "timed", dataclasses.replace(CONFIG, minutes=1e-6))
-    assert timed.config == dataclasses.replace(CONFIG, minutes=1e-6, steps=1)
-    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=1))
+
+
+@pytest.mark.parametrize(("minutes", "steps"), [(1e-6, 1), (0.5, 9)])
+def test_minutes_choose_the_steps(minutes: float, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that ticks whenever it is read; the speed is first measured in the fifth epoch of three steps."""
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__, time=time.time)
+    monkeypatch.setattr(training, "time", clock)
+    config = dataclasses.replace(CONFIG, minutes=minutes)
+    timed = train(tiny(), tmp_path / "timed", config)
+    assert timed.config == dataclasses.replace(config, steps=steps)
+    assert training._begun_run(timed, [(tiny(), 1.0)], config) is timed  # as `resume` is asked
+    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=steps))
     assert again.best == timed.best
 
 
@@ -322,6 +335,17 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     assert open_run(path).config == ONE_EPOCH
     assert run.path == path
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(ConnectionError("gone"), ConnectionError), (OSError(errno.ENOSPC, "full"), FastetlError)]
+)
+def test_only_what_the_run_meets_is_its_fault(
+    error: OSError, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training._Training, "fit", Mock(side_effect=error))
+    with pytest.raises(kind, match=r"gone|run: cannot write the output"):
+        train(tiny(), tmp_path / "run", CONFIG)
 
 
 def test_one_training_at_a_time(tmp_path: Path) -> None:

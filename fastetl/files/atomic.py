@@ -144,6 +144,22 @@ def _clean(path: Path) -> None:
 
 
 @contextmanager
+def writes(path: Path, place: Path) -> Iterator[None]:
+    """A block that writes `path` at `place`, which may be full or out of reach: that is raised as a FastetlError.
+
+    What is met elsewhere, an input that is gone or a connection, keeps its own type.
+    """
+    try:
+        yield
+    except FastetlError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL or str(error.filename).startswith(str(place)):
+            raise _failed(path, error) from error
+        raise
+
+
+@contextmanager
 def _sibling(path: Path) -> Iterator[Path]:
     """A place beside `path` to write to, which is gone at the end of the block."""
     holder, lock = path, None
@@ -160,14 +176,8 @@ def _sibling(path: Path) -> Iterator[Path]:
             shutil.rmtree(holder, ignore_errors=True)
         raise _failed(path, error) from error
     try:
-        yield holder / ("new" if path.name == _LOCK else path.name)
-    except FastetlError:
-        raise
-    except OSError as error:
-        # What was met elsewhere than in the output, an input that is gone or a connection, keeps its own type.
-        if error.errno in _FULL or str(error.filename).startswith(str(holder)):
-            raise _failed(path, error) from error
-        raise
+        with writes(path, holder):
+            yield holder / ("new" if path.name == _LOCK else path.name)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
         if lock is not None:
