@@ -134,7 +134,7 @@ class Recognizer:
                 also=ValueError,
             )
         blocks = [np.zeros((0, len(self.known)), np.float32)] + [
-            self.session.run(["logits"], {"image": pictures[at : at + _BATCH, None]})[0]
+            self.session.run(["logits"], {"image": pictures[at : at + _BATCH][:, None]})[0]
             for at in range(0, len(pictures), _BATCH)
         ]
         return np.concatenate(blocks)

@@ -69,10 +69,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "images cut": (lambda out: cut(out / "images.npy", -5), "images.npy"),
     "labels gone": (lambda out: (out / "labels.npy").unlink(), "labels.npy"),
     "labels of floats": (lambda out: np.save(out / "labels.npy", np.zeros(142)), "float64"),
-    "labels too high": (
-        lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)),
-        "expected 0 to 70",
-    ),
+    "labels too high": (lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)), "expected 0 to 70"),
     "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "labels of another shape"),
     "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "cannot read the array"),
     "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
@@ -82,14 +79,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "groups too low": (lambda out: column(out, group=np.full(142, -2, np.int32)), "found -2"),
     "no groups": (lambda out: column(out, group=None), "a column is missing; expected group"),
     "a source without a name": (lambda out: column(out, source=np.ones(142, np.uint16)), "sources out of range"),
-    "a label changed": (
-        lambda out: changed_label(out / "labels.npy"),
-        "dataset.json: not what was written; expected dig",
-    ),
-    "a digit changed": (
-        lambda out: replaced(out / "dataset.json", '"scale": 0.', '"scale": 0.0'),
-        "not what was written; expected digest",
-    ),
+    "a label changed": (lambda out: changed_label(out / "labels.npy"), "dataset.json: not what was written; expected"),
+    "a digit changed": (lambda out: replaced(out / "dataset.json", '"scale": 0.', '"scale": 0.0'), "expected digest"),
     "another digest": (lambda out: column(out, digest=np.zeros(142, np.uint64)), "not what was written"),
     "a column too many": (lambda out: column(out, bomb=np.zeros(10**7, np.uint8)), "one value for each"),
     "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
@@ -159,8 +150,13 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
     assert data[10:20] == data.subset(np.arange(10, 20)) == data[[*range(10, 20)]]
     assert len(data[data.labels == 3]) == 2
     assert data.about.keys() - data[10:20].about.keys() == {"digest"}
-    assert data != data[1:]
-    assert data != 1
+    assert data not in (data[1:], 1)
+
+
+@pytest.mark.parametrize("records", [{"group": np.zeros(1)}, {"note": np.array(["x" * 65])}, {"at": np.zeros((1, 1))}])
+def test_header_fields_that_could_not_be_opened_are_not_taken(records: dict[str, Any]) -> None:
+    with pytest.raises(FastetlError, match=rf"records: {next(iter(records))} does not fit"):
+        Dataset.create(np.zeros((1, 8, 8), np.uint8), ["あ"], source="", records=records)
 
 
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:

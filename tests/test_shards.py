@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from export.recognizer import open_recognizer
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.parquet import pictures_of, table
 from fastetl.errors import FastetlError
 from fastetl_ray.shards import ShardedImages, open_dataset, write_shards
+from tests.export_data import sound_package
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -80,8 +82,7 @@ def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> Non
     assert (order == np.concatenate(list(part.windows(np.random.default_rng(1))))).all()
     assert (order != np.concatenate(list(part.windows(np.random.default_rng(2))))).any()
     # Half of the cache holds one shard: its pictures stand together, mixed.
-    changes = (np.diff(order // 20) != 0).sum()
-    assert changes == 2
+    assert (np.diff(order // 20) != 0).sum() == 2
     assert (np.diff(order) != 1).sum() > 20
 
 
@@ -98,14 +99,19 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
     assert not read
 
 
+def test_a_package_reads_them_as_it_reads_an_array(tmp_path: Path) -> None:
+    recognizer = open_recognizer(sound_package("picture"))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, recognizer.side, recognizer.side), np.uint8)
+    write_shards(Dataset.create(pictures, "あいう", source=""), tmp_path / "shards")
+    assert (recognizer.predict(open_dataset(tmp_path / "shards").images) == recognizer.predict(pictures)).all()
+
+
 def test_damage_is_one_line(shards: Path) -> None:
     file = shards / "shard-00001.parquet"
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-    with pytest.raises(
-        FastetlError, match=r"shard-00001\.parquet: the shard is damaged; expected sha256 .* another hash"
-    ):
+    with pytest.raises(FastetlError, match=r"shard-00001\.parquet: the shard is damaged; .* sha256 .* another hash"):
         np.asarray(open_dataset(shards).images)
     file.write_bytes(data[:-1])
     with pytest.raises(FastetlError, match=r"shard-00001\.parquet: the shard is damaged; expected .* bytes; found"):
@@ -149,9 +155,7 @@ def test_a_table_holds_every_column() -> None:
         assert some["file_name"].to_pylist() == data.records["file_name"].tolist()
 
 
-def test_a_parquet_file_whose_pictures_claim_gigabytes_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some_pictures().to_parquet(tmp_path / "a.parquet")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(FastetlError, match=r"a\.parquet: cannot read; .* exceeds limit"):

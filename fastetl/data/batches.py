@@ -74,8 +74,7 @@ class Batches:
         require_range("prefetch", prefetch, 0)
         require_range("threads", threads, 1)
         if augmentation is not None and self.parts[0].side > LARGEST_SIDE:
-            expected = f"pictures to augment of sides up to {LARGEST_SIDE}"
-            raise does_not_fit("parts", expected, self.parts[0].side, "build the datasets with a smaller `size`")
+            raise does_not_fit("parts", f"sides up to {LARGEST_SIDE}", self.parts[0].side, "build at a smaller `size`")
         # Shares are cut at whole pictures so that they sum to the epoch's length.
         weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SIDE = 64  # of pictures whose own sides differ, if no other is given
+WIDEST = 256  # bytes of one value of a header field
+_COLUMNS = ("image", "label", "character", "group", "source", "digest")  # no names of header fields
 _NEIGHBOURS = 4096  # of pictures that are read piece by piece
 
 
@@ -158,6 +160,10 @@ class Dataset:
         for column, values in columns.items():
             if len(values) != len(pictures):
                 raise does_not_fit(column, f"{len(pictures)}, one for each picture", len(values))
+        for column, values in (records or {}).items():
+            if column in _COLUMNS or values.ndim != 1 or values.dtype.kind not in "biufSU" or values.itemsize > WIDEST:
+                expected = f"numbers or texts up to {WIDEST} bytes, and no name such as {', '.join(_COLUMNS)}"
+                raise does_not_fit(f"records: {column}", expected, values, "correct it")
         height, width = pictures[0].shape
         uniform = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
         preprocessing = Preprocessing(size=(height if uniform else _SIDE) if size is None else size)

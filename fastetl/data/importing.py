@@ -13,9 +13,11 @@ Or a folder that holds files of one of these kinds. Which kind something is, its
 
 import csv
 import gzip
+import io
 import math
 import os
 import re
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -73,7 +75,9 @@ class Labelled:
                     raise
                 return error
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Each reader stores and restores the process's filters of warnings: crosswise, in threads, within this one.
+        with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            warnings.simplefilter("ignore")
             yield from pool.map(read, indices)
 
     def dataset(self, samples: Sequence[tuple[int, NDArray[np.uint8], int]], charset: Charset, size: int) -> Dataset:
@@ -326,13 +330,12 @@ def _delimiter(path: Path) -> str | None:
 def _table(path: Path) -> list[dict[str, Any]]:
     """The rows of a CSV by the names in its header."""
     try:
-        lines = read_bytes(path, _FILE_BYTES).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        what, do = "cannot read the table", "save it so"
-        raise FastetlError(what, file=path, expected="UTF-8", found=error, do=do) from error
-    rows = csv.reader(lines, delimiter=_delimiter(path) or ",")
-    names = [name.strip() for name in next(rows, [])]
-    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows if row]
+        text = io.StringIO(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"), newline="")
+        head, *rows = filter(None, csv.reader(text, delimiter=_delimiter(path) or ","))
+    except (ValueError, csv.Error) as error:  # of what is not UTF-8, has no line, or a cell without an end
+        raise FastetlError("cannot read", file=path, expected="a table in UTF-8", found=error, do="mend it") from error
+    names = [name.strip() for name in head]
+    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows]
 
 
 def _from_csv(path: Path) -> Labelled:

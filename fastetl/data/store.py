@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import WIDEST, Dataset
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import ABOUT, column_values, require_pyarrow
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -35,7 +35,6 @@ from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_r
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_WIDEST = 256  # bytes of one value of a header field
 ImagesOf = Callable[[Mapping[str, Any], int], NDArray[np.uint8]]
 IDENTITY: Mapping[str, Any] = {
     "group": np.dtype(np.int32),
@@ -59,7 +58,7 @@ def _array(path: Path, dtype: str, ndim: int) -> np.memmap[Any, Any]:
 
 def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-        if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > _WIDEST:
+        if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > WIDEST:
             raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
         if dtype != IDENTITY.get(name, dtype):
             raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY[name])}")

@@ -197,7 +197,7 @@ def samples_to_dataset(
     by_id: dict[str, tuple[Path, int, Sample]] = {}
     # Lines in a row of one file are a group, named by the id of the first; a sample stays in its first line's, so that
     # neither another charset nor a correction gives it a group that a run does not know.
-    groups: dict[tuple[Path, int], int] = {}
+    names: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     faults: list[FastetlError] = []
     for file in files:
@@ -206,8 +206,7 @@ def samples_to_dataset(
         for line, sample in lines:
             by_id.pop(sample.id, None)
             by_id[sample.id] = file, line, sample
-            block = groups.setdefault((file, line // BLOCK), digest_of(sample.id.encode()) >> 33)
-            group_of.setdefault(sample.id, block)
+            group_of.setdefault(sample.id, names.setdefault((file, line // BLOCK), digest_of(sample.id.encode()) >> 33))
     entries = [entry for entry in by_id.values() if entry[2].label in charset.class_of]
     left_out = Counter(s.label or "no character" for _, _, s in by_id.values() if s.label not in charset.class_of)
     if not entries:
