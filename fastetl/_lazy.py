@@ -11,7 +11,7 @@ from fastetl.errors import FastetlError
 
 _HOME = Path(__file__).resolve().parent.parent
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "numba": ("batches", "train", "synth", "pad"),
+    "numba": ("batches", "train", "synth", "pad", "ray"),
     "jax": ("train",),
     "flax": ("train",),
     "optax": ("train",),

@@ -147,16 +147,21 @@ def _run(name: str, arguments: list[str]) -> int:
     try:
         kind = command_of(name)
         if {"-h", "--help"} & set(arguments):
+            code = 0
             sys.stdout.write(parser_of(kind, name).format_help())
-            return 0
-        command: Command = parsed(kind, name, arguments)
-        with _ended_by_sigterm():
-            return int(command.run())
+        else:
+            command: Command = parsed(kind, name, arguments)
+            with _ended_by_sigterm():
+                code = int(command.run())
+        sys.stdout.flush()  # here a reader that has gone is no fault
+        return code
     except KeyboardInterrupt as stopped:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
         return 128 + _signal_of(stopped)
     except BrokenPipeError:
-        sys.stderr.close()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # Python flushes them again at its end
+            os.dup2(nowhere, stream.fileno())
         return 0
     except Exception as error:
         if "--debug" in arguments:

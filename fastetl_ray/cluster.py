@@ -94,31 +94,22 @@ def train_on_ray(
 
     path = Path(path).absolute()
     check_output(path, RUN_KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
-    with claimed(path, resume, overwrite) as begun:
-        if not resume:
-            emptied(begun)
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
     available = ray.cluster_resources()
     for kind, amount in resources.items():
         if available.get(kind, 0) < amount * workers:
-            raise ModelError(
-                "the cluster is too small",
-                expected=f"{amount * workers} {kind} for {workers} workers",
-                found=f"{available.get(kind, 0):g}",
-                do="ask for fewer `workers`",
-            )
+            expected, found = f"{amount * workers} {kind} for {workers} workers", f"{available.get(kind, 0):g}"
+            raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
+    for place, _ in data:
+        open_dataset(place)  # here too: a fault is told before an interrupted run is taken away
+    with claimed(path, resume, overwrite) as begun:
+        if not resume:
+            emptied(begun)
     storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # what Ray Train keeps, of this call
     fault_file = storage / "fault"
-    settings = {
-        "data": [(absolute(place), weight) for place, weight in data],
-        "path": str(path),
-        "config": config,
-        "start": start,
-        "resume": resume,
-        "overwrite": overwrite,
-        "command": command,
-        "fault": str(fault_file),
-    }
+    settings: dict[str, Any] = {"path": str(path), "config": config, "start": start, "resume": resume}
+    settings |= {"data": [(absolute(place), weight) for place, weight in data], "overwrite": overwrite}
+    settings |= {"command": command, "fault": str(fault_file)}
     trainer = DataParallelTrainer(
         _worker,
         train_loop_config=settings,

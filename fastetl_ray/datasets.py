@@ -227,6 +227,6 @@ def synthesize_on_ray(
     `fastetl.synthesize_dataset` does, and if the cluster cannot be reached.
     """
     place, pieces = fspath(out), each_of_writers(config, size, rows)
-    described = about_writers(pieces, command)
+    described, ray = about_writers(pieces, command), connect(address)
     with _folder(place, overwrite, []) as folder:
-        return len(_write(connect(address), pieces, folder, progress, lambda data: replace(data, about=described)))
+        return len(_write(ray, pieces, folder, progress, lambda data: replace(data, about=described)))

@@ -33,6 +33,7 @@ SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
+_NEVER = 10**9  # epoch at which a trial is stopped as complete: it ends by itself, by epochs, steps or minutes
 _WIDEST = 1e300  # the difference of two numbers is a number
 
 
@@ -84,12 +85,8 @@ def _bounds(name: str, values: Any) -> tuple[float, float]:
             require_range(f"{name}.{bound}", values[bound], least, _WIDEST, integer=False, error=ModelError)
         if values["low"] < values["high"]:
             return float(values["low"]), float(values["high"])
-    raise ModelError(
-        f"search: {name} has nothing to choose from",
-        expected="a list of values, or {low, high, log} with low below high",
-        found=values,
-        do="mend it",
-    )
+    expected = "a list of values, or {low, high, log} with low below high"
+    raise ModelError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
 
 
 def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
@@ -178,7 +175,6 @@ def sweep_on_ray(
             return tune.choice(values)
         return (tune.loguniform if values.get("log") else tune.uniform)(values["low"], values["high"])
 
-    epochs = max(config.search.get("epochs", [configured(config.train, {}).epochs]))
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         runs = (folder / "trials").absolute()
         places = [(absolute(place), weight) for place, weight in data]
@@ -194,7 +190,7 @@ def sweep_on_ray(
                 num_samples=config.trials,
                 search_alg=BasicVariantGenerator(random_state=config.seed),
                 scheduler=ASHAScheduler(
-                    time_attr="epoch", max_t=epochs + 1, grace_period=config.grace, reduction_factor=config.reduction
+                    time_attr="epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction
                 ),
             ),
             run_config=tune.RunConfig(storage_path=str(folder / "ray"), name="sweep", verbose=0),

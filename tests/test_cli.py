@@ -78,12 +78,8 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     if shell == "bash":
         (tmp_path / "here").touch()
         ask = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _shtab_fastetl; echo ${COMPREPLY[@]}"
-        for words, expected in (
-            ("fastetl re", "recognize"),
-            ("fastetl build --si", "--size"),
-            ("fastetl build --engine r", "ray"),
-            ("fastetl build h", "here"),
-        ):
+        given = "fastetl re", "fastetl build --si", "fastetl build --engine r", "fastetl build h"
+        for words, expected in zip(given, ("recognize", "--size", "ray", "here"), strict=True):
             code = f"source {script}; COMP_WORDS=({words}); {ask}"
             assert subprocess.check_output(["bash", "-c", code], text=True, cwd=tmp_path).strip() == expected
 
@@ -120,9 +116,7 @@ def test_the_page_of_options_is_up_to_date() -> None:
 
 
 def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    assert main(["--help"]) == 0
-    assert main(["--version"]) == 0
+    assert [main(arguments) for arguments in ([], ["--help"], ["--version"])] == [2, 0, 0]
     assert "fastetl 0." in capsys.readouterr().out
     assert main(["biuld"]) == 2
     assert "samples; did you mean build?" in capsys.readouterr().err
@@ -138,10 +132,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["build", "{tmp}/empty", "{tmp}/out"], "no ETL files here"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "3"], "expected 8 to 126; found 3. Check --size"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: invalid int value: 'big'"),
-        (
-            ["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"],
-            "--engine: invalid choice: 'zip'",
-        ),
+        (["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"], "--engine: invalid choice: 'zip'"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),
@@ -201,6 +192,14 @@ with _ended_by_sigterm():
     for name in ("SIGINT", "SIGTERM"):
         command = [sys.executable, "-c", code.replace("{name}", name)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [name]
+
+
+def test_a_reader_that_has_gone_is_no_fault() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "fastetl_cli.main", "build", "--help"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 INTERRUPTED = "fastetl: interrupted; what was on disk before is whole\n"

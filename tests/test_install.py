@@ -107,6 +107,7 @@ for name, allowed in {sets!r}.items():
 """
     )
     assert done.returncode == 0, done.stderr
+    assert run(f"Blocker.allowed = {bring('ray')!r}\nimport fastetl_ray.datasets").returncode == 0
     for name, *arguments in (("pad", "--no-browser"), ("verify", "kana"), ("train", "a", "b"), ("evaluate", "a", "b")):
         done = run("sys.exit(main(sys.argv[1:]))", name, *arguments)
         assert done.returncode == 2
@@ -138,6 +139,7 @@ def test_wheel_and_sdist_are_ready_for_an_index(tmp_path: Path) -> None:
     }
     data = "export/pretrained/kana/kana.onnx", "fastetl/synth/tables/ways.tsv", "fastetl/synth/ATTRIBUTION.txt"
     assert set(data) <= set(names)
+    assert {f"{name.partition('/')[0]}/py.typed" for name in names if "dist-info" not in name} <= set(names)
     assert not any(name.startswith("fastetl/testing") for name in names)
     with tarfile.open(sdist) as source:
         held = {name.partition("/")[2] for name in source.getnames()}

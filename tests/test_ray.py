@@ -190,6 +190,10 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
         with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file"):
             build_on_ray("memory://etl/nothing", "memory://out/none", BUILD)
         assert not system.exists("/out/none")
+        monkeypatch.setattr(datasets, "connect", MagicMock(side_effect=FastetlError("no cluster")))
+        with pytest.raises(FastetlError, match="no cluster"):
+            synthesize_on_ray(there, SYNTH, overwrite=True)
+        assert system.exists("/out/digits/dataset.json")
     finally:
         system.rm("/", recursive=True)
 
@@ -204,9 +208,11 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
-    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
-        train_on_ray(data, tmp_path / "more", config, workers=9)
     shutil.copytree(tmp_path / "here", unfinished(tmp_path / "half"))
+    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
+        train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
+    with pytest.raises(FastetlError, match="none: no dataset here"):
+        train_on_ray([(tmp_path / "none", 1.0)], tmp_path / "half", config, overwrite=True)
     with pytest.raises(FastetlError, match="the run was begun otherwise"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
     shutil.rmtree(unfinished(tmp_path / "half"))
@@ -227,11 +233,12 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
     example = Path(__file__).parents[1] / "docs" / "sweep.toml"
-    config = dataclasses.replace(read_sweep(example), trials=2)
+    given = read_sweep(example)
+    config = dataclasses.replace(given, trials=2, train={**given.train, "epochs": 1, "steps": 15})  # 3 epochs
     trials = sweep_on_ray([(tmp_path / "data", 1.0)], tmp_path / "out", config)
     assert sorted(t.number for t in trials) == [0, 1]
     assert trials[0].best >= trials[1].best > 0
-    assert all(1 <= len(t.history) <= 3 for t in trials)
+    assert 1 <= min(epochs := [len(t.history) for t in trials]) <= max(epochs) == 3
     assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in trials)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "trials"}
     assert (tmp_path / "out" / "trials" / f"trial-{trials[0].number:04d}" / "run.json").is_file()

@@ -71,13 +71,8 @@ class SynthConfig:
         if len({*self.set}) < len(self.set):
             raise FastetlError("a set is named twice", found=" ".join(self.set), do="name each `set` once")
         if self.set and self.charset != "all":
-            raise FastetlError(
-                "a set has the classes that it has",
-                expected="charset all",
-                found=self.charset,
-                do="let `charset` be all, or leave out `set`",
-                also=ValueError,
-            )
+            what, do = "a set has the classes that it has", "let `charset` be all, or leave out `set`"
+            raise FastetlError(what, expected="charset all", found=self.charset, do=do, also=ValueError)
 
     def writers_of_files(self, layout: Layout) -> int:
         """How many writers there are in so many files of a layout."""
@@ -91,12 +86,9 @@ def characters_of(charset: str) -> tuple[str, ...]:
         return ORDER
     without = [c for c in characters if not has_strokes(c)]
     if without:
-        raise FastetlError(
-            "characters without strokes",
-            expected="characters that KanjiVG holds",
-            found="".join(without[:20]) + ("…" if len(without) > 20 else ""),
-            do="leave them out of `charset`",
-        )
+        expected, found = "characters that KanjiVG holds", "".join(without[:20]) + "…" * (len(without) > 20)
+        do = "leave them out of `charset`"
+        raise FastetlError("characters without strokes", expected=expected, found=found, do=do)
     return characters
 
 
