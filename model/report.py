@@ -67,8 +67,9 @@ def stored_evaluations(run: Path) -> list[dict[str, Any]]:
     for file in sorted(run.glob("report*/**/evaluation.json")):
         try:
             evaluation = read_json(file)
-            [(entry["name"], entry["part"], float(entry["accuracy"])) for entry in evaluation["sets"]]
-        except (KeyError, TypeError, ValueError) as error:
+            shown = "{name} {part} {samples:,} {accuracy:.2%} {top5:.2%} {interval[0]:.2%} {interval[1]:.2%}"
+            [shown.format(**entry) for entry in evaluation["sets"]]
+        except (LookupError, TypeError, ValueError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
         evaluations.append(evaluation)
     return evaluations

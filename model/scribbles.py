@@ -61,16 +61,19 @@ def pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> Pictures:
     """
     random, side = np.random.default_rng(seed), sources[0].side
     weights = np.array([source.weight for source in sources])
+    # Of pictures that are read piece by piece, as many as are held at a time; in their order, writer by writer.
+    held = [np.sort(next(source.windows(np.random.default_rng(seed)))) for source in sources]
+    taken = [source.take(indices) for source, indices in zip(sources, held, strict=True)]
     composed: list[Pictures] = []
     for k in random.choice(len(sources), _TRIES * count, p=weights / weights.sum()).tolist():
         if len(composed) == count:
             break
-        source, first = sources[k], int(random.integers(len(sources[k])))
-        two = source.indices[[first, (first + int(random.integers(1, _NEAR))) % len(source)]]
-        pictures, (a, b) = source.take(two)
+        first = int(random.integers(len(held[k])))
+        two = [first, (first + int(random.integers(1, _NEAR))) % len(held[k])]
+        (pictures, places), (label, other) = taken[k], sources[k].labels[held[k][two]]
         turned = random.random() < _DOWN
-        first, second = (pictures[place].T if turned else pictures[place] for place in (a, b))
-        pair = None if source.labels[two[0]] == source.labels[two[1]] else _side_by_side(first, second, random)
+        left, right = (pictures[place].T if turned else pictures[place] for place in places[two])
+        pair = None if label == other else _side_by_side(left, right, random)
         if pair is not None:
             composed.append(pair.T if turned else pair)
     return np.array(composed, np.uint8).reshape(-1, side, side)  # a stack of turned ones would not be contiguous

@@ -41,7 +41,6 @@ from model.run import (
     current_versions,
     emptied,
     open_run,
-    unfinished,
 )
 from model.scribbles import pairs, scribbles
 from model.start import Start, start_of, started
@@ -137,7 +136,7 @@ def train(
     if start is not None and resume:
         raise ModelError("a run that is resumed has begun already", do="leave out `start` or `resume`")
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
-    with writes(path, unfinished(path)), claimed(path, resume, overwrite) as begun:
+    with writes(path, path), claimed(path, resume, overwrite) as begun:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = _begun_run(open_run(begun), mixture, config)
@@ -383,7 +382,7 @@ class _Training:
         config, first = self.run.config, epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
         begun = done = int(state["step"])
-        begin, waited = time.perf_counter(), 0.0
+        begin, waited, saving = time.perf_counter(), 0.0, 0.0
         before: Any = None  # losses, a jax.Array, that the devices may still be computing
         dispatches = self._dispatches(epoch, done, last)
         while done < last:
@@ -399,8 +398,10 @@ class _Training:
                 self._note_losses(add_event, done, before)
                 before = None
                 if done < last:
+                    save_begin = time.perf_counter()
                     save(self.run.path / "checkpoints", "last", state)
-        seconds = time.perf_counter() - begin
+                    saving += time.perf_counter() - save_begin
+        seconds = time.perf_counter() - begin - saving
         loss, accuracy = self._validated(state["ema"])
         return state, Epoch(
             epoch=epoch + 1,

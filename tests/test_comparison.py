@@ -22,9 +22,8 @@ def two(tmp_path: Path) -> list[Run]:
     first, second = (Path(shutil.copytree(finished_run()[0], tmp_path / name)) for name in "ab")
     run = open_run(first)
     write_report(run, evaluate(run, tiny(2, seed=5)), first / "report")
-    config = dataclasses.replace(
-        run.config, seed=3, augmentation=dataclasses.replace(run.config.augmentation, zoom=0.1)
-    )
+    augmentation = dataclasses.replace(run.config.augmentation, zoom=0.1)
+    config = dataclasses.replace(run.config, seed=3, augmentation=augmentation)
     other = dataclasses.replace(run, path=second, config=config, history=run.history[:2])
     other.save()
     return [run, open_run(second)]
@@ -57,6 +56,6 @@ def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.Captu
 def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
     with pytest.raises(ModelError, match="no complete epoch"):
         compare([two[0], dataclasses.replace(two[1], history=())])
-    (two[0].path / "report" / "evaluation.json").write_text("{}")
+    (two[0].path / "report" / "evaluation.json").write_text('{"sets": [{"name": "", "part": "", "accuracy": 0.5}]}')
     with pytest.raises(ModelError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
         compare(two)

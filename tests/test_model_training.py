@@ -1,6 +1,4 @@
 import dataclasses
-import errno
-import inspect
 import itertools
 import os
 import re
@@ -13,7 +11,6 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -31,7 +28,9 @@ from fastetl.data.identity import TEST, TRAIN
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
+from fastetl_cli.train import Train
 from model import training
+from model.checkpoints import save
 from model.config import TrainConfig
 from model.devices import join, replicate, shard
 from model.errors import ModelError
@@ -42,14 +41,14 @@ from model.step import first_state, learning_rate, make_eval, make_train
 from model.training import Progress, print_epochs, train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
-ROOT = Path(__file__).parent.parent
 ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1)
 
 
 def start(path: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     """Train the same run as `finished_run`, in a process of its own that tells each step's loss."""
     command = [sys.executable, "-W", "error", "-m", "tests.model_data", str(path), *words]
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+    folder, variables = Path(__file__).parent.parent, {**os.environ, **environment}
+    return subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True)
 
 
 def losses_of(process: subprocess.Popen[str]) -> dict[int, float]:
@@ -60,7 +59,7 @@ def losses_of(process: subprocess.Popen[str]) -> dict[int, float]:
     return {int(step): float(loss) for step, loss in reversed(lines)}  # an epoch's end repeats a step, with its mean
 
 
-def test_a_run_tells_its_whole_story() -> None:
+def test_a_run_tells_its_whole_story(capsys: pytest.CaptureFixture[str]) -> None:
     path, losses = finished_run()
     run = open_run(path)
     assert run.finished
@@ -76,6 +75,9 @@ def test_a_run_tells_its_whole_story() -> None:
     assert 1 / 8 < run.threshold < 1
     assert list((path / "tensorboard").glob("events.*"))
     assert not unfinished(path).exists()
+    by_sample = dataclasses.replace(run, config=dataclasses.replace(CONFIG, by="sample"))
+    Train(path, path, resume=True)._show(by_sample)
+    assert "characters on pictures never trained on" in capsys.readouterr().out
 
 
 def test_writers_of_the_three_parts_are_different_people() -> None:
@@ -91,21 +93,18 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert run.trained.split(tiny(seed=1)) is None
 
 
-def test_steps_cut_the_last_epoch_short(tmp_path: Path) -> None:
+def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = train(tiny(), tmp_path / "cut", dataclasses.replace(CONFIG, steps=5, threads=2))
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
-
-
-@pytest.mark.parametrize(("minutes", "steps"), [(1e-6, 1), (0.5, 9)])
-def test_minutes_choose_the_steps(minutes: float, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that ticks whenever it is read; the speed is first measured in the fifth epoch of three steps."""
-    clock = SimpleNamespace(perf_counter=itertools.count().__next__, time=time.time)
-    monkeypatch.setattr(training, "time", clock)
-    config = dataclasses.replace(CONFIG, minutes=minutes)
+    ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
+    monkeypatch.setattr(training, "time", Mock(perf_counter=ticks.__next__, time=time.time))
+    monkeypatch.setattr(training, "save", lambda *a: save(*a) if next(itertools.islice(ticks, 99, None)) else "")
+    config = dataclasses.replace(CONFIG, minutes=0.5)
     timed = train(tiny(), tmp_path / "timed", config)
-    assert timed.config == dataclasses.replace(config, steps=steps)
-    assert training._begun_run(timed, [(tiny(), 1.0)], config) is timed  # as `resume` is asked
-    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=steps))
+    assert timed.config == dataclasses.replace(config, steps=9)  # the first four epochs are not timed
+    assert all(e.images_per_second > 1 for e in timed.history)
+    assert training._begun_run(timed, [(tiny(), 1.0)], config) is timed
+    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=9))
     assert again.best == timed.best
 
 
@@ -253,7 +252,7 @@ def test_a_coordinator_that_is_none_is_one_line(
 
 
 def test_an_epoch_is_a_line_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
-    assert inspect.signature(train).parameters["on_progress"].default is print_epochs
+    assert (train.__kwdefaults__ or {})["on_progress"] is print_epochs
     history = open_run(finished_run()[0]).history
     for step, complete in ((4, history[:1]), (6, history[:1]), (6, history[:2])):
         print_epochs(Progress(step, 9, 3, 1.0, complete))
@@ -323,29 +322,16 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="overwrite replaces only what fastetl wrote; expected a run"):
         train(tiny(), path, CONFIG, overwrite=True)
     assert [p.name for p in path.iterdir()] == ["precious"]
-    (path / "precious").unlink()
-    path.rmdir()
+    shutil.rmtree(path)
     shutil.copytree(finished_run()[0], path)
     before = (path / "run.json").read_text()
-    failing = dataclasses.replace(CONFIG, network="none")
     with pytest.raises(ModelError, match="unknown network"):
-        train(tiny(), path, failing, overwrite=True)
+        train(tiny(), path, dataclasses.replace(CONFIG, network="none"), overwrite=True)
     assert (path / "run.json").read_text() == before
     run = train(tiny(), path, ONE_EPOCH, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     assert open_run(path).config == ONE_EPOCH
     assert run.path == path
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"), [(ConnectionError("gone"), ConnectionError), (OSError(errno.ENOSPC, "full"), FastetlError)]
-)
-def test_only_what_the_run_meets_is_its_fault(
-    error: OSError, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training._Training, "fit", Mock(side_effect=error))
-    with pytest.raises(kind, match=r"gone|run: cannot write the output"):
-        train(tiny(), tmp_path / "run", CONFIG)
 
 
 def test_one_training_at_a_time(tmp_path: Path) -> None:
@@ -382,7 +368,7 @@ def test_a_mixture_takes_from_every_dataset(tmp_path: Path) -> None:
     assert run.history[-1].step == 2 * 16 * run.data[0].train // 32
 
 
-def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
+def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = dataclasses.replace(tiny(), name="other", charset=Charset("abc", tuple("abcdefgh")))
     with pytest.raises(ModelError, match=r"other: its characters or its preprocessing differ from tiny0's"):
         train([(tiny(), 1), (other, 1)], tmp_path / "run", CONFIG)
@@ -393,6 +379,10 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)
     assert not list(tmp_path.iterdir())
+    for error, kind in ((ConnectionError("gone"), ConnectionError), (OSError(28, "full"), FastetlError)):
+        monkeypatch.setattr(training._Training, "fit", Mock(side_effect=error))
+        with pytest.raises(kind, match=r"^gone|cannot write the output"):
+            train(tiny(), tmp_path / "run", CONFIG, overwrite=True)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 100])

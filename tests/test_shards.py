@@ -15,6 +15,7 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.parquet import pictures_of, table
 from fastetl.errors import FastetlError
 from fastetl_ray.shards import ShardedImages, open_dataset, write_shards
+from model.scribbles import pairs
 from tests.export_data import sound_package
 
 pa = pytest.importorskip("pyarrow")
@@ -84,6 +85,8 @@ def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> Non
     # Half of the cache holds one shard: its pictures stand together, mixed.
     assert (np.diff(order // 20) != 0).sum() == 2
     assert (np.diff(order) != 1).sum() > 20
+    pairs([part], 30)
+    assert len(images._cache) == 1
 
 
 def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,18 +145,14 @@ def _clean(path: Path) -> None:
 
 @contextmanager
 def writes(path: Path, place: Path) -> Iterator[None]:
-    """A block that writes `path` at `place`, which may be full or out of reach: that is raised as a FastetlError.
-
-    What is met elsewhere, an input that is gone or a connection, keeps its own type.
-    """
+    """A block that writes `path` at `place`: what fails there is a FastetlError, all else keeps its own type."""
     try:
         yield
-    except FastetlError:
-        raise
     except OSError as error:
-        if error.errno in _FULL or str(error.filename).startswith(str(place)):
-            raise _failed(path, error) from error
-        raise
+        ours = error.errno in _FULL or str(error.filename).startswith(str(place))
+        if isinstance(error, FastetlError) or not ours:  # an input that is gone, a connection
+            raise
+        raise _failed(path, error) from error
 
 
 @contextmanager
