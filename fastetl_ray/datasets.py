@@ -227,6 +227,8 @@ def synthesize_on_ray(
     `fastetl.synthesize_dataset` does, and if the cluster cannot be reached.
     """
     place, pieces = fspath(out), each_of_writers(config, size, rows)
+    if not is_url(place):
+        check_output(Path(place), SHARDS_KIND, overwrite)
     described, ray = about_writers(pieces, command), connect(address)
     with _folder(place, overwrite, []) as folder:
         return len(_write(ray, pieces, folder, progress, lambda data: replace(data, about=described)))
