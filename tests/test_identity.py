@@ -104,7 +104,7 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
         ({"groups": [0.5] * 12}, "groups does not fit"),
         ({"groups": [-2] * 12}, "groups does not fit"),
         ({"images": np.zeros((12, 8, 8))}, "images does not fit"),
-        ({"size": 200}, "size is out of range; expected 8 to 126"),
+        ({"size": 600}, "size is out of range; expected 8 to 512"),
         ({"size": 0}, "size is out of range"),
         ({"records": {"age": np.zeros(3)}}, "age does not fit"),
     ],
