@@ -284,7 +284,7 @@ def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
 def weights() -> Weights:
     """What benches/studies/line_tables.py fitted."""
     values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
-    return Weights(tuple(values["features"].values()), values["pair"])
+    return Weights(tuple(values["features"].values()), values["bigram"])
 
 
 def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -293,7 +293,7 @@ def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np
     Half a character looks like some other one: among those that compete it may be the likeliest all the same.
     """
     stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
-    # How often a script occurs is in the network's answers and in the table of pairs: once is enough.
+    # How often a script occurs is in the network's answers and in the table of bigrams: once is enough.
     logits = recognizer.logits(stacked) - recognizer.prior_logits
     raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
     return np.asarray(raised / raised.sum(1, keepdims=True))
@@ -357,7 +357,7 @@ def _read_line(
 
     def best(place: Place, plain: bool) -> list[State]:
         scores = features(runs, place, c, rest, line.down) @ np.array(fitted.features)
-        return best_path(scores, c.classes, runs.runs, len(runs.atoms), fitted.pair, plain)
+        return best_path(scores, c.classes, runs.runs, len(runs.atoms), fitted.bigram, plain)
 
     outcomes = []
     for stretch in STRETCHES:

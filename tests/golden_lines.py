@@ -1,6 +1,6 @@
 """The lines on which every reader of lines is compared; `python -m tests.golden_lines` writes their file.
 
-Each has a drawing, whether it was found to run down, and for the table of pairs and without it the text and the boxes.
+Each has a drawing, whether it was found to run down, and with and without the table of bigrams the text and the boxes.
 """
 
 import json
@@ -46,7 +46,7 @@ def _drawing(text: str, seed: int, config: LineConfig) -> Drawing:
 def answers(recognizer: Recognizer, drawing: Drawing) -> dict[str, Any]:
     """What Python reads."""
     read: dict[str, Any] = {}
-    for name, plain in (("pairs", False), ("plain", True)):
+    for name, plain in (("bigrams", False), ("plain", True)):
         text = recognizer.read_ink(drawing, plain=plain)
         boxes = [[round(v, 1) for v in c.box] for c in text.characters]
         sure = [round(c.confidence, 3) for c in text.characters]

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from benches.studies.pairs import packed
+from benches.studies.bigrams import packed
 from export.lines import Text, competition, everything, lines_of_drawing
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.pieces import boxes_of, labelled
+from fastetl.lines.bigrams import FILE, bigrams
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, unturned
-from fastetl.lines.pairs import FILE, pairs
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
@@ -115,8 +115,8 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
     assert is_down(np.array(strokes, float), in_time=True) == down
 
 
-def test_the_table_of_pairs() -> None:
-    table, of = pairs(), JAPANESE.class_of
+def test_the_table_of_bigrams() -> None:
+    table, of = bigrams(), JAPANESE.class_of
     assert FILE.stat().st_size <= 200_000
     for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一"):
         first, second, other = list(text)
@@ -128,13 +128,13 @@ def test_the_table_of_pairs() -> None:
     assert float(table.log_probability(np.array(-1), np.array(of["の"]))) < 0
 
 
-def test_a_table_of_pairs_keeps_what_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_of_bigrams_keeps_what_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     joint = np.zeros((9, 9))
     joint[0, 1], joint[0, 2], joint[1, 0], joint[2, 0] = 0.4, 0.1, 0.4, 0.1
-    (tmp_path / "pairs.bin").write_bytes(packed(joint, joint.sum(1), 3))
-    monkeypatch.setattr("fastetl.lines.pairs.JAPANESE", JAPANESE.characters[:9])
-    monkeypatch.setattr("fastetl.lines.pairs.FILE", tmp_path / "pairs.bin")
-    odds = np.exp(pairs.__wrapped__().log_probability(np.array([0, -1]), np.array([1, 2])))
+    (tmp_path / "bigrams.bin").write_bytes(packed(joint, joint.sum(1), 3))
+    monkeypatch.setattr("fastetl.lines.bigrams.JAPANESE", JAPANESE.characters[:9])
+    monkeypatch.setattr("fastetl.lines.bigrams.FILE", tmp_path / "bigrams.bin")
+    odds = np.exp(bigrams.__wrapped__().log_probability(np.array([0, -1]), np.array([1, 2])))
     assert odds.tolist() == pytest.approx([0.8, 0.1], abs=0.05)
 
 
@@ -172,11 +172,11 @@ def test_golden_lines(recognizer: Recognizer) -> None:
     for row in json.loads(GOLDEN.read_text(encoding="utf-8")):
         read = answers(recognizer, Drawing.from_dict(row["drawing"]))
         assert read["down"] == row["down"], row["name"]
-        assert [read[k]["text"] for k in ("pairs", "plain")] == [row[k]["text"] for k in ("pairs", "plain")], row[
+        assert [read[k]["text"] for k in ("bigrams", "plain")] == [row[k]["text"] for k in ("bigrams", "plain")], row[
             "name"
         ]
-        np.testing.assert_allclose(read["pairs"]["boxes"], row["pairs"]["boxes"], atol=0.2)
-        right += row["written"] == row["pairs"]["text"]
+        np.testing.assert_allclose(read["bigrams"]["boxes"], row["bigrams"]["boxes"], atol=0.2)
+        right += row["written"] == row["bigrams"]["text"]
     assert right >= 9
 
 

@@ -328,7 +328,7 @@ def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) ->
       const { ServerEngine } = await import("/engine.js");
       const json = async (name) => (await fetch(name)).json();
       const bytes = async (name) => (await fetch(name)).arrayBuffer();
-      const tables = new Tables(await json("lines.json"), await bytes("pairs.bin"), await bytes("shapes.bin"));
+      const tables = new Tables(await json("lines.json"), await bytes("bigrams.bin"), await bytes("shapes.bin"));
       const labels = await json("labels.json");
       const read = [];
       for (const drawing of drawings) {
@@ -343,10 +343,10 @@ def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) ->
     with opened(browser, japanese) as page:
         read = page.evaluate(code, [line["drawing"] for line in golden])
     for line, (text, characters) in zip(golden, read, strict=True):
-        assert text == line["pairs"]["text"], line["name"]
+        assert text == line["bigrams"]["text"], line["name"]
         values = np.array(characters)
-        assert np.abs(values[:, :4] - line["pairs"]["boxes"]).max() < 0.06, line["name"]
-        assert np.abs(values[:, 4] - line["pairs"]["confidence"]).max() < 1e-3, line["name"]
+        assert np.abs(values[:, :4] - line["bigrams"]["boxes"]).max() < 0.06, line["name"]
+        assert np.abs(values[:, 4] - line["bigrams"]["confidence"]).max() < 1e-3, line["name"]
 
 
 def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:

@@ -65,7 +65,7 @@ def _gap(strokes: list[Any], axis: int) -> float:
 
 
 def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
-    """Four of six as the table of pairs walks, one of random kana, one of random characters (plain)."""
+    """Four of six as the table of bigrams walks, one of random kana, one of random characters (plain)."""
     characters = np.array(JAPANESE.characters)
     listed = []
     for k in range(count):
@@ -81,7 +81,7 @@ def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
 
 @dataclass(frozen=True)
 class Lattice:
-    """A line's features (R, K, F), its states, the logarithms of its pairs, and the states that were written."""
+    """A line's features (R, K, F), its states, the logarithms of its bigrams, and the states that were written."""
 
     values: NDArray[np.float64]
     steps: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
@@ -94,30 +94,30 @@ class Lattice:
     def gradient(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """The logarithm of the probability of what was written among all paths, and its derivatives.
 
-        weights: of the features, and of the pairs.
+        weights: of the features, and of the bigrams.
         """
         count = self.values.shape[-1]
         flat = self.values.reshape(-1, count)
         scores = flat @ weights[:count] + weights[count] * self.first
         forward, backward = scores.copy(), np.full(len(scores), -np.inf)
-        for left, right, pair in self.steps:
-            forward[right] += _log_sum(forward[left][:, None] + weights[count] * pair, 0)
+        for left, right, bigram in self.steps:
+            forward[right] += _log_sum(forward[left][:, None] + weights[count] * bigram, 0)
         backward[self.last] = 0
-        for left, right, pair in reversed(self.steps):
-            backward[left] = _log_sum(weights[count] * pair + (scores + backward)[right], 1)
+        for left, right, bigram in reversed(self.steps):
+            backward[left] = _log_sum(weights[count] * bigram + (scores + backward)[right], 1)
         total = float(_log_sum(forward[self.last], 0))
         slope = np.zeros(len(weights))
         slope[:count] = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
         slope[count] = self.first[self.truth].sum() - np.exp(forward + backward - total) @ self.first
         value = float(scores[self.truth].sum()) - total
         followed = dict(zip(self.truth, self.truth[1:], strict=False))
-        for left, right, pair in self.steps:
-            share = np.exp(forward[left][:, None] + weights[count] * pair + (scores + backward)[right] - total)
-            slope[count] -= (share * pair).sum()
+        for left, right, bigram in self.steps:
+            share = np.exp(forward[left][:, None] + weights[count] * bigram + (scores + backward)[right] - total)
+            slope[count] -= (share * bigram).sum()
             for i in np.flatnonzero(np.isin(left, self.truth)):
                 (j,) = np.nonzero(right == followed.get(int(left[i]), -1))
-                value += float(weights[count] * pair[i, j].sum())
-                slope[count] += pair[i, j].sum()
+                value += float(weights[count] * bigram[i, j].sum())
+                slope[count] += bigram[i, j].sum()
         return value, slope
 
 
@@ -196,18 +196,18 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
         value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
         return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
 
-    # The network was trained on such writers: of others' characters it knows less, and the table of pairs no less.
-    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "pair": (0.7, 0.7)}
+    # The network was trained on such writers: of others' characters it knows less, and the table of bigrams no less.
+    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "bigram": (0.7, 0.7)}
     # Nor do they touch as often as people's characters do, or write a stroke in two: both cost less than here.
     limits |= {"cuts": (-0.75, 0), "more strokes": (-4, 0)}
     # Nor may chance make a reason for a character of what speaks against one.
     limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "rest", "joined"), (None, 0))
-    bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "pair")]
+    bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]
     done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
-    *values, pair = (round(float(w), 3) for w in done.x)
+    *values, bigram = (round(float(w), 3) for w in done.x)
     print(f"{done.fun / len(known):.3f} a line")  # noqa: T201
     prior = {script: float(factor) for script, factor in (text.split("=") for text in recognizer.prior)}
-    return {"features": dict(zip(FEATURES, values, strict=True)), "pair": pair, "prior": prior}
+    return {"features": dict(zip(FEATURES, values, strict=True)), "bigram": bigram, "prior": prior}
 
 
 def main() -> None:

@@ -198,7 +198,7 @@ exercises. Characters whose confidence is under a half are called uncertain.""",
 )
 NOTES = (
     """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or
-more. The table of pairs comes from dictionaries, the weights are fitted to synthetic lines; how much the table may
+more. The table of bigrams comes from dictionaries, the weights are fitted to synthetic lines; how much the table may
 weigh, and from which width pieces are parted, was chosen by these rows.
 
 Not good yet: characters that touch or overlap are often parted at the wrong place or not at all, of the wilder
@@ -243,7 +243,7 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
     characters = JAPANESE.characters[:169] + JAPANESE.characters[260:1300]
     anything = list(written(random_texts(count, seed, characters), across, seed, True))
     yield Condition("… strokes, random kana and kanji", "japanese", anything)
-    yield Condition("… without the table of pairs", "japanese", anything, plain=True)
+    yield Condition("… without the table of bigrams", "japanese", anything, plain=True)
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, script_of
+from fastetl.lines.bigrams import bigrams
 from fastetl.lines.layout import line_through
-from fastetl.lines.pairs import pairs
 from fastetl.lines.shapes import log_likelihood, shapes, stroke_counts
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,7 @@ FEATURES = (
     "more strokes",  # than the character has
 )
 UNKNOWN = -9.0
-"""Least logarithm of a pair's probability: no word is impossible."""
+"""Least logarithm of a bigram's probability: no word is impossible."""
 NEIGHBOURS = 40
 """States that are looked at on the left of each cut."""
 _SEEN = 0.01
@@ -43,7 +43,7 @@ class Weights:
     """Of the features, and of the logarithm of the second's probability after the first."""
 
     features: tuple[float, ...]
-    pair: float
+    bigram: float
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
     first, second = np.broadcast_arrays(first, second)
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
-    return np.maximum(pairs().log_probability(first, second), UNKNOWN)
+    return np.maximum(bigrams().log_probability(first, second), UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class State:
 
 
 def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weight: float, plain: bool) -> list[State]:
-    """The characters of the best path. scores, classes: (R, K); runs: (R, 2); count: of atoms; weight: of pairs."""
+    """The characters of the best path. scores, classes: (R, K); runs: (R, 2); count: of atoms; weight: of bigrams."""
     if not count:
         return []
     states = classes.shape[1]

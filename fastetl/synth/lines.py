@@ -18,7 +18,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, segments_of
 from fastetl.kernels.ink import cover
-from fastetl.lines.pairs import pairs
+from fastetl.lines.bigrams import bigrams
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import WriterStyle, draw_style
@@ -139,7 +139,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
 
 def random_text(rng: np.random.Generator, length: int) -> str:
     """Characters that follow one another as in Japanese text, most of them in no word."""
-    table, every, text = pairs(), np.arange(len(JAPANESE)), [-1]
+    table, every, text = bigrams(), np.arange(len(JAPANESE)), [-1]
     for _ in range(length):
         odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
         odds = np.exp(odds - odds.max())

@@ -20,7 +20,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_bytes, read_json
-from fastetl.lines import pairs, shapes
+from fastetl.lines import bigrams, shapes
 from fastetl.lines.path import FOLLOWS, SCRIPTS
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.practice import practice
@@ -66,7 +66,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         LABELS: _as_json({**read_json(recognizer.path / LABELS), **of_model}),
         "kana.json": _as_json(practice()),
         "lines.json": _as_json(_lines(recognizer)),
-        "pairs.bin": pairs.FILE.read_bytes(),
+        "bigrams.bin": bigrams.FILE.read_bytes(),
         "shapes.bin": shapes.FILE.read_bytes(),
     }
 

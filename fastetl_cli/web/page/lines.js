@@ -183,10 +183,10 @@ function runsOf(atoms, size) {
 // Tables
 
 export class Tables {
-  /** `about`: lines.json. `pairs`, `shapes`: ArrayBuffers of the files of fastetl/lines. */
-  constructor(about, pairs, shapes) {
+  /** `about`: lines.json. `bigrams`, `shapes`: ArrayBuffers of the files of fastetl/lines. */
+  constructor(about, bigrams, shapes) {
     Object.assign(this, about);
-    const n = about.characters, bytes = new Uint8Array(pairs), view = new DataView(pairs);
+    const n = about.characters, bytes = new Uint8Array(bigrams), view = new DataView(bigrams);
     const stored = (at, count) => Float64Array.from({ length: count }, (_, k) => -bytes[at + k] / 16);
     const counts = Array.from({ length: n }, (_, k) => view.getUint16(2 * n + 2 * k, true));
     this.starts = [0];
@@ -297,7 +297,7 @@ function likelihood(form, row, { uneven, wander }) {
 function bestPath(scores, competing, runs, count, tables, plain) {
   if (!count) return [];
   const forward = scores.map((row) => [...row]), source = scores.map((row) => row.map(() => null)), steps = [];
-  const follows = (first, second) => tables.weights.pair * tables.follows(first, second, plain);
+  const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
   const character = ([r, c]) => competing[r][c].character;
   const states = (chosen) => runs.flatMap((run, r) => (chosen(run) ? scores[r].map((_, c) => [r, c]) : []));
   for (const one of states(([first]) => first === 0)) forward[one[0]][one[1]] += follows(-1, character(one));
@@ -350,7 +350,7 @@ function fittedPlace(boxes, characters, place, down, tables) {
   let { slope } = place;
   if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
   const middle = mean(y.map((one, k) => one - slope * x[k]));
-  const spread = (usual, pairs) => Math.sqrt((PRIOR * usual ** 2 + sum(pairs.map(([rest, own]) => Math.max(rest ** 2 - own ** 2, 0)))) / (PRIOR + pairs.length));
+  const spread = (usual, rests) => Math.sqrt((PRIOR * usual ** 2 + sum(rests.map(([rest, own]) => Math.max(rest ** 2 - own ** 2, 0)))) / (PRIOR + rests.length));
   const whole = range(boxes.length).filter((k) => telling(forms[k][0]) && telling(forms[k][1]));
   const uneven = spread(USUAL[0], whole.map((k) => [mean(rests[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2]));
   const wander = spread(USUAL[1], y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
@@ -401,7 +401,7 @@ function competition(line, probabilities, labels, tables) {
     groups.forEach((group, k) => (sums[group] += likely[k]));
     return sums;
   };
-  // How often a script occurs is in the network's answers and in the table of pairs: once is enough.
+  // How often a script occurs is in the network's answers and in the table of bigrams: once is enough.
   const answer = (r) => {
     const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels), (one, k) => one / tables.prior[k]);
     const total = sum(likely);

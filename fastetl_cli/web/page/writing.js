@@ -36,7 +36,7 @@ export class Writing {
   }
 
   open() {
-    this.tables ??= Promise.all([fetchJson("lines.json"), ...["pairs.bin", "shapes.bin"].map(bytes)]).then((files) => new Tables(...files));
+    this.tables ??= Promise.all([fetchJson("lines.json"), ...["bigrams.bin", "shapes.bin"].map(bytes)]).then((files) => new Tables(...files));
     this.tables.catch(this.failed);
     if (this.board.empty) this.board.widen(this.least());
     this.board.fit();

@@ -105,7 +105,7 @@ struct LinePath {
         let ends = Dictionary(grouping: runs.indices) { runs[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
         let begins = Dictionary(grouping: runs.indices) { runs[$0].lowerBound }.mapValues { $0.flatMap { states[$0] } }
         func follows(_ second: Int, _ first: Int?) -> Double {
-            tables.pair
+            tables.bigram
                 * tables.logProbability(of: characters[second], after: first.map { characters[$0] }, isPlain: isPlain)
         }
         var forward = score

@@ -217,7 +217,7 @@ private struct Known {
     }
 
     /// In the order of the characters; the last is no character's. How often a script occurs is in the network's answers
-    /// and in the table of pairs: once is enough.
+    /// and in the table of bigrams: once is enough.
     func ordered(_ probabilities: [String: Double]) -> [Double] {
         let likely = zip(characters + [noCharacter], tables.prior).map { (probabilities[$0] ?? 0) / $1 }
         let sum = max(likely.reduce(0, +), 1e-9)

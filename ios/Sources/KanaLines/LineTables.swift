@@ -3,7 +3,7 @@ import KanaLineTables
 import KanaReading
 
 /// What is known of Japanese without a network: which characters follow which, how large each is on a line and where,
-/// and what that counts. The heads of `fastetl/lines/pairs.py` and `shapes.py` describe the files.
+/// and what that counts. The heads of `fastetl/lines/bigrams.py` and `shapes.py` describe the files.
 struct LineTables: Sendable {
     /// Of a character: mean logarithms of its lengths along the line and across it, mean place across it from the
     /// line's middle, largest gap within; then their standard deviations. In sizes of the writing.
@@ -16,7 +16,7 @@ struct LineTables: Sendable {
         .merging(Script.large.mapValues { _ in 0.14 }) { first, _ in first }
     /// Least length that is told from a shorter one, in sizes of the writing.
     private static let least = 0.02
-    /// Least logarithm of a pair's probability: no word is impossible.
+    /// Least logarithm of a bigram's probability: no word is impossible.
     private static let rarest = -9.0
     /// How much more the gaps within characters vary than those of the synthetic hands, in sizes of the writing.
     private static let unevenGap = 0.06
@@ -35,8 +35,8 @@ struct LineTables: Sendable {
     let prior: [Double]
     /// Of the features of `LinePath`, in their order.
     let weights: [Double]
-    /// Of the probability of each pair.
-    let pair: Double
+    /// Of the probability of each bigram.
+    let bigram: Double
     /// How many strokes each character has.
     let strokes: [Int]
     private let across, down: [Form]
@@ -50,18 +50,18 @@ struct LineTables: Sendable {
     init(_ characters: [String]) throws {
         let table = [UInt8](try KanaLineTables.file("shapes.bin")).map { Int8(bitPattern: $0) }
         let shapes = table.map { Double($0) / 100 }
-        let (bytes, count) = ([UInt8](try KanaLineTables.file("pairs.bin")), characters.count)
+        let (bytes, count) = ([UInt8](try KanaLineTables.file("bigrams.bin")), characters.count)
         guard table.count == 13 * count else {
             throw LineError.otherLabels(expected: table.count / 13, found: count)
         }
         struct Fitted: Decodable {
             let features: [String: Double]
-            let pair: Double
+            let bigram: Double
             let prior: [String: Double]
         }
         let fitted = try JSONDecoder().decode(Fitted.self, from: KanaLineTables.file("weights.json"))
         weights = Self.features.map { fitted.features[$0] ?? 0 }
-        pair = fitted.pair
+        bigram = fitted.bigram
         scripts = characters.map(Self.script) + [5]
         let expected = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
         prior = characters.map { expected[Self.script($0)] } + [1]

@@ -18,7 +18,7 @@ private struct Golden: Decodable {
     let name: String
     let down: Bool
     let drawing: Drawing
-    let pairs: Expected
+    let bigrams: Expected
     let pictures: Data
     let answers: [[String: Double]]
 }
@@ -60,11 +60,11 @@ private actor Network: CharacterReading {
         for golden in lines {
             let network = Network(golden, facts)
             let read = try await LineReader(reader: network).read(golden.drawing)
-            #expect(read.map(\.text).joined(separator: "\n") == golden.pairs.text, "\(golden.name)")
+            #expect(read.map(\.text).joined(separator: "\n") == golden.bigrams.text, "\(golden.name)")
             #expect(await network.apart <= 1, "\(golden.name)")
             let characters = read.flatMap(\.characters)
-            #expect(read.allSatisfy { $0.isDown == golden.down } && characters.count == golden.pairs.boxes.count)
-            for (one, (box, confidence)) in zip(characters, zip(golden.pairs.boxes, golden.pairs.confidence)) {
+            #expect(read.allSatisfy { $0.isDown == golden.down } && characters.count == golden.bigrams.boxes.count)
+            for (one, (box, confidence)) in zip(characters, zip(golden.bigrams.boxes, golden.bigrams.confidence)) {
                 let apart = zip([one.left, one.top, one.right, one.bottom], box).map { abs($0 - $1) }.max() ?? 1
                 #expect(apart < 0.06 && abs(one.confidence - confidence) < 1e-3, "\(golden.name): \(one)")
                 #expect(one.alternatives.contains { $0.label == one.label })

@@ -1,7 +1,7 @@
-"""fastetl/lines/tables/pairs.bin, how often which character follows which in Japanese text: made from counts.
+"""fastetl/lines/tables/bigrams.bin, how often which character follows which in Japanese text: made from counts.
 
     pip install sudachipy sudachidict-small wordfreq
-    python -m benches.studies.pairs [--out fastetl/lines/tables/pairs.bin]
+    python -m benches.studies.bigrams [--out fastetl/lines/tables/bigrams.bin]
 
 Words and their frequencies are those of wordfreq's list large_ja (Robyn Speer; data CC BY-SA 4.0). Which word follows
 which is not in it: the costs of connecting two parts of speech are those of SudachiDict small (Works Applications;
@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE
-from fastetl.lines.pairs import FILE, STEPS
+from fastetl.lines.bigrams import FILE, STEPS
 
-PAIRS = 55_600
+BIGRAMS = 55_600
 PUNCTUATION = {"、": 0.05, "。": 0.04}
 """Frequencies of what the list has no words for."""
 MIXED = 0.02
-"""How much of a pair's probability is the second character's own share."""
+"""How much of a bigram's probability is the second character's own share."""
 COST = 700.0
 """Of SudachiDict's costs, a factor of e in probability; between two words half of it counts."""
 ROUNDS = 200
@@ -96,7 +96,7 @@ def connections(words: dict[str, float]) -> tuple[Any, ...]:
 
 
 def joint(words: dict[str, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """float64 (N, N): how often the second character follows the first, of all pairs; (N,): shares of words' first."""
+    """float64 (N, N): how often the second character follows the first; (N,): shares of words' first."""
     from scipy.sparse import coo_matrix
 
     names, left, right, share, costs = connections(words)
@@ -125,7 +125,7 @@ def _stored(logarithms: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def packed(joint: NDArray[np.float64], beginnings: NDArray[np.float64], count: int) -> bytes:
-    """The file's bytes. joint: float64 (N, N), how often the second character follows the first; `count` pairs stay.
+    """The file's bytes. joint: float64 (N, N), how often the second character follows the first; `count` bigrams stay.
     beginnings: float64 (N,), shares of the beginnings of words.
 
     Those stay whose probability differs most from what the second character's share alone tells.
@@ -155,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FILE)
     out: Path = parser.parse_args().out
-    out.write_bytes(packed(*joint(frequencies()), PAIRS))
+    out.write_bytes(packed(*joint(frequencies()), BIGRAMS))
     print(f"{out}: {out.stat().st_size:,} bytes")  # noqa: T201
 
 

@@ -1,14 +1,14 @@
-"""How likely one character follows another in Japanese text: `pairs.bin`, which benches/studies/pairs.py made.
+"""How likely one character follows another in Japanese text: `bigrams.bin`, which benches/studies/bigrams.py made.
 
 Sources: the word frequencies of wordfreq (Robyn Speer, data under CC BY-SA 4.0) and the costs of SudachiDict (Works
 Applications, Apache 2.0). The file, little-endian, of the N characters of charset `japanese`, logarithms as whole
 sixteenths without their sign:
 
     uint8 N     logarithm of each character's share of all text
-    uint8 N     logarithm of the factor of that share, where it follows this character and the pair is not listed
-    uint16 N    how many pairs are listed that begin with this character
-    uint16 …    for each listed pair, the second character
-    uint8 …     for each listed pair, the logarithm of the second's probability after the first
+    uint8 N     logarithm of the factor of that share, where it follows this character and the bigram is not listed
+    uint16 N    how many bigrams are listed that begin with this character
+    uint16 …    for each listed bigram, the second character
+    uint8 …     for each listed bigram, the logarithm of the second's probability after the first
     uint8 N     logarithm of each character's share of the beginnings of words
 """
 
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE
 
-FILE = Path(__file__).parent / "tables" / "pairs.bin"
+FILE = Path(__file__).parent / "tables" / "bigrams.bin"
 STEPS = 16
 """Of a logarithm."""
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Bigrams:
     """The table, opened. Characters are classes of charset `japanese`, −1 is any other, and what is before a line."""
 
     shares: NDArray[np.float64]
@@ -47,7 +47,7 @@ class Pairs:
 
 
 @cache
-def pairs() -> Pairs:
+def bigrams() -> Bigrams:
     """The table."""
     data, n = FILE.read_bytes(), len(JAPANESE)
     counts = np.frombuffer(data, "<u2", n, 2 * n)
@@ -58,4 +58,4 @@ def pairs() -> Pairs:
     keys = np.repeat(np.arange(n), counts) * n + second
     # The last of each, which −1 finds, is for characters that are not listed.
     shares, beginnings = (np.append(each, each.min()) for each in (shares, beginnings))
-    return Pairs(shares, np.append(factors, 0.0), keys, values, beginnings)
+    return Bigrams(shares, np.append(factors, 0.0), keys, values, beginnings)
