@@ -178,12 +178,10 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     lines = []
     for members in rows(oriented):
         size = line_size(oriented[members])
-        allowed = np.zeros(len(boxes) + 1, bool)
-        allowed[members + 1] = True
+        of_line = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])
         left, top = boxes[members, :2].min(0).astype(int)
         right, bottom = boxes[members, 2:].max(0).astype(int)
-        own = allowed[marks[top:bottom, left:right]]
-        part = np.where(own | (marks[top:bottom, left:right] == 0), small[top:bottom, left:right], 0)
+        part = np.where(of_line[marks[top:bottom, left:right]], small[top:bottom, left:right], 0)
         lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor / scale, size, down))
     return [line for line in lines if len(line.boxes)]
 
@@ -200,19 +198,14 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     marks, boxes = pieces_of(np.rot90(ink) if down else ink)
     pieces = parted(marks, boxes, SIZE, down)
     boxes = pieces.boxes
-    margin = SIDE
-    padded = np.pad(np.rot90(ink) if down else ink, margin)
-    numbers = np.pad(pieces.marks, margin)
+    padded, numbers = np.pad(np.rot90(ink) if down else ink, SIDE), np.pad(pieces.marks, SIDE)
     chosen = np.zeros(int(pieces.marks.max(initial=0)) + 1, np.uint8)
 
     def window(members: Sequence[int], x: float, y: float) -> Pixels:
         chosen[:] = 0
         for piece in members:
             chosen[pieces.patches[piece]] = 1
-        at, row = (
-            min(max(round(v) + margin - SIDE // 2, 0), n - SIDE)
-            for v, n in zip((x, y), padded.shape[::-1], strict=True)
-        )
+        at, row = (min(max(round(v) + SIDE // 2, 0), n - SIDE) for v, n in zip((x, y), padded.shape[::-1], strict=True))
         shown = padded[row : row + SIDE, at : at + SIDE] * chosen[numbers[row : row + SIDE, at : at + SIDE]]
         return np.rot90(shown, -1) if down else shown
 

@@ -59,6 +59,8 @@ def test_the_strokes_of_one_character_are_one_line() -> None:
     assert len(rows(two)) == 1
     back_and_forth = np.array([[x, y, x + 8, y + 1] for x in (0, 12, 24) for y in (0, 8)], float)
     assert len(rows(back_and_forth, in_time=True)) == 1
+    high = np.array([[27, 34, 60, 56], [128, 39, 170, 55], [185, 27, 241, 56], [96, 57, 110, 74], [41, 78, 76, 83]])
+    assert len(rows(high.astype(float))) == 1
     slope = grid(2, 12, 3, 12)
     slope[:, [1, 3]] += 0.1 * slope[:, :1]
     assert [len(row) for row in rows(slope)] == [12, 12]

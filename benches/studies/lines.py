@@ -19,7 +19,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benches.studies.pages import conditions as circumstances
 from benches.studies.pages import markdown, table
-from export.lines import Text
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE, LARGE_FORM
 from fastetl.ink.drawings import Drawing
@@ -169,7 +168,6 @@ def tallied(
     for sample in samples:
         down = sample.down if directed else None
         begin = time.perf_counter()
-        text: Text
         if isinstance(sample.ink, Drawing):
             text = recognizer.read_ink(sample.ink, down=down, plain=plain)
         else:

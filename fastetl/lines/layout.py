@@ -16,6 +16,8 @@ WIDEST = 1.45
 """A character's width at most, in sizes of the line."""
 FULL = 0.5
 """Height of a band from which it is a line of its own, in sizes of the writing."""
+ONE_LINE = 1.5
+"""Height of two overlapping bands, in heights of the tallest, below which they are one line."""
 SQUARE = 0.6
 """Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns."""
 _SLOPES = np.arange(-20, 21) / 100
@@ -45,8 +47,7 @@ def _skew(boxes: Boxes, size: float) -> float:
     """The slope along which the ink lies in the clearest bands."""
     if len(boxes) < 4:
         return 0.0
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    x, y = middles.T
+    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
     weights = _extents(boxes)
     best, least = 0.0, -1.0
     for slope in _SLOPES:
@@ -109,8 +110,11 @@ def _without_thin(
         together = np.subtract(high[1:], low[:-1])
         # The upper and lower halves of a few kanji are as high as lines, but lie closer and not as far along.
         halves = (len(bands) == 2) & (gaps < 0.25 * least) & (width < 3 * together)
-        thin = (least < FULL * size) & (together < 1.8 * max(size, float(np.max(heights))))
-        gaps[~(thin | halves)] = np.inf
+        tallest = max(size, float(np.max(heights)))
+        thin = (least < FULL * size) & (together < 1.8 * tallest)
+        # Where characters of one line stand high and low, their bands overlap.
+        overlapping = (gaps < 0) & (together < ONE_LINE * tallest)
+        gaps[~(thin | halves | overlapping)] = np.inf
         k = int(gaps.argmin())
         if gaps[k] > 0.75 * size:
             break
@@ -147,8 +151,7 @@ def _thickness(boxes: Boxes, lines: list[NDArray[np.int64]]) -> float:
 
 def _changes(lines: list[NDArray[np.int64]]) -> int:
     """How often the pen went from one line to another."""
-    line_of = np.argsort(np.concatenate(lines))
-    line_of = np.repeat(np.arange(len(lines)), [len(line) for line in lines])[line_of]
+    line_of = np.repeat(np.arange(len(lines)), [len(line) for line in lines])[np.argsort(np.concatenate(lines))]
     return int(np.count_nonzero(line_of[1:] != line_of[:-1]))
 
 

@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, ONE_LINE = 1.5, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -88,8 +88,10 @@ function join(bands, top, bottom, width, size) {
     const gaps = range(bands.length - 1).map((k) => {
       const gap = low[k + 1] - high[k], smaller = Math.min(heights[k], heights[k + 1]), together = high[k + 1] - low[k];
       const halves = bands.length === 2 && gap < 0.25 * smaller && width < 3 * together;
-      const thin = smaller < FULL * size && together < 1.8 * Math.max(size, tallest);
-      return thin || halves ? gap : Infinity;
+      const largest = Math.max(size, tallest), thin = smaller < FULL * size && together < 1.8 * largest;
+      // Where characters of one line stand high and low, their bands overlap.
+      const overlapping = gap < 0 && together < ONE_LINE * largest;
+      return thin || halves || overlapping ? gap : Infinity;
     });
     const nearest = least(gaps), k = gaps.indexOf(nearest);
     if (nearest > 0.75 * size) break;

@@ -111,6 +111,8 @@ enum LineLayout {
     private static let widest = 1.45
     /// Height of a band from which it is a line of its own, in sizes of the writing.
     private static let full = 0.5
+    /// Height of two overlapping bands, in heights of the tallest, below which they are one line.
+    private static let oneLine = 1.5
     /// Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns.
     private static let square = 0.6
 
@@ -188,7 +190,9 @@ enum LineLayout {
                 // The upper and lower halves of a few kanji are as high as lines, but lie closer and not as far along.
                 let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
                 let isThin = smaller < full * size && together < 1.8 * max(size, tallest)
-                return areHalves || isThin ? gap : .infinity
+                // Where characters of one line stand high and low, their bands overlap.
+                let areOverlapping = gap < 0 && together < oneLine * max(size, tallest)
+                return areHalves || isThin || areOverlapping ? gap : .infinity
             }
             guard let nearest = gaps.min(), nearest <= 0.75 * size, let k = gaps.firstIndex(of: nearest) else { return }
             bands[k] += bands.remove(at: k + 1)
