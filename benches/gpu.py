@@ -36,7 +36,7 @@ from fastetl.data.batches import Batches
 from fastetl.data.charset import JAPANESE, is_kanji, named_or_file
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.store import fitted, open_dataset
+from fastetl.data.store import load_labelled, open_dataset
 from fastetl_cli.quickstart import Quickstart
 from model.config import TrainConfig
 from model.network import Network, named_network
@@ -280,7 +280,7 @@ class Bench:
         self.add("writers", characters=characters, characters_per_second=round(characters / seconds))
         charset, spec = named_or_file(self.parts[0].charset), Preprocessing(size=SIZE)
         mixture = [
-            (fitted(open_dataset(file.with_suffix("")), charset, spec), part.weight / len(some))
+            (load_labelled(file.with_suffix(""), charset, spec), part.weight / len(some))
             for part, some in files.items()
             for file in some
         ]

@@ -21,6 +21,7 @@ from export.names import ONNX, PRETRAINED, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.untrusted import read_bytes
@@ -122,7 +123,7 @@ class Recognizer:
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, side, side) → float32 (N, known), divided by the temperature; the last is "no character"'s."""
         shape = (self.side, self.side)
         if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != shape:
@@ -139,7 +140,7 @@ class Recognizer:
         ]
         return np.concatenate(blocks)
 
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, side, side) → float32 logits (N, characters), without "no character": as a run gives them."""
         return self.logits(pictures)[:, self.columns[:-1]]
 

@@ -1,4 +1,4 @@
-"""Small tables for notebooks."""
+"""HTML tables for notebooks."""
 
 from collections.abc import Mapping
 from html import escape

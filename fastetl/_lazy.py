@@ -1,15 +1,13 @@
-"""Public names that are imported when they are first asked for (PEP 562), and what to install where one is missing."""
+"""Public names that are imported on first use (PEP 562), and errors that name the extra to install."""
 
-import importlib.util
+import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import lazy_loader
 
 from fastetl.errors import FastetlError
 
-_HOME = Path(__file__).resolve().parent.parent
 EXTRAS: dict[str, tuple[str, ...]] = {
     "numba": ("batches", "train", "synth", "pad", "ray"),
     "jax": ("train",),
@@ -28,13 +26,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "fsspec": ("arrow", "ray"),
     "ray": ("ray",),
 }
-"""Top-level modules that the base lacks, and the extras of pyproject.toml that bring each."""
+"""Modules that the base installation lacks, each with the extras of pyproject.toml that install it."""
 
 
 def missing(error: ImportError, *needed: str) -> FastetlError | None:
-    """One line naming the extra that brings what `error` misses; None if no extra does.
+    """An error that names the extra which installs the module that `error` misses; None if no extra does.
 
-    needed: all extras of what was tried, to be installed at once where one of them brings it.
+    needed: the extras of a command. If one of them installs the module, all of them are named.
     """
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
@@ -44,8 +42,16 @@ def missing(error: ImportError, *needed: str) -> FastetlError | None:
     return FastetlError(f"{package} is not installed", do=do, also=ModuleNotFoundError)
 
 
+def import_extra(name: str) -> Any:
+    """The module `name`, which an extra brings. Raises FastetlError naming the extra if it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise missing(error) or error from error
+
+
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package whose public names are those of the stub beside `file`."""
+    """`__getattr__`, `__dir__` and `__all__` of a package. Its public names are those in the stub beside `file`."""
     import_name, _, names = lazy_loader.attach_stub(package, file)
     public = sorted([*names, "__version__"])
 
@@ -59,19 +65,3 @@ def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
             raise fault from error
 
     return __getattr__, lambda: public, public
-
-
-def shadowed(*names: str) -> str | None:
-    """One line naming a file that hides one of this project's top-level packages; None if all are found here.
-
-    `model` and `export` are words that people use for files of their own, and a script's folder is searched first.
-    """
-    for name in names:
-        try:
-            spec = importlib.util.find_spec(name)
-        except ValueError:  # a module made by hand has no specification
-            spec = None
-        origin = spec.origin if spec is not None else None
-        if origin is not None and Path(origin).resolve().parent.parent != _HOME:
-            return f"{origin} hides fastetl's package {name!r}. Rename that file, or run from another folder"
-    return None

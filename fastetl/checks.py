@@ -1,4 +1,4 @@
-"""Checks of options: every value that is out of range, of another type or unknown is an error of one line."""
+"""Checks of options. A value that is out of range, of a wrong type or unknown is an error of one line."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def does_not_fit(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
-    """The error of an argument of the wrong kind; of an array, dtype and shape are told."""
+    """The error for an argument of a wrong kind. `found` is shown, of an array its dtype and shape."""
     if hasattr(found, "dtype") and hasattr(found, "shape"):
         found = f"{found.dtype} {found.shape}"
     do = do or f"check `{name}`"
@@ -35,9 +35,9 @@ def require_range(
     integer: bool = True,
     error: type[FastetlError] = FastetlError,
 ) -> None:
-    """Raise `error` unless `value` is a number from `low` to `high`, both included, and with `integer` a whole one.
+    """Raise `error` unless `value` is a number with low <= value <= high; a whole one, if `integer`.
 
-    What is not finite is outside of every range.
+    Infinity and NaN are outside of every range.
     """
     is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
     if is_number and low <= value < math.inf and value <= high:  # type: ignore[operator]
@@ -51,7 +51,7 @@ def require_range(
 def require_choice(
     name: str, value: object, choices: Sequence[object], *, error: type[FastetlError] = FastetlError
 ) -> None:
-    """Raise `error` unless `value` is one of `choices`, and of its type: True is not 1."""
+    """Raise `error` unless `value` equals one of `choices` and has its type, so that True is not 1."""
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value, error)
 
@@ -59,9 +59,9 @@ def require_choice(
 def require_options(
     config: Any, ranges: Mapping[str, tuple[float, float]], *, error: type[FastetlError] = FastetlError
 ) -> None:
-    """Raise `error` unless every field of a dataclass is what its annotation and its range in `ranges` say.
+    """Raise `error` unless every field of a dataclass fits its annotation and its range, if `ranges` has one.
 
-    Annotations: bool, int, float, str, a class, Literal, and tuples of one of these; `| None` allows None.
+    Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None.
     """
     for name, hint in get_type_hints(type(config)).items():
         value = getattr(config, name)

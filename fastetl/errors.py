@@ -20,11 +20,11 @@ _SIGNS = {
     "threads or processes (ulimit -u)": (errno.EAGAIN, "can't start new thread"),
     "space on a disk": (errno.ENOSPC, errno.EDQUOT, "os error 28", "no space left"),
 }
-"""What a machine can run out of, and how Python, Rust, C++ and XLA say so: numbers of an OSError, and words."""
+"""Resources of a machine, each with the errno values and the words by which Python, Rust, C++ and XLA report a lack."""
 
 
 def scarcity(error: BaseException) -> str | None:
-    """What the machine has run out of, if that is what an error, or what it comes from, says: no fault of any file."""
+    """The resource that the machine has run out of, if an error or one of its causes reports that; otherwise None."""
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, MemoryError):
@@ -40,16 +40,16 @@ def scarcity(error: BaseException) -> str | None:
 
 @cache
 def _combined(kind: type, builtin: type) -> type:
-    """A class that is both, the same one each time."""
+    """A class that inherits from both. Equal arguments give the same class, so that it can be compared."""
     return type(kind.__name__, (kind, builtin), {"__module__": kind.__module__})
 
 
 class FastetlError(Exception):
-    """Bad input or wrong use, told in one line: file, record, byte offset, fault, expected, found, what to do.
+    """Bad input or wrong use. Its text is one line: file, record, byte offset, fault, expected, found, what to do.
 
-    what: the fault. file, record (from 0), offset (bytes): where. expected, found: what should stand there, and what
-    does. do: what the user can do about it. also: a built-in exception that this one is at the same time, such as
-    FileNotFoundError, so that `except FileNotFoundError` catches it too.
+    what: the fault. file, record (from 0), offset (in bytes): its place. expected, found: what should be there, and
+    what is. do: advice to the user. also: a built-in exception class, such as FileNotFoundError, by which
+    `except FileNotFoundError` catches this error too.
     """
 
     _kind: type[FastetlError]
@@ -85,7 +85,7 @@ class FastetlError(Exception):
 
     def __str__(self) -> str:
         lacking = None if self.__cause__ is None else scarcity(self.__cause__)
-        if lacking is not None:  # whatever else would be advised
+        if lacking is not None:  # then any other advice would mislead
             place = f"{self.file}: " if self.file else ""
             return f"{place}{self.what}; this machine is out of {lacking}: {self.__cause__}"
         where = [] if self.file is None else [self.file]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from fastetl.data.store import open_dataset
 from fastetl_cli.base import Command, DatasetPath, bar
-from fastetl_ray.shards import open_dataset
 from model.baseline import baselines
 
 

@@ -10,7 +10,6 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
 from fastetl.etl.notices import grouped
 from fastetl_cli.base import Arg, Command, Shards, bar, command_line, counted, note
-from fastetl_ray.addresses import as_address
 
 _LISTED = 20
 
@@ -54,9 +53,8 @@ class Build(Command):
             return build(sources, out, self.config, **options)
         from fastetl_ray import build_on_ray
 
-        addresses, target = [as_address(s) for s in sources], as_address(out)
         options |= {"rows": self.shards.shard_rows, "address": self.shards.address}
-        return build_on_ray(addresses, target, self.config, **options)
+        return build_on_ray(sources, out, self.config, **options)
 
 
 def _notices(result: BuildResult) -> Iterator[str]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
-from fastetl.data.store import fitted
+from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
-from fastetl_ray.shards import open_dataset
 from model.evaluation import Reader, SetResult, evaluate, restricted
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
@@ -76,8 +75,7 @@ class Evaluate(Command):
         report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
         if report is not None:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
-        size = run.preprocessing.size
-        data = [fitted(open_dataset(path, size=size), run.charset, run.preprocessing) for path in self.sets]
+        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)

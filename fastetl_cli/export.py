@@ -6,10 +6,9 @@ from pathlib import Path
 from export.compare import Variant, compare
 from export.config import ExportConfig
 from export.package import StoredNetwork, export, open_exportable
-from fastetl.data.store import fitted
+from fastetl.data.store import load_labelled
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, show_json, show_table
 from fastetl_cli.verify import show_checks
-from fastetl_ray.shards import open_dataset
 from model.report import stored_evaluations
 
 
@@ -38,10 +37,7 @@ class Export(Command):
         run = open_exportable(self.run_path)
         evaluations = [] if isinstance(run, StoredNetwork) else stored_evaluations(self.run_path)
         sets = [entry for evaluation in evaluations for entry in evaluation["sets"]]
-        data = [
-            fitted(open_dataset(path, size=run.preprocessing.size), run.charset, run.preprocessing)
-            for path in self.compare
-        ]
+        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.compare]
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
         variants: tuple[Variant, ...] = ()

@@ -14,9 +14,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 
-warnings.filterwarnings("ignore", ".* hides fastetl's package")  # `main` says it, and ends
-from fastetl import __version__  # noqa: E402
-from fastetl._lazy import shadowed  # noqa: E402
+from fastetl import __version__
 
 COMMANDS = {
     "quickstart": "everything on synthetic handwriting, from files to package",
@@ -86,11 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
         sys.stdout.write(completion(rest[0], COMMANDS) + "\n")
         return 0
-    fault = shadowed("model", "export")
     if name not in COMMANDS:
-        fault = f"no command {name}; expected one of {', '.join(COMMANDS)}{meant(name, COMMANDS)}"
-    if fault is not None:
-        sys.stderr.write(f"fastetl: {fault}\n")
+        expected = f"expected one of {', '.join(COMMANDS)}{meant(name, COMMANDS)}"
+        sys.stderr.write(f"fastetl: no command {name}; {expected}\n")
         return 2
     return _run(name, rest)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
+from fastetl.data.store import open_dataset
 from fastetl_cli.base import Arg, Command, DatasetPath
-from fastetl_ray.shards import open_dataset
 
 
 @dataclass(frozen=True)

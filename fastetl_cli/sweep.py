@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl_cli.base import Arg, Command, DatasetPath, Out, counted, say
-from fastetl_ray.addresses import as_address
 from fastetl_ray.sweep import read_sweep, sweep_on_ray
 
 
@@ -34,7 +33,7 @@ class Sweep(Command):
     def run(self) -> int:
         """Sweep, and print the table, the best first."""
         trials = sweep_on_ray(
-            [(as_address(self.dataset), 1.0)],
+            [(self.dataset, 1.0)],
             self.out,
             read_sweep(self.file),
             cpus=self.cpus,

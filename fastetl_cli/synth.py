@@ -9,12 +9,12 @@ import numpy as np
 from fastetl.checks import require_range
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
 from fastetl.synth.records import characters_of, layout_of
 from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted
-from fastetl_ray.addresses import as_address
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Synth(Command):
                 from fastetl_ray import synthesize_on_ray
 
                 common |= {"rows": self.shards.shard_rows, "address": self.shards.address, "command": command_line()}
-                count = synthesize_on_ray(as_address(self.out), self.config, self.size or 64, **common)
+                count = synthesize_on_ray(self.out, self.config, self.size or 64, **common)
             elif self.size is not None:
                 common |= {"processes": self.processes, "command": command_line()}
                 count = synthesize_dataset(self.out, self.config, self.size, **common)

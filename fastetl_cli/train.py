@@ -1,13 +1,12 @@
 """fastetl train."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import as_address, is_url
 from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, RunPath, bar, command_line, counted, note, require_ray
-from fastetl_ray.addresses import as_address
-from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.run import Run, open_run
@@ -84,7 +83,7 @@ class Train(Command):
 
     def run(self) -> int:
         """Train, and say how it went."""
-        if "://" in as_address(self.run_path):
+        if is_url(self.run_path):
             raise FastetlError("a run is written to a disk", expected="a folder", found=as_address(self.run_path))
         if self.engine == "ray":
             return self._show(self._on_ray())
@@ -120,7 +119,7 @@ class Train(Command):
 
         if self.coordinator:
             raise FastetlError("two ways to several workers", expected="--engine ray or --coordinator", found="both")
-        data = [(as_address(self.dataset), 1.0), *((as_address(Path(p)), w) for p, w in map(_parted, self.also))]
+        data = [(str(self.dataset), 1.0), *map(_parted, self.also)]
         return train_on_ray(
             data,
             self.run_path,

@@ -5,8 +5,6 @@ from .datasets import build_on_ray as build_on_ray
 from .datasets import read_etl as read_etl
 from .datasets import synthesize as synthesize
 from .datasets import synthesize_on_ray as synthesize_on_ray
-from .shards import open_dataset as open_dataset
-from .shards import write_shards as write_shards
 from .sweep import SweepConfig as SweepConfig
 from .sweep import read_sweep as read_sweep
 from .sweep import sweep_on_ray as sweep_on_ray

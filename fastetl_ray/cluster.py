@@ -1,24 +1,23 @@
-"""Training on a Ray cluster: one network by several workers, or many trainings of a sweep. Needs the extra `ray`.
+"""Training one network by several workers of a Ray cluster. Extra: `ray`.
 
-Ray Train starts the workers, watches them and starts all of them anew when one is lost; JAX's own runtime joins them
-into one set of devices, as `fastetl train --coordinator` does. (Ray's `JaxTrainer` joins workers on GPUs and TPUs
-alone, so its base, `DataParallelTrainer`, is used for all.) Datasets and runs lie where every worker sees them.
+Ray Train starts the workers and restarts all of them when one is lost. JAX's own runtime joins their devices, as
+`fastetl train --coordinator` does. (Ray's `JaxTrainer` does so for GPUs and TPUs only, so its base class is used.)
 """
 
 import pickle
 import shutil
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fastetl.checks import require_range
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import absolute, is_url, write_file
 from fastetl.files.atomic import check_output
-from fastetl_ray.addresses import absolute, is_url, write_file
 from fastetl_ray.nodes import RETRIES, connect, fault_of
-from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
@@ -27,30 +26,50 @@ from model.start import Start
 from model.training import train
 
 
-def _worker(settings: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class _Training:
+    """What every worker needs to know of a training. fault: a file that all see, for an error that ends it."""
+
+    data: tuple[tuple[str, float], ...]
+    path: Path
+    config: TrainConfig | None
+    start: Start | None
+    resume: bool
+    overwrite: bool
+    command: str
+    fault: Path
+
+
+def _worker(config: dict[str, _Training]) -> None:
+    """Train as one of the workers. Ray Train gives every one of them the same `config`."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
 
-    fault = Path(settings["fault"])
-    if fault.exists():
-        return  # Ray has started all workers anew after one of them raised what will not be mended by that
+    training = config["training"]
+    if training.fault.exists():
+        return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
-    path = Path(settings["path"])
-    resume = (unfinished(path) / "run.json").is_file()
-    # Taken up after a loss: what is replaced then was agreed to when the training began.
-    config = None if resume and not settings["resume"] else settings["config"]
-    start = None if resume else settings["start"]
-    options = {name: settings[name] for name in ("overwrite", "command")}
+    resume = (unfinished(training.path) / "run.json").is_file()
+    # Resumed after a loss, the run has its configuration; a user who resumes it gives one to be compared.
+    options = None if resume and not training.resume else training.config
     try:
-        if resume or not path.exists() or settings["overwrite"]:
-            data = [(open_dataset(place), weight) for place, weight in settings["data"]]
-            train(data, path, config, resume=resume, start=start, on_progress=None, **options)
+        if resume or not training.path.exists() or training.overwrite:
+            train(
+                [(open_dataset(path), weight) for path, weight in training.data],
+                training.path,
+                options,
+                start=None if resume else training.start,
+                resume=resume,
+                overwrite=training.overwrite,
+                on_progress=None,
+                command=training.command,
+            )
     except FastetlError as error:
-        if not isinstance(error, BlockingIOError):  # a lost worker may still hold the run for a moment
-            write_file(str(fault.parent), fault.name, pickle.dumps(error))
+        if not isinstance(error, BlockingIOError):  # a lost worker may still hold the lock of the run for a moment
+            write_file(str(training.fault.parent), training.fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
 
@@ -79,52 +98,61 @@ def train_on_ray(
 ) -> Run:
     """Train one network by `workers` workers of a Ray cluster, and write the run to `path`, which all of them see.
 
-    data: dataset directories, or addresses for fsspec, each with its weight. start: as of `model.train`. gpus: of
-    each worker. address: the cluster's; without one it is started on this machine. A worker that is lost ends in a
-    resumption from the last checkpoint, with the weights that an undisturbed training by as many workers has; a fault
-    that `model.train` would raise again ends it.
+    data: datasets, in folders that all workers see or at addresses for fsspec, each with its weight. start: as of
+    `model.train`. gpus: of each worker. address: the cluster's; if not given, one is started on this machine.
 
-    Raises what `model.train` raises, and ModelError if the cluster cannot be reached or cannot hold the workers.
+    After the loss of a worker all are restarted from the last checkpoint; the weights are those that as many workers
+    give without a loss. An error that `model.train` raises ends the training.
+
+    Raises what `model.train` raises, and ModelError if the cluster cannot be reached or is too small.
     """
     require_range("workers", workers, 1, error=ModelError)
     require_range("gpus", gpus, 0, error=ModelError)
-    ray = connect(address)
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-
-    path = Path(path).absolute()
-    check_output(path, RUN_KIND, overwrite, [Path(place) for place, _ in data if not is_url(place)])
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
-    available = ray.cluster_resources()
+    _require_resources(connect(address).cluster_resources(), resources, workers)
+    path = Path(path).absolute()
+    check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in data if not is_url(source)])
+    for source, _ in data:
+        open_dataset(source)  # so that an error is raised before an interrupted run is removed
+    with claimed(path, resume, overwrite) as begun:
+        if not resume:
+            emptied(begun)
+    storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # for the files of Ray Train
+    sources = tuple((absolute(source), weight) for source, weight in data)
+    training = _Training(sources, path, config, start, resume, overwrite, command, storage / "fault")
+    try:
+        _fit(training, workers, resources)
+    finally:
+        shutil.rmtree(storage, ignore_errors=True)
+    return open_run(path)
+
+
+def _require_resources(available: Mapping[str, float], resources: Mapping[str, int], workers: int) -> None:
     for kind, amount in resources.items():
         if available.get(kind, 0) < amount * workers:
             expected, found = f"{amount * workers} {kind} for {workers} workers", f"{available.get(kind, 0):g}"
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
-    for place, _ in data:
-        open_dataset(place)  # here too: a fault is told before an interrupted run is taken away
-    with claimed(path, resume, overwrite) as begun:
-        if not resume:
-            emptied(begun)
-    storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # what Ray Train keeps, of this call
-    fault_file = storage / "fault"
-    settings: dict[str, Any] = {"path": str(path), "config": config, "start": start, "resume": resume}
-    settings |= {"data": [(absolute(place), weight) for place, weight in data], "overwrite": overwrite}
-    settings |= {"command": command, "fault": str(fault_file)}
+
+
+def _fit(training: _Training, workers: int, resources: Mapping[str, float]) -> None:
+    """Run the workers to their end. Raises the error of a worker as it was raised there."""
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
     trainer = DataParallelTrainer(
         _worker,
-        train_loop_config=settings,
-        scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=resources),
-        run_config=RunConfig(name=path.name, storage_path=str(storage), failure_config=FailureConfig(RETRIES)),
+        train_loop_config={"training": training},
+        scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=dict(resources)),
+        run_config=RunConfig(
+            name=training.path.name, storage_path=str(training.fault.parent), failure_config=FailureConfig(RETRIES)
+        ),
     )
     try:
         trainer.fit()
-        if fault_file.exists():
-            raise pickle.loads(fault_file.read_bytes())  # what our own worker wrote
     except Exception as error:  # Ray wraps a worker's error in its own
         fault = fault_of(error)
         if fault is error:
             raise
         raise fault from None
-    finally:
-        shutil.rmtree(storage, ignore_errors=True)
-    return open_run(path)
+    if training.fault.exists():
+        raise pickle.loads(training.fault.read_bytes())  # our own worker's

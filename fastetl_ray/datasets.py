@@ -1,7 +1,7 @@
-"""ETL files and synthetic writers on the workers of a Ray cluster: as Ray Data datasets, and written as shards.
+"""Reading ETL files, and writing synthetic ones, on the workers of a Ray cluster.
 
-The work is cut into pieces. What a piece gives depends on its description alone: any worker, or a second one after the
-first was lost, makes the same rows.
+The result is a Ray Data dataset, or a dataset of shards. The work is cut into pieces. The rows of a piece depend on its
+description alone, so a piece whose worker was lost is repeated by any other.
 """
 
 from __future__ import annotations
@@ -10,94 +10,82 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.parquet import table
-from fastetl.etl.build import (
-    BuildConfig,
-    BuildResult,
-    DisorderError,
-    Progress,
-    complete,
-    convert,
-    result_of,
-    run_plan,
-)
+from fastetl.data.shards import ROWS, SHARDS_KIND, Shard, encode_shard, write_index
+from fastetl.data.writing import MANIFEST
+from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, Progress, complete, convert, result_of, run_plan
 from fastetl.etl.selection import Plan, Selection
+from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy, write_file
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth import SynthConfig
 from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
-from fastetl_ray.addresses import absolute, claim_address, is_url, local_copy, write_file
 from fastetl_ray.nodes import connect, results_of_tasks
-from fastetl_ray.shards import MANIFEST, ROWS, SHARDS_KIND, Shard, encode_shard, write_index
 
 if TYPE_CHECKING:
     import ray.data
 
 BLOCK_ROWS = 256
-"""Rows of a block of Ray Data: at size 64 a megabyte."""
+"""Rows of a Ray Data block: one megabyte at size 64."""
 T = TypeVar("T")
 Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 @dataclass(frozen=True)
 class SomeRecords:
-    """Records of ETL files, a piece as `SomeWriters` is. addresses: where each part's file lies."""
+    """A piece of ETL files. addresses: those of the file of each part."""
 
     parts: tuple[Selection, ...]
     addresses: tuple[str, ...]
     charset: Charset
     size: int
 
-    @property
-    def count(self) -> int:
-        return sum(len(part.index) for part in self.parts)
-
     def rows(self) -> Dataset:
-        """Make them. Raises FastetlError, or DisorderError if a record is not as the plan says."""
-        here = [
+        """Read and convert the records. Raises FastetlError, or DisorderError if a record differs from the plan."""
+        parts = [
             replace(part, file=replace(part.file, path=local_copy(address)))
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
-        return convert(here, self.charset, self.size)
+        return convert(parts, self.charset, self.size)
 
 
 Piece = SomeRecords | SomeWriters
 
 
 def _listed(sources: Sources) -> list[str]:
-    return [fspath(s) for s in ([sources] if isinstance(sources, str | PathLike) else sources)]
+    return [as_address(s) for s in ([sources] if isinstance(sources, str | PathLike) else sources)]
 
 
 def _planned(
     sources: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[SomeRecords]], T], **by: bool
 ) -> T:
-    """What `do` makes of the plan of a build and its records in pieces of `rows`: see `run_plan`."""
-    copies = {absolute(local_copy(source)): source for source in sources if is_url(source)}
+    """The result of `do` for the plan of a build, and its records in pieces of `rows`. by: as of `run_plan`."""
+    address_of = {absolute(local_copy(source)): source for source in sources if is_url(source)}
 
     def pieces(plan: Plan) -> T:
-        listed = []
+        cut = []
         for first in range(0, sum(len(part.index) for part in plan.parts), rows):
             parts, before = [], 0
             for part in plan.parts:
-                run = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
+                selection = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
                 before += len(part.index)
-                parts += [run] if len(run.index) else []
-            addresses = tuple(copies.get(path, path) for path in (str(part.file.path) for part in parts))
-            listed.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
-        return do(plan, listed)
+                parts += [selection] if len(selection.index) else []
+            addresses = tuple(address_of.get(path, path) for path in (str(part.file.path) for part in parts))
+            cut.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
+        return do(plan, cut)
 
     return run_plan([local_copy(source).absolute() for source in sources], config, pieces, **by)
 
 
 def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
-    """The rows of all pieces, a block each, in the order of the pieces, whichever worker is ready first.
+    """A Ray Data dataset with a block for each piece, in their order.
 
-    Ray Data has that order as a setting of the process, which is left as it is from here on.
+    Sets this process's option of Ray Data that keeps the order, and does not reset it, as reading is lazy.
     """
     import ray.data
 
@@ -112,22 +100,24 @@ def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
 def read_etl(
     sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = BLOCK_ROWS, address: str = ""
 ) -> ray.data.Dataset:
-    """A Ray Data dataset of the records of ETL files: rows as `fastetl.data.parquet` says, in `fastetl.build`'s order.
+    """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
-    sources: files or folders that every worker sees, or addresses of files for fsspec. rows: of a block, at most.
-    Headers are read here, pictures by the workers.
+    sources: files or folders that every worker sees, or addresses of files for fsspec. rows: most of a block. Columns
+    are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures.
 
-    Raises FastetlError as `fastetl.build` does; a file that is damaged or changed later ends the reading with one.
+    Raises FastetlError as `fastetl.build` does. A file that is damaged later raises one when it is read.
     """
     connect(address)
-    # Every header: a dataset that is read lazily cannot begin anew when a record is not where the order says.
+    # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
     return _of_ray_data(_planned(_listed(sources), config, rows, lambda plan, pieces: pieces, by_order=False))
 
 
 def synthesize(
     config: SynthConfig = SynthConfig(), size: int = 64, *, rows: int = BLOCK_ROWS, address: str = ""
 ) -> ray.data.Dataset:
-    """A Ray Data dataset of what synthetic writers write, each from (seed, number) alone; no file in between.
+    """A Ray Data dataset of characters by synthetic writers, made without ETL files.
+
+    Each writer depends on (seed, number) alone. size: side of the pictures in pixels. rows: most of a block.
 
     Raises FastetlError as `fastetl.synthesize_dataset` does.
     """
@@ -137,7 +127,7 @@ def synthesize(
 
 @contextmanager
 def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
-    """Where shards go: a hidden sibling that takes the place of `out`, or the address itself, which has no rename."""
+    """The folder to write shards to: a temporary sibling of `out`, or an address itself, where nothing is renamed."""
     if not is_url(out):
         with new_output(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
             yield str(folder.absolute())
@@ -149,7 +139,7 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 def _write(
     ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, describe: Callable[[Dataset], Dataset]
 ) -> Dataset:
-    """Write a shard for each piece, and what is beside them of what `describe` makes of the rows without pictures."""
+    """Write a shard for each piece, and the files beside them. describe: completes the rows without their pictures."""
 
     def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]] | DisorderError:
         try:
@@ -182,16 +172,15 @@ def build_on_ray(
     progress: Progress | None = None,
     command: str = "",
 ) -> BuildResult:
-    """`fastetl.build` on the workers of a Ray cluster, into a dataset of shards of about `rows` pictures.
+    """Build a dataset of shards of about `rows` pictures on the workers of a Ray cluster.
 
-    The rows, their order and their groups are those of `fastetl.build`. out: a folder that every worker sees, or an
-    address for fsspec. The output is whole or not there, whatever happens to workers; the same input gives the same
-    bytes.
+    Rows, order and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for fsspec.
+    The output is whole or absent, also when workers are lost. The same input gives the same bytes.
 
     Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
     """
     begun = time.perf_counter()
-    listed, place = _listed(sources), fspath(out)
+    listed, place = _listed(sources), as_address(out)
     inputs = [Path(source) for source in listed if not is_url(source)]
     if not is_url(place):
         check_output(Path(place), SHARDS_KIND, overwrite, inputs)
@@ -221,12 +210,12 @@ def synthesize_on_ray(
     progress: Progress | None = None,
     command: str = "",
 ) -> int:
-    """`fastetl.synthesize_dataset` on the workers of a Ray cluster, into a dataset of shards of about `rows` pictures.
+    """Write a dataset of synthetic writers, in shards of about `rows` pictures, on the workers of a Ray cluster.
 
-    Each writer comes from (seed, number) alone: any number of workers gives the same bytes. Raises FastetlError as
-    `fastetl.synthesize_dataset` does, and if the cluster cannot be reached.
+    Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
+    pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    place, pieces = fspath(out), each_of_writers(config, size, rows)
+    place, pieces = as_address(out), each_of_writers(config, size, rows)
     if not is_url(place):
         check_output(Path(place), SHARDS_KIND, overwrite)
     described, ray = about_writers(pieces, command), connect(address)

@@ -1,30 +1,27 @@
-"""The connection to a Ray cluster, and what its errors are about."""
+"""Connecting to a Ray cluster, running tasks on it, and finding the cause of its errors."""
 
 import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
-from fastetl._lazy import missing
+from fastetl._lazy import import_extra
 from fastetl.errors import FastetlError
 
 T = TypeVar("T")
 R = TypeVar("R")
 RETRIES = 100
-"""How often a task is given to another worker, or a training taken up again, when a worker was lost."""
+"""How often a task is repeated, or a training resumed, after the loss of a worker."""
 
 
 def connect(address: str = "") -> Any:
-    """The module ray, connected to the cluster at `address`, or to one that is started on this machine.
+    """Connect to the cluster at `address`, or start one on this machine. Returns the module ray.
 
-    Raises FastetlError where ray is not installed, or no cluster is there.
+    Raises FastetlError if ray is not installed, or the cluster cannot be reached.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reports to a collector otherwise
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # devices stay visible to workers without any
-    try:
-        import ray
-    except ImportError as error:
-        raise missing(error) or error from error
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no reports to Ray's makers
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without GPUs still sees them
+    ray = import_extra("ray")
     if not ray.is_initialized():
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         try:
@@ -36,14 +33,14 @@ def connect(address: str = "") -> Any:
 
 
 def fault_of(error: BaseException) -> BaseException:
-    """What a worker raised, out of what Ray wraps it in: a FastetlError where one is the cause."""
+    """The FastetlError of a worker that caused an error of Ray; the error itself if there is none."""
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, FastetlError):
-            # Ray's error is of the same class, but shows the worker's trace: the plain one is its cause.
-            inner = getattr(current, "cause", None)
-            return inner if isinstance(inner, FastetlError) else current
-        failures = getattr(current, "worker_failures", None)  # of Ray Train: one error for each worker's rank
+            # Ray's wrapper is a FastetlError too, but prints the worker's trace; its cause is the one raised.
+            cause = getattr(current, "cause", None)
+            return cause if isinstance(cause, FastetlError) else current
+        failures = getattr(current, "worker_failures", None)  # Ray Train has one error for each worker
         if failures:
             return fault_of(next(iter(failures.values())))
         current = getattr(current, "cause", None) or current.__cause__
@@ -53,10 +50,10 @@ def fault_of(error: BaseException) -> BaseException:
 def results_of_tasks(
     ray: Any, work: Callable[[int, T], R], pieces: Sequence[T], progress: Callable[[int, int], None] | None
 ) -> Generator[R, None, None]:
-    """work(number, piece) for each piece, on the cluster's workers; the results in the order of the pieces.
+    """Compute work(number, piece) for each piece on the cluster; yields the results in the order of the pieces.
 
-    A task whose worker is lost is given to another. Raises what a task raised, as it was raised there. When this
-    ends, no task is running any more.
+    A task whose worker is lost is repeated by another. Raises the error of a task as it was raised there. No task runs
+    on when the generator ends or is closed.
     """
     remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
     running = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
@@ -66,7 +63,7 @@ def results_of_tasks(
             if progress is not None:
                 progress(done, len(pieces))
             yield result
-    except Exception as error:  # Ray's error of a task is also of the class that the task raised
+    except Exception as error:  # Ray wraps a task's error in its own
         raise fault_of(error) from None
     finally:
         _, unfinished = ray.wait(running, num_returns=len(running), timeout=0)

@@ -1,10 +1,10 @@
-"""A sweep: many trainings with other options on a Ray cluster, poor trials stopped early. Needs the extra `ray`.
+"""A sweep: many trainings with different options on a Ray cluster; poor ones are stopped early. Extra: `ray`.
 
-The file (TOML) has three tables: `train` holds options that all trainings share; `search` those that vary, each a list
-of values or `{low, high, log}`; `sweep` says how many trainings there are. Names are those of `model.TrainConfig`;
-`augmentation.NAME` reaches into the augmentation. docs/scale.md has an example.
+The TOML file of a sweep has three tables. `train` has the options that all trainings share. `search` has those that
+vary, each a list of values or `{low, high, log}`. `sweep` has the other fields of `SweepConfig`. Options are those of
+`model.TrainConfig`; `augmentation.NAME` is an option of its augmentation. docs/scale.md has an example.
 
-Trainings are compared after each epoch by their accuracy on the validation groups (ASHA: Li et al., 2018).
+After each epoch, trainings are compared by their accuracy on the validation groups (ASHA: Li et al., 2018).
 """
 
 import dataclasses
@@ -15,16 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fastetl.checks import ABOVE_0, require_choice, require_range
 from fastetl.data.augmentation import Augmentation
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import absolute
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
-from fastetl_ray.addresses import absolute
 from fastetl_ray.nodes import connect, fault_of
-from fastetl_ray.shards import open_dataset
 from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import named_network
@@ -33,16 +33,16 @@ SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
-_NEVER = 10**9  # epoch at which a trial is stopped as complete: it ends by itself, by epochs, steps or minutes
-_WIDEST = 1e300  # the difference of two numbers is a number
+_NEVER = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
+_WIDEST = 1e300  # of a bound, so that the difference of two bounds is finite
 
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """What to try. train: shared options. search: name → a list of values, or {low, high, log}, to draw from.
+    """What to try. train: options of all trainings. search: for each option a list of values, or {low, high, log}.
 
-    trials: how many trainings. grace: epochs before one may be stopped. reduction: one in so many goes on. Every value
-    that can be drawn is checked here.
+    trials: how many trainings. grace: epochs before one may be stopped. reduction: of so many, one goes on. seed:
+    draws the options. Raises ModelError for any value that could be drawn and that `TrainConfig` rejects.
     """
 
     train: Mapping[str, Any]
@@ -64,7 +64,7 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: the options that were drawn for it, and its accuracy on validation groups after each epoch."""
+    """One training: the options drawn for it, and its accuracy on the validation groups after each epoch."""
 
     number: int
     options: Mapping[str, Any]
@@ -76,7 +76,7 @@ class Trial:
 
 
 def _bounds(name: str, values: Any) -> tuple[float, float]:
-    """What an option is drawn between. Raises ModelError if there is nothing to draw from."""
+    """The bounds that an option is drawn between. Raises ModelError unless they are an interval."""
     if isinstance(values, dict) and {"low", "high"} <= set(values) <= {"low", "high", "log"}:
         log = values.get("log", False)
         require_choice(f"{name}.log", log, (False, True), error=ModelError)
@@ -90,22 +90,22 @@ def _bounds(name: str, values: Any) -> tuple[float, float]:
 
 
 def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
-    """The training options of a file's `train` and of what was drawn. Raises ModelError for an unknown name."""
-    plain, varied = {**shared, **options}, {}
+    """The configuration of the shared options and those drawn for a trial. Raises ModelError for an unknown name."""
+    plain, augmentation = {**shared, **options}, {}
     known = {f.name for f in dataclasses.fields(TrainConfig)} - {"augmentation"}
     known |= {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
     for name in list(plain):
         if name not in known:
             raise ModelError("no such option", expected="an option of train", found=name, do="check the sweep's file")
         if "." in name:
-            varied[name.removeprefix("augmentation.")] = plain.pop(name)
-    config = TrainConfig(**plain, augmentation=Augmentation(**varied))
+            augmentation[name.removeprefix("augmentation.")] = plain.pop(name)
+    config = TrainConfig(**plain, augmentation=Augmentation(**augmentation))
     named_network(config.network)
     return config
 
 
 def read_sweep(path: str | PathLike[str]) -> SweepConfig:
-    """Read the file of a sweep. Raises FastetlError for anything that is not as the module says."""
+    """Read the TOML file of a sweep. Raises FastetlError if it is none, or for a value that is rejected."""
     try:
         tables = tomllib.loads(read_bytes(path, _FILE_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -125,25 +125,57 @@ def read_sweep(path: str | PathLike[str]) -> SweepConfig:
         raise
 
 
-def _trial(options: dict[str, Any]) -> None:
-    """What each worker runs: one training, which tells its accuracy after each epoch."""
+def _trial(space: dict[str, Any]) -> None:
+    """Train one trial in a worker, and report its accuracy after each epoch. space: as of `_tuner`."""
     from ray import tune
 
     from model.training import Progress, train
 
     reported = 0
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         nonlocal reported
         for entry in progress.history[reported:]:
             tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
         reported = len(progress.history)
 
-    given = options["given"]
     number = int(tune.get_context().get_trial_id().rpartition("_")[2])
-    config = configured(given["train"], options["options"])
-    data = [(open_dataset(path), weight) for path, weight in given["data"]]
-    train(data, f"{given['out']}/trial-{number:04d}", config, overwrite=True, on_progress=tell)
+    config = configured(space["train"], space["options"])
+    data = [(open_dataset(path), weight) for path, weight in space["data"]]
+    train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, on_progress=report)
+
+
+def _tuner(config: SweepConfig, data: list[tuple[str, float]], folder: Path, cpus: float, gpus: float) -> Any:
+    """Ray's tuner, which runs `_trial`. folder: for the runs and for Ray's own files."""
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+    from ray.tune.search import BasicVariantGenerator
+
+    def domain(values: Any) -> Any:
+        if isinstance(values, list):
+            return tune.choice(values)
+        return (tune.loguniform if values.get("log") else tune.uniform)(values["low"], values["high"])
+
+    scheduler = ASHAScheduler(
+        time_attr="epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction
+    )
+    return tune.Tuner(
+        tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
+        param_space={
+            "train": dict(config.train),
+            "options": {name: domain(values) for name, values in config.search.items()},
+            "data": data,
+            "runs": str(folder / "trials"),
+        },
+        tune_config=tune.TuneConfig(
+            metric=_METRIC,
+            mode="max",
+            num_samples=config.trials,
+            search_alg=BasicVariantGenerator(random_state=config.seed),
+            scheduler=scheduler,
+        ),
+        run_config=tune.RunConfig(storage_path=str(folder / "ray"), name="sweep", verbose=0),
+    )
 
 
 def sweep_on_ray(
@@ -156,56 +188,29 @@ def sweep_on_ray(
     address: str = "",
     overwrite: bool = False,
 ) -> list[Trial]:
-    """Train each of the sweep's options on a Ray cluster; returns the trials, the best first.
+    """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first.
 
-    Writes `out`: sweep.json, and trials/trial-NNNN, the runs of those that were not stopped (`fastetl compare` shows
-    them side by side). data: as of `train_on_ray`. cpus, gpus: of each training.
+    Writes the folder `out`: sweep.json, and in trials/ the runs that were not stopped (`fastetl compare` shows them
+    side by side). data: as of `train_on_ray`. cpus, gpus: of each training, fractions allowed.
 
     Raises FastetlError if `out` exists (without `overwrite`), or a training raises one.
     """
     out = Path(out)
     check_output(out, SWEEP_KIND, overwrite)
     connect(address)
-    from ray import tune
-    from ray.tune.schedulers import ASHAScheduler
-    from ray.tune.search import BasicVariantGenerator
-
-    def domain(values: Any) -> Any:
-        if isinstance(values, list):
-            return tune.choice(values)
-        return (tune.loguniform if values.get("log") else tune.uniform)(values["low"], values["high"])
-
     with new_output(out, SWEEP_KIND, overwrite) as folder:
-        runs = (folder / "trials").absolute()
-        places = [(absolute(place), weight) for place, weight in data]
-        tuner = tune.Tuner(
-            tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
-            param_space={
-                "given": {"train": dict(config.train), "data": places, "out": str(runs)},
-                "options": {name: domain(values) for name, values in config.search.items()},
-            },
-            tune_config=tune.TuneConfig(
-                metric=_METRIC,
-                mode="max",
-                num_samples=config.trials,
-                search_alg=BasicVariantGenerator(random_state=config.seed),
-                scheduler=ASHAScheduler(
-                    time_attr="epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction
-                ),
-            ),
-            run_config=tune.RunConfig(storage_path=str(folder / "ray"), name="sweep", verbose=0),
-        )
-        trials, results = [], cast("Any", tuner.fit())
-        for number, result in enumerate(results):
+        folder = folder.absolute()
+        sources = [(absolute(source), weight) for source, weight in data]
+        trials = []
+        for number, result in enumerate(_tuner(config, sources, folder, cpus, gpus).fit()):
             if result.error is not None:
                 raise fault_of(result.error)
             frame = result.metrics_dataframe
             history = () if frame is None else tuple(frame[_METRIC].tolist())
             trials.append(Trial(number, result.config["options"], history))
         trials.sort(key=lambda trial: (-trial.best, trial.number))
-        shutil.rmtree(folder / "ray", ignore_errors=True)
-        for unfinished_run in runs.glob("*.unfinished"):
-            shutil.rmtree(unfinished_run, ignore_errors=True)
-        described = {"train": dict(config.train), "trials": [dataclasses.asdict(t) for t in trials]}
+        for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
+            shutil.rmtree(remnant, ignore_errors=True)
+        described = {"train": dict(config.train), "trials": [dataclasses.asdict(trial) for trial in trials]}
         (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
     return trials

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
+from fastetl.data.identity import Split, draw_parts
 from fastetl.data.preprocessing import normalize
 from model.errors import ModelError
 
-By = Literal["group", "sample"]
+By = Literal["group", "random"]
 Pixels = Literal["as stored", "framed"]
 
 
@@ -22,7 +23,7 @@ class BaselineResult:
 
     algorithm: str
     by: By
-    """`group`: on groups never trained on. `sample`: the tutorial's random split, which mixes writers."""
+    """group: tested on groups never trained on. random: the tutorial's split, which mixes writers."""
     pixels: Pixels
     """`framed`: polarity, contrast and framing come first, as for the network."""
     train: int
@@ -39,13 +40,14 @@ def baselines(
     """
     require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
     results: list[BaselineResult] = []
-    splits: tuple[By, By] = ("group", "sample")
+    random_parts = draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed)
+    by_group = dataset.split(valid=0, test=0.2, seed=seed)
+    splits: dict[By, Split] = {"group": by_group, "random": Split.of(random_parts)}
     stored = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     kinds: dict[Pixels, NDArray[np.float32]] = {"as stored": stored}
     if dataset.preprocessing.framing != "none":
         kinds["framed"] = normalize(np.asarray(dataset.images), dataset.preprocessing).reshape(len(dataset), -1)
-    for by in splits:
-        split = dataset.split(by=by, valid=0, test=0.2, seed=seed)
+    for by, split in splits.items():
         train, test, labels = split.train, split.test, dataset.labels
         guess = BaselineResult("guessing", by, "as stored", len(train), len(test), 1 / len(dataset.charset))
         results.append(guess)

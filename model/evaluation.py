@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, one_shape
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, Trained
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
@@ -43,7 +43,7 @@ class Reader(Protocol):
     def trained(self) -> Trained | None:
         """What it was trained on; None if that is not known."""
 
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
 
 
@@ -55,7 +55,7 @@ class _Restricted:
     temperature: float
     threshold: float
     trained: Trained | None
-    predict: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    predict: Callable[[Pictures], NDArray[np.float32]]
 
 
 def restricted(reader: Reader, charset: Charset) -> Reader:

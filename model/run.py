@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from fastetl._html import html_table
 from fastetl.data.charset import Charset
+from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
@@ -213,7 +214,7 @@ class Run:
         function, weights = make_eval(network), replicate(weights_of(network))
         return lambda pictures: function(weights, pictures)
 
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, before the temperature."""
         side = self.preprocessing.size
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):

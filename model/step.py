@@ -17,6 +17,7 @@ from flax import nnx
 from numpy.typing import NDArray
 from optax.contrib import MuonDimensionNumbers, muon
 
+from fastetl.data.dataset import Pictures
 from model.config import TrainConfig
 from model.devices import replicated, shard
 from model.network import Network
@@ -169,7 +170,7 @@ def make_eval(network: Network) -> Eval:
     return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=replicated())
 
 
-def predict(answers: Callable[[jax.Array], jax.Array], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def predict(answers: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:
     """uint8 (N, size, size) → float32 logits (N, classes), in batches of one shape, so that one compilation serves all.
 
     N may be 0, and pictures a memory map.

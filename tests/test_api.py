@@ -32,17 +32,6 @@ def test_importing_brings_nothing_heavy() -> None:
     assert printed == "[]\n"
 
 
-def test_a_file_that_hides_a_package_is_named(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text("")
-    (tmp_path / "script.py").write_text("import fastetl")
-    script = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
-    assert f"{tmp_path / 'model.py'} hides fastetl's package 'model'. Rename that file" in script.stderr
-    command = [sys.executable, "-m", "fastetl_cli.main", "sheet", "a", "b"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "hides fastetl's package" in done.stderr
-
-
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Word for word, on two files of synthetic writers, with less training."""
     synthesize(tmp_path / "ETL8G", SynthConfig(files=2))

@@ -48,6 +48,15 @@ def test_no_module_imports_itself_through_others() -> None:
     TopologicalSorter({name: names & imports().keys() for name, names in imports().items()}).prepare()
 
 
+def test_no_folder_of_fastetl_imports_itself_through_others() -> None:
+    graph: dict[str, set[str]] = {}
+    for name, names in imports().items():
+        if name.count(".") > 1 and name.startswith("fastetl."):
+            folders = {n.split(".")[1] for n in names if n.startswith("fastetl.") and n.count(".") > 1}
+            graph.setdefault(name.split(".")[1], set()).update(folders - {name.split(".")[1]})
+    TopologicalSorter(graph).prepare()
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_run_one_way(package: str) -> None:
     above = {*PACKAGES[PACKAGES.index(package) + 1 :], "relative"} | FORBIDDEN.get(package, set())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 
 SIDE = 6
@@ -171,7 +172,7 @@ def test_what_does_not_fit_is_rejected(make: Callable[[], object], words: str) -
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import open_dataset, write_shards
+    from fastetl.data.shards import write_shards
     from tests.test_shards import some_pictures
 
     whole, chosen = some_pictures(groups=12), np.arange(10, 120)
@@ -185,13 +186,13 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
     batches = Batches(of_shards, batch_size=1, seed=3, augmentation=Augmentation())
     [(index, _)] = next(batches.steps(0, 0))
     out = np.empty((1, 8, 8), np.uint8)
-    augment(whole.images, index, out, config=Augmentation(), seed=3, epoch=0)
+    augment(np.asarray(whole.images), index, out, config=Augmentation(), seed=3, epoch=0)
     assert (next(batches.epoch(0))[0] == out).all()
 
 
 def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import open_dataset, write_shards
+    from fastetl.data.shards import write_shards
     from tests.test_shards import some_pictures
 
     write_shards(some_pictures(groups=12, each=4), tmp_path / "shards", rows=16)
@@ -212,7 +213,7 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import ShardedImages, open_dataset, write_shards
+    from fastetl.data.shards import ShardedImages, write_shards
     from tests.test_shards import some_pictures
 
     write_shards(some_pictures(groups=120), tmp_path / "shards", rows=30)

@@ -13,7 +13,6 @@ from fastetl.data.charset import HIRAGANA
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl import reading
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.jis import codes_of
 from fastetl.testing.records import make_records
@@ -135,11 +134,3 @@ def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> N
     assert pixels[18:, 116:].min() == 0  # ink at full contrast
     assert (pixels[:18, :] < 128).any()
     assert all((pixels[18 + 17 * k : 35 + 17 * k, :116] < 128).any() for k in range(5))
-
-
-def test_systems_without_preadv_read_the_same(etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = etl_file()
-    build([source], tmp_path / "out", BuildConfig(size=16))
-    monkeypatch.setattr(reading, "PREADV", reading.seek_and_read)
-    build([source], tmp_path / "again", BuildConfig(size=16))
-    np.testing.assert_array_equal(open_dataset(tmp_path / "again").images, open_dataset(tmp_path / "out").images)

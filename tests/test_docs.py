@@ -203,7 +203,7 @@ def test_every_command_of_a_guide(
         assert len(set(writers.groups.tolist())) == 4
         assert set(alone.digests.tolist()) == set(writers.digests.tolist())
         characters = [alone.charset.characters[k] for k in alone.labels.tolist()]
-        names: dict[str, Any] = {"images": list(alone.images), "characters": characters, "groups": None}
+        names: dict[str, Any] = {"images": [picture for picture, _ in alone], "characters": characters, "groups": None}
         exec("".join(blocks(page, "python")), names)
         assert names["other"].charset.characters == names["data"].charset.characters
         assert fastetl.open_dataset("notebook-data").charset.characters == alone.charset.characters

@@ -145,7 +145,7 @@ def test_groups_mean_something_within_a_source_only() -> None:
 
 def test_samples_that_cannot_be_drawn_from_are_named(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import open_dataset, write_shards
+    from fastetl.data.shards import write_shards
 
     spec = dataclasses.replace(own().preprocessing, framing="none")
     write_shards(dataclasses.replace(own(), preprocessing=spec), tmp_path / "shards", rows=6)

@@ -16,6 +16,7 @@ import fastetl
 from fastetl.data.dataset import Dataset
 from fastetl.data.importing import import_pictures, labelled_in
 from fastetl.errors import FastetlError
+from fastetl.ink.pictures import read_picture
 from fastetl_cli.main import main
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3")
@@ -32,7 +33,7 @@ def draw(path: Path, seed: int) -> None:
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
-    return import_pictures(labelled_in(path), charset, size)[0]
+    return import_pictures(labelled_in(path), charset, size, read_picture)[0]
 
 
 @pytest.fixture
@@ -189,6 +190,12 @@ def cut_idx(folder: Path) -> None:
     os.truncate(folder / "train-images-idx3-ubyte", 500)
 
 
+def empty_class_map(folder: Path) -> None:
+    np.savez(folder / "kmnist-imgs.npz", arrays()[0])
+    np.savez(folder / "kmnist-labels.npz", arrays()[1])
+    (folder / "kmnist_classmap.csv").write_text("index,codepoint,char\n")
+
+
 def two_kinds(folder: Path) -> None:
     draw(folder / "한" / "a.png", 0)
     save(folder / "b.npz")
@@ -196,6 +203,7 @@ def two_kinds(folder: Path) -> None:
 
 FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: draw(folder / "a.png", 0), "pictures without characters; expected one subfolder"),
+    (empty_class_map, r"kmnist_classmap\.csv: cannot read; expected a table in UTF-8 with a header and rows"),
     (two_kinds, "several kinds of labelled pictures"),
     (lambda folder: draw(folder / "two words" / "a.png", 0), "two words: not a character"),
     (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),

@@ -17,6 +17,7 @@ from PIL import Image
 from export.names import ONNX, package_path
 from export.verification import Check, _file_checks, gather
 from fastetl import build, open_dataset
+from fastetl.data.shards import write_shards
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files
@@ -25,8 +26,6 @@ from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
 from fastetl_cli.main import _line
 from fastetl_cli.recognize import _pictures
-from fastetl_ray.shards import open_dataset as open_shards
-from fastetl_ray.shards import write_shards
 
 DEFAULT = f"""
 import onnxruntime, time
@@ -175,10 +174,10 @@ def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: P
     data = open_dataset(tmp_path / os.fsdecode(b"out\xff"))
     assert os.fsdecode(b"bad\xff") in data.about["command"]
     write_shards(data, tmp_path / "shards")
-    assert open_shards(f"file://{tmp_path}/shards").about["command"] == data.about["command"]
+    assert open_dataset(f"file://{tmp_path}/shards").about["command"] == data.about["command"]
     done = fastetl("build", etl, tmp_path / "出力", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert done.returncode == 0
-    assert len(open_shards(f"file://{tmp_path}/出力")) == len(open_dataset(tmp_path / "出力"))
+    assert len(open_dataset(f"file://{tmp_path}/出力")) == len(open_dataset(tmp_path / "出力"))
 
 
 def test_closed_streams_stop_no_build(etl: Path, tmp_path: Path) -> None:

@@ -165,7 +165,8 @@ def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
     spoilt = tiny()
     others = run.trained.where(spoilt) == TEST
-    spoilt.images[others] = 255 - spoilt.images[others]
+    images = np.asarray(spoilt.images)
+    images[others] = 255 - images[others]
     again = train(spoilt, tmp_path / "run", CONFIG)
     assert [e.loss for e in again.history] == [e.loss for e in run.history]
     assert again.best_epoch.valid_accuracy == run.best_epoch.valid_accuracy

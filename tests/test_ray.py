@@ -18,10 +18,13 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
+from fastetl.data.shards import write_shards
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
+from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_ray import build_on_ray, open_dataset, read_etl, synthesize_on_ray, write_shards
+from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray
 from fastetl_ray import synthesize as synthetic_rows
 from model.run import unfinished
 from model.training import train
@@ -68,7 +71,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path) -> None:
     here = open_dataset(etl.with_name("here"))
     there = read_etl(etl, BUILD, rows=rows).take_all()
-    assert [row["image"] for row in there] == [picture.tobytes() for picture in here.images]
+    assert [row["image"] for row in there] == [picture.tobytes() for picture, _ in here]
     assert [row["label"] for row in there] == here.labels.tolist()
     for name, values in here.records.items():
         assert [row[name] for row in there] == values.tolist(), name
@@ -99,7 +102,7 @@ def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path:
     assert (np.asarray(there.images) == np.asarray(here.images)).all()
     assert (there.groups == here.groups).all()
     rows = synthetic_rows(SYNTH, BUILD.size, rows=20).take_all()
-    assert [row["image"] for row in rows] == [picture.tobytes() for picture in here.images]
+    assert [row["image"] for row in rows] == [picture.tobytes() for picture, _ in here]
 
 
 def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
@@ -153,8 +156,6 @@ def test_no_task_goes_on_when_its_results_are_not_wanted() -> None:
 
 
 def test_files_of_one_name_at_two_addresses_are_two() -> None:
-    from fastetl_ray.addresses import local_copy
-
     system = fsspec.filesystem("memory")
     for folder in ("a", "b"):
         system.pipe(f"/{folder}/ETL8G_01", folder.encode())
@@ -223,7 +224,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_nothing_else_imports_ray() -> None:
-    code = "import sys, fastetl, model, export, fastetl_ray.shards, model.training; print('ray' in sys.modules)"
+    code = "import sys, fastetl, model, export, fastetl.data.store, model.training; print('ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -13,8 +13,9 @@ from export.recognizer import open_recognizer
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.parquet import pictures_of, table
+from fastetl.data.shards import ShardedImages, write_shards
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl_ray.shards import ShardedImages, open_dataset, write_shards
 from model.scribbles import pairs
 from tests.export_data import sound_package
 
@@ -148,7 +149,7 @@ def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, obje
 
 def test_a_table_holds_every_column() -> None:
     data = some_pictures()
-    raw, rows = table(data), data.to_arrow()
+    raw, rows = table(data), table(data, png=True)
     assert (pictures_of(raw["image"], SIDE) == data.images).all()
     assert (pictures_of(raw.slice(13, 20)["image"], SIDE) == data.images[13:33]).all()
     assert (np.asarray(Image.open(io.BytesIO(rows["image"][7].as_py()["bytes"]))) == data.images[7]).all()
@@ -168,6 +169,6 @@ def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkey
 def test_a_parquet_file_is_that_table(tmp_path: Path) -> None:
     data = some_pictures()
     data.to_parquet(tmp_path / "data.parquet")
-    assert pq.read_table(tmp_path / "data.parquet") == data.to_arrow()
+    assert pq.read_table(tmp_path / "data.parquet") == table(data, png=True)
     with pytest.raises(FastetlError, match="the output exists already"):
         data.to_parquet(tmp_path / "data.parquet")

@@ -9,10 +9,10 @@ import pytest
 
 from fastetl.data.identity import Split
 from fastetl.data.preprocessing import resize
+from fastetl.data.shards import write_shards
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl_cli.main import main
-from fastetl_ray import open_dataset as open_anything
 from model.baseline import baselines
 from model.errors import ModelError
 from model.evaluation import evaluate
@@ -27,8 +27,6 @@ ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1, scribbles=0)
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     pytest.importorskip("pyarrow")
-    from fastetl_ray.shards import write_shards
-
     folder = tmp_path_factory.mktemp("data")
     data = tiny()
     data.write(folder / "directory")
@@ -51,7 +49,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_the_dataset(places: dict[str, str], form: str) -> None:
-    data = open_anything(places[form])
+    data = open_dataset(places[form])
     assert data == tiny()
     assert data.split(seed=3) == tiny().split(seed=3)
 
@@ -61,7 +59,7 @@ def test_evaluate_knows_what_was_trained_on(
     places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = open_run(finished_run()[0])
-    (mine,) = evaluate(run, open_anything(places[form])).sets
+    (mine,) = evaluate(run, open_dataset(places[form])).sets
     assert (mine.part, mine.samples, mine.excluded, mine.unknown) == ("test", 16, 112, 0)
     answer = printed(capsys, "evaluate", str(run.path), places[form], "--report", str(tmp_path / "report"))
     assert isinstance(answer, dict)
@@ -73,7 +71,7 @@ def test_evaluate_knows_what_was_trained_on(
 def test_train_sheet_and_baseline_take_every_form(
     places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place, data = places[form], open_anything(places[form])
+    place, data = places[form], open_dataset(places[form])
     write_sheet(data, tmp_path / "python.png", rows=4, columns=3)
     printed(capsys, "sheet", place, str(tmp_path / "command.png"), "--rows", "4", "--columns", "3")
     assert (tmp_path / "command.png").read_bytes() == (tmp_path / "python.png").read_bytes()
@@ -92,7 +90,7 @@ def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Pa
     whole = run.trained.split(tiny())
     assert whole is not None
     data = tiny()
-    larger = dataclasses.replace(data, images=resize(data.images, 48))
+    larger = dataclasses.replace(data, images=resize(np.asarray(data.images), 48))
     assert run.trained.split(larger) == whole
     some = np.arange(0, len(data), 3)
     part = run.trained.split(data.subset(some))
@@ -145,7 +143,7 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]
     assert sum(map(len, marks)) == len(set.union(*marks))
     assert sum(map(len, marks)) == len(data)
-    resized = dataclasses.replace(loose, images=resize(loose.images, 48))
+    resized = dataclasses.replace(loose, images=resize(np.asarray(loose.images), 48))
     parts = open_run(tmp_path / "run").trained.split(resized)
     assert parts is not None
     assert set(loose.digests[parts.test].tolist()) == marks[2]

@@ -91,7 +91,7 @@ def _build(folder: Path) -> Command:
     etl.write_bytes(first_records("ETL8G").tobytes())
 
     def fault(out: Path) -> str | None:
-        images = open_dataset(out).images
+        images = np.asarray(open_dataset(out).images)
         return None if images.shape == (200, 64, 64) and images.any() else f"{images.shape}"
 
     return Command("build", etl, ("--charset", "all"), ("--size", "16"), fault)

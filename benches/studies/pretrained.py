@@ -25,7 +25,7 @@ from export.names import BUNDLED, COREML, ONNX, REFERENCE
 from export.package import open_stored, write_package_directory
 from export.recognizer import open_recognizer
 from export.reference import read_reference
-from fastetl.data.store import fitted, open_dataset
+from fastetl.data.store import load_labelled
 from fastetl_cli.main import main as fastetl
 from model.evaluation import SCRIBBLES, evaluate
 from model.run import unfinished
@@ -104,8 +104,7 @@ def _run(words: list[str]) -> None:
 def write_page(page: Path, name: str, package: Path, sets: Sequence[Path]) -> None:
     """The figures of a package in docs/pretrained.md: int8 weights, one thread of onnxruntime."""
     reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
-    datasets = [open_dataset(path, size=reader.preprocessing.size) for path in sets]
-    evaluation = evaluate(reader, [fitted(data, reader.charset, reader.preprocessing) for data in datasets])
+    evaluation = evaluate(reader, [load_labelled(path, reader.charset, reader.preprocessing) for path in sets])
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
     prior = ExportConfig(prior=tuple(graph.about.get("prior", "").split())).prior_logits(reader.charset)
     rows += limits(reader, prior, [read_npz(path) for path in sets])

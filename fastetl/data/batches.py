@@ -1,10 +1,9 @@
-"""Shuffled, augmented batches, made in threads beside the training step and resumable at any step.
+"""Shuffled, augmented batches, which threads prepare during the training step.
 
-In which order an epoch takes the samples derives from (seed, epoch) alone.
+The order of the samples in an epoch derives from (seed, epoch) alone, so training can be resumed at any step.
 """
 
 import itertools
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,22 +19,19 @@ from fastetl.data.preprocessing import LARGEST_SIDE
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
 Picks = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
-"""Of each part indices and augmentation numbers, int64 (N,), for one batch."""
+"""One batch as indices and augmentation numbers, int64 (N,), for each part."""
 
 
 class Batches:
     """Batches of shuffled, augmented pictures from a dataset, or from a mixture of several parts.
 
-    `for images, labels in batches` goes through an epoch; the next such loop, through the next one.
+    `for images, labels in batches` iterates over an epoch; each further loop, over the next one.
 
-    An epoch has as many pictures as all parts' indices together, less the remainder that fills no batch. Each part has
-    the share that its weight says: a part too small for its share is gone through again, each time augmented anew; of
-    a part too large others are taken each epoch. Within a batch the parts stand one after another. Everything derives
-    from (seed, epoch), so an epoch taken up at a step gives the batches that an epoch never interrupted gives.
+    An epoch has as many pictures as all parts have indices, rounded down to whole batches. Each part gets the share
+    that its weight says. A part that is too small for its share is repeated, augmented anew each time; of a part that
+    is too large, each epoch takes other samples. A batch has the samples of the first part first, then the second's.
+    An epoch that is begun at a later step gives the same batches from there on.
     """
-
-    data_wait: float
-    """Seconds that the consumer of the newest epoch has waited for batches so far."""
 
     def __init__(
         self,
@@ -47,12 +43,12 @@ class Batches:
         prefetch: int = 1,
         threads: int = 1,
     ) -> None:
-        """parts: a dataset, all of which is used, or samples of datasets (`Dataset.samples`).
+        """parts: a whole dataset, or samples of datasets (`Dataset.samples`), all with pictures of one size.
 
-        `prefetch` batches are kept ready by `threads` threads; 0 makes each when it is asked for. Any number of
-        threads gives the same batches in the same order. Each batch has arrays of its own.
+        `threads` threads keep `prefetch` batches ready; with a prefetch of 0 each is made on demand. The batches do not
+        depend on either. Each batch has new arrays.
 
-        Raises FastetlError for parts of different picture sizes, or fewer samples than one batch.
+        Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """
         if isinstance(parts, Dataset):
             parts = [parts.samples()]
@@ -67,7 +63,6 @@ class Batches:
         self.augmentation = augmentation
         self.prefetch = prefetch
         self.threads = threads
-        self.data_wait = 0.0
         total = sum(len(part) for part in self.parts)
         require_range("batch_size", batch_size, 1, total)
         require_range("seed", seed, 0, 2**64 - 1)
@@ -75,7 +70,7 @@ class Batches:
         require_range("threads", threads, 1)
         if augmentation is not None and self.parts[0].side > LARGEST_SIDE:
             raise does_not_fit("parts", f"sides up to {LARGEST_SIDE}", self.parts[0].side, "build at a smaller `size`")
-        # Shares are cut at whole pictures so that they sum to the epoch's length.
+        # Cumulative shares are rounded, so that the counts sum to `total`.
         weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
         self._counts = np.diff(edges)
@@ -87,37 +82,36 @@ class Batches:
         return self.epoch(self._next - 1)
 
     def __len__(self) -> int:
-        """Steps of an epoch."""
+        """The number of batches of an epoch."""
         return self._steps
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on.
 
-        The threads end with the iterator: at its end, when it is closed or collected, or when an error (which the
-        consumer gets) stops it.
+        The threads end with the iterator: when it is exhausted, closed, collected or raises an error.
 
         Raises FastetlError for a negative epoch or a step outside the epoch.
         """
         if epoch < 0 or not 0 <= start <= len(self):
             raise does_not_fit("epoch or start", f"0 or more and 0 to {len(self)}, its steps", f"{epoch} and {start}")
-        self.data_wait = 0.0
         return self._batches(epoch, start)
 
-    def _filled(self, batch: Batch, epoch: int, step: Picks) -> Batch:
+    def _fill(self, batch: Batch, epoch: int, picks: Picks) -> Batch:
+        """Write the picked samples to `batch`, and return it."""
         images, labels = batch
         begin = 0
-        for part, (index, numbers) in zip(self.parts, step, strict=True):
-            rows = slice(begin, begin + len(index))
-            begin += len(index)
-            labels[rows] = part.labels[index]
-            pictures, places = part.take(index)
+        for part, (indices, numbers) in zip(self.parts, picks, strict=True):
+            rows = slice(begin, begin + len(indices))
+            begin += len(indices)
+            labels[rows] = part.labels[indices]
+            pictures, positions = part.take(indices)
             if self.augmentation is None:
-                images[rows] = pictures[places]
+                images[rows] = pictures[positions]
                 continue
             neighbours, pool = part.neighbours if self.augmentation.fragments else (None, None)
             augment(
                 pictures,
-                places,
+                positions,
                 images[rows],
                 config=self.augmentation,
                 seed=self.seed,
@@ -129,53 +123,50 @@ class Batches:
         return batch
 
     def steps(self, epoch: int, start: int) -> Iterator[Picks]:
-        """What the batches of an epoch are made of, from step `start` on.
+        """The samples of each batch of an epoch, from step `start` on.
 
-        A sample's augmentation number is its own for each time that it comes up: the first part's first round has
-        its indices.
+        A sample has another augmentation number each time that it occurs in the epoch. In the first round of the first
+        part, the numbers are the indices.
         """
         total = len(self) * self.batch_size
         taken = self._counts * total // self._counts.sum()
-        taken[taken.argmax()] += total - taken.sum()  # what the others' roundings leave
+        taken[taken.argmax()] += total - taken.sum()  # the largest share takes the rounding error
         random = np.random.default_rng([self.seed, epoch, 1, 0])
-        which = random.permutation(np.repeat(np.arange(len(taken), dtype=np.int16), taken))
-        index, number = np.empty(total, np.int64), np.empty(total, np.int64)
+        part_of = random.permutation(np.repeat(np.arange(len(taken), dtype=np.int16), taken))
+        indices, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
         first = 0
         for k, part in enumerate(self.parts):
-            length, span, mine = len(part), len(part.images), which == k
-            # In the order of the part, which for shards is the one to read in, again and again.
-            rounds = [
+            length, span, is_of_part = len(part), len(part.images), part_of == k
+            windows = [  # of all rounds that the part needs
                 window
                 for turn in range(-(-int(taken[k]) // length))
                 for window in part.windows(np.random.default_rng([self.seed, epoch, 0, k, turn]))
             ]
-            index[mine] = np.concatenate([part.indices[:0], *rounds])[: taken[k]]
-            number[mine] = first + np.arange(taken[k]) // length * span + index[mine]
-            first += int(self._counts[k] // length + 2) * span  # one round at least, one begun, one for roundings
+            indices[is_of_part] = np.concatenate([part.indices[:0], *windows])[: taken[k]]
+            numbers[is_of_part] = first + np.arange(taken[k]) // length * span + indices[is_of_part]
+            first += int(self._counts[k] // length + 2) * span  # whole rounds, one begun, and one for rounding errors
         for begin in range(start * self.batch_size, total, self.batch_size):
             batch = slice(begin, begin + self.batch_size)
-            mine_of = [begin + np.flatnonzero(which[batch] == k) for k in range(len(self.parts))]
-            yield [(index[mine], number[mine]) for mine in mine_of]
+            rows_of = [begin + np.flatnonzero(part_of[batch] == k) for k in range(len(self.parts))]
+            yield [(indices[rows], numbers[rows]) for rows in rows_of]
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        order, side = self.steps(epoch, start), self.parts[0].side
+        steps, side = self.steps(epoch, start), self.parts[0].side
 
-        def room() -> Batch:
+        def new_batch() -> Batch:
             return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
 
         pool = ThreadPoolExecutor(self.threads, "batches") if self.prefetch else None
         coming: deque[Future[Batch]] = deque()
         try:
             for _ in range(start, len(self)):
-                begin = time.perf_counter()
                 if pool is None:
-                    batch = self._filled(room(), epoch, next(order))
+                    batch = self._fill(new_batch(), epoch, next(steps))
                 else:
-                    for step in itertools.islice(order, self.prefetch + 1 - len(coming)):
-                        # Room is made here: memory of one thread is not used again by another.
-                        coming.append(pool.submit(self._filled, room(), epoch, step))
+                    for picks in itertools.islice(steps, self.prefetch + 1 - len(coming)):
+                        # Allocated here, as memory that one thread frees is not reused by another.
+                        coming.append(pool.submit(self._fill, new_batch(), epoch, picks))
                     batch = coming.popleft().result()
-                self.data_wait += time.perf_counter() - begin
                 yield batch
         finally:
             if pool is not None:

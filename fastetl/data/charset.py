@@ -1,7 +1,7 @@
-"""The one label table: an ordered tuple of characters, each a string of one code point or several.
+"""Charsets: ordered tuples of characters, each a string of one or several code points.
 
-A class is an index into it. Everything that carries labels (dataset, run, package, app) carries this
-tuple. Text is compared in Unicode's normal form C.
+A class is an index into such a tuple. Dataset, run, package and app all have the same one. Text is compared in
+Unicode's normal form C.
 """
 
 from __future__ import annotations
@@ -21,49 +21,49 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes
 
 LONGEST = 32
-"""Code points of one entry at most."""
+"""Most code points of one character."""
 LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
 )
-"""The kana that each small kana is the small form of."""
+"""For each small kana, the large one of the same shape."""
 SHAPES = (
     *("へヘ", "べベ", "ぺペ", "りリ", "ー一-", "ニ二=", "カ力", "ロ口囗", "タ夕", "エ工", "ハ八", "ト卜", "オ才"),
     *("ヒ匕", "ム厶", "ヨ彐", "ノ丿/", "0O〇", "1lI丨", "X×", "十+", "、,丶", "ゝヽ", "ゞヾ", "・."),
 )
-"""Characters that are written alike: nothing but the text around them tells them apart. The first stands for all."""
+"""Groups of characters of one shape, which only the text around them distinguishes. The first represents the group."""
 SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "O"}
-"""What is told from a capital letter by its size and place alone, and that letter."""
+"""Signs that differ from a capital letter only by size and position, each with that letter."""
 _ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
 _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
-_FILE_BYTES = 1 << 20  # of a file that lists characters; JIS X 0208 has 6,879
-_JOINERS = "\u200c\u200d"  # inside of clusters
+_FILE_BYTES = 1 << 20  # most of a file that lists characters; JIS X 0208 has 6,879
+_JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
 
 
 def nfc(text: str) -> str:
-    """Text in Unicode's normal form C: が is one code point, however it was typed or a file system stored it."""
+    """Text in Unicode's normal form C, in which が is always one code point."""
     return unicodedata.normalize("NFC", text)
 
 
 def is_character(text: str) -> bool:
-    """Whether text can be an entry of a charset: visible, without white space, of at most `LONGEST` code points."""
+    """Whether a charset may contain `text`: 1 to `LONGEST` code points, visible, without white space."""
     visible = "".join(c for c in text if c not in _JOINERS)
     return 0 < len(text) <= LONGEST and visible != "" and is_visible(visible)
 
 
 def is_visible(text: str) -> bool:
-    """Whether there is neither white space nor anything that cannot be seen in a text."""
+    """Whether a text has neither white space nor invisible code points."""
     return text.isprintable() and " " not in text
 
 
 def is_kanji(character: str) -> bool:
-    """Whether a character is one of Unicode's CJK ideographs (of its first block, as all of JIS X 0208's are)."""
+    """Whether a character is in Unicode's first block of CJK ideographs, as all kanji of JIS X 0208 are."""
     return len(character) == 1 and "一" <= character <= "鿿"
 
 
 def script_of(character: str) -> str:
-    """hiragana, katakana, kanji, latin, digit, sign, or another script as Unicode's names begin: hangul, devanagari."""
+    """hiragana, katakana, kanji, latin, digit, sign, or the first word of the Unicode name: hangul, devanagari."""
     kind, name = unicodedata.category(character[0]), unicodedata.name(character[0], "sign")
-    script = name.partition(" ")[0].partition("-")[0].lower()  # ー is both kana's, and katakana's first
+    script = name.partition(" ")[0].partition("-")[0].lower()  # ー is KATAKANA-HIRAGANA PROLONGED SOUND MARK
     return {"cjk": "kanji", "ideographic": "kanji"}.get(script, script) if kind[0] in "LN" else "sign"
 
 
@@ -106,27 +106,27 @@ class Charset:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Charset:
-        """From what `as_dict` gave, or a text of code points. Raises KeyError, TypeError or FastetlError else."""
+        """From what `as_dict` gave, or with a text of code points. Raises KeyError, TypeError or FastetlError."""
         name, characters = values["name"], values["characters"]
-        listed = isinstance(characters, str | list) and all(isinstance(c, str) for c in characters)
-        if not (isinstance(name, str) and listed):
+        are_texts = isinstance(characters, str | list) and all(isinstance(c, str) for c in characters)
+        if not (isinstance(name, str) and are_texts):
             raise TypeError("a charset is a name and its characters")
         return cls(name, tuple(characters))
 
     @cached_property
     def class_of(self) -> dict[str, int]:
-        """Class of each character, which is in NFC."""
+        """The class of each character. Keys are in NFC."""
         return {c: k for k, c in enumerate(self.characters)}
 
     def merged(self, sizes: bool = False) -> NDArray[np.int64]:
-        """int64 (len,): for each class the first class that is written alike; with `sizes`, in whatever size."""
+        """int64 (len,): for each class the first class of its shape (`one_shape`)."""
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
     def columns_of(self, charset: Charset, file: Path) -> list[int]:
-        """Classes of the characters of another charset, which compete alone.
+        """The class that each character of another charset has in this one, which is a network's.
 
-        Raises FastetlError naming those that are not in this one, the charset of the network in `file`.
+        Raises FastetlError naming the characters that this one lacks. file: the network's, for the error.
         """
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:
@@ -142,10 +142,10 @@ class Charset:
 
 
 def in_a_line(characters: Iterable[str], most: int | None = None) -> str:
-    """Characters in a line to read, apart where one of them has several code points; the first `most` and how many."""
-    listed = list(characters)
-    shown = ("" if all(len(c) == 1 for c in listed) else " ").join(listed[:most])
-    return shown if most is None or len(listed) <= most else f"{shown} … ({len(listed):,})"
+    """Characters as one text, with spaces if one has several code points; cut after `most`, with the count."""
+    texts = list(characters)
+    line = ("" if all(len(text) == 1 for text in texts) else " ").join(texts[:most])
+    return line if most is None or len(texts) <= most else f"{line} … ({len(texts):,})"
 
 
 _HIRAGANA = (
@@ -163,36 +163,35 @@ def _kanji(first: int, last: int) -> str:
 
 
 LEVEL_1, LEVEL_2 = _kanji(0xB0A1, 0xCFD3), _kanji(0xD0A1, 0xF4A6)
-"""The kanji of JIS X 0208: 2,965 of level 1 by their readings, 3,390 of level 2 by their radicals."""
+"""The kanji of JIS X 0208: 2,965 of level 1, ordered by reading, and 3,390 of level 2, ordered by radical."""
 HIRAGANA = Charset("hiragana", tuple(_HIRAGANA))
 """The 71 hiragana that ETL8 and ETL9 hold, without small ones."""
 HIRAGANA_SMALL = Charset("hiragana-small", tuple(sorted(_HIRAGANA + "っゃゅょ")))
 """The 75 hiragana that ETL8 holds: `HIRAGANA` with っゃゅょ."""
 KATAKANA = Charset("katakana", tuple(_KATAKANA))
-"""The 71 katakana that answer to `HIRAGANA`."""
+"""The 71 katakana of the same sounds as `HIRAGANA`."""
 KANA = Charset(
     "kana", (*sorted(_HIRAGANA + "ぁぃぅぇぉっゃゅょ"), *sorted(_KATAKANA + "ァィゥェォッャュョ"), "ヴ", "ー")
 )
-"""What kana words are written with today: hiragana and katakana with their small ones, ヴ and ー, 162 in all."""
+"""The 162 kana of today's Japanese: hiragana and katakana with their small forms, ヴ and ー."""
 HIRAGANA46 = Charset("hiragana46", tuple(c for c in _HIRAGANA if c not in _MARKED))
-"""The 46 plain hiragana, あ to ん: what ETL4 and ETL7 hold of `HIRAGANA`."""
+"""The 46 hiragana without marks, あ to ん, which ETL4 and ETL7 hold."""
 KATAKANA46 = Charset("katakana46", tuple(chr(ord(c) + 0x60) for c in HIRAGANA46.characters))
-"""The 46 plain katakana, ア to ン: what ETL1, ETL5 and ETL6 hold of `KATAKANA`."""
+"""The 46 katakana without marks, ア to ン, which ETL1, ETL5 and ETL6 hold."""
 DIGITS = Charset("digits", tuple("0123456789"))
 LATIN = Charset("latin", tuple(_CAPITALS + _CAPITALS.lower()))
-"""Capital and small letters, 52."""
+"""The 26 capital and 26 small Latin letters."""
 CAPITALS = Charset("capitals", tuple(_CAPITALS))
-"""Capital letters, 26: no set of the database has small ones."""
+"""The 26 capital Latin letters. The ETL database has no small ones."""
 ETL9 = Charset("etl9", tuple(_HIRAGANA + LEVEL_1))
-"""What ETL9 holds: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
+"""The characters of ETL9: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
 _EVERY_KANA = *map(chr, range(ord("ぁ"), ord("ん") + 1)), *map(chr, range(ord("ァ"), ord("ヶ") + 1))
 _ITERATIONS = "々〆ゝゞヽヾ仝〇ー"
 _PUNCTUATION = "、。・,.:;?!〜…()「」『』+-×÷=/%&@#*¥$"
 JAPANESE = Charset(
-    "japanese",
-    (*_EVERY_KANA, *_ITERATIONS, *DIGITS.characters, *LATIN.characters, *_PUNCTUATION, *LEVEL_1, *LEVEL_2),
+    "japanese", (*_EVERY_KANA, *_ITERATIONS, *DIGITS.characters, *LATIN.characters, *_PUNCTUATION, *LEVEL_1, *LEVEL_2)
 )
-"""What Japanese is written with: all kana, marks of repetition, digits, Latin letters, common punctuation, and the
+"""The 6,625 characters of Japanese text: all kana, iteration marks, digits, Latin letters, common punctuation, and the
 6,355 kanji of JIS levels 1 and 2."""
 
 _NAMED = {
@@ -204,7 +203,7 @@ NAMES = (*_NAMED, *_OF_THE_DATA)
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
-    """The character that stands for all of its shape (`SHAPES`): へ for ヘ; with `sizes` also つ for っ, X for x."""
+    """The character that represents a character's shape (`SHAPES`): へ for ヘ; with `sizes` also つ for っ, X for x."""
     if len(character) > 1:
         return character
     shape = character.translate(_ONE_SHAPE)
@@ -212,11 +211,11 @@ def one_shape(character: str, sizes: bool = False) -> str:
 
 
 def named_or_file(name: str, present: Iterable[str] = ()) -> Charset:
-    """A charset by name, or read from a UTF-8 text file: one entry a line, or single code points in one line.
+    """A named charset, or one read from a UTF-8 text file: one character a line, or single code points in one line.
 
-    `kanji` and `all` mean what the data hold: the characters `present`, in their order.
+    `all` takes the characters that are `present` in the data, in their order; `kanji` takes the kanji among them.
 
-    Raises FastetlError for an unknown name, an unreadable file, a character that appears twice or is none.
+    Raises FastetlError for an unknown name, an unreadable file, a character that occurs twice or is none.
     """
     if name in _NAMED:
         return _NAMED[name]
@@ -236,7 +235,7 @@ def named_or_file(name: str, present: Iterable[str] = ()) -> Charset:
 
 
 def read_entries(path: Path) -> tuple[str, ...]:
-    """The entries of a text file: one a line, or the code points of its only line. Raises FastetlError for none."""
+    """The lines of a text file, or the code points of its only line. Raises FastetlError if it has none."""
     try:
         text = nfc(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -1,8 +1,8 @@
-"""What tells a sample again, whatever the size and the format it is built in, and what a run was trained on.
+"""Which samples a run was trained on, recognized in a dataset of any picture size and format.
 
-A sample has the digest of its source data (the packed picture, the file, the strokes), and a group with a meaning
-within its source only: a genuine set (sets of the same writing are one source), synthetic writers of one seed, a
-folder of samples, or a name that was given. What has a known group is told by source and group, the rest by digest.
+A sample with a known group is identified by source and group, any other by its digest. The digest is of its source
+data: the packed picture, the file, the strokes. A group number has a meaning within its source only. Sources: a genuine
+set (sets of the same writing are one), synthetic writers of one seed, a folder of samples, a name that a user gave.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import base64
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from fastetl.checks import require_range
+from fastetl.checks import does_not_fit, require_range
 from fastetl.errors import FastetlError
 
 if TYPE_CHECKING:
@@ -25,22 +26,22 @@ if TYPE_CHECKING:
 
 By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
-"""Where a sample was in a training: in one of its parts, in none, or nothing tells."""
+"""Where a sample was in a training: in one of the three parts, in none, or unknown."""
 _PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Sample indices of three parts, each int64, sorted, disjoint."""
+    """Indices of the samples in each of three parts: int64, sorted, disjoint."""
 
     train: NDArray[np.int64]
     valid: NDArray[np.int64]
     test: NDArray[np.int64]
 
     @classmethod
-    def of(cls, place: NDArray[np.int8]) -> Split:
-        """By the part of each sample: TRAIN, VALID or TEST."""
-        return cls(*(np.flatnonzero(place == part) for part in (TRAIN, VALID, TEST)))
+    def of(cls, parts: NDArray[np.int8]) -> Split:
+        """The split of samples whose parts are TRAIN, VALID, TEST or others, which are left out."""
+        return cls(*(np.flatnonzero(parts == part) for part in (TRAIN, VALID, TEST)))
 
     def __repr__(self) -> str:
         return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
@@ -48,71 +49,64 @@ class Split:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Split):
             return NotImplemented
-        pairs = ((self.train, other.train), (self.valid, other.valid), (self.test, other.test))
-        return all(np.array_equal(a, b) for a, b in pairs)
-
-    __hash__ = None  # type: ignore[assignment]  # as its arrays
+        return all(np.array_equal(getattr(self, part), getattr(other, part)) for part in _PARTS)
 
 
 def draw_parts(
-    count: int, by: By, name: str, *, valid: float, test: float, seed: int, begun: bool = False
+    count: int, unit: By, name: str, *, valid: float, test: float, seed: int, may_be_few: bool = False
 ) -> NDArray[np.int8]:
-    """int8 (count,): TRAIN, VALID or TEST for each of so many groups or samples, drawn by `seed`.
+    """int8 (count,): TRAIN, VALID or TEST for each of `count` groups or samples, drawn by `seed`.
 
-    The fractions are of their number: at least one, if the fraction is over 0. by: what they are; name: of the
-    dataset; both for messages. begun: there are parts already, so that a few more need not be in each: they are
-    trained on. Raises FastetlError for fractions that do not fit, or too few of them.
+    valid, test: fractions of `count`, at least one each if the fraction is over 0. unit, name: what is counted, and
+    the dataset's name, for messages. may_be_few: if there are too few for three parts, all are TRAIN.
+
+    Raises FastetlError for fractions that do not fit, or a `count` that is too small.
     """
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
-        raise FastetlError(
-            "the parts of a split do not fit",
-            expected="fractions of at least 0 that sum to less than 1",
-            found=f"valid {valid}, test {test}",
-            do="check `valid` and `test`",
-            also=ValueError,
-        )
+        expected, do = "fractions of at least 0 that sum to less than 1", "check `valid` and `test`"
+        raise does_not_fit("the split", expected, f"valid {valid}, test {test}", do)
     require_range("seed", seed, 0)
     n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
-    part = np.zeros(count, np.int8)
+    parts = np.full(count, TRAIN, np.int8)
     if n_valid + n_test < count:
         order = np.random.default_rng([seed, count]).permutation(count)
-        part[order[:n_test]] = TEST
-        part[order[n_test : n_test + n_valid]] = VALID
-    elif count and not begun:
-        raise FastetlError(f"{name}: too few {by}s for valid {valid} and test {test}", found=count, do=f"add {by}s")
-    return part
+        parts[order[:n_test]] = TEST
+        parts[order[n_test : n_test + n_valid]] = VALID
+    elif count and not may_be_few:
+        raise FastetlError(f"{name}: too few {unit}s for valid {valid} and test {test}", found=count, do=f"add {unit}s")
+    return parts
 
 
-def is_among(values: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether each value is among `chosen`, which is sorted; fast for few values and many chosen."""
-    if not len(chosen):
+def is_among(values: NDArray[Any], members: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each value is one of `members`, which are sorted; faster than `np.isin` for many members."""
+    if not len(members):
         return np.zeros(len(values), np.bool_)
-    place = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
-    return np.asarray(chosen[place] == values)
+    nearest = members[np.minimum(np.searchsorted(members, values), len(members) - 1)]
+    return np.asarray(nearest == values)
 
 
 def digest_of(data: bytes) -> int:
-    """XXH64 of some bytes."""
+    """XXH64 of `data`."""
     return xxhash.xxh64_intdigest(data)
 
 
 def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """uint8 (N, B), the bytes of a row next to each other, rows of any stride → uint64 (N,): XXH64 of each row."""
+    """uint64 (N,): XXH64 of each row of uint8 (N, B). The bytes of a row are contiguous; rows may be strided."""
     return np.fromiter(map(xxhash.xxh64_intdigest, rows), np.uint64, len(rows))
 
 
-def joined(
+def group_copies(
     groups: NDArray[np.int32], source: NDArray[np.uint16], digests: NDArray[np.uint64], blank: Sequence[int] = ()
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.int64]]:
-    """Groups and sources, in which every copy has those of the first sample with its digest, and which these are.
+    """Give copies, which are samples of equal digests, one group and source, so that no split separates them.
 
-    The first whose group is known, if one is: so no split has a copy on either side. blank: digests of pictures
-    without ink, which are no copies.
+    They are those of the first copy whose group is known. blank: digests of pictures without ink, which are no copies
+    of each other. Returns the new groups and sources (N,), and the indices of the samples that got another one.
     """
-    order = np.argsort(groups < 0, kind="stable")
-    _, begins, number = np.unique(digests[order], return_index=True, return_inverse=True)
+    order = np.argsort(groups < 0, kind="stable")  # known groups first
+    _, begins, digest_numbers = np.unique(digests[order], return_index=True, return_inverse=True)
     first = np.empty(len(digests), np.int64)
-    first[order] = order[begins[number]]
+    first[order] = order[begins[digest_numbers]]
     differs = (groups[first] != groups) | (source[first] != source)
     copied = np.flatnonzero(differs & (groups[first] >= 0))
     copied = copied[~is_among(digests[copied], np.array(sorted(blank), np.uint64))]
@@ -122,15 +116,15 @@ def joined(
 
 
 def _ranges(values: NDArray[np.int32]) -> list[int]:
-    """Sorted numbers as first, last, first, last …"""
+    """Sorted numbers, one or more, as the first and last of each run of consecutive ones: [first, last, first, …]."""
     breaks = np.flatnonzero(np.diff(values) != 1)
     ends = np.stack([values[np.append(0, breaks + 1)], values[np.append(breaks, len(values) - 1)]], 1)
-    listed: list[int] = ends.ravel().tolist()
-    return listed
+    ranges: list[int] = ends.ravel().tolist()
+    return ranges
 
 
 def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
-    """The reverse of `_ranges`. Raises ValueError for anything else."""
+    """The sorted numbers that `_ranges` made `ranges` of. Raises ValueError for anything that it cannot have made."""
     if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
     if any(after < before for before, after in itertools.pairwise(ranges)):
@@ -140,82 +134,82 @@ def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
 
 
 Identities = Mapping[str | None, NDArray[Any]]
-"""The groups of each source, and for None the digests of samples whose group is not known, each sorted."""
+"""Sorted numbers: under the name of each source its groups, under None the digests of samples of unknown group."""
 
 
 def _identities(data: Dataset) -> Identities:
-    known: dict[str | None, NDArray[Any]] = dict(sorted(data.groups_by_source().items()))
-    known[None] = np.unique(data.digests[data.groups < 0])
-    return {name: numbers for name, numbers in known.items() if len(numbers)}
+    identities: dict[str | None, NDArray[Any]] = dict(sorted(data.groups_by_source().items()))
+    identities[None] = np.unique(data.digests[data.groups < 0])
+    return {source: numbers for source, numbers in identities.items() if len(numbers)}
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training did with the samples it was given.
-
-    parts: those that it trained on, validated on, and left for the test.
-    """
+    """Which samples a run was trained on, validated on, and never saw: `parts`, in this order."""
 
     parts: tuple[Identities, ...] = ({}, {}, {})
 
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, Trained) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as its arrays
-
     def where(self, data: Dataset) -> NDArray[np.int8]:
-        """int8 (N,): TRAIN, VALID or TEST; NEW for what is in none of them; UNKNOWN where nothing tells.
+        """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN.
 
-        Nothing tells of a sample without source or without group, if what was trained on is known by its groups.
+        Unknown is a sample without source or group, if the run knows what it was trained on by groups.
         """
-        sources = {name for part in self.parts for name in part if name is not None}
-        nameless = np.array([not name for name in data.sources], np.bool_)[data.source]
-        in_known = np.array([name in sources for name in data.sources], np.bool_)[data.source]
-        place = np.where(bool(sources) & (nameless | (in_known & (data.groups < 0))), UNKNOWN, NEW).astype(np.int8)
-        # What was trained on by its digest was trained on, whatever is said of its group.
-        for number in (TEST, VALID, TRAIN):
-            for name, members in self.parts[number].items():
-                mine = is_among(data.digests if name is None else data.groups, members)
-                if name is not None:
-                    mine &= np.array([source == name for source in data.sources], np.bool_)[data.source]
-                place[mine] = number
-        return place
+        sources = {source for part in self.parts for source in part if source is not None}
+        is_nameless = np.array([not source for source in data.sources], np.bool_)[data.source]
+        is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
+        is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))
+        parts = np.where(is_unknown, UNKNOWN, NEW).astype(np.int8)
+        for number in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
+            for source, members in self.parts[number].items():
+                is_member = is_among(data.digests if source is None else data.groups, members)
+                if source is not None:
+                    is_member &= np.array([name == source for name in data.sources], np.bool_)[data.source]
+                parts[is_member] = number
+        return parts
 
     def counts(self, data: Dataset) -> list[int]:
-        """How many groups of a dataset, and samples without one, are in each part."""
-        known = _identities(data)
-        return [sum(int(is_among(known[n], part[n]).sum()) for n in known.keys() & part.keys()) for part in self.parts]
+        """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
+        numbers = _identities(data)
+        return [
+            sum(int(is_among(numbers[source], part[source]).sum()) for source in numbers.keys() & part.keys())
+            for part in self.parts
+        ]
 
     def split(self, data: Dataset) -> Split | None:
-        """The samples of a dataset that are in each of its parts; None if none is in any."""
-        place = self.where(data)
-        return Split.of(place) if (place <= TEST).any() else None
+        """The samples of a dataset that are in each part; None if all parts are empty."""
+        parts = self.where(data)
+        return Split.of(parts) if (parts <= TEST).any() else None
 
     def as_dict(self) -> dict[str, Any]:
+        """For JSON. Of each part: the groups of each source as ranges, and the digests, uint64, as base64."""
         described = {}
         for key, part in zip(_PARTS, self.parts, strict=True):
             digests = part.get(None, np.zeros(0)).astype("<u8").tobytes()
-            groups = {name: _ranges(numbers) for name, numbers in part.items() if name is not None}
+            groups = {source: _ranges(numbers) for source, numbers in part.items() if source is not None}
             described[key] = {"groups": groups, "digests": base64.b64encode(digests).decode()}
         return described
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Trained:
-        """Raises ValueError, KeyError, TypeError or AttributeError for anything but what `as_dict` gave."""
+        """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
         parts = []
         for key in _PARTS:
             digests = np.frombuffer(base64.b64decode(values[key]["digests"], validate=True), "<u8").astype(np.uint64)
             part: dict[str | None, NDArray[Any]] = {n: _numbers(r) for n, r in values[key]["groups"].items()}
-            parts.append({name: numbers for name, numbers in {**part, None: np.sort(digests)}.items() if len(numbers)})
+            part[None] = np.sort(digests)
+            parts.append({source: numbers for source, numbers in part.items() if len(numbers)})
         return cls(tuple(parts))
 
     def divided(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Trained:
-        """With the samples of another dataset: what is in a part already stays there, the rest is divided anew.
+        """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
-        by: "sample" divides samples whose group is not known one by one, copies of one picture together; otherwise
-        such samples are an error. Groups stay together in any case.
+        valid, test: fractions as of `draw_parts`. by: "sample" divides samples of unknown group one by one, with
+        copies together; "group" rejects them. Groups stay together in either case.
 
-        Raises FastetlError for fractions that do not fit, or too few groups.
+        Raises FastetlError for fractions that do not fit, unknown groups or too few of them.
         """
         if by != "sample" and data.has_unknown_groups():
             raise FastetlError(
@@ -223,19 +217,18 @@ class Trained:
                 expected="groups, which a split keeps together",
                 do="give `by` sample to divide these one by one; their writers may then be in both parts",
             )
-        rest = {}
-        for name, numbers in _identities(data).items():
-            known = np.concatenate([numbers[:0], *(part[name] for part in self.parts if name in part)])
-            rest[name] = np.setdiff1d(numbers, known, assume_unique=True)
-        options: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "begun": any(self.parts)}
-        loose = len(rest.get(None, ()))
-        of_groups = draw_parts(sum(map(len, rest.values())) - loose, "group", data.name, **options)
-        drawn = np.concatenate([of_groups, draw_parts(loose, "sample", data.name, **options)])
+        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
+        undivided = {}
+        for source, numbers in _identities(data).items():
+            members = np.concatenate([numbers[:0], *(part[source] for part in self.parts if source in part)])
+            undivided[source] = np.setdiff1d(numbers, members, assume_unique=True)
+        samples = len(undivided.get(None, ()))
+        drawn = np.concatenate([draw(sum(map(len, undivided.values())) - samples, "group"), draw(samples, "sample")])
         parts = [dict(part) for part in self.parts]
-        for name, numbers in rest.items():
-            for part, members in enumerate(parts):
-                mine = numbers[drawn[: len(numbers)] == part]
-                if len(mine):
-                    members[name] = np.union1d(members.get(name, mine), mine)
+        for source, numbers in undivided.items():
+            for number, part in enumerate(parts):
+                members = numbers[drawn[: len(numbers)] == number]
+                if len(members):
+                    part[source] = np.union1d(part.get(source, members), members)
             drawn = drawn[len(numbers) :]
         return Trained(tuple(parts))

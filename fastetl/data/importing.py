@@ -1,14 +1,14 @@
 """Labelled pictures from elsewhere → Dataset: folders, CSV, `.npz`, IDX.
 
-a folder    with one subfolder of picture files for each character, named by the character (か), by its code points
+a folder    with a subfolder of picture files for each character, named by the character (か), by its code points
             (U+3042, U+0915-U+094D), or by its number in a `labels.txt` beside them
-a CSV       with a header: file (beside the CSV, or absolute), character, and optionally group
+a CSV       with a header: file (relative to the CSV's folder, or absolute), character, and optionally group
 an .npz     of images (uint8, N × H × W, ink high), labels (N characters) and optionally groups
 pairs       of `.npz` with `arr_0` (KMNIST's *-imgs, *-labels) or of IDX files (*-images-idx3*, *-labels-idx1*, also
-            packed by gzip): ink high; the labels are numbers, and a `labels.txt` or a `*_classmap.csv` beside them says
-            of what
+            compressed by gzip): pictures with ink high, and labels that are numbers. A `labels.txt` or a
+            `*_classmap.csv` beside them names the characters of these numbers.
 
-Or a folder that holds files of one of these kinds. Which kind something is, its content tells.
+A folder may also contain files of one of these kinds. The kind is recognized by the content.
 """
 
 import csv
@@ -21,6 +21,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -35,53 +36,54 @@ from fastetl.errors import FastetlError, scarcity
 from fastetl.files.untrusted import is_clutter, open_regular, read_bytes, read_npz
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
-"""Names by which pictures are found in a folder."""
+"""Endings of file names that are taken for pictures in a folder."""
 _LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
-_FILE_BYTES = 1 << 28  # of a picture, or of a table
-_FILE_WIDTH = 60  # characters of a file's name that a dataset keeps
+_FILE_BYTES = 1 << 28  # most of a picture, or of a table
+_IDX_BYTES = 1 << 33  # most of an array
+_FILE_WIDTH = 60  # a dataset keeps so many characters of a file's name
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
-_IDX_BYTES = 1 << 33
+ReadPicture = Callable[[Path, int], NDArray[np.uint8]]
+"""Reads a file of any kind as uint8 (size, size), black on white: `fastetl.ink.pictures.read_picture`."""
+Sample = tuple[int, NDArray[np.uint8], int]
+"""Index in its source, picture uint8 (H, W), digest."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What one source holds. images: uint8 (N, H, W), or the file of each. groups: int32 (N,), −1 where unknown."""
+    """The contents of one source. images: uint8 (N, H, W), or N files. groups: int32 (N,), −1 where unknown."""
 
     path: Path
     images: NDArray[np.uint8] | list[Path]
     characters: list[str]
     groups: NDArray[np.int32]
 
-    def read(self, charset: Charset, size: int) -> Iterator[tuple[int, NDArray[np.uint8], int] | FastetlError]:
-        """Index, picture and digest of each sample of the charset; an error for a file that is no picture.
+    def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[Sample | FastetlError]:
+        """The samples whose characters are in the charset, and an error for each file that is no picture.
 
-        Files are read in `size` × `size`.
+        Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
         """
         indices = [k for k, character in enumerate(self.characters) if character in charset.class_of]
         images = self.images
         if not isinstance(images, list):
             yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
             return
-        from concurrent.futures import ThreadPoolExecutor
 
-        from fastetl.ink.pictures import find_ink
-
-        def read(k: int) -> tuple[int, NDArray[np.uint8], int] | FastetlError:
+        def read(k: int) -> Sample | FastetlError:
             try:
-                return k, find_ink(images[k]).picture(size), digest_of(read_bytes(images[k], _FILE_BYTES))
+                return k, 255 - read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
                 if scarcity(error):
                     raise
                 return error
 
-        # Each reader stores and restores the process's filters of warnings: crosswise, in threads, within this one.
+        # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
         with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
             warnings.simplefilter("ignore")
             yield from pool.map(read, indices)
 
-    def dataset(self, samples: Sequence[tuple[int, NDArray[np.uint8], int]], charset: Charset, size: int) -> Dataset:
-        """The Dataset of samples that were read."""
+    def dataset(self, samples: Sequence[Sample], charset: Charset, size: int) -> Dataset:
+        """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
         index, images, digests = (list(column) for column in zip(*samples, strict=True))
         files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
         return Dataset.create(
@@ -101,19 +103,17 @@ class Labelled:
 
 def import_pictures(
     sources: Sequence[Labelled],
-    charset: str | None = None,
-    size: int = 64,
+    charset: str | None,
+    size: int,
+    read_picture: ReadPicture,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Dataset, dict[str, int], list[FastetlError]]:
-    """The Dataset of what `labelled_in` gives; each is a source of its own, named as its file, by a name of its own.
+    """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 
-    And how many pictures have a character that the charset lacks, and the errors of files that are no pictures.
+    charset: as `named_or_file` takes; without one, the characters that occur, in code point order.
 
-    Files are read as `recognize` reads them (paper becomes white, any ink), then brought to `size` with ink high.
-    charset: as `named_or_file` takes; without one, the characters that are there, in code point order. Digests are of
-    the bytes of a file, or of a picture of an array.
-
-    Raises FastetlError if no picture is left.
+    Also returns how many pictures of each character were left out, as the charset lacks it, and the errors of files
+    that are no pictures. Raises FastetlError if no picture is left.
     """
     counts = Counter(character for source in sources for character in source.characters)
     first = sources[0].path
@@ -132,7 +132,7 @@ def import_pictures(
     parts: list[Dataset] = []
     for source in sources:
         samples = []
-        for sample in source.read(alphabet, size):
+        for sample in source.read(alphabet, size, read_picture):
             if isinstance(sample, FastetlError):
                 unread.append(sample)
             else:
@@ -155,13 +155,13 @@ def import_pictures(
     )
 
 
-# Which kind
+# Recognizing the kind
 
 
 def labelled_in(path: Path) -> list[Labelled]:
-    """What a path holds that is one of the kinds above; of any other path nothing, such as ETL files.
+    """The labelled pictures of a file or folder; none if it is nothing of the kinds above, such as ETL files.
 
-    Raises FastetlError for pictures without characters, for several kinds in a folder, and for what cannot be read.
+    Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
     """
     entries = _visible(path) if path.is_dir() else [path]
     kinds: dict[Callable[[Path], Labelled | None], list[Path]] = {}
@@ -191,7 +191,7 @@ def labelled_in(path: Path) -> list[Labelled]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, in order, but what is hidden or no data."""
+    """The files and folders in a folder, sorted, without hidden ones and those of the operating system."""
     return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
 
 
@@ -200,7 +200,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
-    """What reads a path; None for what is no labelled pictures."""
+    """The function that reads a path of its kind; None if it is no labelled pictures."""
     if path.is_dir():
         return _from_folders if any(map(_is_picture, _visible(path))) else None
     if _is_picture(path) or not path.is_file():
@@ -226,7 +226,8 @@ def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlErro
 # Characters and groups
 
 
-def _character(text: str, place: Path, record: int | None = None) -> str:
+def _character(text: str, file: Path, record: int | None = None) -> str:
+    """The character that a text spells, by itself or by its code points, such as U+3042."""
     character = text
     if _CODES.fullmatch(text):
         numbers = [int(code[2:], 16) for code in text.split("-")]
@@ -235,7 +236,7 @@ def _character(text: str, place: Path, record: int | None = None) -> str:
     if not is_character(character):
         raise FastetlError(
             "not a character",
-            file=place,
+            file=file,
             record=record,
             expected=f"1 to {LONGEST} code points without white space, or U+3042, or U+0915-U+094D",
             found=repr(text[:40]),
@@ -244,13 +245,13 @@ def _character(text: str, place: Path, record: int | None = None) -> str:
     return character
 
 
-def _characters(texts: Iterable[str], place: Path) -> list[str]:
+def _characters(texts: Iterable[str], file: Path) -> list[str]:
     cache: dict[str, str] = {}
-    return [cache.get(t) or cache.setdefault(t, _character(t, place, k)) for k, t in enumerate(texts)]
+    return [cache.get(t) or cache.setdefault(t, _character(t, file, k)) for k, t in enumerate(texts)]
 
 
 def _groups(values: Iterable[Any]) -> NDArray[np.int32]:
-    """Whole numbers as they are; of other names a number that stays the same whatever else is there. Nothing is −1."""
+    """int32 group numbers: whole numbers unchanged, a hash of any other name, −1 for an empty one."""
 
     def number(text: str) -> int:
         if not text or text == "-1":
@@ -262,25 +263,25 @@ def _groups(values: Iterable[Any]) -> NDArray[np.int32]:
 
 
 def _names_of_numbers(path: Path) -> dict[int, str]:
-    """The characters that numbered labels stand for, by what lies beside a file of them."""
-    listed = path.parent / _LABELS
-    if listed.is_file():
-        return dict(enumerate(_characters(read_entries(listed), listed)))
+    """The characters of labels that are numbers, from `labels.txt` or a class map beside the file `path` of labels."""
+    label_file = path.parent / _LABELS
+    if label_file.is_file():
+        return dict(enumerate(_characters(read_entries(label_file), label_file)))
     maps = [p for p in _visible(path.parent) if p.name.endswith("classmap.csv")]
-    mine = [m for m in maps if path.name.startswith(m.name.partition("_")[0])] or maps
-    if len(mine) != 1:
+    maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
+    if len(maps) != 1:
         raise FastetlError(
             "labels that are numbers",
             file=path,
             expected=f"a {_LABELS} beside it with one character a line, the first that of label 0",
-            found="several class maps" if mine else "none",
+            found="several class maps" if maps else "none",
             do=f"write {_LABELS}; of KMNIST, put kmnist_classmap.csv there",
         )
     try:
-        return {int(row["index"]): _character(row["char"], mine[0]) for row in _table(mine[0])}
+        return {int(row["index"]): _character(row["char"], maps[0]) for row in _table(maps[0])}
     except (KeyError, TypeError, ValueError) as error:
         expected = "columns index and char"
-        raise FastetlError("not a class map", file=mine[0], expected=expected, found=repr(error)) from error
+        raise FastetlError("not a class map", file=maps[0], expected=expected, found=repr(error)) from error
 
 
 def _named(labels: NDArray[Any], path: Path) -> list[str]:
@@ -292,26 +293,27 @@ def _named(labels: NDArray[Any], path: Path) -> list[str]:
     return [names[number] for number in numbers]
 
 
-# The kinds
+# Reading each kind
 
 
 def _from_folders(folder: Path) -> Labelled:
-    listed = folder / _LABELS
-    entries = _characters(read_entries(listed), listed) if listed.is_file() else None
+    label_file = folder / _LABELS
+    entries = _characters(read_entries(label_file), label_file) if label_file.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
-    for place in filter(Path.is_dir, _visible(folder)):
-        if entries is not None and not (place.name.isdecimal() and int(place.name) < len(entries)):
+    for subfolder in filter(Path.is_dir, _visible(folder)):
+        name = subfolder.name
+        if entries is not None and not (name.isdecimal() and int(name) < len(entries)):
             raise FastetlError(
                 "a folder that is no number",
-                file=place,
+                file=subfolder,
                 expected=f"0 to {len(entries) - 1}, a line of {_LABELS}",
                 do=f"rename it, or take {_LABELS} away where folders are named by their characters",
             )
-        character = _character(place.name, place) if entries is None else entries[int(place.name)]
-        inside = [p for p in _visible(place) if p.is_file()]
-        files += inside
-        characters += [character] * len(inside)
+        character = _character(name, subfolder) if entries is None else entries[int(name)]
+        pictures = [p for p in _visible(subfolder) if p.is_file()]
+        files += pictures
+        characters += [character] * len(pictures)
     return Labelled(folder, files, characters, np.full(len(files), -1, np.int32))
 
 
@@ -321,21 +323,22 @@ def _header(path: Path) -> str:
 
 
 def _delimiter(path: Path) -> str | None:
-    """What divides the columns of a CSV that names files and characters."""
+    """The delimiter of a CSV that has the columns file and character; None if it lacks them."""
     header = _header(path)
     columns = {delimiter: {name.strip() for name in header.split(delimiter)} for delimiter in ",;\t"}
     return next((delimiter for delimiter, names in columns.items() if {"file", "character"} <= names), None)
 
 
 def _table(path: Path) -> list[dict[str, Any]]:
-    """The rows of a CSV by the names in its header."""
+    """The rows of a CSV, each as its cells by the names in the header, None where a row is short."""
     try:
         text = io.StringIO(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"), newline="")
-        head, *rows = filter(None, csv.reader(text, delimiter=_delimiter(path) or ","))
-    except (ValueError, csv.Error) as error:  # of what is not UTF-8, has no line, or a cell without an end
-        raise FastetlError("cannot read", file=path, expected="a table in UTF-8", found=error, do="mend it") from error
+        head, first, *others = filter(None, csv.reader(text, delimiter=_delimiter(path) or ","))
+    except (ValueError, csv.Error) as error:  # not UTF-8, no rows, or a cell without an end
+        expected = "a table in UTF-8 with a header and rows"
+        raise FastetlError("cannot read", file=path, expected=expected, found=error, do="mend it") from error
     names = [name.strip() for name in head]
-    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows]
+    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in (first, *others)]
 
 
 def _from_csv(path: Path) -> Labelled:
@@ -349,9 +352,10 @@ def _from_csv(path: Path) -> Labelled:
 
 
 def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz`, or that of an IDX file of bytes, packed or not, as arr_0; of any other file none.
+    """The arrays of an `.npz`; the array of an IDX file of bytes, compressed or not, as `arr_0`; else none.
 
-    What is not `wanted` has its shape and dtype, and takes no memory. Raises FastetlError for a damaged `.npz`.
+    Arrays that are not `wanted` have their shape and dtype only, and take no memory. Raises FastetlError for a damaged
+    `.npz`.
     """
     arrays: dict[str, NDArray[Any]] = {}
 
@@ -388,7 +392,7 @@ def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: ND
 
 
 def from_npz(path: Path) -> Labelled:
-    """An `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
+    """Read an `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
     arrays = _arrays(path, ("images", "labels", "groups"))
     if not {"images", "labels"} <= arrays.keys():
         raise _not_labelled(path, arrays)
@@ -396,7 +400,7 @@ def from_npz(path: Path) -> Labelled:
 
 
 def _from_pair(path: Path) -> Labelled | None:
-    """Pictures, with the labels in the file beside them that their name tells; nothing for labels."""
+    """Read a file of pictures with the file of labels beside it; None if `path` is the file of labels itself."""
     if _arrays(path)["arr_0"].ndim == 1:
         return None
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")

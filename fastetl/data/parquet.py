@@ -1,7 +1,7 @@
-"""Datasets as Arrow tables and Parquet: what pandas, `datasets` and query engines read. Needs the extra `arrow`.
+"""Datasets as Arrow tables and Parquet files, which pandas, `datasets` and query engines read. Extra: `arrow`.
 
 Columns: `image`, the picture; `label`, uint16, its class; `character`, text; `group`, int32; `source`, text; `digest`,
-uint64; then one for each header field that was kept. A file has charset and preprocessing in its metadata.
+uint64; then the header fields. The metadata of a file have charset and preprocessing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import missing
+from fastetl._lazy import import_extra
 from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
@@ -25,19 +25,11 @@ if TYPE_CHECKING:
 
 PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
 ABOUT = b"fastetl dataset"
-
-
-def require_pyarrow() -> Any:
-    """The module pyarrow. Raises FastetlError where it is not installed."""
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise missing(error) or error from error
-    return pyarrow
+"""The key in a file's metadata under which charset, preprocessing and sources are."""
 
 
 def pictures_of(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
-    """The pictures in a column of `table`: uint8 (N, side, side)."""
+    """The pictures uint8 (N, side, side) in the column `image` of a table without PNG files, not copied if possible."""
     parts = [
         np.frombuffer(chunk.buffers()[1], np.uint8)[chunk.offset * side**2 :][: len(chunk) * side**2]
         for chunk in column.chunks
@@ -48,17 +40,18 @@ def pictures_of(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
 
 
 def column_values(column: pa.ChunkedArray) -> NDArray[Any]:
-    """A column of header fields as the array that it was made of."""
+    """The array that `table` made a column of."""
     values: NDArray[Any] = column.to_numpy()
     return values.astype(str) if values.dtype == object else values
 
 
 def table(data: Dataset, *, png: bool = False) -> pa.Table:
-    """A dataset with each picture as its size × size bytes, or as a PNG file. Raises FastetlError without pyarrow.
+    """The Arrow table of a dataset, each picture as its size × size bytes or as a PNG file.
 
-    With PNG files, `datasets` finds in its metadata that `image` holds pictures, and what the classes are called.
+    With PNG files, the metadata tell `datasets` that `image` has pictures, and the names of the classes. Raises
+    FastetlError without pyarrow.
     """
-    pa = require_pyarrow()
+    pa = import_extra("pyarrow")
 
     def dictionary(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
         return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(list(names), pa.string()))
@@ -77,11 +70,11 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
             columns[name] = pa.array(values.astype(str) if values.dtype.kind == "S" else values)
     if not png:
         return pa.table(columns)
-    # The types that `datasets` gives pictures, classes and texts: with others it would not see what the metadata say.
+    # The types that `datasets` gives pictures, classes and texts: for others it ignores the metadata.
     files = [{"bytes": _png(picture), "path": None} for picture in pixels]
     columns["image"] = pa.array(files, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
     columns["label"], columns["character"] = columns["label"].cast(pa.int64()), columns["character"].cast(pa.string())
-    features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(of.type)} for name, of in columns.items()}
+    features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(c.type)} for name, c in columns.items()}
     features["image"] = {"_type": "Image"}
     features["label"] = {"_type": "ClassLabel", "names": list(data.charset.characters)}
     return pa.table(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
@@ -96,7 +89,7 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def write_parquet(data: Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a dataset as a Parquet file; the same one gives the same bytes with one version of pyarrow."""
+    """Write a dataset as a Parquet file. With one version of pyarrow, the same dataset gives the same bytes."""
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 
@@ -105,8 +98,7 @@ def write_parquet(data: Dataset, path: str | PathLike[str], *, overwrite: bool =
         "preprocessing": data.preprocessing.as_dict(),
         "sources": list(data.sources),
     }
-    # Beside what `open_dataset` needs, the mark of `PARQUET`.
-    marks = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}
-    rows = rows.replace_schema_metadata({**rows.schema.metadata, **marks})
+    metadata = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}  # the first is the mark of `PARQUET`
+    rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
     with new_output(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

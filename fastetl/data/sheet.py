@@ -1,4 +1,4 @@
-"""A contact sheet: pictures side by side, to look at what is in a dataset."""
+"""Contact sheets: pictures of a dataset side by side."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _LABEL, _BANNER = 116, 18  # pixels
 
 
 def as_paper(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (N, S, S), ink high → the same as black ink on white paper; pale ink is shown at full contrast."""
+    """Pictures uint8 (N, S, S), ink high → black ink on white paper, uint8 (N, S, S). Pale ink becomes black, too."""
     top = np.maximum(images.max((1, 2), keepdims=True), 1).astype(np.float32)
     return np.asarray(255 - images / top * 255, np.uint8)
 
 
 def _label(character: str) -> str:
-    """What names a character in Latin letters, which every installation of Pillow can draw."""
+    """The name or code of a character in ASCII, for which Pillow always has a font."""
     name = unicodedata.name(character, "") if len(character) == 1 else ""
     short = name.replace("LETTER ", "").lower()
     code = " ".join(f"U+{ord(c):04X}" for c in character)
@@ -41,11 +41,11 @@ def _label(character: str) -> str:
 
 
 def contact_sheet(data: Dataset, rows: int = 24, columns: int = 16, seed: int = 0) -> Image.Image:
-    """A labelled row of pictures, black on white, for each of `rows` classes drawn at random, as of random writers."""
+    """A picture with a row for each of `rows` random classes: its label, and `columns` random samples of it."""
     rng = np.random.default_rng(seed)
     classes = np.sort(rng.permutation(np.unique(data.labels))[:rows]).tolist()
     indices = [np.flatnonzero(data.labels == k) for k in classes]
-    picks = np.concatenate([rng.choice(mine, columns, replace=len(mine) < columns) for mine in indices])
+    picks = np.concatenate([rng.choice(samples, columns, replace=len(samples) < columns) for samples in indices])
     side, top = data.images.shape[1] + 1, _BANNER * data.is_etl
     sheet = Image.new("L", (_LABEL + columns * side + 1, top + len(classes) * side + 1), 255)
     sheet.paste(_LINE, (_LABEL, top, *sheet.size))
@@ -61,7 +61,7 @@ def contact_sheet(data: Dataset, rows: int = 24, columns: int = 16, seed: int = 
 
 
 def html(data: Dataset) -> str:
-    """A line and a small contact sheet, for a notebook."""
+    """The dataset's line and a small contact sheet, as HTML for a notebook."""
     file = io.BytesIO()
     contact_sheet(data, rows=4).save(file, "PNG")
     picture = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -71,7 +71,7 @@ def html(data: Dataset) -> str:
 def write_sheet(
     data: Dataset, out: str | Path, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
-    """Write a PNG with a labelled row for each of `rows` classes drawn at random, a random writer in each column.
+    """Write a PNG with a labelled row of `columns` random samples for each of `rows` random classes.
 
     Raises FastetlError if `out` exists or cannot be written.
     """

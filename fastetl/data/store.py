@@ -1,12 +1,15 @@
-"""The dataset directory: written whole, opened lazily.
+"""Opening datasets, in each of the forms that they have on disk.
+
+A directory is written whole and opened lazily:
 
 images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
 labels.npy    uint16 (N,), classes: indices into the charset
 records.npz   group, source and digest of each sample, and where it came from: file_name, record, code, sheet, age …
 dataset.json  format version, charset, preprocessing, names of the sources, counts, command
 
-An `.npz` of `images` (uint8, N × H × W, ink high) and `labels` (N characters), and a Parquet file that
-`Dataset.to_parquet` wrote, are opened too, into memory.
+A directory of shards has `shard-00000.parquet` … instead of `images.npy` (`fastetl.data.shards`); it may also be at an
+address. A Parquet file of `Dataset.to_parquet`, and an `.npz` of `images` (uint8, N × H × W, ink high) and `labels`
+(N characters), are opened into memory.
 """
 
 from __future__ import annotations
@@ -16,26 +19,30 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl._lazy import import_extra
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import WIDEST, Dataset
+from fastetl.data.dataset import WIDEST, Dataset, Pictures
 from fastetl.data.importing import from_npz
-from fastetl.data.parquet import ABOUT, column_values, require_pyarrow
+from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.writing import FORMAT, SHARDS_FORMAT
+from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
+from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import as_address, is_url, read_file
 from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular, require_sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ImagesOf = Callable[[Mapping[str, Any], int], NDArray[np.uint8]]
 IDENTITY: Mapping[str, Any] = {
     "group": np.dtype(np.int32),
     "source": np.dtype(np.uint16),
@@ -44,15 +51,15 @@ IDENTITY: Mapping[str, Any] = {
 """Columns of records.npz that are fields of a Dataset."""
 
 
-def _unlike(what: str, path: Path, expected: object, actual: object) -> FastetlError:
-    return FastetlError(what, file=path, expected=expected, found=actual, do="build it again")
+def _fault(what: str, path: Path | None, expected: object, found: object, do: str = "build it again") -> FastetlError:
+    return FastetlError(what, file=path, expected=expected, found=found, do=do)
 
 
 def _array(path: Path, dtype: str, ndim: int) -> np.memmap[Any, Any]:
     array = mapped_array(path)
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
         actual = f"{array.dtype} with {array.ndim}"
-        raise _unlike("not the array of a dataset", path, f"{dtype} with {ndim} axes", actual)
+        raise _fault("not the array of a dataset", path, f"{dtype} with {ndim} axes", actual)
     return array
 
 
@@ -71,82 +78,28 @@ def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     return records
 
 
-def open_directory(path: Path, images_of: ImagesOf | None = None) -> Dataset:
-    """The dataset in a directory. images_of: of a description and a side the pictures, where they are no `images.npy`.
-
-    Raises FastetlError as `open_dataset` does.
-    """
-    described = path / "dataset.json"
-    about = read_json(described)
-    if "shards" in about and images_of is None:
-        raise FastetlError("a dataset of shards", file=path, do="open it with `fastetl_ray.open_dataset`")
-    expected, version = FORMAT if images_of is None else SHARDS_FORMAT, about.get("format")
-    if version != expected:
-        raise _unlike("dataset of another format", path, expected, version)
-    labels = np.array(_array(path / "labels.npy", "u2", 1))
-    records = _records(path / "records.npz", about.get("count"))
-    data = _dataset(path, about, images_of or (lambda *_: _array(path / "images.npy", "u1", 3)), labels, records)
-    require_sealed(about, described, labels, data.groups, data.source, data.digests)
-    return data
-
-
-def _dataset(
-    path: Path, about: Mapping[str, Any], images_of: ImagesOf, labels: NDArray[Any], records: dict[str, NDArray[Any]]
-) -> Dataset:
-    """The dataset of a description and of arrays, which are checked against it and each other."""
-    try:
-        charset = Charset.from_dict(about["charset"])
-        preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        sources, shape = tuple(about["sources"]), (int(about["count"]), preprocessing.size, preprocessing.size)
-        if not sources or not all(isinstance(name, str) for name in sources):
-            raise ValueError("sources are no names")
-    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise unreadable(path, error) from error
-    images = images_of(about, preprocessing.size)
-    groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
-    for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
-        if array.shape != expected:
-            raise _unlike(f"{what} of another shape than the description says", path, expected, array.shape)
-    for what, values, least, below in (
-        ("labels", labels, 0, len(charset)),
-        ("groups", groups, -1, 2**31),
-        ("sources", source, 0, len(sources)),
-    ):
-        if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
-            actual = f"{values.min()} to {values.max()}"
-            raise _unlike(f"{what} out of range", path, f"{least} to {below - 1}", actual)
-    name, labels = path.name.removesuffix(".parquet"), labels.astype(np.uint16, copy=False)
-    return Dataset(name, images, labels, groups, charset, preprocessing, digests, source, sources, records, about, path)
-
-
-def unreadable(path: Path | str, error: Exception) -> FastetlError:
-    """The error of a description that is none."""
-    reason = str(error) or type(error).__name__
-    return FastetlError("cannot read", file=f"{path}/dataset.json", found=reason, do="build it again")
-
-
 def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Dataset:
-    """Open a dataset directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
+    """Open a dataset: a directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
 
-    Pictures of a directory stay where they are: they are mapped, and while it is open, its files must not be cut
-    short (that is a bus error). All files but the pictures are checked against digests. size: of the pictures of an
-    `.npz`, if not their own. Datasets of shards, and addresses: `fastetl_ray.open_dataset`.
+    path: on this machine; a directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
+    size: side in pixels to resize the pictures of an `.npz` to; if not given, as of `Dataset.create`.
+
+    The pictures of a directory stay on the disk. `images.npy` is mapped: a process that cuts it short meanwhile ends
+    this one with a bus error. All files but `images.npy` are checked against digests.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
-    path = Path(path)
+    address = as_address(path)
+    path = Path(address.removeprefix("file://"))
+    if is_url(address) and not path.exists():
+        return _open_address(address)
     if path.is_dir():
-        return open_directory(path)
+        return _open_directory(path, address)
     if path.suffix == ".parquet":
         return _read_parquet(path)
     if not path.exists():
-        raise FastetlError(
-            "no dataset here",
-            file=path,
-            expected="a directory, a Parquet file or an .npz",
-            do="build one",
-            also=FileNotFoundError,
-        )
+        forms = "a directory, a Parquet file or an .npz"
+        raise FastetlError("no dataset here", file=path, expected=forms, do="build one", also=FileNotFoundError)
     labelled = from_npz(path)
     data = Dataset.create(
         np.asarray(labelled.images), labelled.characters, labelled.groups, source="", size=size, name=path.stem
@@ -154,22 +107,106 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
     return replace(data, path=path)
 
 
-def fitted(data: Dataset, charset: Charset, preprocessing: Preprocessing) -> Dataset:
-    """A dataset in a network's classes and picture size. Samples of other characters are left out.
+def _open_address(address: str) -> Dataset:
+    with TemporaryDirectory() as folder:
+        for name, most in reversed(INDEX.items()):
+            (Path(folder) / name).write_bytes(read_file(address, name, most))
+        try:
+            return _open_directory(Path(folder), address)
+        except FastetlError as error:
+            error.file = (error.file or "").replace(folder, address)
+            raise
 
-    `about["left_out"]` counts them by character. Raises FastetlError if none is left.
+
+def _open_directory(folder: Path, address: str) -> Dataset:
+    """The dataset whose description is in `folder`. address: where its shards are, if its pictures are in shards."""
+    about = read_json(folder / MANIFEST)
+    is_sharded = "shards" in about
+    expected, version = SHARDS_FORMAT if is_sharded else FORMAT, about.get("format")
+    if version != expected:
+        raise _fault("dataset of another format", folder, expected, version)
+    labels = np.array(_array(folder / "labels.npy", "u2", 1))
+    records = _records(folder / "records.npz", about.get("count"))
+    images_of = (
+        partial(sharded_images, address, about) if is_sharded else lambda _: _array(folder / "images.npy", "u1", 3)
+    )
+    data = _dataset(folder, about, images_of, labels, records)
+    require_sealed(about, folder / MANIFEST, labels, data.groups, data.source, data.digests)
+    if not isinstance(data.images, ShardedImages):
+        return data
+    return replace(
+        data,
+        name=address.rstrip("/").rpartition("/")[2],
+        records=HeaderFields(data.images, about["columns"]),
+        about={name: value for name, value in about.items() if name not in ("shards", "columns")},
+        path=None if is_url(address) else folder,
+    )
+
+
+def _dataset(
+    path: Path,
+    about: Mapping[str, Any],
+    images_of: Callable[[int], Pictures],
+    labels: NDArray[Any],
+    records: dict[str, NDArray[Any]],
+) -> Dataset:
+    """The Dataset of a description and of arrays, which are checked against it and each other.
+
+    images_of: gives the pictures for their side. records: the columns of `IDENTITY`, which are taken out, and others.
     """
+    try:
+        charset = Charset.from_dict(about["charset"])
+        preprocessing = Preprocessing.from_dict(about["preprocessing"])
+        sources, shape = tuple(about["sources"]), (int(about["count"]), preprocessing.size, preprocessing.size)
+        if not sources or not all(isinstance(name, str) for name in sources):
+            raise ValueError("sources are no names")
+    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        reason = str(error) or type(error).__name__
+        raise FastetlError("cannot read", file=path / MANIFEST, found=reason, do="build it again") from error
+    images = images_of(preprocessing.size)
+    groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
+    for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
+        if array.shape != expected:
+            raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
+    for what, values, least, below in (
+        ("labels", labels, 0, len(charset)),
+        ("groups", groups, -1, 2**31),
+        ("sources", source, 0, len(sources)),
+    ):
+        if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
+            actual = f"{values.min()} to {values.max()}"
+            raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", actual)
+    return Dataset(
+        name=path.name.removesuffix(".parquet"),
+        images=images,
+        labels=labels.astype(np.uint16, copy=False),
+        groups=groups,
+        charset=charset,
+        preprocessing=preprocessing,
+        digests=digests,
+        source=source,
+        sources=sources,
+        records=records,
+        about=about,
+        path=path,
+    )
+
+
+def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
+    """Open a dataset to evaluate a network on, in the classes and the picture size of the network.
+
+    Samples of other characters are left out; `about["left_out"]` counts them by character.
+
+    Raises FastetlError as `open_dataset` does, and if no sample is left.
+    """
+    data = open_dataset(path, size=preprocessing.size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
         if not (classes >= 0).any():
-            raise FastetlError(
-                "no character of the network",
-                file=data.path,
-                expected=f"some of {charset.name} ({len(charset)})",
-                found=f"{data.charset.name} ({len(data.charset)})",
-                do="build it with the same `charset`",
-            )
+            expected, actual = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
+            do = "build it with the same `charset`"
+            raise _fault("no character of the network", data.path, expected, actual, do)
         if left_out:
             data = data.subset(np.flatnonzero(classes >= 0))
             classes = classes[classes >= 0]
@@ -180,15 +217,10 @@ def fitted(data: Dataset, charset: Charset, preprocessing: Preprocessing) -> Dat
     return replace(data, preprocessing=preprocessing)
 
 
-def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
-    """What `open_dataset` opens, in a network's classes and picture size: see `fitted`."""
-    return fitted(open_dataset(path, size=preprocessing.size), charset, preprocessing)
-
-
 def _read_parquet(path: Path) -> Dataset:
     """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
     require_regular(path)
-    require_pyarrow()
+    import_extra("pyarrow")
     import pyarrow.parquet as pq
 
     try:
@@ -197,19 +229,14 @@ def _read_parquet(path: Path) -> Dataset:
         number = {name: k for k, name in enumerate(about["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
-        return _dataset(path, about, lambda _, side: _pictures(rows["image"], side), columns.pop("label"), columns)
-    except Exception as error:  # Pillow's readers raise what comes
-        raise FastetlError(
-            "cannot read",
-            file=path,
-            expected="a Parquet file of `Dataset.to_parquet`",
-            found=str(error).partition("\n")[0] or type(error).__name__,
-            do="write it again",
-        ) from error
+        return _dataset(path, about, partial(_decoded, rows["image"]), columns.pop("label"), columns)
+    except Exception as error:  # Pillow's readers raise exceptions of any class
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise _fault("cannot read", path, "a Parquet file of `Dataset.to_parquet`", reason) from error
 
 
-def _pictures(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
-    """uint8 (N, side, side) of PNG files."""
+def _decoded(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
+    """The pictures uint8 (N, side, side) of a column of PNG files."""
     from PIL import Image
 
     pictures = np.empty((len(column), side, side), np.uint8)

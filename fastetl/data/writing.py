@@ -1,4 +1,4 @@
-"""Writing a dataset directory, whole or not at all; `fastetl.data.store` says what is in it, and opens it."""
+"""Writing the directory of a dataset, whole or not at all; `fastetl.data.store` says what is in it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from fastetl.files.untrusted import sealed
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
+MANIFEST = "dataset.json"
+"""The file that describes a dataset."""
 FORMAT, SHARDS_FORMAT = 3, 7
-"""Versions of the format with `images.npy`, and with shards in its place (`fastetl_ray.shards`)."""
-DATASET_KIND = Kind("a dataset", ("dataset.json",), ("dataset.json", "images.npy", "labels.npy", "records.npz"))
+"""Versions of the format with `images.npy`, and of that with shards (`fastetl.data.shards`)."""
+DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.npy", "records.npz"))
 _BLOCK = 1 << 12  # pictures written together
 
 
 def write_description(folder: Path, data: Dataset) -> None:
-    """Write everything of a dataset but `images.npy` into a directory."""
+    """Write all files of a dataset's directory but `images.npy`."""
     np.save(folder / "labels.npy", data.labels)
     identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
-    with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez has no place for a column called file
+    with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez takes no column called file
         for name, values in {**identity, **data.records}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)
@@ -42,12 +44,12 @@ def write_description(folder: Path, data: Dataset) -> None:
     }
     described |= {name: value for name, value in data.about.items() if name not in (*described, "digest")}
     text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
-    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager
 def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
-    """The file of a directory's pictures, uint8 (count, side, side), to write them to."""
+    """Open `images.npy` for writing, behind its header: pictures uint8 (count, side, side) are to follow."""
     with (folder / "images.npy").open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, side, side)}
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type,unused-ignore]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_options
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import digest_rows, joined
+from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
@@ -195,7 +195,7 @@ def complete(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tu
     Raises FastetlError for copies with `strict`.
     """
     files, records = [part.file for part in plan.parts], [part.index for part in plan.parts]
-    groups, source, copied = joined(data.groups, data.source, data.digests, blanks_of(files))
+    groups, source, copied = group_copies(data.groups, data.source, data.digests, blanks_of(files))
     notices = tuple(notices_of_copies(files, records, data.digests, copied))
     if notices and config.strict:
         raise notices[0].error()
@@ -259,7 +259,9 @@ def _import(
         raise FastetlError(
             "this is of ETL's records, and these are pictures", file=sources[0].path, do="leave out `model_pattern`"
         )
-    data, left_out, unread = import_pictures(sources, config.charset, config.size, progress)
+    from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
+
+    data, left_out, unread = import_pictures(sources, config.charset, config.size, read_picture, progress)
     noticed = tuple(
         Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out") for error in unread
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.identity import digest_rows, joined
+from fastetl.data.identity import digest_rows, group_copies
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.files import EtlFile, find_files
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
@@ -153,7 +153,8 @@ def inspect(
     names = list(dict.fromkeys(file.source for file in files))
     source = np.repeat([names.index(f.source) for f in files], [f.count for f in files]).astype(np.uint16)
     digests = np.concatenate([scan.digests for scan in scans])
-    copied = joined(np.concatenate([content.groups for content in contents]), source, digests, blanks_of(files))[2]
+    groups = np.concatenate([content.groups for content in contents])
+    copied = group_copies(groups, source, digests, blanks_of(files))[2]
     copies = list(notices_of_copies(files, [np.arange(file.count) for file in files], digests, copied))
     reports = [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
     if strict:

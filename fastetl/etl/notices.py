@@ -102,7 +102,7 @@ def notices_of_copies(
 ) -> Iterator[Notice]:
     """Pictures of each file that other groups have before: the same file under two names, most likely.
 
-    records: of each file, those whose pictures have the `digests`. copied: which these are, as `joined` tells.
+    records: of each file, those whose pictures have the `digests`. copied: which these are, as `group_copies` tells.
     """
     starts = np.cumsum([0, *map(len, records)])
     for k, (file, index) in enumerate(zip(files, records, strict=True)):

@@ -6,7 +6,7 @@ same however large the files are, and a file that is cut short meanwhile is an e
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,17 +27,6 @@ _SHORT = 4096  # bytes; of shorter records all bytes are read, which takes less 
 def block(layout: Layout) -> int:
     """Records read together."""
     return -(-BLOCK_BYTES // layout.record_bytes)
-
-
-def seek_and_read(source: int, buffers: tuple[memoryview], offset: int, /) -> int:
-    """What os.preadv does with one buffer, for systems without it (Windows); the file's place moves."""
-    os.lseek(source, offset, os.SEEK_SET)
-    data = os.read(source, len(buffers[0]))
-    buffers[0][: len(data)] = data
-    return len(data)
-
-
-PREADV: Callable[..., int] = getattr(os, "preadv", seek_and_read)
 
 
 def new_buffer(layout: Layout) -> NDArray[np.uint8]:
@@ -115,11 +104,11 @@ def _opened(file: EtlFile) -> Iterator[int]:
 def _read(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int) -> None:
     """Fill each of `runs`, of `total` bytes together, with the bytes from an offset of the file on."""
     # Every microsecond here comes ten thousand times.
-    counts = list(map(PREADV, itertools.repeat(source), runs, offsets))
+    counts = list(map(os.preadv, itertools.repeat(source), runs, offsets))
     for k, ((run,), filled) in enumerate(zip(runs, counts, strict=True)) if sum(counts) < total else ():
         while filled < len(run):
             offset = offsets[k] + filled
-            count = PREADV(source, (run[filled:],), offset)
+            count = os.preadv(source, (run[filled:],), offset)
             if not count:
                 raise FastetlError(
                     "the file ended while it was read",

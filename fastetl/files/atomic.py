@@ -1,12 +1,13 @@
-"""Output that is there whole or not at all, and that replaces nothing but earlier output of the same kind.
+"""Writing output whole or not at all, and replacing nothing but earlier output of the same kind.
 
-Every command writes through this module: to a temporary sibling of OUT, which takes OUT's place when it is whole.
-Files are flushed to the disk before, directories are not (a build would take as long again): after a power cut they
-may lack contents, which the digests tell.
+Every command writes to a temporary sibling of OUT, which gets the name OUT when it is whole. A file is flushed to the
+disk before; a directory is not, as a build would then take twice as long. After a power cut its files may lack
+contents, which their digests show.
 """
 
 import ctypes
 import errno
+import fcntl
 import fnmatch
 import os
 import shutil
@@ -23,17 +24,16 @@ from fastetl.files.untrusted import is_clutter
 
 _LOCK = "lock"
 _END = 1 << 16  # bytes at either end of a file where its mark may be
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # told without the file's name
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
 _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What fastetl writes, and how it is told from what it did not write.
+    """A kind of output, and how to recognize what fastetl wrote.
 
-    name: in words. marks: for a directory, the files that must all be in it; for a file, bytes that fastetl alone
-    writes, near its beginning or its end. entries: patterns of everything that such a directory holds; any other name
-    in it is the user's.
+    name: in words. marks: of a directory, the files that it must have; of a file, bytes that only fastetl writes, near
+    the beginning or the end. entries: patterns of all names in such a directory; any other file in it is the user's.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Kind:
         return isinstance(self.marks, bytes)
 
     def foreign(self, path: Path) -> str | None:
-        """Why `path` is not an earlier output of this kind, or None if it is one."""
+        """The reason why `path` is no earlier output of this kind; None if it is one."""
         if path.is_symlink():
             return "a link"
         if isinstance(self.marks, bytes):
@@ -70,14 +70,14 @@ def _ends(path: Path) -> bytes:
 
 
 def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-    """Raise FastetlError if `path` may not be written; call it before long work.
+    """Raise FastetlError if `path` may not be written. To be called before long work.
 
-    It may if nothing is there, or with `overwrite` if an output of the same kind is there that neither is one of
-    `inputs` nor holds one. Also tells of an old output that an interrupted command has left aside.
+    It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
+    nor contains one of `inputs`. An old output that an interrupted command moved aside is an error, too.
     """
-    place = next((parent for parent in path.absolute().parents if parent.exists()), path)
-    if not os.access(place, os.W_OK):
-        raise _failed(path, PermissionError(errno.EACCES, f"{place} cannot be written to"))
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
+    if not os.access(folder, os.W_OK):
+        raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
     if not (path.exists() or path.is_symlink()):
         for remnant in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
             what, do = "an interrupted command left the old output aside", "move it back to its name, or delete it"
@@ -87,7 +87,7 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
         do = "choose another, or give `overwrite`"
         raise FastetlError("the output exists already", file=path, do=do, also=FileExistsError)
     for source in inputs:
-        if any(place.exists() and place.samefile(path) for place in (source, *source.absolute().parents)):
+        if any(part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)):
             what, do = "an input of this command would be replaced", "choose another output"
             raise FastetlError(what, file=path, found=source, do=do, also=FileExistsError)
     reason = kind.foreign(path)
@@ -101,18 +101,16 @@ def _escaped(name: str) -> str:
 
 
 def _exchanged(a: Path, b: Path) -> bool:
-    """Exchange two names in one step; False where the system cannot."""
+    """Exchange the names of two files or folders in one step. Returns False if the file system cannot."""
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        if sys.platform == "linux":
-            at_cwd, exchange = -100, 2
-            failed = libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), exchange)
-        elif sys.platform == "darwin":
+        if sys.platform == "darwin":
             swap = 2
             failed = libc.renamex_np(os.fsencode(a), os.fsencode(b), swap)
         else:
-            return False
-    except (OSError, AttributeError):  # no such library or function
+            at_cwd, exchange = -100, 2
+            failed = libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), exchange)
+    except (OSError, AttributeError):  # a C library without this function
         return False
     if failed and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
@@ -120,7 +118,7 @@ def _exchanged(a: Path, b: Path) -> bool:
 
 
 def _put(temporary: Path, path: Path) -> None:
-    """Give `temporary` the name `path`; what stood there goes only after its replacement is whole."""
+    """Give `temporary` the name `path`. An old output is at one of the two names until the new one has its name."""
     if not (path.exists() or path.is_symlink()):
         temporary.rename(path)
     elif not _exchanged(temporary, path):
@@ -136,7 +134,7 @@ def _failed(path: Path, error: OSError) -> FastetlError:
 
 
 def _clean(path: Path) -> None:
-    """Remove what killed commands left beside `path`: their locks are free, or were not taken yet."""
+    """Remove temporary siblings of `path` that killed commands left: nobody holds their locks."""
     for holder in path.parent.glob(f".{_escaped(path.name)}.new-*"):
         if (lock := try_lock(holder / _LOCK)) is not None:
             shutil.rmtree(holder, ignore_errors=True)
@@ -144,12 +142,12 @@ def _clean(path: Path) -> None:
 
 
 @contextmanager
-def writes(path: Path, place: Path) -> Iterator[None]:
-    """A block that writes `path` at `place`: what fails there is a FastetlError, all else keeps its own type."""
+def writes(path: Path, folder: Path) -> Iterator[None]:
+    """A block that writes the output `path` in `folder`. OSErrors there become FastetlErrors; others stay."""
     try:
         yield
     except OSError as error:
-        ours = error.errno in _FULL or str(error.filename).startswith(str(place))
+        ours = error.errno in _FULL or str(error.filename).startswith(str(folder))
         if isinstance(error, FastetlError) or not ours:  # an input that is gone, a connection
             raise
         raise _failed(path, error) from error
@@ -157,12 +155,12 @@ def writes(path: Path, place: Path) -> Iterator[None]:
 
 @contextmanager
 def _sibling(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to, which is gone at the end of the block."""
+    """A name in a temporary folder beside `path`, to write to. The folder is removed at the end of the block."""
     holder, lock = path, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        for _ in range(2):  # another command may clean up before the first has its lock; some disks have no locks
+        for _ in range(2):  # again, if another command removed it before it was locked; some disks have no locks
             holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
             lock = try_lock(holder / _LOCK)
             if lock is not None or holder.exists():
@@ -182,10 +180,10 @@ def _sibling(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_output(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
-    """A temporary sibling, a directory or the name of a file as `kind` says, to write to.
+    """Write an output: the block gets an empty temporary folder or, for a kind of file, the name of a temporary file.
 
-    It gets the name `path` when the block ends well, and is removed otherwise. Raises FastetlError for what
-    `check_output` rejects, and if it cannot be written.
+    It is renamed to `path` at the end of the block, or removed if the block raises. Raises FastetlError as
+    `check_output` does, and if it cannot be written.
     """
     check_output(path, kind, overwrite, inputs)
     with _sibling(path) as temporary:
@@ -201,7 +199,7 @@ def new_output(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """The same for a file within an output of our own, which is replaced in one step."""
+    """Replace a file within an output in one step: the block gets the name of a temporary file."""
     with _sibling(path) as temporary:
         yield temporary
         _flush(temporary)
@@ -214,24 +212,17 @@ def _flush(temporary: Path) -> None:
 
 
 def try_lock(path: Path) -> BinaryIO | None:
-    """The file `path`, made if it is missing, locked until it is closed, or its owner ends in whatever way.
+    """Open the file `path` and lock it until it is closed or the process ends; a missing file is created.
 
-    None if another process holds the lock, or has removed the folder. Two locks on one file exclude each other within
-    one process too. On a network disk this is as good as its `flock`.
+    None if the file is locked, by this process or another, or its folder was removed. On a network disk the lock is as
+    reliable as its `flock`.
     """
     try:
         file = path.open("ab")
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
         return None

@@ -1,8 +1,8 @@
-"""Reading files that may be anything: only regular files, never more than their true contents can need.
+"""Reading files that may be damaged or malicious, with limits on memory and time.
 
-A FIFO or a device would block or never end; deep JSON overflows the interpreter's stack; an array's header may name
-any shape, and a small archive may unpack to gigabytes. Each of these is one FastetlError here. A description that is
-`sealed` has a digest, so that one changed digit in it is found when it is read again.
+A FIFO or a device blocks or never ends; deeply nested JSON overflows the interpreter's stack; the header of an array
+may claim any shape; a small archive may unpack to gigabytes. Here, each of these raises a FastetlError. A description
+that was `sealed` has a digest, which reveals any change.
 """
 
 import hashlib
@@ -21,24 +21,21 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 
 JSON_BYTES = 1 << 26
-"""Most bytes of a JSON file: a run with a hundred thousand epochs stays below."""
+"""Most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer."""
 
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
 """Whether an array of this name, shape and dtype may be read."""
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder of this name is macOS's or Windows' own: ._*, .DS_Store, Thumbs.db and the like."""
+    """Whether macOS or Windows creates files or folders of this name: ._*, .DS_Store, Thumbs.db and others."""
     return name.startswith("._") or name.lower() in _CLUTTER
 
 
 def require_regular(path: str | PathLike[str]) -> int:
-    """The size of a regular file in bytes, or of what a link leads to. Raises FastetlError for anything else."""
+    """The size of a regular file in bytes; links are followed. Raises FastetlError for anything else."""
     with open_regular(path) as file:
         return os.fstat(file.fileno()).st_size
 
@@ -52,10 +49,9 @@ def _unreadable(path: str | PathLike[str], error: Exception) -> FastetlError:
 
 def open_regular(path: str | PathLike[str]) -> BinaryIO:
     """Open a file for reading, as bytes and buffered. Raises FastetlError unless it is a regular file."""
-    # Without waiting: opening a FIFO that nobody writes to would block for ever.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    # O_NONBLOCK, as opening a FIFO that nobody writes to would block for ever.
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     mode = os.fstat(descriptor).st_mode
@@ -87,7 +83,7 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
 
 
 def parse_json(data: bytes, path: str | PathLike[str]) -> dict[str, Any]:
-    """The object in the bytes of the JSON file `path`. Raises FastetlError if there is none, or nested too deeply."""
+    """The object in `data`, the contents of the JSON file `path`. Raises FastetlError as `read_json` does."""
     try:
         values = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -127,10 +123,10 @@ def mapped_array(path: str | PathLike[str]) -> np.memmap[Any, Any]:
 
 
 def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` that `accept` (name, shape, dtype) allows; the others are not unpacked.
+    """The arrays of an `.npz` that `accept` allows; the others are not unpacked.
 
-    Each array takes the memory that its header says and no more, and only if the archive holds exactly as much.
-    Raises FastetlError for a damaged archive.
+    An array takes exactly the memory that its header claims, and only if the archive has as many bytes for it. Raises
+    FastetlError for a damaged archive, and if `accept` raises.
     """
     arrays: dict[str, NDArray[Any]] = {}
     with open_regular(path) as file:
@@ -155,7 +151,7 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
                     arrays[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)
                     if dtype.kind == "U" and size and np.frombuffer(values, dtype.byteorder + "u4").max() > 0x10FFFF:
                         raise ValueError(f"{name} has code points beyond Unicode's")
-        except Exception as error:  # zipfile raises what it likes for a damaged archive
+        except Exception as error:  # for a damaged archive, zipfile raises many classes
             fault = str(error) or type(error).__name__
             raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error
     return arrays
@@ -171,7 +167,7 @@ def _digest(described: Mapping[str, Any], arrays: tuple[NDArray[Any], ...]) -> s
 
 
 def sealed(described: Mapping[str, Any], *arrays: NDArray[Any]) -> dict[str, Any]:
-    """What is to be written as JSON, with the digest of itself and of arrays that are stored beside it."""
+    """A description to be written as JSON, with a digest of itself and of the arrays that are stored beside it."""
     return {**described, "digest": _digest(described, arrays)}
 
 
@@ -181,9 +177,9 @@ def require_sealed(
     *arrays: NDArray[Any],
     kind: type[FastetlError] = FastetlError,
 ) -> None:
-    """Raise `kind` if a description read from `file`, or the arrays, are not what `sealed` was given.
+    """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given.
 
-    Descriptions of earlier versions have no digest: nothing is compared.
+    A description without a digest, of an earlier version, is accepted.
     """
     stored = described.get("digest")
     if stored is None:

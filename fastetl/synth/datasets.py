@@ -121,7 +121,7 @@ def synthesize_dataset(
     with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
             for rows in results_of(SomeWriters.rows, jobs, processes):
-                file.write(rows.images.data)
+                file.write(np.asarray(rows.images).data)
                 parts.append(replace(rows, images=rows.images[:0].copy()))
                 if progress is not None:
                     progress(len(parts), len(jobs))

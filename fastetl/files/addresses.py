@@ -1,4 +1,4 @@
-"""Folders that are either local or wherever fsspec reaches, such as s3://bucket/folder."""
+"""Files on this machine, or at addresses that fsspec opens, such as s3://bucket/folder. Addresses: extra `arrow`."""
 
 import hashlib
 import os
@@ -15,43 +15,44 @@ from fastetl.files.untrusted import read_bytes
 
 
 def is_url(path: str | PathLike[str]) -> bool:
-    """Whether a path is an address for fsspec."""
-    return "://" in fspath(path)
+    """Whether a path is an address for fsspec, also one that `Path` has changed."""
+    return "://" in as_address(path)
 
 
 def as_address(path: str | PathLike[str]) -> str:
-    """A path as it was given: `Path` makes one slash of the two in s3://bucket, and of the three in file:///folder."""
+    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket."""
     return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", lambda m: f"{m[1]}://{'/' * (m[1] == 'file')}", fspath(path))
 
 
 def absolute(path: str | PathLike[str]) -> str:
-    """A path as processes in other folders find it."""
-    return fspath(path) if is_url(path) else str(Path(path).absolute())
+    """A path that also leads to the file from another working directory. Addresses stay as they are."""
+    return as_address(path) if is_url(path) else str(Path(path).absolute())
 
 
 @contextmanager
-def _faults(what: str, place: str, do: str) -> Iterator[None]:
+def _one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
+    """Whatever a block raises becomes a FastetlError: each file system of fsspec has exceptions of its own."""
     try:
         yield
-    except Exception as error:  # each file system of fsspec has errors of its own
+    except Exception as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
         do = "run: pip install 'fastetl[arrow]'" if isinstance(error, ImportError) else do
         also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
-        raise FastetlError(what, file=place, found=reason, do=do, also=also) from error
+        raise FastetlError(what, file=address, found=reason, do=do, also=also) from error
 
 
 def read_file(folder: str, name: str, most: int) -> bytes:
-    """A file of a folder. Raises FastetlError if it cannot be read or has more than `most` bytes."""
+    """The contents of a file. Raises FastetlError if it cannot be read or has more than `most` bytes."""
     if not is_url(folder):
         return read_bytes(Path(folder) / name, most)
-    place = f"{folder.rstrip('/')}/{name}"
-    with _faults("cannot read the file", place, "check the address"):
+    address = f"{folder.rstrip('/')}/{name}"
+    with _one_line_errors("cannot read the file", address, "check the address"):
         import fsspec
 
-        with fsspec.open(place, "rb") as file:
+        with fsspec.open(address, "rb") as file:
             data: bytes = file.read(most + 1)
     if len(data) > most:
-        raise FastetlError("the file is too large", file=place, expected=f"at most {most:,} bytes", do="check it")
+        raise FastetlError("the file is too large", file=address, expected=f"at most {most:,} bytes", do="check it")
     return data
 
 
@@ -61,24 +62,24 @@ def _copies() -> TemporaryDirectory[str]:
 
 
 def local_copy(address: str) -> Path:
-    """A file on this machine: itself, or the copy of what fsspec finds at an address, kept for the next task.
+    """A file at an address, copied to this machine; a file that is here already is not copied.
 
-    Raises FastetlError if it cannot be had.
+    Copies are kept until the process ends. Raises FastetlError if the file cannot be read.
     """
     if not is_url(address):
         return Path(address)
-    with _faults("cannot read the file", address, "check the address"):
+    with _one_line_errors("cannot read the file", address, "check the address"):
         import fsspec
 
-        # Of its own: fsspec goes by the last part of an address alone.
+        # fsspec names copies by the last part of the address alone, so each address has a folder.
         folder = Path(_copies().name) / hashlib.sha256(address.encode()).hexdigest()
         options = {"same_names": True, "cache_storage": str(folder)}
         return Path(fsspec.open_local(f"simplecache::{address}", simplecache=options))
 
 
 def write_file(folder: str, name: str, data: bytes) -> None:
-    """Write a file of a folder; on a local disk it is there whole or not at all. Raises FastetlError if it cannot."""
-    with _faults("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
+    """Write a file; on a local disk it appears whole or not at all. Raises FastetlError if it cannot be written."""
+    with _one_line_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
         if not is_url(folder):
             temporary = Path(folder) / f".{name}.new-{os.urandom(4).hex()}"
             temporary.write_bytes(data)
@@ -91,14 +92,17 @@ def write_file(folder: str, name: str, data: bytes) -> None:
 
 
 def claim_address(out: str, mark: str, overwrite: bool) -> None:
-    """Take away what makes earlier files at an address a dataset. Raises FastetlError if it is there to stay."""
-    with _faults("cannot write the output", out, "check the address"):
+    """Make way for a new output at an address: remove the file `mark`, without which the old one is none.
+
+    Raises FastetlError if `mark` exists and `overwrite` is false.
+    """
+    with _one_line_errors("cannot write the output", out, "check the address"):
         import fsspec
 
-        system, place = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")
-        exists = system.exists(place)
+        system, path = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")
+        exists = system.exists(path)
         if exists and overwrite:
-            system.rm(place)
+            system.rm(path)
     if exists and not overwrite:
         raise FastetlError(
             "the output exists already", file=out, do="choose another, or give `overwrite`", also=FileExistsError

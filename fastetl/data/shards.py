@@ -1,0 +1,229 @@
+"""Datasets whose pictures are in Parquet shards, on this machine or at an address for fsspec. Extra: `arrow`.
+
+The directory is as `fastetl.data.store` says, but with `shard-00000.parquet` … instead of `images.npy`. A shard has the
+pictures, classes and header fields of its rows. `dataset.json` is written last and has the hash of each shard.
+
+Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read a whole shard at a time and checked
+against its hash; the shards used last stay in memory. Header fields are read when one is first asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl._lazy import import_extra
+from fastetl.checks import require_range
+from fastetl.data.parquet import column_values, pictures_of, table
+from fastetl.data.writing import MANIFEST, write_description
+from fastetl.errors import FastetlError
+from fastetl.files.addresses import is_url, read_file, write_file
+from fastetl.files.atomic import Kind, new_output
+from fastetl.files.untrusted import JSON_BYTES, require_regular
+
+if TYPE_CHECKING:
+    from fastetl.data.dataset import Dataset
+
+INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
+"""The files beside the shards, in the order of writing, and the most bytes that each may have."""
+SHARDS_KIND = Kind("a dataset", (MANIFEST,), (*INDEX, "shard-*.parquet"))
+ROWS = 4096
+"""Rows of a shard: at size 64 sixteen megabytes of pictures."""
+SHARD_BYTES = 1 << 28
+"""Most bytes of one shard's file."""
+CACHE_BYTES = 1 << 28
+"""Bytes of decoded pictures that stay in memory. A shuffle mixes the pictures of half as many."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a dataset of shards, as `dataset.json` lists it."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        has_types = type(self.rows) is type(self.bytes) is int and isinstance(self.sha256, str)
+        if not has_types or Path(self.file).name != self.file or self.rows < 1 or not 1 <= self.bytes <= SHARD_BYTES:
+            raise ValueError(f"no shard: {self}")
+
+
+class ShardedImages:
+    """The pictures uint8 (N, side, side) of a dataset of shards (`fastetl.data.dataset.StoredPictures`).
+
+    Every index gives a copy in memory. Reading is safe from several threads.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, folder: str, shards: Sequence[Shard], side: int, cache_bytes: int = CACHE_BYTES) -> None:
+        self.folder, self.shards, self.cache_bytes = folder, tuple(shards), cache_bytes
+        self.starts = np.cumsum([0, *(shard.rows for shard in shards)], dtype=np.int64)
+        self.shape = (int(self.starts[-1]), side, side)
+        self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.folder, self.shards, self.shape[1], self.cache_bytes)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
+        return self[:]
+
+    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+        if isinstance(index, int | np.integer):
+            picture: NDArray[np.uint8] = self[np.array([range(len(self))[int(index)]])][0]
+            return picture
+        index = np.arange(len(self))[index]
+        pictures = np.empty((len(index), *self.shape[1:]), np.uint8)
+        shard_numbers = np.searchsorted(self.starts, index, "right") - 1
+        order = np.argsort(shard_numbers, kind="stable")  # so that each shard is read once at most
+        for part in np.split(order, np.flatnonzero(np.diff(shard_numbers[order])) + 1) if len(order) else ():
+            number = int(shard_numbers[part[0]])
+            pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
+        return pictures
+
+    def windows(self, indices: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """All `indices` in random order. A part mixes the pictures of as many shards as half of the cache holds."""
+        indices = np.sort(indices)
+        bounds = np.searchsorted(indices, self.starts)
+        shards = random.permutation(np.flatnonzero(np.diff(bounds)))
+        rows = np.array([self.shards[k].rows for k in shards])
+        window_numbers = (np.cumsum(rows) - rows) // max(1, self.cache_bytes // 2 // (self.shape[1] * self.shape[2]))
+        for window in np.split(shards, np.flatnonzero(np.diff(window_numbers)) + 1):
+            yield random.permutation(np.concatenate([indices[bounds[k] : bounds[k + 1]] for k in window]))
+
+    def _pictures(self, number: int) -> NDArray[np.uint8]:
+        with self._lock:  # so that no two threads read the same shard
+            if number not in self._cache:
+                self._cache[number] = self.read(number)
+            self._cache.move_to_end(number)
+            while len(self._cache) > 1 and sum(part.nbytes for part in self._cache.values()) > self.cache_bytes:
+                self._cache.popitem(last=False)
+            return self._cache[number]
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        """Read the pictures of a shard, without the cache."""
+        return pictures_of(self.table(self.shards[number], ["image"])["image"], self.shape[1])
+
+    def table(self, shard: Shard, columns: Sequence[str]) -> Any:
+        """Read columns of a shard as an Arrow table. Raises FastetlError if it is damaged or missing."""
+        pa = import_extra("pyarrow")
+        import pyarrow.parquet as pq
+
+        data, path = read_file(self.folder, shard.file, SHARD_BYTES), f"{self.folder}/{shard.file}"
+        if hashlib.sha256(data).hexdigest() != shard.sha256:
+            actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", actual)
+        side = self.shape[1]
+        try:
+            rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
+            kinds = [rows.schema.field(name).type for name in columns if name == "image"]
+            if len(rows) != shard.rows or any(kind != pa.binary(side**2) for kind in kinds):
+                raise ValueError(f"{len(rows)} rows of {', '.join(map(str, kinds))}")
+            if any(column.null_count for column in rows.columns):
+                raise ValueError("values are missing")
+        except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
+            raise _damaged(path, f"{shard.rows} rows of {side} × {side} pictures", error) from error
+        return rows
+
+
+class HeaderFields(Mapping[str, NDArray[Any]]):
+    """The header fields of all shards by name. All are read when the first one is asked for."""
+
+    def __init__(self, images: ShardedImages, names: Sequence[str]) -> None:
+        self._images, self._names = images, tuple(map(str, names))
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        tables = [self._images.table(shard, self._names) for shard in self._images.shards]
+        return {name: np.concatenate([column_values(rows[name]) for rows in tables]) for name in self._names}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def sharded_images(address: str, about: Mapping[str, Any], side: int) -> ShardedImages:
+    """The pictures of a dataset of shards. address: its folder. about: its `dataset.json`.
+
+    On this machine, missing and shortened shards are errors now, before any work; other damage is one when the shard is
+    read. Raises FastetlError for these, and for a bad description.
+    """
+    try:
+        shards, columns = [Shard(**values) for values in about["shards"]], about["columns"]
+        rows = sum(shard.rows for shard in shards)
+        if not isinstance(columns, list) or rows != about["count"]:
+            raise ValueError(f"shards of {rows} pictures, columns {columns}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error) or type(error).__name__
+        raise FastetlError("cannot read", file=f"{address}/{MANIFEST}", found=reason, do="build it again") from error
+    for shard in () if is_url(address) else shards:
+        size = require_regular(Path(address) / shard.file)
+        if size != shard.bytes:
+            raise _damaged(f"{address}/{shard.file}", f"{shard.bytes:,} bytes", f"{size:,} bytes")
+    return ShardedImages(address, shards, side)
+
+
+def _damaged(file: str, expected: str, actual: object) -> FastetlError:
+    return FastetlError("the shard is damaged", file=file, expected=expected, found=actual, do="write it again")
+
+
+def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
+    """The description and the bytes of a shard. With one version of pyarrow, the same rows give the same bytes."""
+    columns = table(rows).drop_columns(["group", "source", "digest"])  # these are in records.npz
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(columns, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
+    data = file.getvalue()
+    return Shard(f"shard-{number:05d}.parquet", len(rows), len(data), hashlib.sha256(data).hexdigest()), data
+
+
+def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Sequence[str]) -> None:
+    """Write the files of `INDEX` for a dataset whose shards are written. columns: the names of its header fields.
+
+    The pictures of `data` are not used.
+    """
+    about = {**data.about, "shards": [asdict(shard) for shard in shards], "columns": list(columns)}
+    with TemporaryDirectory() as temporary:
+        write_description(Path(temporary), replace(data, records={}, about=about))
+        for name in INDEX:
+            write_file(folder, name, (Path(temporary) / name).read_bytes())
+
+
+def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = ROWS, overwrite: bool = False) -> None:
+    """Write a directory of shards with `rows` pictures each, in the dataset's order, whole or not at all.
+
+    Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.
+    """
+    require_range("rows", rows, 1)
+    with new_output(Path(out), SHARDS_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
+        shards = []
+        for number, start in enumerate(range(0, len(data), rows)):
+            shard, stored = encode_shard(number, data[start : start + rows])
+            (folder / shard.file).write_bytes(stored)
+            shards.append(shard)
+        write_index(str(folder), data, shards, list(data.records))
