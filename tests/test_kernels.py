@@ -12,7 +12,7 @@ from PIL import Image
 
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
-from fastetl.kernels.resize import Geometry, column_sums, factors, resize_records, resize_twin, scheme_of, triangle
+from fastetl.kernels.resize import Geometry, column_sums, factors, lines_of, resize_records, resize_twin, triangle
 from fastetl.kernels.vector import PLAIN, best, forms
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
@@ -70,14 +70,15 @@ def test_resize_equals_its_twin(form: str, data: st.DataObject, geometry: tuple[
 
 @pytest.mark.parametrize("size", SIZES[:2] if PYTHON else SIZES)
 @pytest.mark.parametrize("stored", STORED)
-def test_resized_pixels_are_those_of_pillow(stored: str, size: int) -> None:
+@pytest.mark.parametrize("form", forms())
+def test_resized_pixels_are_those_of_pillow(form: str, stored: str, size: int) -> None:
     """Pillow's float32 sums fall short of a few exact halves, which a pixel rounds up: nowhere else they differ."""
     height, width, bits = STORED[stored]
     length = packed_bytes(height * width, bits)
     starts = np.arange(1 if PYTHON else 12) * length
     raw = buffer(size, length, int(starts[-1]))
     out = np.empty((len(starts), size, size), np.uint8)
-    resize_records(raw, starts, height, width, out, bits=bits)
+    resize_records(raw, starts, height, width, out, bits=bits, form=form)
     levels = levels_of(raw, starts, height, width, bits)
     pillow = [
         Image.fromarray(x.astype(np.float32) / np.float32(TOP[bits])).resize((size, size), Image.Resampling.BILINEAR)
@@ -97,7 +98,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
         (stored, size)
         for stored, (height, width, bits) in STORED.items()
         for size in range(8, 127)
-        if scheme_of(Geometry(height, width, bits, size)) is None
+        if lines_of(Geometry(height, width, bits, size)) is None
     }
     assert without == {("K", 11), ("K", 13), *(("G", size) for size in (9, 11, 13, 15))}
 
@@ -159,6 +160,6 @@ def test_one_rounding_is_exact_for_every_sum_that_can_occur(stored: str) -> None
         for denominator in np.unique(denominators).tolist():
             (factor,) = np.unique(table[:, : len(different)][denominators == denominator])
             sums = np.arange(denominator + 1)
-            rounded = np.rint(sums * geometry.unit * float(factor))  # the product of two float32 is exact in float64
+            rounded = np.rint(sums * float(factor))  # the product of two float32 is exact in float64
             assert (rounded == (2 * 255 * sums + denominator) // (2 * denominator)).all()
     assert tables

@@ -26,12 +26,6 @@ def packed_bytes(pixels: int, bits: int) -> int:
     return -(-pixels * bits // 8)
 
 
-def aligned(count: int) -> NDArray[np.uint8]:
-    """Room for `count` bytes on a boundary of cache lines: a vector that lies on two of them is read twice."""
-    room = np.empty(count + 64, np.uint8)
-    return room[-room.ctypes.data % 64 :][:count]
-
-
 def addresses(
     raw: NDArray[np.uint8], starts: NDArray[np.int64], length: int, behind: int, out: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
@@ -43,12 +37,15 @@ def addresses(
     """
     if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
         raise ValueError("raw and out must be contiguous, and out as long as starts")
-    if len(starts) and (starts.min() < 0 or starts.max() + length > raw.size):
-        raise ValueError("a picture lies outside raw")
     pointers = starts + raw.ctypes.data
-    near = np.flatnonzero(starts > raw.size - length - behind)
-    if not len(near):
+    if not len(starts):
         return pointers, None
+    last = raw.size - length - starts.max()
+    if starts.min() < 0 or last < 0:
+        raise ValueError("a picture lies outside raw")
+    if last >= behind:
+        return pointers, None
+    near = np.flatnonzero(starts > raw.size - length - behind)
     padded = np.zeros((len(near), length + behind), np.uint8)
     for row, start in zip(padded, starts[near].tolist(), strict=True):
         row[:length] = raw[start : start + length]

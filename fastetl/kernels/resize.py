@@ -1,13 +1,11 @@
 """Packed pictures → resized pixels in one pass, in vector operations written for the geometry at hand.
 
-Columns first, straight on the packed bytes: one permutation brings the four pixels of each output column that a dot
-product takes. Two rows of column sums share a register and are kept in a scratch array; the rows' dot products take
-them two by two. The decoded picture is never stored. All sums are integers, and only the last step rounds: the sum
-times a factor, to the nearest whole number. The factor is a little larger than the exact one, so that exact halves
-round up, and so little that no other sum reaches a half: lifted by 2⁻⁴⁵ in float64; the next float32 where `factors`
-finds that enough, which is twice as fast.
-
-`_halved` is another scheme, for ETL8G and ETL9G to half their size: column sums fit a byte.
+First come lines of column sums: two rows share a line, or, where pictures shrink, all rows between the centres of two
+output rows do (see `_bands`). One permutation of the levels brings the four pixels of each output column that a dot
+product takes. Then each output row takes the dot products of its lines. The decoded picture is never stored. All sums
+are integers, and only the last step rounds: the sum times a factor, to the nearest whole number. The factor is a little
+larger than the exact one, so that exact halves round up, and so little that no other sum reaches a half: lifted by
+2⁻⁴⁵ in float64; the next float32 where `factors` finds that enough, which is twice as fast.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.kernels.packed import PIXELS, TOP, addresses, aligned, levels_of, packed_bytes, unpack_vector
+from fastetl.kernels.packed import PIXELS, TOP, addresses, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, PLAIN, Code, Kernel, best, compile_kernel
 
 LANES = 16
-HALVED = 64
-"""Bytes of a row of ETL8G, and the side that is half of it."""
 BEHIND = 64
-"""Bytes behind the row after a picture's last that the kernels read (and give weight 0)."""
+"""Bytes behind a picture's last that the kernels read (and give weight 0)."""
 _BLOCK = 256  # pictures that the twin takes at a time
 
 
@@ -63,20 +59,8 @@ class Geometry:
         return self.width * self.bits // 8
 
     @property
-    def quartered(self) -> bool:
-        """Whether a column is made of four bytes, every other column of the next four."""
-        return self.bits == 4 and self.width == 4 * self.size == 128
-
-    @property
-    def unit(self) -> int:
-        """What column sums are multiples of."""
-        return 16 if self.quartered else 1
-
-    @property
     def groups(self) -> list[list[int]]:
         """The columns that are worked on together: the last group ends with the row."""
-        if self.quartered:
-            return [list(range(0, self.size, 2)), list(range(1, self.size, 2))]
         last = max(0, self.size - LANES)
         return [list(range(k, min(k + LANES, self.size))) for k in (*range(0, last, LANES), last)]
 
@@ -101,29 +85,28 @@ def resize_records(
 
     Raises ValueError if a picture lies outside `raw`, an array is not contiguous, or `bits` is another number.
     """
-    geometry = Geometry(height, width, bits, out.shape[1])
-    pointers, _padded = addresses(raw, starts, packed_bytes(height * width, bits), geometry.row_bytes + BEHIND, out)
+    pointers, _padded = addresses(raw, starts, packed_bytes(height * width, bits), BEHIND, out)
     if not len(starts):
         return
-    scheme, form = scheme_of(geometry), form or best()
-    if scheme is None or form == PLAIN:
-        for k in range(0, len(starts), _BLOCK):
-            levels = levels_of(raw, starts[k : k + _BLOCK], height, width, bits)
-            out[k : k + _BLOCK] = resize_twin(levels, geometry.size, bits)
+    kernel = _kernel(Geometry(height, width, bits, out.shape[1]), form or best())
+    if kernel is not None:
+        kernel(pointers.ctypes.data, len(pointers), out.ctypes.data)
         return
-    arrays = (scheme.offsets, scheme.weights, scheme.factors, aligned(scheme.scratch), out)
-    _kernel(geometry, form)(pointers.ctypes.data, len(pointers), *(array.ctypes.data for array in arrays))
+    for k in range(0, len(starts), _BLOCK):
+        levels = levels_of(raw, starts[k : k + _BLOCK], height, width, bits)
+        out[k : k + _BLOCK] = resize_twin(levels, out.shape[1], bits)
 
 
 @cache
-def _kernel(g: Geometry, form: str) -> Kernel:
-    """Kernel(addresses int64 (N,), N, offsets, weights, factors, scratch, out uint8 (N, S, S)), by address, N ≥ 1."""
-    scheme = scheme_of(g)
-    assert scheme is not None
+def _kernel(g: Geometry, form: str) -> Kernel | None:
+    """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address, N ≥ 1; None where the twin does the work."""
+    lines = lines_of(g)
+    if lines is None or form == PLAIN:
+        return None
 
-    def write(code: Code, addresses: Any, count: Any, *arrays: Any) -> None:
-        *tables, scratch, out = arrays
+    def write(code: Code, addresses: Any, count: Any, out: Any) -> None:
         b = code.b
+        scratch = code.room(len(lines.rows) * len(g.groups) * 4 * LANES)
         with code.loop(count) as turn:
             following = b.add(turn.index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, turn.index)
@@ -131,11 +114,10 @@ def _kernel(g: Geometry, form: str) -> Kernel:
                 code.pointer(code.load(addresses, I64, offset=b.mul(index, code.number(8))))
                 for index in (turn.index, following)
             )
-            scheme.picture(
-                code, source, next_source, tables, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2)))
-            )
+            _columns(code, g, lines, source, next_source, scratch)
+            _rows(code, g, lines, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
 
-    return compile_kernel("resize", "pippppp", write, form)
+    return compile_kernel("resize", "pip", write, form)
 
 
 def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:
@@ -147,21 +129,6 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArra
     products = g.rows.astype(np.float64) @ levels.astype(np.float64) @ g.columns.T.astype(np.float64)  # whole numbers
     sums, denominator = 2 * 255 * products.astype(np.int64), TOP[bits] * g.rows.sum(1)[:, None] * g.columns.sum(1)
     return np.asarray((sums + denominator) // (2 * denominator), np.uint8)
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """How pictures of a geometry are resized."""
-
-    offsets: NDArray[np.int64]
-    """Where in the scratch array each output row begins to read."""
-    weights: NDArray[np.integer]
-    """What each output row takes; the columns' are written into the kernel."""
-    factors: NDArray[np.floating]
-    scratch: int
-    """Bytes of column sums."""
-    picture: Callable[..., None]
-    """Writes one picture's code: `picture(code, source, next source, [offsets, weights, factors], scratch, out)`."""
 
 
 def column_sums(g: Geometry) -> tuple[list[int], list[int]]:
@@ -183,88 +150,120 @@ def factors(g: Geometry) -> NDArray[np.floating]:
     pixel = np.arange(1, 256)[:, None, None]
     below = ((2 * pixel - 1) * denominators - 1) // (2 * 255)
     stays = below * lifted.astype(np.float64) < pixel - 0.5
-    if len(columns) <= LANES and g.unit * int(denominators.max()) < 1 << 24 and stays.all():
-        return np.pad(lifted / np.float32(g.unit), ((0, 0), (0, LANES - len(columns))))
-    return np.asarray(255 * (1 + 2.0**-45) / (TOP[g.bits] * g.unit * rows))
+    if len(columns) <= LANES and int(denominators.max()) < 1 << 24 and stays.all():
+        return np.pad(lifted, ((0, 0), (0, LANES - len(columns))))
+    return np.asarray(255 * (1 + 2.0**-45) / (TOP[g.bits] * rows))
 
 
-def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequence[int]], Any]:
-    """The float32 factors of 16 columns in row y: one register holds all that the row needs."""
-    row, which = code.load(table, F32, LANES, code.b.mul(y, code.number(4 * LANES))), column_sums(g)[1]
-    return lambda columns: code.shuffle(row, row, [which[k] for k in columns] + [0] * (LANES - len(columns)))
+@dataclass(frozen=True)
+class Lines:
+    """The lines of column sums that a picture's rows are gathered in. A line has two sums for each output column."""
+
+    rows: NDArray[np.int64]
+    """(lines, R): the rows of each; −1 where a line has fewer. R is 2, or the most rows of a band."""
+    weighted: bool
+    """Whether the two sums are those of all rows and of row k times k; else those of the first and the second row."""
+    first: NDArray[np.int64]
+    """(S,): the first line that each output row takes."""
+    weights: NDArray[np.int16]
+    """(S, T, 2): the weights of the sums of T lines from there on."""
 
 
-@cache
-def scheme_of(g: Geometry) -> Scheme | None:
-    """How a geometry is resized; None where the kernel's numbers do not hold its rows, weights and sums."""
-    if g == Geometry(127, 128, 4, HALVED):
-        return _halved(g)
-    whole_rows = g.width * g.bits % 8 == 0 and g.width <= PIXELS[g.bits]  # `unpack_vector` takes one at a time
-    by_column = g.unit * TOP[g.bits] * int(g.columns.sum(1).max())
-    fits = g.columns.max() < 256 and by_column < 1 << 15 and by_column * int(g.rows.sum(1).max()) < 1 << 31
-    if not (fits and whole_rows):
-        return None
-    pairs, line = -(-g.height // 2), len(g.groups) * 4 * LANES
+def _pairs(g: Geometry) -> Lines:
+    """Lines of two rows each."""
+    pairs = -(-g.height // 2)
+    rows = np.arange(2 * pairs).reshape(pairs, 2)
     by_pair = np.pad(g.rows, ((0, 0), (0, 2 * pairs - g.height))).reshape(g.size, pairs, 2)
     used = by_pair.max(2) > 0
     taps = int((pairs - used[:, ::-1].argmax(1) - used.argmax(1)).max())
     first = np.minimum(used.argmax(1), pairs - taps)
     weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
-
-    def picture(code: Code, source: Any, following: Any, tables: list[Any], scratch: Any, out: Any) -> None:
-        _columns(code, g, pairs, source, following, scratch)
-        _rows(code, g, taps, tables, scratch, out)
-
-    return Scheme((first * line).astype(np.int64), weights.astype(np.int16), factors(g), pairs * line, picture)
+    return Lines(np.where(rows < g.height, rows, -1), False, first, weights.astype(np.int16))
 
 
-def _columns(code: Code, g: Geometry, pairs: int, source: Any, following: Any, scratch: Any) -> None:
-    """Column sums of each pair of rows: i32 lanes that hold the first row's in the low half, the second's above."""
-    nothing = code.splat(I32, LANES, 0)
-    with code.loop(pairs) as pair:
-        at = code.b.mul(pair.index, code.number(2 * g.row_bytes))
-        for line in range(0, 2 * g.row_bytes, 64):
-            code.prefetch(following, code.b.add(at, code.number(line)))
-        to = code.at(scratch, code.b.mul(pair.index, code.number(len(g.groups) * 4 * LANES)))
-        products = [_products(code, g, source, code.b.add(at, code.number(k * g.row_bytes))) for k in (1, 0)]
-        for k, (second, first) in enumerate(zip(*products, strict=True)):
+def _bands(g: Geometry) -> Lines:
+    """Lines of the rows between the centres of two output rows.
+
+    There the weights of the output row above fall by as much from row to row as those of the row below rise: their
+    sum over a band's rows is one number times the sum of all, and one times the sum of row k times k.
+    """
+    # As in `triangle`: row i lies at (2i + 1)·n, the centre of output row y at (2y + 1)·m; 2m is the peak.
+    places, centres = (2 * np.arange(g.height) + 1) * g.size, (2 * np.arange(g.size + 1) + 1) * g.height
+    begins = np.searchsorted(places, centres - 2 * g.height, "right")
+    counts = np.searchsorted(places, centres, "right") - begins
+    rows = np.where(np.arange(counts.max()) < counts[:, None], begins[:, None] + np.arange(counts.max()), -1)
+    y = np.arange(g.size)
+    padded = np.pad(g.rows, ((0, 0), (0, 1)))
+    begun, ended = (np.stack([padded[y, at], padded[y, at + 1]], 1) for at in (begins[:-1], begins[1:]))
+    weights = np.stack([begun, ended], 1)
+    weighted = counts.max() > 2
+    if weighted:
+        full = int(counts.argmax())
+        step = padded[full, begins[full] + 1] - padded[full, begins[full]]
+        weights[:, :, 1] = step, -step
+    return Lines(rows, weighted, y, weights.astype(np.int16))
+
+
+@cache
+def lines_of(g: Geometry) -> Lines | None:
+    """How a geometry is resized; None where the kernel's numbers do not hold its rows, weights and sums."""
+    if g.width * g.bits % 8 or g.width > PIXELS[g.bits]:  # `unpack_vector` takes a whole row at a time
+        return None
+    by_column = TOP[g.bits] * int(g.columns.sum(1).max())
+    for lines in (_bands(g), _pairs(g)) if 2 * g.height > 3 * g.size else (_pairs(g),):
+        count = lines.rows.shape[1]
+        times = count * (count - 1) // 2 if lines.weighted else 1
+        fits = times * TOP[g.bits] < 256 and times * by_column < 1 << 15
+        narrow = g.columns.max() < 128 or (times * TOP[g.bits] < 128 and g.columns.max() < 256)
+        if fits and narrow and by_column * int(g.rows.sum(1).max()) < 1 << 31:
+            return lines
+    return None
+
+
+def _columns(code: Code, g: Geometry, lines: Lines, source: Any, following: Any, scratch: Any) -> None:
+    """Lines of column sums: i32 lanes that hold the first sum in the low half, the second one above."""
+    b, nothing = code.b, code.splat(I32, LANES, 0)
+    width = lines.rows.shape[1]
+    places = code.table(np.where(lines.rows < 0, -1, lines.rows * g.row_bytes).astype(np.int64))
+    paper = code.table(np.zeros(BEHIND, np.uint8))
+    chunks = [_chunks(g.columns[columns]) for columns in g.groups]
+    ahead = -(-g.height * g.row_bytes // (64 * len(lines.rows)))  # cache lines of the next picture
+    with code.loop(len(lines.rows)) as line:
+        for k in range(ahead):
+            code.prefetch(following, b.mul(b.add(line.index, code.number(k * len(lines.rows))), code.number(64)))
+        rows = []
+        for k in range(width):
+            place = code.load(places, I64, 0, b.add(b.mul(line.index, code.number(8 * width)), code.number(8 * k)))
+            missing = b.icmp_signed("<", place, code.number(0))
+            levels = b.select(missing, paper, code.at(source, place))
+            *planes, where = unpack_vector(code, levels, code.number(0), g.bits)
+            rows.append(planes)
+        to = code.at(scratch, b.mul(line.index, code.number(len(g.groups) * 4 * LANES)))
+        sums = _weighted(code, rows) if lines.weighted else rows
+        for k, group in enumerate(chunks):
             total = nothing
-            for x, y in second:
-                total = code.dot4(total, x, y)
-            total = code.shift(total, 16)
-            for x, y in first:
-                total = code.dot4(total, x, y)
+            for planes in reversed(sums):
+                total = code.shift(total, 16) if total is not nothing else total
+                for order, weights in group:
+                    levels = code.shuffle(planes[0], planes[1], [where[x] for x in order])
+                    factors = code.lanes(I8, weights)
+                    # The first may be up to 255, the second up to 127.
+                    both = (levels, factors) if g.columns.max() < 128 else (factors, levels)
+                    total = code.dot4(total, *both)
             code.store(total, to, 4 * LANES * k)
 
 
-def _products(code: Code, g: Geometry, source: Any, at: Any) -> list[list[tuple[Any, Any]]]:
-    """What `dot4` takes for each group of columns of a row."""
-    dense = g.columns
-    if g.quartered:
-        packed = code.load(source, I8, 64, at)
-        fours = code.shuffle(packed, packed, [0, *range(63)]), code.load(source, I8, 64, code.b.add(at, code.number(1)))
-        return [_of_bytes(code, dense[k::2], k, four) for k, four in enumerate(fours)]
-    one, other, place = unpack_vector(code, source, at, g.bits)
-    return [
-        [
-            (code.lanes(I8, weights), code.shuffle(one, other, [place[x] for x in order]))
-            for order, weights in _chunks(dense[columns])
-        ]
-        for columns in g.groups
-    ]
+def _weighted(code: Code, rows: list[list[Any]]) -> list[list[Any]]:
+    """The sum of all rows, and of row k times k, in bytes."""
 
+    def plus(one: list[Any], other: list[Any]) -> list[Any]:
+        return [code.b.add(x, y) for x, y in zip(one, other, strict=True)]
 
-def _of_bytes(code: Code, columns: NDArray[np.int64], parity: int, packed: Any) -> list[tuple[Any, Any]]:
-    """The same for every other column of a row whose columns are made of four bytes each.
-
-    A byte is 16 times its first level and its second one: so 16 times the sums are those of bytes, with the weights of
-    the first levels, and of second levels.
-    """
-    place = 2 * (4 * np.arange(LANES)[:, None] + 2 * parity - 1 + np.arange(4))
-    padded = np.pad(columns, ((0, 0), (2, 2)))
-    first, second = (np.take_along_axis(padded, place + 2 + k, 1) for k in (0, 1))
-    of_levels = code.lanes(I8, (16 * second - first).ravel().tolist())
-    return [(packed, code.lanes(I8, first.ravel().tolist())), (of_levels, code.mask(packed, 15))]
+    total = weighted = rows[-1]
+    for row in rows[-2:0:-1]:
+        total = plus(total, row)
+        weighted = plus(weighted, total)
+    return [plus(total, rows[0]), weighted]
 
 
 def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
@@ -280,105 +279,41 @@ def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
     return [(full[0, :, k : k + 4].ravel().tolist(), full[1, :, k : k + 4].ravel().tolist()) for k in range(0, taps, 4)]
 
 
-def _rows(code: Code, g: Geometry, taps: int, tables: list[Any], scratch: Any, out: Any) -> None:
+def _rows(code: Code, g: Geometry, lines: Lines, scratch: Any, out: Any) -> None:
     """Output rows from the column sums."""
-    b = code.b
-    offsets, weights, table = tables
+    b, taps = code.b, lines.weights.shape[1]
+    offsets, weights = code.table(lines.first * len(g.groups) * 4 * LANES), code.table(lines.weights)
+    table = code.table(factors(g))
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
     single = factors(g).dtype == np.float32
     kind, integer, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
-
     with code.loop(g.size) as turn:
         y = turn.index
         sums = code.at(scratch, code.load(offsets, I64, 0, b.mul(y, code.number(8))))
         row = code.at(weights, b.mul(y, code.number(4 * taps)))
-        pairs = [code.cast(code.broadcast(code.load(row, I32, 0, 4 * k), LANES), I16) for k in range(taps)]
-        target = code.at(out, b.mul(y, code.number(g.size)))
+        of_lines = [code.cast(code.broadcast(code.load(row, I32, 0, 4 * k), LANES), I16) for k in range(taps)]
         factor = row_factors(code, g, table, y) if single else _by_row(code, g, table, y)
-        pixels = []
+        target = code.at(out, b.mul(y, code.number(g.size)))
         for k, columns in enumerate(g.groups):
             total = code.splat(I32, LANES, 0)
-            for tap, pair in enumerate(pairs):
+            for tap, weight in enumerate(of_lines):
                 lanes = code.load(sums, I16, 2 * LANES, 4 * LANES * (tap * len(g.groups) + k))
-                total = code.dot2(total, lanes, pair)
+                total = code.dot2(total, lanes, weight)
             value = b.sitofp(total, code.vector(kind, LANES))
             rounded = code.fma(value, factor(columns), code.splat(kind, LANES, magic))
-            pixels.append(b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES)))
-        if g.quartered:
-            code.store(code.shuffle(pixels[0], pixels[1], [k for x in range(LANES) for k in (x, LANES + x)]), target)
-            return
-        for columns, part in zip(g.groups, pixels, strict=True):
+            part = b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES))
             whole = len(columns) == LANES
             code.store(part if whole else code.shuffle(part, part, list(range(len(columns)))), target, columns[0])
 
 
+def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequence[int]], Any]:
+    """The float32 factors of 16 columns in row y: one register holds all that the row needs."""
+    row, which = code.load(table, F32, LANES, code.b.mul(y, code.number(4 * LANES))), column_sums(g)[1]
+    return lambda columns: code.shuffle(row, row, [which[k] for k in columns] + [0] * (LANES - len(columns)))
+
+
 def _by_row(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[list[int]], Any]:
-    """The same in float64."""
+    """The float64 factors of 16 columns in row y: the row's part times the column's."""
     row = code.broadcast(code.load(table, F64, 0, code.b.mul(y, code.number(8))), LANES)
     part = np.pad(1.0 / g.columns.sum(1), (0, LANES))
     return lambda columns: code.b.fmul(row, code.lanes(F64, part[columns[0] : columns[0] + LANES].tolist()))
-
-
-def _halved(g: Geometry) -> Scheme:
-    """Weights are those of the four rows from 2 y − 1 on, in the lower half from 2 y − 2 on."""
-    half = HALVED // 2
-    y = np.arange(HALVED)[:, None]
-    weights = np.take_along_axis(np.pad(g.rows, ((0, 0), (1, 2))), 2 * y - y // half + range(4), 1)
-
-    def picture(code: Code, source: Any, following: Any, tables: list[Any], _: Any, out: Any) -> None:
-        b = code.b
-
-        def pair(first: Any, second: Any) -> list[Any]:
-            """Column sums of two rows, taking turns byte by byte, as 16-bit lanes."""
-            rows = _byte_sums(code, source, first), _byte_sums(code, source, second)
-            return [code.cast(lanes, I16) for lanes in code.taking_turns(*rows)]
-
-        for begin, above in ((0, (0, 0)), (half, (2 * half - 2, 2 * half - 1))):  # row −1 weighs nothing
-            with code.loop(half, *pair(*(code.number(HALVED * row) for row in above))) as turn:
-                y = b.add(turn.index, code.number(begin))
-                at = b.mul(b.add(turn.index, turn.index), code.number(HALVED))
-                at = b.add(at, code.number(HALVED * (above[1] + 1)))
-                following_row = b.add(at, code.number(HALVED))
-                code.prefetch(following, at)
-                code.prefetch(following, following_row)
-                below = pair(at, following_row)
-                _store_halved(code, g, turn.values, below, y, tables, out)
-                turn.values = below
-
-    return Scheme(np.zeros(0, np.int64), weights.astype(np.uint8), factors(g), 0, picture)
-
-
-def _byte_sums(code: Code, source: Any, at: Any) -> Any:
-    """Column sums of a row, 0–120: of the levels in bytes x − 1, x and x + 1, the inner four, times 1 3 3 1."""
-    b, nothing = code.b, code.splat(I8, HALVED, 0)
-    packed = code.load(source, I8, HALVED, at)
-    first, second = code.mask(code.cast(code.shift(code.cast(packed, I16), -4), I8), 15), code.mask(packed, 15)
-    outer = b.add(
-        code.shuffle(second, nothing, [HALVED, *range(HALVED - 1)]),
-        code.shuffle(first, nothing, [*range(1, HALVED), HALVED]),
-    )
-    inner = b.add(first, second)
-    return b.add(b.add(inner, outer), b.add(inner, inner))
-
-
-def _store_halved(
-    code: Code, g: Geometry, above: list[Any], below: list[Any], y: Any, tables: list[Any], out: Any
-) -> None:
-    """Row y of the output, from two pairs of rows."""
-    b = code.b
-    _, weights, table = tables
-    weight = code.cast(code.broadcast(code.load(weights, I32, 0, b.mul(y, code.number(4))), 16), I8)
-    factor = row_factors(code, g, table, y)
-    parts = []
-    for k, four in enumerate(four for pairs in zip(above, below, strict=True) for four in code.taking_turns(*pairs)):
-        total = code.dot4(code.splat(I32, 16, 0), weight, code.cast(four, I8))
-        columns = [16 * (lane // 4) + 4 * k + lane % 4 for lane in range(16)]
-        value = b.sitofp(total, code.vector(F32, 16))
-        parts.append(code.cast(code.fma(value, factor(columns), code.splat(F32, 16, 2.0**23)), I8))
-    # Byte 4 m of part k, in each 128 bits, is pixel 4 k + m there.
-    eights = [
-        code.shuffle(parts[k], parts[k + 1], [16 * q + 4 * m + n for q in range(4) for n in (0, 64) for m in range(4)])
-        for k in (0, 2)
-    ]
-    order = [8 * q + 32 * n + m for q in range(4) for n in (0, 1) for m in range(8)]
-    code.store(code.shuffle(eights[0], eights[1], order), out, b.mul(y, code.number(HALVED)))

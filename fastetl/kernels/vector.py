@@ -1,7 +1,7 @@
 """Kernels written in LLVM's vector operations, compiled in the process in some 30 ms: no numba, no cache on disk.
 
-Vectors are 512 bits wide; LLVM splits them where the processor's are narrower. Two dot products
-and one permutation know the processor; each has a form that every processor runs.
+Vectors are 512 bits wide; LLVM splits them where the processor's are narrower. What knows the processor are the dot
+products here and the table look-up in `contrast`; each has a form that every processor runs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
+from numpy.typing import NDArray
 
 I8, I16, I32, I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
@@ -29,7 +30,7 @@ FORMS: dict[str, frozenset[str]] = {
 """Forms of the dot products, best first, and the processor's features that each needs."""
 
 PLAIN = "plain"
-"""The readable twin: what no other form holds, and everything with NUMBA_DISABLE_JIT=1."""
+"""The reference in numpy: for what no other form can do, and for everything with NUMBA_DISABLE_JIT=1."""
 
 Kernel = Callable[..., None]
 Value = Any  # llvmlite's values carry no types that mypy sees
@@ -132,6 +133,22 @@ class Code:
         """Store to any address."""
         self.b.store(value, self.at(pointer, offset), align=1)
 
+    def table(self, array: NDArray[Any]) -> Value:
+        """The address of a constant array's bytes."""
+        module, kind = self.b.module, ir.ArrayType(I8, array.nbytes)
+        table = ir.GlobalVariable(module, kind, module.get_unique_name("table"))
+        table.global_constant, table.align, table.linkage = True, 64, "private"
+        table.initializer = ir.Constant(kind, bytearray(array.tobytes()))
+        table.type = POINTER
+        return table
+
+    def room(self, count: int) -> Value:
+        """The address of `count` bytes that last as long as the call. To be asked for before any loop."""
+        room = self.b.alloca(ir.ArrayType(I8, count))
+        room.align = 64
+        room.type = POINTER
+        return room
+
     def broadcast(self, scalar: Value, count: int) -> Value:
         """A vector of equal lanes."""
         empty = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
@@ -141,13 +158,6 @@ class Code:
     def shuffle(self, x: Value, y: Value, order: Sequence[int]) -> Value:
         """Lanes of x and y (counted on after x's) in the given order."""
         return self.b.shuffle_vector(x, y, self.lanes(I32, order))
-
-    def taking_turns(self, x: Value, y: Value) -> tuple[Value, Value]:
-        """Lanes of x and y in turn, inside each 128 bits: those of their lower and of their upper halves."""
-        count, half = x.type.count, x.type.count // 8
-        begins = [k for quarter in range(0, count, 2 * half) for k in range(quarter, quarter + half)]
-        lower, upper = ([lane for k in begins for lane in (k + n, count + k + n)] for n in (0, half))
-        return self.shuffle(x, y, lower), self.shuffle(x, y, upper)
 
     def cast(self, value: Value, kind: Value) -> Value:
         """The same 512 bits seen as lanes of another width."""
@@ -174,8 +184,8 @@ class Code:
         return self.call(f"llvm.fma.v{x.type.count}{'f32' if x.type.element == F32 else 'f64'}", x.type, x, y, z)
 
     def prefetch(self, pointer: Value, offset: Value | int) -> None:
-        """Ask for the cache line there; any address may be given."""
-        hint = [ir.Constant(I32, v) for v in (0, 3, 1)]
+        """Ask for the cache line there; any address will do. Into the second cache: the first takes few at a time."""
+        hint = [ir.Constant(I32, v) for v in (0, 2, 1)]  # to be read; locality; data
         self.call("llvm.prefetch.p0", ir.VoidType(), self.at(pointer, offset), *hint)
 
     def _halves(self, name: str, result: Value, x: Value, y: Value) -> Value:
@@ -186,7 +196,7 @@ class Code:
             parts.append(self.call(name, result, self.shuffle(x, x, order), self.shuffle(y, y, order)))
         return self.shuffle(parts[0], parts[1], list(range(2 * result.count)))
 
-    def pairs(self, x: Value, y: Value) -> Value:
+    def products(self, x: Value, y: Value) -> Value:
         """The sums of two neighbouring products, 32 × i16, below 32,768. x: 64 bytes, 0–255; y: 64 bytes, 0–127."""
         if self.form == "vnni":
             return self.call("llvm.x86.avx512.pmaddubs.w.512", ir.VectorType(I16, 32), x, y)
@@ -204,22 +214,23 @@ class Code:
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, y)
-        pairs = self.pairs(x, y)
+        products = self.products(x, y)
         if self.form == "avx2":
-            return self.dot2(total, pairs, self.splat(I16, 32, 1))
-        pairs = self.cast(pairs, I32)
-        return self.b.add(total, self.b.add(self.mask(pairs, 0xFFFF), self.shift(pairs, -16)))
+            return self.dot2(total, products, self.splat(I16, 32, 1))
+        products = self.cast(products, I32)
+        return self.b.add(total, self.b.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:
-        """total + the sums of two neighbouring products. total: 16 × i32; x, y: 32 × i16, 0–32,767."""
+        """total + the sums of two neighbouring products. total: 16 × i32; x, y: 32 × i16, x 0–32,767, y signed."""
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, y)
         if self.form == "avx2":
             return self.b.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, y))
         x, y = self.cast(x, I32), self.cast(y, I32)
-        low = self.b.mul(self.mask(x, 0xFFFF), self.mask(y, 0xFFFF))
-        return self.b.add(total, self.b.add(low, self.b.mul(self.shift(x, -16), self.shift(y, -16))))
+        by = self.splat(I32, 16, 16)
+        low = self.b.mul(self.mask(x, 0xFFFF), self.b.ashr(self.b.shl(y, by), by))
+        return self.b.add(total, self.b.add(low, self.b.mul(self.b.lshr(x, by), self.b.ashr(y, by))))
 
     @contextmanager
     def loop(self, count: Value | int, *carried: Value) -> Iterator[Loop]:
