@@ -5,13 +5,18 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.dataset import Dataset
 from fastetl.testing.records import Records, make_records
 
 if TYPE_CHECKING:
@@ -27,9 +32,32 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     atexit.register(shutil.rmtree, compiled, ignore_errors=True)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
+Write = Callable[..., Path]
+"""Of `etl_file`."""
+
+
+def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own."""
+    command, variables = [sys.executable, "-c", code, *map(str, arguments)], {**os.environ, **environment}
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+
+def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
+    """Noise of 8 × 8 with random labels, as if from a genuine file."""
+    rng = np.random.default_rng(0)
+    count = groups * each
+    return Dataset.create(
+        rng.integers(0, 256, (count, 8, 8), np.uint8),
+        [HIRAGANA.characters[k] for k in rng.integers(0, len(HIRAGANA), count)],
+        np.repeat(np.arange(groups), each),
+        source="ETL8",
+        charset=HIRAGANA,
+        records={"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
+    )
+
 
 @pytest.fixture
-def etl_file(tmp_path: Path) -> Callable[..., Path]:
+def etl_file(tmp_path: Path) -> Write:
     """Write records to a file `name` in a folder `etl` and return its path."""
 
     def write(name: str = "ETL8G_01", records: Records | None = None, tail: bytes = b"") -> Path:

@@ -2,8 +2,6 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from PIL import Image
 
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
+from tests.conftest import python
 
 README = Path(__file__).parent.parent / "README.md"
 PACKAGES = ("fastetl", "model", "export")
@@ -28,8 +27,7 @@ def test_every_public_name_is_there(package: str) -> None:
 def test_importing_brings_nothing_heavy() -> None:
     heavy = {"numba", "numpy", "jax", "PIL", "coremltools", "onnx"}
     code = f"import sys, fastetl, model, export; print(sorted({heavy} & set(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed == "[]\n"
+    assert python(code).stdout == "[]\n"
 
 
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +44,6 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def quick() -> tuple[object, ...]:
-    given = {"network": "small", "epochs": 1}
+    given = {"network": "small", "epochs": 1, "batch_size": 32, "warmup": 0.05}  # the program of tests/test_cli.py
     fields = TrainConfig.__dataclass_fields__.values()
     return tuple(given.get(field.name, field.default) for field in fields)

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
+from fastetl.data.shards import ShardedImages, write_shards
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
+from tests.conftest import some_pictures
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
@@ -171,10 +173,6 @@ def test_what_does_not_fit_is_rejected(make: Callable[[], object], words: str) -
 
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
-    from fastetl.data.shards import write_shards
-    from tests.test_shards import some_pictures
-
     whole, chosen = some_pictures(groups=12), np.arange(10, 120)
     write_shards(whole, tmp_path / "shards", rows=30)
     of_shards = open_dataset(tmp_path / "shards").samples(chosen)
@@ -191,10 +189,6 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
 
 
 def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
-    from fastetl.data.shards import write_shards
-    from tests.test_shards import some_pictures
-
     write_shards(some_pictures(groups=12, each=4), tmp_path / "shards", rows=16)
 
     def pictures(size: int) -> dict[bytes, bytes]:
@@ -212,10 +206,6 @@ def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
 def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pyarrow")
-    from fastetl.data.shards import ShardedImages, write_shards
-    from tests.test_shards import some_pictures
-
     write_shards(some_pictures(groups=120), tmp_path / "shards", rows=30)
     read: list[int] = []
     held = 0

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +13,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.jis import codes_of
 from fastetl.testing.records import make_records
-
-Write = Callable[..., Path]
+from tests.conftest import Write, python
 
 
 def test_dataset_holds_what_the_records_say(etl_file: Write, tmp_path: Path) -> None:
@@ -112,12 +108,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(etl_file: Write, tmp_path: P
 
     # The kernels must be in numba's cache already, since the cache is written to files too.
     build([source], tmp_path / "warm")
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, "build", str(source), str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python(LIMITED, "build", source, tmp_path / "out")
     assert done.returncode == 2
     assert done.stderr.strip().count("\n") == 0
     assert "cannot write" in done.stderr

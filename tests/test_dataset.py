@@ -18,8 +18,7 @@ from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import make_records
-
-Write = Callable[..., Path]
+from tests.conftest import Write
 
 
 @pytest.fixture

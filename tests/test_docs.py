@@ -18,7 +18,7 @@ import fastetl
 from fastetl.etl.layouts import GENUINE_FILES
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
-from tests.test_shards import some_pictures
+from tests.conftest import some_pictures
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +26,7 @@ from export.reference import pictures
 from export.runtimes import coremltools
 from export.verification import _file_checks, gather, package_checks, verify
 from fastetl.errors import FastetlError
+from tests.conftest import python
 from tests.export_data import failures, graph_of, make_package, random_network, sound_package
 
 MODEL_FILE = f"{COREML}/Data/{MODEL}"
@@ -305,7 +305,7 @@ from export.runtimes import coremltools
 coremltools()
 print(logging.getLogger("coremltools").level)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = python(code)
     assert done.stdout.strip() == "20"
     assert "Failed to load" not in done.stderr
     assert runtimes.native_parts()

@@ -1,6 +1,5 @@
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,7 @@ from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from fastetl.files.atomic import replace_file
 from fastetl.testing.records import make_records
-
-Write = Callable[..., Path]
+from tests.conftest import Write
 
 DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
 

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.inspection import inspect
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import make_records
+from tests.conftest import Write
 
-Write = Callable[..., Path]
 SMALL = BuildConfig(size=8)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from fastetl import __version__
 from fastetl._lazy import EXTRAS
 from fastetl_cli.main import COMMANDS, NEEDS
+from tests.conftest import python
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -49,12 +50,6 @@ def bring(extra: str) -> set[str]:
     return modules
 
 
-def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own."""
-    command = [sys.executable, "-c", BLOCKER + code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_the_table_of_extras_is_that_of_the_project() -> None:
     extras = PROJECT["optional-dependencies"].keys() - {"all", "cuda12", "cuda13"}
     assert set(EXTRAS) == set().union(*map(bring, extras))
@@ -67,8 +62,8 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
 
 def test_the_base_alone_builds_inspects_and_recognizes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "fastetl_cli.main", "synth", tmp_path / "etl", "--files", "2"], check=True)
-    done = run(
-        f"""
+    done = python(
+        f"""{BLOCKER}
 import os
 os.chdir({str(tmp_path)!r})
 for command in (
@@ -96,8 +91,8 @@ def test_a_command_without_its_extra_names_it() -> None:
     """And with it imports nothing more: the smallest sets of extras come first, as what is imported stays."""
     order = sorted(COMMANDS, key=lambda name: len(set().union(*map(bring, NEEDS.get(name, ())))))
     sets = {name: set().union(*map(bring, NEEDS.get(name, ()))) for name in order}
-    done = run(
-        f"""
+    done = python(
+        f"""{BLOCKER}
 import importlib
 from pathlib import Path
 for name, allowed in {sets!r}.items():
@@ -107,9 +102,9 @@ for name, allowed in {sets!r}.items():
 """
     )
     assert done.returncode == 0, done.stderr
-    assert run(f"Blocker.allowed = {bring('ray')!r}\nimport fastetl_ray.datasets").returncode == 0
+    assert python(f"{BLOCKER}Blocker.allowed = {bring('ray')!r}\nimport fastetl_ray.datasets").returncode == 0
     for name, *arguments in (("pad", "--no-browser"), ("verify", "kana"), ("train", "a", "b"), ("evaluate", "a", "b")):
-        done = run("sys.exit(main(sys.argv[1:]))", name, *arguments)
+        done = python(f"{BLOCKER}sys.exit(main(sys.argv[1:]))", name, *arguments)
         assert done.returncode == 2
         install = f"pip install 'fastetl[{','.join(NEEDS[name])}]'"
         assert re.fullmatch(rf"fastetl {name}: \w+ is not installed. Run: {re.escape(install)}\n", done.stderr)

@@ -1,8 +1,5 @@
 """The reading kernels, every form of them that this processor runs, against their readable twins."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +11,7 @@ from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
 from fastetl.kernels.resize import Geometry, column_sums, factors, lines_of, resize_records, resize_twin, triangle
 from fastetl.kernels.vector import PLAIN, best, forms
+from tests.conftest import python
 
 PYTHON = best() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
@@ -128,7 +126,7 @@ print("unharmed")
 
 def test_nothing_outside_the_mapping_is_read() -> None:
     """The pages before and behind the pictures may not be touched: that would end the process."""
-    done = subprocess.run([sys.executable, "-c", GUARD], capture_output=True, text=True, check=False)
+    done = python(GUARD)
     assert (done.stdout.strip(), done.stderr) == ("unharmed", "")
 
 

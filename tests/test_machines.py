@@ -26,6 +26,7 @@ from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
 from fastetl_cli.main import _line
 from fastetl_cli.recognize import _pictures
+from tests.conftest import python
 
 DEFAULT = f"""
 import onnxruntime, time
@@ -34,16 +35,6 @@ time.sleep(600)
 """
 RECOGNIZER = "import export, time; export.open_recognizer(); time.sleep(600)"
 PAD = "from fastetl_cli.main import main; main(['pad', '--no-browser', '--port', '0'])"
-
-
-def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def fastetl(*arguments: object, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

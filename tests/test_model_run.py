@@ -1,8 +1,6 @@
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from safetensors.numpy import load_file
 from model.errors import ModelError
 from model.run import open_run
 from model.step import PREDICTED
+from tests.conftest import python
 from tests.model_data import finished_run, tiny
 
 
@@ -132,4 +131,5 @@ import model.run, model.training
 assert before == (sys.excepthook, sys.unraisablehook, logging.getLogger("absl").level)
 assert "tensorstore" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = python(code)
+    assert done.returncode == 0, done.stderr

@@ -1,7 +1,6 @@
 """What is odd in files that can be read is told by build and inspect, and is an error with `strict`."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import statistics
 from fastetl.testing.records import make_records
 from fastetl_cli.main import main
+from tests.conftest import Write
 
-Write = Callable[..., Path]
 SMALL = BuildConfig(size=8)
 
 

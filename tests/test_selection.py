@@ -1,7 +1,6 @@
 """The short way (learn the order, read what is wanted, check each code) gives what the long way gives."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from fastetl.etl.reading import block, new_buffer, read_blocks, read_headers, re
 from fastetl.etl.selection import Plan, select
 from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import Records, make_records
-
-Write = Callable[..., Path]
+from tests.conftest import Write
 
 _KANA = codes_of(HIRAGANA)
 CODES = [_KANA[0], 0x3021, _KANA[1], _KANA[2], *range(0x3022, 0x302A), _KANA[3]]

@@ -10,31 +10,18 @@ import pytest
 from PIL import Image
 
 from export.recognizer import open_recognizer
-from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.parquet import pictures_of, table
 from fastetl.data.shards import ShardedImages, write_shards
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from model.scribbles import pairs
+from tests.conftest import some_pictures
 from tests.export_data import sound_package
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 SIDE = 8
-
-
-def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
-    rng = np.random.default_rng(0)
-    count = groups * each
-    return Dataset.create(
-        rng.integers(0, 256, (count, SIDE, SIDE), np.uint8),
-        [HIRAGANA.characters[k] for k in rng.integers(0, len(HIRAGANA), count)],
-        np.repeat(np.arange(groups), each),
-        source="ETL8",
-        charset=HIRAGANA,
-        records={"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
-    )
 
 
 def opened(folder: Path, cache_bytes: int = 1 << 28) -> ShardedImages:

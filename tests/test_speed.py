@@ -1,13 +1,9 @@
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from benches.table import printed, slower
 from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import make_records
-
-Write = Callable[..., Path]
+from tests.conftest import Write, python
 
 RECORDS = make_records(1)[: 9 if best() == PLAIN else 80]  # plain Python takes its time
 
@@ -24,23 +20,24 @@ def test_what_became_slower_is_named() -> None:
     assert all(len(line) <= 80 for row in (*measured, long) for line in printed(row).splitlines())
 
 
-SLOW = ["rich", "tyro", "PIL", "jax", "matplotlib", "concurrent.futures", "secrets"]
+SLOW = ["PIL", "jax", "flax", "coremltools", "onnxruntime", "sklearn", "scipy", "matplotlib"]
 
 
 def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp_path: Path) -> None:
     """Half of what a user would wait for; see docs/decisions/0008."""
     source = etl_file(records=RECORDS if best() == PLAIN else None)
     arguments = ["build", str(source), str(tmp_path / "out"), "--size", "32"]
-    slow = [*SLOW, *([] if best() == PLAIN else ["numba", "numpy.ma"])]
+    slow = [*SLOW, "concurrent.futures", "secrets", *([] if best() == PLAIN else ["numba", "numpy.ma"])]
     code = f"import sys\nfrom fastetl_cli.main import main\nassert main({arguments!r}) == 0\n"
-    code += f"print([name for name in {slow!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    code += f"print([name for name in {slow!r} if name in sys.modules])\n"
+    code += f"import fastetl.etl.inspection\nprint([name for name in {SLOW!r} if name in sys.modules])"
+    done = python(code)
+    assert done.stdout.splitlines()[-2:] == ["[]", "[]"], done.stderr
 
 
 def test_verify_does_not_wait_for_scikit_learn() -> None:
     """coremltools loads it for converters that nothing here uses; whoever needs it himself can still import it."""
     code = "import sys\nfrom export.runtimes import coremltools\ncoremltools()\n"
     code += "print('sklearn' in sys.modules)\nimport sklearn"
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "False"
+    done = python(code)
+    assert done.stdout.splitlines()[-1:] == ["False"], done.stderr
