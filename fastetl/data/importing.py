@@ -21,7 +21,6 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -68,6 +67,7 @@ class Labelled:
         if not isinstance(images, list):
             yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
             return
+        from concurrent.futures import ThreadPoolExecutor  # only now: a build of records needs none
 
         def read(k: int) -> Sample | FastetlError:
             try:
