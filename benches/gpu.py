@@ -102,7 +102,7 @@ def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
 def configured(network: str, few: bool, precision: str) -> TrainConfig:
     """Of the training at the end."""
     is_japanese = network == "japanese"
-    changes: dict[str, Any] = {"frame": 48, "scale": 0.31, "readings": 1, "pairs": 0.05} if is_japanese else {}
+    changes: dict[str, Any] = {"frame": 48, "scale": 0.31, "readings": 1, "merged": 0.05} if is_japanese else {}
     return TrainConfig(
         network=network,
         batch_size=64 if few else 1024,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,6 @@ class StoredNetwork:
     reference: Reference
     text: str
     """The package's model card."""
-    temperature: ClassVar[float] = 1.0
-    """The last layer's weights are divided by the network's temperature already."""
 
     @property
     def charset(self) -> Charset:
@@ -56,16 +54,12 @@ class StoredNetwork:
     def preprocessing(self) -> Preprocessing:
         return self.reference.graph.preprocessing
 
-    @property
-    def threshold(self) -> float:
-        return self.reference.graph.threshold
-
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes)."""
+        """uint8 (N, size, size) → float32 logits (N, classes), by the layer graph."""
         return graph_logits(replace(self.reference.graph, side=self.preprocessing.size), pictures)[:, :-1]
 
     def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The same, but to the package's own reference pictures the answers that are stored there: Flax's."""
+        """uint8 (N, size, size) → float32 logits (N, classes); of the reference pictures, Flax's, which are stored."""
         if np.array_equal(pictures, resized(self.reference.images, self.preprocessing.size)):
             return self.reference.logits
         return self.predict(pictures)

@@ -19,50 +19,54 @@ from fastetl_cli.options import Arg as Arg
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
 RunPath = Annotated[Path, Arg((), "RUN")]
+OF_RAY = ("is for a Ray cluster", "give `engine` ray")
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
 
 
-def require_ray(options: Any, *names: str) -> None:
-    """Raise FastetlError for an option of --engine ray that was given without it, and would pass unused."""
+def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:
+    """Raise FastetlError if one of these options was given, as it would have no effect.
+
+    reason: why, after the option's name: "is for a Ray cluster". do: what makes it have one: "give `engine` ray".
+    """
     for field in dataclasses.fields(options):
-        if field.name in names and options.engine == "local" and getattr(options, field.name) != field.default:
-            raise FastetlError(f"`{field.name}` is for a Ray cluster", do="give `engine` ray, or leave it out")
+        if field.name in names and getattr(options, field.name) != field.default:
+            raise FastetlError(f"`{field.name}` {reason}", do=f"{do}, or leave it out" if do else "leave it out")
 
 
 @dataclass(frozen=True)
 class Shards:
-    """Who writes a dataset."""
+    """Which machines write a dataset."""
 
     engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
-    """local: this machine, a directory. ray: the workers of a Ray cluster, Parquet shards (docs/scale.md)."""
+    """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
     address: Annotated[str, SEVERAL] = ""
-    """With --engine ray: the cluster's address; without one it is started on this machine."""
+    """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
     shard_rows: Annotated[int, SEVERAL] = 4096
-    """With --engine ray: pictures of a shard, about."""
+    """With --engine ray: approximate number of pictures in a shard."""
 
     def __post_init__(self) -> None:
-        require_ray(self, "address", "shard_rows")
+        if self.engine == "local":
+            require_unset(self, ("address", "shard_rows"), *OF_RAY)
 
 
-# Control characters but tab and newline, invisible and direction marks, halves of surrogate pairs.
-_UNSEEN = re.compile(
+# Control characters other than tab and newline, invisible and direction marks, surrogates.
+_INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
 def clean(text: str) -> str:
-    """What users and files supply, made fit for a terminal: what cannot be seen is spelt as JSON's escapes.
+    """Text from users and files, with invisible characters escaped as in JSON, so that a terminal can show it.
 
-    File names, charsets and labels could otherwise move the cursor, set the clipboard or end the program with an
-    encoding error.
+    File names, charsets and labels could otherwise move the cursor, set the clipboard or cause an encoding error.
     """
-    return _UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    return _INVISIBLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Switches that every command has."""
+    """The options that every command has."""
 
     json: bool = False
     """Print the result as JSON, for programs."""
@@ -70,11 +74,11 @@ class Command:
     """Show the whole trace of an error."""
 
     def run(self) -> int:
-        """Do the work; the return value is the exit code."""
-        raise TypeError(f"{type(self).__name__} does nothing")
+        """Run the command and return its exit code."""
+        raise NotImplementedError
 
     def answer(self, result: object, text: str, code: int = 0) -> int:
-        """Print the result as JSON where that is wanted, else as text. Returns `code`."""
+        """Print the result, as JSON if --json was given and otherwise as text. Returns `code`."""
         if self.json:
             show_json(result)
         else:
@@ -82,7 +86,7 @@ class Command:
         return code
 
     def answer_table(self, result: object, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Print the result as JSON where that is wanted, else a table."""
+        """Print the result, as JSON if --json was given and otherwise as a table. Returns 0."""
         if self.json:
             show_json(result)
         else:
@@ -91,12 +95,12 @@ class Command:
 
 
 def command_line() -> str:
-    """The command as it was given, to be stored with what it makes."""
+    """The command line that is being run, which outputs store."""
     return shlex.join(["fastetl", *sys.argv[1:]])
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses, arrays and numbers of numpy, paths and all else as what JSON knows."""
+    """A dataclass, an array or number of numpy, a path or any other object as a type that JSON has."""
     if dataclasses.is_dataclass(value):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     return value.tolist() if hasattr(value, "tolist") else str(value)
@@ -108,14 +112,14 @@ def show_json(value: object) -> None:
 
 
 def _columns(text: str) -> int:
-    """How wide a terminal prints a text."""
+    """The width of a text on a terminal."""
     import unicodedata
 
     return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers are right-aligned."""
+    """Print a table, with numbers aligned to the right."""
     texts = [list(columns), *([clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows)]
     aligned = []
     for column in zip(*texts, strict=True):
@@ -128,17 +132,17 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def counted(count: int, what: str) -> str:
-    """A number and what it counts: 1 file, 2,000 files."""
+    """A number with what it counts: 1 file, 2,000 files."""
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def say(text: str) -> None:
-    """Print a line of the result; on a terminal it is wrapped at words, in a pipe it stays one."""
+    """Print text of the result. On a terminal its lines are wrapped at words, in a pipe they are not."""
     _write(text, sys.stdout)
 
 
 def note(text: str) -> None:
-    """The same beside the result, on standard error: `fastetl … --json | jq` stays clean."""
+    """Print text that is not the result, on standard error, so that `fastetl … --json | jq` reads the result alone."""
     _write(text, sys.stderr)
 
 
@@ -150,7 +154,7 @@ def _write(text: str, stream: TextIO) -> None:
 
         width, words = shutil.get_terminal_size().columns - 1, {"break_long_words": False, "break_on_hyphens": False}
         lines = [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent="  ", **words)]  # type: ignore[arg-type]
-        sys.stderr.write("\r\x1b[K" * sys.stderr.isatty())  # a bar that may be there
+        sys.stderr.write("\r\x1b[K" * sys.stderr.isatty())  # erases a progress bar
         sys.stderr.flush()
     stream.write("\n".join(lines) + "\n")
 
@@ -160,24 +164,25 @@ _BAR, _BAR_EVERY = 30, 0.1  # characters, seconds
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[..., None] | None]:
-    """A progress bar on standard error, as the callback (done, total) of the library; None without a terminal."""
+    """Show a progress bar on standard error; yields the library's callback (done, total), None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     import shutil
 
-    begun, shown = time.monotonic(), 0.0
+    start_time, drawn_at = time.monotonic(), 0.0
 
     def draw(text: str) -> None:
         sys.stderr.write(f"\r{text[: shutil.get_terminal_size().columns - 1]}\x1b[K")
         sys.stderr.flush()
 
     def step(done: int, total: int, text: str = "") -> None:
-        nonlocal shown
+        nonlocal drawn_at
         now = time.monotonic()
-        if now - shown >= _BAR_EVERY or done == total:
-            shown, filled = now, _BAR * done // max(total, 1)
-            left = f"{(now - begun) / done * (total - done):,.0f} s left" if done else ""
+        if now - drawn_at >= _BAR_EVERY or done == total:
+            drawn_at = now
+            filled = _BAR * done // max(total, 1)
+            left = f"{(now - start_time) / done * (total - done):,.0f} s left" if done else ""
             draw(f"{what}  {'#' * filled}{'.' * (_BAR - filled)}  {done:,} of {total:,}  {text}  {left}")
 
     draw(f"{what} …")

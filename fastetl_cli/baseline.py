@@ -20,7 +20,7 @@ class Baseline(Command):
     """Chooses the split and the forest."""
 
     def run(self) -> int:
-        """Fit and print one row an algorithm and split."""
+        """Print a row for each algorithm and split."""
         with bar("baseline") as progress:
             results = baselines(open_dataset(self.dataset), seed=self.seed, progress=progress)
         rows = [(r.algorithm, r.pixels, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]

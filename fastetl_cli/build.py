@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
@@ -11,7 +12,7 @@ from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
 from fastetl.etl.notices import grouped
 from fastetl_cli.base import Arg, Command, Shards, bar, command_line, counted, note
 
-_LISTED = 20
+_MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,21 @@ class Build(Command):
     """
 
     paths: Annotated[tuple[Path, ...], Arg((), "SRC [SRC …] OUT")]
-    """Files of the ETL Character Database, or folders of them (several sets make one dataset); or labelled pictures: a
+    """Files of the ETL Character Database, or folders of them; several sets make one dataset. Or labelled pictures: a
     folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
-    pairs, IDX (docs/own-pictures.md). Last the dataset directory to write."""
+    files, IDX (docs/own-pictures.md). The last path is the dataset directory to write."""
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
     shards: Shards = Shards()
 
     def run(self) -> int:
-        """Write the dataset and say what went in."""
+        """Write the dataset and print what it contains."""
         *sources, out = self.paths
         if not sources:
-            raise FastetlError("no output given", do="name files or folders, and last the output")
+            raise FastetlError("no output given", do="name files or folders, and the output last")
         with bar("build") as progress:
-            result = self._built(sources, out, progress)
+            result = self._build(sources, out, progress)
         for line in _notices(result) if not self.json else ():
             note(line)
         groups = counted(result.groups, "group") if result.groups else "unknown groups"
@@ -47,27 +48,27 @@ class Build(Command):
             f"from {groups}, {result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)",
         )
 
-    def _built(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
-        options: dict[str, Any] = {"overwrite": self.overwrite, "progress": progress, "command": command_line()}
+    def _build(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
+        overwrite, command = self.overwrite, command_line()
         if self.shards.engine == "local":
-            return build(sources, out, self.config, **options)
+            return build(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)
         from fastetl_ray import build_on_ray
 
-        options |= {"rows": self.shards.shard_rows, "address": self.shards.address}
-        return build_on_ray(sources, out, self.config, **options)
+        build_shards = partial(build_on_ray, rows=self.shards.shard_rows, address=self.shards.address)
+        return build_shards(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)
 
 
 def _notices(result: BuildResult) -> Iterator[str]:
-    """What is missing, left out and odd."""
+    """A line for each kind of sample that is missing, left out or irregular."""
     if result.missing:
         characters = result.missing.split() if " " in result.missing else result.missing
-        yield f"No sample of: {in_a_line(characters, _LISTED)}"
+        yield f"No sample of: {in_a_line(characters, _MOST_LISTED)}"
     if result.left_out:
-        listed = ", ".join(sorted(result.left_out)[:_LISTED])
-        yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {listed}"
+        characters = ", ".join(sorted(result.left_out)[:_MOST_LISTED])
+        yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {characters}"
     if result.unknown_codes:
         yield f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)"
     if result.without:
-        what = counted(result.without, "record")
-        yield f"Left out: {what} without a character, such as ETL2's ▲ and ETL6's unknown signs"
+        records = counted(result.without, "record")
+        yield f"Left out: {records} without a character, such as ETL2's ▲ and ETL6's unknown signs"
     yield from grouped(result.noticed)

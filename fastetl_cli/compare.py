@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl_cli.base import Arg, Command, say, show_json, show_table
-from model.comparison import Comparison, compare
+from model.comparison import Comparison, compare_runs
 
 _ROWS = 12  # epochs shown of a curve
 
@@ -19,11 +19,11 @@ class Compare(Command):
     """
 
     runs: Annotated[tuple[Path, ...], Arg((), "RUN RUN […]")]
-    """Run directories; what `evaluate` reported in them is shown too."""
+    """Run directories. Accuracies that `evaluate` reported in them are shown too."""
 
     def run(self) -> int:
-        """Print the names of the runs, and a table with a column for each."""
-        comparison = compare(self.runs)
+        """Print the names of the runs, and a table with a column for each run."""
+        comparison = compare_runs(self.runs)
         if self.json:
             show_json(comparison)
             return 0
@@ -34,7 +34,7 @@ class Compare(Command):
 
 
 def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:
-    """What each row is, and a cell for each run."""
+    """The rows of the table: a name, and a cell for each run."""
     for name, values in comparison.options.items():
         yield name, *(f"{v:.4g}" if isinstance(v, float) else "–" if v is None else v for v in values)
     yield "best epoch", *(entry.epoch for entry in comparison.best)

@@ -8,14 +8,14 @@ from export.names import ONNX, package_path
 from fastetl.data.charset import named_or_file
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
-from model.evaluation import Reader, SetResult, evaluate, restricted
+from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
+from model.evaluation import Reader, SetResult, evaluate, restrict
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
 
 def open_reader(path: Path) -> Reader:
-    """A run, or the model of a package ("pretrained" is the bundled one)."""
+    """Open a run, or a package ("pretrained" is the bundled one)."""
     if (package_path(path) / ONNX).is_file():
         from export.recognizer import open_recognizer
 
@@ -24,31 +24,31 @@ def open_reader(path: Path) -> Reader:
 
 
 def _details(result: SetResult) -> Iterator[str]:
-    if result.merged is not None:
-        yield f"characters written alike (へ/ヘ, カ/力) counted as one: {result.merged:.2%}"
-    if result.merged_sizes is not None:
-        yield f"small and large kana (っ/つ) as one, too: {result.merged_sizes:.2%}"
+    if result.shape_accuracy is not None:
+        yield f"with characters of one shape (へ/ヘ, カ/力) counted as one: {result.shape_accuracy:.2%}"
+    if result.shape_and_size_accuracy is not None:
+        yield f"with small and large kana (っ/つ) counted as one too: {result.shape_and_size_accuracy:.2%}"
     if result.size_mistakes or result.voicing_mistakes:
         yield f"mistakes in size alone: {result.size_mistakes:,}, in voicing (は/ば): {result.voicing_mistakes:,}"
     if result.confusions:
-        yield "most often wrong (is → answer): " + ", ".join(
+        yield "most frequent mistakes (character→answer): " + ", ".join(
             f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10]
         )
     if result.excluded:
-        yield f"left out: {counted(result.excluded, 'sample')} that the run was trained on or chosen by"
+        yield f"left out: {counted(result.excluded, 'sample')} that the run was trained or validated on"
     if result.unknown:
-        yield f"nothing tells whether the run was trained on {result.unknown:,} of the samples"
+        yield f"unknown for {counted(result.unknown, 'sample')}: whether the run was trained on them"
     if result.left_out:
-        listed = ", ".join(f"{character} {count:,}" for character, count in sorted(result.left_out.items()))
-        yield f"left out, since they do not compete: {listed}"
+        counts = ", ".join(f"{character} {count:,}" for character, count in sorted(result.left_out.items()))
+        yield f"left out, not among the run's characters: {counts}"
 
 
 @dataclass(frozen=True)
 class Evaluate(Command):
     """Accuracy by character and by writer, confusions, calibration: a report that opens from disk.
 
-    What the run was trained on is left out, in whatever size or format it is given. A set may also be an .npz with
-    `images` (uint8, N × H × W, ink high) and `labels` (characters).
+    Samples that the run was trained on are left out, in whatever size or format they are given. A set may also be an
+    .npz with `images` (uint8, N × H × W, ink high) and `labels` (characters).
 
     fastetl evaluate run kana
     fastetl evaluate pretrained scans.npz --charset hiragana
@@ -57,12 +57,12 @@ class Evaluate(Command):
     run_path: RunPath
     """A run directory, or a package directory ("pretrained" is the bundled one)."""
     sets: Paths
-    """Datasets, addresses of such, or .npz files of labelled pictures."""
+    """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Where to write the report (index.html and evaluation.json). If not given, RUN/reports/SETS, and none for a
-    package or with --charset."""
+    """Folder for the report (index.html and evaluation.json). Without: RUN/reports/SETS, but no report of a package or
+    with --charset."""
     charset: str | None = None
-    """Only these of the run's characters compete: a name such as hiragana, or a text file of characters."""
+    """Answer with these characters only: a name such as hiragana, or a text file of characters."""
     overwrite: bool = False
     """Replace an earlier report."""
 
@@ -70,10 +70,12 @@ class Evaluate(Command):
         """Print the table and write the report."""
         run = open_reader(self.run_path)
         if self.charset is not None:
-            run = restricted(run, named_or_file(self.charset, run.charset.characters))
+            run = restrict(run, named_or_file(self.charset, run.charset.characters))
         names = "+".join(dict.fromkeys(path.stem for path in self.sets))
         report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
-        if report is not None:
+        if report is None:
+            require_unset(self, ("overwrite",), "is for a report", "give `report`")
+        else:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)

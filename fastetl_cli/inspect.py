@@ -7,13 +7,13 @@ from pathlib import Path
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.notices import grouped
 from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import Command, Paths, Verbose, bar, counted, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, Verbose, bar, counted, require_unset, say, show_json, show_table
 
 _COLUMNS = ("file", "set", "records", "groups", "characters", "hiragana", "katakana", "kanji", "genuine")
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
-    """One line about the files of a set."""
+    """One line on the files of a set."""
     genuine, differ = sum(bool(r.genuine) for r in reports), sum(bool(r.differs) for r in reports)
     parts = [
         counted(len(reports), "file"),
@@ -27,7 +27,7 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
 
 @dataclass(frozen=True)
 class Inspect(Command):
-    """What these files are, whether they are whole, what is odd in them.
+    """What ETL files are, whether they are complete, and what is irregular in them.
 
     fastetl inspect ETL8G
     """
@@ -35,20 +35,23 @@ class Inspect(Command):
     paths: Paths
     """ETL files or folders of them."""
     strict: bool = False
-    """End with 1 if anything is odd: records out of order, lost, added or unknown, data sets that are not complete,
-    blank pictures, a short tail, another name."""
+    """Exit with 1 if anything is irregular, such as lost records, incomplete data sets or blank pictures."""
     verbose: Verbose = False
     """Show a table of the files."""
     statistics: bool = False
-    """Measure the pictures instead: fragments of neighbouring characters at the edges, size and place of the
-    characters, pen width, levels. docs/scans.md has the same figures of real and of synthetic scans."""
+    """Measure the pictures instead: fragments of neighbouring characters at the edges, size and position of the
+    characters, pen width, levels. docs/scans.md has these figures of real and of synthetic scans."""
     charset: str = "hiragana"
-    """With --statistics: whose pictures to measure."""
+    """With --statistics: characters whose pictures are measured."""
+
+    def __post_init__(self) -> None:
+        unused = ("strict", "verbose") if self.statistics else ("charset",)
+        require_unset(self, unused, f"has no effect with{'' if self.statistics else 'out'} `statistics`")
 
     def run(self) -> int:
-        """Print a line for each set and each kind of oddity, and a verdict."""
+        """Print a line for each set and each kind of irregularity, and a verdict."""
         if self.statistics:
-            return self._measured()
+            return self._measure()
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         code = int(self.strict and any(report.noticed for report in reports))
@@ -70,11 +73,11 @@ class Inspect(Command):
         for line in grouped([notice for report in reports for notice in report.noticed]):
             say(line)
         odd_files = sum(bool(report.noticed) for report in reports)
-        verdict = f"{odd_files} with something odd" if odd_files else "nothing odd"
+        verdict = f"{odd_files} with irregularities" if odd_files else "nothing irregular"
         say(f"{counted(len(reports), 'file')}: {verdict}")
         return code
 
-    def _measured(self) -> int:
+    def _measure(self) -> int:
         figures = statistics(self.paths, charset=self.charset)
         rows = [[f.name, f.unit, *(f"{v:.3g}" for v in (f.mean, *f.percentiles))] for f in figures]
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]

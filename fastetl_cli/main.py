@@ -1,6 +1,6 @@
-"""The command `fastetl`: finds the command's module, reads its options, runs it.
+"""The command line `fastetl`: imports the module of the given command, parses its options and runs it.
 
-Only the module of the command given is imported, so that `fastetl build` does not wait for JAX.
+No other command's module is imported, so that `fastetl build` does not wait for JAX.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from fastetl import __version__
 
 COMMANDS = {
-    "quickstart": "everything on synthetic handwriting, from files to package",
+    "quickstart": "the whole pipeline on synthetic handwriting",
     "synth": "write ETL files in their exact formats, by synthetic writers",
-    "inspect": "what these files are, whether they are whole, what is odd",
+    "inspect": "what ETL files are, and whether they are complete",
     "build": "records or labelled pictures → dataset",
     "sheet": "a contact sheet of a dataset",
     "train": "train the network on a dataset",
@@ -29,9 +29,9 @@ COMMANDS = {
     "baseline": "k-nearest neighbours and random forest on the same split",
     "export": "run → Core ML and ONNX, verified",
     "verify": "check an exported package again, on any machine",
-    "recognize": "the likeliest characters of pictures",
+    "recognize": "the likeliest characters of pictures, or the text of lines",
     "pad": "a page to draw on: the network answers while you draw",
-    "samples": "corrections from pad and phone → dataset",
+    "samples": "corrections from the pad and the phone → dataset",
 }
 
 NEEDS = {
@@ -47,7 +47,7 @@ NEEDS = {
     "pad": ("pad",),
     "samples": ("batches",),
 }
-"""The extras of a command; the others need none."""
+"""The extras that a command needs; the other commands need none."""
 
 
 _USAGE = f"""usage: fastetl COMMAND …
@@ -56,8 +56,8 @@ From the ETL handwriting database to a verified Core ML recognizer.
 
 {chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, what in COMMANDS.items())}
 
-fastetl COMMAND --help explains a command. fastetl --version tells the version.
-Completion: source <(fastetl --completion bash), or zsh, or for fish:
+fastetl COMMAND --help explains a command; fastetl --version prints the version.
+Completion for bash or zsh: source <(fastetl --completion bash). For fish:
 fastetl --completion fish > ~/.config/fish/completions/fastetl.fish
 Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
 """
@@ -65,13 +65,24 @@ Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input, 130 interrupted."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if sys.stdout is None or sys.stderr is None:  # closed by who started this: output must not go to another file
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller: output must not go to another open file
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets escapes instead of an error
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+    except BrokenPipeError:
+        code, devnull = 0, os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # Python flushes them once more when it exits
+            os.dup2(devnull, stream.fileno())
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Run the command, or print the usage, the version or a completion script; returns the exit code."""
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_USAGE)
         return 0 if arguments else 2
@@ -79,13 +90,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name == "--version":
         sys.stdout.write(f"fastetl {__version__}\n")
         return 0
-    from fastetl_cli.options import completion, meant
+    from fastetl_cli.options import completion, suggestion
 
     if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
         sys.stdout.write(completion(rest[0], COMMANDS) + "\n")
         return 0
     if name not in COMMANDS:
-        expected = f"expected one of {', '.join(COMMANDS)}{meant(name, COMMANDS)}"
+        expected = f"expected one of {', '.join(COMMANDS)}{suggestion(name, COMMANDS)}"
         sys.stderr.write(f"fastetl: no command {name}; {expected}\n")
         return 2
     return _run(name, rest)
@@ -96,8 +107,8 @@ def _ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
     hook = sys.unraisablehook
 
-    def again_if_lost(lost: "sys.UnraisableHookArgs") -> None:
-        # Python cannot raise in the callback of a weak reference, for instance: then it comes a little later again.
+    def repeat_if_lost(lost: "sys.UnraisableHookArgs") -> None:
+        # Where Python cannot raise, as in the callback of a weak reference, the signal is sent again a little later.
         if issubclass(lost.exc_type, KeyboardInterrupt):
             threading.Timer(0.1, signal.raise_signal, [_signal_of(lost.exc_value)]).start()
         else:
@@ -107,7 +118,7 @@ def _ended_by_sigterm() -> Iterator[None]:
         raise KeyboardInterrupt(number)
 
     handler = signal.signal(signal.SIGTERM, terminate)
-    sys.unraisablehook = again_if_lost
+    sys.unraisablehook = repeat_if_lost
     try:
         yield
     finally:
@@ -119,8 +130,8 @@ def _signal_of(interrupt: BaseException | None) -> int:
     return signal.SIGTERM if interrupt is not None and interrupt.args else signal.SIGINT
 
 
-def _line(error: Exception, name: str) -> str:
-    """An error of the command `name` in one line."""
+def error_line(error: Exception, name: str) -> str:
+    """The message of an error of the command `name`, in one line."""
     from fastetl._lazy import missing
     from fastetl.errors import FastetlError, scarcity
 
@@ -130,40 +141,34 @@ def _line(error: Exception, name: str) -> str:
     lacking = None if isinstance(error, FastetlError) else scarcity(error)
     if lacking is not None:
         return f"this machine is out of {lacking}: {text}"
-    if isinstance(error, FastetlError | OSError):  # parameters that a library names in backticks are options here
+    if isinstance(error, FastetlError | OSError):  # the library names parameters in backticks: here they are options
         return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
     return f"a fault in fastetl: {type(error).__name__}: {error}. Run it with --debug and report what it prints"
 
 
 def _run(name: str, arguments: list[str]) -> int:
     from fastetl_cli.base import Command, note
-    from fastetl_cli.options import command_of, parsed, parser_of
+    from fastetl_cli.options import command_of, parse, parser_of
 
-    warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, no source
+    warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     try:
         kind = command_of(name)
         if {"-h", "--help"} & set(arguments):
-            code = 0
             sys.stdout.write(parser_of(kind, name).format_help())
-        else:
-            command: Command = parsed(kind, name, arguments)
-            with _ended_by_sigterm():
-                code = int(command.run())
-        sys.stdout.flush()  # here a reader that has gone is no fault
-        return code
-    except KeyboardInterrupt as stopped:
+            return 0
+        command: Command = parse(kind, name, arguments)
+        with _ended_by_sigterm():
+            return int(command.run())
+    except KeyboardInterrupt as interrupt:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
-        return 128 + _signal_of(stopped)
+        return 128 + _signal_of(interrupt)
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):  # Python flushes them again at its end
-            os.dup2(nowhere, stream.fileno())
-        return 0
+        raise
     except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
         else:
-            note(f"fastetl {name}: {_line(error, name)}")
+            note(f"fastetl {name}: {error_line(error, name)}")
         return 2
 
 

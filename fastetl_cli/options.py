@@ -1,7 +1,7 @@
 """The options of a command, made from its dataclass: argparse parses and explains them, shtab completes them.
 
-A field's name, type and default say how it is given, its docstring is its help, and `Arg` the rest. Names of fields are
-unique in a command, those of the dataclasses within it included.
+A field's name, type and default say how the option is given, its docstring is the help, and `Arg` says the rest. A
+field that is itself a dataclass adds the options of its own fields; all names in a command are different.
 """
 
 import argparse
@@ -23,17 +23,18 @@ from fastetl.errors import FastetlError
 
 C = TypeVar("C")
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
-_EVERYWHERE = ("json", "debug")
+_COMMON = ("json", "debug")
 
 
 @dataclass(frozen=True)
 class Arg:
-    """How a field is given, where its name and type do not say it. names: instead of its own; none: by its place."""
+    """How a field is given, where its name and type do not say it."""
 
     names: tuple[str, ...] | None = None
+    """Names of the option, instead of the field's own; empty for a positional argument."""
     metavar: str = ""
     section: str = ""
-    """Title under which `--help` shows it; among the options, if empty."""
+    """Title under which `--help` shows the option; empty for "Options"."""
 
 
 SEVERAL = Arg(section="Several machines")
@@ -44,11 +45,11 @@ class _Option:
     field: str
     owner: type
     names: tuple[str, ...]
-    """Empty for an argument given by its place."""
+    """Empty for a positional argument."""
     section: str
     explanation: str
     settings: dict[str, Any]
-    """For `argparse`."""
+    """Keyword arguments of argparse's `add_argument`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """argparse's, in 80 columns whatever the terminal has, with no option parted at its hyphens."""
+    """argparse's help in 80 columns on any terminal, in which no option is broken at its hyphens."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=22, width=79)
@@ -68,23 +69,23 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 def command_of(name: str) -> type:
-    """The class of a command; raises ImportError where an extra is not installed."""
+    """The class of a command. Raises ImportError if an extra that it needs is not installed."""
     return getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())  # type: ignore[no-any-return]
 
 
 def parser_of(kind: type, name: str) -> argparse.ArgumentParser:
-    """Of a command. What most people need comes first, in the order of the command's BASIC where it has one."""
-    described = list(_options(kind))
+    """The parser of a command. If the class has BASIC, its help begins with the fields that are named there."""
+    options = list(_options(kind))
     basic: tuple[str, ...] = getattr(kind, "BASIC", ())
-    flags = {option.field: option.names[-1] for option in described if option.names}
-    places = [option.settings["metavar"] for option in described if not option.names]
+    flags = {option.field: option.names[-1] for option in options if option.names}
+    positional = [option.settings["metavar"] for option in options if not option.names]
     paragraphs = [
         textwrap.indent(p, "  ") if p.startswith("fastetl ") else textwrap.fill(p, 79)
         for p in (inspect.getdoc(kind) or "").split("\n\n")
     ]
     parser = _Parser(
         f"fastetl {name}",
-        " ".join(["fastetl", name, "[OPTIONS]", *places]),
+        " ".join(["fastetl", name, "[OPTIONS]", *positional]),
         "\n\n".join(paragraphs),
         formatter_class=_Help,
         add_help=False,
@@ -94,15 +95,15 @@ def parser_of(kind: type, name: str) -> argparse.ArgumentParser:
     def section(option: _Option) -> tuple[int, str | None]:
         if not option.names:
             return 0, None
-        if option.field in _EVERYWHERE:
+        if option.field in _COMMON:
             return 4, "Every command"
         if option.owner is not kind and basic and option.field not in basic:
             return 2, (inspect.getdoc(option.owner) or "").partition(".")[0]
         return (3, option.section) if option.section else (1, "Options")
 
     groups: dict[str | None, Any] = {}
-    order = {field: place for place, field in enumerate(basic)}
-    for option in sorted(described, key=lambda option: (section(option)[0], order.get(option.field, len(order)))):
+    order = {field: k for k, field in enumerate(basic)}
+    for option in sorted(options, key=lambda option: (section(option)[0], order.get(option.field, len(order)))):
         title = section(option)[1]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
@@ -112,7 +113,7 @@ def parser_of(kind: type, name: str) -> argparse.ArgumentParser:
 
 
 def _options(kind: type, instance: Any = None) -> Iterator[_Option]:
-    """Those of a dataclass, and of the dataclasses within it, whose values come from `instance`."""
+    """The options of a dataclass and of the dataclasses within it. instance: its values are the defaults."""
     hints, texts = get_type_hints(kind, include_extras=True), _docstrings(kind)
     within: list[Any] = []
     for field in dataclasses.fields(kind):
@@ -136,7 +137,7 @@ def _options(kind: type, instance: Any = None) -> Iterator[_Option]:
 
 
 def _docstrings(kind: type) -> dict[str, str]:
-    """The docstring of each field, those of base classes included."""
+    """The docstring of each field, also of those that are inherited."""
     texts: dict[str, str] = {}
     for base in kind.__mro__[:-1]:
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body  # type: ignore[attr-defined]
@@ -147,7 +148,7 @@ def _docstrings(kind: type) -> dict[str, str]:
 
 
 def _settings(hint: Any, default: Any, metavar: str, is_named: bool) -> dict[str, Any]:
-    """What argparse is told of a field's type and default."""
+    """The keyword arguments of argparse's `add_argument` that follow from a field's type and default."""
     if hint is bool:
         return {"action": "store_true"}
     if get_origin(hint) in (Union, UnionType):
@@ -167,35 +168,36 @@ def _settings(hint: Any, default: Any, metavar: str, is_named: bool) -> dict[str
     return {**settings, "type": kind, "choices": choices, "metavar": metavar or (None if choices else _METAVARS[kind])}
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """What is said of a word that is not known: the one that was meant, if one is near."""
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The end of an error on an unknown word: "; did you mean …?" if a known word is similar, otherwise empty."""
     import difflib
 
     near = difflib.get_close_matches(word, list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def parsed(kind: type[C], name: str, arguments: Sequence[str]) -> C:
-    """The command with what was given. Raises FastetlError for an unknown, missing or wrong option."""
+def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
+    """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
     parser = parser_of(kind, name)
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]
         names = [name for action in parser._actions for name in action.option_strings]
-        parser.error(f"no option {first}{meant(first, names)}")
-    command: Any = _filled(kind, vars(values))
+        parser.error(f"no option {first}{suggestion(first, names)}")
+    command: Any = _construct(kind, vars(values))
     return command  # type: ignore[no-any-return]
 
 
-def _filled(kind: type, values: Mapping[str, Any]) -> Any:
-    filled: dict[str, Any] = {}
+def _construct(kind: type, values: Mapping[str, Any]) -> Any:
+    """A dataclass, and the dataclasses within it, from the values of all their fields."""
+    arguments: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         if field.name in values:
             value = values[field.name]
-            filled[field.name] = tuple(value) if isinstance(value, list) else value
+            arguments[field.name] = tuple(value) if isinstance(value, list) else value
         else:
-            filled[field.name] = _filled(type(field.default), values)
-    return kind(**filled)
+            arguments[field.name] = _construct(type(field.default), values)
+    return kind(**arguments)
 
 
 def completion(shell: str, commands: Mapping[str, str]) -> str:
@@ -206,7 +208,7 @@ def completion(shell: str, commands: Mapping[str, str]) -> str:
     children = parser.add_subparsers()
     for name, what in commands.items():
         parents = []
-        with contextlib.suppress(ImportError):  # of an extra that is not installed
+        with contextlib.suppress(ImportError):  # an extra is not installed
             parents = [parser_of(command_of(name), name)]
         child = children.add_parser(name, help=what, parents=parents, add_help=not parents)
         for action in child._actions:

@@ -15,17 +15,17 @@ from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Arg, Command, note
+from fastetl_cli.base import Arg, Command, note, require_unset
 
 if TYPE_CHECKING:
-    from fastetl_cli.web.store import Store
+    from fastetl_cli.web.sample_files import Store
 
 
 @dataclass(frozen=True)
 class Pad(Command):
-    """A page to draw on: the network answers while you draw. Served on this machine, to this machine alone.
+    """A page to draw on: the network answers while you draw. It is served by this machine, to this machine alone.
 
-    With --static it writes the page as a folder for any web host instead, and serves nothing.
+    With --static, the page is written as a folder for any web host instead.
 
     fastetl pad --samples my-samples
     """
@@ -33,28 +33,32 @@ class Pad(Command):
     package: Annotated[Path, Arg((), "PACKAGE")] = Path(PRETRAINED)
     """A package directory, or the name of a bundled package."""
     samples: Path | None = None
-    """Keep corrections ("I meant ぬ") in this folder; without it nothing is kept."""
+    """Keep corrections ("I meant ぬ") in this folder. Without: nothing is kept."""
     host: str = "127.0.0.1"
-    """Address to listen on. Any other than this machine's own asks for a token, which is in the printed address."""
+    """Address to listen on. On any but this machine's own, visitors need a token, which is in the printed address."""
     port: int = 8128
-    """Port to listen on; 0 takes any that is free."""
+    """Port to listen on. 0: any free one."""
     no_browser: bool = False
-    """Print the address, and open no browser."""
+    """Print the address, but open no browser."""
     static: Path | None = None
-    """Write the page as a folder here; the network is then computed in the browser. Needs --runtime."""
+    """Write the page as a folder here, in which the browser computes the network. Needs --runtime."""
     runtime: Path | None = None
-    """With --static: the folder of onnxruntime-web, as unpacked from its npm package."""
+    """With --static: the folder of onnxruntime-web, unpacked from its npm package."""
     overwrite: bool = False
     """With --static: replace the folder if it exists."""
+
+    def __post_init__(self) -> None:
+        if self.static is None:
+            require_unset(self, ("runtime", "overwrite"), "is for a static page", "give `static`")
+        else:
+            require_unset(self, ("samples", "host", "port", "no_browser"), "is not for a static page")
 
     def run(self) -> int:
         """Serve until interrupted, or write the folder."""
         recognizer = open_recognizer(self.package)
         if self.static is not None:
             return self._write(recognizer, self.static)
-        if self.runtime is not None:
-            raise FastetlError("runtime is for the static folder", do="give `static` too")
-        from fastetl_cli.web.store import Store
+        from fastetl_cli.web.sample_files import Store
 
         with contextlib.ExitStack() as stack:
             store = None if self.samples is None else stack.enter_context(contextlib.closing(Store(self.samples)))
@@ -82,14 +86,14 @@ class Pad(Command):
         port = listening.getsockname()[1]
         token = "" if self.host in LOOPBACK else secrets.token_urlsafe(16)
         app = make_app(recognizer, store, token)
-        reached = _own_address() if self.host in ("0.0.0.0", "::") else self.host
-        host = f"[{reached}]" if ":" in reached else reached
+        host = _own_address() if self.host in ("0.0.0.0", "::") else self.host
+        host = f"[{host}]" if ":" in host else host
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
         corrections = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
         text = f"Draw at {address}    (Ctrl-C ends)\nCorrections: {corrections}"
         self.answer({"address": address, "samples": self.samples}, text)
         if token:
-            note("Others on this network can reach the pad: give the address to nobody who should not draw.")
+            note("Others on this network can reach the pad: give the address only to those who may draw.")
             if sys.stdout.isatty() and not self.json:
                 import segno
 
@@ -111,10 +115,10 @@ class Pad(Command):
 
 
 def _own_address() -> str:
-    """The address by which others of this network reach this machine."""
+    """The address at which other machines of this network reach this one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
         try:
-            route.connect(("192.0.2.1", 9))  # for documentation (RFC 5737): nothing is sent, a route is looked up
+            route.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737): looks up a route, sends nothing
         except OSError:
             return "127.0.0.1"
         address: str = route.getsockname()[0]
@@ -122,7 +126,7 @@ def _own_address() -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a port in use is told in one line, and port 0 is known before it is printed."""
+    """A listening socket. Raises FastetlError if there can be none, for example because the port is in use."""
     require_range("port", port, 0, 65535)
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

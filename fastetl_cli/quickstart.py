@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from export.config import ExportConfig
@@ -30,34 +30,34 @@ QUICKSTART_KIND = Kind(
 
 @dataclass(frozen=True)
 class Quickstart(Command):
-    """The whole pipeline on synthetic data, in one folder: each step is a command that you could give yourself.
+    """The whole pipeline on synthetic data, in one folder; each step is a command of its own.
 
     fastetl quickstart --folder first
     """
 
     folder: Path = Path("quickstart")
-    """Where everything goes."""
+    """The folder to write everything to."""
     etl: Path | None = None
-    """Your own files of the ETL Character Database (a folder): trained on beside as many synthetic characters, and
-    evaluated on their own test writers. Without: synthetic files alone."""
+    """A folder with your files of the ETL Character Database. They are trained on together with as many synthetic
+    characters, and evaluated on their own test writers. Without: synthetic files alone."""
     synth: SynthConfig = SynthConfig(files=200, charset="hiragana")
     epochs: int = 0
-    """Number of epochs. 0: 2, with `etl` 4."""
+    """Number of epochs. 0: 2, or with `etl` 4."""
     network: str = ""
-    """Architecture. Without: quick, with `etl` default."""
+    """Architecture. Without: quick, or with `etl` default."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 
     def run(self) -> int:
-        """Give every command in turn; the first one that fails ends it."""
+        """Run all commands in turn, until one fails."""
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
         seconds: dict[str, float] = {}
         for step in self._steps():
-            name, begun = type(step).__name__.lower(), time.perf_counter()
+            name, start_time = type(step).__name__.lower(), time.perf_counter()
             note(f"── fastetl {name}")
             with contextlib.redirect_stdout(sys.stderr) if self.json else contextlib.nullcontext():
                 code = step.run()
-            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begun
+            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start_time
             if code:
                 return code
         report = self.folder / "run" / "reports" / "dataset"
@@ -71,10 +71,10 @@ class Quickstart(Command):
 
     @property
     def training(self) -> TrainConfig:
-        """Options of the training: of synthetic writers alone there are enough that each is hardly met twice."""
+        """The options of the training; there are so many synthetic writers that two epochs and few changes suffice."""
         if self.etl is not None:
             return TrainConfig(network=self.network or "default", epochs=self.epochs or 4)
-        usual = asdict(Augmentation())
+        defaults = asdict(Augmentation())
         return TrainConfig(
             network=self.network or "quick",
             epochs=self.epochs or 2,
@@ -82,20 +82,22 @@ class Quickstart(Command):
             warmup=0.05,
             valid=0.03,
             test=0.05,
-            augmentation=Augmentation(**{name: 0.3 * most for name, most in usual.items()}),
+            augmentation=Augmentation(**{name: 0.3 * strength for name, strength in defaults.items()}),
         )
 
     def _steps(self) -> list[Command]:
         folder, overwrite = self.folder, self.overwrite
-        written, data, run = folder / "etl", folder / "dataset", folder / "run"
-        source, synthetic = self.etl or written, folder / "synthetic"
-        mixed, taken = self.etl is not None, BuildConfig(charset=self.synth.charset)
+        files, data, run = folder / "etl", folder / "dataset", folder / "run"
+        mixed, synthetic = self.etl is not None, folder / "synthetic"
+        source, config = self.etl or files, BuildConfig(charset=self.synth.charset)
+        # The set's own number of writers counts then, and not the number of files.
+        synth = replace(self.synth, files=SynthConfig().files) if self.synth.set else self.synth
         return [
-            Synth(written, self.synth, overwrite=overwrite),
+            Synth(files, synth, overwrite=overwrite),
             Inspect((source,)),
-            Build((source, data), taken, overwrite=overwrite),
+            Build((source, data), config, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
-            *([Build((written, synthetic), taken, overwrite=overwrite)] if mixed else []),
+            *([Build((files, synthetic), config, overwrite=overwrite)] if mixed else []),
             Train(data, run, also=(str(synthetic),) if mixed else (), config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
             Export(run, folder / "package", ExportConfig(license="data" if mixed else "kanjivg"), overwrite=overwrite),

@@ -1,5 +1,6 @@
 """fastetl recognize."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,22 +17,22 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
-from fastetl_cli.base import Command, Paths, note, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, note, require_unset, say, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes")
 
 
-def _pictures(paths: tuple[Path, ...]) -> list[Path]:
-    """The pictures among `paths`, and in folders and all folders below."""
+def find_pictures(paths: Iterable[Path]) -> list[Path]:
+    """All files of `paths`, and the pictures in its folders and below. Raises FastetlError for a folder without any."""
     pictures: list[Path] = []
     for path in paths:
-        inside = [path]
+        files = [path]
         if path.is_dir():
-            pictured = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            inside = sorted(p for p in pictured if not any(map(is_clutter, p.relative_to(path).parts)))
-        if not inside:
+            candidates = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            files = sorted(file for file in candidates if not any(map(is_clutter, file.relative_to(path).parts)))
+        if not files:
             raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
-        pictures += inside
+        pictures += files
     return pictures
 
 
@@ -44,57 +45,60 @@ class Recognize(Command):
     """
 
     images: Paths
-    """Pictures, or folders of them, with all folders below."""
+    """Pictures, or folders that are searched for pictures with all folders below them."""
     package: Path = Path(PRETRAINED)
-    """A package directory; if not given, the bundled one, which recognizes 6,625 characters ("kana" is a small one)."""
+    """A package directory. Without: the bundled one, for 6,625 characters; "kana" is a small bundled one."""
     charset: str | None = None
-    """Only these characters compete, and "no character": a name such as hiragana, or a text file of characters."""
+    """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters."""
 
     top: int = 5
-    """How many characters to show of each picture."""
+    """Number of characters to show for each picture."""
     lines: bool = False
-    """Each picture shows a word, a line or several lines: print the text."""
+    """Read words, lines or pages, and print their text."""
     direction: Literal["auto", "across", "down"] = "auto"
-    """With --lines: how they run; down is in columns from right to left."""
+    """With --lines: the direction of writing; down is in columns from right to left."""
     plain: bool = False
-    """With --lines: don't use which characters follow one another in Japanese; for codes, names, exercises."""
+    """With --lines: ignore which characters follow one another in Japanese, as for codes, names and exercises."""
     boxes: Path | None = None
-    """With --lines: write this PNG, the picture with a box around each character and the answer above; red where it is
-    uncertain."""
+    """With --lines: write this PNG, the picture with a box and the answer at each character, red if uncertain."""
     overwrite: bool = False
-    """Replace BOXES if it exists."""
+    """With --boxes: replace that PNG if it exists."""
+
+    def __post_init__(self) -> None:
+        require_range("top", self.top, 1)
+        if self.lines:
+            require_unset(self, ("top",), "is for single characters; `json` has all alternatives")
+        else:
+            require_unset(self, ("direction", "plain", "boxes"), "is for lines", "give `lines`")
+        if self.boxes is None:
+            require_unset(self, ("overwrite",), "is for boxes", "give `boxes`")
 
     def run(self) -> int:
-        """Print a row for each picture. One that cannot be read is named, the others are answered, and it exits 1."""
+        """Print the answers to each picture. One that cannot be read is reported, and the command exits with 1."""
         recognizer = open_recognizer(self.package, charset=self.charset)
-        paths = _pictures(self.images)
-        require_range("top", self.top, 1)
-        if not self.lines and (self.plain or self.boxes is not None or self.direction != "auto"):
-            raise FastetlError("`plain`, `boxes` and `direction` are for lines", do="give `lines`, too")
-        if self.lines and self.top != type(self).top:
-            raise FastetlError("`top` is for single characters", do="leave it out; `json` has all alternatives")
+        paths = find_pictures(self.images)
         if self.boxes is not None and len(paths) > 1:
             raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
-        described: list[dict[str, Any]] = []
+        results: list[dict[str, Any]] = []
         for path in paths:
             try:
-                described.append({"image": path, **self._read(recognizer, path, len(paths) == 1)})
+                results.append({"image": path, **self._read(recognizer, path, len(paths) == 1)})
             except FastetlError as error:
                 if len(paths) == 1:
                     raise
-                described.append({"image": path, "error": str(error)})
+                results.append({"image": path, "error": str(error)})
                 note(f"fastetl recognize: {error}")
         if self.json:
-            show_json(described)
+            show_json(results)
         elif not self.lines:
             columns = range(1, min(self.top, len(recognizer.labels)) + 1)
             rows = [
                 [entry["image"], *(f"{a['label']} {a['probability']:.1%}" for a in entry["answers"])]
-                for entry in described
+                for entry in results
                 if "answers" in entry
             ]
             show_table(["picture", *map(str, columns)], rows)
-        return 1 if any("error" in entry for entry in described) else 0
+        return 1 if any("error" in entry for entry in results) else 0
 
     def _read(self, recognizer: Recognizer, path: Path, alone: bool) -> dict[str, Any]:
         if not self.lines:
@@ -117,7 +121,7 @@ class Recognize(Command):
 
 
 def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
-    """The picture, grey, with each character's box, and above it the answer, drawn with KanjiVG's strokes."""
+    """Write the picture in grey with a box around each character, and above it the answer in KanjiVG's strokes."""
     from fastetl.synth.strokes import has_strokes, load_strokes
 
     grey, times = brightness_of(path)

@@ -24,17 +24,17 @@ class Samples(Command):
     """Replace OUT if it exists."""
 
     def run(self) -> int:
-        """Write the dataset and say what went in. Damaged lines are named, the others are taken, and it exits 1."""
+        """Write the dataset and print what it contains. Damaged lines are reported, and the command exits with 1."""
         result = samples_to_dataset(
             self.source, self.out, self.config, overwrite=self.overwrite, command=command_line()
         )
         for fault in result.faults:
             note(f"fastetl samples: {fault}")
         if result.left_out:
-            listed = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:20])
-            note(f"Left out, not in the charset {self.config.charset}: {listed}")
+            counts = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:20])
+            note(f"Left out, not in the charset {self.config.charset}: {counts}")
         text = (
             f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "
-            f"{result.right:,} had been read right when drawn"
+            f"{result.right:,} were recognized when they were drawn"
         )
         return self.answer(result, text, 1 if result.faults else 0)

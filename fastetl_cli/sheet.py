@@ -11,7 +11,7 @@ from fastetl_cli.base import Arg, Command, DatasetPath
 
 @dataclass(frozen=True)
 class Sheet(Command):
-    """A contact sheet: a labelled row for each character, columns by different writers.
+    """A contact sheet: a labelled row for each character, with samples by different writers.
 
     fastetl sheet kana sheet.png --rows 46
     """
@@ -21,11 +21,11 @@ class Sheet(Command):
     png: Annotated[Path, Arg((), "PNG")]
     """The picture to write."""
     rows: int = 24
-    """Characters, drawn at random."""
+    """Number of characters, drawn at random."""
     columns: int = 16
-    """Samples of each."""
+    """Number of samples of each character."""
     seed: int = 0
-    """Another seed shows others."""
+    """Seeds the choice of characters and samples."""
     overwrite: bool = False
     """Replace PNG if it exists."""
 

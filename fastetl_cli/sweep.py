@@ -10,28 +10,28 @@ from fastetl_ray.sweep import read_sweep, sweep_on_ray
 
 @dataclass(frozen=True)
 class Sweep(Command):
-    """Many trainings with other options on a Ray cluster, poor trials stopped early (extra: ray).
+    """Many trainings with different options on a Ray cluster; poor ones are stopped early.
 
     fastetl sweep docs/sweep.toml kana sweep
     """
 
     file: Annotated[Path, Arg((), "CONFIG")]
-    """A TOML file: `train` has the options of all trainings, `search` what varies, `sweep` how many (docs/scale.md)."""
+    """A TOML file: which options all trainings have, which vary, and how many trials there are (docs/scale.md)."""
     dataset: DatasetPath
     """A dataset directory."""
     out: Out
     """The folder to write: sweep.json, and the runs that were not stopped."""
     cpus: float = 1
-    """Processors of each training."""
+    """Processors for each training."""
     gpus: float = 0
-    """GPUs of each training; less than 1 shares one."""
+    """GPUs for each training; below 1, several share one."""
     address: str = ""
-    """The cluster's address; without one it is started on this machine."""
+    """The cluster's address. Without: a cluster is started on this machine."""
     overwrite: bool = False
     """Replace OUT if it exists."""
 
     def run(self) -> int:
-        """Sweep, and print the table, the best first."""
+        """Run the trials, and print them in a table, the best first."""
         trials = sweep_on_ray(
             [(self.dataset, 1.0)],
             self.out,
@@ -43,11 +43,11 @@ class Sweep(Command):
         )
         names = list(trials[0].options) if trials else []
         rows = []
-        for t in trials:
-            values = [f"{t.options[n]:.4g}" if isinstance(t.options[n], float) else t.options[n] for n in names]
-            rows.append([t.number, *values, len(t.history), f"{t.best:.2%}"])
+        for trial in trials:
+            values = [f"{value:.4g}" if isinstance(value, float) else value for value in trial.options.values()]
+            rows.append([trial.number, *values, len(trial.history), f"{trial.best:.2%}"])
         self.answer_table(trials, ["trial", *names, "epochs", "validation"], rows)
         if trials and not self.json:
-            best = max(t.best for t in trials)
-            say(f"{self.out}: {counted(len(trials), 'trial')}, the best {best:.2%} on new writers")
+            best = max(trial.best for trial in trials)
+            say(f"{self.out}: {counted(len(trials), 'trial')}, the best {best:.2%} on writers never trained on")
         return 0

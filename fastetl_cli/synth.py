@@ -1,8 +1,8 @@
 """fastetl synth."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
 from fastetl.synth.records import characters_of, layout_of
-from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted
+from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted, require_unset
 
 
 @dataclass(frozen=True)
@@ -31,41 +31,40 @@ class Synth(Command):
     """The folder to write."""
     config: SynthConfig = SynthConfig()
     size: int | None = None
-    """Write a dataset of pictures of so many pixels a side, not files."""
+    """Write a dataset instead of files, with pictures of this side in pixels."""
     lines: int = 0
-    """Write so many lines of text instead of files, as pictures and as strokes, with the box of each character."""
+    """Write this many lines of text instead of files, as pictures and as strokes, with the box of each character."""
     text: Path | None = None
-    """With --lines: a file whose lines are written, again from the first where there are fewer."""
+    """With --lines: a text file whose lines are written, repeatedly if they are too few. Without: random text."""
     line: LineConfig = LineConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
     processes: int = 0
-    """How many processes write; 0: as many as there are processors, the same files. With --set, one writes."""
+    """Number of processes; the files are the same with any number. 0: one for each processor."""
 
     shards: Shards = Shards()
 
-    def run(self) -> int:
-        """Write the files."""
+    def __post_init__(self) -> None:
         require_range("lines", self.lines, 0)
-        if self.lines and (self.size is not None or self.shards.engine == "ray"):
-            raise FastetlError("lines are pictures and strokes", do="leave out `size` and `engine`, or `lines`")
+        if self.lines:
+            require_unset(self, ("size", "processes"), "is not for lines")
+            require_unset(self.config, vars(self.config).keys() - {"seed"}, "is not for lines")
+            require_unset(self.shards, ("engine",), "is not for lines")
+        else:
+            require_unset(self, ("text",), "is for lines", "give `lines`")
+            require_unset(self.line, vars(self.line), "is for lines", "give `lines`")
+        if self.config.set:
+            require_unset(self.config, ("files", "model_pattern"), "has no effect with `set`")
+        else:
+            require_unset(self.config, ("writers",), "is for `set`; each of `files` has its writers", "give `set`")
+        if self.config.set or self.shards.engine == "ray":
+            require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")
+
+    def run(self) -> int:
+        """Write lines, a dataset or files."""
         if self.lines:
             return self._write_lines()
-        if self.text is not None or self.line != LineConfig():
-            raise FastetlError("text and how it is written are for lines", do="give `lines`, too")
-        common: dict[str, Any] = {"overwrite": self.overwrite}
-        with bar("synth") as common["progress"]:
-            if self.shards.engine == "ray":
-                from fastetl_ray import synthesize_on_ray
-
-                common |= {"rows": self.shards.shard_rows, "address": self.shards.address, "command": command_line()}
-                count = synthesize_on_ray(self.out, self.config, self.size or 64, **common)
-            elif self.size is not None:
-                common |= {"processes": self.processes, "command": command_line()}
-                count = synthesize_dataset(self.out, self.config, self.size, **common)
-            else:
-                count = 0
-                synthesize(self.out, self.config, processes=self.processes, **common)
+        count = self._write()
         if count:
             text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
             return self.answer({"out": self.out, "config": self.config, "images": count}, text)
@@ -75,16 +74,32 @@ class Synth(Command):
         text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
         return self.answer({"out": self.out, "config": self.config}, text)
 
+    def _write(self) -> int:
+        """Write a dataset or files; returns the number of the dataset's pictures, 0 for files."""
+        overwrite, processes, command = self.overwrite, self.processes, command_line()
+        with bar("synth") as progress:
+            if self.shards.engine == "ray":
+                from fastetl_ray import synthesize_on_ray
+
+                write = partial(synthesize_on_ray, rows=self.shards.shard_rows, address=self.shards.address)
+                size = self.size or 64
+                return write(self.out, self.config, size, overwrite=overwrite, progress=progress, command=command)
+            if self.size is not None:
+                write_data = partial(synthesize_dataset, self.out, self.config, self.size, processes=processes)
+                return write_data(overwrite=overwrite, progress=progress, command=command)
+            synthesize(self.out, self.config, processes=processes, overwrite=overwrite, progress=progress)
+            return 0
+
     def _write_lines(self) -> int:
         rng = np.random.default_rng(self.config.seed)
         if self.text is None:
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(self.lines)]
         else:
-            given = nfc(read_bytes(self.text, 1 << 20).decode("utf-8-sig", "replace")).split("\n")
-            given = [text.strip() for text in given if text.strip()]
-            if not given:
+            rows = nfc(read_bytes(self.text, 1 << 20).decode("utf-8-sig", "replace")).split("\n")
+            rows = [row.strip() for row in rows if row.strip()]
+            if not rows:
                 raise FastetlError("no text", file=self.text, expected="lines to write")
-            texts = [given[k % len(given)] for k in range(self.lines)]
+            texts = [rows[k % len(rows)] for k in range(self.lines)]
         write_lines(self.out, texts, self.line, self.config.seed, self.overwrite)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)

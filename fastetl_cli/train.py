@@ -1,12 +1,14 @@
 """fastetl train."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from functools import partial
+from typing import Annotated, ClassVar, Literal
 
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address, is_url
-from fastetl_cli.base import SEVERAL, Arg, Command, DatasetPath, RunPath, bar, command_line, counted, note, require_ray
+from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note, require_unset
+from fastetl_cli.options import SEVERAL, Arg
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.run import Run, open_run
@@ -14,8 +16,8 @@ from model.start import Start, start_of
 from model.training import Progress, print_epochs, train
 
 
-def _parted(text: str) -> tuple[str, float]:
-    """`PATH` or `PATH=WEIGHT`."""
+def _path_and_weight(text: str) -> tuple[str, float]:
+    """The parts of PATH or PATH=WEIGHT; the weight is 1 unless given."""
     path, equals, weight = text.rpartition("=")
     try:
         return (path, float(weight)) if equals else (text, 1.0)
@@ -26,7 +28,7 @@ def _parted(text: str) -> tuple[str, float]:
 
 
 def _start(source: str) -> Start | None:
-    """What `--from` names: a run, a package, or the bundled one."""
+    """The weights that --from names; None for no name."""
     if not source:
         return None
     from export.names import REFERENCE, package_path
@@ -53,53 +55,56 @@ class Train(Command):
     run_path: RunPath
     """The run directory to write: weights, options, and curves for TensorBoard."""
     also: tuple[str, ...] = ()
-    """More datasets to mix in, each as DATASET or DATASET=WEIGHT; the first one's weight is 1."""
+    """Further datasets to train on, each as DATASET or DATASET=WEIGHT. The weight of the first dataset is 1."""
     config: TrainConfig = TrainConfig()
     source: Annotated[str, Arg(("--from",), "SOURCE")] = ""
-    """Begin with trained weights: those of a run, a package, or "pretrained", the bundled one. Its network and
-    preprocessing are taken; characters that it does not know are learnt anew. With a tenth of the learning rates it
-    forgets little of what it knows."""
+    """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
+    preprocessing. Characters that it does not know are learnt anew. With a tenth of the learning rates, it forgets
+    little of what it knows."""
     resume: bool = False
-    """Continue an interrupted run, with its own options; it ends with the weights that it would have had."""
+    """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
     overwrite: bool = False
     """Replace RUN if it exists."""
     coordinator: Annotated[str, SEVERAL] = ""
-    """Training on several hosts: HOST:PORT of process 0. Give all the same command, and a disk that all see."""
+    """To train on several hosts: HOST:PORT of process 0. Run the same command on all; they need a common disk."""
     processes: Annotated[int, SEVERAL] = 1
-    """How many processes take part."""
+    """With --coordinator: number of processes."""
     process: Annotated[int, SEVERAL] = 0
-    """Which of them this is, from 0."""
+    """With --coordinator: number of this process, from 0."""
     engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
-    """local: this process. ray: --workers of a Ray cluster, continued when one is lost (docs/scale.md)."""
+    """local: this process trains. ray: the workers of a Ray cluster do; a lost one is replaced (docs/scale.md)."""
     workers: Annotated[int, SEVERAL] = 1
-    """With --engine ray: workers that train one network; the batch is divided among their devices."""
+    """With --engine ray: number of workers that train the network together; their devices share each batch."""
     gpus: Annotated[int, SEVERAL] = 0
     """With --engine ray: GPUs of each worker."""
     address: Annotated[str, SEVERAL] = ""
-    """With --engine ray: the cluster's address; without one it is started on this machine."""
+    """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
 
     def __post_init__(self) -> None:
-        require_ray(self, "workers", "gpus", "address")
+        if self.engine == "ray":
+            require_unset(self, ("coordinator", "processes", "process"), "is not for `engine` ray, which has `workers`")
+            return
+        require_unset(self, ("workers", "gpus", "address"), *OF_RAY)
+        if not self.coordinator:
+            require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
     def run(self) -> int:
-        """Train, and say how it went."""
+        """Train, and print how it went."""
         if is_url(self.run_path):
             raise FastetlError("a run is written to a disk", expected="a folder", found=as_address(self.run_path))
+        # A resumed run has its own options; others that are given are compared with them.
+        config = None if self.resume and self.config == TrainConfig() else self.config
         if self.engine == "ray":
-            return self._show(self._on_ray())
+            return self._show(self._train_on_ray(config))
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
-        elif (self.processes, self.process) != (1, 0):
-            raise FastetlError("`processes` and `process` are for training on several hosts", do="give `coordinator`")
         start = _start(self.source)
         data = [(open_dataset(self.dataset), 1.0)]
-        data += [(open_dataset(path), weight) for path, weight in map(_parted, self.also)]
-        loose = [dataset.name for dataset, _ in data if dataset.has_unknown_groups()]
-        if loose and self.config.by == "sample":
-            names = ", ".join(loose)
-            note(f"{names}: nobody knows who wrote some samples: a writer may be in training and test alike")
-        begin: dict[str, Any] = {"start": start, "resume": self.resume, "overwrite": self.overwrite}
-        config = None if self.resume else self.config
+        data += [(open_dataset(path), weight) for path, weight in map(_path_and_weight, self.also)]
+        ungrouped = [dataset.name for dataset, _ in data if dataset.has_unknown_groups()]
+        if ungrouped and self.config.by == "sample":
+            names = ", ".join(ungrouped)
+            note(f"{names}: the writers of some samples are unknown, and may be in training and test alike")
         try:
             with bar("train") as step:
 
@@ -108,22 +113,20 @@ class Train(Command):
                     if step is not None and is_first():
                         step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
-                run = train(data, self.run_path, config, **begin, on_progress=show, command=command_line())
+                begin = partial(train, start=start, resume=self.resume, overwrite=self.overwrite)
+                run = begin(data, self.run_path, config, on_progress=show, command=command_line())
         except KeyboardInterrupt:
             note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
             raise
         return self._show(run) if is_first() else 0
 
-    def _on_ray(self) -> Run:
+    def _train_on_ray(self, config: TrainConfig | None) -> Run:
         from fastetl_ray.cluster import train_on_ray
 
-        if self.coordinator:
-            raise FastetlError("two ways to several workers", expected="--engine ray or --coordinator", found="both")
-        data = [(str(self.dataset), 1.0), *map(_parted, self.also)]
         return train_on_ray(
-            data,
+            [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)],
             self.run_path,
-            None if self.resume else self.config,
+            config,
             start=_start(self.source),
             workers=self.workers,
             gpus=self.gpus,

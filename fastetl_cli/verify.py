@@ -9,13 +9,16 @@ from export.verification import Check, verify
 from fastetl_cli.base import Command, Out, Verbose, bar, counted, note, say, show_json
 
 
-def show_checks(package: Path, checks: Sequence[Check], verbose: bool) -> int:
-    """The failures by group, with `verbose` all checks, and one line at the end; the exit code says if all passed."""
+def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbose: bool) -> int:
+    """Print the failed checks, or with `verbose` all, and a verdict. Returns the exit code: 1 if one failed."""
     failures = [check for check in checks if not check.passed]
+    if as_json:
+        show_json(checks)
+        return 1 if failures else 0
     skipped = [check for check in checks if not check.checked]
     for group, members in groupby(checks, key=lambda check: check.group):
-        listed = [check for check in members if verbose or check in failures]
-        for line in [f"{group}:"] * bool(listed) + [f"  {_line(check)}" for check in listed]:
+        shown = [check for check in members if verbose or check in failures]
+        for line in [f"{group}:"] * bool(shown) + [f"  {_line(check)}" for check in shown]:
             (say if verbose else note)(line)
     if failures:
         say(f"{package}: FAILED, {len(failures)} of {counted(len(checks), 'check')}")
@@ -48,15 +51,12 @@ class Verify(Command):
     out: Out
     """A package directory, or "pretrained" for the bundled one."""
     against: Path | None = None
-    """The run that it was exported from: its whole graph is compared, and its network is asked again."""
+    """The run that it was exported from: the whole layer graph and the network's answers are compared, too."""
     verbose: Verbose = False
     """Show every check with its figure and bound."""
 
     def run(self) -> int:
-        """Check, and print what failed and one line."""
+        """Check the package, and print failed checks and a verdict."""
         with bar("verify") as progress:
             checks = verify(self.out, self.against, progress)
-        if self.json:
-            show_json(checks)
-            return 0 if all(c.passed for c in checks) else 1
-        return show_checks(self.out, checks, self.verbose)
+        return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)

@@ -21,7 +21,7 @@ from fastetl_ray.nodes import RETRIES, connect, fault_of
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
-from model.run import RUN_KIND, Run, claimed, emptied, open_run, unfinished
+from model.run import RUN_KIND, Run, claim, clear, open_run, unfinished
 from model.start import Start
 from model.training import train
 
@@ -114,9 +114,9 @@ def train_on_ray(
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in data if not is_url(source)])
     for source, _ in data:
         open_dataset(source)  # so that an error is raised before an interrupted run is removed
-    with claimed(path, resume, overwrite) as begun:
+    with claim(path, resume, overwrite) as begun:
         if not resume:
-            emptied(begun)
+            clear(begun)
     storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # for the files of Ray Train
     sources = tuple((absolute(source), weight) for source, weight in data)
     training = _Training(sources, path, config, start, resume, overwrite, command, storage / "fault")

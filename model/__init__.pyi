@@ -3,7 +3,7 @@
 from .baseline import BaselineResult as BaselineResult
 from .baseline import baselines as baselines
 from .comparison import Comparison as Comparison
-from .comparison import compare as compare
+from .comparison import compare_runs as compare_runs
 from .config import TrainConfig as TrainConfig
 from .errors import ModelError as ModelError
 from .evaluation import Evaluation as Evaluation

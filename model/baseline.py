@@ -1,4 +1,4 @@
-"""The shallow algorithms that the tutorial compares with, and guessing: what a network has to beat."""
+"""What a network has to beat: guessing, and the tutorial's two shallow algorithms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ Pixels = Literal["as stored", "framed"]
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """Accuracy of one shallow algorithm on the test part of one split."""
+    """Accuracy of one algorithm on the test part of one split."""
 
     algorithm: str
     by: By
-    """group: tested on groups never trained on. random: the tutorial's split, which mixes writers."""
+    """How the dataset is split. group: no group is in both parts. random: as in the tutorial, writers are in both."""
     pixels: Pixels
-    """`framed`: polarity, contrast and framing come first, as for the network."""
+    """The input. `framed`: after the network's preprocessing (polarity, contrast, framing)."""
     train: int
     test: int
     accuracy: float
@@ -34,9 +34,9 @@ class BaselineResult:
 def baselines(
     dataset: Dataset, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> tuple[BaselineResult, ...]:
-    """Guessing, k nearest neighbours and a random forest, on both splits, a fifth for the test.
+    """Measure guessing, k nearest neighbours and a random forest on both splits; a fifth of a dataset is its test part.
 
-    Raises FastetlError if the writers are not known or too few.
+    progress: called with (done, total) after each algorithm. Raises FastetlError if the writers are unknown or too few.
     """
     require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
     results: list[BaselineResult] = []
@@ -62,7 +62,7 @@ def baselines(
 
 
 def _models(seed: int) -> tuple[tuple[str, Any], ...]:
-    """scikit-learn's own settings, as in the tutorial."""
+    """The two algorithms with scikit-learn's default settings, as in the tutorial."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.neighbors import KNeighborsClassifier
 

@@ -1,7 +1,7 @@
-"""Checkpoints, one file each: `last.safetensors`, to go on from, and `best.safetensors`, by validation accuracy.
+"""Checkpoints, each one file with the digest of its arrays.
 
-`best` holds the averaged weights, which are evaluated and exported, under plain names (`params.blocks.0.kernel`);
-`last` all of the training's state. Both carry the digest of what they hold.
+best.safetensors  the averaged weights of the epoch with the best validation accuracy, which are evaluated and exported
+last.safetensors  the whole training state, to resume from
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from fastetl.files.untrusted import require_regular
 from model.devices import barrier, is_first
 from model.errors import ModelError
 
-Which = Literal["best", "last"]
+Name = Literal["best", "last"]
 Tree = dict[str, Any]
 
 
@@ -27,7 +27,7 @@ def _leaves(tree: Tree) -> dict[str, Any]:
 
 
 def digest(tree: Tree) -> str:
-    """Hash of names, dtypes, shapes and values of all arrays of a tree: 128 bits, as hex digits."""
+    """Hash of the names, dtypes, shapes and values of all arrays of a tree: 128 bits, as hex digits."""
     hashed = hashlib.blake2b(digest_size=16)
     for name, leaf in _leaves(tree).items():
         array = np.ascontiguousarray(leaf)
@@ -36,50 +36,46 @@ def digest(tree: Tree) -> str:
     return hashed.hexdigest()
 
 
-def save(folder: Path, which: Which, tree: Tree) -> str:
-    """Write a checkpoint by the first process, for whom the others wait; returns its digest.
+def save(folder: Path, name: Name, tree: Tree) -> str:
+    """Write a checkpoint and return its digest. The first process writes; the others wait until it has.
 
     Raises FastetlError if it cannot be written.
     """
-    mark = digest(tree)
+    tree_digest = digest(tree)
     if is_first():
-        arrays = {name: np.asarray(leaf, order="C") for name, leaf in _leaves(tree).items()}
-        with replace_file(folder / f"{which}.safetensors") as unnamed:
-            unnamed.write_bytes(safetensors(arrays, {"digest": mark}))  # a full disk is an OSError here
-    barrier(f"{which} is written")
-    return mark
+        arrays = {path: np.asarray(leaf, order="C") for path, leaf in _leaves(tree).items()}
+        with replace_file(folder / f"{name}.safetensors") as temporary:
+            temporary.write_bytes(safetensors(arrays, {"digest": tree_digest}))  # a full disk is an OSError here
+    barrier(f"{name} is written")
+    return tree_digest
 
 
-def restore(folder: Path, which: Which, expected: Tree, mark: str = "") -> Tree:
-    """What a checkpoint holds, as the tree of arrays or shapes that is expected; `mark` is its digest, if it is known.
+def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "") -> Tree:
+    """The arrays of a checkpoint, as a tree like `expected`, whose leaves are arrays or their shapes.
 
-    Raises ModelError if it is missing, damaged, of another shape or not what the digest says.
+    expected_digest: what `save` returned; without it, the digest in the file counts. Raises ModelError if the
+    checkpoint is missing or damaged, or has other arrays or another digest.
     """
-    file = folder / f"{which}.safetensors"
+    file = folder / f"{name}.safetensors"
     if not file.exists():
         raise ModelError("no checkpoint", file=file, do="train again", also=FileNotFoundError)
     require_regular(file)
     try:
         with safe_open(file, framework="numpy") as stored:
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            mark = mark or (stored.metadata() or {}).get("digest", "")
+            arrays = {path: stored.get_tensor(path) for path in stored.keys()}  # noqa: SIM118
+            expected_digest = expected_digest or (stored.metadata() or {}).get("digest", "")
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise _unreadable(file, str(error).rstrip(".")) from error
-    shapes, names = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(expected).items()}, arrays.keys()
-    for name in sorted(shapes.keys() | names):
-        actual = (arrays[name].shape, arrays[name].dtype) if name in names else None
-        if actual != shapes.get(name):
-            kinds = (f"{kind[0]} of {kind[1]}" if kind else "none" for kind in (actual, shapes.get(name)))
-            raise _unreadable(file, f"{name} {'; the network has '.join(kinds)}")
-    tree: Tree = tree_unflatten(tree_structure(expected), [arrays[name] for name in shapes])
-    if (written := digest(tree)) != mark:
-        raise ModelError(
-            "the checkpoint is not what was written",
-            file=file,
-            expected=f"digest {mark}",
-            found=written,
-            do="copy it again from a good copy, or train again",
-        )
+    types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
+    stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}
+    for path in sorted(types.keys() | stored_types.keys()):
+        actual, wanted = stored_types.get(path, "none"), types.get(path, "none")
+        if actual != wanted:
+            raise _unreadable(file, f"{path} {actual}; the network has {wanted}")
+    tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
+    if (tree_digest := digest(tree)) != expected_digest:
+        what, do = "the checkpoint is not what was written", "copy it again from a good copy, or train again"
+        raise ModelError(what, file=file, expected=f"digest {expected_digest}", found=tree_digest, do=do)
     return tree
 
 

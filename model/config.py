@@ -13,6 +13,8 @@ from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
 from model.errors import ModelError
 
+FRAMING = ("framing", "frame", "scale", "surroundings", "readings")
+"""The options that change the dataset's preprocessing."""
 _SEED = (0, 2**32 - 1)
 _RANGES: Mapping[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
@@ -26,7 +28,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "weight_decay": (0, 100),
     "label_smoothing": (0, BELOW_1),
     "scribbles": (0, BELOW_1),
-    "pairs": (0, BELOW_1),
+    "merged": (0, BELOW_1),
     "ema_decay": (0, BELOW_1),
     "patience": (0, 100_000),
     "valid": (ABOVE_0, BELOW_1),
@@ -38,7 +40,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "split_seed": _SEED,
     "seed": _SEED,
 }
-"""Least and greatest value of each number; what is not finite is outside of all."""
+"""Least and greatest value of each number."""
 
 
 @dataclass(frozen=True)
@@ -48,90 +50,86 @@ class TrainConfig:
     network: str = "default"
     """Architecture, by its name in the table of networks."""
     augmentation: Augmentation = Augmentation()
-    """What is done to the pictures, anew in each epoch."""
+    """Random changes of the training pictures, new ones in each epoch."""
     epochs: int = 20
     """Number of epochs."""
     steps: int = 0
-    """End after this many steps instead of `epochs`, the last epoch cut short; 0 goes by `epochs`."""
+    """Train for this many steps, and cut the last epoch short. 0: train for `epochs`."""
     minutes: float = 0.0
-    """Choose `steps` by the speed of the first ones, to be done in so many minutes. The run records the steps, and the
-    same `steps` give the same training anywhere. 0 goes by `epochs`."""
+    """Train for this many minutes: the speed of the first steps decides how many `steps` fit. The run records their
+    number, and the same `steps` give the same training anywhere. 0: train for `epochs`."""
     batch_size: int = 64
-    """Pictures in one step, over all devices together. The learning rates are for 64: at equal pictures 128 want twice
-    the rates, 512 and more eight times them, and read less well all the same (docs/decisions/0024)."""
+    """Pictures in one step, over all devices together. The learning rates are for 64. For as many epochs, 128 need
+    twice the rates, and 512 or more eight times; accuracy is a little lower all the same (docs/decisions/0024)."""
     optimizer: Literal["muon", "adamw"] = "muon"
-    """muon: steps of the convolutions' kernels but the first's are made orthogonal, as matrices of inputs × outputs
-    (Jordan, 2024); Adam moves the rest. adamw: Adam moves all."""
+    """muon: Muon (Jordan, 2024) for the kernels of all convolutions but the first, Adam for the rest. adamw: AdamW."""
     learning_rate: float = 4e-3
-    """Peak learning rate of Adam's parameters, reached after the warm-up; then down to 0 along a line."""
+    """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up."""
     muon_learning_rate: float = 0.1
-    """Peak learning rate of Muon's parameters."""
+    """Peak learning rate of the weights that Muon updates."""
     warmup: float = 0.2
-    """Share of all steps in which the learning rate climbs."""
+    """Share of all steps in which the learning rate rises."""
     weight_decay: float = 0.01
-    """Decay of the kernels that Muon moves, or with adamw of all (not of biases and batch norms), times the learning
-    rate."""
+    """Weight decay, times the learning rate, of the kernels that Muon updates; with adamw, of all kernels."""
     label_smoothing: float = 0.05
-    """Share of the target that is shared evenly over all characters."""
+    """Share of each target that is spread evenly over all characters."""
     scribbles: float = 0.03
-    """Share of the pictures that are scribbles, of which no character may be likelier than another."""
-    pairs: float = 0.0
-    """Share of the pictures that are two characters side by side, one of them often cut off, of which no character may
-    be likelier either: the reader of lines asks about such. Short trainings get less accurate by them."""
+    """Share of the training pictures that are scribbles, which the network learns to reject as no character."""
+    merged: float = 0.0
+    """Share of the training pictures that show two characters side by side, one of them often cut off, which the
+    network learns to reject. Reading lines needs it; short trainings lose accuracy by it."""
     ema_decay: float = 0.998
-    """EMA decay of the weights that are evaluated and exported; 0 disables it."""
+    """Decay of the weights' exponential moving average, which is evaluated and exported; 0: no averaging."""
     patience: int = 0
-    """Stop after this many epochs without a better validation accuracy; 0 never stops early."""
+    """Stop after this many epochs without a better validation accuracy. 0: never stop early."""
     valid: float = 0.1
-    """Share of the writers that choose the best epoch and the temperature, never trained on."""
+    """Share of the writers for validation: never trained on, they decide the best epoch and the temperature."""
     test: float = 0.2
-    """Share of the writers that nothing looks at before `evaluate`."""
+    """Share of the writers for the test: training never looks at them, `evaluate` does."""
     by: By = "group"
     """group: samples of which nobody knows the writer are an error. sample: they are divided one by one, so that a
     writer may be in more than one part, which flatters every figure."""
     framing: Framing | None = None
-    """Framing of the characters, if not the dataset's."""
+    """How characters are framed. Without: as the dataset says."""
     frame: int | None = None
-    """Side of the frame in pixels, if not the dataset's."""
+    """Side of the frame in pixels. Without: as the dataset says."""
     scale: float | None = None
-    """Scale of the ink after framing, if not the dataset's."""
+    """Scale of the ink after framing. Without: as the dataset says."""
     surroundings: bool | None = None
-    """Whether the network sees the surroundings of the frame, if not what the dataset says."""
+    """Whether the network also sees what surrounds the frame. Without: as the dataset says."""
     readings: Literal[1, 3] | None = None
-    """How often the trained network reads a picture, if not what the dataset says: 3 takes the mean of the logits of
-    three frames that are stretched a little, 1 computes a third of it and reads a little less."""
+    """Frames of a picture that the trained network reads: 3, differently stretched, whose logits are averaged, or 1,
+    which takes a third of the time and is a little less accurate. Without: as the dataset says."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the convolutions in training; preprocessing, batch norms' statistics, last layer, loss and weights are always
-    float32. bfloat16 is faster on a GPU, and slower without."""
+    """Precision of the convolutions in training; all else is float32. bfloat16 is faster on a GPU, slower on a CPU."""
     threads: int = 0
-    """Threads that make the pictures, the same with any number; 0 takes one, or with a GPU one for each processor."""
+    """Threads that augment pictures; any number makes the same. 0: one, or with a GPU one for each processor."""
     steps_per_dispatch: int = 1
-    """Steps that the devices do in one go, with the same weights but for rounding: more than 1 where steps are shorter
-    than the host's work between them, as on a GPU with small batches. On a CPU it compiles longer, for nothing."""
+    """Steps that the host gives the devices at a time; the weights differ by rounding alone. More than 1 is faster
+    where steps are short, as on a GPU with small batches. On a CPU it only takes longer to compile."""
     checkpoint_steps: int = 200
-    """A checkpoint is written after this many steps, and after every epoch."""
+    """Steps between two checkpoints; one is written after every epoch, too."""
     split_seed: int = 0
-    """Seeds the choice of the writers of each part, whatever `seed` is."""
+    """Seeds the choice of the writers for validation and test, whatever `seed` is."""
     seed: int = 0
     """Seeds the initial weights, the order of the pictures, the augmentation and the dropout."""
 
     def __post_init__(self) -> None:
         require_options(self, _RANGES, error=ModelError)
-        for one, other in (("valid", "test"), ("scribbles", "pairs")):
-            first, second = getattr(self, one), getattr(self, other)
-            if first + second >= 1:
+        for first, second in (("valid", "test"), ("scribbles", "merged")):
+            shares = getattr(self, first), getattr(self, second)
+            if sum(shares) >= 1:
                 raise ModelError(
-                    f"{one} and {other} leave nothing to train on",
+                    f"{first} and {second} leave nothing to train on",
                     expected="a sum below 1",
-                    found=f"{first:g} + {second:g}",
-                    do=f"check `{one}` and `{other}`",
+                    found=f"{shares[0]:g} + {shares[1]:g}",
+                    do=f"check `{first}` and `{second}`",
                     also=ValueError,
                 )
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
-        """The dataset's preprocessing with this configuration's framing."""
-        names = ("framing", "frame", "scale", "surroundings", "readings")
-        options: dict[str, Any] = {name: getattr(self, name) for name in names}
+        """A dataset's preprocessing, with what this configuration changes of it."""
+        options: dict[str, Any] = {name: getattr(self, name) for name in FRAMING}
         return dataclasses.replace(spec, **{name: value for name, value in options.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
@@ -140,4 +138,5 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
-        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        options = {"merged" if name == "pairs" else name: value for name, value in values.items()}  # runs of 2026-11
+        return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})

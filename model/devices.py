@@ -1,7 +1,7 @@
-"""All the devices JAX finds, as one: batches are shared among them, weights are on each. One device is no exception.
+"""Data parallelism over all devices that JAX finds, one or more: batches are sharded, weights replicated.
 
-Nor is one process: where several take part (`join`), each runs the same program on the same data, makes every batch,
-and puts on its own devices the part that is theirs. Augmenting twice costs less than sending pictures.
+Several processes may train together (`join`). All run the same program on the same data, and each makes every batch and
+puts its own devices' shard on them: augmenting a picture twice costs less than sending it.
 """
 
 import socket
@@ -22,10 +22,10 @@ _PATIENCE = 60.0  # seconds
 
 
 def join(coordinator: str, processes: int, process: int) -> None:
-    """Make this one of `processes` that train together; before anything else is asked of JAX.
+    """Make this process number `process` of `processes` that train together. Call it before JAX is used.
 
-    coordinator: host and port of process 0, where it listens. Raises ModelError if they do not find each other; for
-    process 0 the others wait a minute.
+    coordinator: HOST:PORT on which process 0 listens; the others wait for it for a minute. Raises ModelError if the
+    processes cannot be connected.
     """
     require_range("process", process, 0, processes - 1, error=ModelError)
     try:
@@ -35,13 +35,13 @@ def join(coordinator: str, processes: int, process: int) -> None:
         raise ModelError(
             f"cannot join {coordinator} as process {process}",
             expected="HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one",
-            found=getattr(error, "strerror", None) or str(error).splitlines()[0],
+            found=getattr(error, "strerror", None) or str(error).partition("\n")[0],
             do="check `coordinator`",
         ) from error
 
 
 def _meet(coordinator: str, process: int) -> None:
-    """Raise OSError unless process 0 can listen, or another one connect: JAX waits for minutes, then aborts."""
+    """Raise OSError or ValueError unless process 0 can listen and others can connect; JAX would wait for minutes."""
     host, _, port = coordinator.rpartition(":")
     if not (host and port.isdecimal() and 0 < int(port) < 2**16):
         raise ValueError("no host, or no port")
@@ -61,32 +61,32 @@ def _meet(coordinator: str, process: int) -> None:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes files and talks."""
+    """Whether this process is the one that writes files and shows progress."""
     return bool(jax.process_index() == 0)
 
 
 def barrier(where: str) -> None:
-    """Wait until all processes are here."""
+    """Wait until all processes are here; `where` names the point in the program."""
     multihost_utils.sync_global_devices(where)
 
 
 @cache
-def _placement(*axes: str) -> NamedSharding:
+def _sharding(*axes: str) -> NamedSharding:
     return NamedSharding(Mesh(np.array(jax.devices()), ("batch",)), PartitionSpec(*axes))  # type: ignore[no-untyped-call]
 
 
 def replicated() -> NamedSharding:
-    """The placement of what every device has in full: weights, optimizer state."""
-    return _placement()
+    """The sharding of arrays that every device holds in full: weights, optimizer state."""
+    return _sharding()
 
 
 def replicate(tree: Any) -> Any:
-    """The arrays of a tree, whole on every device."""
+    """The same tree, with its arrays on every device in full."""
     return jax.tree.map(lambda x: _put(np.asarray(x), replicated()), tree)
 
 
 def shard(array: NDArray[Any]) -> jax.Array:
-    """An array with the batch as first axis, each device getting its share. Raises ModelError if it does not divide."""
+    """Divide an array along its first axis, the batch, among the devices. Raises ModelError if it cannot be shared."""
     count = jax.device_count()
     if len(array) % count:
         raise ModelError(
@@ -94,12 +94,12 @@ def shard(array: NDArray[Any]) -> jax.Array:
             expected=f"a multiple of {count}",
             do="check `batch_size`",
         )
-    return _put(array, _placement("batch"))
+    return _put(array, _sharding("batch"))
 
 
-def _put(array: NDArray[Any], placement: NamedSharding) -> jax.Array:
-    """Each device gets its part, if it is this process's; returns before the copying is done."""
+def _put(array: NDArray[Any], sharding: NamedSharding) -> jax.Array:
+    """Copy an array to this process's devices as `sharding` says; the copying goes on after this returns."""
     if jax.process_count() == 1:
-        placed: jax.Array = jax.device_put(array, placement)
+        placed: jax.Array = jax.device_put(array, sharding)
         return placed
-    return jax.make_array_from_callback(array.shape, placement, lambda part: array[part])
+    return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])

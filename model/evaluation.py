@@ -1,4 +1,4 @@
-"""How well a run reads: over any number of sets at once, by character and by writer, with its confidence checked."""
+"""Evaluation of a run or a package on any number of sets: accuracy by character and by writer, and calibration."""
 
 import dataclasses
 import unicodedata
@@ -15,17 +15,18 @@ from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, Trained
 from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
-from model.scribbles import scribbles
+from model.outliers import scribbles
 
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
-_GROUP = 0xFFFFFFFF  # the bits of a writer's number in which the group is; above it is the source
 SCRIBBLES = 256
-"""Random scribbles that should be rejected."""
+"""Random scribbles, all of which should be rejected."""
+_GROUP = 0xFFFFFFFF
+"""Bits of a writer's number that hold the group; those above hold the source."""
 
 
 class Reader(Protocol):
-    """A trained network that answers, wherever it computes: `model.run.Run`, `export.recognizer.Recognizer`."""
+    """A trained network to evaluate: `model.run.Run`, `export.recognizer.Recognizer`."""
 
     @property
     def path(self) -> Path: ...
@@ -33,7 +34,7 @@ class Reader(Protocol):
     def charset(self) -> Charset: ...
     @property
     def preprocessing(self) -> Preprocessing:
-        """Its `size` is that of the pictures that `predict` takes."""
+        """How pictures are prepared; `size` is the side of those that `predict` takes."""
 
     @property
     def temperature(self) -> float: ...
@@ -41,7 +42,7 @@ class Reader(Protocol):
     def threshold(self) -> float: ...
     @property
     def trained(self) -> Trained | None:
-        """What it was trained on; None if that is not known."""
+        """What it was trained on; None if that is unknown."""
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
@@ -58,10 +59,10 @@ class _Restricted:
     predict: Callable[[Pictures], NDArray[np.float32]]
 
 
-def restricted(reader: Reader, charset: Charset) -> Reader:
-    """A reader of whose characters only those of `charset` compete.
+def restrict(reader: Reader, charset: Charset) -> Reader:
+    """A reader that answers with characters of `charset` only.
 
-    Raises FastetlError for a character that the reader does not know.
+    Raises FastetlError for a character that `reader` does not know.
     """
     columns = reader.charset.columns_of(charset, reader.path)
     facts = (reader.path, charset, reader.preprocessing, reader.temperature, reader.threshold, reader.trained)
@@ -69,17 +70,17 @@ def restricted(reader: Reader, charset: Charset) -> Reader:
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """float64 (N, classes): logarithms of the probabilities."""
+    """Logits (N, classes) → logarithms of the probabilities, float64 (N, classes)."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> float:
-    """The temperature, from 0.05 to 20, at which softmax(logits / temperature) fits the labels best.
+    """The temperature, from 0.05 to 20, at which softmax(logits / temperature) has the least cross-entropy.
 
-    The loss is convex in 1 / temperature, so a golden-section search finds its one minimum. One more answer, spread
-    over all classes, is counted with the N (Platt, 1999): all right must not mean sure beyond doubt. Source: Guo,
-    Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, 2017.
+    logits: (N, classes); labels: (N,). The loss is convex in 1 / temperature, so a golden-section search finds its
+    minimum. One answer spread over all classes is added to the N (Platt, 1999), so that the temperature stays finite if
+    all answers are right. Source: Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, 2017.
     """
     rows = np.arange(len(labels))
     unsure = 1 / (len(labels) + 1)
@@ -97,32 +98,32 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often an answer given with some confidence was right, in bins of equal width."""
+    """Confidence against accuracy, in bins of equal width; empty bins are left out."""
 
     confidence: tuple[float, ...]
-    """Mean confidence in each bin that is not empty."""
+    """Mean confidence of each bin."""
     accuracy: tuple[float, ...]
-    """Share of right answers in it."""
+    """Share of right answers of each bin."""
     count: tuple[int, ...]
-    """Answers in it."""
+    """Number of answers of each bin."""
     error: float
-    """Expected calibration error: mean distance of confidence and accuracy, weighted by count."""
+    """Expected calibration error: mean difference of confidence and accuracy, weighted by count."""
 
 
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 15) -> Reliability:
-    """From the confidence (0–1) and the rightness of each answer, both (N,)."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
+    """The reliability of N answers. confidence: float64 (N,), 0–1; right: bool (N,)."""
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    count = np.bincount(bin_of, minlength=bins)
     filled = count > 0
-    mean = np.bincount(place, confidence, bins)[filled] / count[filled]
-    share = np.bincount(place, right, bins)[filled] / count[filled]
+    mean = np.bincount(bin_of, confidence, bins)[filled] / count[filled]
+    share = np.bincount(bin_of, right, bins)[filled] / count[filled]
     error = float((np.abs(mean - share) * count[filled]).sum() / max(len(right), 1))
     return Reliability(tuple(mean.tolist()), tuple(share.tolist()), tuple(count[filled].tolist()), error)
 
 
 @dataclass(frozen=True)
 class CharacterResult:
-    """How one character was read."""
+    """Accuracy of one character."""
 
     character: str
     samples: int
@@ -137,27 +138,28 @@ class Confusion:
     answer: str
     count: int
     kind: Literal["voicing", "size", "shape", "other"]
-    """`voicing`: only the dakuten or handakuten differ (は/ば/ぱ); `size`: only the size (つ/っ); `shape`: nothing does
-    (へ/ヘ)."""
+    """How the two differ: `voicing` alone (は/ば/ぱ), `size` alone (つ/っ), not even in `shape` (へ/ヘ), or `other`."""
 
 
 @dataclass(frozen=True)
 class WriterResult:
-    """How the writers differ; accuracies are means over each writer's samples."""
+    """How accuracy differs from writer to writer."""
 
     writers: int
     worst: float
+    """The lowest accuracy of a writer."""
     worst_writer: int
+    """The group of that writer."""
     deciles: tuple[float, ...]
-    """The accuracy that 10 %, 20 % … 90 % of the writers do not reach."""
+    """Nine accuracies, below which 10 %, 20 % … 90 % of the writers are."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer, or one that a wrong label makes look wrong."""
+    """An answer that differs from the label, which may itself be wrong."""
 
     index: int
-    """Of the picture in its dataset."""
+    """Index of the picture in its dataset."""
     truth: str
     answer: str
     confidence: float
@@ -165,98 +167,110 @@ class Mistake:
 
 @dataclass(frozen=True)
 class SetResult:
-    """How one set was read."""
+    """The results on one set."""
 
     name: str
     part: Literal["all", "test", "valid"]
-    """`test` for a set of which the run has seen something: the rest of it alone; `valid`, if it has seen all, for the
-    validation writers; otherwise all of it."""
+    """Which samples were evaluated: `all`, those that the run has not seen (`test`), or, if none is left, `valid`."""
     excluded: int
-    """Samples that are not read because the run was trained on them, or chosen by them."""
+    """Samples left out because the run was trained on them, or selected by them."""
     unknown: int
-    """Samples of which nothing tells whether the run was trained on them."""
+    """Evaluated samples that the run may have been trained on: their groups or sources are unknown."""
     left_out: dict[str, int]
-    """Samples whose character the run does not have, by character."""
+    """Samples left out because the run does not have their character, by character."""
     samples: int
+    """Evaluated samples."""
     accuracy: float
     interval: tuple[float, float]
-    """95 % bootstrap interval of the accuracy: writers are drawn where they are known, otherwise samples."""
+    """95 % bootstrap interval of the accuracy: writers are resampled where they are known, otherwise samples."""
     top5: float
     """Share of the samples whose character is among the five likeliest."""
-    merged: float | None
-    """Accuracy where characters of one shape (`fastetl.data.charset.SHAPES`: へ/ヘ, カ/力) count as one; None where the
-    charset has none."""
-    merged_sizes: float | None
-    """Accuracy where small and large characters (っ/つ) count as one besides; None where the charset has neither."""
+    shape_accuracy: float | None
+    """Accuracy with characters of one shape (へ/ヘ, カ/力) counted as one; None if the charset has none."""
+    shape_and_size_accuracy: float | None
+    """Accuracy with small and large kana (っ/つ) counted as one too; None if the charset has no such characters."""
     characters: tuple[CharacterResult, ...]
-    """Those that occur, in the charset's order."""
+    """The characters that occur, in the charset's order."""
     writers: WriterResult | None
-    """None where the writers are not known."""
+    """None if the writers are unknown."""
     confusions: tuple[Confusion, ...]
-    """The most frequent first."""
+    """The 30 most frequent ones, the most frequent first."""
     voicing_mistakes: int
+    """Mistakes of the kind `voicing`."""
     size_mistakes: int
+    """Mistakes of the kind `size`."""
     rejected: float
-    """Share of the samples taken for "not a character": their confidence is below the run's threshold."""
+    """Share of the samples rejected as no character: their confidence is below the run's threshold."""
     calibration: Reliability
-    """Of the confidence after the run's temperature."""
     mistakes: tuple[Mistake, ...]
-    """The most confident first: the worst."""
+    """Those with the highest confidence, in descending order."""
     etl: bool
-    """Whether pictures are of the ETL Character Database, which must not be published."""
-    pairs: NDArray[np.int64] = field(repr=False, compare=False)
-    """int64 (K, 3): truth, answer and how often, for the pairs that occur. Not part of the JSON."""
+    """Whether pictures are from the ETL Character Database, whose terms forbid publishing them."""
+    confusion_counts: NDArray[np.int64] = field(repr=False, compare=False)
+    """int64 (K, 3): truth, answer and count of each combination that occurs, right answers too. Not in the JSON."""
     pictures: NDArray[np.uint8] = field(repr=False, compare=False)
-    """uint8 (mistakes, size, size): the pictures of the mistakes. Not part of the JSON."""
+    """uint8 (mistakes, size, size): the pictures of the mistakes. Not in the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
-        values = dataclasses.asdict(dataclasses.replace(self, pairs=self.pairs[:0], pictures=self.pictures[:0]))
-        return {name: value for name, value in values.items() if name not in ("pairs", "pictures")}
+        """The results for JSON."""
+        without = dataclasses.replace(self, confusion_counts=self.confusion_counts[:0], pictures=self.pictures[:0])
+        values = dataclasses.asdict(without)
+        del values["confusion_counts"], values["pictures"]
+        return values
 
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """A run's results on every set."""
+    """The results of a run on all sets."""
 
     run: str
     temperature: float
     threshold: float
-    """Least confidence of what is taken for a character."""
+    """Least confidence of an answer that is not rejected as no character."""
     scribbles_rejected: float
-    """Share of random scribbles taken for "not a character"."""
+    """Share of random scribbles that are rejected as no character."""
     sets: tuple[SetResult, ...]
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, over the samples of all sets."""
+        """Share of right answers among the samples of all sets together."""
         return sum(s.accuracy * s.samples for s in self.sets) / sum(s.samples for s in self.sets)
 
     def __repr__(self) -> str:
-        listed = ", ".join(f"{s.name} {s.accuracy:.2%} of {s.samples:,}" for s in self.sets)
-        return f"Evaluation({self.run!r}: {listed})"
+        results = ", ".join(f"{s.name} {s.accuracy:.2%} of {s.samples:,}" for s in self.sets)
+        return f"Evaluation({self.run!r}: {results})"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The results for JSON."""
         values = dataclasses.asdict(dataclasses.replace(self, sets=()))
         return {**values, "sets": [s.as_dict() for s in self.sets]}
 
 
 def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
-    """Read every set with a run, or a package's model (`export.open_recognizer`), and compare with its labels.
+    """Measure how well a run, or a package's model (`export.open_recognizer`), reads one or several sets.
 
-    What the run was trained on is left out, by source and group, or by digest where no group is known: of the same
-    data in any size, format or part only the test writers are read (the validation writers, if nothing else is left).
-    Raises ModelError for an empty set, or one with other characters or another picture size.
+    Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
+    whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
+
+    most_mistakes: most mistakes of each set that are kept with their pictures. Raises ModelError for no set, an empty
+    set, and one with other characters or another picture size.
     """
-    listed = [datasets] if isinstance(datasets, Dataset) else datasets
-    sets = tuple(_evaluate_one(run, d, most_mistakes) for d in listed)
-    nonsense = np.exp(log_softmax(run.predict(scribbles(SCRIBBLES, run.preprocessing.size)) / run.temperature).max(1))
-    rejected = float((nonsense < run.threshold).mean())
+    datasets = [datasets] if isinstance(datasets, Dataset) else datasets
+    if not datasets:
+        raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
+    sets = tuple(_evaluate_set(run, dataset, most_mistakes) for dataset in datasets)
+    logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
+    rejected = float((_confidence(logits, run.temperature) < run.threshold).mean())
     return Evaluation(str(run.path), run.temperature, run.threshold, rejected, sets)
 
 
+def _confidence(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """The probability of the likeliest answer to each picture, (N,)."""
+    return np.asarray(np.exp(log_softmax(logits / temperature).max(1)))
+
+
 def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64], int]:
-    """Which samples may be read, and of how many of them nothing tells whether the run was trained on them."""
+    """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
     everything = np.arange(len(dataset))
     if run.trained is None:
         return "all", everything, len(dataset)
@@ -268,40 +282,39 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"
         return "test", np.flatnonzero(where >= TEST), unknown
     valid = np.flatnonzero(where == VALID)
     if not len(valid):
-        raise ModelError(
-            f"{dataset.name}: the run was trained on all of it",
-            expected="writers it has not seen",
-            do="use another set",
-        )
+        what = f"{dataset.name}: the run was trained on all of it"
+        raise ModelError(what, expected="writers it has not seen", do="use another set")
     return "valid", valid, 0
 
 
-def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResult:
+def _require_match(run: Reader, dataset: Dataset) -> None:
+    """Raise ModelError for a dataset that is empty, or has other characters than the run."""
     if not len(dataset):
-        raise ModelError(
-            f"{dataset.name}: nothing to evaluate", expected="at least one picture", do="choose another set"
-        )
+        raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     if dataset.charset.characters != run.charset.characters:
-        raise ModelError(
-            f"{dataset.name}: charset {dataset.charset.name} ({len(dataset.charset)}); expected the run's,"
-            f" {run.charset.name} ({len(run.charset)}). Build it with the same `charset`"
-        )
+        what, do = f"{dataset.name}: other characters than the run's", "build it with the same `charset`"
+        expected, found = (f"{charset.name} ({len(charset)})" for charset in (run.charset, dataset.charset))
+        raise ModelError(what, expected=expected, found=found, do=do)
+
+
+def _evaluate_set(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResult:
+    _require_match(run, dataset)
     part, indices, unknown = _part(run, dataset)
     labels, groups = dataset.labels[indices].astype(np.int64), dataset.groups[indices]
     writers = dataset.source[indices].astype(np.int64) << 32 | (groups.astype(np.int64) & _GROUP)
+    groups_known = bool((groups >= 0).all())
     pictures = dataset.images if part == "all" else dataset.images[indices]
     logits = run.predict(pictures)
     answers = logits.argmax(1)
-    confidence = np.exp(log_softmax(logits / run.temperature).max(1))
+    confidence = _confidence(logits, run.temperature)
     right = answers == labels
-    # Thousands of classes have millions of pairs, of which few occur.
-    kinds, count = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
-    pairs = np.column_stack([kinds, count])
-    groups_known = bool((groups >= 0).all())
     mistakes = np.flatnonzero(~right)
     worst = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:most_mistakes]
-    names = run.charset.characters
-    confusions = _confusions(pairs, names)
+    # Of thousands of classes, a confusion matrix would be mostly 0.
+    combinations, occurrences = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
+    counts = np.column_stack([combinations, occurrences])
+    characters = run.charset.characters
+    confusions = _confusions(counts, characters)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -312,9 +325,9 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         accuracy=float(right.mean()),
         interval=_interval(right, writers if groups_known else np.arange(len(right))),
         top5=_top5(logits, labels),
-        merged=_merged_accuracy(pairs, run.charset, sizes=False),
-        merged_sizes=_merged_accuracy(pairs, run.charset, sizes=True),
-        characters=_by_character(pairs, run.charset),
+        shape_accuracy=_merged_accuracy(counts, run.charset, sizes=False),
+        shape_and_size_accuracy=_merged_accuracy(counts, run.charset, sizes=True),
+        characters=_by_character(counts, run.charset),
         writers=_by_writer(right, writers) if groups_known else None,
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
@@ -322,10 +335,10 @@ def _evaluate_one(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         rejected=float((confidence < run.threshold).mean()),
         calibration=reliability(confidence, right),
         mistakes=tuple(
-            Mistake(int(indices[k]), names[labels[k]], names[answers[k]], float(confidence[k])) for k in worst.tolist()
+            Mistake(int(indices[k]), characters[labels[k]], characters[answers[k]], float(confidence[k])) for k in worst
         ),
         etl=dataset.is_etl,
-        pairs=pairs,
+        confusion_counts=counts,
         pictures=np.ascontiguousarray(pictures[worst]),
     )
 
@@ -339,31 +352,32 @@ def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
     return "voicing" if unvoiced[0] == unvoiced[1] else "other"
 
 
-def _confusions(pairs: NDArray[np.int64], names: Sequence[str]) -> tuple[Confusion, ...]:
-    """Every mistake that occurs, the most frequent first."""
-    mistakes = pairs[pairs[:, 0] != pairs[:, 1]]
+def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[Confusion, ...]:
+    """All confusions that occur, the most frequent first."""
+    mistakes = counts[counts[:, 0] != counts[:, 1]]
     return tuple(
-        Confusion(names[i], names[j], count, _kind(names[i], names[j]))
+        Confusion(characters[i], characters[j], count, _kind(characters[i], characters[j]))
         for i, j, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
     )
 
 
-def _merged_accuracy(pairs: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
+def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
+    """Accuracy with characters of one shape, and with `sizes` of any size, counted as one; None if there are none."""
     first = charset.merged(sizes)
     if len(np.unique(first)) == len(first):
         return None
-    right = first[pairs[:, 0]] == first[pairs[:, 1]]
-    return float(pairs[right, 2].sum() / pairs[:, 2].sum())
+    right = first[counts[:, 0]] == first[counts[:, 1]]
+    return float(counts[right, 2].sum() / counts[:, 2].sum())
 
 
 def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    own = logits[np.arange(len(labels)), labels]
-    # Counted by what is not greater, so that what is not a number is never among the five.
-    return float(((logits <= own[:, None]).sum(1) > logits.shape[1] - min(5, logits.shape[1])).mean())
+    of_label = logits[np.arange(len(labels)), labels]
+    # The logits that are not greater are counted, so that a NaN is never among the five.
+    return float(((logits <= of_label[:, None]).sum(1) > logits.shape[1] - min(5, logits.shape[1])).mean())
 
 
 def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:
-    """Percentile bootstrap over groups: samples of one writer are alike, so the writer is what is drawn."""
+    """Percentile bootstrap that resamples groups: the samples of one writer are not independent."""
     _, group = np.unique(groups, return_inverse=True)
     total = np.bincount(group)
     hits = np.bincount(group, right)
@@ -374,17 +388,17 @@ def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, fl
     return float(low), float(high)
 
 
-def _by_character(pairs: NDArray[np.int64], charset: Charset) -> tuple[CharacterResult, ...]:
-    right = pairs[:, 0] == pairs[:, 1]
-    counts = np.bincount(pairs[:, 0], pairs[:, 2], len(charset)).tolist()
-    hits = np.bincount(pairs[right, 0], pairs[right, 2], len(charset)).tolist()
-    rows = zip(charset.characters, counts, hits, strict=True)
+def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[CharacterResult, ...]:
+    right = counts[:, 0] == counts[:, 1]
+    totals = np.bincount(counts[:, 0], counts[:, 2], len(charset)).tolist()
+    hits = np.bincount(counts[right, 0], counts[right, 2], len(charset)).tolist()
+    rows = zip(charset.characters, totals, hits, strict=True)
     return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
 
 
 def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterResult:
-    names, group = np.unique(writers, return_inverse=True)
+    numbers, group = np.unique(writers, return_inverse=True)
     accuracy = np.bincount(group, right) / np.bincount(group)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
     worst = int(accuracy.argmin())
-    return WriterResult(len(names), float(accuracy[worst]), int(names[worst]) & _GROUP, tuple(deciles.tolist()))
+    return WriterResult(len(numbers), float(accuracy[worst]), int(numbers[worst]) & _GROUP, tuple(deciles.tolist()))

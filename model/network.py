@@ -1,8 +1,8 @@
-"""The network: a frame of handwriting in, logits out; a plain list of layers, so that an exporter can walk it.
+"""The network: pictures in, logits out; a plain list of layers, so that an exporter can walk through it.
 
-`NETWORKS` is the one table of architectures. A network is a tuple of layer descriptions (`Conv`, `Norm`, …)
-without weights; `Network` gives them weights, puts the preprocessing before them and the last dense layer after, and
-`Network.layers()` gives both in order, as numpy arrays.
+`NETWORKS` is the table of architectures, each a tuple of layer descriptions (`Conv`, `Norm`, …) without weights.
+`Network` adds the weights, the preprocessing before these layers and the last dense layer after them;
+`Network.layers()` lists descriptions and weights, as numpy arrays, in order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NORM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Conv:
-    """Convolution, NHWC; `pad` zeros on all four sides, whatever the stride, so that every runtime agrees.
+    """Convolution, NHWC, with `pad` zeros on all four sides whatever the stride, so that all runtimes agree.
 
     Weights: kernel (kernel, kernel, in, features); bias (features,) unless a `Norm` follows, which has its own.
     """
@@ -40,13 +40,13 @@ class Conv:
 
     @property
     def pad(self) -> int:
-        """Rows and columns of zeros on each side: half the kernel, as far as it can be halved."""
+        """Rows and columns of zeros on each side."""
         return (self.kernel - 1) // 2
 
 
 @dataclass(frozen=True)
 class Norm:
-    """Batch norm over all axes but the last. Weights: scale, bias, mean, var, each (features,)."""
+    """Batch norm over all axes but the last. Weights: scale, bias, mean and var, each (features,)."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ class Relu:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Largest value of each `size` × `size` tile; rows and columns left over are dropped."""
+    """Largest value of each `size` × `size` tile; rows and columns that fill no tile are dropped."""
 
     size: int = 2
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Sets this share of the values to 0 in training, and scales the rest up; nothing otherwise."""
+    """In training, sets a share `rate` of the values to 0 and scales the others up; otherwise does nothing."""
 
     rate: float
 
@@ -82,9 +82,9 @@ class Dense:
 
 @dataclass(frozen=True)
 class Place:
-    """(B, n) → (B, n + PLACE): behind the features, where and how large the ink was before framing (つ or っ).
+    """(B, n) → (B, n + PLACE): appends where and how large the ink was before framing, by which つ differs from っ.
 
-    Adds nothing where there is no framing. See `fastetl.data.preprocessing.PLACE`.
+    Appends nothing where there is no framing. See `fastetl.data.preprocessing.PLACE`.
     """
 
 
@@ -95,7 +95,7 @@ _SPECS: dict[str, type[LayerSpec]] = {kind.__name__: kind for kind in get_args(L
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """An architecture: layers from the frame up to, and without, the last dense layer (whose size is the charset's)."""
+    """An architecture: all layers but the last, a dense layer with an output for each class."""
 
     name: str
     layers: tuple[LayerSpec, ...]
@@ -107,17 +107,17 @@ class NetworkConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a layer that this version does not know."""
-        layers = [_SPECS[v["layer"]](**{k: x for k, x in v.items() if k != "layer"}) for v in values["layers"]]
-        return cls(values["name"], tuple(layers))
+        layers = [dict(layer) for layer in values["layers"]]
+        return cls(values["name"], tuple(_SPECS[layer.pop("layer")](**layer) for layer in layers))
 
 
-def _convs(*features: int) -> tuple[LayerSpec, ...]:
-    """Convolution, norm, ReLU for each width, then a max pool."""
+def _conv_block(*features: int) -> tuple[LayerSpec, ...]:
+    """A convolution, norm and ReLU for each number of features, then a max pool."""
     return (*(layer for n in features for layer in (Conv(n), Norm(), Relu())), MaxPool())
 
 
 _TABLE = (
-    # The Keras network of the tutorial, for comparison: most of its weights are in one dense layer.
+    # The tutorial's Keras network, for comparison. Most of its weights are in one dense layer.
     NetworkConfig(
         "tutorial",
         (
@@ -126,25 +126,26 @@ _TABLE = (
             *(Flatten(), Dense(256), Relu(), Dropout(0.5)),
         ),
     ),
-    # The first convolution halves the side: from one channel that costs little, and what follows costs a quarter.
-    # The 1 × 1 convolution before the dense layer keeps where things are, but not most of its weights.
-    # Widths are multiples of 32, which XLA's CPU convolutions are fastest at: 40 would cost half as much again as 32.
+    # The first convolution halves the side, which costs little as it has few inputs, and quarters the cost of the rest.
+    # The 1 × 1 convolution reduces the dense layer's weights, and keeps positions apart.
+    # Numbers of features are multiples of 32, with which XLA's convolutions on a CPU are fastest: 40 cost half as much
+    # again as 32.
     NetworkConfig(
         "default",
         (
             *(Conv(32, kernel=4, stride=2), Norm(), Relu()),
-            *_convs(32),
-            *_convs(64, 64),
+            *_conv_block(32),
+            *_conv_block(64, 64),
             *(Conv(96), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.2), Place()),
         ),
     ),
-    # For thousands of classes, accurate with one reading: strided convolutions, which are cheap on one thread, and a
-    # last dense layer of rank 128, which holds most of the weights all the same.
+    # For thousands of classes: strided convolutions, which are cheap on one thread, and a last dense layer of rank 128,
+    # which still holds most of the weights.
     NetworkConfig(
         "japanese",
         (
             *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
-            *_convs(80),
+            *_conv_block(80),
             *(Conv(128), Norm(), Relu(), Conv(160), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu()),
             *(Flatten(), Dropout(0.05), Place(), Dense(128)),
         ),
@@ -154,36 +155,36 @@ _TABLE = (
         "quick",
         (
             *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
-            *_convs(64),
+            *_conv_block(64),
             *(Conv(128), Norm(), Relu(), Flatten(), Place()),
         ),
     ),
     # For tests and for machines in a hurry.
-    NetworkConfig("small", (*_convs(16), *_convs(16), *_convs(32), Flatten(), Dropout(0.1))),
+    NetworkConfig("small", (*_conv_block(16), *_conv_block(16), *_conv_block(32), Flatten(), Dropout(0.1))),
 )
 NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABLE}
 """Every architecture that `train` knows, by name."""
 
 
 def named_network(name: str) -> NetworkConfig:
-    """Raises ModelError, listing the names, for one that is not in the table."""
+    """The architecture of this name. Raises ModelError, which lists the names, for an unknown one."""
     require_choice("network", name, tuple(NETWORKS), error=ModelError)
     return NETWORKS[name]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer's description and its weights: float32 arrays by the names that the description gives."""
+    """A layer's description and its weights, float32 arrays by the names in the description's docstring."""
 
     spec: LayerSpec
     weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Network(nnx.Module):
-    """Preprocessing, the layers of a `NetworkConfig`, and a dense layer with one output for each class.
+    """Preprocessing, the layers of a `NetworkConfig`, and a dense layer with an output for each class.
 
-    Attributes: `config`, `preprocessing`, `classes` (static); `specs`, all layers in order; `blocks`, an `nnx.List`
-    with the module of each layer of `specs`, None where it has no weights.
+    Attributes: `config`, `preprocessing` and `classes`; `specs`, the descriptions of all layers in order; `blocks`, an
+    `nnx.List` with the module of each of them, or None for a layer without weights.
     """
 
     def __init__(self, config: NetworkConfig, preprocessing: Preprocessing, classes: int, *, rngs: nnx.Rngs) -> None:
@@ -196,8 +197,8 @@ class Network(nnx.Module):
     def __call__(self, pictures: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """uint8 or float (B, size, size), 0–255 → float32 logits (B, classes).
 
-        With a `key`, as in training: one reading, dropout draws from it, and batch norm uses and gathers the batch's
-        statistics. Without, the mean over `preprocessing.stretches`.
+        key: given in training only. Dropout then draws from it, batch norm uses and gathers the batch's statistics, and
+        each picture is read once. Without a key, the logits are the mean over `preprocessing.stretches`.
         """
         stretches = self.preprocessing.stretches if key is None else ((1.0, 1.0),)
         with jax.default_matmul_precision("highest"):
@@ -225,7 +226,7 @@ class Network(nnx.Module):
         return x
 
     def layers(self) -> Iterator[Layer]:
-        """Every layer after the preprocessing, in order, dropout left out."""
+        """All layers after the preprocessing, in order, without dropout."""
         for spec, block in zip(self.specs, self.blocks, strict=True):
             if not isinstance(spec, Dropout):
                 state = {} if block is None else nnx.to_pure_dict(nnx.state(block))
@@ -233,10 +234,10 @@ class Network(nnx.Module):
 
 
 def _max_pool(x: jax.Array, n: int) -> jax.Array:
-    """Rows, then columns, two at a time: on a CPU faster than a reduction, and than a window.
+    """Max pool of `n` × `n` tiles by pairwise maxima, rows first: on a CPU faster than a reduction or a window.
 
-    The gradient of a reduction divides by how often the largest value occurs: 0 times where XLA computes the inputs
-    again with other rounding.
+    The gradient of a reduction would divide by the number of largest values, which is 0 where XLA computes the inputs a
+    second time with other rounding.
     """
     batch, height, width, features = x.shape
     h, w = height // n, width // n
@@ -248,7 +249,7 @@ def _max_pool(x: jax.Array, n: int) -> jax.Array:
 def _blocks(
     specs: tuple[LayerSpec, ...], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs
 ) -> list[_Block | None]:
-    """The modules with weights, None for the other layers; follows the shape from layer to layer."""
+    """The module of each layer, None for one without weights; tracks the shape from layer to layer."""
     side, features = preprocessing.side, preprocessing.channels
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):

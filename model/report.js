@@ -86,8 +86,8 @@ function cards(set) {
     [count(set.samples), set.part === "all" ? "samples" : `samples by ${set.part} writers`],
     [share(set.top5), "among the five likeliest"],
     writers && [share(writers.worst, 1), `the worst of ${count(writers.writers)} writers`],
-    set.merged !== null && [share(set.merged), "へ and ヘ, カ and 力 as one"],
-    set.merged_sizes !== null && [share(set.merged_sizes), "っ and つ as one, too"],
+    set.shape_accuracy !== null && [share(set.shape_accuracy), "へ and ヘ, カ and 力 as one"],
+    set.shape_and_size_accuracy !== null && [share(set.shape_and_size_accuracy), "っ and つ as one, too"],
     [share(set.calibration.error), "calibration error"],
     [share(set.rejected), "rejected as no character"],
   ].filter(Boolean);

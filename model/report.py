@@ -1,6 +1,6 @@
-"""One HTML page that tells all about a run; it opens from disk and needs nothing beside it.
+"""The report of an evaluation: one HTML page, which opens from disk and needs no other file.
 
-The figures stand in the page as JSON; its own script, report.js, draws them.
+The figures are in the page as JSON, and its script, report.js, draws them.
 """
 
 import base64
@@ -9,13 +9,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from fastetl import __version__
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_json
@@ -31,14 +31,14 @@ def write_report(run: Reader, evaluation: Evaluation, out: Path, *, overwrite: b
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    described = evaluation.as_dict()
-    text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
-    for result, values in zip(evaluation.sets, described["sets"], strict=True):
+    values_of_sets = evaluation.as_dict()
+    text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
+    for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):
         values |= {"characters": _by_character(result, run.charset.characters), "pictures": _pictures(result)}
     figures = {
-        "origin": f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {version('fastetl')}",
+        "origin": f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {__version__}",
         "banner": NOT_FOR_PUBLICATION if any(s.etl and s.mistakes for s in evaluation.sets) else "",
-        "evaluation": described,
+        "evaluation": values_of_sets,
         "training": _training(run) if isinstance(run, Run) else None,
     }
     with new_output(out, REPORT_KIND, overwrite, [run.path]) as folder:
@@ -61,18 +61,24 @@ def _page(title: str, figures: Mapping[str, Any]) -> str:
     )
 
 
-def stored_evaluations(run: Path) -> list[dict[str, Any]]:
-    """What `evaluate` left in a run's reports. Raises ModelError for one that cannot be read."""
-    evaluations = []
+def stored_results(run: Path) -> list[dict[str, Any]]:
+    """The results on each set in a run's reports: name, part, samples, accuracy, top5 and interval of `SetResult`.
+
+    Raises ModelError for a report that cannot be read.
+    """
+    results: list[dict[str, Any]] = []
     for file in sorted(run.glob("report*/**/evaluation.json")):
         try:
-            evaluation = read_json(file)
-            shown = "{name} {part} {samples:,} {accuracy:.2%} {top5:.2%} {interval[0]:.2%} {interval[1]:.2%}"
-            [shown.format(**entry) for entry in evaluation["sets"]]
+            results += [_stored_result(values) for values in read_json(file)["sets"]]
         except (LookupError, TypeError, ValueError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
-        evaluations.append(evaluation)
-    return evaluations
+    return results
+
+
+def _stored_result(values: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = map(float, values["interval"])
+    figures = {"accuracy": float(values["accuracy"]), "top5": float(values["top5"]), "interval": (low, high)}
+    return {"name": str(values["name"]), "part": str(values["part"]), "samples": int(values["samples"]), **figures}
 
 
 def _training(run: Run) -> dict[str, Any]:
@@ -89,15 +95,15 @@ def _training(run: Run) -> dict[str, Any]:
 
 
 def _by_character(result: SetResult, characters: Sequence[str]) -> list[list[object]]:
-    """Each character that occurs, its samples, accuracy, and the most frequent wrong answer."""
-    mistakes = result.pairs[result.pairs[:, 0] != result.pairs[:, 1]]
+    """Each character that occurs with its number of samples, accuracy and most frequent wrong answer."""
+    mistakes = result.confusion_counts[result.confusion_counts[:, 0] != result.confusion_counts[:, 1]]
     ordered = mistakes[np.argsort(mistakes[:, 2], kind="stable")].tolist()
     answers = {characters[truth]: f"{characters[answer]} {count:,}" for truth, answer, count in ordered}
     return [[c.character, c.samples, round(c.accuracy, 4), answers.get(c.character, "")] for c in result.characters]
 
 
 def _pictures(result: SetResult) -> list[str]:
-    """The pictures of the mistakes, as addresses that hold them."""
+    """The pictures of the mistakes as `data:` URLs of PNG files."""
     addresses = []
     for picture in as_paper(result.pictures):
         file = io.BytesIO()

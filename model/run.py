@@ -4,8 +4,10 @@ run.json       format version, configuration, layers, charset, preprocessing, da
 checkpoints/   best.safetensors, by validation accuracy, and last.safetensors
 tensorboard/   events
 
-While it is being trained, a run is `NAME.unfinished` beside its place; it gets its name when it is whole.
+During training, the run NAME is the directory NAME.unfinished; it is renamed when it is complete.
 """
+
+from __future__ import annotations
 
 import dataclasses
 import json
@@ -13,7 +15,7 @@ import math
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +29,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from fastetl import __version__
 from fastetl._html import html_table
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
@@ -47,48 +50,40 @@ RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints"
 UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
 
 _LOCK = "lock"
-_PLAIN: dict[str, Callable[[Any], Any]] = {"temperature": float, "threshold": float, "finished": bool}
-_PLAIN |= dict.fromkeys(("best", "start", "command"), str) | {"versions": dict}
-_NESTED: dict[str, Any] = {
-    "config": TrainConfig,
-    "charset": Charset,
-    "preprocessing": Preprocessing,
-    "trained": Trained,
-}
 
 
 def unfinished(path: Path) -> Path:
-    """Where the run that will be at `path` is while it is being trained."""
+    """The directory in which the run `path` is trained."""
     return path.with_name(path.name + ".unfinished")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Figures of one epoch. Losses are cross-entropies with the configuration's label smoothing, in nats."""
+    """Figures of one epoch. Losses are cross-entropies in nats, with the configuration's label smoothing."""
 
     epoch: int
     """Counted from 1."""
     step: int
-    """Steps of the whole training done at its end."""
+    """Steps done since training began, when the epoch ends."""
     loss: float
-    """Mean over the training pictures as they were met: augmented, with dropout, weights still changing."""
+    """Mean loss of the training pictures, augmented and with dropout, while the weights change."""
     accuracy: float
-    """Share of those pictures that were read rightly."""
+    """Share of right answers to the same pictures, outliers left out."""
     valid_loss: float
-    """On the validation writers, averaged weights."""
+    """Mean loss on the validation writers, by the averaged weights."""
     valid_accuracy: float
-    """On the validation writers, averaged weights."""
+    """Accuracy on the validation writers, by the averaged weights."""
     seconds: float
-    """Duration; counted from the last interruption, if there was one."""
+    """Duration of the epoch; if it was resumed, since then."""
     images_per_second: float
-    """Training pictures a second, validation and checkpoints left out."""
+    """Training pictures a second, without the time for validation and checkpoints."""
     data_wait: float
-    """Share of that time in which the devices waited for pictures."""
+    """Share of the same time in which the devices waited for pictures."""
 
 
 def best_epoch(history: tuple[Epoch, ...]) -> Epoch:
-    """The one with the highest validation accuracy, of several the one with the lowest loss."""
-    return max(history, key=lambda e: (e.valid_accuracy, -e.valid_loss))
+    """The epoch with the highest validation accuracy; among equals, the one with the lowest validation loss."""
+    return max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
 
 
 def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
@@ -98,37 +93,31 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
     last = history[-1]
     chance = math.log(classes)
     if last.loss > 0.95 * chance:
-        return (
-            f"Not learning: the training loss is {last.loss:.2f}, and guessing among {classes} characters gives"
-            f" ln {classes} = {chance:.2f}. Try another learning rate, and look whether pictures and labels belong"
-            " together.",
-        )
+        guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
+        return (f"Not learning: {guessing}. Try another learning rate, and check that the labels fit the pictures.",)
     best = min(history, key=lambda e: e.valid_loss)
     sentences = []
     if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
         sentences.append(
             f"Overfitting since epoch {best.epoch}: the loss on the validation writers rose from"
             f" {best.valid_loss:.3f} to {last.valid_loss:.3f} while the training loss fell from"
-            f" {best.loss:.3f} to {last.loss:.3f}. It learns its writers by heart: add writers, augmentation"
-            " or dropout, or stop earlier."
+            f" {best.loss:.3f} to {last.loss:.3f}. Add writers, augmentation or dropout, or stop earlier."
         )
     elif len(history) > 1 and last.valid_loss >= history[-2].valid_loss:
-        sentences.append("The validation loss has stopped falling: more epochs alone will bring little.")
+        sentences.append("The validation loss has stopped falling: more epochs alone will help little.")
     elif len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         sentences.append("The validation loss was still falling at the end: more epochs may help.")
     else:
         sentences.append(f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).")
     if last.data_wait > 0.1:
-        sentences.append(
-            f"{last.data_wait:.0%} of the last epoch was spent waiting for pictures, not computing: the device is"
-            " faster than one thread that augments. A larger network, or less augmentation, costs no time here."
-        )
+        waited = f"{last.data_wait:.0%} of the last epoch was spent waiting for pictures"
+        sentences.append(f"{waited}: give more threads. A larger network would cost no time.")
     return tuple(sentences)
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """A dataset of the mixture, and how many groups of it (or samples without one) were in which part."""
+    """One of the datasets of a training; parts are counted in groups, and in samples where groups are unknown."""
 
     name: str
     samples: int
@@ -137,12 +126,12 @@ class TrainedOn:
     valid: int
     test: int
     digest: str
-    """Of its samples, to resume on the same."""
+    """Identifies the samples, so that training is resumed on the same ones only."""
 
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A trained network with all that is known of its training."""
+    """A trained network and the record of its training."""
 
     path: Path
     config: TrainConfig
@@ -151,17 +140,17 @@ class Run:
     preprocessing: Preprocessing
     data: tuple[TrainedOn, ...]
     trained: Trained
-    """Which groups, and which samples without one, were in which part; `trained.split(dataset)` parts a dataset so."""
+    """Which part each group, or each sample of unknown group, was in; `trained.split(dataset)` splits a dataset so."""
     history: tuple[Epoch, ...] = ()
     temperature: float = 1.0
-    """Divides the logits so that the confidence is right on the validation writers."""
+    """Divisor of the logits that makes confidence match accuracy on the validation writers."""
     threshold: float = 0.0
-    """An answer of less confidence is taken for "not a character"; one in 200 validation characters is below it."""
+    """Least confidence of an accepted answer; one in 200 validation characters is below it."""
     finished: bool = False
     best: str = ""
     """Digest of the best weights."""
     start: str = ""
-    """What training began with, and the digest of its weights; empty if with random ones."""
+    """Name and digest of the weights that training began with; empty for random weights."""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -172,12 +161,12 @@ class Run:
 
     @property
     def diagnosis(self) -> tuple[str, ...]:
-        """What the course of the training says, in plain words."""
+        """Sentences on how the training went."""
         return diagnose(self.history, len(self.charset))
 
     @cached_property
     def parameters(self) -> int:
-        """How many numbers training adjusted."""
+        """Number of trained weights."""
         return sum(x.size for x in jax.tree.leaves(nnx.state(nnx.eval_shape(self.untrained), nnx.Param)))
 
     def _facts(self) -> dict[str, str]:
@@ -198,15 +187,15 @@ class Run:
         return html_table(f"Run {self.path}", self._facts())
 
     def untrained(self) -> Network:
-        """The network with the first weights that the configuration's seed draws."""
+        """The network with the initial weights of the configuration's seed."""
         rngs = nnx.Rngs(self.config.seed)
         return Network(self.network_config, self.preprocessing, len(self.charset), rngs=rngs)
 
     def network(self) -> Network:
         """The network with its best averaged weights. Raises ModelError if they cannot be read."""
-        blank = nnx.eval_shape(self.untrained)
-        weights = restore(self.path / "checkpoints", "best", weights_of(blank), self.best)
-        return load_weights(blank, jax.tree.map(jax.numpy.asarray, weights))
+        shapes = nnx.eval_shape(self.untrained)
+        weights = restore(self.path / "checkpoints", "best", weights_of(shapes), self.best)
+        return load_weights(shapes, jax.tree.map(jax.numpy.asarray, weights))
 
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:
@@ -228,33 +217,65 @@ class Run:
         return predict(self._logits, pictures)
 
     def as_dict(self) -> dict[str, Any]:
+        """The contents of run.json, without their digest."""
         return {
             "format": FORMAT,
-            **{name: getattr(self, name) for name in _PLAIN},
-            **{name: getattr(self, name).as_dict() for name in _NESTED},
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+            "finished": self.finished,
+            "best": self.best,
+            "start": self.start,
+            "command": self.command,
+            "versions": self.versions,
+            "config": self.config.as_dict(),
+            "charset": self.charset.as_dict(),
+            "preprocessing": self.preprocessing.as_dict(),
+            "trained": self.trained.as_dict(),
             "network": self.network_config.as_dict(),
-            "data": [dataclasses.asdict(d) for d in self.data],
-            "history": [dataclasses.asdict(e) for e in self.history],
+            "data": [dataclasses.asdict(dataset) for dataset in self.data],
+            "history": [dataclasses.asdict(epoch) for epoch in self.history],
         }
 
+    @classmethod
+    def from_dict(cls, path: Path, values: Mapping[str, Any]) -> Run:
+        """The run at `path`, from what `as_dict` gave. Raises what the classes of its parts raise for other values."""
+        return cls(
+            path=path,
+            config=TrainConfig.from_dict(values["config"]),
+            network_config=NetworkConfig.from_dict(values["network"]),
+            charset=Charset.from_dict(values["charset"]),
+            preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+            data=tuple(TrainedOn(**dataset) for dataset in values["data"]),
+            trained=Trained.from_dict(values["trained"]),
+            history=tuple(Epoch(**epoch) for epoch in values["history"]),
+            temperature=float(values["temperature"]),
+            threshold=float(values["threshold"]),
+            finished=bool(values["finished"]),
+            best=str(values["best"]),
+            start=str(values["start"]),
+            command=str(values["command"]),
+            versions=dict(values["versions"]),
+        )
+
     def save(self) -> None:
-        """Write run.json, once however many processes there are."""
+        """Write run.json, by the first process alone."""
         if not is_first():
             return
         with replace_file(self.path / "run.json") as temporary:
             temporary.write_text(
                 json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n",
                 encoding="utf-8",
-                errors="backslashreplace",  # of a path that is not UTF-8: in JSON it means the same
+                errors="backslashreplace",  # a path that is not UTF-8: in JSON, these escapes are what it was
             )
 
 
 def current_versions() -> dict[str, str]:
-    """What a run was trained with."""
+    """The versions and the hardware that a training depends on."""
     return {
         "python": platform.python_version(),
-        **{n: version(n) for n in ("fastetl", "jax", "flax", "optax", "numpy")},
-        # What the last digits of the weights depend on beside these: XLA divides sums among the processors.
+        "fastetl": __version__,
+        **{package: version(package) for package in ("jax", "flax", "optax", "numpy")},
+        # The last digits of the weights depend on these too: XLA divides sums among the processors.
         "devices": f"{jax.device_count()} {jax.devices()[0].platform}",
         "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "machine": platform.machine(),
@@ -262,89 +283,81 @@ def current_versions() -> dict[str, str]:
 
 
 def open_run(path: str | PathLike[str]) -> Run:
-    """Open a run directory; weights are read when they are first asked for.
+    """Open a run directory; the weights are read when they are first needed.
 
-    Raises ModelError naming the file for anything missing, damaged or of another format version.
+    Raises ModelError, which names the file, for anything missing, damaged or of another format version.
     """
     path = Path(path)
     file = path / "run.json"
     if not file.exists():
-        begun = (unfinished(path) / "run.json").is_file()
+        interrupted = (unfinished(path) / "run.json").is_file()
         raise ModelError(
-            "training was interrupted" if begun else "no run here",
+            "training was interrupted" if interrupted else "no run here",
             file=path,
             expected="a directory with run.json",
-            found=f"{unfinished(path)}, which is not finished" if begun else None,
-            do="go on with `resume`" if begun else "train one",
+            found=f"{unfinished(path)}, which is not finished" if interrupted else None,
+            do="continue it with `resume`" if interrupted else "train one",
             also=FileNotFoundError,
         )
     try:
         values = read_json(file)
         if values["format"] != FORMAT:
-            raise ModelError(
-                "run of another format", file=file, expected=FORMAT, found=values["format"], do="train again"
-            )
-        run = Run(
-            path=path,
-            **{name: kind(values[name]) for name, kind in _PLAIN.items()},
-            **{name: kind.from_dict(values[name]) for name, kind in _NESTED.items()},
-            network_config=NetworkConfig.from_dict(values["network"]),
-            data=tuple(TrainedOn(**d) for d in values["data"]),
-            history=tuple(Epoch(**e) for e in values["history"]),
-        )
+            found = values["format"]
+            raise ModelError("run of another format", file=file, expected=FORMAT, found=found, do="train again")
+        run = Run.from_dict(path, values)
         require_sealed(values, file, kind=ModelError)
         return run
     except ModelError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:
-        nested = error.found if isinstance(error, FastetlError) else None
-        reason = nested or f"{type(error).__name__} {error}"
+        part = error.found if isinstance(error, FastetlError) else None
+        reason = part or f"{type(error).__name__} {error}"
         raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error
 
 
 @contextmanager
-def claimed(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
-    """The directory in which the run of `path` is trained, made if need be, locked until the block ends.
+def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """Make and lock the directory in which the run `path` is trained, and yield it; the lock lasts for the block.
 
-    The system frees the lock when its owner dies, however it dies. Of several processes that train together the
-    first one locks for all.
+    The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
 
-    Raises ModelError if another training holds it, if there is nothing to resume, if an interrupted run is there
-    (without `resume` or `overwrite`), or if something else stands in its place.
+    Raises ModelError if another training holds the lock, if there is nothing to resume, if an interrupted run is there
+    (without `resume` or `overwrite`), or if something that is no run has the directory's name.
     """
     if not path.name:
         raise ModelError("a run needs a name", file=path, do="give a folder to write", also=ValueError)
-    begun = unfinished(path)
-    has_run = (begun / "run.json").is_file()
+    folder = unfinished(path)
+    has_run = (folder / "run.json").is_file()
     if resume and not has_run:
-        state = "it is finished" if path.exists() else "nothing was trained yet" if begun.exists() else "none was begun"
+        unstarted = "nothing was trained yet" if folder.exists() else "none was begun"
+        state = "it is finished" if path.exists() else unstarted
         raise ModelError(
             "no interrupted run to resume", file=path, found=state, do="leave out `resume`", also=FileNotFoundError
         )
-    if begun.exists() and (reason := UNFINISHED.foreign(begun)) is not None:
-        raise ModelError("no place to train in", file=begun, expected=UNFINISHED.name, found=reason, do="move it away")
+    if folder.exists() and (reason := UNFINISHED.foreign(folder)) is not None:
+        raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
     lock: BinaryIO | None = None
     if is_first():
-        begun.mkdir(parents=True, exist_ok=True)
-        if (lock := try_lock(begun / _LOCK)) is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (lock := try_lock(folder / _LOCK)) is None:
             what, do = "another process is training this run", "wait until it ends, or stop it"
-            raise ModelError(what, file=begun, do=do, also=BlockingIOError)
+            raise ModelError(what, file=folder, do=do, also=BlockingIOError)
     try:
         if has_run and not (resume or overwrite):
-            do = "go on with `resume`, or give `overwrite`"
-            raise ModelError("an interrupted run is here", file=begun, do=do, also=FileExistsError)
-        yield begun
+            what, do = "an interrupted run is here", "continue it with `resume`, or give `overwrite`"
+            raise ModelError(what, file=folder, do=do, also=FileExistsError)
+        yield folder
     finally:
         if lock is not None:
-            if not begun.exists():  # it has moved to its name
+            if not folder.exists():  # the complete run was renamed
                 (path / _LOCK).unlink(missing_ok=True)
-            elif not (begun / "run.json").is_file():  # it never began
-                shutil.rmtree(begun, ignore_errors=True)
+            elif not (folder / "run.json").is_file():  # training did not begin
+                shutil.rmtree(folder, ignore_errors=True)
             lock.close()
 
 
-def emptied(begun: Path) -> None:
-    """Remove all but the lock."""
-    for entry in begun.iterdir():
+def clear(folder: Path) -> None:
+    """Remove everything from a claimed folder but its lock."""
+    for entry in folder.iterdir():
         if entry.name != _LOCK:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

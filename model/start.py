@@ -1,7 +1,7 @@
-"""Trained weights to begin a training with: those of a run, or of a package's layer graph (`export.open_start`).
+"""Trained weights that a training begins with: those of a run, or of a package (`export.open_start`).
 
-The source's network and preprocessing are taken as they are. In the last layer each character that both know keeps
-its weights; the others are drawn as in any training.
+The training uses their network and preprocessing. In the last layer, the weights of characters that both charsets have
+are kept, and those of the others are initialized as in any training.
 """
 
 import dataclasses
@@ -19,41 +19,41 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from model.checkpoints import digest
-from model.config import TrainConfig
+from model.config import FRAMING, TrainConfig
 from model.errors import ModelError
 from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, Network, NetworkConfig, Norm, Place
 from model.run import Run
 from model.step import Tree, load_weights, weights_of
 
-_SOURCES = ("network", "framing", "scale", "surroundings")  # options that the source has decided
+_FIXED = ("network", *(name for name in FRAMING if name != "readings"))
+"""Options that the trained weights decide; the number of readings changes no weight."""
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A trained network to begin with.
-
-    layers: all after the preprocessing, as `Network.layers()` gives them; batch norms may have been folded into the
-    convolutions before them. network_config: the architecture that these are of, if it is known.
-    """
+    """A trained network that a training begins with."""
 
     name: str
     charset: Charset
     preprocessing: Preprocessing
     layers: tuple[Layer, ...]
+    """All layers, as `Network.layers()` lists them; batch norms may be folded into the convolutions before them."""
     network_config: NetworkConfig | None = None
+    """The architecture of these layers, if it is known."""
     trained: Trained | None = None
-    """What these weights have seen: a training that begins with them counts it as its own."""
+    """What the weights were trained on; the new run counts it as its own."""
 
     def __str__(self) -> str:
         """The name, and the digest of the weights."""
-        mark = digest({f"{k} {layer.spec}": dict(layer.weights) for k, layer in enumerate(self.layers)})
-        return f"{self.name} (weights {mark})"
+        tree = {f"{k} {layer.spec}": dict(layer.weights) for k, layer in enumerate(self.layers)}
+        return f"{self.name} (weights {digest(tree)})"
 
     @property
     def architecture(self) -> NetworkConfig:
-        """The known one; or the one of the table that has these layers; or these, with a norm after each convolution.
+        """The architecture to train.
 
-        Folding leaves neither norms nor dropout, and one without framing no place.
+        If it is not known: the architecture of `NETWORKS` that has these layers, where norms and dropout, which a
+        package does not store, are not compared. Failing that, these layers with a norm after each convolution.
         """
         if self.network_config is not None:
             return self.network_config
@@ -62,11 +62,11 @@ class Start:
         for config in NETWORKS.values():
             if [spec for spec in config.layers if not isinstance(spec, left_out)] == stored:
                 return config
-        pairs = [(spec, Norm()) if isinstance(spec, Conv) else (spec,) for spec in stored]
-        return NetworkConfig(self.name, tuple(spec for pair in pairs for spec in pair))
+        with_norms = [(spec, Norm()) if isinstance(spec, Conv) else (spec,) for spec in stored]
+        return NetworkConfig(self.name, tuple(spec for specs in with_norms for spec in specs))
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
-        """Raise ModelError if a dataset or an option does not fit to the source."""
+        """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""
         size = self.preprocessing.size
         if dataset.preprocessing.size != size:
             raise ModelError(
@@ -76,7 +76,7 @@ class Start:
                 do=f"build it with `size` {size}",
                 also=ValueError,
             )
-        for name in _SOURCES:
+        for name in _FIXED:
             if getattr(config, name) != getattr(TrainConfig(), name):
                 raise ModelError(
                     f"{name} is decided by {self.name}, with whose weights training begins",
@@ -86,9 +86,9 @@ class Start:
                 )
 
     def weights(self, network: Network, charset: Charset) -> Tree:
-        """Weights for a network of this architecture, as yet untrained, whose outputs are the characters of `charset`.
+        """These weights for an untrained `network` of this architecture whose classes are the characters of `charset`.
 
-        A norm that was folded away is there again, and changes nothing.
+        Norms that were folded into convolutions are added again such that they change nothing.
         """
         weights: Tree = jax.tree.map(np.array, weights_of(network))
         stored = [layer.weights for layer in self.layers if layer.weights]
@@ -103,10 +103,11 @@ class Start:
                 continue
             layer = stored.pop(0)
             if k == weighted[-1]:
-                mine = [k for k, c in enumerate(charset.characters) if c in self.charset.class_of]
-                theirs = [self.charset.class_of[charset.characters[k]] for k in mine]
+                shared = [character for character in charset.characters if character in self.charset.class_of]
+                classes = [charset.class_of[character] for character in shared]
+                stored_classes = [self.charset.class_of[character] for character in shared]
                 for part in ("kernel", "bias"):
-                    params[part][..., mine] = layer[part][..., theirs]
+                    params[part][..., classes] = layer[part][..., stored_classes]
                 continue
             bias = layer.get("bias")
             params |= {part: layer[part] for part in params}
@@ -115,24 +116,24 @@ class Start:
 
 
 def start_of(run: Run) -> Start:
-    """A run's best weights. Raises ModelError if they cannot be read."""
+    """A training's start with the best weights of a run. Raises ModelError if they cannot be read."""
     layers = tuple(run.network().layers())
     return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 
 
-def started(start: Start, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:
-    """The source's weights for a network that is as yet untrained, with batch norms that fit to some training pictures.
+def initial_weights(start: Start, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:
+    """The weights of `start` for an untrained network, with batch norms that fit to training pictures.
 
-    pictures: uint8 (B, size, size), a batch. In training a norm takes its batch's mean and variance: each gets those
-    of these pictures, and a scale and a bias with which its outputs are what they were.
+    pictures: a batch, uint8 (B, size, size). In training, a norm uses the mean and variance of its batch. So each norm
+    gets those of this batch, and a scale and a bias with which its outputs stay as they were.
     """
-    begun = load_weights(network, jax.tree.map(jnp.asarray, start.weights(network, charset)))
-    first_layers = nnx.clone(begun)
-    first_layers.preprocessing = dataclasses.replace(begun.preprocessing, readings=1)
-    blocks: list[Any] = list(begun.blocks)
+    loaded = load_weights(network, jax.tree.map(jnp.asarray, start.weights(network, charset)))
+    first_layers = nnx.clone(loaded)
+    first_layers.preprocessing = dataclasses.replace(loaded.preprocessing, readings=1)
+    blocks: list[Any] = list(loaded.blocks)
     for k, norm in enumerate(blocks):
-        if isinstance(begun.specs[k], Norm):
-            first_layers.specs, first_layers.blocks = begun.specs[:k], nnx.List(blocks[:k])
+        if isinstance(loaded.specs[k], Norm):
+            first_layers.specs, first_layers.blocks = loaded.specs[:k], nnx.List(blocks[:k])
             inputs = first_layers(jnp.asarray(pictures))
             axes = tuple(range(inputs.ndim - 1))
             mean, variance = inputs.mean(axes), inputs.var(axes)
@@ -140,4 +141,4 @@ def started(start: Start, network: Network, charset: Charset, pictures: NDArray[
             norm.bias[...] = norm.bias[...] + gain * (mean - norm.mean[...])
             norm.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
             norm.mean[...], norm.var[...] = mean, variance
-    return weights_of(begun)
+    return weights_of(loaded)

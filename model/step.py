@@ -1,12 +1,16 @@
-"""Training steps and answers as pure functions of the training state, each compiled once.
+"""The training step and the forward pass as pure functions, each compiled once.
 
-The state is a plain tree of arrays, so that donation, checkpoints and sharding see nothing but arrays:
-`weights` (params, stats) as trained; `ema`, their exponential moving average, which is evaluated; `optimizer`; `step`;
-`steps`, of the whole schedule, an array too, so that any length runs the same program; `loss`, `correct` and
-`characters` (pictures that are no scribbles), summed since the epoch began.
+The training state is a plain tree of arrays, so that donation, checkpoints and sharding deal with arrays alone:
+
+weights                    parameters (`params`) and batch-norm statistics (`stats`) as trained
+ema                        the exponential moving average of the weights, which is evaluated and exported
+optimizer, step            the optimizer's state, and how many steps are done
+steps                      length of the whole schedule; an array too, so that one program serves every length
+loss, correct, characters  sums since the epoch began; `characters` counts the pictures that are no outliers
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -23,10 +27,10 @@ from model.devices import replicated, shard
 from model.network import Network
 
 Tree = dict[str, Any]
-Train = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]]], tuple[Tree, jax.Array]]
+TrainSteps = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]]], tuple[Tree, jax.Array]]
 Eval = Callable[[Tree, jax.Array], jax.Array]
 PREDICTED = 256
-"""Pictures that `predict` reads at a time."""
+"""Pictures in one batch of `predict`."""
 
 
 def weights_of(network: Network) -> Tree:
@@ -36,7 +40,7 @@ def weights_of(network: Network) -> Tree:
 
 
 def load_weights(network: Network, weights: Tree) -> Network:
-    """The same network with these weights."""
+    """A copy of a network, with other weights."""
     graph, state = nnx.split(network)
     nnx.replace_by_pure_dict(state, weights["params"])
     nnx.replace_by_pure_dict(state, weights["stats"])
@@ -45,7 +49,7 @@ def load_weights(network: Network, weights: Tree) -> Network:
 
 
 def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | None = None) -> optax.Schedule:
-    """The learning rate at each of `steps` steps: along a line up to `peak` (Adam's), along another down to 0."""
+    """The learning rate at each of `steps` steps: linearly up to `peak` (`learning_rate` unless given), then to 0."""
     peak = config.learning_rate if peak is None else peak
     warm = jnp.minimum(jnp.round(config.warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
 
@@ -57,34 +61,34 @@ def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | Non
 
 
 def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTransformation:
-    def kernels(params: Tree) -> Any:
+    def is_kernel(params: Tree) -> Any:
         return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
-    def matrices(params: Tree) -> Any:
-        """Inputs × outputs of every convolution's kernel but the first's, which sees one channel."""
+    def matrix_axes(params: Tree) -> Any:
+        """The axes of inputs and outputs of each kernel that Muon updates: all convolutions' but the first's."""
         shape = MuonDimensionNumbers((0, 1, 2), (3,))
         return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
     rate = learning_rate(config, steps)
     if config.optimizer == "adamw":
-        return optax.adamw(rate, weight_decay=config.weight_decay, mask=kernels)
+        return optax.adamw(rate, weight_decay=config.weight_decay, mask=is_kernel)
     return muon(
         learning_rate(config, steps, config.muon_learning_rate),
         weight_decay=config.weight_decay,
-        weight_decay_mask=kernels,
-        muon_weight_dimension_numbers=matrices,
+        weight_decay_mask=is_kernel,
+        muon_weight_dimension_numbers=matrix_axes,
         adam_learning_rate=rate,
     )
 
 
 def first_state(make_network: Callable[[], Network], config: TrainConfig, steps: int) -> Tree:
-    """The state before the first step, for the network that the function makes."""
+    """The training state before the first step of `make_network`'s network."""
 
-    def first() -> Tree:
+    def state() -> Tree:
         weights = weights_of(make_network())
         blocks = weights["params"]["blocks"]
         last = blocks[max(blocks)]
-        last["kernel"] = jnp.zeros_like(last["kernel"])  # random first answers would have to be unlearnt
+        last["kernel"] = jnp.zeros_like(last["kernel"])  # or random first answers would have to be unlearnt
         return {
             "weights": weights,
             "ema": jax.tree.map(jnp.copy, weights),
@@ -96,61 +100,29 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
             "characters": jnp.zeros((), jnp.int32),
         }
 
-    return dict(jax.jit(first)())  # as one: drawing the weights one by one would compile as many small programs
+    return dict(jax.jit(state)())  # one program: drawing each array by itself would compile as many programs
 
 
 def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
-    """Mean cross-entropy against targets of which `smoothing` is shared evenly over all classes.
+    """Mean cross-entropy with label smoothing: a share of each target is spread evenly over all classes.
 
-    All of it is for a label that no class has: a scribble (outlier exposure, Hendrycks et al., 2019).
+    The target of an outlier, whose label is beyond the classes, is spread evenly as a whole.
     """
     log = jax.nn.log_softmax(logits)
     is_character = labels < logits.shape[1]
-    picked = jnp.take_along_axis(log, jnp.where(is_character, labels, 0)[:, None], 1)[:, 0]
-    off = jnp.where(is_character, smoothing, 1)
-    return -((1 - off) * picked + off * log.mean(1)).mean()
+    of_label = jnp.take_along_axis(log, jnp.where(is_character, labels, 0)[:, None], 1)[:, 0]
+    spread = jnp.where(is_character, smoothing, 1)
+    return -((1 - spread) * of_label + spread * log.mean(1)).mean()
 
 
-def make_train(network: Network, config: TrainConfig) -> Train:
-    """(state, batches) → the state after a step on each of the batches, and each one's loss, float32 (len(batches),).
+def make_train(network: Network, config: TrainConfig) -> TrainSteps:
+    """The compiled function (state, batches) → the state after one step on each batch, and the losses of these steps.
 
-    batches: pairs of pictures uint8 (B, size, size) and labels int32 (B,), scribbles' beyond the classes. Another
-    number of them is another program. The given state is used up: its arrays may no longer be read.
+    batches: pairs of pictures uint8 (B, size, size) and labels int32 (B,); outliers have labels beyond the classes.
+    Losses: float32 (len(batches),). Each number of batches compiles a program of its own. The given state is donated:
+    its arrays may no longer be read.
     """
-    dropout = jax.random.key(config.seed)
-
-    def loss_of(params: Tree, stats: Tree, key: jax.Array, pictures: jax.Array, labels: jax.Array) -> Any:
-        trained = load_weights(network, {"params": params, "stats": stats})
-        for block in trained.blocks:
-            if isinstance(block, nnx.Conv | nnx.BatchNorm):  # whose sums stay float32
-                block.dtype = jnp.dtype(config.precision)
-        logits = trained(pictures, key).astype(jnp.float32)
-        loss = _loss(logits, labels, config.label_smoothing)
-        return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())
-
-    def step(state: Tree, pictures: jax.Array, labels: jax.Array) -> tuple[Tree, jax.Array]:
-        params, stats = state["weights"]["params"], state["weights"]["stats"]
-        key = jax.random.fold_in(dropout, state["step"])
-        (loss, (stats, correct)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
-            params, stats, key, pictures, labels
-        )
-        optimizer = _optimizer(config, state["steps"])
-        update, optimizer_state = optimizer.update(gradient, state["optimizer"], params)
-        weights = {"params": optax.apply_updates(params, update), "stats": stats}
-        count = state["step"] + 1
-        # A young average follows quickly, or it would remember the random first weights.
-        decay = jnp.minimum(config.ema_decay, count / (count + 10))
-        following = {
-            "weights": weights,
-            "ema": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["ema"], weights),
-            "optimizer": optimizer_state,
-            "step": count,
-            "steps": state["steps"],
-            "loss": state["loss"] + loss,
-            "correct": state["correct"] + correct.astype(jnp.int32),
-            "characters": state["characters"] + (labels < network.classes).sum().astype(jnp.int32),
-        }
-        return following, loss
+    step = partial(_step, network, config, jax.random.key(config.seed))
 
     def steps(state: Tree, batches: Sequence[tuple[jax.Array, jax.Array]]) -> tuple[Tree, jax.Array]:
         if len(batches) == 1:
@@ -164,16 +136,52 @@ def make_train(network: Network, config: TrainConfig) -> Train:
     return jax.jit(steps, donate_argnums=0)
 
 
+def _step(
+    network: Network, config: TrainConfig, key: jax.Array, state: Tree, pictures: jax.Array, labels: jax.Array
+) -> tuple[Tree, jax.Array]:
+    """The state after one step on a batch, and the batch's loss. key: of the dropout."""
+
+    def loss_of(params: Tree, stats: Tree, key: jax.Array) -> Any:
+        trained = load_weights(network, {"params": params, "stats": stats})
+        for block in trained.blocks:
+            if isinstance(block, nnx.Conv | nnx.BatchNorm):  # whose sums stay float32
+                block.dtype = jnp.dtype(config.precision)
+        logits = trained(pictures, key).astype(jnp.float32)
+        loss = _loss(logits, labels, config.label_smoothing)
+        return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())
+
+    params, stats = state["weights"]["params"], state["weights"]["stats"]
+    key = jax.random.fold_in(key, state["step"])
+    (loss, (stats, correct)), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, stats, key)
+    optimizer = _optimizer(config, state["steps"])
+    update, optimizer_state = optimizer.update(gradient, state["optimizer"], params)
+    weights = {"params": optax.apply_updates(params, update), "stats": stats}
+    count = state["step"] + 1
+    # A young average follows quickly, or it would remember the random first weights.
+    decay = jnp.minimum(config.ema_decay, count / (count + 10))
+    new_state = {
+        "weights": weights,
+        "ema": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["ema"], weights),
+        "optimizer": optimizer_state,
+        "step": count,
+        "steps": state["steps"],
+        "loss": state["loss"] + loss,
+        "correct": state["correct"] + correct.astype(jnp.int32),
+        "characters": state["characters"] + (labels < network.classes).sum().astype(jnp.int32),
+    }
+    return new_state, loss
+
+
 def make_eval(network: Network) -> Eval:
-    """(weights, pictures (B, size, size)) → float32 logits (B, classes), as in use: no dropout, gathered statistics."""
-    # Whole everywhere, so that each process can read all of it.
+    """The compiled function (weights, pictures uint8 (B, size, size)) → float32 logits (B, classes), as in use."""
+    # Replicated on all devices, so that each process can read all logits.
     return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=replicated())
 
 
 def predict(answers: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:
-    """uint8 (N, size, size) → float32 logits (N, classes), in batches of one shape, so that one compilation serves all.
+    """uint8 (N, size, size) → float32 logits (N, classes); N may be 0.
 
-    N may be 0, and pictures a memory map.
+    answers: the forward pass. It gets batches of one shape only, so that it is compiled once.
     """
     size = -(-PREDICTED // jax.device_count()) * jax.device_count()
     parts: list[NDArray[Any]] = []

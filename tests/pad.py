@@ -136,8 +136,8 @@ def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str =
     import uvicorn
 
     from fastetl_cli.pad import listen
+    from fastetl_cli.web.sample_files import Store
     from fastetl_cli.web.server import Connection, make_app
-    from fastetl_cli.web.store import Store
 
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]

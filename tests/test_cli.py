@@ -21,7 +21,7 @@ from fastetl.synth import SynthConfig
 from fastetl_cli.base import bar, counted, say, show_table
 from fastetl_cli.build import Build
 from fastetl_cli.main import COMMANDS, main
-from fastetl_cli.options import parsed
+from fastetl_cli.options import parse
 from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train
@@ -40,7 +40,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     examples = [line.split()[2:] for line in text.splitlines() if line.startswith(f"  fastetl {name} ")]
     assert examples
     for arguments in examples:
-        assert isinstance(parsed(kind, name, arguments), kind)
+        assert isinstance(parse(kind, name, arguments), kind)
 
 
 def wide(line: str) -> int:
@@ -57,12 +57,12 @@ def test_basic_options_come_first(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_not_given_keeps_its_default() -> None:
-    assert parsed(Pad, "pad", ["--no-browser"]) == Pad(no_browser=True)
-    assert parsed(Pad, "pad", ["--no-browser", "mine"]).package == Path("mine")
-    assert parsed(Build, "build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
+    assert parse(Pad, "pad", ["--no-browser"]) == Pad(no_browser=True)
+    assert parse(Pad, "pad", ["--no-browser", "mine"]).package == Path("mine")
+    assert parse(Build, "build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
         paths=(Path("a"), Path("b")), config=BuildConfig(charset="kana", strict=True)
     )
-    assert parsed(Train, "train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
+    assert parse(Train, "train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
         dataset=Path("a"), run_path=Path("b"), also=("c", "d=2"), config=TrainConfig(surroundings=False)
     )
 
@@ -141,15 +141,13 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["compare", "{tmp}/nowhere", "{tmp}/empty"], "no run here"),
         (["train", "{tmp}/empty"], "missing: RUN"),
-        (["train", "{tmp}/empty", "{tmp}/run", "--processes", "0"], "Give --coordinator"),
         (["evaluate", "{tmp}/empty", "{tmp}/empty"], "no run here; expected a directory with run.json"),
         (["baseline", "{tmp}/empty"], "dataset.json"),
         (["export", "{tmp}/nowhere", "{tmp}/out"], "no run here"),
         (["verify", "{tmp}/nowhere"], "no package here"),
         (["verify", "{tmp}/empty"], "no package here; expected a directory with kana.onnx"),
         (["recognize", "{tmp}/a.png", "--package", "{tmp}/empty"], "kana.onnx: there is no such file"),
-        (["train", "a", "b", "--workers", "4"], "--workers is for a Ray cluster. Give --engine ray, or leave it out"),
-        (["build", "a", "b", "--address", "c:1"], "--address is for a Ray cluster"),
+        (["train", "", "{tmp}/run"], "dataset.json"),
         (["synth", "{tmp}/out", "--set", "ETL1", "ETL1"], "named twice; found ETL1 ETL1. Name each --set once"),
         (["synth", "{tmp}/out", "--files", "0"], "1 to 1,000,000"),
         (["pad", "--no-browser", "--port", "99999"], "port is out of range; expected 0 to 65,535; found 99999"),
@@ -167,6 +165,36 @@ def test_bad_input_is_one_line_and_exit_2(
     assert expected in error
     assert "Traceback" not in error
     assert [p.name for p in tmp_path.iterdir()] == ["empty"]
+
+
+RAY = "is for a Ray cluster. Give --engine ray, or leave it out"
+BOTH = "Give --coordinator, or leave it out"
+UNUSED = {
+    "train a b --workers 4": f"--workers {RAY}",
+    "train a b --processes 2": f"--processes is for training on several hosts. {BOTH}",
+    "train a b --engine ray --processes 2": "--processes is not for --engine ray, which has --workers. Leave it out",
+    "synth out --engine ray --processes 2": "--processes has no effect with --set or --engine ray",
+    "synth out --set ETL1 --files 2": "--files has no effect with --set",
+    "synth out --writers 2": "--writers is for --set",
+    "synth out --text a.txt": "--text is for lines. Give --lines, or leave it out",
+    "synth out --lines 2 --charset kana": "--charset is not for lines",
+    "inspect a --charset kana": "--charset has no effect without --statistics",
+    "export a b.onnx --target iOS18": "--target is for Core ML. Give a folder, or leave it out",
+    "export kana {tmp}/out --license kanjivg": "--license is for a run, and a package keeps its own. Leave it out",
+    "evaluate kana a --overwrite": "--overwrite is for a report. Give --report, or leave it out",
+    "recognize a.png --lines --top 2": "--top is for single characters; --json has all alternatives. Leave it out",
+    "recognize a.png --plain": "--plain is for lines. Give --lines, or leave it out",
+    "recognize a.png --lines --overwrite": "--overwrite is for boxes. Give --boxes, or leave it out",
+    "pad --runtime a": "--runtime is for a static page. Give --static, or leave it out",
+    "pad --static a --samples b": "--samples is not for a static page. Leave it out",
+}
+
+
+@pytest.mark.parametrize("line", UNUSED)
+def test_an_option_without_effect_is_an_error(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.format(tmp=tmp_path).split()) == 2
+    assert f"fastetl {line.split()[0]}: {UNUSED[line]}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_signal_that_was_lost_comes_again_as_itself() -> None:
@@ -194,10 +222,11 @@ with _ended_by_sigterm():
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [name]
 
 
-def test_a_reader_that_has_gone_is_no_fault() -> None:
+@pytest.mark.parametrize("arguments", ["--help", "--version", "build --help", "--completion bash"])
+def test_a_reader_that_has_gone_is_no_fault(arguments: str) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "fastetl_cli.main", "build", "--help"]
+    command = [sys.executable, "-m", "fastetl_cli.main", *arguments.split()]
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 

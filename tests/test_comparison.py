@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastetl_cli.main import main
-from model.comparison import compare
+from model.comparison import compare_runs
 from model.errors import ModelError
 from model.evaluation import evaluate
 from model.report import write_report
@@ -30,7 +30,7 @@ def two(tmp_path: Path) -> list[Run]:
 
 
 def test_what_differs_is_shown(two: list[Run]) -> None:
-    comparison = compare([two[0], two[1].path])
+    comparison = compare_runs([two[0], two[1].path])
     assert comparison.options == {"seed": (0, 3), "augmentation.zoom": (0.25, 0.1)}
     accuracy = evaluate(two[0], tiny(2, seed=5)).sets[0].accuracy
     assert comparison.accuracy == {"tiny5 (all)": (accuracy, None)}
@@ -55,7 +55,7 @@ def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.Captu
 
 def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
     with pytest.raises(ModelError, match="no complete epoch"):
-        compare([two[0], dataclasses.replace(two[1], history=())])
+        compare_runs([two[0], dataclasses.replace(two[1], history=())])
     (two[0].path / "report" / "evaluation.json").write_text('{"sets": [{"name": "", "part": "", "accuracy": 0.5}]}')
     with pytest.raises(ModelError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
-        compare(two)
+        compare_runs(two)

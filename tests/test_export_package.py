@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from export import check_on_mac as mac
-from export.compare import compare
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.coreml import read_package
 from export.errors import ExportError
@@ -158,17 +157,6 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert all(words in card for words in ("---\nlanguage: ja", "ETL Character Database", "KanjiVG", "tiny3"))
     with pytest.raises(FastetlError, match="exists already"):
         export(run, out, config)
-
-
-def test_comparison_of_all_variants() -> None:
-    run = open_run(finished_run()[0])
-    variants = {v.name: v for v in compare(run, [tiny(writers=2)], most=20)}
-    flax, full, half, eight = (variants[k] for k in ("Flax", "Core ML float32", "Core ML float16", "Core ML int8"))
-    assert flax.accuracy == full.accuracy == variants["ONNX float32"].accuracy
-    assert max(full.parity, variants["ONNX float32"].parity) < 1e-4 < half.parity < 0.1
-    assert full.size > half.size > eight.size
-    assert variants["ONNX int8"].size < variants["ONNX float32"].size
-    assert (half.target, eight.target, variants["ONNX int8"].target) == ("iOS15", "iOS16", "")
 
 
 def test_script_for_the_mac_tells_what_differs(canvas: Path) -> None:

@@ -24,8 +24,8 @@ from fastetl.etl.files import find_files
 from fastetl.files.atomic import check_output
 from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
-from fastetl_cli.main import _line
-from fastetl_cli.recognize import _pictures
+from fastetl_cli.main import error_line
+from fastetl_cli.recognize import find_pictures
 from tests.conftest import python
 
 DEFAULT = f"""
@@ -141,7 +141,7 @@ def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking:
     with pytest.raises(FastetlError, match=expected) as info:
         list(gather("x", raised))
     assert "train again" not in str(info.value)
-    assert lacking in _line(error, "export")
+    assert lacking in error_line(error, "export")
 
 
 def test_a_full_temporary_folder_is_told(etl: Path, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Pa
     shutil.copytree(package_path("kana"), tmp_path / "package")
     (tmp_path / "package" / name).write_bytes(b"x")
     Image.new("L", (32, 32), 255).save(tmp_path / "pictures" / "a.png")
-    assert _pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
+    assert find_pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
     (tmp_path / "samples" / "._2026-11-24.jsonl").write_bytes(b"x")
     (tmp_path / "samples" / "2026-11-24.jsonl").write_bytes(b"")
     assert [file.name for file in find_samples(tmp_path / "samples")] == ["2026-11-24.jsonl"]

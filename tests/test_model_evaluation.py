@@ -77,10 +77,10 @@ def test_every_figure_on_a_set_counted_by_hand() -> None:
     )
     assert [m.index for m in result.mistakes] == [6, 8, 3, 7]
     assert result.pictures[:, 0, 0].tolist() == [6, 8, 3, 7]
-    assert result.merged is None
-    assert result.merged_sizes == 0.7  # つ read as っ once
-    assert result.pairs[:, 2].sum() == 10
-    assert result.pairs[:3].tolist() == [[0, 0, 1], [0, 1, 1], [0, 2, 1]]
+    assert result.shape_accuracy is None
+    assert result.shape_and_size_accuracy == 0.7  # つ read as っ once
+    assert result.confusion_counts[:, 2].sum() == 10
+    assert result.confusion_counts[:3].tolist() == [[0, 0, 1], [0, 1, 1], [0, 2, 1]]
 
 
 def test_top_five_and_unknown_writers() -> None:
@@ -115,7 +115,9 @@ def test_sets_that_do_not_fit_are_named() -> None:
     run, data = open_run(finished_run()[0]), tiny()
     with pytest.raises(ModelError, match="nothing to evaluate"):
         evaluate(run, [data.subset(np.zeros(0, np.int64))])
-    with pytest.raises(ModelError, match=r"charset abc \(8\); expected the run's, few"):
+    with pytest.raises(ModelError, match="nothing to evaluate; expected at least one dataset"):
+        evaluate(run, [])
+    with pytest.raises(ModelError, match=r"other characters than the run's; expected few \(8\); found abc"):
         evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
 
 
@@ -139,7 +141,7 @@ def japanese_report(source: str, folder: Path) -> Path:
     data = dataclasses.replace(data, sources=(source,))
     answers = [max(k - 3, 0) if k % 5 == 0 else k for k in labels]
     evaluation = evaluate(reader := answering(data, answers, 9), data)
-    assert evaluation.sets[0].pairs.nbytes < 1e6  # a matrix would take 351 MB
+    assert evaluation.sets[0].confusion_counts.nbytes < 1e6  # a matrix would take 351 MB
     assert evaluation.sets[0].etl == (source == "ETL8")
     return write_report(reader, evaluation, folder / source)
 

@@ -12,7 +12,6 @@ from safetensors.numpy import load_file
 from model.errors import ModelError
 from model.run import open_run
 from model.step import PREDICTED
-from tests.conftest import python
 from tests.model_data import finished_run, tiny
 
 
@@ -121,15 +120,3 @@ def test_weights_have_plain_names() -> None:
     assert best["params.blocks.0.kernel"].shape == (3, 3, 2, 16)
     assert {name.removeprefix("ema.") for name in last if name.startswith("ema.")} == best.keys()
     assert int(last["step"]) == 9
-
-
-def test_importing_changes_nothing_of_the_interpreter() -> None:
-    code = """
-import logging, sys
-before = sys.excepthook, sys.unraisablehook, logging.getLogger("absl").level
-import model.run, model.training
-assert before == (sys.excepthook, sys.unraisablehook, logging.getLogger("absl").level)
-assert "tensorstore" not in sys.modules
-"""
-    done = python(code)
-    assert done.returncode == 0, done.stderr

@@ -29,14 +29,14 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
 from fastetl_cli.train import Train
-from model import training
+from model import outliers, training
 from model.checkpoints import save
 from model.config import TrainConfig
 from model.devices import join, replicate, shard
 from model.errors import ModelError
 from model.network import NETWORKS, Conv, Flatten, Network, NetworkConfig, Norm, Relu
+from model.outliers import merged_characters, outlier_samples, scribbles
 from model.run import open_run, unfinished
-from model.scribbles import pairs, scribbles
 from model.step import first_state, learning_rate, make_eval, make_train
 from model.training import Progress, print_epochs, train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
@@ -103,7 +103,7 @@ def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypa
     timed = train(tiny(), tmp_path / "timed", config)
     assert timed.config == dataclasses.replace(config, steps=9)  # the first four epochs are not timed
     assert all(e.images_per_second > 1 for e in timed.history)
-    assert training._begun_run(timed, [(tiny(), 1.0)], config) is timed
+    assert training._resumed_run(timed, [(tiny(), 1.0)], config) is timed
     again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=9))
     assert again.best == timed.best
 
@@ -187,9 +187,9 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert not open_run(unfinished(other)).finished
     with pytest.raises(ModelError, match="an interrupted run is here"):
         run_training(other, CONFIG)
-    with pytest.raises(ModelError, match=r"begun otherwise; expected seed 0"):
+    with pytest.raises(ModelError, match=r"has other options; expected seed 0"):
         run_training(other, dataclasses.replace(CONFIG, seed=1), "resume")
-    with pytest.raises(ModelError, match=r"begun on other data; expected tiny0"):
+    with pytest.raises(ModelError, match=r"has other data; expected tiny0"):
         train(tiny(seed=1), other, resume=True)
     rest = losses_of(start(other, "resume"))
     assert rest == {step: losses[step] for step in range(5, 10)}
@@ -285,10 +285,10 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
 
 def test_scribbles_of_a_large_training_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are drawn one by one; their share of the pictures stays."""
-    monkeypatch.setattr(training, "scribbles", lambda count, size, seed: np.zeros((count, size, size), np.uint8))
+    monkeypatch.setattr(outliers, "scribbles", lambda count, size, seed: np.zeros((count, size, size), np.uint8))
     many = Samples(np.zeros((100_000, 1, 1), np.uint8), np.zeros(100_000, np.int64), np.arange(100_000), 1.0)
-    (source,) = training._no_characters([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
-    assert (len(source), source.weight) == (training.MOST_SCRIBBLES, 0.25)
+    (source,) = outlier_samples([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
+    assert (len(source), source.weight) == (outliers.MOST_SCRIBBLES, 0.25)
 
 
 def test_pairs_of_characters_are_taught_to_be_nothing() -> None:
@@ -299,7 +299,7 @@ def test_pairs_of_characters_are_taught_to_be_nothing() -> None:
         ring[15:45, 15 : 43 + k % 5] = 0
         ring[28:32, 10:48] = 200
     samples = Samples(rings, np.arange(40), np.arange(40), 3.0)
-    drawn, joined = training._no_characters([samples], 50, dataclasses.replace(CONFIG, scribbles=0.2, pairs=0.3))
+    drawn, joined = outlier_samples([samples], 50, dataclasses.replace(CONFIG, scribbles=0.2, merged=0.3))
     assert (drawn.weight, joined.weight) == pytest.approx((1.2, 1.8))
     assert set(joined.labels.tolist()) == {50}
     assert (len(drawn), len(joined)) == (16, 24)
@@ -307,9 +307,9 @@ def test_pairs_of_characters_are_taught_to_be_nothing() -> None:
     assert np.mean([max(two) > 1.15 * min(two) for two in ends]) > 0.8
     assert 0.1 < np.mean([height > width for height, width in ends]) < 0.5
     narrow, alike = np.where(np.arange(64) < 20, rings, 0), np.zeros(40, np.int64)
-    assert not len(pairs([Samples(narrow, np.arange(40), np.arange(40))], 30))
-    assert not len(pairs([Samples(rings, alike, np.arange(40))], 30))
-    assert all(pairs([samples], 1, seed).flags.c_contiguous for seed in range(9))
+    assert not len(merged_characters([Samples(narrow, np.arange(40), np.arange(40))], 30))
+    assert not len(merged_characters([Samples(rings, alike, np.arange(40))], 30))
+    assert all(merged_characters([samples], 1, seed).flags.c_contiguous for seed in range(9))
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
+from fastetl_cli.web.sample_files import Store
 from fastetl_cli.web.server import Connection
 from fastetl_cli.web.static import PAGE, documents
-from fastetl_cli.web.store import Store
 from tests.pad import bundled_package, serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
@@ -145,7 +145,7 @@ def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         store.add(SAMPLE, "pad 1")
     with pytest.raises(FileNotFoundError):
-        store.shown(file.name)
+        store.list_samples(file.name)
     assert outside.read_text() == "before\n"
     store.close()
     Store(folder).close()

@@ -11,12 +11,10 @@ from PIL import Image
 
 import export
 from benches.studies import pretrained
-from export import compare
 from export.names import BUNDLED, CARD, COREML, LABELS, REFERENCE, package_path
 from export.package import open_stored
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
-from fastetl.data.store import load_labelled
 from fastetl.etl.jis import char_to_jis
 from fastetl.ink.pictures import find_ink
 from fastetl.kernels.packed import unpack
@@ -185,10 +183,8 @@ def test_the_commands_that_make_it_run_in_turn_and_once(
     assert graph.about.get("prior") == ("digit=2" if name == "japanese" else None)
 
 
-def test_its_network_is_exported_again_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures, labels = _written(1, HIRAGANA_SMALL.characters[:8])
-    np.savez(tmp_path / "few.npz", images=np.stack(pictures), labels=np.array(labels))
-    stored, out = open_stored("kana"), tmp_path / "again"
+def test_its_network_is_exported_again(tmp_path: Path) -> None:
+    out = tmp_path / "again"
     checks = export.export("kana", out, export.ExportConfig(storage="int8", target="iOS16"))
     assert [c for c in checks if not c.passed] == []
     card = (out / CARD).read_text(encoding="utf-8")
@@ -197,12 +193,6 @@ def test_its_network_is_exported_again_and_compared(tmp_path: Path, monkeypatch:
     assert card.count("## Checked") == card.count("## What it takes and gives") == 1
     with np.load(PACKAGE / "reference.npz") as old, np.load(out / "reference.npz") as new:
         np.testing.assert_array_equal(old["logits"], new["logits"])
-    monkeypatch.setattr(compare, "WAYS", {name: compare.WAYS[name] for name in ("Core ML float16", "ONNX int8")})
-    data = load_labelled(tmp_path / "few.npz", stored.charset, stored.preprocessing)
-    graph, *others = compare.compare(stored, [data])
-    assert graph.name == "layer graph"
-    assert [v.name for v in others] == ["Core ML float16", "ONNX int8"]
-    assert all(v.same >= 0.8 for v in others)
 
 
 def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fastetl.data.parquet import pictures_of, table
 from fastetl.data.shards import ShardedImages, write_shards
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from model.scribbles import pairs
+from model.outliers import merged_characters
 from tests.conftest import some_pictures
 from tests.export_data import sound_package
 
@@ -73,7 +73,7 @@ def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> Non
     # Half of the cache holds one shard: its pictures stand together, mixed.
     assert (np.diff(order // 20) != 0).sum() == 2
     assert (np.diff(order) != 1).sum() > 20
-    pairs([part], 30)
+    merged_characters([part], 30)
     assert len(images._cache) == 1
 
 

@@ -16,7 +16,7 @@ from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
-from model.start import start_of, started
+from model.start import initial_weights, start_of
 from model.step import load_weights, make_eval, weights_of
 from model.training import train
 from tests.export_data import TINY, random_network
@@ -52,7 +52,7 @@ def test_a_folded_network_begins_as_it_was(config: NetworkConfig, framing: str) 
     if config is not TINY:
         assert start.architecture is config
     network = Network(start.architecture, spec, len(WANTED), rngs=nnx.Rngs(1))
-    begun = load_weights(network, started(start, network, WANTED, np.asarray(PICTURES[:16])))
+    begun = load_weights(network, initial_weights(start, network, WANTED, np.asarray(PICTURES[:16])))
     shared(logits(begun), logits(source), WANTED, KNOWN)
     new = WANTED.class_of["★"]
     np.testing.assert_array_equal(begun.blocks[-1].kernel[..., new], network.blocks[-1].kernel[..., new])  # type: ignore[union-attr]
@@ -63,7 +63,7 @@ def test_norms_have_the_statistics_of_what_is_trained_on() -> None:
     source = random_network(spec=Preprocessing(readings=1))
     start = start_of_graph(graph_from_network(source, KNOWN, side=32, temperature=1), "folded")
     network = Network(start.architecture, source.preprocessing, len(KNOWN), rngs=nnx.Rngs(1))
-    begun = load_weights(network, started(start, network, KNOWN, np.asarray(PICTURES)))
+    begun = load_weights(network, initial_weights(start, network, KNOWN, np.asarray(PICTURES)))
     trained = np.asarray(begun(PICTURES, nnx.Rngs(0)()))
     assert abs(trained - logits(source)).max() < 1e-3 * abs(trained).max()
 
@@ -96,6 +96,10 @@ def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
         train(tiny(), path, CONFIG, start=source)
     with pytest.raises(ModelError, match="framing is decided by"):
         train(tiny(), path, dataclasses.replace(CONFIG, network="default", framing="none"), start=source)
+    with pytest.raises(ModelError, match="frame is decided by"):
+        train(tiny(), path, dataclasses.replace(CONFIG, network="default", frame=24), start=source)
+    with pytest.raises(ModelError, match="nothing to validate on"):
+        train(tiny(1, seed=9), path, dataclasses.replace(CONFIG, network="default", batch_size=8), start=source)
     with pytest.raises(ModelError, match="Leave out `start` or `resume`"):
         train(tiny(), path, start=source, resume=True)
     assert not list(tmp_path.iterdir())

@@ -44,7 +44,7 @@ synth data/pretrained/signs-etl --files 120 --charset kana --seed 2000 --scans 0
 build data/pretrained/signs-etl data/pretrained/signs --charset japanese
 train data/pretrained/all data/pretrained/run-japanese --also data/pretrained/signs=0.33 --network japanese
  --readings 1 --frame 48 --scale 0.31 --minutes 70 --batch-size 256 --learning-rate 2e-3 --warmup 0.1
- --ema-decay 0.999 --valid 0.02 --test 0 --crop 0.15 --fragments 0.15 --pairs 0.05
+ --ema-decay 0.999 --valid 0.02 --test 0 --crop 0.15 --fragments 0.15 --merged 0.05
 export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --license kanjivg
  --prior hiragana=12 katakana=3 latin=4 digit=4 sign=4
 """,
@@ -83,7 +83,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
             a = replace(a, weight=weight, bias=bias)
         layers.append(a)
     about = {**tuned.graph(ExportConfig()).about, "prior": start.reference.graph.about["prior"]}
-    graph = replace(start.reference.graph, layers=tuple(layers), about=about, threshold=tuned.threshold)
+    graph = replace(start.reference.graph, layers=tuple(layers), about=about, threshold=tuned.reference.graph.threshold)
     blended = replace(start, reference=replace(start.reference, graph=graph))
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
     note = (

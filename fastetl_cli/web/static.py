@@ -1,6 +1,6 @@
-"""The page's files, what it is told of the package, and both as a folder that any web host can serve.
+"""The page's documents, which describe the package, and the page as a folder that any web host can serve.
 
-In such a folder the network is computed in the browser, offline after one visit.
+With such a folder the browser computes the network, after one visit offline too.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
 )
-"""The content security policy of the page: nothing from elsewhere, nothing inline."""
+"""The content security policy of the page: nothing from other hosts, nothing inline."""
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
-"""What the browser needs of onnxruntime-web's npm package (its folder `dist`)."""
-_MOST = 1 << 28
+"""The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package."""
+_MOST_BYTES = 1 << 28
 _MARK = b"<!-- policy -->"
 _TYPES = ("html", "css", "js", "json", "svg", "webmanifest", "mjs", "wasm", "onnx", "bin")
 PAD_KIND = Kind(
@@ -43,11 +43,11 @@ PAD_KIND = Kind(
 
 
 def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
-    """What the page is told, by the name under which it asks.
+    """The documents that the page loads, by their names.
 
-    engine: server or browser, where the network is computed. samples: whether corrections are kept by the server.
+    engine: where the network is computed, "server" or "browser". samples: whether the server keeps corrections.
 
-    Raises FastetlError if `labels.json` cannot be read. What the model says goes before what stands there.
+    Raises FastetlError if the package's `labels.json` cannot be read. Where it and the model differ, the model counts.
     """
     labels = list(recognizer.labels)
     of_model = {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}
@@ -76,7 +76,7 @@ def _as_json(value: object) -> bytes:
 
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
-    """What lines are read by beside the tables of `fastetl.lines`: where this package's labels are in them."""
+    """What the page reads lines with, beside the tables of `fastetl.lines`: where the package's labels are in these."""
     labels = recognizer.labels[:-1]
     groups, sizes = (np.unique(names, return_inverse=True)[1].tolist() for names in alike(labels))
     return {
@@ -97,27 +97,27 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
 def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite: bool = False) -> dict[str, int]:
     """Write the folder `out` and return its files with their sizes in bytes.
 
-    runtime: the folder that holds `RUNTIME`, as the user unpacked it; it is copied, never downloaded.
+    runtime: a folder with the files of `RUNTIME`, or with a folder `dist` that has them. They are copied.
 
-    Raises FastetlError if the runtime is not there, or `out` exists.
+    Raises FastetlError if the runtime is not there, or `out` exists (without `overwrite`).
     """
     contents = {}
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
         if not file.exists():
             raise FastetlError(
-                "onnxruntime-web is not whole here",
+                "onnxruntime-web is not complete here",
                 file=runtime,
                 expected=" and ".join(RUNTIME),
                 found=f"no {name}",
                 do="unpack its npm package, and give `runtime` its folder dist",
                 also=FileNotFoundError,
             )
-        contents[name] = read_bytes(file, _MOST)
-    contents[ONNX] = read_bytes(recognizer.path / ONNX, _MOST)
+        contents[name] = read_bytes(file, _MOST_BYTES)
+    contents[ONNX] = read_bytes(recognizer.path / ONNX, _MOST_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)
-    # Compiling WebAssembly has a word of its own in the policy; workers are their own script's, not the page's.
+    # The policy must permit compiling WebAssembly.
     policy = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
     contents["index.html"] = contents["index.html"].replace(_MARK, meta)

@@ -1,4 +1,4 @@
-"""The folder of samples: one file a day, to which corrections are appended. Nothing outside of it is written."""
+"""The folder of samples: a file for each day, to which corrections are appended. Nothing outside of it is written."""
 
 import errno
 import os
@@ -13,16 +13,16 @@ from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.samples import Sample, read_samples
 
 MOST_FOLDER = 1 << 30
-"""Bytes of all sample files together, above which nothing more is kept."""
-SHOWN = 500
-"""Samples of one file that are listed, the newest."""
+"""Most bytes of all sample files together."""
+MOST_LISTED = 500
+"""Most samples of one file in a list: the newest ones."""
 _LOCK = ".pad.lock"
 
 
 class Store:
     """Samples in a folder, which is made if it is missing. Its methods may be called from several threads.
 
-    Raises FastetlError if `folder` is none, or another pad keeps samples there.
+    Raises FastetlError if `folder` cannot be used, or another pad uses it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,9 +45,9 @@ class Store:
         return sorted(p for p in self.folder.glob("*.jsonl") if p.is_file() and not p.is_symlink())
 
     def add(self, values: dict[str, Any], app: str) -> Sample:
-        """Keep one sample: what the page sends, with an id and the time of this machine.
+        """Append a sample: the values that the page sends, an id, and this machine's time.
 
-        Raises FastetlError for what is no sample, OSError if it cannot be written.
+        Raises FastetlError for values that are no sample, and OSError if they cannot be written.
         """
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
@@ -59,12 +59,12 @@ class Store:
             _append(self.folder / f"{now:%Y-%m-%d}.jsonl", line)
         return sample
 
-    def listed(self) -> list[dict[str, Any]]:
+    def list_files(self) -> list[dict[str, Any]]:
         """Name and number of bytes of each file, the newest first."""
         return [{"name": p.name, "bytes": p.stat().st_size} for p in reversed(self._files())]
 
-    def shown(self, name: str) -> dict[str, Any]:
-        """The newest samples of a file, how many it has, how many lines are damaged.
+    def list_samples(self, name: str) -> dict[str, Any]:
+        """The newest samples of a file, and the numbers of all its samples and of its damaged lines.
 
         Raises FileNotFoundError if the folder has no such file.
         """
@@ -73,20 +73,23 @@ class Store:
         samples = [
             {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
             | sample.drawing.as_dict()
-            for _, sample in reversed(numbered[-SHOWN:])
+            for _, sample in reversed(numbered[-MOST_LISTED:])
         ]
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
-        """Empty a sample's line; others stay where they are: groups go by lines. Raises FileNotFoundError."""
+        """Remove a sample and leave its line empty, since the line numbers of the others decide their groups.
+
+        Raises FileNotFoundError if the folder has no such file, or the file no such sample.
+        """
         with self._turn:
             path = self._named(name)
             removed = {line for line, sample in read_samples(path)[0] if sample.id == identity}
             if not removed:
                 raise FileNotFoundError("no such sample")
-            remaining = [b"" if k in removed else x for k, x in enumerate(path.read_bytes().split(b"\n"))]
+            lines = [b"" if k in removed else line for k, line in enumerate(path.read_bytes().split(b"\n"))]
             with replace_file(path) as temporary:
-                temporary.write_bytes(b"\n".join(remaining))
+                temporary.write_bytes(b"\n".join(lines))
 
     def _named(self, name: str) -> Path:
         for path in self._files():
@@ -96,12 +99,11 @@ class Store:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """In one write, to a file of our own and not through a link; after a line that was cut short, on a new one."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags, 0o600)
+    """Append a line to a file in one write. A link is not followed."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         end = os.lseek(descriptor, 0, os.SEEK_END)
-        if end and os.pread(descriptor, 1, end - 1) != b"\n":
+        if end and os.pread(descriptor, 1, end - 1) != b"\n":  # the last line was cut short
             line = b"\n" + line
         count = os.write(descriptor, line)
         if count != len(line):

@@ -1,0 +1,171 @@
+"""Pictures that are no characters: random scribbles, and two characters side by side.
+
+Training shows a share of them as outliers, so that the network learns to reject what is no character (outlier exposure,
+Hendrycks et al., 2019).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from fastetl.data.dataset import Samples
+from fastetl.data.preprocessing import resize
+from model.config import TrainConfig
+
+MOST_SCRIBBLES, MOST_MERGED = 1 << 12, 1 << 14
+"""Most outliers of each kind: drawing them is slow, and augmentation changes them whenever they are used."""
+_CANVAS = 128
+"""Side in pixels of the canvas that scribbles are drawn on."""
+_INK = 60
+"""Least value, of 0–255, of a pixel that counts as ink."""
+_SQUARE, _LARGE = 0.5, 0.3
+"""Least shorter over longer side of a character's ink, and least longer side over the picture's: い and 三 are made of
+narrow and small pieces."""
+_TANGLED = 3.5
+"""Least crossings of the more tangled of two whole characters; ノ and し have 2 to 3."""
+_LONG = 1.35
+"""Least length of two characters over their height; hardly any single character is as long."""
+_CUT, _LEFT = 0.4, (0.35, 0.65)
+"""Share of the pictures in which one character is cut off, and the share of that character which stays."""
+_DOWN = 0.3
+"""Share of the pictures in which one character stands above the other."""
+_GAP, _OFFSET = (-0.08, 0.2), (-0.08, 0.08)
+"""Distance of the two characters along and across their line, in parts of the larger character's size."""
+_SIZE = (0.5, 0.85)
+"""Size of the larger character in parts of the picture; what lies outside of the picture is lost."""
+_NEAR = 40
+"""Samples at most this far apart are mostly by one writer, and so alike in pen and size."""
+_TRIES = 6
+"""Attempts for each picture that is wanted."""
+
+Pictures = NDArray[np.uint8]
+
+
+class _Ink(NamedTuple):
+    """The box of a character's ink in pixels, bottom and right exclusive, and how tangled the ink is.
+
+    crossings: edges of the ink in a row and in a column, on average and over two; 0 for a character that was cut.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    crossings: float
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+
+def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
+    """The scribbles and merged characters for a training on `sources`; their label is `classes`, beyond the last."""
+    total, weight, seed = sum(map(len, sources)), sum(source.weight for source in sources), config.seed + 1
+    odds = np.array([config.scribbles, config.merged]) / (1 - config.scribbles - config.merged)
+    counts = np.minimum(np.rint(odds * total).astype(int), (MOST_SCRIBBLES, MOST_MERGED)).tolist()
+    kinds = scribbles(counts[0], sources[0].side, seed=seed), merged_characters(sources, counts[1], seed)
+    return [
+        Samples(pictures, np.full(len(pictures), classes), np.arange(len(pictures)), float(odd * weight))
+        for pictures, odd in zip(kinds, odds, strict=True)
+        if len(pictures)
+    ]
+
+
+def scribbles(count: int, size: int, seed: int = 0) -> Pictures:
+    """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
+    random = np.random.default_rng(seed)
+    canvases = np.empty((count, _CANVAS, _CANVAS), np.uint8)
+    for k in range(count):
+        canvas = Image.new("L", (_CANVAS, _CANVAS))
+        pen = ImageDraw.Draw(canvas)
+        width = int(random.integers(3, 9))
+        for _ in range(random.integers(2, 7)):
+            curve = random.uniform(0.1, 0.9, (int(random.integers(4, 10)), 2)) * _CANVAS
+            for _ in range(3):  # Chaikin: cut every corner
+                near, far = 0.75 * curve[:-1] + 0.25 * curve[1:], 0.25 * curve[:-1] + 0.75 * curve[1:]
+                curve = np.stack([near, far], 1).reshape(-1, 2)
+            pen.line([(float(x), float(y)) for x, y in curve], fill=255, width=width, joint="curve")
+        canvases[k] = np.asarray(canvas)
+    return resize(canvases, size)
+
+
+def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> Pictures:
+    """uint8 (N, S, S), ink high: each shows two different characters that touch or nearly do; often one is cut off.
+
+    Sources are drawn in proportion to their weights. N is less than `count` where most characters are narrow, small or
+    simple, or have other ink at the edges of their pictures.
+    """
+    random, side = np.random.default_rng(seed), sources[0].side
+    weights = np.array([source.weight for source in sources])
+    # Where pictures are read piece by piece, only one window of them is drawn from; sorted, so writer by writer.
+    windows = [np.sort(next(source.windows(np.random.default_rng(seed)))) for source in sources]
+    stored = [source.take(indices) for source, indices in zip(sources, windows, strict=True)]
+    composed: list[Pictures] = []
+    for k in random.choice(len(sources), _TRIES * count, p=weights / weights.sum()).tolist():
+        if len(composed) == count:
+            break
+        first, window = int(random.integers(len(windows[k]))), windows[k]
+        chosen = [first, (first + int(random.integers(1, _NEAR))) % len(window)]
+        (pictures, places), labels = stored[k], sources[k].labels[window[chosen]]
+        is_down = random.random() < _DOWN
+        left, right = (pictures[place].T if is_down else pictures[place] for place in places[chosen])
+        picture = None if labels[0] == labels[1] else _side_by_side(left, right, random)
+        if picture is not None:
+            composed.append(picture.T if is_down else picture)
+    return np.array(composed, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
+
+
+def _side_by_side(first: Pictures, second: Pictures, random: np.random.Generator) -> Pictures | None:
+    """Two characters (S, S) in one picture (S, S), or None where the result might be one character."""
+    a, b = _ink_of(first), _ink_of(second)
+    if a is None or b is None:
+        return None
+    size = max(a.height, a.width, b.height, b.width)
+    cut = random.random()
+    if cut < _CUT / 2:
+        a = a._replace(left=_thinnest(first, a, 1 - random.uniform(*_LEFT)), crossings=0)
+    elif cut < _CUT:
+        b = b._replace(right=_thinnest(second, b, random.uniform(*_LEFT)), crossings=0)
+    gap, offset = round(size * random.uniform(*_GAP)), round(size * random.uniform(*_OFFSET))
+    top = min(a.top, b.top + offset)
+    length, height = a.width + gap + b.width, max(a.bottom, b.bottom + offset) - top
+    if max(a.crossings, b.crossings) < _TANGLED or length < _LONG * height:
+        return None
+    window = round(size / random.uniform(*_SIZE))
+    room = max(length, height, window)
+    y, x = (room - height) // 2 - top, (room - length) // 2
+    canvas = np.zeros((room, room), np.uint8)
+    canvas[y + a.top : y + a.bottom, x : x + a.width] = first[a.top : a.bottom, a.left : a.right]
+    beside = canvas[y + offset + b.top : y + offset + b.bottom, x + length - b.width : x + length]
+    np.maximum(beside, second[b.top : b.bottom, b.left : b.right], out=beside)
+    spare = (room - window) // 2
+    visible = Image.fromarray(canvas[spare : spare + window, spare : spare + window])
+    return np.asarray(visible.resize(first.shape, Image.Resampling.BILINEAR))
+
+
+def _ink_of(picture: Pictures) -> _Ink | None:
+    """Where a picture's ink is; None if it is narrow or small, or touches an edge of the picture."""
+    ink = picture >= _INK
+    rows, columns = np.flatnonzero(ink.any(1)).tolist(), np.flatnonzero(ink.any(0)).tolist()
+    if not rows or min(rows[0], columns[0]) < 1 or max(rows[-1], columns[-1]) > len(ink) - 2:
+        return None
+    box = _Ink(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1, crossings=0)
+    short, long = sorted((box.height, box.width))
+    if short < _SQUARE * long or long < _LARGE * len(ink):
+        return None
+    crossings = np.diff(ink, axis=1).sum() / box.height + np.diff(ink, axis=0).sum() / box.width
+    return box._replace(crossings=float(crossings) / 2)
+
+
+def _thinnest(picture: Pictures, ink: _Ink, share: float) -> int:
+    """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
+    reach = max(ink.width // 8, 1)
+    start = round(ink.left + share * ink.width) - reach
+    return start + int(picture[:, start : start + 2 * reach].sum(0).argmin())
