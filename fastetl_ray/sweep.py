@@ -145,8 +145,8 @@ def _trial(space: dict[str, Any]) -> None:
     train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, on_progress=report)
 
 
-def _tuner(config: SweepConfig, data: list[tuple[str, float]], folder: Path, cpus: float, gpus: float) -> Any:
-    """Ray's tuner, which runs `_trial`. folder: for the runs and for Ray's own files."""
+def _tuner(config: SweepConfig, data: Sequence[tuple[str | Path, float]], out: Path, cpus: float, gpus: float) -> Any:
+    """Ray's tuner, which runs `_trial`. out: the folder for the runs and for Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search import BasicVariantGenerator
@@ -164,8 +164,8 @@ def _tuner(config: SweepConfig, data: list[tuple[str, float]], folder: Path, cpu
         param_space={
             "train": dict(config.train),
             "options": {name: domain(values) for name, values in config.search.items()},
-            "data": data,
-            "runs": str(folder / "trials"),
+            "data": [(absolute(source), weight) for source, weight in data],
+            "runs": str(out / "trials"),
         },
         tune_config=tune.TuneConfig(
             metric=_METRIC,
@@ -174,7 +174,7 @@ def _tuner(config: SweepConfig, data: list[tuple[str, float]], folder: Path, cpu
             search_alg=BasicVariantGenerator(random_state=config.seed),
             scheduler=scheduler,
         ),
-        run_config=tune.RunConfig(storage_path=str(folder / "ray"), name="sweep", verbose=0),
+        run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
     )
 
 
@@ -199,10 +199,8 @@ def sweep_on_ray(
     check_output(out, SWEEP_KIND, overwrite)
     connect(address)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
-        folder = folder.absolute()
-        sources = [(absolute(source), weight) for source, weight in data]
         trials = []
-        for number, result in enumerate(_tuner(config, sources, folder, cpus, gpus).fit()):
+        for number, result in enumerate(_tuner(config, data, folder.absolute(), cpus, gpus).fit()):
             if result.error is not None:
                 raise fault_of(result.error)
             frame = result.metrics_dataframe

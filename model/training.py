@@ -230,8 +230,10 @@ class _Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
     def __init__(self, run: Run, mixture: Mixture, on_progress: OnProgress | None) -> None:
-        """Raises ModelError for a dataset with nothing to train on, and a batch that the devices cannot share."""
+        """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
         self.run, self.on_progress, config = run, on_progress, run.config
+        if config.minutes and not config.steps and jax.process_count() > 1:  # each would choose by its own clock
+            raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         sources: list[Samples] = []
         self.valid: list[Samples] = []
         for dataset, weight in mixture:

@@ -10,6 +10,7 @@ import pytest
 
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import NEW, Trained, digest_of, digest_rows
+from fastetl.data.shards import write_shards
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -144,8 +145,6 @@ def test_groups_mean_something_within_a_source_only() -> None:
 
 def test_samples_that_cannot_be_drawn_from_are_named(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fastetl.data.shards import write_shards
-
     spec = dataclasses.replace(own().preprocessing, framing="none")
     write_shards(dataclasses.replace(own(), preprocessing=spec), tmp_path / "shards", rows=6)
     data = open_dataset(tmp_path / "shards")

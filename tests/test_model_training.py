@@ -106,6 +106,9 @@ def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypa
     assert training._resumed_run(timed, [(tiny(), 1.0)], config) is timed
     again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=9))
     assert again.best == timed.best
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(ModelError, match="`minutes` are for training by one process. Give `steps`"):
+        train(tiny(), tmp_path / "several", config)
 
 
 def test_several_steps_in_one_go_are_the_same_training(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
-from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray
+from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray import synthesize as synthetic_rows
 from model.run import unfinished
 from model.training import train
@@ -40,7 +40,7 @@ SYNTH = SynthConfig(files=2, charset="digits", seed=4)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes on this machine, each with a raylet of its own."""
-    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # the name that Ray reads
+    os.environ |= {"RAY_worker_niceness": "0", "RAY_health_check_timeout_ms": "60000"}  # a busy node is not dead
     import ray
     from ray.cluster_utils import Cluster
 
@@ -199,8 +199,6 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
 
 def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
-    from fastetl_ray.cluster import train_on_ray
-
     write_shards(tiny(16), tmp_path / "data", rows=64)
     data, config = [(tmp_path / "data", 1.0)], dataclasses.replace(CONFIG, epochs=1)
     there = train_on_ray(data, tmp_path / "there", config)

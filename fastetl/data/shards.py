@@ -87,7 +87,7 @@ class ShardedImages:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
         return self[:]
 
-    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int | np.integer[Any] | slice | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         if isinstance(index, int | np.integer):
             picture: NDArray[np.uint8] = self[np.array([range(len(self))[int(index)]])][0]
             return picture

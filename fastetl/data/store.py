@@ -43,7 +43,7 @@ from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_r
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IDENTITY: Mapping[str, Any] = {
+IDENTITY: Mapping[str, np.dtype[Any]] = {
     "group": np.dtype(np.int32),
     "source": np.dtype(np.uint16),
     "digest": np.dtype(np.uint64),
