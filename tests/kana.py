@@ -1,4 +1,4 @@
-"""Every kana in KanjiVG's strokes, and which the bundled network misreads."""
+"""Characters in KanjiVG's strokes, and which the bundled network misreads."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from export import open_recognizer
 from fastetl.data.charset import one_shape
-from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.synth.practice import BOX, practice
+from fastetl.synth.strokes import load_strokes
 
 
 def kana_drawings() -> dict[str, Drawing]:
@@ -19,6 +20,15 @@ def kana_drawings() -> dict[str, Drawing]:
         )
         for entry in practice()["kana"]
     }
+
+
+def cropped(character: str, size: int, pen: float, side: int) -> NDArray[np.uint8]:
+    """uint8 (H, W), ink high: a character of `size` on a canvas of 64 units and `side` pixels, cropped to its ink."""
+    lines = [(size * stroke + 32).tolist() for stroke in load_strokes(character, 0.02)]
+    strokes = tuple(Stroke(*zip(*line, strict=True)) for line in lines)
+    drawn = rasterize(Drawing(64, 64, strokes, pen), side)
+    rows, columns = (np.flatnonzero((drawn >= 128).any(axis)) for axis in (1, 0))
+    return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def wrong_of(answers: Mapping[str, str]) -> dict[str, str]:

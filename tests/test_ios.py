@@ -25,7 +25,7 @@ from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
 from fastetl.ink.samples import Sample, samples_to_dataset
 from tests import golden_lines
-from tests.kana import kana_drawings, misread
+from tests.kana import cropped, kana_drawings, misread
 
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
@@ -111,6 +111,8 @@ def papers() -> list[dict[str, Any]]:
         greys[f"steps, {width} × {height}"] = random.choice(np.array([90, 140, 250], np.uint8), (height, width))
     greys["a pen of one pixel"] = 255 - rasterize(replace(kana[3], pen=1 / 640), 640)
     greys |= {f"a pen of {pen}": 255 - rasterize(replace(kana[3], pen=pen), 200) for pen in (0.12, 0.2)}
+    crops = [("目", 0.01, 400), ("画", 0.01, 400), ("首", 0.05, 200), ("固", 0.04, 64)]
+    greys |= {f"{c} cropped": 255 - cropped(c, 40, pen, side) for c, pen, side in crops}
     rows = []
     for name, grey in greys.items():
         pictures = {"pixels": grey, "picture": read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}

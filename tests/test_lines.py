@@ -16,8 +16,8 @@ from export.lines import Text, competition, everything, lines_of_drawing
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
+from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
-from fastetl.ink.pieces import boxes_of, labelled
 from fastetl.lines.bigrams import FILE, bigrams
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, unturned
 from fastetl.lines.pieces import parted, pieces_of
@@ -77,7 +77,7 @@ def test_pieces_are_what_hangs_together() -> None:
     for size in ((1, 1), (5, 40), (60, 60)):
         mask = rng.random(size) < 0.4
         expected, count = ndimage.label(mask, np.ones((3, 3)))
-        marks = labelled(mask)
+        marks = label_components(mask)
         assert marks.max() == count
         assert len(set(zip(marks.ravel().tolist(), expected.ravel().tolist(), strict=True))) == len(set(marks.ravel()))
         slices = ndimage.find_objects(marks)

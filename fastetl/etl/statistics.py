@@ -17,7 +17,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.files import find_files
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import select
-from fastetl.ink.pieces import boxes_of, labelled
+from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
@@ -44,7 +44,7 @@ def _measured(levels: Pictures) -> dict[str, float]:
 
     darkest = int(levels.max())
     ink = (levels > 0) & (levels >= np.float32(_INK) * np.float32(darkest))
-    pieces = labelled(ink)
+    pieces = label_components(ink)
     touches = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1]) < _EDGE
     fragment = np.isin(pieces, 1 + np.flatnonzero(touches.any(1)))
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character

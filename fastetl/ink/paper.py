@@ -1,9 +1,9 @@
 """What is ink in a picture, what is paper, and what is neither: tables, frames, ruled lines, shadows, dirt.
 
-Ink is thin and darker than the paper around it (or lighter, on a blackboard). Paper is what a morphological closing
-leaves: the picture without dark things that are narrower than its window, so that the edge of a shadow or of a table
-stays where it is. All is decided on the darkest pixel of each of at most 160 × 160 places, in integers, so that
-the Swift twin (`ios/Sources/KanaPhoto/Paper.swift`) decides the same to the last bit.
+Ink is thin, and darker than the paper around it (or lighter, on a blackboard). The paper's level is found by a
+morphological closing, which removes dark things that are narrower than its window; the edge of a shadow or of a table
+stays where it is. Everything is decided on a reduced picture, the darkest pixel of each of at most 160 × 160 blocks, in
+integers, so that the Swift twin (`ios/Sources/KanaPhoto/Paper.swift`) decides the same to the last bit.
 """
 
 from __future__ import annotations
@@ -17,45 +17,54 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.ink.pieces import Box, boxes_of, character, labelled, stands_apart
-from fastetl.ink.places import PLACES, closed, extreme, opened, pooled, quantile, share, smoothed, spread
-from fastetl.ink.ruling import Line, erase, ruled_lines, without
+from fastetl.ink.blocks import MOST_BLOCKS, closed, extreme, odd_share, opened, pooled, quantile, smoothed, spread
+from fastetl.ink.components import Box, boxes_of, character_box, is_several_characters, label_components
+from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
+# Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
+# levels falls far below the next.
 MOST = 1600
-"""Longest side of a plane: larger pictures are reduced to it."""
+"""Longest side of a plane, in pixels: larger pictures are reduced to it."""
 _WIDEST = 40
-"""Per cent of the longest side: what is dark and wider is paper in a shadow, or a table."""
-_BEYOND = 20
-"""Least, likewise, of the edge of a picture that a shadow darkens."""
-_GRAINY, _GRAINIEST, _PASSES = 1, 64, 3
-"""Grain above the first is smoothed, so many times at most."""
+"""What is dark and wider than this per cent of the longest side is paper in a shadow, or a table."""
+_SHADE = 20
+"""A shadow darkens at least this per cent of the longest side at the picture's edge."""
+_GRAINY = 1
+"""A picture with more grain than this is smoothed."""
+_GRAINIEST = 64
+"""On white paper, what looks like more grain than this is strokes."""
+_PASSES = 3
+"""Grain is smoothed at most so many times."""
 _WINDOWS = (4, 8, 14, 26)
-"""Widths, likewise, at which dark ink is compared with light ink."""
+"""Windows in which dark ink is compared with light ink, in per cent of the longest side."""
 _WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)
-"""Widths of strokes that are told apart, in places."""
+"""Stroke widths that are distinguished, in blocks."""
 _DIM = 32
-"""Light under which contrast counts less, since grain counts more there."""
+"""Added to the paper's level before the contrast is divided by it, since grain matters more in little light."""
 _CONTRAST = 12
 """Least difference between ink and paper, of 255."""
 _DASHES = 6
-"""A line of so many pieces is printed."""
-_FEW = 4
-"""So many places may be darker than the darkest ink: specks."""
+"""Lines both across and down of at least so many pieces each are the dashed guides of a practice square."""
+_SPECKS = 4
+"""Blocks that may be darker than the darkest ink, as specks are."""
+_LEAST_INK = 6
+"""Least ink beside printed lines, in blocks."""
 _SMALL = 4
-"""A character so many times in the picture is looked at alone."""
+"""If the character's longer side goes more often into the picture, the character is cropped."""
 _WHITE = 250
-"""Least light of white paper."""
+"""Least level of white paper."""
 _TINY = 12
-"""One that fits in so many times may be too small."""
+"""If the character's longer side goes more often into the picture, the character may be too small to be read."""
 _THIN = 4
-"""A pen that covers one part of so many of its places is hardly seen."""
+"""If the least blocks that hold a pen's ink are more than so many times that ink, the pen is hardly seen."""
 _THICK = 12
-"""A pen whose width goes less often into the character is made thinner, to `_PEN` times into it."""
+"""If a pen's width goes less often into the character, the pen is thick,"""
 _PEN = 20
+"""and thinned until it goes into it so many times."""
 _SAMPLED = 400
 """Pixels along the longest side that contrast is measured on."""
 _BAR = 4
-"""A dark picture so many times as long as it is wide is a stroke, cropped: ー."""
+"""A dark picture at least so many times as long as wide is a cropped stroke: ー."""
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -71,16 +80,16 @@ class Ink:
     plane: Bytes
     """uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MOST`."""
     box: Box | None
-    """Around the character in the plane, dirt left out; None where there is no ink."""
+    """The character in the plane, without dirt; None where there is no ink."""
     scale: float = 1.0
-    """Pixels of the picture for one of the plane."""
+    """How many pixels of the picture one pixel of the plane stands for, along each side."""
     fault: str = ""
-    """Why it may be recognized wrongly, and what to do; "" where nothing speaks against it."""
+    """Why the character may be recognized wrongly, and what to do; "" if there is no reason."""
 
     def square(self) -> Bytes:
-        """uint8 (S, S): the picture, or what is around a character that is small in it; paper around that.
+        """uint8 (S, S): the plane in a square of paper, cropped to the character where that is small in it.
 
-        A pen too thin to be seen in a small picture is as thick as the eye sees it.
+        Very thin pens are thickened and very thick ones thinned, to what networks are trained on.
         """
         height, width = self.plane.shape
         side, (left, top) = max(height, width), (width // 2, height // 2)
@@ -97,14 +106,14 @@ class Ink:
         return _with_usual_pen(square)
 
     def picture(self, side: int) -> Bytes:
-        """uint8 (side, side): the square, resized."""
+        """uint8 (side, side), ink high: the square resized. side: 1 or more."""
         return np.asarray(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _with_usual_pen(square: Bytes) -> Bytes:
-    """uint8 (S, S): the ink as a usual pen leaves it; a brush's in at most `PLACES` × `PLACES`."""
+    """uint8 (S, S): the ink as a usual pen leaves it; a thinned one is reduced to at most 160 × 160 pixels."""
     side, small = len(square), pooled(square, np.maximum)
-    step = side // PLACES
+    step = side // MOST_BLOCKS
     if step > 1 and small.sum(dtype=int) * step * step > _THIN * square.sum(dtype=int):
         return extreme(square, step | 1, np.maximum, 0)
     mask = small >= 128
@@ -119,7 +128,7 @@ def _with_usual_pen(square: Bytes) -> Bytes:
     if not width * 3 <= longest < width * _THICK or reach <= 0:
         return square
     if step:
-        square = np.asarray(Image.fromarray(square).resize((PLACES, PLACES), Image.Resampling.BOX))
+        square = np.asarray(Image.fromarray(square).resize((MOST_BLOCKS, MOST_BLOCKS), Image.Resampling.BOX))
     around, thinner = np.pad(square, reach), square.copy()
     for y, x in np.argwhere(np.hypot(*np.ogrid[-reach : reach + 1, -reach : reach + 1]) <= reach).tolist():
         np.minimum(thinner, around[y:, x:][: len(square), : len(square)], out=thinner)
@@ -127,19 +136,19 @@ def _with_usual_pen(square: Bytes) -> Bytes:
 
 
 def _grain(small: Bytes) -> int:
-    """How far neighbouring places differ in the quietest quarter of the picture; on white paper those are strokes."""
+    """How far neighbouring blocks differ in the quietest quarter of the picture; 0 if those are strokes on white."""
     grain = quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
     return 0 if grain > _GRAINIEST and quantile(small, 90) >= _WHITE else grain
 
 
 def _missing(paper: Bytes, picture: Bytes, grain: int = 0) -> Bytes:
-    """The share of the paper's light that is missing, of 255."""
+    """The share of the paper's light that is missing in a picture, of 255; `grain` brighter than it is."""
     darker = np.minimum(picture, 255 - grain) + np.uint8(grain) if grain else picture
     return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
 
 
-def _top(missing: Bytes, few: int = _FEW) -> int:
-    """The level that only a few places exceed."""
+def _top(missing: Bytes, few: int = _SPECKS) -> int:
+    """The highest level that a few blocks reach."""
     counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
     return 255 - int((counts >= min(few, missing.size // 8 + 1)).argmax())
 
@@ -155,7 +164,7 @@ def _median_edge(picture: Bytes) -> int:
 
 
 def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
-    """Whether it covers a sixth of the picture, and so much from its first place to its last, across and down."""
+    """Whether a mask is one large area: a sixth of the picture, and filled to `per_cent` between its edges."""
     count, between = int(mask.sum()), 0
     for lines in (mask, mask.T):
         from_start, from_end = (np.maximum.accumulate(way, 1) for way in (lines, lines[:, ::-1]))
@@ -163,11 +172,26 @@ def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
     return 6 * count >= mask.size and count * 100 >= per_cent * between
 
 
+def _ink_by_window(dark: Bytes, light: Bytes) -> tuple[NDArray[np.int_], int]:
+    """How much dark and light ink, (2, windows), is narrower than each of `_WINDOWS`; and the least level of ink."""
+    shares = []
+    for blocks in (dark, light):
+        grain = _grain(blocks)
+        for per_cent in _WINDOWS:
+            size = odd_share(blocks, per_cent)
+            around = np.pad(blocks, size, mode="edge")
+            shares.append(_missing(closed(around, size), around, grain)[size:-size, size:-size])
+    least = max(_top(shares[len(_WINDOWS) - 1]), _top(shares[-1])) // 3
+    seen = [int(share[share >= max(least, 1)].sum(dtype=int)) for share in shares]
+    return np.array(seen).reshape(2, -1), least
+
+
 def _is_light(dark: Bytes, light: Bytes) -> bool:
     """Whether the ink is lighter than the paper.
 
-    dark: the darkest pixel of each place; light: the lightest, turned round. An edge that is alike all around is paper,
-    if the rest is no sheet, which fills its box. Otherwise what is thinner is ink, and what is all around is paper.
+    dark: the darkest pixel of each block; light: 255 minus the lightest. If the picture's edge is dark or light all
+    around, it is paper, unless the rest is a sheet. Otherwise the thinner of the two is ink, and the level that most of
+    the edge has is paper.
     """
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
@@ -178,37 +202,34 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
         return False
     if _edge(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
         return True
-    shares = []
-    for small in (dark, light):
-        grain = _grain(small)
-        for per_cent in _WINDOWS:
-            size = share(small, per_cent)
-            around = np.pad(small, size, mode="edge")
-            shares.append(_missing(closed(around, size), around, grain)[size:-size, size:-size])
-    least = max(_top(shares[len(_WINDOWS) - 1]), _top(shares[-1])) // 3
-    seen = np.array([int(s[s >= max(least, 1)].sum(dtype=int)) for s in shares]).reshape(2, -1)
-    # The narrowest window through which half of the one or the other is seen.
+    seen, least = _ink_by_window(dark, light)
+    # The narrowest window that shows half of the dark ink, or of the light ink.
     half = ((2 * seen >= seen[:, -1:]) & (seen >= 12 * least)).any(0)
-    at = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
-    (dark_here, light_here), (dark_all, light_all) = (seen[:, at] + 1.0), (seen[:, -1] + 1.0)
+    window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
+    (dark_here, light_here), (dark_all, light_all) = seen[:, window] + 1.0, seen[:, -1] + 1.0
+    # The weights 0.3, 1 and 3.5 keep apart crops of 172 characters by six pens, dark and inverted, and the curves.
     thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
     brightness = (_median_edge(dark) + 510 - _median_edge(light)) / 2 - darkest - lightest
-    return thinner + 1.43 * brightness / max(lightest - darkest, 1) < 0
+    brightness /= max(lightest - darkest, 1)  # 1: white along most of the edge; -1: black
+    return thinner + brightness * (1 + 3.5 * brightness * brightness) < 0
 
 
 def _table(mask: Mask, is_white: bool) -> Mask:
-    """What is dark along a whole side of the picture, as far inwards as it is wider than strokes are.
+    """The table or frame around a sheet: what is dark along a whole side, as far inwards as it is wider than strokes.
 
-    On white paper not where ink is in the middle of the opposite side alone: it is a stroke, at the edge of a crop.
+    On white paper a dark side may be a stroke at the edge of a crop. It is one if the opposite side has some ink, but
+    not all along; ink in a corner that another dark side reaches does not count.
     """
-    size = share(mask, 10)
+    size = odd_share(mask, 10)
     around = np.pad(mask, size)
     height, width = mask.shape
     sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
     full = [side.sum() * 20 >= 19 * len(side) for side in sides]
     outside = around[:size], around[-size:], around[:, :size], around[:, -size:]
     for k, opposite in enumerate((1, 0, 3, 2)):
-        if full[k] and not (is_white and not full[opposite] and sides[opposite][size:-size].any()):
+        begin, end = full[2:] if k < 2 else full[:2]
+        between = sides[opposite][size * begin : len(sides[opposite]) - size * end]
+        if full[k] and not (is_white and not full[opposite] and between.any()):
             outside[k][:] = True
     if not _edge(around).any():
         return np.zeros_like(mask)
@@ -216,13 +237,13 @@ def _table(mask: Mask, is_white: bool) -> Mask:
 
 
 def _mean_width(mask: Mask) -> float:
-    """In places, of strokes in any direction."""
+    """Mean width of strokes, in blocks. 2.5: between 2, right for upright strokes, and 2.8, right for diagonal ones."""
     outline = int((mask[1:] ^ mask[:-1]).sum()) + int((mask[:, 1:] ^ mask[:, :-1]).sum())
     return 2.5 * int(mask.sum()) / max(outline, 1)
 
 
 def _stroke_width(mask: Mask, tenths: int = 3) -> int:
-    """Width in places that at least so many tenths of the ink have."""
+    """The greatest width, in blocks, that at least so many tenths of the ink have."""
     count, width = int(mask.sum()), 1
     for size in _WIDTHS:
         if size > max(mask.shape) or int(opened(mask, size).sum()) * 10 < tenths * count:
@@ -233,56 +254,56 @@ def _stroke_width(mask: Mask, tenths: int = 3) -> int:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """What the places say."""
+    """Paper and ink of each block (H, W)."""
 
     paper: Bytes
-    """Its level."""
+    """Level of the paper."""
     missing: Bytes
-    """The share of its light that is missing; 0 outside of the sheet."""
+    """Share of the paper's light that is missing, of 255; 0 outside of the sheet."""
     outside: Mask
     """Table and frames."""
     least: int
-    """What is missing less is no ink, but grain."""
+    """Where less is missing, it is grain."""
 
     @cached_property
     def top(self) -> int:
-        """What is missing where the ink is darkest; 0 where there is none."""
+        """`missing` where the ink is darkest; 0 if there is no ink."""
         top = _top(self.missing)
         return top if top >= self.least else 0
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is white paper alone, as a scan or a drawing has."""
+        """Whether all paper is white, with no table around it: a drawing or a clean scan."""
         return not self.outside.any() and quantile(self.paper, 5) >= _WHITE
 
     def at_least(self, tenths: int) -> Mask:
-        """Where so many tenths of that are missing."""
+        """Where at least so many tenths of `top` are missing."""
         return self.missing >= -(-tenths * max(self.top, 1) // 10)
 
     def without(self, mask: Mask) -> _Sheet:
-        """The same with more of it outside, unless no ink would be left."""
+        """The sheet with more blocks outside of it; unchanged if no ink would be left."""
         if not mask.any():
             return self
         rest = _Sheet(self.paper, np.where(mask, np.uint8(0), self.missing), self.outside | mask, self.least)
-        boxes = boxes_of(labelled(rest.at_least(5)))
+        boxes = boxes_of(label_components(rest.at_least(5)))
         return rest if rest.top and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
 
 def _closed_beyond(dark: Bytes, size: int) -> Bytes:
-    """As if the picture went on beyond its edges as it ends there: the corner of a shadow is as wide as the shadow."""
+    """A closing in which the picture goes on beyond its edges, so that a shadow in a corner is as wide as elsewhere."""
     reach = size // 2
     return closed(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
 def _sheet(dark: Bytes) -> _Sheet:
-    """Paper and ink with a window as wide as three strokes, so that narrow shadows are paper too."""
-    size, grain = share(dark, _WIDEST), _grain(dark)
+    """Paper and ink, found with ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
+    size, grain = odd_share(dark, _WIDEST), _grain(dark)
     paper = closed(dark, size)
     is_lit = quantile(paper, 5) < _WHITE
     outside = np.zeros(dark.shape, bool)
     while True:
         if is_lit:
-            paper = np.minimum(paper, _closed_beyond(dark, max(size, share(dark, _BEYOND))))
+            paper = np.minimum(paper, _closed_beyond(dark, max(size, odd_share(dark, _SHADE))))
         missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
         sheet = _Sheet(paper, missing, outside, _CONTRAST + 4 * grain)
         if sheet.is_plain and _edge(dark).min() >= _WHITE:
@@ -290,50 +311,56 @@ def _sheet(dark: Bytes) -> _Sheet:
         sheet = sheet.without(_table(sheet.at_least(5), not is_lit))
         outside = sheet.outside
         narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
-        if narrower * 5 >= size * 4:
+        if not is_lit or narrower * 5 >= size * 4:
             return sheet
         size, paper = narrower, closed(dark, narrower)
 
 
 def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
-    """Ruled lines across and down, and what is missing where the ink beside them is darkest.
+    """Printed lines across and down, and what is missing where the ink beside them is darkest.
 
-    Ruled is what is thinner, fainter or darker than the rest, or crosses the sheet; on white both.
+    A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has to be
+    both, or part of a practice square.
     """
     top, inside = sheet.top, ~sheet.outside
     across = ruled_lines(sheet.missing, inside, top // 3)
     down = ruled_lines(sheet.missing.T, inside.T, top // 3)
     if not across and not down:
         return [], [], top
-    strokes = np.where(without(without(inside, across).T, down).T, sheet.missing, np.uint8(0))
-    strength = _top(strokes, 6 * _FEW)
-    rest = strokes >= max((strength + 1) // 2, 1)
-    if strength < sheet.least or rest.sum() < 6:
+    strokes = np.where(without_lines(without_lines(inside, across).T, down).T, sheet.missing, np.uint8(0))
+    strength = _top(strokes, 6 * _SPECKS)
+    ink = strokes >= max((strength + 1) // 2, 1)
+    if strength < sheet.least or ink.sum() < _LEAST_INK or _are_strokes(ink, across, down, strength):
         return [], [], top
-    width = _mean_width(rest)
-    is_cell = len(across) > 1 and len(down) > 1
-    has_guides = all(any(line.pieces >= _DASHES for line in lines) for lines in (across, down))
+    width = _mean_width(ink)
+    has_guides = all(any(line.dashes >= _DASHES for line in lines) for lines in (across, down))
+    is_square = len(across) > 1 and len(down) > 1
 
-    def printed(lines: list[Line], rest: Mask) -> list[Line]:
-        # On white a stroke may be as long, and reach or be an edge of a crop.
-        rows = [*np.flatnonzero(rest.any(1)).tolist(), *(line.row for line in lines)]
-        is_cropped = min(rows) < 3 and max(rows) >= len(rest) - 3
-        is_alone = sheet.is_plain and sum(line.through and 3 <= line.row < len(rest) - 3 for line in lines) < 2
-        other = [
-            line
-            for line in lines
-            if has_guides or 4 * line.thickness <= 3 * width or not 8 * strength < 10 * line.level < 13 * strength
-        ]
-        if is_alone:
-            return [line for line in other if (line.through and not is_cropped) or is_cell]
-        return [line for line in lines if line.through or line in other]
+    def printed(lines: list[Line], ink: Mask) -> list[Line]:
+        others = [line for line in lines if has_guides or _differs(line, width, strength)]
+        if sheet.is_plain and sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) < 2:
+            rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
+            may_span = min(rows) >= 3 or max(rows) < len(ink) - 3  # else a stroke does, too, in a crop to the ink
+            return [line for line in others if line.bends < 2 and (is_square or (line.spans_paper and may_span))]
+        return [line for line in lines if line.spans_paper or line in others]
 
-    across, down = printed(across, rest), printed(down, rest.T)
+    across, down = printed(across, ink), printed(down, ink.T)
     return across, down, strength if across or down else top
 
 
+def _differs(line: Line, width: float, strength: int) -> bool:
+    """Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level."""
+    return 4 * line.thickness <= 3 * width or not 8 * strength < 10 * line.level < 13 * strength
+
+
+def _are_strokes(ink: Mask, across: list[Line], down: list[Line], strength: int) -> bool:
+    """Whether the ink beside the lines is but what they leave where they bend: then they are strokes, as in 目."""
+    beside = without_lines(without_lines(ink, across, 2).T, down, 2)
+    return max(line.level for line in across + down) > 2 * strength and bool(beside.sum() < _LEAST_INK)
+
+
 def _full_contrast(plane: Bytes, top: int) -> Bytes | None:
-    """uint8 (H, W): ink to 255, what is faint to 0; None where there is no ink."""
+    """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; None if there is no ink."""
     step = -(-max(plane.shape) // _SAMPLED)
     sample = plane[::step, ::step]
     full = quantile(sample[sample >= (top + 1) // 2], 90)
@@ -345,17 +372,17 @@ def _full_contrast(plane: Bytes, top: int) -> Bytes | None:
 
 
 def _is_bar(grey: Bytes) -> bool:
-    """Whether it is nothing but one dark stroke, cropped to it."""
+    """Whether the picture is nothing but one dark stroke, cropped."""
     long = grey if grey.shape[1] >= grey.shape[0] else grey.T
     height, width = long.shape
     return width >= _BAR * height and bool((long[height // 3 : height - height // 3] < 128).all())
 
 
 def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
-    """The plane, uint8 (H, W), None where there is no ink, and in which places it has ink."""
+    """The plane uint8 (H, W), None if there is no ink, and a mask of the blocks in which it has ink."""
     across, down, top = _printed_lines(sheet)
     if sheet.is_plain and not across and not down:
-        # As it is: the networks see faint strokes on white better than any threshold.
+        # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, sheet.at_least(3)
     plane = _missing(spread(sheet.paper, grey.shape), grey)
     if sheet.outside.any():
@@ -369,7 +396,7 @@ def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
 
 
 def separate_ink(grey: Bytes) -> Ink:
-    """uint8 (H, W), brightness, on any paper, in any light → what is ink in it, and where the character is."""
+    """Find the ink of a character on any paper, in any light. grey: uint8 (H, W), brightness."""
     longest = max(grey.shape)
     scale = max(1.0, longest / MOST)
     if longest > MOST:
@@ -389,12 +416,12 @@ def separate_ink(grey: Bytes) -> Ink:
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)
     ink, mask = _ink_on(sheet, grey) if sheet.top else (None, sheet.outside)
-    piece = None if ink is None else character(mask)
-    if ink is None or piece is None:
+    character = None if ink is None else character_box(mask)
+    if ink is None or character is None:
         return Ink(np.zeros_like(grey), None, scale, "there is no ink in it: look at the picture")
-    (rows, columns), (left, top, right, bottom) = dark.shape, piece
+    (rows, columns), (left, top, right, bottom) = dark.shape, character
     fault = ""
-    if stands_apart(mask[top:bottom, left:right]):
+    if is_several_characters(mask[top:bottom, left:right]):
         fault = "two characters: use --lines"
     elif max(right - left, bottom - top) * _TINY < max(rows, columns):
         fault = "the character is small: crop the picture"

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import open_regular
+from fastetl.ink.blocks import quantile
 from fastetl.ink.paper import MOST, Ink, separate_ink
-from fastetl.ink.places import quantile
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""

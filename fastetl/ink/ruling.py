@@ -1,4 +1,4 @@
-"""Ruled, squared and printed lines: thin, straight, longer than strokes. Taken out without what crosses them."""
+"""Ruled, squared and printed lines, which are thin, straight and longer than strokes: how to find and erase them."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,17 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.places import quantile
+from fastetl.ink.blocks import quantile
 
+# Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
 _COVERED = 0.35
-"""Least share of the paper's width that a line has ink on."""
+"""A line has ink on at least this share of the paper's width,"""
 _DASHED = 0.45
-"""Least share of its own length: dashed lines have gaps."""
+"""on at least this share of its own length, since dashed lines have gaps,"""
 _LENGTH = 0.6
-"""Least length of a line, of the paper's width."""
+"""and is at least this long, as a share of the paper's width."""
 _SLOPE = 10
-"""Steepest line: per cent of the width."""
+"""Steepest line, in per cent of the width."""
+_THICKEST = 3
+"""Thickest line, in per cent of the longest side."""
 _MOST = 60
+"""Most lines that are looked for."""
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -25,38 +29,58 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Line:
-    """A nearly horizontal line over places (H, W): `rise` rows from the first column to the last."""
+    """A nearly horizontal line over blocks (H, W)."""
 
     row: int
-    """In the middle column."""
+    """Its row in the middle column."""
     rise: int
+    """How many rows lower it ends in the last column than it begins in the first."""
     thickness: float
-    """In places."""
+    """In blocks."""
     level: int
-    """Share of the light that is missing on it, of 255."""
-    through: bool
-    """From one edge of the paper to the other."""
-    pieces: int
-    """More than one: it is dashed, or broken."""
+    """Share of the paper's light that is missing on it, of 255."""
+    spans_paper: bool
+    """Whether it goes from one edge of the paper to the other."""
+    dashes: int
+    """How many pieces it has; more than one if it is dashed or broken."""
+    bends: int
+    """How often the ink leaves the line and goes on beside it, as a hand's stroke does."""
 
     def rows(self, width: int) -> NDArray[np.intp]:
-        """The row in each column of places."""
+        """Its row in each of `width` columns of blocks."""
         return self.row + _offsets(width)[self.rise]
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """What lines are looked for on, each (H, W)."""
+
+    missing: Bytes
+    ink: Mask
+    thin: Mask
+    """The ink that is no thicker than a line may be."""
+    paper: Mask
+    thickest: int
+
+    def along(self, mask: Mask, rows: NDArray[np.intp]) -> Mask:
+        """The mask at one row of each column (..., W); False outside of the picture."""
+        height, width = mask.shape
+        return np.asarray(mask[rows.clip(0, height - 1), np.arange(width)] & (rows >= 0) & (rows < height))
 
 
 @lru_cache(maxsize=8)
 def _offsets(width: int) -> dict[int, NDArray[np.intp]]:
-    """For each rise, the rows from the middle in each column; the least slanting first, as it is of equals."""
+    """For each rise, how many rows the line is below its middle in each column; the least slanting rise first."""
     reach = max(width * _SLOPE // 100, 2)
     along = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
     return {rise: np.rint(rise * along).astype(np.intp) for rise in sorted(range(-reach, reach + 1), key=abs)}
 
 
 def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
-    """How many places of the mask lie on each line: (rises, height), by its row in the middle."""
+    """How many blocks of the mask lie on each line: (rises, height), by the line's row in the middle."""
     height, width = mask.shape
     most = int(offsets.max())
-    before = np.zeros((width + 1, height + 2 * most), np.int32)  # ink above, in the columns up to each
+    before = np.zeros((width + 1, height + 2 * most), np.int32)  # ink of each row in the columns before
     before[1:, most : most + height] = mask.T.cumsum(0)
     sums = np.zeros((len(offsets), height), np.intp)
     for offset in range(-most, most + 1):
@@ -68,29 +92,33 @@ def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def ruled_lines(missing: Bytes, paper: Mask, least: int) -> list[Line]:
-    """The nearly horizontal lines, strongest first. missing: shares of light; paper: where the sheet is."""
-    mask = missing >= least
-    height, width = mask.shape
-    most = max(2, max(mask.shape) * 3 // 100)
-    thin = _thin(mask, most)
-    if not thin.any(0).sum() * 2 >= width:
+    """The nearly horizontal lines, the one with the most ink first.
+
+    missing: share of the paper's light that is missing in each block, of 255. paper: which blocks are on the sheet.
+    least: `missing` of a block that counts as ink.
+    """
+    ink = missing >= least
+    thickest = max(2, max(ink.shape) * _THICKEST // 100)
+    blocks = _Blocks(missing, ink, _thin(ink, thickest), paper, thickest)
+    height, width = ink.shape
+    if not blocks.thin.any(0).sum() * 2 >= width:
         return []
-    score = _scores(thin, paper)
+    score = _scores(blocks)
     rises, offsets = list(_offsets(width)), np.array(list(_offsets(width).values()))
     lines: list[Line] = []
     middle, ends = np.arange(height), offsets[:, [0, -1]].T
     while len(lines) < _MOST and score.max(initial=0) >= _COVERED:
         number, row = divmod(int(score.argmax()), height)
-        lines.append(_line(missing, thin, paper, row, rises[number], most))
-        near = np.abs(middle[None] - row) <= most
+        lines.append(_line(blocks, row, rises[number]))
+        near = np.abs(middle[None] - row) <= thickest
         for end in ends:
-            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= most + 1)
+            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= thickest + 1)
         score[near] = 0
     return lines
 
 
 def _thin(mask: Mask, most: int) -> Mask:
-    """The mask without what is more than `most` high in its column."""
+    """The mask without runs of more than `most` blocks in a column."""
     height, width = mask.shape
     around = np.zeros((height + 2 * most, width), bool)
     around[most : most + height] = mask
@@ -103,43 +131,45 @@ def _thin(mask: Mask, most: int) -> Mask:
     return thin
 
 
-def _scores(thin: Mask, paper: Mask) -> NDArray[np.float64]:
-    """Of each line (rises, height) the share of the paper that it covers; 0 where it is too short or too broken."""
-    height, width = thin.shape
+def _scores(blocks: _Blocks) -> NDArray[np.float64]:
+    """The share of the paper that each line (rises, height) covers; 0 for one too short or with too many gaps."""
+    width = blocks.thin.shape[1]
     offsets = np.array(list(_offsets(width).values()))
-    on, possible = _sums(thin, offsets), _sums(paper, offsets)
+    on, possible = _sums(blocks.thin, offsets), _sums(blocks.paper, offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
     numbers, candidates = np.nonzero(score >= _COVERED)
-    rows, columns = candidates[:, None] + offsets[numbers], np.arange(width)
-    inside, rows = (rows >= 0) & (rows < height), rows.clip(0, height - 1)
-    spots, sheet = thin[rows, columns] & inside, paper[rows, columns] & inside
+    rows = candidates[:, None] + offsets[numbers]
+    spots, sheet = blocks.along(blocks.thin, rows), blocks.along(blocks.paper, rows)
     length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
     gaps = (spots.sum(1) < _DASHED * length) | (length < _LENGTH * sheet.sum(1))
     score[numbers[gaps], candidates[gaps]] = 0
     return score
 
 
-def _line(missing: Bytes, thin: Mask, paper: Mask, row: int, rise: int, most: int) -> Line:
-    height, width = thin.shape
+def _line(blocks: _Blocks, row: int, rise: int) -> Line:
+    height, width = blocks.thin.shape
     rows, columns = row + _offsets(width)[rise], np.arange(width)
-    inside, rows = (rows >= 0) & (rows < height), rows.clip(0, height - 1)
-    spots, sheet = (np.flatnonzero(mask[rows, columns] & inside) for mask in (thin, paper))
-    across = [thin[(rows + step).clip(0, height - 1), columns][spots].sum() for step in range(-most, most + 1)]
+    spots, sheet = (np.flatnonzero(blocks.along(mask, rows)) for mask in (blocks.thin, blocks.paper))
+    nearby = [(rows + step).clip(0, height - 1) for step in range(-blocks.thickest, blocks.thickest + 1)]
+    ink = np.stack([blocks.ink[beside, columns] for beside in nearby])[:, spots[0] : spots[-1] + 1]
+    dashes, pieces = (1 + int((np.diff(np.flatnonzero(on)) > 1).sum()) for on in (ink.any(0), ink[blocks.thickest]))
+    level = np.max([blocks.missing[beside, columns] for beside in nearby[blocks.thickest - 1 : blocks.thickest + 2]], 0)
     return Line(
         row,
         rise,
-        thickness=float(sum(across) / len(spots)),
-        level=int(missing[rows, columns][spots].sum(dtype=int)) // len(spots),
-        through=bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
-        pieces=1 + int((np.diff(spots) > 1).sum()),
+        thickness=float(sum(blocks.thin[beside, columns][spots].sum() for beside in nearby) / len(spots)),
+        level=int(level[spots].sum(dtype=int)) // len(spots),
+        spans_paper=bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
+        dashes=dashes,
+        bends=pieces - dashes,
     )
 
 
-def without(mask: Mask, lines: list[Line]) -> Mask:
-    """The mask without the places of lines."""
+def without_lines(mask: Mask, lines: list[Line], margin: int = 0) -> Mask:
+    """The mask without the blocks that lines cover, and a margin above and below."""
     rest, columns = mask.copy(), np.arange(mask.shape[1])
     for line in lines:
-        reach = int(line.thickness / 2 + 1.5)
+        reach = int(line.thickness / 2 + 1.5) + margin
         for step in range(-reach, reach + 1):
             rows = line.rows(mask.shape[1]) + step
             inside = (rows >= 0) & (rows < len(mask))
@@ -148,36 +178,53 @@ def without(mask: Mask, lines: list[Line]) -> Mask:
 
 
 def erase(plane: NDArray[Any], line: Line, shape: tuple[int, int], least: int) -> None:
-    """Take a line over places (`shape`) out of a plane (H, W), in place: what crosses it goes on as it is beside it.
+    """Take a line out of a plane (H, W), in place: what crosses it goes on as it is beside it.
 
-    Not where what is at least `least` there is thicker than the line, for that is a stroke along it.
+    shape: rows and columns of the blocks on which the line was found. least: pixels from this level on are ink. Where
+    the ink is thicker than the line, it is a stroke along the line, and stays.
     """
-    height, width = plane.shape
-    step = -(-height // shape[0])
-    columns = np.arange(width)
-    along = ((columns + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
-    centre = np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
-    near = step + 1
-    reach = near + int(3 * (line.thickness + 1) * step) + 2
-    position = np.arange(2 * reach + 1)
-    rows = centre[:, None] + position - reach
-    inside = (rows >= 0) & (rows < height)
-    ink = inside & (plane[rows.clip(0, height - 1), columns[:, None]] >= least)
-    order = np.argsort(np.abs(position - reach), kind="stable")[: 2 * near + 1]  # nearest to the centre first
-    nearest = ink[:, order]
-    crossed = nearest.any(1)
-    if not crossed.any():
+    block = -(-len(plane) // shape[0])  # pixels
+    near = block + 1
+    reach = near + int(3 * (line.thickness + 1) * block) + 2
+    rows = _centre(plane.shape, line, shape)[:, None] + np.arange(-reach, reach + 1)
+    top, bottom = _runs(plane, rows, near, least)
+    is_inked = bottom > top
+    if not is_inked.any():
         return
-    start = order[nearest.argmax(1)]
+    typical = quantile((bottom - top)[is_inked], 50)
+    is_line = is_inked & (bottom - top <= max(typical * 8 // 5, typical + 1))
+    blur = max(1, block // 2) + 1
+    _fill(plane, rows, np.where(is_line, top - blur, 0), np.where(is_line, bottom + blur, 0))
+
+
+def _centre(size: tuple[int, ...], line: Line, shape: tuple[int, int]) -> NDArray[np.intp]:
+    """The line's row of pixels in each column of a plane (H, W)."""
+    height, width = size
+    along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
+    return np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
+
+
+def _runs(plane: NDArray[Any], rows: NDArray[np.intp], near: int, least: int) -> tuple[NDArray[np.intp], ...]:
+    """For each column, where the run of ink nearest to the middle of its `rows` (W, N) begins and ends.
+
+    Both are indices into `rows`; they are equal where no ink is `near` the middle.
+    """
+    columns, position = np.arange(len(rows)), np.arange(rows.shape[1])
+    ink = (rows >= 0) & (rows < len(plane)) & (plane[rows.clip(0, len(plane) - 1), columns[:, None]] >= least)
+    order = np.argsort(np.abs(position - len(position) // 2), kind="stable")[: 2 * near + 1]
+    start = order[ink[:, order].argmax(1)]
     top = np.maximum.accumulate(np.where(ink, -1, position), 1)[columns, start] + 1
-    bottom = np.minimum.accumulate(np.where(ink, 2 * reach + 1, position)[:, ::-1], 1)[:, ::-1][columns, start]
-    length = bottom - top
-    typical = quantile(length[crossed], 50)
-    gone = crossed & (length <= max(typical * 8 // 5, typical + 1))
-    blur = max(1, step // 2) + 1
-    top, bottom = top - blur, bottom + blur
-    first, last = (rows[columns, at.clip(0, 2 * reach)].clip(0, height - 1) for at in (top - 1, bottom))
-    beside = np.minimum(plane[first, columns], plane[last, columns])
-    cut = gone[:, None] & (position >= top[:, None]) & (position < bottom[:, None]) & inside
-    column, place = np.nonzero(cut)
-    plane[rows[column, place], column] = beside[column]
+    bottom = np.minimum.accumulate(np.where(ink, len(position), position)[:, ::-1], 1)[:, ::-1][columns, start]
+    return top, np.where(ink[columns, start], bottom, top)
+
+
+def _fill(plane: NDArray[Any], rows: NDArray[np.intp], top: NDArray[np.intp], bottom: NDArray[np.intp]) -> None:
+    """Replace the pixels of each column from `top` to before `bottom`, indices into `rows`, by the lighter end."""
+    columns, position = np.arange(len(rows)), np.arange(rows.shape[1])
+    above, below = (
+        plane[rows[columns, end.clip(0, len(position) - 1)].clip(0, len(plane) - 1), columns]
+        for end in (top - 1, bottom)
+    )
+    is_inside = (rows >= 0) & (rows < len(plane))
+    column, at = np.nonzero((position >= top[:, None]) & (position < bottom[:, None]) & is_inside)
+    plane[rows[column, at], column] = np.minimum(above, below)[column]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.pieces import boxes_of, labelled
+from fastetl.ink.components import boxes_of, label_components
 
 Marks = NDArray[np.int32]
 Boxes = NDArray[np.float64]
@@ -38,7 +38,7 @@ ASLANT = 0.01
 def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
     """Each pixel's piece, from 1, int32 (H, W), and the pieces' boxes, float64 (N, 4). ink: uint8 (H, W), ink high."""
     mask = ink > max(40, INKED * int(ink.max(initial=0)))
-    marks = labelled(mask)
+    marks = label_components(mask)
     kept = np.bincount(marks.ravel(), minlength=2) >= SPECK
     kept[0] = False
     marks = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[marks]
@@ -157,8 +157,8 @@ def _strokes(own: Mask) -> tuple[Marks, list[list[int]]]:
     crossing = np.pad(line & (_branches(_neighbours(line)) >= 3), reach)
     for axis in (0, 1):
         crossing = np.logical_or.reduce([np.roll(crossing, step, axis) for step in range(-reach, reach + 1)])
-    crossings = labelled(crossing[reach:-reach, reach:-reach] & own)
-    lines = labelled(line & (crossings == 0))
+    crossings = label_components(crossing[reach:-reach, reach:-reach] & own)
+    lines = label_components(line & (crossings == 0))
     count = int(lines.max())
     meeting = _ends(lines, crossings, pen)
     met = np.bincount([k for ends in meeting.values() for k, _ in ends], minlength=count)
@@ -187,7 +187,7 @@ def _ends(lines: Marks, crossings: Marks, pen: float) -> dict[int, list[tuple[in
     """Of each crossing, the lines (from 0) that end there, and the unit vectors of their ways from it."""
     meeting: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
     beside = _neighbours(crossings).max(0)
-    ends = labelled((lines > 0) & (beside > 0))
+    ends = label_components((lines > 0) & (beside > 0))
     for end in range(1, int(ends.max()) + 1):
         at = np.argwhere(ends == end)
         number, crossed, place = int(lines[tuple(at[0])]), int(beside[tuple(at[0])]), at.mean(0)

@@ -46,11 +46,11 @@ public struct Photograph: Equatable, Sendable {
         }
         let seen = visible.map { Int(grey[$0]) }
         let area = (bottom - top + 1) * (right - left + 1)
-        if 10 * seen.count < 7 * area || Places.quantile(seen, 95) - Places.quantile(seen, 5) < 64 {
+        if 10 * seen.count < 7 * area || Grid.quantile(seen, 95) - Grid.quantile(seen, 5) < 64 {
             self.init(width, height, alpha.map { 255 - $0 })
             return
         }
-        let dark = 255 - Places.quantile(seen, 50)
+        let dark = 255 - Grid.quantile(seen, 50)
         self.init(width, height, zip(grey, alpha).map { $0 - UInt8(min((255 - Int($1)) * dark / 255, Int($0))) })
     }
 
@@ -79,7 +79,7 @@ public struct Photograph: Equatable, Sendable {
                 out[(row - top) * side + column - left] = ink.plane.values[row * width + column]
             }
         }
-        let square = Self.withUsualPen(Places(side, side, out))
+        let square = Self.withUsualPen(Grid(side, side, out))
         return Photograph(square.width, square.height, square.values.map { UInt8(255 - $0) })
     }
 }

@@ -33,8 +33,8 @@ enum Resampling {
         let scale = Double(old) / Double(new)
         let reach = support * max(scale, 1)
         let narrowed = 1 / max(scale, 1)
-        return (0..<new).map { place in
-            let centre = (Double(place) + 0.5) * scale
+        return (0..<new).map { position in
+            let centre = (Double(position) + 0.5) * scale
             let first = max(Int(centre - reach + 0.5), 0)
             let last = min(Int(centre + reach + 0.5), old)
             let raw = (first..<last).map { weight((Double($0) - centre + 0.5) * narrowed) }
@@ -62,7 +62,7 @@ enum Resampling {
         let newJump = step == 1 ? new : 1
         var out = [UInt8](repeating: 0, count: lines * new)
         pixels.withUnsafeBufferPointer { source in
-            for (place, (first, weights)) in table.enumerated() {
+            for (position, (first, weights)) in table.enumerated() {
                 for line in 0..<lines {
                     var sum = 1 << (Self.precision - 1)
                     var at = line * jump + first * step
@@ -70,7 +70,7 @@ enum Resampling {
                         sum += Int(source[at]) * weight
                         at += step
                     }
-                    out[line * newJump + place * step] = UInt8(min(max(sum >> Self.precision, 0), 255))
+                    out[line * newJump + position * step] = UInt8(min(max(sum >> Self.precision, 0), 255))
                 }
             }
         }

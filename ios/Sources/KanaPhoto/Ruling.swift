@@ -1,17 +1,21 @@
-/// A nearly horizontal ruled line over places: `fastetl/ink/ruling.py`, number for number.
+/// A nearly horizontal ruled line over blocks: `fastetl/ink/ruling.py`, number for number.
 struct Line {
-    /// In the middle column.
+    /// Its row in the middle column.
     let row: Int
-    /// Rows from the first column to the last.
+    /// How many rows lower it ends in the last column than it begins in the first.
     let rise: Int
+    /// In blocks.
     let thickness: Double
-    /// Share of the light that is missing on it, of 255.
+    /// Share of the paper's light that is missing on it, of 255.
     let level: Int
-    /// From one edge of the paper to the other.
-    let isThrough: Bool
-    /// More than one: it is dashed, or broken.
-    let pieces: Int
+    /// Whether it goes from one edge of the paper to the other.
+    let spansPaper: Bool
+    /// How many pieces it has; more than one if it is dashed or broken.
+    let dashes: Int
+    /// How often the ink leaves the line and goes on beside it, as a hand's stroke does.
+    let bends: Int
 
+    /// How many rows a line of this rise is below its middle, in each of `width` columns.
     static func offsets(_ rise: Int, _ width: Int) -> [Int] {
         (0..<width).map { column in
             let along = Double(rise) * (Double(column) - Double(width - 1) / 2) / Double(max(width - 1, 1))
@@ -19,64 +23,32 @@ struct Line {
         }
     }
 
-    /// The nearly horizontal lines, strongest first. `paper`: 1 where the sheet is.
-    static func all(in missing: Places, paper: Places, least: Int) -> [Line] {
+    /// The nearly horizontal lines, the one with the most ink first. `paper`: 1 where the sheet is. `least`: what is
+    /// missing at least where there is ink.
+    static func all(in missing: Grid, paper: Grid, least: Int) -> [Line] {
         let (height, width) = (missing.height, missing.width)
-        let most = max(2, missing.longest * 3 / 100)
-        let thin = thin(missing.map { $0 >= least ? 1 : 0 }, most)
-        let columns = (0..<width).filter { column in (0..<height).contains { thin.values[$0 * width + column] == 1 } }
+        let blocks = LineBlocks(missing: missing, paper: paper, least: least)
+        let columns = (0..<width).filter { column in
+            (0..<height).contains { blocks.thin.values[$0 * width + column] == 1 }
+        }
         guard columns.count * 2 >= width else { return [] }
         let reach = max(width * 10 / 100, 2)
-        let rises = [0] + (1...reach).flatMap { [-$0, $0] }  // the least slanting of equals is first
+        let rises = [0] + (1...reach).flatMap { [-$0, $0] }  // of equals, the least slanting is taken
         let offsets = rises.map { Self.offsets($0, width) }
-        var score = [Double](repeating: 0, count: offsets.count * height)
-        for (number, offset) in offsets.enumerated() {
-            for row in 0..<height {
-                var (on, possible) = (0, 0)
-                for column in 0..<width where (0..<height).contains(row + offset[column]) {
-                    let at = (row + offset[column]) * width + column
-                    on += thin.values[at]
-                    possible += paper.values[at]
-                }
-                let share = possible * 2 >= width ? Double(on) / Double(max(possible, 1)) : 0
-                guard share >= 0.35 else { continue }
-                let spots = (0..<width).filter { column in
-                    (0..<height).contains(row + offset[column])
-                        && thin.values[(row + offset[column]) * width + column] == 1
-                }
-                // Dashed lines have gaps; strokes are shorter.
-                let length = Double(spots[spots.count - 1] - spots[0] + 1)
-                guard Double(on) >= 0.45 * length, length >= 0.6 * Double(possible) else { continue }
-                score[number * height + row] = share
-            }
+        var score = offsets.flatMap { offset in
+            (0..<height).map { row in blocks.score(of: offset.map { $0 + row }) }
         }
         var lines: [Line] = []
         while lines.count < 60, let best = score.max(), best >= 0.35, let at = score.firstIndex(of: best) {
             let (number, row) = (at / height, at % height)
-            let rows = offsets[number].map { $0 + row }
-            func places(_ mask: Places) -> [Int] {
-                (0..<width).filter { (0..<height).contains(rows[$0]) && mask.values[rows[$0] * width + $0] == 1 }
-            }
-            let (spots, sheet) = (places(thin), places(paper))
-            var (across, level) = (0, 0)
-            for column in spots {
-                level += missing.values[rows[column] * width + column]
-                for step in -most...most {
-                    across += thin.values[min(max(rows[column] + step, 0), height - 1) * width + column]
-                }
-            }
-            let isThrough = spots[0] - sheet[0] <= 2 && sheet[sheet.count - 1] - spots[spots.count - 1] <= 2
-            lines.append(
-                Line(
-                    row: row, rise: rises[number], thickness: Double(across) / Double(spots.count),
-                    level: level / spots.count, isThrough: isThrough,
-                    pieces: 1 + zip(spots, spots.dropFirst()).count { $1 - $0 > 1 }))
-            for (other, offset) in offsets.enumerated() {
+            lines.append(blocks.line(row: row, rise: rises[number], rows: offsets[number].map { $0 + row }))
+            for (candidate, offset) in offsets.enumerated() {
                 for middle in 0..<height {
                     let first = abs(middle + offset[0] - row - offsets[number][0])
                     let last = abs(middle + offset[width - 1] - row - offsets[number][width - 1])
-                    if abs(middle - row) <= most || first <= most + 1 || last <= most + 1 {
-                        score[other * height + middle] = 0
+                    let reach = blocks.thickest
+                    if abs(middle - row) <= reach || first <= reach + 1 || last <= reach + 1 {
+                        score[candidate * height + middle] = 0
                     }
                 }
             }
@@ -84,25 +56,11 @@ struct Line {
         return lines
     }
 
-    /// Of a mask, where no more than `most` lie one above the other.
-    private static func thin(_ mask: Places, _ most: Int) -> Places {
-        var out = mask
-        for column in 0..<mask.width {
-            var start = 0
-            for row in 0...mask.height {
-                if row < mask.height, mask.values[row * mask.width + column] == 1 { continue }
-                if row - start > most { for k in start..<row { out.values[k * mask.width + column] = 0 } }
-                start = row + 1
-            }
-        }
-        return out
-    }
-
-    /// The mask without the places of lines.
-    static func without(_ mask: Places, _ lines: [Line]) -> Places {
+    /// The mask without the blocks that lines cover, and a margin above and below.
+    static func without(_ mask: Grid, _ lines: [Line], margin: Int = 0) -> Grid {
         var rest = mask
         for line in lines {
-            let reach = Int(line.thickness / 2 + 1.5)
+            let reach = Int(line.thickness / 2 + 1.5) + margin
             for (column, offset) in offsets(line.rise, mask.width).enumerated() {
                 for step in -reach...reach where (0..<mask.height).contains(line.row + offset + step) {
                     rest.values[(line.row + offset + step) * mask.width + column] = 0
@@ -112,9 +70,9 @@ struct Line {
         return rest
     }
 
-    /// Take the line, over places of `shape`, out of a plane: what crosses it goes on as it is beside it. Not where what
-    /// is at least `least` there is thicker.
-    func erase(from plane: inout Places, shape: (height: Int, width: Int), least: Int) {
+    /// Take the line out of a plane: what crosses it goes on as it is beside it. `shape`: rows and columns of the blocks on
+    /// which it was found. Where the ink, of at least `least`, is thicker than the line, it is a stroke and stays.
+    func erase(from plane: inout Grid, shape: (height: Int, width: Int), least: Int) {
         let (height, width) = (plane.height, plane.width)
         let step = (height + shape.height - 1) / shape.height
         let near = step + 1
@@ -139,7 +97,7 @@ struct Line {
             runs.append((column, top, bottom, middle))
         }
         guard !runs.isEmpty else { return }
-        let typical = Places.quantile(runs.map { $0.bottom - $0.top }, 50)
+        let typical = Grid.quantile(runs.map { $0.bottom - $0.top }, 50)
         let blur = max(1, step / 2) + 1
         for run in runs where run.bottom - run.top <= max(typical * 8 / 5, typical + 1) {
             let (first, last) = (run.top - blur, run.bottom + blur)
@@ -152,5 +110,74 @@ struct Line {
                 plane.values[row * width + run.column] = beside
             }
         }
+    }
+}
+
+/// What lines are looked for on.
+private struct LineBlocks {
+    let missing, ink, paper: Grid
+    /// The ink that is no thicker than a line may be.
+    let thin: Grid
+    let thickest: Int
+
+    init(missing: Grid, paper: Grid, least: Int) {
+        self.missing = missing
+        self.paper = paper
+        thickest = max(2, missing.longest * 3 / 100)
+        ink = missing.map { $0 >= least ? 1 : 0 }
+        thin = Self.thin(ink, thickest)
+    }
+
+    /// The mask without runs of more than `most` blocks in a column.
+    private static func thin(_ mask: Grid, _ most: Int) -> Grid {
+        var out = mask
+        for column in 0..<mask.width {
+            var start = 0
+            for row in 0...mask.height {
+                if row < mask.height, mask.values[row * mask.width + column] == 1 { continue }
+                if row - start > most { for k in start..<row { out.values[k * mask.width + column] = 0 } }
+                start = row + 1
+            }
+        }
+        return out
+    }
+
+    /// The columns in which a mask is 1 at the row given for each.
+    private func columns(of mask: Grid, _ rows: [Int]) -> [Int] {
+        rows.indices.filter { (0..<mask.height).contains(rows[$0]) && mask.values[rows[$0] * mask.width + $0] == 1 }
+    }
+
+    /// The share of the paper that a line covers; 0 for one too short or with too many gaps.
+    func score(of rows: [Int]) -> Double {
+        let (spots, possible) = (columns(of: thin, rows), columns(of: paper, rows).count)
+        guard possible * 2 >= rows.count, let first = spots.first, let last = spots.last else { return 0 }
+        let (share, length) = (Double(spots.count) / Double(max(possible, 1)), Double(last - first + 1))
+        let isWhole = Double(spots.count) >= 0.45 * length && length >= 0.6 * Double(possible)
+        return share >= 0.35 && isWhole ? share : 0
+    }
+
+    func line(row: Int, rise: Int, rows: [Int]) -> Line {
+        let (spots, sheet) = (columns(of: thin, rows), columns(of: paper, rows))
+        func value(_ grid: Grid, _ column: Int, _ step: Int) -> Int {
+            grid.values[min(max(rows[column] + step, 0), grid.height - 1) * grid.width + column]
+        }
+        var (across, level) = (0, 0)
+        for column in spots {
+            level += (-1...1).reduce(0) { max($0, value(missing, column, $1)) }
+            across += (-thickest...thickest).reduce(0) { $0 + value(thin, column, $1) }
+        }
+        let length = spots[0]...spots[spots.count - 1]
+        let dashes = Self.pieces(
+            length.filter { column in (-thickest...thickest).contains { value(ink, column, $0) == 1 } })
+        let pieces = Self.pieces(length.filter { value(ink, $0, 0) == 1 })
+        return Line(
+            row: row, rise: rise, thickness: Double(across) / Double(spots.count), level: level / spots.count,
+            spansPaper: spots[0] - sheet[0] <= 2 && sheet[sheet.count - 1] - spots[spots.count - 1] <= 2,
+            dashes: dashes, bends: pieces - dashes)
+    }
+
+    /// How many runs of consecutive numbers there are in ascending ones.
+    private static func pieces(_ columns: [Int]) -> Int {
+        1 + zip(columns, columns.dropFirst()).count { $1 - $0 > 1 }
     }
 }

@@ -1,18 +1,19 @@
-/// A connected piece of ink, or a group of such: `fastetl/ink/pieces.py`.
-struct Piece: Equatable {
+/// The box and size of a connected component of ink, or of a group of them: `fastetl/ink/components.py`.
+struct Component: Equatable {
     var left, top, right, bottom, size: Int
 
     var longest: Int { max(right - left, bottom - top) }
 
-    func joined(_ other: Piece) -> Piece {
-        Piece(
+    /// The box around both, with the pixels of both.
+    func joined(_ other: Component) -> Component {
+        Component(
             left: min(left, other.left), top: min(top, other.top), right: max(right, other.right),
             bottom: max(bottom, other.bottom), size: size + other.size)
     }
 
-    /// Strokes of a character are no farther apart than twice as long as they are; dirt is smaller, and
-    /// has to be nearer.
-    func belongs(to other: Piece) -> Bool {
+    /// Whether two components may be of one character: strokes are no farther apart than twice as long as they are;
+    /// dirt is smaller, and has to be nearer.
+    func belongs(to other: Component) -> Bool {
         let across = max(other.left - right, left - other.right)
         let gap = max(across, other.top - bottom, top - other.bottom)
         let longer = max(longest, other.longest)
@@ -20,16 +21,16 @@ struct Piece: Equatable {
     }
 
     /// Around all of a mask; nil where it is empty.
-    static func box(of mask: Places) -> Piece? {
+    static func box(of mask: Grid) -> Component? {
         let inside = mask.values.indices.filter { mask.values[$0] == 1 }
         let (rows, columns) = (inside.map { $0 / mask.width }, inside.map { $0 % mask.width })
         guard let top = rows.min(), let bottom = rows.max(), let left = columns.min(), let right = columns.max()
         else { return nil }
-        return Piece(left: left, top: top, right: right + 1, bottom: bottom + 1, size: inside.count)
+        return Component(left: left, top: top, right: right + 1, bottom: bottom + 1, size: inside.count)
     }
 
-    /// Each pixel's piece in a mask of 0 and 1 (8 neighbours count; −1 is paper), and the pieces, from the top.
-    static func all(of mask: Places) -> (numbers: Places, pieces: [Piece]) {
+    /// The components of a mask of 0 and 1, from the top; neighbours at corners are connected, too.
+    static func all(of mask: Grid) -> [Component] {
         var runs: [(row: Int, start: Int, end: Int)] = []
         for row in 0..<mask.height {
             var column = 0
@@ -59,33 +60,31 @@ struct Piece: Equatable {
             }
             var at = above
             while runs[at].row == run.row - 1 && runs[at].start <= run.end {
-                let (one, other) = (root(at), root(number))
-                parent[max(one, other)] = min(one, other)
+                let (first, second) = (root(at), root(number))
+                parent[max(first, second)] = min(first, second)
                 at += 1
             }
         }
-        var numbers = [Int](repeating: -1, count: mask.values.count)
         var order: [Int: Int] = [:]
-        var pieces: [Piece] = []
+        var components: [Component] = []
         for (number, run) in runs.enumerated() {
-            let part = Piece(
+            let part = Component(
                 left: run.start, top: run.row, right: run.end, bottom: run.row + 1, size: run.end - run.start)
             let first = root(number)
-            let piece = order[first] ?? pieces.count
-            if piece == pieces.count {
-                order[first] = piece
-                pieces.append(part)
+            let index = order[first] ?? components.count
+            if index == components.count {
+                order[first] = index
+                components.append(part)
             } else {
-                pieces[piece] = pieces[piece].joined(part)
+                components[index] = components[index].joined(part)
             }
-            for column in run.start..<run.end { numbers[run.row * mask.width + column] = piece }
         }
-        return (Places(mask.height, mask.width, numbers), pieces)
+        return components
     }
 
-    /// The group of pieces with the most ink, without specks; nil where there is no ink.
-    static func character(of mask: Places) -> Piece? {
-        let listed = all(of: mask).pieces.enumerated().sorted {
+    /// The group of components with the most ink, without specks; nil where there is no ink.
+    static func character(of mask: Grid) -> Component? {
+        let listed = all(of: mask).enumerated().sorted {
             ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
         }
         var groups = listed.prefix(60).map(\.element).filter { 24 * $0.size >= listed[0].element.size }
@@ -104,10 +103,10 @@ struct Piece: Equatable {
     }
 }
 
-extension Places {
+extension Grid {
     /// Whether the ink of a mask within a box is two characters or more: longer than high, with a gap between broad
     /// parts.
-    func standsApart(in box: Piece) -> Bool {
+    func isSeveralCharacters(in box: Component) -> Bool {
         let (height, width) = (box.bottom - box.top, box.right - box.left)
         let isInk = { (row: Int, column: Int) in self.values[(box.top + row) * self.width + box.left + column] == 1 }
         let columns = (0..<width).map { column in (0..<height).contains { isInk($0, column) } }

@@ -1,4 +1,4 @@
-"""A picture in at most 160 × 160 places, and the filters that look at them: in integers, as in the Swift twin."""
+"""A picture reduced to at most 160 × 160 blocks, and filters on them: integers alone, as in the Swift twin."""
 
 from itertools import pairwise
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PLACES = 160
-"""Along the longest side."""
+MOST_BLOCKS = 160
+"""Blocks along a picture's longest side, at most."""
 
 
-def places(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of places of a picture (H, W)."""
+def block_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of blocks of a picture (H, W)."""
     height, width = shape
     longest = max(height, width)
-    most = min(PLACES, longest)
+    most = min(MOST_BLOCKS, longest)
     return max(1, height * most // longest), max(1, width * most // longest)
 
 
@@ -23,24 +23,27 @@ def _edges(length: int, count: int) -> NDArray[np.intp]:
 
 
 def pooled(picture: NDArray[np.uint8], op: np.ufunc) -> NDArray[np.uint8]:
-    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each place."""
-    if places(picture.shape) == picture.shape:
+    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block."""
+    if block_shape(picture.shape) == picture.shape:
         return picture
-    for length, count in zip(picture.shape, places(picture.shape), strict=True):
+    for length, count in zip(picture.shape, block_shape(picture.shape), strict=True):
         edges = [*_edges(length, count).tolist(), length]
         picture = np.stack([op.reduce(picture[a:b], axis=0) for a, b in pairwise(edges)]).T
     return np.ascontiguousarray(picture)
 
 
-def spread(small: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Each place's value for all of its pixels."""
-    for axis in (1, 0) if small.shape != shape else ():
-        small = np.repeat(small, np.diff(_edges(shape[axis], small.shape[axis]), append=shape[axis]), axis=axis)
-    return small
+def spread(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A picture of `shape` in which each pixel has its block's value: the inverse of `pooled`."""
+    for axis in (1, 0) if blocks.shape != shape else ():
+        blocks = np.repeat(blocks, np.diff(_edges(shape[axis], blocks.shape[axis]), append=shape[axis]), axis=axis)
+    return blocks
 
 
 def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDArray[Any]:
-    """The least or greatest value in a square of odd `size` around each pixel."""
+    """The least (`np.minimum`) or greatest (`np.maximum`) value in a square of odd `size` around each pixel.
+
+    outside: the value of what lies beyond the picture.
+    """
     for axis in (0, 1):
         length, span, reach = picture.shape[axis], 1, size // 2
         line = np.full((length + 2 * reach, picture.shape[1 - axis]), outside, picture.dtype)
@@ -63,23 +66,23 @@ def smoothed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return (sums // np.uint16(size * size)).astype(np.uint8)
 
 
-def closed(small: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Without what is dark and narrower than `size`."""
-    return extreme(extreme(small, size, np.maximum, 0), size, np.minimum, 255)
+def closed(blocks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Morphological closing: the blocks without what is dark and narrower than `size`."""
+    return extreme(extreme(blocks, size, np.maximum, 0), size, np.minimum, 255)
 
 
 def opened(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
-    """What of the mask is at least `size` wide; outside of the picture it goes on."""
+    """Morphological opening: what of the mask is at least `size` wide, if the mask went on beyond the picture."""
     return extreme(extreme(mask, size, np.minimum, 1), size, np.maximum, 0)
 
 
-def share(small: NDArray[Any], per_cent: int) -> int:
-    """An odd size: so much of the longest side."""
-    return max(3, int(max(small.shape)) * per_cent // 100 | 1)
+def odd_share(blocks: NDArray[Any], per_cent: int) -> int:
+    """So many per cent of the longest side, as an odd size of at least 3."""
+    return max(3, int(max(blocks.shape)) * per_cent // 100 | 1)
 
 
 def quantile(values: NDArray[Any], per_cent: int) -> int:
-    """The least of integers 0–65,535 that so many of them do not exceed; 0 of none."""
+    """The least of integers 0–65,535 that at least so many per cent of them do not exceed; 0 if there are none."""
     if not values.size:
         return 0
     counts = np.bincount(values.ravel()).cumsum()

@@ -1,7 +1,8 @@
-/// Whole numbers in rows, and the filters that look at them: `fastetl/ink/places.py`, number for number.
-struct Places: Equatable {
-    /// Along the longest side of a picture.
-    static let most = 160
+/// Whole numbers in rows: a picture's pixels, or the blocks that it is reduced to. The filters are those of
+/// `fastetl/ink/blocks.py`, number for number.
+struct Grid: Equatable {
+    /// Blocks along a picture's longest side, at most.
+    static let mostBlocks = 160
 
     let height: Int
     let width: Int
@@ -14,8 +15,8 @@ struct Places: Equatable {
     }
 
     var longest: Int { max(height, width) }
-    var transposed: Places {
-        Places(width, height, (0..<values.count).map { values[$0 % height * width + $0 / height] })
+    var transposed: Grid {
+        Grid(width, height, (0..<values.count).map { values[$0 % height * width + $0 / height] })
     }
 
     /// The outermost values.
@@ -24,59 +25,59 @@ struct Places: Equatable {
         return sides + values[..<width] + values[(height * width - width)...]
     }
 
-    /// Every so many rows and columns.
-    func every(_ step: Int) -> Places {
+    /// The values of every `step`-th row and column.
+    func every(_ step: Int) -> Grid {
         let (rows, columns) = (stride(from: 0, to: height, by: step), stride(from: 0, to: width, by: step))
-        return Places(
+        return Grid(
             Array(rows).count, Array(columns).count, rows.flatMap { row in columns.map { values[row * width + $0] } })
     }
 
-    func map(_ change: (Int) -> Int) -> Places { Places(height, width, values.map(change)) }
+    func map(_ change: (Int) -> Int) -> Grid { Grid(height, width, values.map(change)) }
 
-    /// Values of the same place of two pictures.
-    func with(_ other: Places, _ combined: (Int, Int) -> Int) -> Places {
-        Places(height, width, zip(values, other.values).map(combined))
+    /// A value made of each two values at the same position. Both grids are of one size.
+    func with(_ other: Grid, _ combined: (Int, Int) -> Int) -> Grid {
+        Grid(height, width, zip(values, other.values).map(combined))
     }
 
-    /// An odd size: so much of the longest side.
-    func share(_ perCent: Int) -> Int { max(3, longest * perCent / 100 | 1) }
+    /// So many per cent of the longest side, as an odd size of at least 3.
+    func oddShare(_ perCent: Int) -> Int { max(3, longest * perCent / 100 | 1) }
 
-    /// Rows and columns of places of a picture.
-    static func shape(height: Int, width: Int) -> (height: Int, width: Int) {
+    /// Rows and columns of the blocks of a picture.
+    static func blockShape(height: Int, width: Int) -> (height: Int, width: Int) {
         let longest = max(height, width)
-        let most = min(Self.most, longest)
+        let most = min(Self.mostBlocks, longest)
         return (max(1, height * most / longest), max(1, width * most / longest))
     }
 
-    /// For each of `length` pixels, its place of `count`.
-    static func places(_ length: Int, _ count: Int) -> [Int] {
-        (0..<count).flatMap { place in
-            [Int](repeating: place, count: (place + 1) * length / count - place * length / count)
+    /// The block, of `count`, to which each of `length` pixels belongs.
+    private static func blocks(_ length: Int, _ count: Int) -> [Int] {
+        (0..<count).flatMap { block in
+            [Int](repeating: block, count: (block + 1) * length / count - block * length / count)
         }
     }
 
-    /// The least or greatest value of each place.
-    func pooled(greatest: Bool) -> Places {
-        let (rows, columns) = Self.shape(height: height, width: width)
-        let (rowOf, columnOf) = (Self.places(height, rows), Self.places(width, columns))
+    /// The least or greatest value of each block.
+    func pooled(greatest: Bool) -> Grid {
+        let (rows, columns) = Self.blockShape(height: height, width: width)
+        let (rowOf, columnOf) = (Self.blocks(height, rows), Self.blocks(width, columns))
         var out = [Int](repeating: greatest ? Int.min : Int.max, count: rows * columns)
         for row in 0..<height {
             for column in 0..<width {
-                let (value, place) = (values[row * width + column], rowOf[row] * columns + columnOf[column])
-                out[place] = greatest ? max(out[place], value) : min(out[place], value)
+                let (value, block) = (values[row * width + column], rowOf[row] * columns + columnOf[column])
+                out[block] = greatest ? max(out[block], value) : min(out[block], value)
             }
         }
-        return Places(rows, columns, out)
+        return Grid(rows, columns, out)
     }
 
-    /// Each place's value for all of its pixels.
-    func spread(height newHeight: Int, width newWidth: Int) -> Places {
-        let (rowOf, columnOf) = (Self.places(newHeight, height), Self.places(newWidth, width))
-        return Places(newHeight, newWidth, rowOf.flatMap { row in columnOf.map { values[row * width + $0] } })
+    /// A picture in which each pixel has its block's value: the inverse of `pooled`.
+    func spread(height newHeight: Int, width newWidth: Int) -> Grid {
+        let (rowOf, columnOf) = (Self.blocks(newHeight, height), Self.blocks(newWidth, width))
+        return Grid(newHeight, newWidth, rowOf.flatMap { row in columnOf.map { values[row * width + $0] } })
     }
 
-    /// The least or greatest value in a square of odd `size` around each pixel.
-    func extreme(_ size: Int, greatest: Bool, outside: Int) -> Places {
+    /// The least or greatest value in a square of odd `size` around each value; beyond the edges all is `outside`.
+    func extreme(_ size: Int, greatest: Bool, outside: Int) -> Grid {
         func filtered(_ out: inout [Int], lines: Int, length: Int, step: Int, jump: Int) {
             for line in 0..<lines {
                 var padded = [Int](repeating: outside, count: length + 2 * (size / 2))
@@ -90,19 +91,19 @@ struct Places: Equatable {
                     span *= 2
                 }
                 for k in 0..<length {
-                    let (one, other) = (padded[k], padded[k + size - span])
-                    out[line * jump + k * step] = greatest ? max(one, other) : min(one, other)
+                    let (first, last) = (padded[k], padded[k + size - span])
+                    out[line * jump + k * step] = greatest ? max(first, last) : min(first, last)
                 }
             }
         }
         var out = values
         filtered(&out, lines: width, length: height, step: width, jump: 1)
         filtered(&out, lines: height, length: width, step: 1, jump: width)
-        return Places(height, width, out)
+        return Grid(height, width, out)
     }
 
     /// The mean of a square of odd `size` around each value.
-    func smoothed(_ size: Int) -> Places {
+    func smoothed(_ size: Int) -> Grid {
         let around = padded(size / 2)
         let columns = around.width + 1
         var sums = [Int](repeating: 0, count: (around.height + 1) * columns)
@@ -118,23 +119,23 @@ struct Places: Equatable {
             let last = first + size * columns
             return (sums[last + size] - sums[last] - sums[first + size] + sums[first]) / (size * size)
         }
-        return Places(height, width, out)
+        return Grid(height, width, out)
     }
 
-    /// Without what is dark and narrower than `size`.
-    func closed(_ size: Int) -> Places {
+    /// Morphological closing: without what is dark and narrower than `size`.
+    func closed(_ size: Int) -> Grid {
         extreme(size, greatest: true, outside: 0).extreme(size, greatest: false, outside: 255)
     }
 
-    /// What of a mask of 0 and 1 is at least `size` wide; outside of the picture it goes on.
-    func opened(_ size: Int) -> Places {
+    /// Morphological opening of a mask of 0 and 1: what is at least `size` wide, if it went on beyond the edges.
+    func opened(_ size: Int) -> Grid {
         extreme(size, greatest: false, outside: 1).extreme(size, greatest: true, outside: 0)
     }
 
-    /// With `size` more on each side, of the nearest value or, where it is given, of another.
-    func padded(_ size: Int, with value: Int? = nil) -> Places {
+    /// With `size` more rows and columns on each side, of `value`, or of the nearest value if that is nil.
+    func padded(_ size: Int, with value: Int? = nil) -> Grid {
         let (newHeight, newWidth) = (height + 2 * size, width + 2 * size)
-        return Places(
+        return Grid(
             newHeight, newWidth,
             (0..<(newHeight * newWidth)).map { k in
                 let (row, column) = (k / newWidth - size, k % newWidth - size)
@@ -145,15 +146,15 @@ struct Places: Equatable {
             })
     }
 
-    /// Without `size` on each side.
-    func cropped(_ size: Int) -> Places {
+    /// Without `size` rows and columns on each side.
+    func cropped(_ size: Int) -> Grid {
         let (newHeight, newWidth) = (height - 2 * size, width - 2 * size)
-        return Places(
+        return Grid(
             newHeight, newWidth,
             (0..<(newHeight * newWidth)).map { values[($0 / newWidth + size) * width + $0 % newWidth + size] })
     }
 
-    /// The least value that so many do not exceed; 0 of none.
+    /// The least value that at least so many per cent of all do not exceed; 0 if there are none.
     static func quantile(_ values: [Int], _ perCent: Int) -> Int {
         var counts = [Int](repeating: 0, count: (values.max() ?? 0) + 1)
         for value in values { counts[value] += 1 }
