@@ -1,4 +1,4 @@
-"""The model card, in Hugging Face's format: `card.txt`, filled in from the run."""
+"""Model cards in Hugging Face's format: the template `card.txt`, filled in from a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LICENSE = {"data": "license: other\nlicense_name: terms-of-the-training-data", 
 
 
 def card_head(graph: Graph, config: ExportConfig) -> str:
-    """Front matter, title, and what the model takes and gives: what `verify` derives and expects, word for word."""
+    """Front matter, title, and what the model takes and gives. `verify` expects this part word for word."""
     japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in graph.charset.characters)
     prior = graph.about.get("prior", "")
     likelier = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
@@ -42,7 +42,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
 
 
 def model_card(run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown with YAML front matter.
+    """The card of a run's export: Markdown with YAML front matter.
 
     sets: results of `fastetl evaluate`, each with name, part, samples, accuracy, interval and top5; may be empty.
     """
@@ -57,7 +57,7 @@ def model_card(run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapp
 
 
 def repeated_card(text: str, graph: Graph, config: ExportConfig) -> str:
-    """The card `text` of a package for another export of the same network: what follows its head stays as it is."""
+    """The card `text` of a package for another export of the same network: only its head and "Checked" are renewed."""
     sections = text.rstrip("\n").split(_BREAK)[2:]
     renewed = [_CHECKED if section.startswith("Checked\n") else section for section in sections]
     return _BREAK.join([card_head(graph, config), *renewed]) + "\n"

@@ -1,4 +1,4 @@
-"""How a run is exported."""
+"""The options of an export."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Storage = Literal["plain", "int8"]
 Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
 
 SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}
-"""The specification version of each deployment target (coremltools, SPECIFICATION_VERSION)."""
+"""Core ML's specification version for each deployment target. Source: coremltools, SPECIFICATION_VERSION."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ExportConfig:
             )
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
-        """What `prior` adds to the logits: float32 (classes,). Raises ExportError for what is no factor of a script."""
+        """float32 (classes,): what `prior` adds to the logits. Raises ExportError for anything but SCRIPT=FACTOR."""
         scripts = [script_of(c) for c in charset.characters]
         factors: dict[str, float] = {}
         for text in self.prior:

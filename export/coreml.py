@@ -1,4 +1,4 @@
-"""Core ML packages: written of a layer graph, the same bytes for the same graph, and read again."""
+"""Writes Core ML packages from layer graphs, the same bytes for the same graph, and reads them again."""
 
 import hashlib
 import json
@@ -18,14 +18,15 @@ from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, term
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import coremltools, native_parts, quiet
+from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes, read_json
 
-_SHARED = 64  # elements
-_MOST = 1 << 30  # bytes that are read of any file
+_SHARED = 64  # elements: equal constants of at least so many are stored once
+_MOST = 1 << 30  # bytes: no larger file is read
 
 
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
-    """Write the package directory `path`, which must not exist: the same graph and config give the same bytes.
+    """Write the package directory `path`, which must not exist yet. The same graph and config give the same bytes.
 
     Raises ExportError if coremltools rejects the program, or cannot write here.
     """
@@ -37,16 +38,16 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             do="use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx",
         )
     with tempfile.TemporaryDirectory() as folder, quiet(), warnings.catch_warnings():
-        # coremltools leaves its temporary folder to the garbage collector, and tells of it by a ResourceWarning.
+        # coremltools leaves a temporary folder to the garbage collector, which causes a ResourceWarning.
         warnings.simplefilter("ignore", ResourceWarning)
-        # Its serializer turns 0-d arrays of one element into numbers in the way that numpy is giving up.
+        # Its serializer converts arrays of one element to numbers in a way that numpy deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         built = Path(folder) / "built.mlpackage"
         try:
             model = ct.convert(
                 _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
                 convert_to="mlprogram",
-                # Types stand in the program; no pass may change them, nor anything else.
+                # The program has all types already: no pass may change them, or anything else.
                 compute_precision=ct.precision.FLOAT32,
                 pass_pipeline=ct.PassPipeline.EMPTY,
                 minimum_deployment_target=getattr(ct.target, config.target),
@@ -64,6 +65,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
 
 
 def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
+    """coremltools' own form of the program."""
     from coremltools.converters.mil import Builder
 
     def body(image: Any) -> Any:
@@ -79,7 +81,7 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
                 return operand
             if operand.size < _SHARED or operand.dtype.kind != "f":
                 return operand[()]
-            # Some constants occur twice (the filter's edges, positions); the file need not hold them twice.
+            # Some constants are equal (the filter's edges, positions); the file need hold them only once.
             key = (f"{operand.dtype} {operand.shape}", operand.tobytes())
             if key not in shared:
                 shared[key] = Builder.const(val=operand, name=f"constant_{len(shared)}")
@@ -91,12 +93,13 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
         return values["probabilities"]
 
     spec = Builder.TensorSpec(shape=(1, 1, side, side))
-    # coremltools numbers its constants from here on, and forgets the numbers only where a program comes to its end.
+    # coremltools numbers constants in this counter, and resets it only when a program was built without an error.
     Builder.name_count.clear()
     return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(body)
 
 
 def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
+    """Fill in the metadata, and remove the date, which would make each export another one."""
     metadata = spec.description.metadata
     metadata.author = AUTHOR
     metadata.license = LICENSES[terms_of(graph)]
@@ -104,16 +107,15 @@ def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
     metadata.versionString = graph.about.get("version", "")
     for feature in (*spec.description.input, *spec.description.output):
         feature.shortDescription = DESCRIPTION[feature.name].format(side=graph.side)
-    # Which day it was converted would make every export another one.
     del metadata.userDefined["com.github.apple.coremltools.conversion_date"]
     options = {"deployment_target": config.target, "precision": config.precision, "storage": config.storage}
-    preview = {"com.apple.coreml.model.preview.type": "imageClassifier"}  # what Xcode's goes by
+    preview = {"com.apple.coreml.model.preview.type": "imageClassifier"}  # Xcode shows a preview for it
     for key, text in sorted({**shared_metadata(graph), **options, **preview}.items()):
         metadata.userDefined[key] = text
 
 
 def _write_package(path: Path, spec: Any, weights: Path) -> None:
-    """Write `spec` and a copy of the weight file as the package `path`, with ids derived from what they name."""
+    """Write `spec` and a copy of the weight file as the package `path`; ids are derived from the content."""
     data = path / "Data"
     (data / WEIGHTS).mkdir(parents=True)
     entries = {}
@@ -126,16 +128,16 @@ def _write_package(path: Path, spec: Any, weights: Path) -> None:
         entries[key] = {"author": "com.apple.CoreML", "description": text, "name": name, "path": where}
     root = next(key for key, entry in entries.items() if entry["path"] == MODEL)
     manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
-    # The keys in the order in which Apple's library writes them.
+    # Sorted keys, as Apple's library writes them.
     (path / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class MlPackage:
-    """A Core ML package as it lies on disk."""
+    """What a saved Core ML package holds."""
 
     spec: Any
-    """The specification, coremltools' `Model` message."""
+    """The specification: the protobuf message `Model` of coremltools."""
     ops: tuple[Op, ...]
     """The program without its constants and without `classify`."""
     labels: tuple[str, ...]
@@ -143,33 +145,31 @@ class MlPackage:
 
 
 def read_package(path: Path) -> MlPackage:
-    """The program is built again by coremltools, in its own opset and with its checks of types, and the weights are
-    read by Apple's library.
+    """Read a package: coremltools builds its program again, checking all types, and Apple's library reads the weights.
 
-    Raises ExportError naming the file for anything missing or damaged.
+    Raises ExportError naming the file if anything is missing or damaged.
     """
     model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
     spec = coremltools().proto.Model_pb2.Model()
     try:
         entries = read_json(path / "Manifest.json")["itemInfoEntries"].values()
-        if sorted(entry["path"] for entry in entries) != [MODEL, WEIGHTS]:
-            raise ValueError(f"a manifest without {MODEL} and {WEIGHTS}")
-        spec.ParseFromString(read_bytes(model, _MOST))
-        return _read(spec, weights)
-    except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ExportError(
-            "damaged package", file=path, expected="a program", found=reason, do="export it again"
-        ) from error
+        paths = sorted(entry["path"] for entry in entries)
+    except (FastetlError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    if paths != [MODEL, WEIGHTS]:
+        raise _damaged(path, f"a manifest without {MODEL} and {WEIGHTS}")
+    data = read_bytes(model, _MOST)
 
-
-def _read(spec: Any, weights: Path) -> MlPackage:
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string
 
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = load(spec, spec.specificationVersion, str(weights))
+        try:
+            spec.ParseFromString(data)
+            program = load(spec, spec.specificationVersion, str(weights))
+        except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
+            raise _damaged(path, error) from error
     ops: list[Op] = []
     labels: tuple[str, ...] = ()
     for operation in program.functions["main"].operations:
@@ -180,6 +180,11 @@ def _read(spec: Any, weights: Path) -> MlPackage:
             (output,) = operation.outputs
             ops.append(Op(operation.op_type, output.name, builtin_to_string(output.dtype), inputs))
     return MlPackage(spec, tuple(ops), labels)
+
+
+def _damaged(path: Path, fault: Exception | str) -> ExportError:
+    reason = fault if isinstance(fault, str) else " ".join(f"{type(fault).__name__}: {fault}".split())
+    return ExportError("damaged package", file=path, expected="a program", found=reason, do="export it again")
 
 
 def _value(operand: Any) -> Value:

@@ -1,7 +1,6 @@
-"""From a run to its layer graph, with batch norm folded and channels first, and to its own answers; and back."""
+"""Converts a trained network to a layer graph, with batch norm folded and channels first, and back."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from os import PathLike, fspath
@@ -28,16 +27,12 @@ _Array = NDArray[np.float32]
 
 
 def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Graph:
-    """The layer graph of the run's best weights, with its temperature and origin."""
+    """The layer graph of a run's best weights, with its temperature, threshold and origin. network: the run's."""
     side = g.CANVAS if config.input == "canvas" else run.preprocessing.size
     graph = graph_from_network(network, run.charset, side=side, temperature=run.temperature)
-    digest = hashlib.sha256()
-    for name, array in sorted(graph.weights.items()):
-        digest.update(f"{name} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
     about = {
         **exporting_versions(),
-        "weights_sha256": digest.hexdigest(),
+        "weights_sha256": graph.weights_sha256(),
         "network": run.network_config.name,
         "terms": config.license,
         "trained_on": ", ".join(d.name for d in run.data),
@@ -54,9 +49,10 @@ def _answers(network: m.Network, pictures: jax.Array) -> jax.Array:
 
 
 def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> Logits:
-    """The trained network itself, asked on whatever device JAX has, in full float32.
+    """The trained network as a function, computed by JAX on its device in full float32.
 
-    prior: added to the logits, see `ExportConfig.prior_logits`.
+    prior: is added to the logits, see `ExportConfig.prior_logits`. The function raises ExportError for logits that are
+    not finite.
     """
 
     def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -79,9 +75,9 @@ def graph_from_network(
     temperature: float = 1.0,
     about: Mapping[str, str] | None = None,
 ) -> g.Graph:
-    """The graph of `network` in its evaluation mode, for pictures `side` × `side`.
+    """The layer graph of `network` as it evaluates, for pictures `side` × `side`.
 
-    Folding is done in float64 and rounded once. `temperature` (over 0) divides the logits.
+    Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it.
 
     Raises ExportError for a layer order that cannot be folded.
     """
@@ -89,7 +85,7 @@ def graph_from_network(
         raise ExportError("temperature", expected="over 0", found=temperature, do="train the run again")
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.side
-    pictured = 0  # features of the next dense layer that were a picture's
+    flattened = 0  # how many inputs of the next dense layer are a flattened picture
     layers: list[g.GraphLayer] = []
     for k, layer in enumerate(parts):
         spec, name = layer.spec, f"{type(layer.spec).__name__.lower()}_{k}"
@@ -104,14 +100,14 @@ def graph_from_network(
                 layers.append(g.MaxPool(name, spec.size))
                 width //= spec.size
             case m.Flatten():
-                pictured = channels * width**2
-                layers.append(g.Flatten(name, pictured))
+                flattened = channels * width**2
+                layers.append(g.Flatten(name, flattened))
             case m.Dense():
                 divisor = temperature if k == len(parts) - 1 else 1.0
                 kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
-                weight = _exchanged(kernel, pictured // channels, pictured).T.astype(np.float32)
+                weight = _exchanged(kernel, flattened // channels, flattened).T.astype(np.float32)
                 layers.append(g.Dense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
-                pictured = 0
+                flattened = 0
             case m.Relu():
                 layers.append(g.Relu(name))
             case m.Place():
@@ -122,24 +118,25 @@ def graph_from_network(
     return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature, about=about or {})
 
 
-def _exchanged(kernel: NDArray[Any], outer: int, pictured: int) -> NDArray[Any]:
-    """The rows of a dense layer's kernel for the other order of axes.
+def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]:
+    """The rows of a dense layer's kernel, reordered for a picture flattened the other way.
 
-    Flax flattens rows, columns, channels; the graph channels, rows, columns. outer: how long the axes are that are
-    outside in `kernel`. pictured: how many rows are of a picture; what `Place` put behind stays there.
+    Flax flattens (rows, columns, channels), the layer graph (channels, rows, columns). outer: how many channels there
+    are if `kernel` has them first, else how many pixels. flattened: how many rows belong to the picture; those of
+    `Place` come after them, and stay.
     """
-    if not pictured:
+    if not flattened:
         return kernel
-    picture = kernel[:pictured].reshape(outer, pictured // outer, -1).swapaxes(0, 1).reshape(pictured, -1)
-    return np.concatenate([picture, kernel[pictured:]])
+    picture = kernel[:flattened].reshape(outer, flattened // outer, -1).swapaxes(0, 1).reshape(flattened, -1)
+    return np.concatenate([picture, kernel[flattened:]])
 
 
 def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
-    """The same network, the second convolution's weights about as large for each of its inputs.
+    """The same network, in which the second convolution's weights are about as large for each of its input channels.
 
-    What its inputs are multiplied by, the first convolution's outputs are divided by: powers of two, which is exact.
-    Weights in 8 bits share a step by output, in which the weights of an input with large values would be lost
-    (Nagel et al., Data-free quantization through weight equalization, 2019).
+    Its weights are multiplied by powers of two, by which the first convolution's outputs are divided: this is exact.
+    In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values
+    would be lost (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
     convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, g.Conv)][:2]
     if len(convolutions) < 2:
@@ -157,6 +154,7 @@ def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
 
 
 def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array] | None) -> g.Conv:
+    """A convolution with the batch norm that follows it folded in, if there is one."""
     spec, kernel = layer.spec, layer.weights["kernel"].astype(np.float64)
     assert isinstance(spec, m.Conv)
     bias = layer.weights["bias"].astype(np.float64) if "bias" in layer.weights else np.zeros(spec.features)
@@ -169,7 +167,7 @@ def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array] | None) -> g.Con
 
 
 def open_start(path: str | PathLike[str]) -> Start:
-    """What a package holds ("pretrained": the bundled one), to begin a training with: `model.train(…, start=…)`.
+    """The network of a package ("pretrained": a bundled one) to begin a training with: `model.train(…, start=…)`.
 
     Its logits are divided by the temperature that was fitted. Raises ExportError if it is missing or damaged.
     """
@@ -177,8 +175,8 @@ def open_start(path: str | PathLike[str]) -> Start:
 
 
 def start_of_graph(graph: g.Graph, name: str) -> Start:
-    """The same of a layer graph. Raises ExportError for one that no network has."""
-    channels, pictured = graph.preprocessing.channels, 0
+    """The network of a layer graph, to begin a training with. Raises ExportError if no network has such layers."""
+    channels, flattened = graph.preprocessing.channels, 0
     layers: list[m.Layer] = []
     for layer in graph.layers:
         match layer:
@@ -197,13 +195,13 @@ def start_of_graph(graph: g.Graph, name: str) -> Start:
                 layers.append(m.Layer(m.MaxPool(layer.size)))
             case g.Flatten():
                 layers.append(m.Layer(m.Flatten()))
-                pictured = layer.features
+                flattened = layer.features
             case g.Place():
                 layers.append(m.Layer(m.Place()))
             case g.Dense():
-                weight = np.ascontiguousarray(_exchanged(layer.weight.T, channels, pictured))
+                weight = np.ascontiguousarray(_exchanged(layer.weight.T, channels, flattened))
                 layers.append(m.Layer(m.Dense(len(layer.bias)), {"kernel": weight, "bias": layer.bias}))
-                pictured = 0
+                flattened = 0
             case _:
                 assert_never(layer)
     return Start(name, graph.charset, graph.preprocessing, tuple(layers), trained=trained_of(graph.about))

@@ -1,12 +1,13 @@
 """The layer graph: a trained network as a short, runtime-neutral list of layers with folded weights.
 
-Pictures enter as (N, 1, side, side), 0–255; layers work on (N, C, H, W). Preprocessing (resize, polarity,
-contrast, framing) is not a list of layers but the frozen `Preprocessing` itself: there is no second description of it.
+Pictures enter as (N, 1, side, side), 0–255; layers work on (N, C, H, W). The preprocessing (resize, polarity, contrast,
+framing) is no part of the list: the dataset's own `Preprocessing` describes it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -22,16 +23,15 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 
 CANVAS = 128
-"""Side in pixels of the canvas that an app draws on."""
+"""Side in pixels of the picture that an app makes of a drawing."""
 
 NO_CHARACTER = "no character"
-"""Label of the class that is appended after the charset: nothing, a speck, or a filled canvas."""
+"""Label of the class after those of the charset, for a picture that is empty, nearly empty or filled."""
 
 FAINTEST = 15.5
-"""Of 0–255: where no pixel of the resized picture reaches this, which is below the faintest of ETL's levels (17), it
-holds no character."""
+"""A resized picture (0–255) in which no pixel reaches this holds no character. The faintest of ETL's levels is 17."""
 LEAST_INK, MOST_INK = 0.003, 0.7
-"""Mean ink after contrast, 0–1: less is a speck, three pixels of 32 × 32; more a filled or evenly grey picture."""
+"""Bounds of the mean ink after contrast, 0–1. Less is a speck (three pixels of 32 × 32), more a filled picture."""
 
 _Array = NDArray[np.float32]
 
@@ -73,14 +73,14 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Place:
-    """(N, features) → (N, features + PLACE): where and how large the ink was, as the preprocessing tells."""
+    """(N, features) → (N, features + PLACE): appends where the frame lay in the picture, and how large it was."""
 
     name: str
 
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """weight float32 (out, in), bias float32 (out,)."""
+    """A matrix product. weight float32 (out, in), bias float32 (out,)."""
 
     name: str
     weight: _Array
@@ -101,11 +101,11 @@ class Graph:
     layers: tuple[GraphLayer, ...]
     charset: Charset
     temperature: float = 1.0
-    """By which the logits were divided when the last layer's weights were folded."""
+    """The last layer's weights are already divided by it."""
     threshold: float = 0.0
-    """Probability under which an app should say that it cannot read; advice to the app, not part of the program."""
+    """Probability under which an app should reject the answer. It is advice, not part of the program."""
     about: Mapping[str, str] = field(default_factory=dict)
-    """What metadata says of its origin: fingerprint of the run, versions."""
+    """Metadata on its origin: hash of the weights, training data, versions."""
 
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None
@@ -113,7 +113,7 @@ class Graph:
         if outputs != len(self.charset):
             expected = f"{len(self.charset)} outputs of its last Dense layer"
             raise ExportError("layer graph", expected=expected, found=f"{outputs} outputs", do="export the run again")
-        if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # what is not a number is neither
+        if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # NaN is neither
             actual = f"temperature {self.temperature}, threshold {self.threshold}"
             raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
 
@@ -124,7 +124,7 @@ class Graph:
 
     @property
     def weights(self) -> dict[str, _Array]:
-        """Every trained array by `layer_weight` or `layer_bias`."""
+        """Every trained array, named `<layer>_weight` or `<layer>_bias`."""
         return {
             f"{layer.name}_{part}": getattr(layer, part)
             for layer in self.layers
@@ -132,13 +132,21 @@ class Graph:
             for part in ("weight", "bias")
         }
 
+    def weights_sha256(self) -> str:
+        """SHA-256 of the weights' names, shapes and values, in hexadecimal digits."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.weights.items()):
+            digest.update(f"{name} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
     @property
     def parameters(self) -> int:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
     def expecting(self, prior: Sequence[str], logits: _Array) -> Graph:
-        """The same network that expects some characters more than others: float32 (classes,) added to its logits."""
+        """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
         last = self.layers[-1]
         if not prior or not isinstance(last, Dense):
             return self
@@ -147,7 +155,7 @@ class Graph:
 
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
-    """The graph as named arrays for an `.npz`: `graph` (JSON text) and one array per weight."""
+    """A graph as named arrays for an `.npz`: `graph` (JSON text), and one array for each weight."""
     layers = [
         {"kind": type(layer).__name__, **{k: v for k, v in vars(layer).items() if not isinstance(v, np.ndarray)}}
         for layer in graph.layers
@@ -165,7 +173,7 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
 
 
 def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
-    """The inverse of `graph_to_arrays`. Raises ExportError if anything is missing or of the wrong kind."""
+    """A graph from what `graph_to_arrays` gave. Raises ExportError if anything is missing or of the wrong kind."""
     try:
         described = json.loads(str(arrays["graph"]))
         layers = []

@@ -1,4 +1,4 @@
-"""What a package says of itself: labels, origin, terms, versions, for Core ML's metadata, ONNX's and `labels.json`."""
+"""What a package says about itself in the metadata of Core ML and ONNX, and in `labels.json`."""
 
 import json
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ DESCRIPTION = {
 
 
 def exporting_versions() -> dict[str, str]:
-    """The versions that decide a package's bytes: fastetl's, and those of the libraries that write."""
+    """The versions on which a package's bytes depend: of fastetl, and of the libraries that write the files."""
     libraries = {name: version(name) for name in ("coremltools", "numpy", "onnx")}
     return {"version": version("fastetl"), "exported_with": json.dumps(libraries, sort_keys=True)}
 
 
 def other_versions(graph: Graph) -> str:
-    """Empty if a package of `graph` must come out the same here; else what was recorded, and what is here."""
+    """ "" if the package of `graph` can be written again here with the same bytes; else which versions differ."""
     return "; ".join(
         f"{name} {graph.about.get(name, 'not recorded')}, here {value}"
         for name, value in exporting_versions().items()
@@ -47,12 +47,12 @@ def other_versions(graph: Graph) -> str:
 
 
 def terms_of(graph: Graph) -> License:
-    """Under whose terms the weights are: what `ExportConfig.license` was when they were exported from the run."""
+    """The licence of the weights: the `ExportConfig.license` with which they were exported from the run."""
     return "kanjivg" if graph.about.get("terms") == "kanjivg" else "data"
 
 
 def trained_of(about: Mapping[str, str]) -> Trained | None:
-    """What a package's network was trained on; None if it does not say. Raises ExportError for anything else."""
+    """What a package's network was trained on; None if metadata do not say. Raises ExportError if they are damaged."""
     if "trained" not in about:
         return None
     try:
@@ -62,7 +62,7 @@ def trained_of(about: Mapping[str, str]) -> Trained | None:
 
 
 def shared_metadata(graph: Graph) -> dict[str, str]:
-    """What Core ML's metadata and ONNX's say alike: charset, preprocessing, temperature, threshold, origin."""
+    """The metadata that Core ML and ONNX models share: charset, preprocessing, temperature, threshold, origin."""
     return {
         "charset": in_a_line(graph.charset.characters),
         "charset_name": graph.charset.name,
@@ -75,12 +75,14 @@ def shared_metadata(graph: Graph) -> dict[str, str]:
 
 
 def labels_text(graph: Graph) -> str:
-    """The text of `labels.json`: the label of each class in order, which of them is no character, the probability under
-    which an answer should not be trusted, and facts of each label, null for "no character".
+    """The text of `labels.json`.
 
-    code_point: as U+3042. jis: the JIS X 0208 code in hexadecimal digits, or null. script: see `script_of`. shape: the
-    character that stands for all that are written alike (`one_shape`); size: the same, small ones as large. level: of
-    a kanji in JIS X 0208, or null.
+    labels: of each class in order. no_character: the index of "no character". threshold: the probability under which
+    an answer should not be trusted. All other keys have a value for each label, null for "no character":
+
+    code_point: such as U+3042. jis: the JIS X 0208 code in hexadecimal digits, or null. script: see `script_of`. shape:
+    one character for all that are written alike (`one_shape`). size: one character for all that also differ in size.
+    level: of a kanji in JIS X 0208, or null.
     """
     characters = graph.charset.characters
     codes = [char_to_jis(c) for c in characters]

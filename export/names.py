@@ -1,10 +1,10 @@
-"""What the files of a package directory are called; light, so that asking a model loads no exporter."""
+"""Names of the files in a package directory. A module of its own, so that a recognizer imports no exporter."""
 
 from os import PathLike, fspath
 from pathlib import Path
 
 PRETRAINED = "pretrained"
-"""What stands for the first of the bundled packages wherever a package is named; each has a name, too."""
+"""Stands for the first of the bundled packages wherever a package may be named."""
 BUNDLED = ("japanese", "kana")
 
 MODEL = "com.apple.CoreML/model.mlmodel"
@@ -26,21 +26,21 @@ FILES = (
     CARD,
     MAC,
 )
-"""What a package directory holds, beside `VERIFICATION`; a bundled one has no script, since fastetl's own is there."""
-_OURS = Path(__file__).with_name(PRETRAINED)
+"""The files of a package directory, beside `VERIFICATION`. Bundled ones lack `MAC`: export/check_on_mac.py is that."""
+_BUNDLED_IN = Path(__file__).with_name(PRETRAINED)
 
 
 def is_bundled(out: Path) -> bool:
-    """Whether the package directory `out` is fastetl's own."""
-    return _OURS.resolve() in out.resolve().parents
+    """Whether the package directory `out` is one that comes with fastetl."""
+    return _BUNDLED_IN.resolve() in out.resolve().parents
 
 
 def files_of(out: Path) -> tuple[str, ...]:
-    """`FILES` of the package directory `out`."""
+    """Those of `FILES` that the package directory `out` should have."""
     return tuple(file for file in FILES if file != MAC or not is_bundled(out))
 
 
 def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:
-    """Where a package is: a bundled one for its name or "pretrained", unless a folder has that name."""
+    """The directory of a package: a bundled one for its name or "pretrained", unless a folder has that name."""
     name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
-    return _OURS / name if name in BUNDLED and not Path(path).is_dir() else Path(path)
+    return _BUNDLED_IN / name if name in BUNDLED and not Path(path).is_dir() else Path(path)

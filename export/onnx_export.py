@@ -1,4 +1,4 @@
-"""The layer graph as ONNX, translated operation by operation from the same list that Core ML is written from."""
+"""Writes ONNX models: the operations of `program.lower`, which Core ML is written from too, one by one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from export.program import Op, Ref, Value, expand, lower
 from export.runtimes import onnx_session
 
 OPSET = 17
-"""Read by onnxruntime 1.12 (2022) and newer."""
+"""onnxruntime reads it from version 1.12 (2022) on."""
 IR_VERSION = 8
-_BLOCK = 64  # pictures at a time: the largest layer then takes some tens of megabytes
+_BLOCK = 64  # pictures at a time, so that the largest layer takes some tens of megabytes
 
 NODES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (name.title(), {}) for name in ("abs", "add", "clip", "exp", "floor", "greater", "less", "mul")},
@@ -35,13 +35,13 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     "softmax": ("Softmax", {"axis": "axis"}),
     "transpose": ("Transpose", {"perm": "perm"}),
 }
-"""ONNX's operation for one of MIL, and its attributes by MIL's names; the others have a method of `_Writer`."""
+"""ONNX's operation for each of MIL's, and its attributes by MIL's names. Others have a method of `_Writer`."""
 _FIXED: dict[str, dict[str, int]] = {"cast": {"to": TensorProto.FLOAT}, "linear": {"transB": 1}}
 _TENSORS = ("x", "y", "alpha", "beta", "weight", "bias")
 
 
 def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
-    """The operations `ops` of `graph`, for whatever runtime they were made, with all constants widened to float32.
+    """The ONNX model of the operations of `graph`; constants of float16 become float32.
 
     Input `image` uint8 (batch, 1, side, side); outputs `logits` and `probabilities` float32 (batch, classes + 1)
     and `label` int64 (batch,), an index into the labels.
@@ -70,15 +70,15 @@ def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
 
 
 def write_onnx(graph: Graph, config: ExportConfig, path: Path) -> None:
-    """Write the model to `path`: the same graph gives the same bytes."""
+    """Write the ONNX model of a graph to `path`. The same graph and config give the same bytes."""
     model = onnx_model(graph, lower(graph, storage="int8" if config.onnx == "int8" else "plain"))
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
-    """What onnxruntime answers to uint8 (N, side, side): each output by its name.
+    """onnxruntime's outputs, by name, for pictures uint8 (N, side, side).
 
-    Raises ExportError if onnxruntime does not accept the model or the pictures.
+    Raises ExportError if onnxruntime rejects the model or the pictures.
     """
     session = onnx_session(model, file, threads=1)
     names = [output.name for output in session.get_outputs()]
@@ -96,10 +96,10 @@ def evaluate_ops(
     names: Sequence[str] = ("logits",),
     arithmetic: Precision = "float32",
 ) -> dict[str, NDArray[Any]]:
-    """The tensors of these names, float32 (N, ...), of operations lowered or read from a package, by onnxruntime.
+    """Compute operations, lowered or read from a package, by onnxruntime: float32 (N, ...) for each of `names`.
 
-    arithmetic: `float32` computes everything in it, on weights as they are stored; `float16` rounds what is declared
-    float16 to it after each operation. Raises ExportError for an operation that ONNX is not written with.
+    arithmetic: `float32` computes everything in float32; `float16` rounds to float16 after each operation whose output
+    is declared so. Raises ExportError for an operation that has no counterpart in ONNX.
     """
     writer = _Writer(ops, arithmetic)
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, *images.shape[1:]])
@@ -108,12 +108,12 @@ def evaluate_ops(
 
 
 def graph_logits(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The graph's own answer in float32: logits (N, classes + 1) for pictures (N, side, side), 0–255."""
+    """The logits of a graph in float32, (N, classes + 1), for pictures uint8 (N, side, side)."""
     return evaluate_ops(lower(graph), images)["logits"]
 
 
 class _Writer:
-    """Nodes and constants of operations; a tensor keeps the operation's name."""
+    """Collects the nodes and constants of a model. Each tensor keeps its operation's name."""
 
     def __init__(self, ops: Sequence[Op], arithmetic: Precision = "float32") -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -127,9 +127,9 @@ class _Writer:
                 self.node("Cast", [f"{op.name}_exact"], f"{op.name}_half", to=TensorProto.FLOAT16)
                 self.node("Cast", [f"{op.name}_half"], op.name, to=TensorProto.FLOAT)
 
-    def model(self, ends: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
-        """The whole model. ends: its input and its outputs."""
-        graph = helper.make_graph(self.nodes, "kana", ends[:1], ends[1:], self.constants)
+    def model(self, input_and_outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+        """The whole model. input_and_outputs: the input is the first."""
+        graph = helper.make_graph(self.nodes, "kana", input_and_outputs[:1], input_and_outputs[1:], self.constants)
         opsets = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastetl")
 
@@ -145,7 +145,7 @@ class _Writer:
         value: Value = op.inputs[key]
         if isinstance(value, Ref):
             return "image_number" if value.name == "image" else value.name
-        # The same array in two operations, as two readings have it, is kept once.
+        # An array of several operations, as several readings have it, is stored once.
         if id(value) not in self.shared:
             self.shared[id(value)] = self.constant(f"{op.name}_{key}", np.asarray(value))
         return self.shared[id(value)]
@@ -170,8 +170,8 @@ class _Writer:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
             self.constant(op.name, expand({k: np.asarray(v) for k, v in op.inputs.items()}))
             return
-        # Not DequantizeLinear, which onnxruntime keeps for its integer kernels and would compute for every picture: a
-        # cast and a product of constants are computed once, when the model is loaded.
+        # Not DequantizeLinear, which onnxruntime would compute anew for each picture. A cast and a product of constants
+        # are computed once, when the model is loaded.
         scale = np.asarray(op.inputs["scale"])
         data = self.input(op, "quantized_data")
         rank = np.asarray(op.inputs["quantized_data"]).ndim
@@ -184,9 +184,9 @@ class _Writer:
             raise ExportError(f"no ONNX padding is known for {op.inputs['pad_type']!r} ({op.name})")
         weight = op.inputs["weight"]
         if isinstance(weight, np.ndarray) and weight.shape[2:] == (1, 1) and set(weight.ravel().tolist()) == {0, 1}:
-            # Channels that are exchanged or picked: a convolution in Core ML, cheaper here.
-            picked = self.constant(f"{op.name}_picked", weight[:, :, 0, 0].argmax(1).astype(np.int64))
-            self.node("Gather", [self.input(op, "x"), picked], op.name, axis=1)
+            # It exchanges or selects channels. Core ML has it as a convolution; Gather is cheaper here.
+            channels = self.constant(f"{op.name}_picked", weight[:, :, 0, 0].argmax(1).astype(np.int64))
+            self.node("Gather", [self.input(op, "x"), channels], op.name, axis=1)
             return
         top, bottom, left, right = _integers(op.inputs["pad"])
         inputs = [self.input(op, k) for k in ("x", "weight", "bias")]

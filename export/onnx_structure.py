@@ -1,7 +1,7 @@
-"""What an ONNX model must be like before onnxruntime may run it: a picture in, labelled probabilities out.
+"""Checks of an ONNX model, which may come from anybody, before onnxruntime runs it.
 
-The file may come from anybody. Everything here looks at the protobuf alone: no external file is opened, no subgraph
-entered, and no tensor is allowed that is larger than a network of ours needs.
+The model has to take a picture and give labelled probabilities, as an export does. Only its protobuf is looked at. A
+model is rejected if it has external files, subgraphs, or tensors larger than such a network needs.
 """
 
 import math
@@ -17,17 +17,17 @@ from export.onnx_export import NODES
 OPERATIONS = frozenset(
     {*(kind for kind, _ in NODES.values()), "ArgMax", "Concat", "Conv", "Gather", "MatMul", "Reshape"},
 )
-"""Every operation that an export holds; none of them loops, branches or makes something large of something small."""
+"""Every operation that an export may hold. None of them loops, branches or turns a small input into a large output."""
 
 _NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
-_NODES = 4096
+_NODES = 4096  # the bundled packages have 151 and 220
 _ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
-_ELEMENTS = 1 << 24  # of one tensor for one picture
+_ELEMENTS = 1 << 24  # of one tensor for one picture, at most
 _LARGEST_SIDE = 512
 
 
 def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
-    """The model in `data`, if it may be run. Raises ExportError, naming the file and the first fault, if not."""
+    """The model in the bytes of `file`. Raises ExportError, naming the file and a fault, if it may not be run."""
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
@@ -41,13 +41,13 @@ def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
 
 
 def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
-    """The labels in the metadata, one a line; empty if there are none."""
+    """The labels in a model's metadata; () if there are none."""
     texts = [p.value for p in model.metadata_props if p.key == "labels"]
     return tuple(texts[0].split("\n")) if len(texts) == 1 else ()
 
 
 def structure_faults(model: onnx.ModelProto) -> Iterator[str]:
-    """What forbids running it, in plain words; nothing for a model that fastetl wrote."""
+    """Why a model may not be run, in plain words; nothing for a model that fastetl wrote."""
     graph = model.graph
     opsets = {o.domain: o.version for o in model.opset_import}
     if set(opsets) != {""} or not 1 <= opsets[""] <= _NEWEST[0] or not 1 <= model.ir_version <= _NEWEST[1]:
@@ -71,8 +71,9 @@ def structure_faults(model: onnx.ModelProto) -> Iterator[str]:
 
 
 def _interface(model: onnx.ModelProto) -> Iterator[str]:
+    """Faults of its input, outputs and labels."""
     labels = labels_of(model)
-    inputs, outputs = (list(map(_end, ends)) for ends in (model.graph.input, model.graph.output))
+    inputs, outputs = (list(map(_signature, values)) for values in (model.graph.input, model.graph.output))
     sides = inputs[0][2] if inputs else []
     square = len(sides) == 4 and 8 <= sides[3] <= _LARGEST_SIDE
     if not square or inputs != [("image", "UINT8", [0, 1, sides[3], sides[3]])]:
@@ -84,14 +85,14 @@ def _interface(model: onnx.ModelProto) -> Iterator[str]:
         yield f"{len(labels)} labels, {len(set(labels))} different"
 
 
-def _end(value: onnx.ValueInfoProto) -> tuple[str, str, list[int]]:
-    """Name, type and sides of an input or output; 0 for a side that is open."""
+def _signature(value: onnx.ValueInfoProto) -> tuple[str, str, list[int]]:
+    """Name, type and shape of an input or output; 0 for an axis of any length."""
     tensor = value.type.tensor_type
     return value.name, TensorProto.DataType.Name(tensor.elem_type), [d.dim_value for d in tensor.shape.dim]
 
 
 def _sizes(model: onnx.ModelProto) -> Iterator[str]:
-    """No tensor on the way may be larger than a picture of ours makes necessary."""
+    """Tensors of unknown size, or larger than the network of a picture needs."""
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     except Exception as error:  # InferenceError, and what else its checks raise

@@ -1,4 +1,4 @@
-"""`export`: from a run to the package directory, whole and verified."""
+"""`export`: writes a run as a package directory, and verifies it."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -36,9 +36,9 @@ PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
 @dataclass(frozen=True, eq=False)
 class StoredNetwork:
-    """What a package holds: its layer graph in float32, whatever its Core ML and ONNX files are stored in.
+    """The network that a package holds, as a layer graph in float32, whatever its Core ML and ONNX files are stored in.
 
-    Reads pictures of the training's size, as the run would that the package came from.
+    It takes pictures of the training's size, as the run did that the package was exported from.
     """
 
     path: Path
@@ -65,26 +65,26 @@ class StoredNetwork:
         return self.predict(pictures)
 
     def graph(self, config: ExportConfig) -> Graph:
-        """The graph for the pictures that `config` asks for; its terms stay what they are, the versions are today's."""
+        """The layer graph for another export, by `config`: with its own licence, and the versions installed here."""
         side = CANVAS if config.input == "canvas" else self.preprocessing.size
         graph = replace(self.reference.graph, side=side, about={**self.reference.graph.about, **exporting_versions()})
         return graph.expecting(config.prior, self.prior_change(config))
 
     def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
-        """What `config.prior` adds to the logits, float32 (classes,): it stands in place of the package's own."""
-        own = ExportConfig(prior=tuple(self.reference.graph.about.get("prior", "").split()) if config.prior else ())
-        return config.prior_logits(self.charset) - own.prior_logits(self.charset)
+        """float32 (classes,): what to add to the logits so that `config.prior` replaces the package's own prior."""
+        stored = ExportConfig(prior=tuple(self.reference.graph.about.get("prior", "").split()) if config.prior else ())
+        return config.prior_logits(self.charset) - stored.prior_logits(self.charset)
 
 
 def open_stored(path: str | PathLike[str]) -> StoredNetwork:
-    """Open what a package holds ("pretrained": the bundled one). Raises ExportError if it is missing or damaged."""
+    """Open the network of a package ("pretrained": a bundled one). Raises ExportError if it is missing or damaged."""
     folder = package_path(path)
     text = read_bytes(folder / CARD, _CARD_BYTES).decode("utf-8", "replace")
     return StoredNetwork(folder, read_reference(folder / REFERENCE), text)
 
 
 def open_exportable(path: str | PathLike[str]) -> Run | StoredNetwork:
-    """The run at `path`, or what the package there holds ("pretrained": the bundled one)."""
+    """The run at `path`, or the network of the package there ("pretrained": a bundled one)."""
     return open_stored(path) if (package_path(path) / REFERENCE).is_file() else open_run(path)
 
 
@@ -97,31 +97,31 @@ def export(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """Write the package directory `out` from the run's best weights, and return what `verify` found in it.
+    """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it.
 
-    Instead of a run, its path, or what another package holds, or that one's path: then the answers to compare with are
-    those that it stores. The same run, configuration and versions give the same bytes. `sets` are results of `evaluate`
-    for the model card (`SetResult.as_dict()`).
+    run: a run, the network of another package, or the path of one. A package's network is compared with the answers
+    that are stored there. out: if it ends in `.onnx`, only that model is written and checked, without coremltools.
+    sets: results of `evaluate` for the model card (`SetResult.as_dict()`). The same run, configuration and versions
+    give the same bytes.
 
-    Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A
-    failed check is no error: the caller sees it in the answer, and in `verification.json`.
-
-    If `out` ends in `.onnx`, that model alone is written and checked, without coremltools.
+    Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A failed
+    check is no error: it is in the result, and in `verification.json`.
     """
     if isinstance(run, str | PathLike):
         run = open_exportable(run)
     out = Path(out)
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
     config = config or ExportConfig()
-    logits: Logits
     if isinstance(run, StoredNetwork):
         graph = run.graph(config)
-        config = replace(config, license=terms_of(graph))  # which the way of storing does not change
+        config = replace(config, license=terms_of(graph))  # another export has the same licence
         stored, change = run, run.prior_change(config)
-        logits, card = lambda pictures: stored.logits(pictures) + change, repeated_card(run.text, graph, config)
+        logits: Logits = lambda pictures: stored.logits(pictures) + change  # noqa: E731
+        card = repeated_card(run.text, graph, config)
     else:
-        network, prior = run.network(), config.prior_logits(run.charset)
-        graph, logits = graph_from_run(run, config, network), flax_logits(network, run.temperature, prior)
+        network = run.network()
+        graph = graph_from_run(run, config, network)
+        logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
         card = model_card(run, graph, config, sets)
     return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
 
@@ -136,8 +136,10 @@ def write_package_directory(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """Write every file of `out` from a graph, the trained network's `logits` and the model card; see `export`."""
+    """Write all files of the package directory `out` and return the checks on it; see `export`.
 
+    logits: the trained network, which is asked about the test pictures. card: the text of the model card.
+    """
     done = progress or (lambda step, steps: None)
     if out.suffix == ".onnx":
         with new_output(out, ONNX_KIND, overwrite) as file:

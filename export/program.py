@@ -1,8 +1,7 @@
-"""The layer graph spelt out as operations in MIL's vocabulary, with every constant in its final type.
+"""The layer graph as a list of operations in MIL's vocabulary (Core ML's language), each constant in its final type.
 
-One list feeds Core ML, ONNX and the evaluator, and `verify` compares it with what a saved package holds. Types are
-written here, cast by cast, instead of being left to coremltools' float16 pass: that pass chooses by operation, and a
-rewriting pass before it can rename an operation that was meant to stay in float32.
+Core ML, ONNX and the evaluator are all written from this list. Its casts are explicit, rather than left to coremltools'
+float16 pass: that pass chooses by operation, and a pass before it may rename an operation that has to stay in float32.
 """
 
 from collections.abc import Mapping
@@ -26,21 +25,21 @@ from fastetl.data.preprocessing import (
 )
 
 HALF = 0.5 + 2**-13
-"""Added before rounding down. Half goes up, as in a dataset's pictures, whichever way a sum in float32 misses it; the
-next value that a resize from 128 can give is farther below a half than that (from 128 to 32, by 1/1024)."""
+"""Added before rounding down, so that half is rounded up, as in a dataset's pictures, although float32 may miss it a
+little. No other value of a resize from 128 is so close below a half: from 128 to 32 they are multiples of 1/1024."""
 
 BEYOND = 1000.0
-"""What "no character" gets as a logit when it holds, and its negative when not: out of any network's reach."""
+"""Logit of "no character" for a blank picture, and its negative for any other: larger than any network's logits."""
 
 
 def reading_names(spec: Preprocessing) -> tuple[str, ...]:
-    """What the names of each reading's operations begin with, in the order of `Preprocessing.stretches`."""
+    """The prefix of the names of each reading's operations, in the order of `Preprocessing.stretches`."""
     return ("", "second_", "third_")[: len(spec.stretches)]
 
 
 @dataclass(frozen=True)
 class Ref:
-    """The output of an earlier operation, or the input, by name."""
+    """A reference to the output of an earlier operation, or to the program's input, by its name."""
 
     name: str
 
@@ -51,23 +50,23 @@ _Term = str | float | NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One operation: `type` and the names of `inputs` are MIL's; its one output has the operation's name."""
+    """One operation. `type` and the keys of `inputs` are MIL's; its only output has the operation's name."""
 
     type: str
     name: str
     dtype: str
-    """Of the output: fp16, fp32, bool."""
+    """Type of the output: fp16, fp32 or bool."""
     inputs: Mapping[str, Value]
 
 
-_SMALL = 2048  # elements: up to this little is saved, and it is the first layer, whose error all others pass on
+_SMALL = 2048  # elements: fewer save next to nothing in 8 bits, and all layers pass on the first one's error
 
 _KIND = {"fp16": np.float16, "fp32": np.float32}
 
 
 def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
-    """The inputs of `constexpr_affine_dequantize` that expand to an array, output channels first, of type `real`."""
-    # One step for each output channel: its largest magnitude is 127 steps.
+    """An array, output channels first, in 8 bits: inputs of `constexpr_affine_dequantize`; expanded it is `real`."""
+    # Each output channel has a step of its own, 1/127 of its largest magnitude.
     largest = np.abs(array).reshape(len(array), -1).max(1)
     scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(_KIND[real])
     steps = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
@@ -80,7 +79,7 @@ def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
 
 
 def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """What a runtime makes of `in_8_bits`, in the type of the scale."""
+    """The array that a runtime expands from the result of `in_8_bits`, in the type of the scale."""
     data = inputs["quantized_data"]
     shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]
     scale, zero = (inputs[k].reshape(shape).astype(np.float32) for k in ("scale", "zero_point"))
@@ -89,6 +88,8 @@ def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
 
 @dataclass
 class _Program:
+    """Collects operations. Its methods add one and return its name."""
+
     precision: Precision
     storage: Storage
     ops: list[Op] = field(default_factory=list)
@@ -101,11 +102,11 @@ class _Program:
         return "fp16" if self.precision == "float16" else "fp32"
 
     def constant(self, value: Any, x: str) -> NDArray[Any]:
-        """Of the type that `x` has."""
+        """A constant of the type that `x` has."""
         return np.asarray(value, _KIND[self.types[x]])
 
     def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> str:
-        """An operation; its inputs may be values of Python, too."""
+        """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
         kinds = {bool: np.bool_, int: np.int32, tuple: np.int32}
         operands = {
             key: np.asarray(value, kinds[type(value)])
@@ -124,10 +125,10 @@ class _Program:
         return self.add(kind, name, self.types[x], x=Ref(x))
 
     def binary(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None, **options: bool) -> str:
-        """One of the two may be a constant, which takes the other's type."""
-        of = x if isinstance(x, str) else str(y)
-        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, of) for v in (x, y))
-        return self.add(kind, name, dtype or self.types[of], x=a, y=b, **options)
+        """Add an operation on two tensors, one of which may be a constant: it takes the other's type."""
+        tensor = x if isinstance(x, str) else str(y)
+        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, tensor) for v in (x, y))
+        return self.add(kind, name, dtype or self.types[tensor], x=a, y=b, **options)
 
     def reduce(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
         return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=True)
@@ -150,7 +151,7 @@ class _Program:
         return self.add("conv", name, self.types[x], **inputs, **options)
 
     def weight(self, name: str, array: NDArray[np.float32]) -> Value:
-        """A trained array as it is stored: plain, or through the operation that expands it; once for all readings."""
+        """A trained array as it is stored: a constant, or the operation that expands it. All readings share it."""
         if name not in self.weights:
             if self.storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
                 self.weights[name] = array.astype(_KIND[self.real])
@@ -161,7 +162,7 @@ class _Program:
 
 
 def _resize(p: _Program, x: str, side: int, size: int) -> str:
-    """The triangle filter, before rounding: a convolution where the sides divide, which needs next to no constants."""
+    """Resize with the triangle filter, without rounding: by a convolution, which needs few constants, if it can."""
     weights = triangle_weights(side, size)
     if side % (2 * size):
         weights = weights.reshape(1, 1, size, side)
@@ -170,7 +171,7 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
     taps = weights[1, n // 2 : n // 2 + 2 * n]
     weight = p.constant(np.outer(taps, taps)[None, None], x)
     x = p.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
-    # At the edges the filter is cut off, and what is left of it must sum to 1 again.
+    # The filter is cut off at the edges; what is left of it has to sum to 1 again.
     edge = np.ones(size)
     edge[[0, -1]] = weights[0, 0] / taps[n // 2]
     rows = p.binary("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1))
@@ -178,14 +179,15 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
 
 
 def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
+    """Make ink high: invert pictures whose paper is light."""
     edge = np.zeros(spec.size)
     edge[:BORDER] = edge[-BORDER:] = 1
     paper, count = x, spec.size**2
-    if spec.polarity == "border":  # the edge's rows in whole, of the others the edge's columns
+    if spec.polarity == "border":  # all of the outermost rows; of the other rows the outermost columns
         rows = p.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
         paper = p.binary("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
         count = 2 * spec.size
-    # Between two possible means, so that no rounding can decide.
+    # The threshold lies between two possible means, so that rounding cannot decide.
     brightness = p.reduce("reduce_mean", "brightness", paper, (2, 3))
     dark_on_light = p.binary("greater", "dark_on_light", brightness, (spec.darkest_paper + 0.5) / count, "bool")
     white = p.binary("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
@@ -193,13 +195,14 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
 
 
 def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
+    """Stretch the levels from `floor` (a share of the brightest, `top`) to `top` over 0 to 1."""
     gain = p.binary("real_div", "gain", 1 / (1 - floor), p.binary("maximum", "top_or_one", top, 1.0))
     stretched = p.binary("mul", "stretched", x, gain)
     return p.unary("relu", "contrasted", p.binary("sub", "above_floor", stretched, floor / (1 - floor)))
 
 
 class _Moments(NamedTuple):
-    """Names of operations, both axes in one tensor, y in channel 0 and x in channel 1."""
+    """Moments of the ink: names of tensors that hold both axes, y in channel 0 and x in channel 1."""
 
     centre: str
     """(1, 2, 1, 1), from -1 to 1."""
@@ -209,42 +212,43 @@ class _Moments(NamedTuple):
     """(1, 2, 1, size), (position - centre)² of each row and each column."""
 
 
-def _both(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same values for either axis: (1, 2, …)."""
+def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(1, 2, …): the same values in the channel of y and in that of x."""
     return np.stack([array, array])[None]
 
 
 def _channels(p: _Program, name: str, x: str, picked: list[list[float]]) -> str:
-    """Exchange or pick channels: a 1 × 1 convolution of ones and zeros, which is exact."""
+    """Exchange or select channels by a 1 × 1 convolution of ones and zeros, which is exact."""
     return p.conv(name, x, p.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
 def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, turn: str) -> _Moments:
-    """Centre and variance of the ink under a window; matrix products, since a product and a sum are one operation.
+    """Centre and variance of the ink under a window. Sums are matrix products, which take one operation each.
 
-    both: (1, 2, size, size), the picture transposed, so that a product with the window of x leaves rows, and the
-    picture. crossing: the window (1, 2, 1, size) with its channels exchanged.
+    both: (1, 2, size, size): the picture transposed, and the picture. window: (1, 2, 1, size). crossing: the window
+    with its channels exchanged, since a product of the transposed picture with the window of x leaves its rows.
     """
     profile = p.matmul(f"profile{turn}", crossing, both)
     windowed = profile if isinstance(window, float) else p.binary("mul", f"seen{turn}", profile, window)
     position = _positions(size)
-    ink = p.matmul(f"seen_ink{turn}", windowed, _both(np.ones((size, 1))))
+    ink = p.matmul(f"seen_ink{turn}", windowed, _for_both_axes(np.ones((size, 1))))
     divisor = p.binary("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2)
     share = p.binary("real_div", f"share{turn}", windowed, divisor)
-    centre = p.matmul(f"centre{turn}", share, _both(position[:, None]))
-    away = p.binary("sub", f"from_centre{turn}", _both(position[None]), centre)
+    centre = p.matmul(f"centre{turn}", share, _for_both_axes(position[:, None]))
+    away = p.binary("sub", f"from_centre{turn}", _for_both_axes(position[None]), centre)
     squares = p.binary("mul", f"squares{turn}", away, away)
     variances = p.matmul(f"variances{turn}", share, squares, True)
     return _Moments(centre, p.reduce("reduce_mean", f"variance{turn}", variances, (1,)), squares)
 
 
 def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
-    """See fastetl.data.preprocessing; the first turn's Gaussian, in the middle of the picture, is a constant."""
-    window: _Term = _both(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
+    """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
+    # The first window is in the middle of the picture: a constant.
+    window: _Term = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     crossing, moments = window, _Moments("", "", "")
     for k in range(1, TURNS + 1):
         turn = f"_{k}"
-        if k > 1:  # the first window is a constant
+        if k > 1:
             sharpness = p.binary("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
             exponent = p.binary("mul", f"exponent{turn}", moments.squares, sharpness)
             window = p.unary("exp", f"window{turn}", exponent)
@@ -256,47 +260,48 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     return moments
 
 
-def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Preprocessing, of: str) -> str:
-    """What lies in squares about the centre: (1, views, frame, frame).
+def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Preprocessing, prefix: str) -> str:
+    """What lies in squares around the centres, resized: (1, views, frame, frame).
 
-    pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view. of:
-    what the names of its operations begin with.
+    pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view. prefix:
+    of the operations' names.
     """
     position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
-    pitch = p.binary("mul", f"{of}target_pitch", scales, 2 / spec.frame)
-    support = p.binary("maximum", f"{of}support", pitch, 2 / spec.size)
-    density = p.binary("real_div", f"{of}density", 2 / spec.size, support)
-    # A triangle of this height that falls to 0 over `support`; positions are multiplied by how steeply it falls.
-    slope = p.binary("real_div", f"{of}slope", density, support)
-    source = p.binary("add", f"{of}source", p.binary("mul", f"{of}reach", scales, target), centres)
+    pitch = p.binary("mul", f"{prefix}target_pitch", scales, 2 / spec.frame)
+    support = p.binary("maximum", f"{prefix}support", pitch, 2 / spec.size)
+    density = p.binary("real_div", f"{prefix}density", 2 / spec.size, support)
+    # The filter is a triangle of height `density` that falls to 0 over `support`; positions are scaled by its slope.
+    slope = p.binary("real_div", f"{prefix}slope", density, support)
+    source = p.binary("add", f"{prefix}source", p.binary("mul", f"{prefix}reach", scales, target), centres)
     ends = (
-        p.binary("mul", f"{of}sloped_position", slope, position),
-        p.binary("mul", f"{of}sloped_source", slope, source),
+        p.binary("mul", f"{prefix}sloped_position", slope, position),
+        p.binary("mul", f"{prefix}sloped_source", slope, source),
     )
-    distance = p.unary("abs", f"{of}distance", p.binary("sub", f"{of}offset", *ends))
-    weights = p.unary("relu", f"{of}weights", p.binary("sub", f"{of}hill", density, distance))
+    distance = p.unary("abs", f"{prefix}distance", p.binary("sub", f"{prefix}offset", *ends))
+    weights = p.unary("relu", f"{prefix}weights", p.binary("sub", f"{prefix}hill", density, distance))
     down, across = (
-        _channels(p, f"{of}weights_{axis}", weights, np.eye(2 * spec.channels)[k::2].tolist())
+        _channels(p, f"{prefix}weights_{axis}", weights, np.eye(2 * spec.channels)[k::2].tolist())
         for k, axis in enumerate("yx")
     )
-    return p.matmul(f"{of}framed", p.matmul(f"{of}framed_rows", down, pictures), across, True)
+    return p.matmul(f"{prefix}framed", p.matmul(f"{prefix}framed_rows", down, pictures), across, True)
 
 
 def _positions(count: int) -> NDArray[np.float64]:
+    """Centres of `count` pixels on an axis from -1 to 1."""
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
 def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[dict[str, str], str]:
-    """The framed picture with its surroundings for each reading, and, `with_place`, what framing took away (1, PLACE).
+    """The framed picture with its surroundings, by the prefix of each reading; see fastetl.data.preprocessing.
 
-    A reading's operations begin with its key. See fastetl.data.preprocessing.
+    The second result is "", or `with_place` where the frame lay, (1, PLACE), for the layer `Place`.
     """
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
     if spec.framing == "adaptive":
         moments = _adaptive_moments(p, both, spec)
         summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
     else:
-        moments = _moments(p, both, _both(np.ones((1, spec.size))), 1.0, spec.size, "")
+        moments = _moments(p, both, _for_both_axes(np.ones((1, spec.size))), 1.0, spec.size, "")
         summed = 2.0  # of two axes, from their mean
     deviation = p.unary("sqrt", "deviation", moments.variance)
     to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
@@ -306,9 +311,9 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
     if spec.surroundings:
         pictures, centres = p.concat("pictures", (x, x)), p.concat("centres", (centres, centres))
     framed: dict[str, str] = {}
-    for of, stretch in zip(reading_names(spec), spec.stretches, strict=True):
-        scales = p.binary("mul", f"{of}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
-        framed[of] = _sampled(p, pictures, centres, scales, spec, of)
+    for prefix, stretch in zip(reading_names(spec), spec.stretches, strict=True):
+        scales = p.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
+        framed[prefix] = _sampled(p, pictures, centres, scales, spec, prefix)
     if not with_place:
         return framed, ""
     place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE)
@@ -316,13 +321,13 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
 
 
 def _preprocess(p: _Program, graph: g.Graph) -> tuple[dict[str, str], str, str]:
-    """The network's input (1, channels, side, side) for each reading, what framing took away (1, PLACE), if it is
-    blank (1, 1, 1, 1).
+    """The network's input (1, channels, side, side) by the prefix of each reading, where the frame lay (1, PLACE), and
+    whether the picture is blank (1, 1, 1, 1).
 
-    The second is empty where nothing is framed or no layer asks for it.
+    The second is "" if nothing is framed or no layer needs it.
     """
     spec = graph.preprocessing
-    x = "image"  # float32 up to the first layer: in half precision four turns would add up errors to whole pixels
+    x = "image"  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
         x = p.unary("floor", "resized", p.binary("add", "resized_and_half", exact, HALF))
@@ -337,11 +342,11 @@ def _preprocess(p: _Program, graph: g.Graph) -> tuple[dict[str, str], str, str]:
     frames, place = {"": x}, ""
     if spec.framing != "none":
         frames, place = _frame(p, x, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
-    return {of: p.cast(frame, p.real, f"{of}frame_number") for of, frame in frames.items()}, place, none
+    return {key: p.cast(frame, p.real, f"{key}frame_number") for key, frame in frames.items()}, place, none
 
 
-def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str:
-    name = of + layer.name
+def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, prefix: str) -> str:
+    name = prefix + layer.name
     match layer:
         case g.Conv():
             weight = p.weight(f"{layer.name}_weight", layer.weight)
@@ -362,24 +367,25 @@ def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, of: str) -> str
 
 
 def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
-    """The whole graph as operations: from `image` (float32, (1, 1, side, side), 0-255) to `logits` and `probabilities`.
+    """The operations of a graph, from `image`, float32 (1, 1, side, side), 0–255, to `logits` and `probabilities`.
 
-    Both outputs are float32 (1, classes + 1), the last for "no character". All before the first layer is float32.
+    Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the
+    first layer on; before it, all is float32. storage: of the weights.
     """
     p = _Program(precision, storage)
     frames, place, blank = _preprocess(p, graph)
     readings = []
-    for of, x in frames.items():
+    for prefix, x in frames.items():
         for layer in graph.layers:
-            x = _layer(p, x, layer, place, of)
-        readings.append(p.cast(x, "fp32", f"{of}character_logits"))
+            x = _layer(p, x, layer, place, prefix)
+        readings.append(p.cast(x, "fp32", f"{prefix}character_logits"))
     character_logits = readings[0]
-    for k, more in enumerate(readings[1:], 2):
-        character_logits = p.binary("add", f"logits_of_{k}_readings", character_logits, more)
+    for k, reading in enumerate(readings[1:], 2):
+        character_logits = p.binary("add", f"logits_of_{k}_readings", character_logits, reading)
     if len(readings) > 1:
         character_logits = p.binary("mul", "mean_logits", character_logits, 1 / len(readings))
     flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
-    other = p.binary("sub", "no_character", p.binary("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
-    logits = p.concat("logits", (character_logits, other))
+    no_character = p.binary("sub", "no_character", p.binary("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
+    logits = p.concat("logits", (character_logits, no_character))
     p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=1)
     return tuple(p.ops)

@@ -1,8 +1,7 @@
-"""Asking an exported model on any machine: the ONNX model through onnxruntime."""
+"""`Recognizer`: a package's ONNX model, run by onnxruntime on any machine."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
@@ -24,7 +23,8 @@ from fastetl.data.charset import Charset, named_or_file
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.files.untrusted import read_bytes
+from fastetl.errors import FastetlError
+from fastetl.files.untrusted import parse_json, read_bytes
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 
@@ -35,15 +35,15 @@ _BATCH = 256
 _MODEL_BYTES = 1 << 28
 
 Picture = Source | Ink
-"""A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, 1, 3 or 4 colours), or what `find_ink` gave."""
+"""A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or the `Ink` of one."""
 _CHANNELS = (1, 3, 4)
 
 
 class Answers(list[Answer]):
     """The likeliest labels of one picture, likeliest first.
 
-    box: left, top, right, bottom of the character in the picture's pixels; None where there is no ink.
-    fault: why it may be recognized wrongly, and what to do; "" where nothing speaks against it.
+    box: left, top, right, bottom of the character in the picture's pixels; None if there is no ink.
+    fault: why the answer may be wrong, and what to do; "" if there is no reason.
     """
 
     def __init__(self, answers: list[Answer], ink: Ink) -> None:
@@ -54,34 +54,34 @@ class Answers(list[Answer]):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Recognizer:
-    """An open model."""
+    """An open package, which recognizes pictures and drawings; `open_recognizer` makes one."""
 
     path: Path
     side: int
-    """Of the pictures that it takes."""
+    """Side in pixels of the pictures that the model takes."""
     known: tuple[str, ...]
     """All labels of the model, the last one "no character"."""
     charset: Charset
-    """The characters that compete: all that are known, or some."""
+    """The characters that compete for an answer: all known ones, or those of `restricted`."""
     columns: list[int]
-    """Where their labels stand among `known`, and "no character"."""
+    """Indices into `known` of the competing characters and, last, of "no character"."""
     preprocessing: Preprocessing
-    """What the model does itself; its `size` is `side`, of what comes in."""
+    """What the model does to a picture by itself; `size` is `side`."""
     threshold: float
-    """Least probability of an answer to be trusted."""
+    """Probability under which an answer should not be trusted."""
     session: Any
     temperature: float = 1.0
-    """1: the model divides by its temperature itself."""
+    """Always 1: the model divides its logits by the temperature itself."""
     prior: tuple[str, ...] = ()
-    """How much oftener the package expects each script than training showed it: SCRIPT=FACTOR."""
+    """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
     trained: Trained | None = None
-    """What it was trained on; None if the package does not say."""
+    """What the network was trained on; None if the package does not say."""
 
     def __repr__(self) -> str:
         return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels, pictures {self.side} × {self.side})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as where it lies and what competes: the model is opened again there, in whatever process."""
+        """Pickle its path and charset: whoever unpickles it opens the model again."""
         charset = self.charset if self.labels != self.known else None
         return partial(open_recognizer, self.path, charset=charset), ()
 
@@ -94,10 +94,10 @@ class Recognizer:
         return html_table(f"Recognizer {self.path}", rows)
 
     def restricted(self, charset: str | Charset) -> Recognizer:
-        """The same model, of whose answers only these characters and "no character" compete; see `probabilities`.
+        """A recognizer with the same model in which only some characters, and "no character", compete.
 
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
-        for an unknown one, and for a character that the model does not know.
+        for an unknown name, and for a character that the model does not know.
         """
         competing = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
         columns = Charset("known", self.known[:-1]).columns_of(competing, self.path)
@@ -105,7 +105,7 @@ class Recognizer:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Of its answers, the last one "no character"."""
+        """Labels that an answer may have; the last one is "no character"."""
         return (*self.charset.characters, self.known[-1])
 
     @cached_property
@@ -117,14 +117,14 @@ class Recognizer:
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, side, side), one character each, either polarity → float32 (N, labels), summing to 1.
 
-        Where not all labels compete, theirs are the model's probabilities over the sum of these.
+        If not all characters compete, the model's probabilities are divided by the sum over those that do.
         """
         logits = self.logits(pictures)[:, self.columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, side, side) → float32 (N, known), divided by the temperature; the last is "no character"'s."""
+        """uint8 (N, side, side) → float32 (N, known), calibrated; the last column is that of "no character"."""
         shape = (self.side, self.side)
         if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != shape:
             raise ExportError(
@@ -141,7 +141,7 @@ class Recognizer:
         return np.concatenate(blocks)
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, side, side) → float32 logits (N, characters), without "no character": as a run gives them."""
+        """uint8 (N, side, side) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
         return self.logits(pictures)[:, self.columns[:-1]]
 
     @overload
@@ -159,23 +159,23 @@ class Recognizer:
     ) -> Answers | list[Answers]:
         """The `most` likeliest labels, likeliest first: `Answers` of one picture, or a list of them for several.
 
-        One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) of 1, 3 or 4 channels.
-        Several: a list of those, or uint8 (N, H, W). All are recognized alike (`fastetl.ink.pictures.find_ink`).
+        One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) with 1, 3 or 4 channels.
+        Several: a list of those, or uint8 (N, H, W). `fastetl.ink.pictures.find_ink` finds the ink in each.
 
-        by_shape: characters written alike (へ and ヘ, ニ and 二) are one answer, by the name of the likeliest of them.
+        by_shape: characters that are written alike (へ and ヘ, ニ and 二) are one answer, named by the likeliest one.
 
         Raises FastetlError naming a file that cannot be read, or an array of another shape or dtype.
         """
-        if isinstance(pictures, np.ndarray):  # the last axis may be one of colours: no picture is so narrow
-            one = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
+        if isinstance(pictures, np.ndarray):  # a last axis of 1, 3 or 4 is channels: no picture is so narrow
+            is_single = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
         else:
-            one = not isinstance(pictures, list | tuple)
-        listed: Any = [pictures] if one else pictures
-        inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in listed]
-        pictured = np.empty((len(inks), self.side, self.side), np.uint8)
+            is_single = not isinstance(pictures, list | tuple)
+        several: Any = [pictures] if is_single else pictures
+        inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in several]
+        resized = np.empty((len(inks), self.side, self.side), np.uint8)
         for k, ink in enumerate(inks):
-            pictured[k] = ink.picture(self.side)
-        probabilities = self.probabilities(pictured)
+            resized[k] = ink.picture(self.side)
+        probabilities = self.probabilities(resized)
         if by_shape:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
@@ -183,42 +183,45 @@ class Recognizer:
             Answers([Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0], ink)
             for row, best, ink in zip(probabilities, order, inks, strict=True)
         ]
-        return answers[0] if one else answers
+        return answers[0] if is_single else answers
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Each shape's sum in the column of its likeliest character; -1 in those of the others."""
+        """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
         groups = np.append(self.charset.merged(), len(self.charset))
         summed = probabilities.copy()
         for group in np.flatnonzero(np.bincount(groups) > 1):
             columns = np.flatnonzero(groups == group)
-            alike = probabilities[:, columns]
-            likeliest = np.arange(len(columns)) == alike.argmax(1)[:, None]
-            summed[:, columns] = np.where(likeliest, alike.sum(1, keepdims=True), -1)
+            members = probabilities[:, columns]
+            is_likeliest = np.arange(len(columns)) == members.argmax(1)[:, None]
+            summed[:, columns] = np.where(is_likeliest, members.sum(1, keepdims=True), -1)
         return summed
 
     def read_line(self, picture: Picture, *, down: bool | None = None, plain: bool = False) -> Text:
-        """Words, a line or several lines of handwriting in a picture: a file, its bytes, a PIL image or an array.
+        """Read a word, a line or a page of handwriting in a picture: a file, its bytes, a PIL image or an array.
 
-        down: whether the lines run down, columns from right to left; looked for if None. plain: without the table of
-        which characters follow one another.
+        down: whether the lines run down, in columns from right to left; found out if None. plain: do not use the table
+        of which characters follow one another.
 
-        Raises FastetlError for what cannot be read, ExportError for a picture of more than 20,000 pieces.
+        Raises FastetlError if the picture cannot be read, ExportError if its ink has more than 20,000 pieces.
         """
         ink = picture if isinstance(picture, Ink) else find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
-        """The same for strokes in the order of time; boxes are in the canvas' units."""
+        """Read a word, a line or a page from strokes in the order in which they were drawn; see `read_line`.
+
+        Boxes are in the canvas' units.
+        """
         return read_lines(self, lines_of_drawing(drawing, down), plain)
 
 
 def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
-    """Open the ONNX model of a package directory; of the bundled one (6,625 characters) if none is given.
+    """Open the ONNX model of a package directory, or by default of the bundled package with 6,625 characters.
 
     charset: the characters that compete, by name, as a text file of them or as a Charset; all if None.
 
-    Raises ExportError if the model is missing or damaged, or holds what no export holds: it is looked through before
-    it is run, since it may come from anybody; and if it does not know a character of `charset`.
+    The model is checked before it is run, since it may come from anybody. Raises ExportError if it is missing or
+    damaged, holds anything that no export holds, or does not know a character of `charset`.
     """
     folder = package_path(out)
     path = folder / ONNX
@@ -232,11 +235,13 @@ def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Cha
         side, properties = session.get_inputs()[0].shape[-1], session.get_modelmeta().custom_metadata_map
         labels = tuple(properties["labels"].split("\n"))
         known = Charset(properties["charset_name"], labels[:-1])
-        preprocessing = replace(Preprocessing.from_dict(json.loads(properties["preprocessing"])), size=side)
+        preprocessing = replace(
+            Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), path)), size=side
+        )
         threshold = float(properties["threshold"])
         prior = tuple(properties.get("prior", "").split())
         trained = trained_of(properties)
-    except Exception as error:  # onnxruntime has no base class of its own for a damaged model
+    except (KeyError, ValueError, TypeError, FastetlError) as error:  # of its metadata
         reason = str(error).partition("\n")[0]
         raise ExportError("cannot open the model", file=path, found=reason, do="export it again") from error
     columns = list(range(len(labels)))

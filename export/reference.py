@@ -1,6 +1,6 @@
-"""Pictures to test every runtime with, and Flax's answers to them, stored beside the package as `reference.npz`.
+"""Test pictures, and the trained network's answers to them, which a package stores as `reference.npz`.
 
-The pictures are made here, from random curves: nobody's handwriting and no licence's.
+Every runtime is compared with these answers. The pictures are random curves: nobody's handwriting, under no licence.
 """
 
 import json
@@ -24,7 +24,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
 
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Pictures uint8 (N, size, size) → logits float32 (N, classes): the trained network itself, with its temperature."""
+"""The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
 
 _FORMAT = 4
 _MOST = 1 << 28  # bytes of one array
@@ -32,33 +32,33 @@ _MOST = 1 << 28  # bytes of one array
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What every runtime is compared with."""
+    """The content of `reference.npz`."""
 
     graph: Graph
     config: ExportConfig
     images: NDArray[np.uint8]
-    """uint8 (N, side, side)."""
+    """uint8 (N, side, side): the test pictures."""
     kinds: tuple[str, ...]
-    """What each picture is: strokes, faint, inverted, random, blank, adversarial."""
+    """The kind of each picture: strokes, faint, inverted, random, blank or adversarial."""
     logits: NDArray[np.float32]
-    """float32 (N, classes): the trained network's, divided by the temperature."""
+    """float32 (N, classes): the trained network's logits, divided by its temperature."""
     answers: NDArray[np.float32]
-    """float32 (N, classes + 1): probabilities that the package itself should answer with, stored as it is."""
+    """float32 (N, classes + 1): the probabilities that the stored program should answer, in its own precision."""
 
     @cached_property
     def blank(self) -> NDArray[np.bool_]:
-        """bool (N,): the pictures that hold no character, by the readable twin of the rule."""
+        """bool (N,): which pictures hold no character, by `is_blank`."""
         return is_blank(self.images, self.graph.preprocessing)
 
     @property
     def labels(self) -> list[str]:
-        """What an app must be told for each picture."""
+        """The label that an app has to show for each picture."""
         labels = self.graph.labels
         return [labels[-1 if b else k] for b, k in zip(self.blank, self.logits.argmax(1).tolist(), strict=True)]
 
 
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:
-    """bool (N,) for pictures uint8 (N, H, W): whether they hold no character."""
+    """bool (N,): which of the pictures uint8 (N, H, W) hold no character. The program's rule, plainly."""
     small = resize(images, spec.size).astype(np.float32)
     light = border_sum(small, spec).ravel() > spec.darkest_paper
     small[light] = 255 - small[light]
@@ -68,7 +68,7 @@ def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_
 
 
 def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Reference:
-    """Ask the trained network, and the program that is to be stored in its own precision, about the test pictures."""
+    """The test pictures with the answers of the trained network, and of the program in the precision of `config`."""
     images, kinds = pictures(graph.side)
     trained = logits(resized(images, graph.preprocessing.size))
     ops = lower(graph, config.precision, config.storage)
@@ -77,7 +77,7 @@ def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Refere
 
 
 def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """fastetl's resize in float64, with ties decided as the graph does."""
+    """Pictures uint8 (N, side, side) resized to `size` in float64; ties are decided as by the exported program."""
     if images.shape[1] == size:
         return images
     weights = triangle_weights(images.shape[1], size)
@@ -86,7 +86,7 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 @cache
 def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Test pictures uint8 (N, side, side), read-only, ink high unless inverted, and the kind of each."""
+    """The test pictures, uint8 (N, side, side), read-only, ink high unless inverted, and the kind of each."""
     rng = np.random.default_rng([seed, side])
     samples: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
     samples += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
@@ -101,7 +101,7 @@ def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ..
 
 
 def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """Some quadratic curves with a round pen, 0–255."""
+    """A picture of up to four quadratic curves by a round pen, 0–255."""
     grid = (np.arange(side) + 0.5) / side
     width = rng.uniform(0.02, 0.06)
     picture = np.zeros((side, side))
@@ -117,7 +117,7 @@ def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
 
 
 def _adversarial(rng: np.random.Generator, side: int) -> list[NDArray[np.float64]]:
-    """Ink at the edges, one dot, lines of one pixel, extremes of brightness next to each other."""
+    """Difficult pictures: ink at the edges, one dot, lines of one pixel, noise."""
     y, x = np.mgrid[:side, :side]
     unit = side // 32
     corner = ((x < 3 * unit) & (y < 3 * unit)) | ((x >= side - 3 * unit) & (y >= side - 3 * unit))
@@ -134,7 +134,7 @@ def _adversarial(rng: np.random.Generator, side: int) -> list[NDArray[np.float64
 
 
 def write_reference(reference: Reference, path: Path) -> None:
-    """Write it as a compressed `.npz`, the same bytes for the same reference."""
+    """Write a reference as a compressed `.npz`: the same reference gives the same bytes."""
     arrays = {f"graph/{name}": array for name, array in graph_to_arrays(reference.graph).items()}
     np.savez_compressed(
         path,
@@ -150,7 +150,7 @@ def write_reference(reference: Reference, path: Path) -> None:
 
 
 def read_reference(path: Path) -> Reference:
-    """Raises ExportError naming the file if it is missing, damaged or of another format."""
+    """Read `reference.npz`. Raises ExportError naming the file if it is missing, damaged or of another format."""
     try:
         arrays = read_npz(path, lambda name, shape, dtype: math.prod(shape) * dtype.itemsize <= _MOST)
         if int(arrays["format"]) != _FORMAT:
@@ -167,6 +167,6 @@ def read_reference(path: Path) -> Reference:
             if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
                 raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
         return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
-    except Exception as error:  # whatever the damage is
+    except (FastetlError, KeyError, ValueError, TypeError, RecursionError) as error:
         fault = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the reference", file=path, found=fault, do="export it again") from error

@@ -1,4 +1,4 @@
-"""coremltools and onnxruntime, quietly: they log, warn and report what no user of ours can change."""
+"""coremltools and onnxruntime without their logs, warnings and telemetry, about which a user could do nothing."""
 
 import importlib.util
 import logging
@@ -18,21 +18,21 @@ from fastetl._lazy import missing
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it coremltools' log is silent, and so are its bars; what the user has set is set again afterwards."""
+    """Silence coremltools' log and progress bars; afterwards they are as before."""
     logger = logging.getLogger("coremltools")
-    passes: Any = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline", SimpleNamespace(tqdm=None))
-    level, bar = logger.level, passes.tqdm
+    pipeline: Any = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline", SimpleNamespace(tqdm=None))
+    level, bar = logger.level, pipeline.tqdm
     logger.setLevel(logging.CRITICAL)
-    passes.tqdm = lambda steps, **_: steps
+    pipeline.tqdm = lambda steps, **_: steps
     try:
         yield
     finally:
         logger.setLevel(level)
-        passes.tqdm = bar
+        pipeline.tqdm = bar
 
 
 class _NoScikitLearn:
-    """For the thread that made it there is none: coremltools loads it for converters of its models."""
+    """An import hook that hides scikit-learn, which nothing here needs of coremltools, from the thread that made it."""
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -43,13 +43,13 @@ class _NoScikitLearn:
 
 
 def coremltools() -> Any:
-    """The module. Importing it takes seconds, so it is asked for only where it is needed."""
+    """The module coremltools. Importing it takes seconds: call this only where it is needed."""
     hidden: Any = _NoScikitLearn()
-    # It tries to load Apple's libraries, and logs a line for each that is missing on other systems.
+    # It logs a line for each of Apple's libraries that is missing on other systems.
     with quiet(), warnings.catch_warnings():
-        # Deprecations inside it and its dependencies, at import.
+        # Importing it and what it depends on causes deprecation warnings.
         warnings.simplefilter("ignore")
-        sys.meta_path.insert(0, hidden)  # which takes half of its time
+        sys.meta_path.insert(0, hidden)  # importing scikit-learn would take as long again
         try:
             import coremltools
         except ModuleNotFoundError as error:
@@ -60,18 +60,18 @@ def coremltools() -> Any:
 
 
 def native_parts() -> bool:
-    """Whether coremltools can write weights: pip's source package, where there is no wheel, comes without."""
+    """Whether coremltools can write weights. Where it has no wheel, pip installs it without its native parts."""
     coremltools()
     return importlib.util.find_spec("coremltools.libmilstoragepython") is not None
 
 
 def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> Any:
-    """onnxruntime's session of a model, on the CPU. threads: 0 for as many as it likes.
+    """An onnxruntime session of a model, on the CPU. threads: 0 lets onnxruntime choose.
 
     Raises ExportError if onnxruntime rejects the model.
     """
-    # Its wheels report to a collector otherwise, and keep an identifier below the user's home (its Privacy.md). This is
-    # read once, at the first import.
+    # Otherwise its wheels send telemetry, and keep an identifier below the home directory (its Privacy.md). Read once,
+    # at the first import.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 

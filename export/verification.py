@@ -1,6 +1,6 @@
-"""`verify`: what can be known of a package without a Mac, from its files alone; see docs/verification.md.
+"""`verify`: checks a package on any machine, by its files alone; docs/verification.md says what that proves.
 
-The trained network's answers come from `reference.npz`, or from the run itself when it is given.
+The trained network's answers come from `reference.npz`, or from the run itself if it is given.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_jso
 if TYPE_CHECKING:
     from model.run import Run
 
-_MOST = 1 << 30  # bytes that are read of any file
+_MOST = 1 << 30  # bytes: no larger file is read
 
 _NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"
 _COREML_BOUNDS: dict[tuple[Storage, Precision], float] = {
@@ -48,38 +48,38 @@ _COREML_BOUNDS: dict[tuple[Storage, Precision], float] = {
     ("int8", "float32"): 0.08,
     ("int8", "float16"): 0.10,
 }
-"""How far logits may move, as a share of the largest."""
+"""Largest difference allowed between the logits of a saved program and Flax's, as a share of the largest logit."""
 _ONNX_INT8 = 0.05
-"""The same of an ONNX model with weights in 8 bits."""
+"""Largest difference allowed for an ONNX model with weights in 8 bits, as a share of the largest logit."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A line of the verification table."""
+    """The result of one check."""
 
     name: str
     passed: bool
-    """False for a failure alone: also True for what cannot be checked here."""
+    """False only for a failure: a check that cannot be made here counts as passed."""
     figure: str
-    """What was measured."""
+    """What was found."""
     bound: str
-    """What it must be."""
+    """What was expected."""
     detail: str = ""
-    """Where it fails, or what the figure means."""
+    """Where the check fails, or what the figure means."""
     checked: bool = True
-    """False for what cannot be checked with the versions that are installed here."""
+    """False if it cannot be made with the versions that are installed here."""
     group: str = ""
-    """The part of the package that it is about."""
+    """The part of the package that is checked."""
 
 
 def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
-    """A figure that must not exceed its bound; what is not a number exceeds every bound."""
+    """Check that a figure does not exceed its bound; NaN exceeds every bound."""
     return Check(name, bool(figure <= bound), f"{figure:.3g}", f"≤ {bound:.3g}", detail)
 
 
 def _equal(name: str, value: object, expected: object, detail: str = "") -> Check:
-    shown = [" ".join(str(of).split()) for of in (value, expected)]
-    figure, bound = (text if len(text) <= 60 else f"{text[:57]}..." for text in shown)
+    texts = [" ".join(str(thing).split()) for thing in (value, expected)]
+    figure, bound = (text if len(text) <= 60 else f"{text[:57]}..." for text in texts)
     return Check(name, bool(value == expected), figure, bound, detail)
 
 
@@ -88,7 +88,7 @@ def _same(name: str, same: bool, detail: str) -> Check:
 
 
 def _none(name: str, faults: Sequence[str], detail: str = "") -> Check:
-    """That there are no faults."""
+    """Check that there are no faults."""
     return _equal(name, f"{len(faults)} faults", "0 faults", ", ".join(faults[:3]) or detail)
 
 
@@ -97,18 +97,18 @@ def _unchecked(name: str, reason: str) -> Check:
 
 
 def max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Parity: the largest difference; infinite where anything is not a number or shapes differ."""
+    """The largest difference of two arrays (parity); infinite if shapes differ or any number is not finite."""
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("inf")
     return float(np.abs(a - b).max())
 
 
 def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """The checks of a group; an error among them, of whatever kind, becomes a failed check of the group's name."""
+    """The checks of a group. An error ends the group: it becomes a failed check with the group's name."""
     try:
         for check in checks():
             yield replace(check, group=group)
-    except Exception as error:  # damage is the subject here: no kind of it may end in a trace
+    except Exception as error:  # damage of any kind is a result here: libraries raise what they like for it
         if scarcity(error):
             raise
         message = str(error) if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
@@ -122,10 +122,10 @@ def verify(
 ) -> tuple[Check, ...]:
     """Check the package directory `out` ("pretrained": the bundled one); nothing in it is changed.
 
-    against: the run that it should come from, or its path, if that is at hand: its graph is compared whole, and its
-    network is asked again. Without it, the graph that `reference.npz` holds is taken for the truth.
+    against: the run that the package was exported from, or its path. Its graph is compared with the package's, and its
+    network is asked again. Without it, the graph in `reference.npz` counts as true.
 
-    Any damage is a failed check. Raises ExportError only if `out` has no file of a package, ModelError for a run that
+    Any damage is a failed check. Raises ExportError only if `out` has no file of a package, and ModelError if the run
     cannot be read.
     """
     out = package_path(out)
@@ -152,7 +152,7 @@ def package_checks(
     logits: Logits | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """See `verify`. graph, logits: of the run."""
+    """The checks of `verify`. graph, logits: layer graph and network of the run, if there is one to compare with."""
     if not any((out / name).exists() for name in FILES):
         raise ExportError("no package here", file=out, expected=f"a directory with {ONNX}", do="export a run")
     coremltools()  # if it is missing, that is no damage
@@ -178,7 +178,7 @@ def package_checks(
 
 
 def _file_checks(out: Path) -> Iterator[Check]:
-    """Exactly the files of a package, each regular and of an ordinary mode, as `verification.json` records them."""
+    """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
     expected = {*files_of(out), VERIFICATION}
     regular, others = set(), []
     for folder, folders, files in os.walk(out):
@@ -209,20 +209,20 @@ def _hashes(out: Path) -> dict[str, str]:
 
 
 def _content(file: Path) -> bytes:
-    """The bytes of a file; of a manifest, its value: opening a package with coremltools writes it again."""
+    """The bytes of a file; for a manifest, which coremltools rewrites when it opens a package, those of its value."""
     data = read_bytes(file, _MOST)
     return json.dumps(parse_json(data, file), sort_keys=True).encode() if file.name == "Manifest.json" else data
 
 
 def verification_text(out: Path, checks: Sequence[Check]) -> str:
-    """The text of `verification.json`: what was found when the package was made, and the hashes of its files."""
+    """The text of `verification.json`: the results of checks when the package was made, and hashes of its files."""
     passed = all(check.passed for check in checks)
     listed = {"passed": passed, "checks": [asdict(check) for check in checks], "files": _hashes(out)}
     return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
 
 
 def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
-    """The pictures; with the run's graph, all of it; with its network, that is asked again."""
+    """Whether the test pictures are those of every export; and graph and answers those of the run, if given."""
     images, kinds = pictures(reference.graph.side)
     same = kinds == reference.kinds and np.array_equal(images, reference.images)
     yield _same("reference pictures", same, f"{len(kinds)} pictures")
@@ -230,7 +230,7 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
         weights, expected = reference.graph.weights, graph.weights
         changed = [name for name in expected if not np.array_equal(weights.get(name, []), expected[name])]
         yield _none("weights of the run", changed)
-        stored, described = (json.loads(str(graph_to_arrays(one)["graph"])) for one in (reference.graph, graph))
+        stored, described = (json.loads(str(graph_to_arrays(g)["graph"])) for g in (reference.graph, graph))
         for key in exporting_versions():  # of the export, not of the run
             stored["about"].pop(key, None)
             described["about"].pop(key, None)
@@ -242,7 +242,7 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
 
 
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
-    """Labels, code and the head of the card: what the installed fastetl writes for this graph, word for word."""
+    """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
     written_by, installed = graph.about.get("version", "unknown"), exporting_versions()["version"]
     expected = (
@@ -261,19 +261,19 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
-    pairs = enumerate(zip_longest(labels, expected))
-    return _none(name, [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in pairs if a != b], f"{len(labels)} labels")
+    numbered = enumerate(zip_longest(labels, expected))
+    return _none(name, [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in numbered if a != b], f"{len(labels)} labels")
 
 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
-    """What Apple's readers make of the package, what an app meets, and what the saved program computes."""
+    """Whether Apple's readers accept the package, its interface is right, and its program computes the answers."""
     if not native_parts():
         yield _unchecked(COREML, _NO_NATIVE_PARTS)
         return
     from coremltools.libmodelpackage import ModelPackage
 
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder).resolve() / path.name  # the library writes the manifest again when it is done
+        copy = Path(folder).resolve() / path.name  # the library rewrites the manifest
         shutil.copytree(path, copy)
         valid = ModelPackage.isValid(str(copy))
         root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if valid else "rejected"
@@ -291,7 +291,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
 
 
 def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Check]:
-    """Labels, input, outputs, and the versions that say which system reads it."""
+    """Whether labels, input, outputs and versions are those of the export."""
     graph, description, target = reference.graph, package.spec.description, reference.config.target
     yield _label_check("labels of the package", package.labels, graph.labels)
     yield _equal("specification version", package.spec.specificationVersion, SPECIFICATION[target], f"for {target}")
@@ -316,20 +316,20 @@ def _parity_check(name: str, logits: NDArray[Any], reference: Reference, bound: 
 def _answer_check(
     name: str, labels: tuple[str, ...], probabilities: NDArray[Any], reference: Reference, doubt: float
 ) -> Check:
-    """Where the network is sure, by more than both logits may move, and where there is no character."""
+    """Whether the labels are right, where the network is sure by more than twice `doubt`, and for blank pictures."""
     second, first = np.sort(reference.logits, 1)[:, -2:].T
     sure = (reference.blank | (first - second > 2 * doubt)).tolist()
-    none = reference.graph.labels[-1]
+    no_character = reference.graph.labels[-1]
     mistakes = [
         f"picture {k} is read as {label!r}, not {expected!r}"
         for k, (best, expected) in enumerate(zip(probabilities.argmax(1).tolist(), reference.labels, strict=True))
-        if (label := labels[best]) != expected and (sure[k] or none in (label, expected))
+        if (label := labels[best]) != expected and (sure[k] or no_character in (label, expected))
     ]
     return _none(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
 
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
-    """Labels, versions, and onnxruntime's answers, of a model that `recognize` would run."""
+    """Whether an ONNX model has the right labels and versions, and onnxruntime computes the answers with it."""
     data = read_bytes(file, _MOST)
     model = parsed(data, file)
     versions = [*((o.domain, o.version) for o in model.opset_import), model.ir_version]
@@ -337,7 +337,7 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     yield _label_check("ONNX labels", labels_of(model), reference.graph.labels)
     answers = onnx_answers(data, reference.images, file)
     scale = float(np.abs(reference.logits).max())
-    # Flax rounds in its own order, and the framing of an odd picture magnifies that: up to 1.2e-4 was seen.
+    # Flax adds in another order, and framing magnifies the difference for odd pictures: up to 1.2e-4 was seen.
     bound = max(2e-4, 1e-5 * scale) if reference.config.onnx == "float32" else _ONNX_INT8 * scale
     yield _parity_check("ONNX logits against Flax", answers["logits"], reference, bound)
     yield _answer_check("ONNX answers", reference.graph.labels, answers["probabilities"], reference, bound)
@@ -345,7 +345,7 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
 
 
 def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
-    """The strongest check: the package is written again from the graph it stores, and must come out the same."""
+    """Whether the package, written again from the graph that it stores, has the same bytes: the strongest check."""
     others = other_versions(reference.graph)
     if others:
         yield _unchecked("the same bytes", others)

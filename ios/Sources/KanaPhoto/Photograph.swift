@@ -59,13 +59,14 @@ public struct Photograph: Equatable, Sendable {
     ///
     /// Time and memory grow with the pixels: call it off the main actor.
     public func picture(side: Int = Rasterizer.side) -> Picture {
-        let square = whitenedSquare
+        let square = inkSquare
         let small = Resampling.triangle.resized(
-            square.pixels, width: square.width, height: square.height, newWidth: side, newHeight: side)
-        return Picture(side: side, pixels: small)
+            square.values.map { UInt8($0) }, width: square.width, height: square.height, newWidth: side, newHeight: side)
+        return Picture(side: side, pixels: small.map { 255 - $0 })
     }
 
-    var whitenedSquare: Photograph {
+    /// The plane of the ink in a square, cropped to a character that is small in it, as a usual pen leaves it.
+    private var inkSquare: Grid {
         let ink = self.ink
         let (height, width) = (ink.plane.height, ink.plane.width)
         var (side, left, top) = (max(height, width), width / 2, height / 2)
@@ -79,8 +80,7 @@ public struct Photograph: Equatable, Sendable {
                 out[(row - top) * side + column - left] = ink.plane.values[row * width + column]
             }
         }
-        let square = Self.withUsualPen(Grid(side, side, out))
-        return Photograph(square.width, square.height, square.values.map { UInt8(255 - $0) })
+        return Self.withUsualPen(Grid(side, side, out))
     }
 }
 
