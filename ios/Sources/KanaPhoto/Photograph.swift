@@ -61,7 +61,8 @@ public struct Photograph: Equatable, Sendable {
     public func picture(side: Int = Rasterizer.side) -> Picture {
         let square = inkSquare
         let small = Resampling.triangle.resized(
-            square.values.map { UInt8($0) }, width: square.width, height: square.height, newWidth: side, newHeight: side)
+            square.values.map { UInt8($0) }, width: square.width, height: square.height, newWidth: side, newHeight: side
+        )
         return Picture(side: side, pixels: small.map { 255 - $0 })
     }
 
