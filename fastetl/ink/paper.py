@@ -207,11 +207,12 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
     half = ((2 * seen >= seen[:, -1:]) & (seen >= 12 * least)).any(0)
     window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
     (dark_here, light_here), (dark_all, light_all) = seen[:, window] + 1.0, seen[:, -1] + 1.0
-    # The weights 0.3, 1 and 3.5 keep apart crops of 172 characters by six pens, dark and inverted, and the curves.
     thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
     brightness = (_median_edge(dark) + 510 - _median_edge(light)) / 2 - darkest - lightest
-    brightness /= max(lightest - darkest, 1)  # 1: white along most of the edge; -1: black
-    return thinner + brightness * (1 + 3.5 * brightness * brightness) < 0
+    brightness /= max(lightest - darkest, 1)
+    # 1 if most of the edge is white, -1 if it is black: then it outweighs strokes that are thicker than their gaps. The
+    # weights keep apart crops of 172 characters by six pens, dark and inverted; the power spares shadows.
+    return thinner + 1.43 * brightness + 3 * brightness**27 < 0
 
 
 def _table(mask: Mask, is_white: bool) -> Mask:
@@ -341,7 +342,11 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
         if sheet.is_plain and sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) < 2:
             rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
             may_span = min(rows) >= 3 or max(rows) < len(ink) - 3  # else a stroke does, too, in a crop to the ink
-            return [line for line in others if line.bends < 2 and (is_square or (line.spans_paper and may_span))]
+            return [
+                line
+                for line in others
+                if (has_guides or line.bends < 2) and (is_square or (line.spans_paper and may_span))
+            ]
         return [line for line in lines if line.spans_paper or line in others]
 
     across, down = printed(across, ink), printed(down, ink.T)

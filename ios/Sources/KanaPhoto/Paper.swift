@@ -225,9 +225,9 @@ extension Photograph {
         let all = seen.map { Double($0[last]) + 1 }
         let thinner = log(here[0] / here[1]) + 0.3 * log(here[0] / all[0] * all[1] / here[1])
         let middles = Double(medianEdge(dark) + 510 - medianEdge(light)) / 2
-        // 1: white along most of the edge; -1: black.
         let brightness = (middles - Double(darkest) - Double(lightest)) / Double(max(lightest - darkest, 1))
-        return thinner + brightness * (1 + 3.5 * brightness * brightness) < 0
+        // 1 if most of the edge is white, -1 if it is black: then it outweighs strokes that are thicker than their gaps.
+        return thinner + 1.43 * brightness + 3 * pow(brightness, 27) < 0
     }
 
     /// Paper and ink of each block.
@@ -370,7 +370,9 @@ extension Photograph {
             let rows = [inked.first, inked.last].compactMap { $0 } + lines.map(\.row)
             // Else a stroke does, too, in a crop to the ink.
             let maySpan = !rows.contains { $0 < 3 } || !rows.contains { $0 >= ink.height - 3 }
-            return lines.filter { isOther($0) && $0.bends < 2 && (isSquare || ($0.spansPaper && maySpan)) }
+            return lines.filter {
+                isOther($0) && (hasGuides || $0.bends < 2) && (isSquare || ($0.spansPaper && maySpan))
+            }
         }
         let (ruledAcross, ruledDown) = (printed(across, ink), printed(down, ink.transposed))
         return (ruledAcross, ruledDown, ruledAcross.isEmpty && ruledDown.isEmpty ? top : strength)
