@@ -43,6 +43,7 @@ def page() -> str:
         for action in parser_of(command, name)._actions:
             text, _, default = (action.help or "").replace("%%", "%").partition(" Default: ")
             sentence = _ENDS.split(text)[0].removesuffix(".")
+            zero = re.search(r"\. (0: [^.(]+)", text) if default == "0." else None
             if action.dest in EVERYWHERE:
                 continue
             given = _given(action)
@@ -51,7 +52,9 @@ def page() -> str:
                 again.setdefault(known[key], []).append(f"`{(action.option_strings or [given])[-1]}`")
             else:
                 known[key] = name
-                described.append(f"- `{given}`: {sentence}" + (f" ({default[:-1]})" if default else ""))
+                described.append(
+                    f"- `{given}`: {sentence}" + (f" ({zero[1].strip() if zero else default[:-1]})" if default else "")
+                )
         described += [f"- as of `{other}`: {', '.join(names)}" for other, names in again.items()]
         summary = " ".join(str(inspect.getdoc(command)).split("\n\n")[0].split())
         parts.append(f"## fastetl {name}\n\n{summary}\n\n" + "\n".join(described) + "\n")

@@ -12,6 +12,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 root_doc = "README"
 include_patterns = ["*.md", "docs/**.md", "docs/api.rst", "ios/README.md"]
 html_theme = "furo"
+html_static_path, html_css_files = ["site.css"], ["site.css"]
 default_role = "code"  # docstrings are plain text with `names`
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -183,7 +183,7 @@ def tallied(
 PAGE = (
     """```sh
 fastetl recognize --lines note.jpg                     # the text; --json: boxes, alternatives, confidence
-fastetl recognize --lines note.jpg --boxes boxes.png   # the picture with boxes and answers
+fastetl recognize --lines note.jpg --boxes boxes.png   # the picture with boxes and answers ('.[synth]')
 fastetl synth lines --lines 100 --down                 # synthetic lines: pictures, strokes, boxes
 ```
 
