@@ -9,7 +9,7 @@ larger than the exact one, so that exact halves round up, and so little that no 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -100,13 +100,13 @@ def resize_records(
 @cache
 def _kernel(g: Geometry, form: str) -> Kernel | None:
     """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address, N ≥ 1; None where the twin does the work."""
-    lines = lines_of(g)
-    if lines is None or form == PLAIN:
+    lines = None if form == PLAIN else lines_of(g, form)
+    if lines is None:
         return None
 
     def write(code: Code, addresses: Any, count: Any, out: Any) -> None:
         b = code.b
-        scratch = code.room(len(lines.rows) * len(g.groups) * 4 * LANES)
+        scratch = code.room(len(lines.rows) * lines.length)
         with code.loop(count) as turn:
             following = b.add(turn.index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, turn.index)
@@ -167,6 +167,10 @@ class Lines:
     """(S,): the first line that each output row takes."""
     weights: NDArray[np.int16]
     """(S, T, 2): the weights of the sums of T lines from there on."""
+    length: int
+    """Bytes of a line: two numbers of 16 bits for each column, in groups of 16 columns."""
+    in_bytes: bool = False
+    """Whether the sums are kept in bytes instead, as `_byte_sums` makes them."""
 
 
 def _pairs(g: Geometry) -> Lines:
@@ -178,7 +182,7 @@ def _pairs(g: Geometry) -> Lines:
     taps = int((pairs - used[:, ::-1].argmax(1) - used.argmax(1)).max())
     first = np.minimum(used.argmax(1), pairs - taps)
     weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
-    return Lines(np.where(rows < g.height, rows, -1), False, first, weights.astype(np.int16))
+    return Lines(np.where(rows < g.height, rows, -1), False, first, weights.astype(np.int16), len(g.groups) * 4 * LANES)
 
 
 def _bands(g: Geometry) -> Lines:
@@ -201,11 +205,11 @@ def _bands(g: Geometry) -> Lines:
         full = int(counts.argmax())
         step = padded[full, begins[full] + 1] - padded[full, begins[full]]
         weights[:, :, 1] = step, -step
-    return Lines(rows, weighted, y, weights.astype(np.int16))
+    return Lines(rows, weighted, y, weights.astype(np.int16), len(g.groups) * 4 * LANES)
 
 
 @cache
-def lines_of(g: Geometry) -> Lines | None:
+def lines_of(g: Geometry, form: str) -> Lines | None:
     """How a geometry is resized; None where the kernel's numbers do not hold its rows, weights and sums."""
     if g.width * g.bits % 8 or g.width > PIXELS[g.bits]:  # `unpack_vector` takes a whole row at a time
         return None
@@ -216,17 +220,18 @@ def lines_of(g: Geometry) -> Lines | None:
         fits = times * TOP[g.bits] < 256 and times * by_column < 1 << 15
         narrow = g.columns.max() < 128 or (times * TOP[g.bits] < 128 and g.columns.max() < 256)
         if fits and narrow and by_column * int(g.rows.sum(1).max()) < 1 << 31:
-            return lines
+            # In bytes where columns weigh four pixels 1 3 3 1 and fill a register. AVX2 adds two products in 16 bits,
+            # which do not hold 120 times the weights of two rows.
+            halves = g.bits == 4 and g.width == 2 * g.size == 128 and count == 2 and form != "avx2"
+            return replace(lines, length=128, in_bytes=True) if halves else lines
     return None
 
 
 def _columns(code: Code, g: Geometry, lines: Lines, source: Any, following: Any, scratch: Any) -> None:
     """Lines of column sums: i32 lanes that hold the first sum in the low half, the second one above."""
-    b, nothing = code.b, code.splat(I32, LANES, 0)
-    width = lines.rows.shape[1]
+    b, width = code.b, lines.rows.shape[1]
     places = code.table(np.where(lines.rows < 0, -1, lines.rows * g.row_bytes).astype(np.int64))
     paper = code.table(np.zeros(BEHIND, np.uint8))
-    chunks = [_chunks(g.columns[columns]) for columns in g.groups]
     ahead = -(-g.height * g.row_bytes // (64 * len(lines.rows)))  # cache lines of the next picture
     with code.loop(len(lines.rows)) as line:
         for k in range(ahead):
@@ -238,19 +243,38 @@ def _columns(code: Code, g: Geometry, lines: Lines, source: Any, following: Any,
             levels = b.select(missing, paper, code.at(source, place))
             *planes, where = unpack_vector(code, levels, code.number(0), g.bits)
             rows.append(planes)
-        to = code.at(scratch, b.mul(line.index, code.number(len(g.groups) * 4 * LANES)))
-        sums = _weighted(code, rows) if lines.weighted else rows
-        for k, group in enumerate(chunks):
-            total = nothing
-            for planes in reversed(sums):
-                total = code.shift(total, 16) if total is not nothing else total
-                for order, weights in group:
-                    levels = code.shuffle(planes[0], planes[1], [where[x] for x in order])
-                    factors = code.lanes(I8, weights)
-                    # The first may be up to 255, the second up to 127.
-                    both = (levels, factors) if g.columns.max() < 128 else (factors, levels)
-                    total = code.dot4(total, *both)
-            code.store(total, to, 4 * LANES * k)
+        to = code.at(scratch, b.mul(line.index, code.number(lines.length)))
+        if lines.in_bytes:
+            sums = [_byte_sums(code, *planes) for planes in rows]
+        else:
+            sums = _column_sums(code, g, _weighted(code, rows) if lines.weighted else rows, where)
+        for k, total in enumerate(sums):
+            code.store(total, to, 64 * k)
+
+
+def _column_sums(code: Code, g: Geometry, rows: list[list[Any]], where: list[int]) -> list[Any]:
+    """The column sums of two rows, for each group of columns: 16 × i32, the first row's in the low half."""
+    sums = []
+    for group in g.groups:
+        chunks = [([where[x] for x in order], code.lanes(I8, weights)) for order, weights in _chunks(g.columns[group])]
+        products = [[(code.shuffle(row[0], row[1], order), weights) for order, weights in chunks] for row in rows]
+        if g.columns.max() > 127:  # the larger numbers come first
+            products = [[(y, x) for x, y in pairs] for pairs in products]
+        sums.append(code.two_sums(*products))
+    return sums
+
+
+_QUARTERS = [16 * k + 4 * q + n for q in range(4) for k in range(4) for n in range(4)]
+"""Where `Code.interleaved`, twice, takes bytes from, so that its four vectors hold 16 columns each."""
+
+
+def _byte_sums(code: Code, first: Any, second: Any) -> Any:
+    """The column sums of a row to half its width, 0–120, in the order of `_QUARTERS`. Levels at even and odd pixels."""
+    b, nothing = code.b, code.splat(I8, 64, 0)
+    left = code.shuffle(second, nothing, [k - 1 if k else 64 for k in _QUARTERS])
+    right = code.shuffle(first, nothing, [k + 1 for k in _QUARTERS])
+    inner = code.shuffle(b.add(first, second), nothing, _QUARTERS)
+    return b.add(b.add(left, right), b.add(inner, b.add(inner, inner)))
 
 
 def _weighted(code: Code, rows: list[list[Any]]) -> list[list[Any]]:
@@ -281,29 +305,45 @@ def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
 
 def _rows(code: Code, g: Geometry, lines: Lines, scratch: Any, out: Any) -> None:
     """Output rows from the column sums."""
-    b, taps = code.b, lines.weights.shape[1]
-    offsets, weights = code.table(lines.first * len(g.groups) * 4 * LANES), code.table(lines.weights)
-    table = code.table(factors(g))
+    b = code.b
+    offsets, table = code.table(lines.first * lines.length), code.table(factors(g))
+    weights = lines.weights.astype(np.uint8) if lines.in_bytes else lines.weights
+    weights_at = code.table(weights)
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
     single = factors(g).dtype == np.float32
     kind, integer, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
     with code.loop(g.size) as turn:
         y = turn.index
         sums = code.at(scratch, code.load(offsets, I64, 0, b.mul(y, code.number(8))))
-        row = code.at(weights, b.mul(y, code.number(4 * taps)))
-        of_lines = [code.cast(code.broadcast(code.load(row, I32, 0, 4 * k), LANES), I16) for k in range(taps)]
+        row = code.at(weights_at, b.mul(y, code.number(weights[0].nbytes)))
         factor = row_factors(code, g, table, y) if single else _by_row(code, g, table, y)
         target = code.at(out, b.mul(y, code.number(g.size)))
-        for k, columns in enumerate(g.groups):
-            total = code.splat(I32, LANES, 0)
-            for tap, weight in enumerate(of_lines):
-                lanes = code.load(sums, I16, 2 * LANES, 4 * LANES * (tap * len(g.groups) + k))
-                total = code.dot2(total, lanes, weight)
+        totals = _of_bytes(code, sums, row) if lines.in_bytes else _of_lines(code, lines, sums, row)
+        for columns, total in zip(g.groups, totals, strict=True):
             value = b.sitofp(total, code.vector(kind, LANES))
             rounded = code.fma(value, factor(columns), code.splat(kind, LANES, magic))
             part = b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES))
             whole = len(columns) == LANES
             code.store(part if whole else code.shuffle(part, part, list(range(len(columns)))), target, columns[0])
+
+
+def _of_lines(code: Code, lines: Lines, sums: Any, row: Any) -> list[Any]:
+    """The sums of an output row's groups of columns, i32. sums: its first line."""
+    totals = [code.splat(I32, LANES, 0)] * (lines.length // 64)
+    for tap in range(lines.weights.shape[1]):
+        weight = code.cast(code.broadcast(code.load(row, I32, 0, 4 * tap), LANES), I16)
+        for k, total in enumerate(totals):
+            totals[k] = code.dot2(total, code.load(sums, I16, 2 * LANES, tap * lines.length + 64 * k), weight)
+    return totals
+
+
+def _of_bytes(code: Code, sums: Any, row: Any) -> list[Any]:
+    """The sums of an output row's groups of columns, i32, out of four rows of bytes."""
+    weights = code.cast(code.broadcast(code.load(row, I32), LANES), I8)
+    rows = [code.load(sums, I8, 64, 64 * k) for k in range(4)]
+    pairs = code.interleaved(rows[0], rows[1]), code.interleaved(rows[2], rows[3])
+    fours = (four for pair in zip(*pairs, strict=True) for four in code.interleaved(*(code.cast(x, I16) for x in pair)))
+    return [code.dot4(code.splat(I32, LANES, 0), weights, code.cast(four, I8)) for four in fours]
 
 
 def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequence[int]], Any]:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -159,6 +159,13 @@ class Code:
         """Lanes of x and y (counted on after x's) in the given order."""
         return self.b.shuffle_vector(x, y, self.lanes(I32, order))
 
+    def interleaved(self, x: Value, y: Value) -> tuple[Value, Value]:
+        """Lanes of x and y in turn, inside each 128 bits: those of their lower and of their upper halves."""
+        count, half = x.type.count, x.type.count // 8
+        begins = [k for quarter in range(0, count, 2 * half) for k in range(quarter, quarter + half)]
+        lower, upper = ([lane for k in begins for lane in (k + n, count + k + n)] for n in (0, half))
+        return self.shuffle(x, y, lower), self.shuffle(x, y, upper)
+
     def cast(self, value: Value, kind: Value) -> Value:
         """The same 512 bits seen as lanes of another width."""
         return self.b.bitcast(value, ir.VectorType(kind, 512 // kind.width))
@@ -219,6 +226,25 @@ class Code:
             return self.dot2(total, products, self.splat(I16, 32, 1))
         products = self.cast(products, I32)
         return self.b.add(total, self.b.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
+
+    def two_sums(self, first: list[tuple[Value, Value]], second: list[tuple[Value, Value]]) -> Value:
+        """16 × i32: sums of four neighbouring products, of `first` in the low 16 bits, of `second` in the high ones.
+
+        Their (x, y) are as for `dot4`; what is added up stays below 32,768.
+        """
+        if self.form == "vnni":
+            total = self.splat(I32, 16, 0)
+            for x, y in second:
+                total = self.dot4(total, x, y)
+            total = self.shift(total, 16)
+            for x, y in first:
+                total = self.dot4(total, x, y)
+            return total
+        swapped, sums = [k ^ 1 for k in range(32)], []
+        for products in (first, second):
+            total = reduce(self.b.add, (self.products(x, y) for x, y in products))
+            sums.append(self.cast(self.b.add(total, self.shuffle(total, total, swapped)), I32))
+        return self.b.or_(self.mask(sums[0], 0xFFFF), self.mask(sums[1], 0xFFFF0000))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:
         """total + the sums of two neighbouring products. total: 16 × i32; x, y: 32 × i16, x 0–32,767, y signed."""
