@@ -19,6 +19,7 @@ _F = np.float32
 _ZERO, _HALF = _F(0), _F(0.5)
 _BYTE = np.uint32(0xFF)
 _8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
+_32, _WORD = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @cache
@@ -60,32 +61,40 @@ def locate(
     nodes: NDArray[np.float32],
     through: NDArray[np.float32],
     at: NDArray[np.float32],
+    columns: NDArray[np.float32],
     places: NDArray[np.float32],
 ) -> None:
-    """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows."""
+    """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows.
+
+    columns: float32 (2, 4, S), room for what each column of nodes comes to in each row.
+    """
     side = at.size
-    columns = np.empty(4, np.float32)
     # Beyond the border of paper everything is paper: the nearest border pixel stands for it.
     last = _F(side + 1)
-    for axis in range(2):
-        across, down, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
-        for y in range(side):
-            base = down * at[y] + start
-            target = places[axis, y]
-            if nodes.shape[0]:
-                # What each column of nodes comes to in this row; the straight part is such a polynomial too.
-                for j in range(4):
-                    total = base + across * _F(_NODES[j] * side / 2)
-                    for i in range(4):
-                        total += through[i, y] * nodes[i, axis, j]
-                    columns[j] = total
-                m0, m1, m2, m3 = columns[0], columns[1], columns[2], columns[3]
-                for x in range(side):
-                    place = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
-                    target[x] = min(max(place, _ZERO), last)
-            else:
+    if not nodes.shape[0]:
+        for axis in range(2):
+            across, down, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
+            for y in range(side):
+                base, target = down * at[y] + start, places[axis, y]
                 for x in range(side):
                     target[x] = min(max(across * at[x] + base, _ZERO), last)
+        return
+    for axis in range(2):
+        across, down, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
+        for j in range(4):
+            column, along = columns[axis, j], across * _F(_NODES[j] * side / 2)  # the straight part is a polynomial too
+            n0, n1, n2, n3 = nodes[0, axis, j], nodes[1, axis, j], nodes[2, axis, j], nodes[3, axis, j]
+            for y in range(side):
+                total = down * at[y] + start + along + through[0, y] * n0
+                column[y] = total + through[1, y] * n1 + through[2, y] * n2 + through[3, y] * n3
+    for y in range(side):
+        (m0, m1, m2, m3), (n0, n1, n2, n3) = columns[0, :, y], columns[1, :, y]
+        by_x, by_y = places[0, y], places[1, y]
+        for x in range(side):
+            place = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
+            by_x[x] = min(max(place, _ZERO), last)
+            place = n0 * through[0, x] + n1 * through[1, x] + n2 * through[2, x] + n3 * through[3, x]
+            by_y[x] = min(max(place, _ZERO), last)
 
 
 @jit
@@ -97,11 +106,13 @@ def gather(
     quads: NDArray[np.uint32],
     neighbourhoods: NDArray[np.uint32],
 ) -> None:
-    """Set neighbourhoods[i] to the neighbourhood of place i."""
-    for i in range(index.size):
+    """Set neighbourhoods[i] to the neighbourhood of place i. Two at a time: one store for both."""
+    for i in range(px.size):
         index[i] = np.uint32(np.int32(py[i]) * np.int32(stride) + np.int32(px[i]))
-    for i in range(index.size):
-        neighbourhoods[i] = quads[index[i]]
+    twos, targets = index.view(np.uint64), neighbourhoods.view(np.uint64)
+    for i in range(twos.size):
+        two = twos[i]
+        targets[i] = np.uint64(quads[two & _WORD]) | np.uint64(quads[two >> _32]) << _32
 
 
 @jit
@@ -141,13 +152,14 @@ def warp(
     quads = np.empty(stride * stride, np.uint32)
     places = np.empty((2, side, side), np.float32)
     px, py = places[0].reshape(count), places[1].reshape(count)
-    index, neighbourhoods = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    at = np.empty(side, np.float32)
+    # Of an even length, which `gather` needs.
+    index, neighbourhoods = np.zeros(count + count % 2, np.uint32), np.empty(count + count % 2, np.uint32)
+    columns, at = np.empty((2, 4, side), np.float32), np.empty(side, np.float32)
     for x in range(side):
         at[x] = _F(x) - _F(side - 1) / _F(2)
     elastic = nodes.shape[0] > 0
     for b in range(indices.size):
         pack(images[indices[b]], padded, quads)
-        locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), through, at, places)
+        locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), through, at, columns, places)
         gather(px, py, stride, index, quads, neighbourhoods)
         interpolate(px, py, neighbourhoods, out[b].reshape(count))
