@@ -33,7 +33,7 @@ from flax import nnx
 
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Batches
-from fastetl.data.charset import JAPANESE, is_kanji, named_or_file
+from fastetl.data.charset import JAPANESE, is_kanji, load_charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled, open_dataset
@@ -192,7 +192,7 @@ class Bench:
         """Logits of a batch on both, with first weights, and the operations of one reading."""
         self.watch()
         spec = replace(config.preprocessing(Preprocessing(size=SIZE)), readings=1)
-        classes = len(named_or_file(charset))
+        classes = len(load_charset(charset))
         network = nnx.jit(lambda: Network(named_network(config.network), spec, classes, rngs=nnx.Rngs(0)))()
         weights = jax.tree.map(np.asarray, weights_of(network))
         pictures = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE)).astype(np.uint8)
@@ -278,7 +278,7 @@ class Bench:
         figures = [json.loads(file.read_text("utf-8")) for some in files.values() for file in some]
         characters, seconds = (sum(row[name] for row in figures) for name in ("characters", "seconds"))
         self.add("writers", characters=characters, characters_per_second=round(characters / seconds))
-        charset, spec = named_or_file(self.parts[0].charset), Preprocessing(size=SIZE)
+        charset, spec = load_charset(self.parts[0].charset), Preprocessing(size=SIZE)
         mixture = [
             (load_labelled(file.with_suffix(""), charset, spec), part.weight / len(some))
             for part, some in files.items()

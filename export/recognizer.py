@@ -19,7 +19,7 @@ from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
-from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
@@ -99,7 +99,7 @@ class Recognizer:
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
         for an unknown name, and for a character that the model does not know.
         """
-        competing = charset if isinstance(charset, Charset) else named_or_file(charset, self.known[:-1])
+        competing = charset if isinstance(charset, Charset) else load_charset(charset, self.known[:-1])
         columns = Charset("known", self.known[:-1]).columns_of(competing, self.path)
         return replace(self, charset=competing, columns=[*columns, len(self.known) - 1])
 

@@ -4,6 +4,7 @@ from .data.augmentation import Augmentation as Augmentation
 from .data.augmentation import augment as augment
 from .data.batches import Batches as Batches
 from .data.charset import Charset as Charset
+from .data.charset import load_charset as load_charset
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Samples as Samples
 from .data.identity import Split as Split

@@ -86,8 +86,8 @@ class FastetlError(Exception):
     def __str__(self) -> str:
         lacking = None if self.__cause__ is None else scarcity(self.__cause__)
         if lacking is not None:  # then any other advice would mislead
-            place = f"{self.file}: " if self.file else ""
-            return f"{place}{self.what}; this machine is out of {lacking}: {self.__cause__}"
+            prefix = f"{self.file}: " if self.file else ""
+            return f"{prefix}{self.what}; this machine is out of {lacking}: {self.__cause__}"
         where = [] if self.file is None else [self.file]
         if self.record is not None:
             where.append(f"record {self.record}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.names import ONNX, package_path
-from fastetl.data.charset import named_or_file
+from fastetl.data.charset import load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
@@ -70,7 +70,7 @@ class Evaluate(Command):
         """Print the table and write the report."""
         run = open_reader(self.run_path)
         if self.charset is not None:
-            run = restrict(run, named_or_file(self.charset, run.charset.characters))
+            run = restrict(run, load_charset(self.charset, run.charset.characters))
         names = "+".join(dict.fromkeys(path.stem for path in self.sets))
         report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
         if report is None:

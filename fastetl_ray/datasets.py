@@ -136,10 +136,13 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
         yield out
 
 
-def _write(
-    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None, describe: Callable[[Dataset], Dataset]
-) -> Dataset:
-    """Write a shard for each piece, and the files beside them. describe: completes the rows without their pictures."""
+def _write_shards(
+    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None
+) -> tuple[Dataset, list[Shard], list[str]]:
+    """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields.
+
+    Raises DisorderError if a record differs from the plan.
+    """
 
     def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]] | DisorderError:
         try:
@@ -156,9 +159,7 @@ def _write(
             if isinstance(result, DisorderError):
                 raise result
             results.append(result)
-    data = describe(concatenated([rows for rows, _, _ in results]))
-    write_index(folder, data, [shard for _, shard, _ in results], results[0][2])
-    return data
+    return concatenated([rows for rows, _, _ in results]), [shard for _, shard, _ in results], results[0][2]
 
 
 def build_on_ray(
@@ -180,23 +181,20 @@ def build_on_ray(
     Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
     """
     begun = time.perf_counter()
-    listed, place = _listed(sources), as_address(out)
-    inputs = [Path(source) for source in listed if not is_url(source)]
-    if not is_url(place):
-        check_output(Path(place), SHARDS_KIND, overwrite, inputs)
+    files, target = _listed(sources), as_address(out)
+    inputs = [Path(source) for source in files if not is_url(source)]
+    if not is_url(target):
+        check_output(Path(target), SHARDS_KIND, overwrite, inputs)
     ray = connect(address)
 
     def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
-        def described(data: Dataset) -> Dataset:
-            nonlocal plan
+        with _folder(target, overwrite, inputs) as folder:
+            data, shards, columns = _write_shards(ray, pieces, folder, progress)
             data, plan = complete(plan, data, config, command)
-            return data
+            write_index(folder, data, shards, columns)
+        return result_of(target, data, begun, plan)
 
-        with _folder(place, overwrite, inputs) as folder:
-            data = _write(ray, pieces, folder, progress, described)
-        return result_of(place, data, begun, plan)
-
-    return _planned(listed, config, rows, write)
+    return _planned(files, config, rows, write)
 
 
 def synthesize_on_ray(
@@ -215,9 +213,11 @@ def synthesize_on_ray(
     Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
     pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    place, pieces = as_address(out), each_of_writers(config, size, rows)
-    if not is_url(place):
-        check_output(Path(place), SHARDS_KIND, overwrite)
-    described, ray = about_writers(pieces, command), connect(address)
-    with _folder(place, overwrite, []) as folder:
-        return len(_write(ray, pieces, folder, progress, lambda data: replace(data, about=described)))
+    target, pieces = as_address(out), each_of_writers(config, size, rows)
+    if not is_url(target):
+        check_output(Path(target), SHARDS_KIND, overwrite)
+    about, ray = about_writers(pieces, command), connect(address)
+    with _folder(target, overwrite, []) as folder:
+        data, shards, columns = _write_shards(ray, pieces, folder, progress)
+        write_index(folder, replace(data, about=about), shards, columns)
+    return len(data)

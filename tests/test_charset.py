@@ -16,7 +16,7 @@ from fastetl.data.charset import (
     SHAPES,
     Charset,
     is_kanji,
-    named_or_file,
+    load_charset,
     one_shape,
 )
 from fastetl.errors import FastetlError
@@ -40,8 +40,8 @@ def test_the_named_charsets() -> None:
     assert kana | set("々〆ゝゞヽヾ〇ー、。「」『』?!〜…") < set(JAPANESE.characters)
     assert set(KANA.characters + DIGITS.characters + LATIN.characters + ETL9.characters) < set(JAPANESE.characters)
     assert sum(map(is_kanji, JAPANESE.characters)) == 2965 + 3390 + 1  # 仝 stands among the marks
-    assert [named_or_file(n).name for n in NAMES[:-2]] == list(NAMES[:-2])
-    assert all(codes_of(named_or_file(name)).all() for name in NAMES[:-2])
+    assert [load_charset(n).name for n in NAMES[:-2]] == list(NAMES[:-2])
+    assert all(codes_of(load_charset(name)).all() for name in NAMES[:-2])
 
 
 def test_shape_classes_are_apart_and_sizes_merge_further() -> None:
@@ -79,10 +79,10 @@ def test_jis_and_back_for_the_whole_table() -> None:
 
 def test_kanji_and_all_are_what_is_found() -> None:
     present = ["あ", "亜", "愛", "あ"]
-    assert named_or_file("kanji", present).characters == ("亜", "愛")
-    assert named_or_file("all", present).characters == ("あ", "亜", "愛")
+    assert load_charset("kanji", present).characters == ("亜", "愛")
+    assert load_charset("all", present).characters == ("あ", "亜", "愛")
     with pytest.raises(FastetlError, match="hold no such characters"):
-        named_or_file("kanji", ["あ"])
+        load_charset("kanji", ["あ"])
 
 
 @pytest.mark.parametrize(
@@ -101,22 +101,22 @@ def test_bad_charset_files(tmp_path: Path, content: bytes, expected: str) -> Non
     path = tmp_path / "mine.txt"
     path.write_bytes(content)
     with pytest.raises(FastetlError, match=expected):
-        named_or_file(str(path))
+        load_charset(str(path))
 
 
 def test_charset_file_and_unknown_name(tmp_path: Path) -> None:
     path = tmp_path / "vowels.txt"
     path.write_text("あ いう\n", encoding="utf-8")
-    assert named_or_file(str(path)) == Charset("vowels", ("あ", "い", "う"))
+    assert load_charset(str(path)) == Charset("vowels", ("あ", "い", "う"))
     with pytest.raises(FastetlError, match="expected one of hiragana"):
-        named_or_file("hirgana")
+        load_charset("hirgana")
 
 
 def test_a_file_with_an_entry_a_line(tmp_path: Path) -> None:
     """Clusters, syllables and names of one's own, none in JIS X 0208, in whatever form they were typed."""
     path = tmp_path / "mine.txt"
     path.write_text("क्ष\n\n한\n  spiral-left\nか\u3099\n", encoding="utf-8")
-    charset = named_or_file(str(path))
+    charset = load_charset(str(path))
     assert charset == Charset("mine", ("क्ष", "한", "spiral-left", "が"))
     assert codes_of(charset).tolist() == [0, 0, 0, 0x242C]
     assert class_of_code(charset).max() == 3

@@ -210,7 +210,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
         train_on_ray([(tmp_path / "none", 1.0)], tmp_path / "half", config, overwrite=True)
-    with pytest.raises(FastetlError, match="the run was begun otherwise"):
+    with pytest.raises(FastetlError, match="the run has other options"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
     shutil.rmtree(unfinished(tmp_path / "half"))
     # A fault of the training is not tried again and again.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fastetl.data.charset import NAMES, is_kanji, named_or_file
+from fastetl.data.charset import NAMES, is_kanji, load_charset
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout
@@ -39,7 +39,7 @@ def test_the_tables(layout: Layout) -> None:
     assert "| " + " | ".join([*row, f"{sum(p.records for p in files):,}", group]) + " |" in PAGE.splitlines()
     characters = {jis_to_char(code) or "" for code in sorted({entry.jis for entry in classes(layout.name)} - {0})}
     names = [name for name in NAMES if name != "all" and (name != "kanji" or any(map(is_kanji, characters)))]
-    complete = [f"`{n}`" for n in names if characters.issuperset(named_or_file(n, characters).characters)]
+    complete = [f"`{n}`" for n in names if characters.issuperset(load_charset(n, characters).characters)]
     assert f"| {layout.name} | {kinds(layout.name)} | {', '.join(complete)} |" in PAGE.splitlines()
 
 

@@ -210,7 +210,7 @@ def one_shape(character: str, sizes: bool = False) -> str:
     return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
 
 
-def named_or_file(name: str, present: Iterable[str] = ()) -> Charset:
+def load_charset(name: str, present: Iterable[str] = ()) -> Charset:
     """A named charset, or one read from a UTF-8 text file: one character a line, or single code points in one line.
 
     `all` takes the characters that are `present` in the data, in their order; `kanji` takes the kanji among them.

@@ -163,7 +163,6 @@ class Dataset:
         """
         name, records = name or source or "own", dict(records or {})
         pictures = _checked_pictures(images)
-        count = len(pictures)
         texts = [nfc(str(character)) for character in characters]
         charset = Charset(name, tuple(sorted(set(texts)))) if charset is None else charset
         lacking = sorted(set(texts) - set(charset.characters))
@@ -171,11 +170,11 @@ class Dataset:
             raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
         if digests is None:
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
-        group_numbers = np.full(count, -1, np.int32) if groups is None else np.asarray(groups)
-        _check_columns(count, {"characters": texts, "groups": group_numbers, "digests": digests}, records)
+        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)
+        _check_columns(len(pictures), {"characters": texts, "groups": group_numbers, "digests": digests}, records)
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
-        one_source = np.zeros(count, np.uint16)
+        one_source = np.zeros(len(pictures), np.uint16)
         group_numbers, source_numbers, _ = group_copies(group_numbers.astype(np.int32), one_source, digests, blank)
         return cls(
             name=name,

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, named_or_file, nfc, read_entries
+from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
@@ -103,14 +103,14 @@ class Labelled:
 
 def import_pictures(
     sources: Sequence[Labelled],
-    charset: str | None,
+    charset_name: str | None,
     size: int,
     read_picture: ReadPicture,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Dataset, dict[str, int], list[FastetlError]]:
     """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 
-    charset: as `named_or_file` takes; without one, the characters that occur, in code point order.
+    charset_name: as `load_charset` takes; if None, the characters that occur, in code point order.
 
     Also returns how many pictures of each character were left out, as the charset lacks it, and the errors of files
     that are no pictures. Raises FastetlError if no picture is left.
@@ -125,14 +125,14 @@ def import_pictures(
         do = "check the folder; docs/own-pictures.md says what is read"
         raise FastetlError("no labelled pictures", file=first, do=do)
     present = sorted(counts)
-    alphabet = named_or_file(charset, present) if charset else Charset(first.resolve().stem, tuple(present))
-    left_out = {character: count for character, count in counts.items() if character not in alphabet.class_of}
+    charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
+    left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     done, total = 0, counts.total() - sum(left_out.values())
     unread: list[FastetlError] = []
     parts: list[Dataset] = []
     for source in sources:
         samples = []
-        for sample in source.read(alphabet, size, read_picture):
+        for sample in source.read(charset, size, read_picture):
             if isinstance(sample, FastetlError):
                 unread.append(sample)
             else:
@@ -141,18 +141,13 @@ def import_pictures(
             if progress is not None:
                 progress(done, total)
         if samples:
-            parts.append(source.dataset(samples, alphabet, size))
+            parts.append(source.dataset(samples, charset, size))
     if parts:
         return concatenated(parts), left_out, unread
     if unread:
         raise unread[0]
-    raise FastetlError(
-        "no picture of a character of the charset",
-        file=first,
-        expected=f"charset {alphabet.name}",
-        found=in_a_line(left_out, 10),
-        do="choose another `charset`",
-    )
+    what, do = "no picture of a character of the charset", "choose another `charset`"
+    raise FastetlError(what, file=first, expected=charset.name, found=in_a_line(left_out, 10), do=do)
 
 
 # Recognizing the kind

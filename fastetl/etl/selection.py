@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.charset import Charset, load_charset
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.files import EtlFile
 from fastetl.etl.groups import number_groups
@@ -140,7 +140,7 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
         seen = {code for order in orders if order is not None for code in order.tolist()}
         seen |= {code for of_set in contents.values() for c in of_set for code in np.unique(c.codes).tolist()}
         characters = [jis_to_char(code) for code in sorted(seen - {0})]
-        charset = named_or_file(name, filter(None, characters))
+        charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
         # What the charset takes besides may still be somewhere in a set whose order lacks it.
         short = [k for k, order in enumerate(orders) if order is not None and not wanted <= set(order.tolist())]

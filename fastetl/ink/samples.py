@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from fastetl.checks import require_options
-from fastetl.data.charset import is_character, named_or_file, nfc
+from fastetl.data.charset import is_character, load_charset, nfc
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
@@ -193,7 +193,7 @@ def samples_to_dataset(
     """
     out, files = Path(out), find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
-    charset = named_or_file(config.charset)
+    charset = load_charset(config.charset)
     by_id: dict[str, tuple[Path, int, Sample]] = {}
     # Lines in a row of one file are a group, named by the id of the first; a sample stays in its first line's, so that
     # neither another charset nor a correction gives it a group that a run does not know.

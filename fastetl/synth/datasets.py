@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastetl.checks import require_range
-from fastetl.data.charset import Charset, named_or_file
+from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
@@ -82,7 +82,7 @@ def each_of_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -
     if config.set or config.model_pattern:
         raise FastetlError("a dataset without files is of writers alone", do="leave out `set` and `model_pattern`")
     characters, name = characters_of(config.charset), config.charset
-    written = Charset(name if name == "all" else named_or_file(name, ()).name, characters)
+    written = Charset(name if name == "all" else load_charset(name, ()).name, characters)
     writers, each = config.writers_of_files(layout_of(characters)), max(1, pictures // len(characters))
     return [
         SomeWriters(config.seed, first, min(first + each, writers), written, size, config.scans)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_choice, require_options, require_range
-from fastetl.data.charset import HIRAGANA, is_kanji, named_or_file
+from fastetl.data.charset import HIRAGANA, is_kanji, load_charset
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
@@ -81,7 +81,7 @@ class SynthConfig:
 
 def characters_of(charset: str) -> tuple[str, ...]:
     """The characters of one data set, in their order. Raises FastetlError for one that has no strokes."""
-    characters = named_or_file(charset, sorted(ORDER, key=lambda c: char_to_jis(c) or 0)).characters
+    characters = load_charset(charset, sorted(ORDER, key=lambda c: char_to_jis(c) or 0)).characters
     if charset == "all":
         return ORDER
     without = [c for c in characters if not has_strokes(c)]
