@@ -65,7 +65,7 @@ def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
     assert main(["inspect", str(source)]) == 0
     assert "records out of order: 1 (record 0)" in capsys.readouterr().out
     assert main(["inspect", str(source), "--strict"]) == 1
-    assert capsys.readouterr().out.endswith("1 file: 1 with something odd\n")
+    assert capsys.readouterr().out.endswith("1 file: 1 with irregularities\n")
 
 
 def test_a_file_of_another_order_is_told(etl_file: Write, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     (line,) = (line for line in lines if "blank" in line)
     assert line.startswith("2 files: blank pictures, 2 to 3 each (first: ")
-    assert lines[-1] == "2 files: 2 with something odd"
+    assert lines[-1] == "2 files: 2 with irregularities"
     assert main(["inspect", str(folder), "--strict", "-v"]) == 1
     assert max(map(len, capsys.readouterr().out.splitlines()[:3])) <= 80
 

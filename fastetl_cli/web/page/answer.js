@@ -1,4 +1,4 @@
-// What is shown of an answer: the character, a sentence, five candidates with bars.
+// The view of an answer: the character, a sentence, and five candidates with bars.
 
 import { percent, t } from "./text.js";
 import { confidence, otherSize, twins } from "./verdict.js";
@@ -17,7 +17,7 @@ export function sentence(list, threshold) {
   return t(key, shownLabel(list[0]));
 }
 
-/** A word on what the picture alone cannot tell, or "". `known`: labels of the network. */
+/** A sentence on characters that a picture cannot tell apart, or "". `known`: the labels of the network. */
 export function hint(list, known) {
   const [first, second] = list;
   if (first.none) return "";
@@ -28,7 +28,7 @@ export function hint(list, known) {
   return "";
 }
 
-/** The list of five, made once; later answers only change it, so that a button under the finger stays. */
+/** The list of five candidates. Its rows are made once, so that a new answer moves no button under a finger. */
 export class Answer {
   constructor(chosen) {
     this.rows = Array.from({ length: MOST }, (_, k) => {
@@ -51,7 +51,7 @@ export class Answer {
     this.list = null;
   }
 
-  /** `keeping`: whether a candidate can be chosen as what was meant. null shows that there is nothing to answer. */
+  /** Show a list of answers, or with null none. `keeping`: whether a candidate can be chosen as what was meant. */
   show(list, threshold, known, keeping) {
     this.list = list;
     element("answer").classList.toggle("blank", !list);
@@ -62,7 +62,7 @@ export class Answer {
     this.rows.forEach((row, k) => {
       const answer = list?.[k];
       row.item.hidden = Boolean(list) && !answer;
-      // What is near nothing can be chosen, but no row says 0 %.
+      // A very unlikely candidate can be chosen, but no row says 0 %.
       const least = answer?.probability >= LEAST;
       row.item.classList.toggle("least", Boolean(answer) && !least);
       row.glyph.textContent = answer ? shownLabel(answer) : "";
@@ -75,7 +75,7 @@ export class Answer {
     });
   }
 
-  /** For a screen reader: the sentence, and the next two. */
+  /** For a screen reader: the sentence and the next two candidates. */
   spoken(threshold) {
     if (!this.list) return "";
     const others = this.list.slice(1, 3).map((a) => `${shownLabel(a)} ${percent(a.probability)}`);

@@ -1,4 +1,4 @@
-// The page: draw and be read, practise, look at the tables and at the samples.
+// The page and its views: draw, write, practise, chart and samples.
 
 import { Answer, shownLabel } from "./answer.js";
 import { Board } from "./board.js";
@@ -20,7 +20,7 @@ import { Writing } from "./writing.js";
 const element = (id) => document.getElementById(id);
 const PRACTISED = "fastetl-pad-practice";
 const KEEP_HERE = "fastetl-pad-keep";
-/** For measurements and tests: milliseconds from a point to its painted answer, and whether nothing is being asked. */
+/** For measurements and tests: milliseconds from each point to its painted answer; whether no request is running. */
 const measured = (globalThis.fastetlPad = { latencies: [], idle: () => true });
 
 function stored(key) {
@@ -50,7 +50,7 @@ function ask(text) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
-/** Asks for the newest picture, one at a time: what is drawn meanwhile is asked next. */
+/** Asks the network, one picture at a time: after an answer, for the newest drawing. */
 class Live {
   constructor(board, engine, answered) {
     Object.assign(this, { board, engine, answered });

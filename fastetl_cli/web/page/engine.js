@@ -1,8 +1,8 @@
-// Who computes the network: the server of `fastetl pad`, or a worker of this browser.
+// The two engines that compute the network: the server of `fastetl pad`, and a worker in this browser.
 
 import { authorized } from "./server.js";
 
-/** The server: pictures as bytes there, probabilities as float32 back. */
+/** The server: takes pictures as bytes, returns probabilities as float32. */
 export class ServerEngine {
   constructor(side) {
     this.most = 64;
@@ -47,7 +47,7 @@ export class BrowserEngine {
   }
 }
 
-/** Any number of pictures, asked in pieces that the engine takes. `go` false stops between them. */
+/** Probabilities of any number of pictures, asked for in batches. Stops between batches when `go()` is false. */
 export async function askAll(engine, pictures, go = () => true) {
   const one = engine.side ** 2;
   const parts = [];

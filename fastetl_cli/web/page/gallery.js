@@ -1,4 +1,4 @@
-// The samples that are kept: to look through, and to delete.
+// The kept samples: view and delete them.
 
 import { pictureOf } from "./corrections.js";
 import { t } from "./text.js";
@@ -6,7 +6,7 @@ import { t } from "./text.js";
 const element = (id) => document.getElementById(id);
 
 export class Gallery {
-  /** `ask(text)`: a promise of true if the user agrees. `failed(error)`: tells what went wrong. */
+  /** `ask(text)`: a promise of whether the user agrees. `failed(error)`: shows an error. */
   constructor(samples, labels, ask, failed) {
     Object.assign(this, { samples, labels, ask, failed });
     element("files").addEventListener("change", () => this.open());

@@ -1,4 +1,4 @@
-// Practice: a sound to write, the network's reading of it, the strokes after two misses.
+// Practice: the user writes a given sound, the network reads it, and after two misses the strokes are shown.
 
 import { DAYS } from "./cards.js";
 import { t } from "./text.js";
@@ -9,8 +9,8 @@ const SMALL = /^small /;
 const HALF = 0.58; // of the square's side: what a small kana stays below
 
 export class Lesson {
-  /** `read()`: probabilities of what is drawn. `order`: shows strokes. `kept()`: called when a card has changed;
-   *  `rendered()`: when another is shown. */
+  /** `read()`: a promise of the drawing's probabilities. `order`: shows strokes. `kept()` is called when a card has
+   *  changed, `rendered()` when another one is shown. */
   constructor({ kana, labels, cards, board, order, read, kept, rendered }) {
     Object.assign(this, { labels, cards, board, order, read, kept, rendered, said: () => {} });
     this.known = new Set(labels.labels);
@@ -80,7 +80,7 @@ export class Lesson {
     if (this.current) this.board.canvas.focus({ preventScroll: true });
   }
 
-  /** `verdict` and `advice` give their texts: they are asked again when the language changes. */
+  /** `verdict` and `advice` return texts; they are called again when the language changes. */
   say(verdict = () => "", advice = () => "", kind = "") {
     this.said = () => {
       element("verdict").textContent = verdict();
@@ -148,7 +148,7 @@ export class Lesson {
     const one = this.current, drawn = this.board.drawing.strokes.length;
     const kind = confidence(list, this.labels.threshold);
     const size = otherSize(one.character) === list[0].label;
-    // Alone on a canvas, a small kana is a large one but for its size: there the size itself decides.
+    // Alone on a canvas, a small and a large kana look alike, so that the size of the drawing decides.
     const fits = size && this.board.drawing.extent() < HALF === SMALL.test(one.sound);
     const same = fits || list[0].label === one.character || twins(list[0].label).includes(one.character);
     if (kind === "none" || (kind === "unsure" && !same)) {
@@ -164,7 +164,7 @@ export class Lesson {
     }
     this.misses++;
     const read = list[0].label;
-    // What differs only in size is said in words: another try would look the same.
+    // A difference in size alone is explained: another attempt would look the same.
     const told = () => (size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "");
     if (this.misses < 2) {
       this.say(() => told() || t("missed", read), undefined, "missed");

@@ -1,12 +1,12 @@
-// Which parts of a drawing decide between two answers: each is covered with paper in turn, and the network asked again.
+// Which parts of a drawing decide between two answers: each is covered in turn, and the network is asked again.
 
 import { askAll } from "./engine.js";
 
 const PATCH = 20, STEP = 8;
 
 /**
- * Float32Array of side × side: over 0 where ink speaks for the first of two classes, under 0 where for the second, in
- * natural logarithms of the odds between them. null if `go` became false.
+ * Float32Array of side × side: the change in the log odds of the first against the second class, positive where ink
+ * supports the first. null if `go` became false.
  */
 export async function occlusion(engine, picture, side, [first, second], go = () => true) {
   const places = [];
@@ -51,7 +51,7 @@ function covers(picture, side, [top, left, bottom, right]) {
   return false;
 }
 
-/** Where on the ink the map is greatest in favour of the first (sign 1) or second (−1): [row, column] of 0–2, or null. */
+/** The ninth of the picture whose ink supports the first (sign 1) or second (−1) class most: [row, column], or null. */
 export function strongest(map, picture, side, sign) {
   const sums = new Float64Array(9), counts = new Float64Array(9);
   map.forEach((value, k) => {

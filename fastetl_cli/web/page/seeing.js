@@ -1,4 +1,4 @@
-// Preprocessing steps 1–4 of fastetl/data/preprocessing.py: the picture as the network's first convolution meets it.
+// Preprocessing steps 1–4 of fastetl/data/preprocessing.py: what the network's first convolution gets of a picture.
 
 const BORDER = 2, SMALLEST_SCALE = 0.25, TURNS = 4, SUMMED = [0.01, 0.6];
 
@@ -16,7 +16,7 @@ function triangleWeights(from, to) {
   });
 }
 
-/** rows · x · columnsᵀ for a square x of side n; zero weights are passed over. */
+/** rows · x · columnsᵀ for a square x of side n; zero weights are skipped. */
 function resample(x, n, rows, columns) {
   const across = columns.length, down = rows.length;
   const half = new Float64Array(n * across);

@@ -2,7 +2,7 @@
 
 const voice = () => globalThis.speechSynthesis?.getVoices().find(({ lang }) => lang.startsWith("ja"));
 
-/** Buttons with `data-hear` say what `texts` gives under that name; they are hidden without a voice, or a text. */
+/** Buttons with `data-hear` speak the text that `texts` has under that name; without a voice or text they are hidden. */
 export function startSpeech(texts) {
   const buttons = [...document.querySelectorAll("[data-hear]")];
   const show = () => {

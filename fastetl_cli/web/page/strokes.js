@@ -1,4 +1,4 @@
-// How a character is written, over the canvas: its strokes one after the other, with their numbers.
+// The stroke order of a character, drawn over the canvas with numbers.
 
 export class StrokeOrder {
   constructor(board, box) {
@@ -16,7 +16,7 @@ export class StrokeOrder {
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   }
 
-  /** `strokes`: of kana.json. Drawn as a pen would; at once where less motion is wanted. */
+  /** Draw `strokes` (of kana.json) as a pen would, or at once where the user prefers less motion. */
   show(strokes, moving = !matchMedia("(prefers-reduced-motion: reduce)").matches) {
     this.strokes = strokes;
     const turn = ++this.turn;

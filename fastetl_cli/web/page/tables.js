@@ -1,4 +1,4 @@
-// The tables of kana: what is practised, in which box it is, and how often it was right. Also the picker's grid.
+// The tables of kana with the box and the right answers of each. Also the grid of the picker.
 
 import { t } from "./text.js";
 

@@ -1,4 +1,4 @@
-// Everything that the page says, in English and Japanese.
+// All texts of the page, in English and Japanese.
 
 const ENGLISH = {
   title: "Handwriting pad",
@@ -10,7 +10,7 @@ const ENGLISH = {
   language: "日本語",
   languageLabel: "日本語で表示",
   theme: "Theme",
-  themeAuto: "as the system",
+  themeAuto: "like the system",
   themeLight: "light",
   themeDark: "dark",
   sheet: "Canvas to draw on. With the keyboard: arrow keys move the pen, space puts it down or lifts it.",
@@ -39,8 +39,8 @@ const ENGLISH = {
   saidLikely: "Very likely {0}.",
   saidSure: "Almost certainly {0}.",
   alike: "{0} and {1} are written alike.",
-  size: "{0} or {1}? Only the size tells: the small one takes about half of the square.",
-  compete: "Which characters compete",
+  size: "{0} or {1}? They differ in size alone: the small one takes about half of the square.",
+  compete: "Characters to choose from",
   all: "All",
   hiragana: "Hiragana",
   katakana: "Katakana",
@@ -60,7 +60,7 @@ const ENGLISH = {
   places: ["top left", "top", "top right", "left", "in the middle", "right", "bottom left", "bottom", "bottom right"],
   close: "Close",
   meantThis: "I meant this one",
-  meantHelp: "Choose a candidate, or another character, to keep the drawing as a sample.",
+  meantHelp: "Choose what you meant, here or under Another character, and the drawing is kept as a sample.",
   meantOff: "Corrections are not kept. Start with: fastetl pad --samples DIR",
   another: "Another character …",
   kept: "Kept as {0}.",
@@ -83,12 +83,12 @@ const ENGLISH = {
   strokes: "It has {0} strokes; you drew {1}.",
   strokesOne: "It has one stroke; you drew {1}.",
   box: "box {0} of 5",
-  boxes: "How many characters come back when",
+  boxes: "Characters by when they come back",
   boxNames: ["soon", "1 day", "3 days", "7 days", "21 days"],
   comesBack: ["It comes back in this round.", "It comes back tomorrow.", "It comes back in {0} days."],
   practiceSet: "What to practise",
   nothingToPractise: "The network knows no kana, so there is nothing to practise.",
-  tableHelp: "Choose a character to practise it. Dots tell its box, numbers how often it was right of how often it was asked.",
+  tableHelp: "Choose a character to practise it. Dots show its box, numbers how many of its answers were right.",
   tableCell: "{0}, {1}: right {2} of {3}, {4}",
   tableNew: "{0}, {1}: not practised yet",
   tableUnknown: "{0}: the network does not know it",
@@ -110,7 +110,7 @@ const ENGLISH = {
   loading: "The network is being loaded …",
   failed: "It did not work: {0}",
   gone: "The server does not answer. Is fastetl pad still running?",
-  noEngine: "This browser cannot load the network, perhaps for want of memory ({0}). Close other tabs, or run fastetl pad --host on a computer and open its address here.",
+  noEngine: "This browser cannot load the network, perhaps because memory is short ({0}). Close other tabs, or run fastetl pad --host on a computer and open its address here.",
   offline: "Works offline from now on.",
   keys: "Keys",
   keysList: [
@@ -258,14 +258,14 @@ export function setLanguage(name) {
   language = name in LANGUAGES ? name : "en";
 }
 
-/** What is said under `key`, with {0}, {1} … replaced; a list or table is given as it is. */
+/** The text of `key` with {0}, {1} … replaced; a list or an object is returned as it is. */
 export function t(key, ...values) {
   const text = LANGUAGES[language][key];
   if (typeof text !== "string") return text;
   return text.replace(/\{(\d)\}/g, (_, k) => values[k] ?? "");
 }
 
-/** Put texts where `data-t` (content) and `data-t-label` (aria-label and title) ask for them. */
+/** Fill in the texts: `data-t` names an element's content, `data-t-label` its aria-label and title. */
 export function translate(root = document) {
   for (const one of root.querySelectorAll("[data-t]")) one.textContent = t(one.dataset.t);
   for (const one of root.querySelectorAll("[data-t-label]")) {

@@ -1,4 +1,4 @@
-// From probabilities to what is said: likeliest labels, and how sure.
+// From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
 const shapes = new Map(), sizes = new Map();
 
@@ -43,7 +43,7 @@ export function answers(probabilities, labels, allowed = null) {
   return listed.sort((a, b) => b.probability - a.probability);
 }
 
-/** none, unsure, probably, likely or sure: which sentence tells the first answer. */
+/** Which sentence presents the first answer: none, unsure, probably, likely or sure. */
 export function confidence([first], threshold) {
   if (first.none) return "none";
   if (first.probability < threshold) return "unsure";
