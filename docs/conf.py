@@ -1,5 +1,6 @@
 """Sphinx: README, guides, reference and evidence as a site with search, and the Python API from the docstrings."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ root_doc = "README"
 include_patterns = ["*.md", "docs/**.md", "docs/api.rst", "ios/README.md"]
 html_theme = "furo"
 html_static_path, html_css_files = ["site.css"], ["site.css"]
+smartquotes = False  # "" is a value
 default_role = "code"  # docstrings are plain text with `names`
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -49,6 +51,14 @@ def add_contents(app: Any, name: str, source: list[str]) -> None:
         source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
 
 
+def short_arrays(app: Any, what: str, name: str, obj: object, options: Any, given: str, returned: str) -> Any:
+    """In signatures, `NDArray[uint8]` instead of what it stands for."""
+    any_shape, dtype = r"tuple\[~?(?:typing\.)?Any, \.\.\.\]", r"([^\[\]]+(?:\[[^\[\]]+\])?)"
+    long = rf"~?(?:numpy\.)?ndarray\[{any_shape}, ~?(?:numpy\.)?dtype\[{dtype}\]\]"
+    return tuple(text and re.sub(long, r"NDArray[\1]", text) for text in (given, returned))
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-signature", short_arrays)
     app.connect("source-read", add_contents)
