@@ -24,7 +24,7 @@ from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy, write_file
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth import SynthConfig
-from fastetl.synth.datasets import SomeWriters, about_writers, each_of_writers
+from fastetl.synth.datasets import WriterRange, writers_provenance, split_writers
 from fastetl_ray.nodes import connect, results_of_tasks
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SomeRecords:
         return convert(parts, self.charset, self.size)
 
 
-Piece = SomeRecords | SomeWriters
+Piece = SomeRecords | WriterRange
 
 
 def _listed(sources: Sources) -> list[str]:
@@ -122,7 +122,7 @@ def synthesize(
     Raises FastetlError as `fastetl.synthesize_dataset` does.
     """
     connect(address)
-    return _of_ray_data(each_of_writers(config, size, rows))
+    return _of_ray_data(split_writers(config, size, rows))
 
 
 @contextmanager
@@ -213,10 +213,10 @@ def synthesize_on_ray(
     Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
     pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    target, pieces = as_address(out), each_of_writers(config, size, rows)
+    target, pieces = as_address(out), split_writers(config, size, rows)
     if not is_url(target):
         check_output(Path(target), SHARDS_KIND, overwrite)
-    about, ray = about_writers(pieces, command), connect(address)
+    about, ray = writers_provenance(pieces, command), connect(address)
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(ray, pieces, folder, progress)
         write_index(folder, replace(data, about=about), shards, columns)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.caching import FunctionCache
 from PIL import Image
 
 from export.names import ONNX, package_path
@@ -20,7 +21,7 @@ from fastetl import build, open_dataset
 from fastetl.data.shards import write_shards
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
-from fastetl.etl.files import find_files
+from fastetl.etl.detection import find_files
 from fastetl.files.atomic import check_output
 from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
@@ -83,6 +84,10 @@ def test_telemetry_is_off_before_onnxruntime_is_imported() -> None:
     code = "import os, sys, export; export.open_recognizer(); print(os.environ['ORT_DISABLE_TELEMETRY'])"
     done = python(code, ORT_DISABLE_TELEMETRY="0")
     assert done.stdout == "1\n"
+
+
+def test_numba_stores_kernels_by_the_private_method_that_we_wrap() -> None:
+    assert hasattr(FunctionCache, "save_overload"), "numba has renamed it: see _survive_a_full_disk in kernels/jit.py"
 
 
 NO_LOCATOR = "import numba.core.caching as c; c.FunctionCache._impl_class._locator_classes = []"

@@ -20,7 +20,7 @@ from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, is_kanji
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.files import find_files
+from fastetl.etl.detection import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
@@ -40,7 +40,7 @@ from fastetl.synth.raster import draw
 from fastetl.synth.records import ORDER, characters_of, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import FILLS, Ink, _leave_off, choose_glyphs, write
+from fastetl.synth.writing import FILLS, Ink, _leave_off, choose_glyphs, ink_of
 from fastetl_cli.main import main
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
@@ -52,7 +52,7 @@ Written = tuple[Path, list[tuple[int, int]]]
 
 def drawn(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> NDArray[np.uint8]:
     """Levels, uint8 (C, 127, 128)."""
-    return unpack(draw(write(choose_glyphs(style, rng, characters), style, rng)))
+    return unpack(draw(ink_of(choose_glyphs(style, rng, characters), style, rng)))
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +108,8 @@ def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None
 
 def test_no_character_leaves_the_frame() -> None:
     rng = np.random.default_rng(0)
-    style = dataclasses.replace(draw_style(rng), size=0.98, place=(0.2, -0.2), sloppiness=1.8)
-    ends = write(choose_glyphs(style, rng, ORDER), style, rng).segments[:, :4]
+    style = dataclasses.replace(draw_style(rng), size=0.98, centre=(0.2, -0.2), sloppiness=1.8)
+    ends = ink_of(choose_glyphs(style, rng, ORDER), style, rng).segments[:, :4]
     assert ends.min() > 0
     assert ends[:, ::2].max() < 127
     assert ends[:, 1::2].max() < 126

@@ -12,17 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fastetl.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES
+
 SIDE = 128
 Pictures = NDArray[np.uint8]
 
-# docs/scans.md: percentiles 5, 25, 50, 75, 95 of 2,500 real hiragana; the ends are ours.
-_CUMULATIVE = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+# At the shares of `CUMULATIVE`, on the same scans; the ends were chosen.
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
 _CENTRE_X = (57, 60, 64, 67, 70, 74, 77)
 _CENTRE_Y = (54, 58, 65, 69, 73, 79, 83)
-_DEPTH = (0.5, 1, 4, 8, 13, 22, 28)
-_SIDES = (0.77, 0.11, 0.15, 0.06)
-"""Share of pictures with a fragment at the left, right, top and bottom."""
+
 _ANYWHERE = 0.80
 _INK = 0.15  # of the darkest
 
@@ -65,7 +64,7 @@ def _centre(picture: Pictures) -> tuple[float, float, float]:
 
 
 def _drawn(rng: np.random.Generator, values: tuple[float, ...]) -> float:
-    return float(np.interp(rng.random(), _CUMULATIVE, values))
+    return float(np.interp(rng.random(), CUMULATIVE, values))
 
 
 def _at_scan_size(picture: Pictures, rng: np.random.Generator) -> Pictures:
@@ -84,11 +83,11 @@ def _on_scan(piece: Pictures, rng: np.random.Generator) -> tuple[int, int]:
 
 def _sides_with_fragments(rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which of the four sides have a fragment: each as often as measured, and one anywhere as often as measured."""
-    left = rng.random() < _SIDES[0]
+    left = rng.random() < FRAGMENT_SHARES[0]
     # Without one at the left the other sides have one less often than the three shares by themselves would give.
     without = 0.4
-    others = np.array(_SIDES[1:])
-    others = others * without if not left else others * (1 - (1 - _SIDES[0]) * without) / _SIDES[0]
+    others = np.array(FRAGMENT_SHARES[1:])
+    others = others * without if not left else others * (1 - (1 - FRAGMENT_SHARES[0]) * without) / FRAGMENT_SHARES[0]
     return np.array([left, *(rng.random(3) < others)])
 
 
@@ -96,7 +95,7 @@ def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]]
     """Put in ends of other characters, each at its own place along the edge, as deep as on real scans."""
     for side, seen in enumerate(_sides_with_fragments(rng)):
         piece, left, top = other()
-        depth = max(1, round(_drawn(rng, _DEPTH) * (1 if side == 0 else 0.6)))
+        depth = max(1, round(_drawn(rng, FRAGMENT_DEPTHS) * (1 if side == 0 else 0.6)))
         height, width = piece.shape
         if side < 2:
             left = depth - width if side == 0 else SIDE - depth

@@ -21,7 +21,7 @@ from fastetl.lines.path import FEATURES, features, fitted_place, log_follows
 from fastetl.lines.shapes import FILE
 from fastetl.synth.lines import Line, LineConfig, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, write_strokes
+from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, pen_strokes
 
 WRITERS = 16
 SEED = 77
@@ -37,7 +37,7 @@ def shapes_table() -> bytes:
     for writer in range(WRITERS):
         rng = np.random.default_rng([SEED, writer])
         style = line_style(draw_style(rng), LineConfig(), rng)
-        written = write_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
+        written = pen_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
         strokes.append([len(one) for one in written])
         em = WIDTH * style.size
         low = [np.min([(p - r[:, None]).min(0) for p, r, _ in one], 0) for one in written]

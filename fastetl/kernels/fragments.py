@@ -1,40 +1,42 @@
-"""Pieces of neighbouring characters at a picture's edges, and tight crops: what real scans and real crops have.
+"""Fragments of neighbouring characters at a picture's edges, and tight crops, as real scans and real crops have them.
 
-How often, how deep: 2,500 hiragana of 160 writers in scans of ETL9G, frames of 128 pixels. Sheets are grids and the
-scanner's window is wider than a cell, so what shows at the left is the right end of the character that stands there,
-at its natural height.
+The sheets of ETL are grids, and the scanner's window is wider than a cell. So a fragment at the left edge is the right
+end of the character in the cell to the left, at its natural height.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
+from fastetl.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES
 
 FRAMED = 24
-"""Values that a picture takes: 0 whether it is cropped, 1 the crop's margin, 2 whether it has fragments, 3 spare, then
-five for each side: whether, depth, slide, and two for the neighbour."""
+"""Random values for each picture: 0 whether it is cropped, 1 the crop's margin, 2 whether it has fragments, 3 spare;
+then five for each side: whether it has a fragment, the depth, the slide, and two that choose the neighbour."""
 
-SIDES = np.array([0.77, 0.11, 0.15, 0.06])
-"""How often there is a fragment at the left, right, top and bottom."""
+SIDES = np.array(FRAGMENT_SHARES)
+"""Probability of a fragment at the left, right, top and bottom."""
 
-DEPTHS = np.array([[0.0, 1.0], [0.05, 1.0], [0.25, 4.0], [0.5, 8.0], [0.75, 13.0], [0.95, 20.0], [1.0, 24.0]])
-"""Its depth in 1/128 of the side, at shares of all fragments; straight lines between them. The last two are ours."""
+DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0), strict=True)))
+"""Rows of cumulative share and depth in 1/128 of the side, to be interpolated linearly. The first and the last two are
+not the measured ones: a depth from 1 to 24 was chosen for training."""
 
 GAP = 10 / 128
-"""Paper that is left between it and the character, as a share of the side; where there is less, it is less deep."""
+"""Least paper between a fragment and the character, as a share of the side; chosen by eye. A fragment that comes
+nearer is cut."""
 
 SLIDE = 1 / 16
-"""How far it is moved along the edge at most, as a share of the side."""
+"""How far a fragment is moved along the edge at most, as a share of the side; chosen by eye."""
 
 MARGIN = 1 / 25
-"""Paper that a crop leaves around the ink at most, as a share of the side."""
+"""How much paper a crop leaves around the ink at most, as a share of the side; chosen by eye."""
 
 
 @jit
 def ink_box(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> bool:
-    """Set box to the first and last column, first and last row that hold ink; False where nothing does.
+    """Set box to the first and last column, first and last row of the ink; return False if there is none.
 
-    Ink is everything from 15 % of the darkest pixel up.
+    Ink is every pixel of at least 15 % of the darkest one.
     """
     height, width = picture.shape
     flat = picture.reshape(height * width)
@@ -62,13 +64,13 @@ def ink_box(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> bool:
 
 @jit
 def share_of(draw: np.float32) -> float:
-    """A value of −1 … 1 as one of 0 … 1."""
+    """Map a random value from −1 … 1 to 0 … 1."""
     return (np.float64(draw) + 1) / 2
 
 
 @jit
 def depth_of(share: float, depths: NDArray[np.float64]) -> float:
-    """The depth at a share of all fragments; np.interp takes numba seconds to compile."""
+    """Interpolate the depth at a cumulative share. (np.interp would take numba seconds to compile.)"""
     k = 1
     while depths[k, 0] < share:
         k += 1
@@ -85,7 +87,7 @@ def paste(
     dy: int,
     dx: int,
 ) -> None:
-    """Combine target[y, x] with source[y + dy, x + dx], where that is inside, by maximum."""
+    """Raise target[y, x] to source[y + dy, x + dx] wherever that lies inside of the source."""
     side = target.shape[0]
     for y in range(max(rows[0], -dy), min(rows[1], side - dy)):
         for x in range(max(columns[0], -dx), min(columns[1], side - dx)):
@@ -103,11 +105,11 @@ def fragments(
     depths: NDArray[np.float64],
     out: NDArray[np.uint8],
 ) -> None:
-    """Put pieces of other pictures in at the edges of `share` of the pictures, in place.
+    """Add fragments of other pictures at the edges of `share` of the pictures in `out`, uint8 (B, S, S), ink high.
 
-    images uint8 (N, S, S); pool int64 (M,), those of them that may be neighbours. draws float32 (B, FRAMED) in −1 … 1.
-    cropped: the share of pictures that `crop_maps` takes, which stay as they are. sides, depths: SIDES and DEPTHS
-    (arguments, because a cached kernel keeps another value after that has changed). out uint8 (B, S, S), ink high.
+    images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32 (B, FRAMED) in
+    −1 … 1. cropped: the share of pictures that `crop_maps` will crop; they get no fragments. sides, depths: SIDES and
+    DEPTHS; as globals, they would be frozen into the cached kernel and survive a change of their values here.
     """
     side = images.shape[1]
     box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)
@@ -126,7 +128,7 @@ def fragments(
             if depth < 1 or not ink_box(neighbour, neighbour_box):
                 continue
             slide = int(np.floor(np.float64(draw[2]) * SLIDE * side + 0.5))
-            # Its far end comes to `depth` pixels from the edge.
+            # The neighbour is moved until its ink ends `depth` pixels inside the edge.
             move = neighbour_box[k + 1] - (depth - 1) if k % 2 == 0 else neighbour_box[k - 1] - (side - depth)
             span = (0, depth) if k % 2 == 0 else (side - depth, side)
             if k < 2:
@@ -143,10 +145,11 @@ def crop_maps(
     chosen: NDArray[np.int64],
     affines: NDArray[np.float32],
 ) -> int:
-    """Find the maps, as `warp` takes them, that cut `share` of the pictures to their ink; return how many these are.
+    """Find the affine maps, as `warp` takes them, that crop `share` of the pictures to their ink; return their number.
 
-    The longer side of the ink fills the picture but for the margin, the shorter one is centred. out uint8 (B, S, S);
-    draws float32 (B, FRAMED) in −1 … 1; chosen int64 (B,) and affines float32 (B, 2, 3) are filled from the start.
+    The longer side of the ink fills the picture up to the margin; the shorter side is centred. out uint8 (B, S, S).
+    draws float32 (B, FRAMED) in −1 … 1. The first entries of chosen, int64 (B,), become the numbers of the cropped
+    pictures, and those of affines, float32 (B, 2, 3), their maps.
     """
     side, count = out.shape[1], 0
     box = np.empty(4, np.int64)

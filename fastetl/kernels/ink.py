@@ -1,7 +1,5 @@
 """Coverage of pixels by segments of a pen's line, for pictures of drawings."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +7,7 @@ from fastetl.kernels.jit import jit
 
 
 @jit
-def cover(segments: NDArray[Any], out: NDArray[Any]) -> None:
+def cover(segments: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Raise each pixel of `out` to its coverage by the segment that covers it most.
 
     segments: float64 (M, 6): x and y of the first end, of the second, radius at both, in pixels. The centre of pixel
@@ -23,8 +21,8 @@ def cover(segments: NDArray[Any], out: NDArray[Any]) -> None:
         reach = max(ra, rb) + 0.5
         for i in range(max(0, int(np.floor(min(ay, by) - reach))), min(height, int(np.ceil(max(ay, by) + reach)))):
             y = i + 0.5
-            # The part of the segment that is near enough in y bounds the columns to look at: a long slanted one
-            # costs its own area, not its box.
+            # Only columns beside the part of the segment that is near this row can be covered. So a long slanted
+            # segment costs its own area, not that of its bounding box.
             first, last = 0.0, 1.0
             if dy != 0.0:
                 upper, lower = (y - reach - ay) / dy, (y + reach - ay) / dy

@@ -23,12 +23,12 @@ _OPTIONS: dict[str, Any] = {
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile `function` with the options of the house: once on a machine, or where nothing can be kept, each time."""
+    """Compile `function` with fastetl's options: once on a machine, or once a process where no file can be written."""
     compiled = numba.njit(**_OPTIONS)(function)
     if ENABLED:
         try:
             compiled.enable_caching()
-        except RuntimeError:  # neither beside the source nor below the user's home can a file be written
+        except RuntimeError:  # no file can be written beside the source or below the user's home
             _warn("no folder to keep them in")
         else:
             _survive_a_full_disk(compiled)
@@ -36,6 +36,11 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _survive_a_full_disk(compiled: Any) -> None:
+    """Make a failure to store the compiled kernel a warning, since it runs without its file.
+
+    numba raises it at the kernel's first call and has no public hook for it. `_cache.save_overload` is private: if a
+    release of numba renames it, importing any kernel raises AttributeError here, and tests/test_machines.py says so.
+    """
     save = compiled._cache.save_overload
 
     def save_or_warn(*arguments: Any) -> None:
@@ -49,5 +54,5 @@ def _survive_a_full_disk(compiled: Any) -> None:
 
 @cache
 def _warn(reason: str) -> None:
-    message = f"compiled kernels are not kept ({reason}): each process takes seconds to start. Set NUMBA_CACHE_DIR"
+    message = f"compiled kernels are not stored ({reason}), so each process takes seconds to start. Set NUMBA_CACHE_DIR"
     warnings.warn(message, RuntimeWarning, stacklevel=3)

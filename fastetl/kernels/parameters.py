@@ -1,4 +1,4 @@
-"""From uniform values to what the augmentation kernels take: maps, displacements, pen amounts, contrast tables."""
+"""From random values to the arguments of the augmentation kernels: maps, displacements, pens, contrast tables."""
 
 import math
 
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from fastetl.kernels.jit import jit
 
 AFFINE = 16
-"""Values a picture takes without elastic warp: 0 rotation, 1 zoom, 2 aspect, 3 shear, 4 shift x, 5 shift y,
-6 whether the pen changes, 7 by how much, 8 contrast; the rest are spare."""
+"""Random values for each picture without elastic warp. 0: rotation, 1: zoom, 2: aspect, 3: shear, 4: shift x, 5: shift
+y, 6: whether the pen changes, 7: by how much, 8: contrast; the rest are spare."""
 
 ELASTIC = 48
-"""Values with it: from 16 on the displacements, [node row, x or y, node column]."""
+"""Random values for each picture with elastic warp: those of AFFINE, then the displacements of the nodes, indexed by
+[node row, x or y, node column]."""
 
 
 @jit
@@ -26,18 +27,16 @@ def parameters(
     amounts: NDArray[np.int16],
     which: NDArray[np.int64],
 ) -> None:
-    """Fill affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), amounts int16 (B,) and which int64 (B,).
+    """Fill the arguments of `warp`, `thickness` and `contrast`, whose docstrings explain them.
 
-    What they mean is said by the kernels that take them: warp, thickness and contrast.
-
-    draws float32 (B, AFFINE or ELASTIC) in −1 … 1. ranges float64 (9,): rotation in radians, zoom, aspect, shear,
-    shift, elastic, share of pens changed, most thickening, most thinning (both in 1/256). tables: how many contrast
-    tables there are.
+    affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), amounts int16 (B,), which int64 (B,). draws float32
+    (B, AFFINE or ELASTIC) in −1 … 1. ranges float64 (9,): rotation in radians, zoom, aspect, shear, shift, elastic,
+    share of pens changed, most thickening, most thinning (both in 1/256). tables: number of contrast tables.
     """
     centre = (side - 1) / 2 + 1  # of the picture within its border of one pixel
     amplitude = np.float32(ranges[5] * side)
     for b in range(draws.shape[0]):
-        # The inverse of: scale, then shear, then rotate, then shift, all about the centre.
+        # The inverse of scaling, then shearing, then rotating, then shifting, all about the centre.
         angle = ranges[0] * draws[b, 0]
         zoom, aspect, shear = ranges[1] * draws[b, 1], ranges[2] * draws[b, 2] / 2, ranges[3] * draws[b, 3]
         cosine, sine = math.cos(angle), math.sin(angle)

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: every value is a pure function of (seed, epoch, sample, place).
+"""Counter-based random numbers: every value is a pure function of (seed, epoch, sample, index of the value).
 
 Source: Philox4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 """
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastetl.kernels.jit import jit
 
 PER_BLOCK = 8
-"""Values that one counter yields: four words, each cut into two halves of 16 bits."""
+"""Values from one counter: four words, each cut into two halves of 16 bits."""
 
 _ROUNDS = 10
 _LOW = np.uint64(0xFFFFFFFF)
@@ -24,9 +24,9 @@ _HALF_MASK = np.uint64(0xFFFF)
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """Four random words for a counter of four words and a key of two; each uint64 below 2**32.
+    """Four random words for a counter of four words and a key of two words, each a uint64 below 2**32.
 
-    Products of two words fit 64 bits, so nothing overflows and plain Python gives the same.
+    Products of two words fit into 64 bits. So nothing overflows, and plain Python gives the same words.
     """
     for _ in range(_ROUNDS):
         p0, p1 = _MULTIPLY_0 * c0, _MULTIPLY_1 * c2
@@ -37,10 +37,10 @@ def philox(
 
 @jit
 def uniforms(samples: NDArray[np.int64], key: NDArray[np.uint64], first: int, out: NDArray[np.float32]) -> None:
-    """Fill float32 (B, 8 × blocks) with values evenly spread over the open interval −1 … 1, 65,536 steps.
+    """Fill out, float32 (B, 8 × blocks), with 65,536 different values spread evenly over the open interval −1 … 1.
 
-    samples int64 (B,), at least 0. key uint64 (3,), each below 2**32: seed's low and high word, epoch. first: the
-    block of a sample's values to begin with.
+    samples int64 (B,), at least 0. key uint64 (3,), each below 2**32: the seed's low word, its high word, the epoch.
+    first: number of the first block of each sample's values, so that another call can take the blocks after these.
     """
     k0, k1, epoch = key[0], key[1], key[2]
     for b in range(samples.size):

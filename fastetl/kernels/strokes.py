@@ -1,19 +1,20 @@
 """Draw characters from segments of ink, straight into the packed 4-bit pictures of an ETL record."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
 F = np.float32
+Floats = NDArray[np.float32]
 _ZERO, _HALF, _ONE, _TOP = F(0), F(0.5), F(1), F(15)
+GRAIN_STEP = 977
+"""How far on in the grain each picture begins: a prime number, so that pictures do not share their grain."""
 
 
 @jit
-def _draw_segments(canvas: NDArray[Any], segments: NDArray[Any], first: int, last: int, dx: float, dy: float) -> None:
-    """Combine capsules into `canvas` by maximum: coverage falls from 1 to 0 over one pixel at the edge."""
+def _draw_segments(canvas: Floats, segments: Floats, first: int, last: int, dx: float, dy: float) -> None:
+    """Raise `canvas` to the coverage by these segments, which falls from 1 to 0 over one pixel at their edges."""
     height, width = canvas.shape
     for k in range(first, last):
         x0, y0 = F(segments[k, 0] + dx), F(segments[k, 1] + dy)
@@ -37,24 +38,23 @@ def _draw_segments(canvas: NDArray[Any], segments: NDArray[Any], first: int, las
 
 
 @jit
-def _blur_rows(source: NDArray[Any], target: NDArray[Any], side: float) -> None:
-    """Three taps (side, 1 − 2·side, side) downwards; what lies outside is paper."""
+def _blur_columns(source: Floats, target: Floats, side: float) -> None:
+    """Blur each column with the three taps (side, 1 − 2·side, side); outside of the picture is paper."""
     height, width = source.shape
     s, m = F(side), F(1 - 2 * side)
     for y in range(height):
         for x in range(width):
-            target[y, x] = m * source[y, x]
-        if y > 0:
-            for x in range(width):
-                target[y, x] += s * source[y - 1, x]
-        if y + 1 < height:
-            for x in range(width):
-                target[y, x] += s * source[y + 1, x]
+            value = m * source[y, x]
+            if y > 0:
+                value += s * source[y - 1, x]
+            if y + 1 < height:
+                value += s * source[y + 1, x]
+            target[y, x] = value
 
 
 @jit
-def _pack(canvas: NDArray[Any], side: float, gain: float, grain: NDArray[Any], at: int, out: NDArray[Any]) -> None:
-    """Blur along the rows, scale to levels with the grain, and write two pixels a byte, high nibble first."""
+def _pack(canvas: Floats, side: float, gain: float, grain: Floats, at: int, out: NDArray[np.uint8]) -> None:
+    """Blur each row, scale it to levels with the grain, and write two pixels a byte, the high nibble first."""
     height, width = canvas.shape
     s, m, g = F(side), F(1 - 2 * side), F(gain)
     mask = len(grain) - 1
@@ -76,23 +76,23 @@ def _pack(canvas: NDArray[Any], side: float, gain: float, grain: NDArray[Any], a
 
 @jit
 def draw_characters(
-    segments: NDArray[Any],
-    starts: NDArray[Any],
-    neighbours: NDArray[Any],
-    shifts: NDArray[Any],
-    levels: NDArray[Any],
-    grain: NDArray[Any],
+    segments: Floats,
+    starts: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    shifts: Floats,
+    levels: Floats,
+    grain: Floats,
     blur: float,
-    canvas: NDArray[Any],
-    out: NDArray[Any],
+    canvas: Floats,
+    out: NDArray[np.uint8],
 ) -> None:
-    """Fill `out` with one picture for each character.
+    """Fill `out` with one picture for each of C characters.
 
-    segments: float32 (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1; those of character c are
-    starts[c] to starts[c + 1] (int64, at least C + 1). neighbours: int64 (C, K), the characters of which fragments
-    show, each shifted by shifts[c, k] (float32, C × K × 2) pixels, or −1. levels: float32 (C,), level of full coverage.
-    grain: float32 (2ⁿ,), factors of the paper's grain. blur: 0–1/3, outer tap of the scanner's blur.
-    canvas: float32 (2, height, width), scratch. out: uint8 (C, height, width / 2), high nibble first, ink high.
+    segments (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1. Those of character c are segments[starts[c]
+    : starts[c + 1]]; starts has at least C + 1 entries. neighbours (C, K): the characters of which picture c shows a
+    fragment, or −1; shifts (C, K, 2): by how many pixels they are moved. levels (C,): level of full coverage.
+    grain (2ⁿ,): factors for the paper's grain. blur: outer tap of the scanner's blur, 0–1/3. canvas (2, height, width):
+    scratch. out (C, height, width / 2): two levels a byte, high nibble first, ink high.
     """
     for c in range(len(out)):
         ink, blurred = canvas[0], canvas[1]
@@ -102,5 +102,5 @@ def draw_characters(
             n = neighbours[c, k]
             if n >= 0:
                 _draw_segments(ink, segments, starts[n], starts[n + 1], shifts[c, k, 0], shifts[c, k, 1])
-        _blur_rows(ink, blurred, blur)
-        _pack(blurred, blur, levels[c], grain, c * 977, out[c])
+        _blur_columns(ink, blurred, blur)
+        _pack(blurred, blur, levels[c], grain, c * GRAIN_STEP, out[c])

@@ -1,7 +1,7 @@
-"""The ways of writing a kana that no bending of KanjiVG's one way leads to: other strokes, or other targets for them.
+"""Ways of writing a kana that cannot be had by bending KanjiVG's strokes: with other strokes, or other targets of them.
 
-Everything else in which hands differ (hooks, joins, lengths, directions, sharp turns) is a writer's habits' work, in
-`fastetl.synth.writing`, and the same for all characters.
+All other differences between hands (hooks, joins, lengths, directions, sharp turns) are a writer's habits. These are
+the same for all characters, and `fastetl.synth.writing` applies them.
 """
 
 import unicodedata
@@ -17,34 +17,34 @@ from fastetl.synth.glyphs import Glyph, glyph
 from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
 
 SHARE = 0.1
-"""The share of writers who take up a way that is not the textbook's, for each way."""
+"""Share of writers who use another way than the textbook's, for each such way; chosen by eye."""
 SPACING, SPACING_KANJI = 0.018, 0.04
-"""Distance between the points of kana and letters, and of kanji, in boxes of the character."""
+"""Distance between points on a stroke, of kana and letters and of kanji, in sides of the character's box."""
 
 WAYS = {
     kana: tuple(way for _, way in rows)
     for kana, rows in groupby(table_rows(TABLES / "ways.tsv"), key=lambda row: row[0])
 }
-"""The other ways of each kana, as `tables/ways.tsv` has them."""
+"""Kana → its other ways, each the strokes between semicolons (see `tables/ways.tsv`)."""
 
-# Without the end of a stroke each of these would be another character: め, れ, ろ, わ, ナ.
+# If the end of a stroke were left off, each of these would look like another character, such as ぬ like め.
 _NEEDS_END = "ぬねるれヤセ"
-# What a little turn makes ン of ソ, コ of ユ or × of メ is written with care.
+# A small turn of a stroke would make another character of these, such as ン of ソ. So they vary less.
 _FIRM = "アクケコシソチツテトナノフマメユワン"
 
 
 def _line(text: str, textbook: list[Polyline]) -> Polyline:
-    """The stroke that goes for the targets: a smooth line (Catmull–Rom) from one sharp turn to the next."""
+    """The stroke through the targets in `text`: smooth (Catmull–Rom) between sharp turns; "=2" is the textbook's 2."""
     if text.startswith("="):
         return textbook[int(text[1:])]
-    targets = [place.rstrip("!").split(",") for place in text.split()]
-    places = np.array(targets, float) / 100 - 0.5
-    sharp = [k for k, place in enumerate(text.split()) if place.endswith("!")]
-    ends = [0, *sharp, len(places) - 1]
+    targets = text.split()
+    points = np.array([target.rstrip("!").split(",") for target in targets], float) / 100 - 0.5
+    sharp = [k for k, target in enumerate(targets) if target.endswith("!")]
+    ends = [0, *sharp, len(points) - 1]
     t = np.linspace(0, 1, 13)[:, None]
     pieces = []
     for first, last in pairwise(ends):
-        p = np.concatenate([places[first : first + 1], places[first : last + 1], places[last : last + 1]])
+        p = np.concatenate([points[first : first + 1], points[first : last + 1], points[last : last + 1]])
         pieces += [
             0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
             for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False)
@@ -62,7 +62,7 @@ def _forms(character: str) -> Iterator[Glyph]:
     components = None if simple else load_components(character)
     yield glyph(strokes, marks, least, detailed=simple, components=components, firm=firm)
     body, rest = strokes[: len(strokes) - marks], strokes[len(strokes) - marks :]
-    # A small kana is its large form's way, as small and as low as KanjiVG draws it.
+    # The other ways of a small kana are those of its large form, as small and as low as KanjiVG draws the small one.
     ink = np.concatenate(body)
     for way in WAYS.get(large, ()):
         lines = [_line(text, body) for text in way.split(";")]
@@ -79,5 +79,5 @@ def _forms(character: str) -> Iterator[Glyph]:
 
 @cache
 def forms(character: str) -> tuple[Glyph, ...]:
-    """All the ways of writing one character, the textbook's first."""
+    """All ways of writing one character, the textbook's first."""
     return tuple(_forms(character))

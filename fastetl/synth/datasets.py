@@ -1,4 +1,4 @@
-"""What synthetic writers write as a dataset, without files in between: the samples of a build of their files."""
+"""Datasets by synthetic writers without files in between: the same samples as in a build of their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
 
 _PICTURES = 2048
-"""Pictures that one process makes in a turn, about."""
+"""About how many pictures a process makes at a time."""
 
 
 @dataclass(frozen=True)
-class SomeWriters:
-    """Writers `first` to `last` − 1, each from (seed, number) alone."""
+class WriterRange:
+    """Writers `first` to `last` − 1, each of whom derives from (seed, number) alone."""
 
     seed: int
     first: int
@@ -36,12 +36,12 @@ class SomeWriters:
 
     @property
     def count(self) -> int:
-        """Pictures."""
+        """How many pictures they draw."""
         return (self.last - self.first) * len(self.charset)
 
     def rows(self) -> Dataset:
-        """Their pictures, in memory."""
-        from fastetl.kernels.resize import resize_records  # only now: it compiles
+        """Their samples, in memory."""
+        from fastetl.kernels.resize import resize_records  # compiles: not before the arguments have been checked
 
         characters = self.charset.characters
         each, layout = len(characters), layout_of(characters)
@@ -71,11 +71,11 @@ class SomeWriters:
         )
 
 
-def each_of_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -> list[SomeWriters]:
-    """The writers of as many files, in parts that make about so many `pictures` each.
+def split_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -> list[WriterRange]:
+    """The writers of a configuration, in ranges of about `pictures` pictures each.
 
-    Raises FastetlError for an unknown charset, a character without strokes, another size, and for `set` and
-    `model_pattern`, which are of files.
+    Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set` and
+    `model_pattern`, which only files have.
     """
     require_range("size", size, 8, LARGEST_SIDE)
     require_range("rows", pictures, 1)
@@ -85,12 +85,12 @@ def each_of_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -
     written = Charset(name if name == "all" else load_charset(name, ()).name, characters)
     writers, each = config.writers_of_files(layout_of(characters)), max(1, pictures // len(characters))
     return [
-        SomeWriters(config.seed, first, min(first + each, writers), written, size, config.scans)
+        WriterRange(config.seed, first, min(first + each, writers), written, size, config.scans)
         for first in range(0, writers, each)
     ]
 
 
-def about_writers(parts: Sequence[SomeWriters], command: str) -> Mapping[str, Any]:
+def writers_provenance(parts: Sequence[WriterRange], command: str) -> Mapping[str, Any]:
     """What a dataset says of where it comes from."""
     last = parts[-1]
     values = {"sets": ["synthetic"], "groups": last.last, "seed": last.seed, "scans": last.scans}
@@ -107,23 +107,24 @@ def synthesize_dataset(
     progress: Callable[[int, int], None] | None = None,
     command: str = "",
 ) -> int:
-    """Write the dataset that a build of `synthesize`'s files gives at `size`; returns how many pictures.
+    """Write the dataset that `build` makes of the files of `synthesize`, and return the number of pictures.
 
-    It has no columns of files. processes: as of `synthesize`; the bytes are the same.
+    size: side of the pictures in pixels. processes: as in `synthesize`; the bytes do not depend on it. The columns that
+    name files are missing.
 
-    Raises FastetlError as `synthesize` does, and for `set` and `model_pattern`, which are of files.
+    Raises FastetlError as `synthesize` does, and for `set` and `model_pattern`, which only files have.
     """
     require_range("processes", processes, 0)
     out = Path(out)
     check_output(out, DATASET_KIND, overwrite)
-    jobs = each_of_writers(config, size)
+    jobs = split_writers(config, size)
     count, parts = sum(job.count for job in jobs), []
     with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
-            for rows in results_of(SomeWriters.rows, jobs, processes):
+            for rows in results_of(WriterRange.rows, jobs, processes):
                 file.write(np.asarray(rows.images).data)
                 parts.append(replace(rows, images=rows.images[:0].copy()))
                 if progress is not None:
                     progress(len(parts), len(jobs))
-        write_description(folder, replace(concatenated(parts), about=about_writers(jobs, command)))
+        write_description(folder, replace(concatenated(parts), about=writers_provenance(jobs, command)))
     return count

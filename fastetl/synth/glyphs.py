@@ -1,6 +1,6 @@
-"""Characters as flat arrays of points that know their stroke, their loop and their neighbours on the line.
+"""Characters as flat arrays: of each point, its stroke, its loop and its neighbours on the line.
 
-Everything that a style does to a character is done to such arrays at once, for all characters of a data set.
+So a style changes all characters of a data set at once.
 """
 
 from __future__ import annotations
@@ -14,86 +14,87 @@ from numpy.typing import NDArray
 
 from fastetl.synth.strokes import Polyline
 
-_PLACES = ("points", "anchor", "targets", "corner")
-_REACH = 3  # points to either side over which corners are rounded
-_LOOSE = 0.055  # a stroke's end this near to its own line closes a loop (る)
-_BEND = 0.045  # deviation from the line between two targets at which there is another between them
-_HOOK = 0.22  # of the box: a longer end after a sharp turn is no hook
-_TURN = 0.04  # of the box: how far before and after a place its turn is seen
-_SHARP = np.radians(65)
+_COORDINATES = ("points", "anchor", "targets", "corner")  # fields of `Glyph`
+# Chosen by eye on KanjiVG's kana; lengths in sides of the box.
+_REACH = 3  # corners are rounded over so many points to either side
+_LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
+_BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
+_HOOK = 0.22  # a hook is at most so long
+_TURN = 0.04  # the turn at a point is measured between so far before and after it
+_SHARP = np.radians(65)  # a hook begins with at least such a turn
 TIGHT = 0.5
-"""Of `Glyph.least`: a loop that may shrink no further, and the end of its stroke, tell one character from another."""
+"""If `Glyph.least` is larger, the loop and the end of its stroke tell one character from another, and hardly change."""
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """P points in S strokes of C characters, and the T targets that the strokes go for.
+    """P points in S strokes of C characters, and the T targets through which the strokes run.
 
-    Lengths in units of the character's box; y runs down.
+    Lengths are in sides of the character's box; y runs down.
     """
 
     points: NDArray[np.float32]
     """(P, 2)"""
     t: NDArray[np.float32]
-    """(P,): place on the stroke, 0–1."""
+    """(P,): position of the point on its stroke, 0–1."""
     anchor: NDArray[np.float32]
-    """(P, 2): where the point's loop crosses itself; the point itself outside of loops."""
+    """(P, 2): where the point's loop crosses itself; outside of loops the point itself."""
     big: NDArray[np.float32]
-    """(P,): how far the point's loop is the body of the character (の) and not a detail of it (は), 0–1."""
+    """(P,): from 0, if the point's loop is a detail of the character (は), to 1, if it is its body (の)."""
     least: NDArray[np.float32]
-    """(P,): how far the point's loop may shrink, as a factor."""
+    """(P,): least factor by which the point's loop may be scaled."""
     before: NDArray[np.int64]
-    """(P,): index of the point a few places earlier on the same stroke."""
+    """(P,): index of a point shortly before on the same stroke."""
     after: NDArray[np.int64]
-    """(P,): the same, later."""
+    """(P,): index of a point shortly after on the same stroke."""
     stroke: NDArray[np.int64]
-    """(P,): index of the stroke."""
+    """(P,): index of the point's stroke."""
     leg: NDArray[np.int64]
-    """(P,): index of the target before; the point lies on the leg from there to the next."""
+    """(P,): index of the last target before the point, which lies on the leg from there to the next target."""
     along: NDArray[np.float32]
-    """(P,): how far along the leg, 0–1."""
+    """(P,): position of the point on its leg, 0–1."""
     targets: NDArray[np.float32]
     """(T, 2): ends and turns of each stroke."""
     target_stroke: NDArray[np.int64]
-    """(T,): index of the stroke."""
+    """(T,): index of the target's stroke."""
     free: NDArray[np.float32]
-    """(T,): how far the leg that begins here may change, 0–1."""
+    """(T,): how far the leg that begins at the target may change, 0–1."""
     length: NDArray[np.float32]
-    """(S,): length of each stroke."""
+    """(S,): length of the stroke."""
     hook: NDArray[np.float32]
-    """(S,): the share of each stroke that is not its hook (はね), 1 where it has none."""
+    """(S,): share of the stroke before its hook (はね), 1 without a hook."""
     mark: NDArray[np.float32]
-    """(S,): 1 for the strokes of dakuten and handakuten."""
+    """(S,): 1 for a stroke of a dakuten or handakuten, otherwise 0."""
     component: NDArray[np.int64]
-    """(S,): index of each stroke's component."""
+    """(S,): index of the stroke's component."""
     character: NDArray[np.int64]
-    """(S,): index of each stroke's character."""
+    """(S,): index of the stroke's character."""
     room: NDArray[np.float32]
-    """(C,): how far legs and strokes may vary, as a factor: little in many strokes, and in near-doubles."""
+    """(C,): how far legs and strokes may vary, as a factor: less in characters of many strokes, or with a double."""
     corner: NDArray[np.float32]
-    """(C, 2): upper right corner of each character without its marks."""
+    """(C, 2): upper right corner of the character without its marks."""
     count: int = 1
-    """C"""
+    """Number of characters, C."""
 
-    def scaled(self, factor: float, about: tuple[float, float]) -> Glyph:
-        """The same shape, smaller or larger, about a place of the box."""
-        middle = np.array(about, np.float32)
-        lengths = {name: (getattr(self, name) - middle) * np.float32(factor) + middle for name in _PLACES}
+    def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
+        """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
+        fixed = np.array(centre, np.float32)
+        lengths = {name: (getattr(self, name) - fixed) * np.float32(factor) + fixed for name in _COORDINATES}
         return replace(self, **lengths, length=self.length * np.float32(factor))
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """int64 (S + 1,): the points of stroke s are starts[s] to starts[s + 1]."""
+        """int64 (S + 1,): stroke s has the points[starts[s] : starts[s + 1]]."""
         return np.searchsorted(self.stroke, np.arange(len(self.length) + 1))
 
     @cached_property
     def middles(self) -> NDArray[np.float32]:
-        """float32 (S, 2): mean of each stroke's points."""
+        """float32 (S, 2): mean of the points of each stroke."""
         return _means(self.points, self.starts)
 
     @cached_property
     def mark_middles(self) -> NDArray[np.float32]:
-        """float32 (C, 2): middle of each character's marks, 0 where there are none."""
+        """float32 (C, 2): middle of the marks of each character, 0 without marks."""
         weights = self.mark[:, None]
         sums = np.zeros((self.count, 2), np.float32)
         counts = np.zeros((self.count, 1), np.float32)
@@ -127,7 +128,7 @@ def _crossing(stroke: Polyline) -> tuple[int, int, NDArray[np.float32]] | None:
 
 
 def _corners(points: Polyline, first: int, last: int) -> list[int]:
-    """Indices where a line of few straight pieces turns (Douglas–Peucker), without the two ends."""
+    """Indices of the points at which a line made of few straight pieces turns (Douglas–Peucker), without its ends."""
     if last - first < 2:
         return []
     ends = points[last] - points[first]
@@ -141,7 +142,7 @@ def _corners(points: Polyline, first: int, last: int) -> list[int]:
 
 
 def _hook(s: Polyline) -> float:
-    """The share of a stroke before its hook: a short straight end after a sharp turn."""
+    """The share of a stroke before its hook, a short straight end after a sharp turn; 1 if it has none."""
     steps = np.diff(s, axis=0)
     turned = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
     left = np.hypot(*steps.T)[::-1].cumsum()[::-1]
@@ -168,7 +169,7 @@ def _stroke(s: Polyline, least: float, detailed: bool) -> Glyph:
         free[(turns >= i - 2) & (turns <= j)] = 0.2 if least > TIGHT else 0.6
     index = np.arange(len(s))
     leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
-    one, none = np.ones(1, np.float32), np.zeros(1, np.int64)
+    first = np.zeros(1, np.int64)
     return Glyph(
         points=s,
         t=np.linspace(0, 1, len(s), dtype=np.float32),
@@ -184,11 +185,11 @@ def _stroke(s: Polyline, least: float, detailed: bool) -> Glyph:
         target_stroke=np.zeros(len(turns), np.int64),
         free=free,
         length=np.array([np.hypot(*np.diff(s, axis=0).T).sum()], np.float32),
-        hook=one if least > TIGHT else np.array([_hook(s)], np.float32),
-        mark=0 * one,
-        component=none,
-        character=none,
-        room=one,
+        hook=np.array([1 if least > TIGHT else _hook(s)], np.float32),
+        mark=np.zeros(1, np.float32),
+        component=first,
+        character=first,
+        room=np.ones(1, np.float32),
         corner=np.array([[s[:, 0].max(), s[:, 1].min()]], np.float32),
     )
 
@@ -201,11 +202,11 @@ def glyph(
     components: Sequence[int] | None = None,
     firm: float = 1.0,
 ) -> Glyph:
-    """One character; its last `marks` strokes are dakuten or handakuten; its loops may shrink to `least`.
+    """One character.
 
-    firm: below 1 for a character that a little variation would turn into another.
-
-    Without `detailed` loops are not looked for: the strokes of kanji have none. components: of each stroke, from 0.
+    marks: how many of its last strokes are a dakuten or handakuten. least: least factor by which its loops may be
+    scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0.
+    firm: below 1 for a character that a small variation would turn into another.
     """
     count = len(strokes)
     joined = compose([_stroke(s, least, detailed) for s in strokes])
@@ -222,7 +223,7 @@ def glyph(
 
 
 def compose(glyphs: Sequence[Glyph]) -> Glyph:
-    """Several characters in one, in the order given."""
+    """Several characters as one glyph, in the order given."""
     joined = {f.name: np.concatenate([getattr(g, f.name) for g in glyphs]) for f in fields(Glyph) if f.name != "count"}
     points, targets, strokes, components = np.array(
         [(len(g.points), len(g.targets), len(g.length), g.component.max() + 1) for g in glyphs]
@@ -238,5 +239,5 @@ def compose(glyphs: Sequence[Glyph]) -> Glyph:
 
 
 def _before(counts: NDArray[np.int64], repeats: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many came before each glyph, once for each of its `repeats` things."""
+    """The sum of the counts before each glyph, repeated `repeats` times for it."""
     return np.repeat(np.cumsum(counts) - counts, repeats)

@@ -22,7 +22,7 @@ from fastetl.lines.bigrams import bigrams
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, write_strokes
+from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, pen_strokes
 
 Array = NDArray[np.floating]
 LINES_KIND = Kind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
@@ -99,7 +99,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         raise FastetlError("no text to write", expected="characters", found=repr(text), also=ValueError)
     em = WIDTH * style.size
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
-    written = write_strokes(choose_glyphs(style, rng, letters), style, rng)
+    written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
     tight = rng.uniform(0.5, 1)  # how far the gap counts, and not the box
     spread = rng.uniform(0.02, 0.08)
@@ -170,7 +170,7 @@ def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator)
     joined = rng.uniform(0, 2.5) if rng.random() < config.running else min(style.joined, -1.5)
     size = min(style.size, 0.8)
     pen = min(style.pen, 0.09 * WIDTH * size)
-    return replace(style, joined=joined, size=size, place=(0.0, 0.0), wander=0.1, specks=0.0, pen=pen)
+    return replace(style, joined=joined, size=size, centre=(0.0, 0.0), wander=0.1, specks=0.0, pen=pen)
 
 
 def _drawn(

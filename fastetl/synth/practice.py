@@ -1,6 +1,6 @@
-"""What practice in pad and phone asks: each kana with its sound, a word where the sound is not enough, its strokes.
+"""What pad and app ask in practice: each kana with its sound, its strokes, and a word if the sound is not enough.
 
-The pad serves it as JSON, and the app holds it:
+The pad serves this as JSON, and the app has it as a file:
 
 source, license    of the strokes
 box                side of the square in which strokes lie, y downwards
@@ -11,7 +11,7 @@ kana               a list in the order of the tables, each with
     word           a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), or ""
     romaji         the word in Hepburn, or ""
     meaning        what it means in English, or ""
-    row, column    place in the table of its script, from 0
+    row, column    position in the table of its script, from 0
     strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
 """
 
@@ -56,9 +56,9 @@ def kana() -> tuple[Kana, ...]:
 
 def practice() -> dict[str, Any]:
     """The contents of the file. Raises FastetlError if the package kanjivg is missing."""
-    listed = [
-        {**asdict(one), "strokes": [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in strokes]}
-        for one in kana()
-        for strokes in [load_strokes(one.character, _SPACING)]
+    entries = [
+        {**asdict(entry), "strokes": [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in strokes]}
+        for entry in kana()
+        for strokes in [load_strokes(entry.character, _SPACING)]
     ]
-    return {"source": SOURCE, "license": LICENSE, "box": BOX, "kana": listed}
+    return {"source": SOURCE, "license": LICENSE, "box": BOX, "kana": entries}

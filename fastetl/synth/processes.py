@@ -1,6 +1,6 @@
-"""Work in several processes: forked where that is safe, which spares them what this one has read and compiled.
+"""Work in several processes, forked where that is safe, so that they have what this one has read and compiled.
 
-It is on Linux, in a process without other threads that has not imported JAX. Elsewhere the processes are new ones.
+Forking is safe on Linux, in a process that runs no other thread and has not imported JAX. Elsewhere new ones start.
 """
 
 import multiprocessing
@@ -21,10 +21,6 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def _forks() -> bool:
-    return sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
-
-
 def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -33,28 +29,29 @@ def _die_with_parent() -> None:
 
 
 def _prepare() -> None:
-    """Ctrl-C comes to every process of a terminal: the parent alone answers it. Nobody outlives a killed parent."""
+    """Ignore Ctrl-C, which a terminal sends to the parent too, and end when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
 def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
-    """Do all jobs, and yield what each gives; the first one is done here, a few ahead of what is taken.
+    """Yield the result of each job, in order. The first one is done in this process, a few others ahead of time.
 
-    processes: at most so many, 0: one a processor.
+    processes: how many at most, 0 for one on each processor.
 
-    Raises what a job raises, and FastetlError if a process is killed; jobs that have begun are waited for.
+    Raises what a job raises, and FastetlError if a process is killed. Waits for jobs that have begun.
     """
     processes = min(processes or os.cpu_count() or 1, len(jobs) - 1)
     if processes < 2:
         yield from map(work, jobs)
         return
     first = work(jobs[0])
-    context = multiprocessing.get_context("fork" if _forks() else "spawn")
+    can_fork = sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
+    context = multiprocessing.get_context("fork" if can_fork else "spawn")
     pool = ProcessPoolExecutor(processes, context, _prepare)
     try:
-        # The processes begin before the first `yield`: progress may start a thread.
+        # Before the first `yield`: whoever shows progress may start a thread, and then nothing can be forked.
         others = iter(jobs[1:])
         ahead = deque(pool.submit(work, job) for job in islice(others, 2 * processes))
         yield first

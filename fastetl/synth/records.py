@@ -1,4 +1,4 @@
-"""Data sets as records, and records as files."""
+"""The records of synthetic writers' data sets, and the files that hold them."""
 
 import itertools
 import math
@@ -20,11 +20,11 @@ from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of
-from fastetl.synth.raster import draw, drawn
+from fastetl.synth.raster import draw, make_draw
 from fastetl.synth.sets import MODEL, mark, set_files
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import choose_glyphs, write
+from fastetl.synth.writing import choose_glyphs, ink_of
 
 SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = 1_000_000
@@ -32,7 +32,7 @@ SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
 ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
 """The characters of a data set in the order of ETL8G."""
-# More than one character has HIRA in its reading, and を has not: who selects by it gets the wrong records.
+# 平 and 開 have HIRA in their readings and を has not, so whoever selects by the reading gets wrong records.
 _READINGS = {"ぢ": "DI.HIRA", "づ": "DU.HIRA", "を": "O.WO.HIR", "っ": "TSU.SHIR", "査": "SA.SHIRA"}
 _READINGS |= {"ゃ": "YA.SHIRA", "ゅ": "YU.SHIRA", "ょ": "YO.SHIRA", "平": "HEI.HIRA", "開": "KAI.HIRA"}
 
@@ -75,7 +75,7 @@ class SynthConfig:
             raise FastetlError(what, expected="charset all", found=self.charset, do=do, also=ValueError)
 
     def writers_of_files(self, layout: Layout) -> int:
-        """How many writers there are in so many files of a layout."""
+        """How many writers `files` files of a set have."""
         return layout.data_sets_per_file * self.files
 
 
@@ -94,9 +94,9 @@ def characters_of(charset: str) -> tuple[str, ...]:
 
 @cache
 def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
-    """The eight bytes of reading that stand beside each code, padded with blanks; they mislead, as the genuine ones do.
+    """The reading beside each code, eight bytes padded with blanks, as misleading as in genuine files.
 
-    KanjiVG knows no readings, so that characters other than hiragana carry their JIS code ("KAN.3026").
+    KanjiVG has no readings. So characters other than hiragana have their JIS code instead ("KAN.3026").
     """
     known = {k.character: f"{k.sound.upper()}.HIRA" for k in kana() if k.character in HIRAGANA.class_of} | _READINGS
     coded = [f"{'KAN' if is_kanji(c) else 'SYM'}.{char_to_jis(c) or 0:04X}" for c in characters]
@@ -106,23 +106,24 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
 def _records(
     style: WriterStyle, writer: int, rng: np.random.Generator, seed: int, characters: tuple[str, ...] = ORDER
 ) -> NDArray[Any]:
-    """One data set: the header of every record filled as in a genuine file, and the pictures."""
-    index = np.arange(len(characters))
-    count, ends = len(index), np.arange(SHEET, len(index) + SHEET, SHEET)
+    """The records of one data set, with headers as in a genuine file and pictures."""
+    count = len(characters)
+    index = np.arange(count)
+    ends = np.arange(SHEET, count + SHEET, SHEET)
     if characters == ORDER:
         ends = np.cumsum([len(sheet) for sheet in classes_by_file("ETL8G")])
     sheet = np.searchsorted(ends, index, "right")
-    place = index - np.append(0, ends)[sheet]
+    cell = index - np.append(0, ends)[sheet]
     layout = layout_of(characters)
     records = np.zeros(count, layout.dtype)
     mark(records, layout, seed)
-    records["image"] = draw(write(choose_glyphs(style, rng, characters), style, rng))
+    records["image"] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng))
     records["code"] = [char_to_jis(c) or 0 for c in characters]
     records["reading"] = readings(characters)
     records["sheet"] = (len(ends) * writer + sheet + 1) % SHEETS
     records["number"] = count * writer + index + 1
-    records["x"], records["y"] = place % 12, place // 12
-    # Sloppy writing was marked: 0 is good.
+    records["x"], records["y"] = cell % 12, cell // 12
+    # 0 is good; higher numbers mark sloppy writing.
     records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
     records["group_evaluation"] = int(style.sloppiness > 1.5)
     records["sex"] = rng.integers(1, 3)
@@ -137,12 +138,12 @@ def _records(
 
 
 def layout_of(characters: tuple[str, ...]) -> Layout:
-    """Whose records and files synthetic writers fill: ETL9G's with its 3,036 characters, else ETL8G's."""
+    """The set that these characters are written for: ETL9G for its 3,036 characters, otherwise ETL8G."""
     return ETL9G if len(characters) == ETL9G.data_set else ETL8G
 
 
 def files_of(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
-    """int64 (N,): number of the file that each writer's data set is in, from 1; of ETL8G, 33 is the model pattern's."""
+    """int64 (N,): number of the file with each writer's data set, from 1, without ETL8G's file of model patterns."""
     numbers = 1 + writers // layout.data_sets_per_file
     return numbers + ((numbers >= ETL8G.files) & (layout is ETL8G))
 
@@ -152,17 +153,16 @@ def draw_data_set(
 ) -> NDArray[Any]:
     """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
 
-    scans: how likely it is (0–1) that the writer's sheets are scanned.
+    scans: probability (0–1) that the writer's sheets are scanned.
     """
     rng = np.random.default_rng([seed, writer])
     return _records(draw_style(rng, bool(rng.random() < scans)), writer, rng, seed, characters)
 
 
 def draw_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
-    """The records of the textbook's style: KanjiVG's own forms, all in one size and place."""
-    return _records(
-        WriterStyle(), ETL8G.data_sets_per_file * (ETL8G.files - 1), np.random.default_rng(0), 0, characters
-    )
+    """The records of the model pattern: KanjiVG's own forms, all of one size and in the middle."""
+    writer = ETL8G.data_sets_per_file * (ETL8G.files - 1)
+    return _records(WriterStyle(), writer, np.random.default_rng(0), 0, characters)
 
 
 def synthesize(
@@ -175,12 +175,12 @@ def synthesize(
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
 
-    With charset etl9, ETL9G_01 …; with `set`, the files of those sets, each by its genuine name. Of ETL8G, number 33
-    is the model pattern's, so that file 34 follows 32. `progress` is called with (data sets done, data sets in all).
+    With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. ETL8G_33 is the
+    file of model patterns, so file 34 follows 32. progress: called with (data sets done, data sets in all).
 
-    processes: how many write, 0: as many as there are processors; the bytes are the same. With `set`, one does. On
-    Linux they are forked, if no other thread runs and JAX is not imported; else they are new ones, which import the
-    script that calls this: it needs `if __name__ == "__main__"`.
+    processes: how many draw at the same time, 0 for one on each processor; the bytes do not depend on it. With `set`
+    there is one. They are forked on Linux, if no other thread runs and JAX is not imported. Otherwise new processes
+    start and import the calling script, which therefore needs `if __name__ == "__main__"`.
 
     Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
     or if KanjiVG's strokes are not installed.
@@ -197,7 +197,7 @@ def synthesize(
 def _files(
     config: SynthConfig, processes: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Name of the file and records of each data set, one after the other."""
+    """The data sets one after the other: name of the file, and records."""
     characters = characters_of(config.charset)
     layout = layout_of(characters)
     if config.model_pattern and layout is not ETL8G:
@@ -205,14 +205,14 @@ def _files(
     count = config.writers_of_files(layout)
     writers = [*range(count), *[MODEL] * config.model_pattern]
     numbers = [*files_of(np.arange(count), layout).tolist(), *[ETL8G.files] * config.model_pattern]
-    work = partial(_written, config, characters)
+    work = partial(_draw_one, config, characters)
     for done, (number, records) in enumerate(zip(numbers, results_of(work, writers, processes), strict=True), 1):
         yield f"{layout.name}_{number:02d}", records
         if progress is not None:
             progress(done, len(writers))
 
 
-def _written(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
+def _draw_one(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
     if writer == MODEL:
         return draw_model_pattern(characters)
     return draw_data_set(config.seed, writer, characters, config.scans)
@@ -221,13 +221,14 @@ def _written(config: SynthConfig, characters: tuple[str, ...], writer: int) -> N
 def _files_of_sets(
     config: SynthConfig, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    pictures, drawings = drawn(config.seed, config.scans), itertools.count(1)
+    draw_pictures = make_draw(config.seed, config.scans)
+    drawings = itertools.count(1)
     total = len(config.set) * config.writers
 
     def draw_and_count(layout: Layout, writer: int) -> NDArray[np.uint8]:
         if progress is not None:
             progress(min(next(drawings), total), total)
-        return pictures(layout, writer)
+        return draw_pictures(layout, writer)
 
     for name in config.set:
         yield from set_files(name, config.writers, draw_and_count, config.seed)

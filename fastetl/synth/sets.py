@@ -1,9 +1,8 @@
-"""Genuine-shaped files of every set: its records in its order, with the traps that genuine files have.
+"""Files of every set shaped like the genuine ones: all classes in their order, but fewer writers.
 
-Scaled down by writers, not by classes. What genuine files have besides their order: records that are missing (ETL1),
-classes that come twice (イ, ウ and エ; ETL6's `+1`), samples without a character (ETL2's ▲), empty records and model
-patterns (ETL8B2, ETL9B), two samples of a class by one writer (ETL5, ETL7), sheet numbers that begin again in every
-file and serial numbers that do not agree (ETL9G).
+They have what is unusual in genuine files: missing records (ETL1), classes that come twice (イ, ウ, エ; ETL6's `+1`),
+samples without a character (ETL2's ▲), empty records and model patterns (ETL8B2, ETL9B), two samples of a class by one
+writer (ETL5, ETL7), sheet numbers that restart in every file and serial numbers that do not agree (ETL9G).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.classes import classes, classes_by_file
-from fastetl.etl.files import MARK
+from fastetl.etl.detection import MARK
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
 from fastetl.etl.notices import count_within
@@ -23,12 +22,12 @@ Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
 
 MODEL = -1
-"""In the place of a writer: the model pattern's."""
+"""The writer's number of model patterns."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """One file: for each record its class (index into the set's) and its writer, and the header's other fields."""
+    """One file. entry, writer: class (index into the set's) and writer of each record. columns: other header fields."""
 
     name: str
     entry: NDArray[np.int64]
@@ -51,13 +50,13 @@ def _all(name: str) -> range:
 def _parts(name: str) -> Iterator[tuple[int, range]]:
     """The classes of each file of a set, and the file's number."""
     begin = 0
-    for k, listed in enumerate(classes_by_file(name), 1):
-        yield k, range(begin, begin + len(listed))
-        begin += len(listed)
+    for k, part in enumerate(classes_by_file(name), 1):
+        yield k, range(begin, begin + len(part))
+        begin += len(part)
 
 
 def _etl1(writers: int) -> Iterator[Rows]:
-    # The last writer wrote no katakana, as 34 of the 1,445 did.
+    # The last writer wrote no katakana, like 34 of the 1,445 genuine ones.
     kana_writers = max(1, writers - 1)
     lost = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
     lost_by = np.array([lost.get(entry.character or "", -1) for entry in classes("ETL1")])
@@ -66,14 +65,14 @@ def _etl1(writers: int) -> Iterator[Rows]:
         rows = _by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
         present = lost_by[rows.entry] != rows.writer
         rows = Rows(rows.name, rows.entry[present], rows.writer[present])
-        # The data number begins again with every fourth class.
+        # The data number restarts after every four classes.
         rows.columns["data_number"] = 1 + count_within((rows.entry - part.start) // 4)
         rows.columns["sheet"] = sheets[rows.writer]
         yield rows
 
 
 def _etl2(writers: int) -> Iterator[Rows]:
-    """Printed: the "writers" are samples. Files 1 and 2 are of style A, 3 and 4 of C, 5 of B and D."""
+    """Printed, so `writers` is a number of samples. Files 1 and 2 have style A, 3 and 4 style C, and 5 has B and D."""
     entries = classes("ETL2")
     kinds, is_blank = np.array([_contents(e.character) for e in entries]), np.array([not e.character for e in entries])
     count, number = len(entries), 1
@@ -84,7 +83,7 @@ def _etl2(writers: int) -> Iterator[Rows]:
         style = np.repeat([*styles], len(part) * writers)
         faces = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
         rows.columns.update(style=style, typeface=faces, contents=kinds[rows.entry])
-        # The numbers have gaps behind each class without a character.
+        # The numbers have a gap after each class without a character.
         gaps = 3 * np.cumsum(is_blank[rows.entry[::writers]])
         rows.columns["number"] = number + np.arange(len(rows.entry)) + np.repeat([0, *gaps[:-1]], writers)
         number += len(rows.entry) + int(gaps[-1])
@@ -98,13 +97,13 @@ def _contents(character: str | None) -> str:
     return {0x24: "HRKANA", 0x25: "KTKANA"}.get(row, "KANJI" if row >= 0x30 else "KIGO")
 
 
-def _halves(writers: int, first: int) -> Iterator[tuple[int, range]]:
-    """The writers of two files, `first` of them in the first one, and the file's number."""
-    return ((k, part) for k, part in enumerate((range(first), range(first, writers)), 1) if part)
+def _files(writers: int, each: int) -> Iterator[tuple[int, range]]:
+    """The writers of each file, `each` of them or in the last one fewer, and the file's number."""
+    return ((k, range(first, min(first + each, writers))) for k, first in enumerate(range(0, writers, each), 1))
 
 
 def _etl3(writers: int) -> Iterator[Rows]:
-    for k, part in _halves(writers, -(-writers // 2)):
+    for k, part in _files(writers, -(-writers // 2)):
         rows = _by_class(f"ETL3C_{k}", _all("ETL3"), part)
         rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
         rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
@@ -134,20 +133,20 @@ def _etl6(writers: int) -> Iterator[Rows]:
 def _etl7(writers: int) -> Iterator[Rows]:
     """Large and small writing by the same people, each class twice on a sheet."""
     for size in "LS":
-        for k, part in _halves(writers, -(-4 * writers // 7)):
+        for k, part in _files(writers, -(-4 * writers // 7)):
             rows = _by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
             rows.columns["sheet"] = 1 + rows.writer
             yield rows
 
 
-def _sheets(name: str, of: str) -> NDArray[np.int64]:
-    """The sheet of a data set of `name`, from 1, on which each class of `of` stands."""
-    number_of = {entry.character: number for number, sheet in enumerate(classes_by_file(name), 1) for entry in sheet}
-    return np.array([number_of[entry.character] for entry in classes(of)])
+def _sheets(name: str, sheets_of: str) -> NDArray[np.int64]:
+    """The sheet, from 1, on which each class of the set `name` stands in a data set of the set `sheets_of`."""
+    numbers = {e.character: number for number, sheet in enumerate(classes_by_file(sheets_of), 1) for e in sheet}
+    return np.array([numbers[entry.character] for entry in classes(name)])
 
 
 def _etl8b2(writers: int) -> Iterator[Rows]:
-    sheets = _sheets("ETL8G", "ETL8B2")
+    sheets = _sheets("ETL8B2", "ETL8G")
     for k, part in _parts("ETL8B2"):
         rows = _by_class(f"ETL8B2C{k}", part, range(writers))
         if k == BY_NAME["ETL8B2"].model_file:
@@ -157,21 +156,16 @@ def _etl8b2(writers: int) -> Iterator[Rows]:
         yield rows
 
 
-def _data_sets(name: str, writers: int) -> Iterator[tuple[int, range]]:
-    """The writers of each file of a set of data sets, and the file's number."""
-    each = BY_NAME[name].data_sets_per_file
-    return ((k, range(f, min(f + each, writers))) for k, f in enumerate(range(0, writers, each), 1))
-
-
 def _etl8g(writers: int) -> Iterator[Rows]:
-    for k, part in _data_sets("ETL8G", writers):
-        number = k + (k >= BY_NAME["ETL8G"].model_file)  # whose file no writer's is
+    for k, part in _files(writers, BY_NAME["ETL8G"].data_sets_per_file):
+        number = k + (k >= BY_NAME["ETL8G"].model_file)  # that file is the model pattern's
         yield _by_writer(f"ETL8G_{number:02d}", _all("ETL8G"), part)
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
-    layout, sheets = BY_NAME["ETL9B"], _sheets("ETL9G", "ETL9B")
-    files = dict(_data_sets("ETL9B", min(writers, layout.files * layout.data_sets_per_file)))
+    layout, sheets = BY_NAME["ETL9B"], _sheets("ETL9B", "ETL9G")
+    most = layout.files * layout.data_sets_per_file
+    files = dict(_files(min(writers, most), layout.data_sets_per_file))
     for k in sorted({*files, layout.model_file}):
         models = [MODEL] if k == layout.model_file else []
         rows = _by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
@@ -181,9 +175,9 @@ def _etl9b(writers: int) -> Iterator[Rows]:
 
 def _etl9g(writers: int) -> Iterator[Rows]:
     sheets = _sheets("ETL9G", "ETL9G")
-    for k, part in _data_sets("ETL9G", writers):
+    for k, part in _files(writers, BY_NAME["ETL9G"].data_sets_per_file):
         rows = _by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
-        # The sheets begin again in every file; the serial numbers count a data set or a sheet.
+        # Sheet numbers restart in every file. Serial numbers restart with each sheet in some files, else with each set.
         rows.columns["sheet"] = 20 * (rows.writer - part.start) + sheets[rows.entry]
         in_sheet = rows.entry - np.searchsorted(sheets, sheets)[rows.entry]
         rows.columns["number"] = 1 + (in_sheet if k % 2 else rows.entry)
@@ -194,15 +188,15 @@ _ROWS = (_etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9
 
 
 def rows_of(name: str, writers: int) -> Iterator[Rows]:
-    """What is where in each file of a set by `writers` writers (of ETL2: so many samples of each class and style)."""
+    """The files of a set by `writers` writers; of ETL2, with `writers` samples of each class in each style."""
     return {rows.__name__.removeprefix("_").upper(): rows for rows in _ROWS}[name](writers)
 
 
 def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
-    """What the header tells of a writer, and what the set has alike in all of its records."""
+    """The header fields that all records of a writer share."""
     rng = np.random.default_rng([seed, layout.family, max(writer, 0), 1])
     if layout.name == "ETL9G":
-        return {"collected": 8212, "scanned": 8310}  # nothing is told of its writers
+        return {"collected": 8212, "scanned": 8310}  # nothing else is recorded of its writers
     days = (1, 0) if layout.kind != "C" else (100, 15)
     dates = [(7400 + month) * days[0] + days[1] for month in sorted(rng.integers(1, 13, 2).tolist())]
     about = {
@@ -221,7 +215,7 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
 
 
 def mark(records: NDArray[Any], layout: Layout, seed: int) -> None:
-    """Write into the spare bytes, where there is room, that synthetic writers of a seed wrote these records."""
+    """Mark records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
     text = MARK + str(seed).encode()
     room = bytes_of(records)[:, layout.spare]
     if len(text) <= room.shape[1]:
@@ -229,7 +223,7 @@ def mark(records: NDArray[Any], layout: Layout, seed: int) -> None:
 
 
 def fill(layout: Layout, rows: Rows, seed: int) -> NDArray[Any]:
-    """The records of a file without pictures, and without the empty one."""
+    """The records of a file, without pictures and without the empty record 0."""
     records = np.zeros(len(rows.entry), layout.dtype)
     if not layout.dummy:
         mark(records, layout, seed)
@@ -252,7 +246,7 @@ def fill(layout: Layout, rows: Rows, seed: int) -> NDArray[Any]:
 
 
 def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The files of a set one after the other: name, and structured records."""
+    """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
     drawn: dict[int, NDArray[np.uint8]] = {}
     for rows in rows_of(name, writers):
@@ -264,8 +258,8 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
         for writer in np.unique(rows.writer).tolist():
             if writer not in drawn:
                 drawn[writer] = draw(layout, writer)
-            chosen = np.flatnonzero(rows.writer == writer)
-            records["image"][chosen] = drawn[writer][rows.entry[chosen]].reshape(-1, *records["image"].shape[1:])
+            by_writer = np.flatnonzero(rows.writer == writer)
+            records["image"][by_writer] = drawn[writer][rows.entry[by_writer]].reshape(-1, *records["image"].shape[1:])
         if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
             drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL}
         yield rows.name, whole

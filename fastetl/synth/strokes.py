@@ -19,18 +19,18 @@ Polyline = NDArray[np.float32]
 
 TABLES = Path(__file__).parent / "tables"
 UNKNOWN = "□"
-"""The sign for a class whose sign is not known."""
+"""What writers write for a class whose sign is not known."""
 _BOX = 109.0
 _TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
 _NESTING = re.compile(r"<(/?g|path)\b")
-_PART = 3  # depth of the groups that a character consists of: inside of all strokes', and of the character's own
+_PART = 3  # depth at which a group is a component: inside of the group of all strokes, and of the character's
 _T = np.linspace(0, 1, 13)[1:, None]
 _BEZIER = np.concatenate([(1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * _T**2, _T**3], 1)
 
 
 def _outline(path: str) -> NDArray[np.float64]:
-    """Points of one SVG path of the commands M, L, C and S, absolute or relative, float64 (n, 2)."""
+    """float64 (n, 2): points on one SVG path of the commands M, L, C and S, absolute or relative."""
     tokens = _TOKEN.findall(path)
     here = np.zeros(2)
     reflected = here
@@ -47,7 +47,7 @@ def _outline(path: str) -> NDArray[np.float64]:
             points = points + here
         if kind == "m" or kind == "l":
             pieces.append(points)
-            # Further pairs after a move are lines.
+            # More pairs of numbers after a move are lines.
             command = "l" if command.islower() else "L"
             reflected = points[-1]
         else:
@@ -70,7 +70,7 @@ def resample(points: NDArray[np.floating], spacing: float) -> Polyline:
 
 @cache
 def _folder() -> Path:
-    """Where the package `kanjivg` keeps its files: it installs them under the name `kanji`, without a module."""
+    """The folder of the package `kanjivg`, which installs its files under the name `kanji`, without a module."""
     spec = find_spec("kanji")
     for location in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
@@ -103,7 +103,7 @@ def _file(character: str) -> Path:
 
 
 def has_strokes(character: str) -> bool:
-    """Whether KanjiVG holds the character, or it is a sign of our own. Raises FastetlError without KanjiVG."""
+    """Whether KanjiVG or `tables/signs.tsv` has the character. Raises FastetlError if KanjiVG is not installed."""
     return character in _signs() or _file(character).is_file()
 
 
@@ -117,7 +117,7 @@ def _drawing(character: str) -> str:
 
 @cache
 def load_components(character: str) -> tuple[int, ...]:
-    """The component (偏, 旁 …) of each stroke of KanjiVG's, counted from 0; signs of our own are one component."""
+    """The component (偏, 旁 …) of each stroke of a character, from 0. Signs of `tables/signs.tsv` are one component."""
     components: list[int] = []
     depth = count = 0
     for tag in _NESTING.findall("" if character in _signs() else _drawing(character).partition("<svg")[2]):
@@ -127,13 +127,13 @@ def load_components(character: str) -> tuple[int, ...]:
         elif tag == "path":
             components.append(max(count - 1, 0))
         elif depth == 0:
-            break  # the numbers of the strokes follow
+            break  # what follows are the numbers beside the strokes
     return tuple(components) or (0,) * len(_signs().get(character, ()))
 
 
 @cache
 def load_strokes(character: str, spacing: float) -> tuple[Polyline, ...]:
-    """The strokes of one character in writing order, with points `spacing` apart; signs are our own.
+    """The strokes of one character in writing order, with points `spacing` apart.
 
     Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
     """

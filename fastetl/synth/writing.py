@@ -1,4 +1,7 @@
-"""A style writes a data set: from the glyphs' points to segments of ink in pixels, all characters at once."""
+"""How a style writes a data set: from the points of glyphs to segments of ink in pixels, for all characters at once.
+
+The spreads within one writer, below, were chosen like those between writers in `tables/population.tsv`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.etl.classes import classes
+from fastetl.scans import CUMULATIVE, FRAGMENT_DEPTHS
 from fastetl.synth.allographs import SHARE, forms
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.style import WriterStyle
@@ -17,26 +21,24 @@ WIDTH, HEIGHT = 128, 127
 Array = NDArray[np.float32]
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 BESIDE = 64
-"""Kanji that a writer writes besides, for fragments."""
+"""How many kanji a writer writes in addition, for fragments."""
 LOWER = (0.0, 0.22)
-"""Where small kana are scaled about: the middle of KanjiVG's small forms, low in the box."""
-DEPTHS = ((0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (0.5, 1.0, 4.0, 8.0, 13.0, 22.0, 28.0))
-"""Depth of fragments: cumulative shares, and pixels; as measured on real scans (docs/scans.md)."""
+"""The middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point."""
 LINK = np.linspace(0, 1, 8)[:, None, None].astype(np.float32)
-"""Where a line between two joined strokes is drawn, as shares of it."""
+"""Parameters of the eight points on a line between two joined strokes."""
 RING, GAP = 0.131, 0.079
-"""KanjiVG's handakuten's width, and how far the middles of its dakuten's strokes lie apart."""
+"""In KanjiVG, the width of a handakuten, and the distance between the middles of a dakuten's strokes."""
 HOLE = 1.9
-"""The width of handakuten and the distance between dakuten's strokes are at least so many widths of the pen."""
+"""A handakuten's width and the distance between a dakuten's strokes are at least this multiple of the pen's width."""
 FILLS = 0.9
-"""Size from which on a writer fills the canvas."""
+"""A writer of at least this size fills the canvas."""
 _WITH_SMALL = frozenset(LARGE_FORM.values())
-_OUTSIDE = np.array([0.05, -0.06], np.float32)  # marks in the corner keep clear of the strokes there
+_OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner marks keep clear of the strokes
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What the raster kernel draws; see `fastetl.kernels.strokes.draw_characters`."""
+    """The arguments of the kernel `fastetl.kernels.strokes.draw_characters`, which explains them."""
 
     segments: Array
     starts: NDArray[np.int64]
@@ -48,24 +50,25 @@ class Ink:
 
 
 def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> Glyph:
-    """The characters in their order, each in the form that this style takes up; if it shows fragments, kanji behind.
+    """The characters in their order, each in the form that this style uses.
 
-    On a genuine sheet kana stand among kanji, so that fragments are mostly of kanji.
+    If the style shows fragments, `BESIDE` kanji follow. On a genuine sheet kana stand among kanji, so that most
+    fragments are of kanji.
     """
     beside = rng.choice(_KANJI, BESIDE).tolist() if any(style.fragments) else []
-    chosen = []
+    glyphs = []
     draws = rng.random((len(characters) + len(beside), 2)).tolist()
     for character, (draw, smaller) in zip((*characters, *beside), draws, strict=True):
         ways = forms(character)
         others = len(ways) - 1
-        taken = min(SHARE * style.ways * others, 0.8)  # how likely a way is that is not the textbook's
+        taken = min(SHARE * style.ways * others, 0.8)  # probability of another way than the textbook's
         way = ways[1 + int(draw / taken * others)] if draw < taken else ways[0]
         if character in LARGE_FORM:
             way = way.scaled(style.small, LOWER)
         elif character in _WITH_SMALL:
             way = way.scaled(1 - style.shrink * smaller, (0.0, 0.0))
-        chosen.append(way)
-    return compose(chosen)
+        glyphs.append(way)
+    return compose(glyphs)
 
 
 def _normal(rng: np.random.Generator, spread: float, *shape: int) -> Array:
@@ -73,8 +76,8 @@ def _normal(rng: np.random.Generator, spread: float, *shape: int) -> Array:
 
 
 def _change_legs(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, Array]:
-    """The legs between targets longer or shorter and turned: points, and the same on straight legs, float32 (P, 2)."""
-    # As complex numbers: a leg times its change is the leg drawn, and its bulge turns and grows with it.
+    """The points with each leg lengthened and turned, and the points of straight legs instead: float32 (P, 2) each."""
+    # As complex numbers: a leg multiplied by its change is the drawn leg, and its bulge turns and grows with it.
     targets = g.targets.view(np.complex64)[:, 0]
     inside = g.target_stroke[1:] == g.target_stroke[:-1]
     legs = np.zeros_like(targets)
@@ -85,7 +88,7 @@ def _change_legs(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tupl
     first = np.searchsorted(g.target_stroke, np.arange(len(g.length) + 1))
     last = first[1:] - 2
     change[last] += np.array(style.last) * (last > first[:-1])[:, None]
-    # Most legs are as meant, a few are not: tails heavier than a normal distribution's.
+    # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
     spread = np.exp(_normal(rng, 0.5, len(legs), 1)) * np.float32(style.legs)
     change += _normal(rng, 1, len(legs), 2) * spread * np.array([0.1, 0.075])
     weight = g.free * (g.room[g.character] * (1 - 0.4 * g.mark - 0.4 * _rings(g)))[g.target_stroke]
@@ -102,12 +105,13 @@ def _change_legs(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tupl
     return _plane(straight + bulge), _plane(straight)
 
 
-def _plane(places: NDArray[np.complexfloating]) -> Array:
-    return places.astype(np.complex64).view(np.float32).reshape(-1, 2)
+def _plane(points: NDArray[np.complexfloating]) -> Array:
+    """Complex numbers as points, float32 (P, 2)."""
+    return points.astype(np.complex64).view(np.float32).reshape(-1, 2)
 
 
 def _form_lines(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """Legs, loops, corners: float32 (P, 2) in units of the box."""
+    """The points after changes of legs, loops, corners and ends: float32 (P, 2) in units of the box."""
     character = g.character[g.stroke]
     body = 1 - g.mark[g.stroke]
     points, straight = _change_legs(g, style, rng)
@@ -121,30 +125,30 @@ def _form_lines(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array
 
 
 def _leave_off(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """Some strokes without their beginning or their end: float32 (P, 2)."""
+    """The points if some strokes lack their beginning or end: float32 (P, 2)."""
     count = len(g.length)
     off = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < style.curt) * (1 - g.mark)[:, None]
-    # An end that tells one character from another stays.
+    # An end that tells one character from another is never left off.
     off[np.minimum.reduceat(g.least, g.starts[:-1]) > TIGHT, 1] = 0
     plain = rng.random(count) < 1 / (1 + np.exp(-style.plain))
     off[:, 1] = np.maximum(off[:, 1], plain * (1 - g.hook))
     ring = _rings(g) & (rng.random(count) < style.ring_open)
     off[ring, 1] = rng.uniform(0.05, 0.3, ring.sum())
     last = np.diff(g.starts) - 1
-    place = (off[:, 0][g.stroke] + g.t * (1 - off.sum(1))[g.stroke]) * last[g.stroke]
-    low = np.minimum(place.astype(np.int64), np.maximum(last - 1, 0)[g.stroke])
-    part = (place - low)[:, None]
+    position = (off[:, 0][g.stroke] + g.t * (1 - off.sum(1))[g.stroke]) * last[g.stroke]
+    low = np.minimum(position.astype(np.int64), np.maximum(last - 1, 0)[g.stroke])
+    part = (position - low)[:, None]
     at = g.starts[:-1][g.stroke] + low
     return np.asarray(p[at] * (1 - part) + p[np.minimum(at + 1, len(p) - 1)] * part, np.float32)
 
 
 def _rings(g: Glyph) -> NDArray[np.bool_]:
-    """(S,): which strokes are handakuten, a mark of one stroke."""
+    """bool (S,): whether the stroke is a handakuten, the mark of one stroke."""
     return np.asarray((g.mark > 0) & (np.bincount(g.character, g.mark, g.count)[g.character] == 1))
 
 
 def _move_components(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """The components of a kanji move and grow by themselves: float32 (P, 2) in units of the box."""
+    """The points after each component of a kanji moves and grows on its own: float32 (P, 2) in units of the box."""
     count = int(g.component[-1]) + 1
     spread = np.float32(style.components * style.sloppiness)
     grown = np.exp(_normal(rng, 0.07, count, 2) * spread)
@@ -152,25 +156,25 @@ def _move_components(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Gene
     component = g.component[g.stroke]
     first = np.searchsorted(component, np.arange(count))
     middles = np.add.reduceat(p, first) / np.bincount(component)[:, None]
-    # A character of one component is placed and sized as a whole, later.
+    # A character of one component moves and grows in `_place_characters`.
     several = np.bincount(g.character[np.searchsorted(g.component, np.arange(count))], minlength=g.count) > 1
     moved = (p - middles[component]) * (grown - 1)[component] + shift[component]
     return np.asarray(p + moved * several[g.character[g.stroke], None], np.float32)
 
 
 def _move_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """Each stroke bent, shifted, turned and grown by itself: float32 (P, 2) in units of the box."""
+    """The points after each stroke bends, moves, turns and grows on its own: float32 (P, 2) in units of the box."""
     count = len(g.length)
     t, stroke = g.t[:, None], g.stroke
     size = np.minimum(g.length, 0.8)[:, None]
     # The two strokes of a dakuten are written together and stay apart.
     loose = style.sloppiness * (1 - 0.5 * g.mark[:, None]) * g.room[g.character, None]
-    # A low-order wave along the stroke, zero at its ends.
+    # Half a wave and a whole wave along the stroke, zero at its ends.
     direction = p[g.starts[1:] - 1] - p[g.starts[:-1]]
     across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(g.length, 0.05)[:, None]
-    one = _normal(rng, 0.040, count, 2) * loose * size + np.float32(style.bend) * across * size
-    two = _normal(rng, 0.024, count, 2) * loose * size
-    p = p + np.sin(np.pi * t) * one[stroke] + np.sin(2 * np.pi * t) * two[stroke]
+    half_wave = _normal(rng, 0.040, count, 2) * loose * size + np.float32(style.bend) * across * size
+    wave = _normal(rng, 0.024, count, 2) * loose * size
+    p = p + np.sin(np.pi * t) * half_wave[stroke] + np.sin(2 * np.pi * t) * wave[stroke]
     shift = _normal(rng, 0.02, count, 2) * loose * np.exp(_normal(rng, 0.4, count, 1))
     tilt = _normal(rng, 0.034, count, 2) * loose * np.sqrt(size)
     grown = _normal(rng, 0.1, count, 1) * loose
@@ -180,7 +184,7 @@ def _move_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generat
 
 
 def _end_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """Ends longer or shorter along their own direction, and the pen's trembling: float32 (P, 2)."""
+    """The points after the ends of strokes become longer or shorter and the pen trembles: float32 (P, 2)."""
     count = len(g.length)
     t, stroke = g.t[:, None], g.stroke
     least = -0.25 * np.minimum(g.length, 0.8)[:, None]
@@ -190,7 +194,7 @@ def _end_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generato
     first, last = g.starts[:-1], g.starts[1:] - 1
     head = p[first] - p[np.minimum(first + 3, last)]
     tail = p[last] - p[np.maximum(last - 3, first)]
-    # What is given fades out within the first and the last fifth.
+    # What an end gains fades out within the first or the last fifth of its stroke.
     for k, (way, fade) in enumerate(((head, 1 - 5 * t), (tail, 5 * t - 4))):
         unit = way / np.maximum(np.hypot(way[:, :1], way[:, 1:]), 1e-4)
         p = p + np.maximum(fade, 0) * (unit * give[:, k : k + 1])[stroke]
@@ -200,16 +204,16 @@ def _end_strokes(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generato
 
 
 def _place_marks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """Dakuten and handakuten move and grow as one: float32 (P, 2)."""
+    """The points after each dakuten or handakuten moves and grows as a whole: float32 (P, 2)."""
     character, s = g.character[g.stroke], style.sloppiness
     size = np.float32(style.mark_size) + _normal(rng, 0.17 * s, g.count)
     grown = np.exp(size[g.character] + np.float32(style.ring) * _rings(g))[g.stroke, None]
     apart = np.exp(np.float32(style.mark_gap) + _normal(rng, 0.15 * s, g.count))[g.character, None]
-    # The ring keeps its hole and the two strokes their gap, or nobody could tell which mark it is.
+    # The ring keeps its hole and the two strokes their gap, since these tell which mark it is.
     pen = np.float32(style.pen / (WIDTH * style.size))
     grown = np.where(_rings(g)[g.stroke, None], np.maximum(grown, HOLE * pen / RING), grown)
     apart = np.maximum(apart, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
-    put = np.array(style.mark_place, np.float32) + _normal(rng, 0.03 * s, g.count, 2)
+    put = np.array(style.mark_offset, np.float32) + _normal(rng, 0.03 * s, g.count, 2)
     put = (put + np.float32(style.mark_corner) * (g.corner + _OUTSIDE - g.mark_middles))[character]
     apart = ((apart - 1) * (g.middles - g.mark_middles[g.character]))[g.stroke]
     moved = (p + apart - g.mark_middles[character]) * grown - (p - g.mark_middles[character]) + put
@@ -217,7 +221,7 @@ def _place_marks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generato
 
 
 def _place_characters(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """Warp, lean, size and place of each character: float32 (P, 2) in pixels."""
+    """The points after each character is warped, slanted, scaled and placed: float32 (P, 2) in pixels."""
     s = style.sloppiness
     character = g.character[g.stroke]
     x, y = p[:, :1], p[:, 1:]
@@ -232,16 +236,16 @@ def _place_characters(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Gen
     matrix = np.stack([np.exp(aspect / 2), -slant, -rise, np.exp(-aspect / 2)], 1).reshape(-1, 2, 2)
     matrix = matrix.astype(np.float32) * size[:, None, None]
     spare = 0.3 * (1 - style.size)
-    put = np.array(style.place, np.float32) + _normal(rng, style.wander, g.count, 2).clip(-0.5, 0.5) * spare
+    put = np.array(style.centre, np.float32) + _normal(rng, style.wander, g.count, 2).clip(-0.5, 0.5) * spare
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + put.astype(np.float32) * WIDTH
     return np.asarray(np.einsum("pj,pij->pi", p, matrix[character]) + centre[character], np.float32)
 
 
 def _fit(p: Array, g: Glyph, style: WriterStyle) -> Array:
-    """Characters that would leave the frame shrink and move until they do not: float32 (P, 2) in pixels."""
+    """The points after characters that would leave the frame shrink and move into it: float32 (P, 2) in pixels."""
     first = g.starts[np.searchsorted(g.character, np.arange(g.count))]
     low, high = np.minimum.reduceat(p, first), np.maximum.reduceat(p, first)
-    # Who does not fill the canvas keeps clear of its edges.
+    # A writer who does not fill the canvas keeps clear of its edges.
     margin = 1 if style.size > FILLS else 3
     edge = np.float32(style.pen * (1 + style.nib[0] + style.press) / 2 + margin)
     frame = np.array([WIDTH, HEIGHT], np.float32) - 1
@@ -254,7 +258,7 @@ def _fit(p: Array, g: Glyph, style: WriterStyle) -> Array:
 
 
 def _trace(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Radius in pixels and ink (0–1) at each point, both float32 (P,)."""
+    """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
     stroke, t = g.stroke, g.t
     count = len(g.length)
     along = t * g.length[stroke]
@@ -278,7 +282,7 @@ def _trace(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> 
 def _joins(
     p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Strokes after which the pen is not lifted, and its lines to the next ones, (8, K, 2)."""
+    """The K strokes after which the pen is not lifted, and its lines to the next strokes, (8, K, 2)."""
     first, last = g.starts[:-1], g.starts[1:] - 1
     box = np.float32(WIDTH * style.size)
     gap = np.hypot(*(p[first[1:]] - p[last[:-1]]).T) / box
@@ -299,7 +303,7 @@ def _joins(
 def _links(
     p: Array, radius: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator
 ) -> tuple[Array, NDArray[np.int64]]:
-    """Lines between strokes that are written without lifting the pen: segments, and the character of each."""
+    """The lines between joined strokes: segments, and the character of each."""
     k, line = _joins(p, g, style, rng)
     segments = np.ones((len(line) - 1, len(k), 7), np.float32)
     segments[:, :, 0:2], segments[:, :, 2:4] = line[:-1], line[1:]
@@ -308,36 +312,37 @@ def _links(
 
 
 def _specks(p: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
-    """Dots that belong to no character, half of them where a mark would stand: segments, and the character of each."""
-    seen = np.flatnonzero(rng.random(2 * g.count) < style.specks / 2) // 2
+    """Dots that are no part of a character, half of them near a mark's position: segments, and the picture of each."""
+    pictures = np.flatnonzero(rng.random(2 * g.count) < style.specks / 2) // 2
+    count = len(pictures)
     frame = np.array([WIDTH, HEIGHT], np.float32)
     corner = frame / 2 + np.array([0.38, -0.36], np.float32) * WIDTH * style.size
-    anywhere = rng.uniform(0.06, 0.94, (len(seen), 2)) * frame
-    place = np.where(rng.random((len(seen), 1)) < 0.5, anywhere, corner + rng.normal(0, 6, (len(seen), 2)))
-    place = np.clip(place, 6, frame - 7)
-    radius = np.maximum(style.pen / 2 * rng.uniform(0.2, 0.7, len(seen)), 0.35)
-    segments = np.ones((len(seen), 7), np.float32)
-    segments[:, 0:2], segments[:, 2:4] = place, place + rng.normal(0, 1.2, (len(seen), 2))
+    anywhere = rng.uniform(0.06, 0.94, (count, 2)) * frame
+    begin = np.where(rng.random((count, 1)) < 0.5, anywhere, corner + rng.normal(0, 6, (count, 2)))
+    begin = np.clip(begin, 6, frame - 7)
+    radius = np.maximum(style.pen / 2 * rng.uniform(0.2, 0.7, count), 0.35)
+    segments = np.ones((count, 7), np.float32)
+    segments[:, 0:2], segments[:, 2:4] = begin, begin + rng.normal(0, 1.2, (count, 2))
     segments[:, 4:6] = radius[:, None]
-    return segments, seen
+    return segments, pictures
 
 
-def _placed(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
-    """The points as this writer puts them: float32 (P, 2) in pixels."""
+def _points_of(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+    """The points where this writer puts them: float32 (P, 2) in pixels."""
     p = _form_lines(g, style, rng)
     for step in (_move_components, _move_strokes, _end_strokes, _place_marks, _place_characters):
         p = step(p, g, style, rng)
     return _fit(p, g, style)
 
 
-def write_strokes(
+def pen_strokes(
     g: Glyph, style: WriterStyle, rng: np.random.Generator
 ) -> list[list[tuple[Array, NDArray[np.floating], bool]]]:
-    """Each character's strokes as the pen makes them: points (n, 2), radii (n,), in pixels, and whether a mark.
+    """The strokes of each character as the pen draws them: points (n, 2) and radii (n,) in pixels, and if it is a mark.
 
-    What is joined is one stroke.
+    Joined strokes are one stroke.
     """
-    p = _placed(g, style, rng)
+    p = _points_of(g, style, rng)
     radius, _ = _trace(p, g, style, rng)
     k, lines = _joins(p, g, style, rng)
     joined = {int(stroke): lines[:, n] for n, stroke in enumerate(k)}
@@ -356,9 +361,9 @@ def write_strokes(
     return characters
 
 
-def write(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
-    """Everything that `style` puts on paper for the characters of `g`."""
-    p = _placed(g, style, rng)
+def ink_of(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
+    """The ink of the characters of `g` as `style` writes them."""
+    p = _points_of(g, style, rng)
     radius, ink = _trace(p, g, style, rng)
     first = np.flatnonzero(g.stroke[1:] == g.stroke[:-1])
     strokes = np.empty((len(first), 7), np.float32)
@@ -384,19 +389,19 @@ def write(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
 def _fragments(
     p: Array, radius: Array, g: Glyph, style: WriterStyle, rng: np.random.Generator, drawn: int
 ) -> tuple[NDArray[np.int64], Array]:
-    """Which characters show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
+    """The characters that show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
 
-    Each keeps its place along the edge, and reaches into the frame by a depth drawn from `DEPTHS`.
+    Each stays where it is along the edge, and reaches into the frame as far as on real scans.
     """
-    seen = rng.random((drawn, 4)) < style.fragments
-    kanji = rng.random((drawn, 4)) < 0.9
-    least = np.where(kanji, min(drawn, g.count - 1), 0)
-    neighbours = np.where(seen, rng.integers(least, np.where(kanji, g.count, drawn)), -1)
+    is_there = rng.random((drawn, 4)) < style.fragments
+    is_kanji = rng.random((drawn, 4)) < 0.9
+    least = np.where(is_kanji, min(drawn, g.count - 1), 0)
+    neighbours = np.where(is_there, rng.integers(least, np.where(is_kanji, g.count, drawn)), -1)
     begin = g.starts[np.searchsorted(g.character, np.arange(g.count))]
     low = np.minimum.reduceat(p - radius[:, None], begin)
     high = np.maximum.reduceat(p + radius[:, None], begin)
-    # Only the left side's depth was measured; the cell's other sides lie farther inside of the scanned window.
-    depth = np.interp(rng.random((drawn, 4)), *DEPTHS) * (1, 0.6, 0.6, 0.6)
+    # Only the depth at the left was measured. At the other sides less of the neighbours is in the scanner's window.
+    depth = np.interp(rng.random((drawn, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, 0.6, 0.6, 0.6)
     shifts = _normal(rng, 2.5, drawn, 4, 2)
     shifts[:, 0, 0] = depth[:, 0] - 0.5 - high[neighbours[:, 0], 0]
     shifts[:, 1, 0] = WIDTH - 0.5 - depth[:, 1] - low[neighbours[:, 1], 0]
