@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benches import tutorial
 from benches.race import Contender, race
-from fastetl.etl.files import find_files
+from fastetl.etl.detection import find_files
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.kernels.packed import TOP
 from fastetl.kernels.resize import resize_records, triangle

@@ -19,7 +19,7 @@ from benches.race import Contender, race
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.classes import classes
-from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import select

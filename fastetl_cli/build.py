@@ -9,7 +9,7 @@ from typing import Annotated
 from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
-from fastetl.etl.notices import grouped
+from fastetl.etl.notices import summarize
 from fastetl_cli.base import Arg, Command, Shards, bar, command_line, counted, note
 
 _MOST_LISTED = 20
@@ -71,4 +71,4 @@ def _notices(result: BuildResult) -> Iterator[str]:
     if result.without:
         records = counted(result.without, "record")
         yield f"Left out: {records} without a character, such as ETL2's ▲ and ETL6's unknown signs"
-    yield from grouped(result.noticed)
+    yield from summarize(result.noticed)

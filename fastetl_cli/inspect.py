@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastetl.etl.inspection import FileReport, inspect
-from fastetl.etl.notices import grouped
+from fastetl.etl.notices import summarize
 from fastetl.etl.statistics import PERCENTILES, statistics
 from fastetl_cli.base import Command, Paths, Verbose, bar, counted, require_unset, say, show_json, show_table
 
@@ -70,7 +70,7 @@ class Inspect(Command):
             show_table(_COLUMNS, rows)
         for name in dict.fromkeys(report.set for report in reports):
             say(_summary(name, [report for report in reports if report.set == name]))
-        for line in grouped([notice for report in reports for notice in report.noticed]):
+        for line in summarize([notice for report in reports for notice in report.noticed]):
             say(line)
         odd_files = sum(bool(report.noticed) for report in reports)
         verdict = f"{odd_files} with irregularities" if odd_files else "nothing irregular"

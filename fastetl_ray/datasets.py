@@ -19,12 +19,12 @@ from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, SHARDS_KIND, Shard, encode_shard, write_index
 from fastetl.data.writing import MANIFEST
-from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, Progress, complete, convert, result_of, run_plan
+from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, Progress, convert, finish, result_of, run_plan
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy, write_file
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth import SynthConfig
-from fastetl.synth.datasets import WriterRange, writers_provenance, split_writers
+from fastetl.synth.datasets import WriterRange, split_writers, writers_provenance
 from fastetl_ray.nodes import connect, results_of_tasks
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def build_on_ray(
     def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(ray, pieces, folder, progress)
-            data, plan = complete(plan, data, config, command)
+            data, plan = finish(plan, data, config, command)
             write_index(folder, data, shards, columns)
         return result_of(target, data, begun, plan)
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastetl.errors import FastetlError
-from fastetl.etl.files import find_files, recognize
+from fastetl.etl.detection import detect, find_files
 from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
@@ -23,9 +23,9 @@ DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
 def test_the_set_is_told_by_content_not_by_name(etl_file: Write) -> None:
     codes = [c for c in range(0x3021, 0x5121) if jis_to_char(c) is not None][:3036]
     nine = etl_file("mystery", make_records(2, codes, ETL9G, blank=True))
-    assert recognize(nine).layout is ETL9G
+    assert detect(nine).layout is ETL9G
     eight = etl_file("ETL9G_07", make_records(2, codes[:956], blank=True))
-    assert recognize(eight).layout is ETL8G
+    assert detect(eight).layout is ETL8G
 
 
 def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -> None:
@@ -56,7 +56,7 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
 def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "ETL8G_01"
     path.write_bytes(content)
-    for attempt in (lambda: recognize(path), lambda: find_files([tmp_path])):
+    for attempt in (lambda: detect(path), lambda: find_files([tmp_path])):
         with pytest.raises(FastetlError, match=expected) as caught:
             attempt()
         assert "\n" not in str(caught.value)
@@ -64,7 +64,7 @@ def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, content: by
 
 
 def test_a_short_tail_names_record_and_offset(etl_file: Write) -> None:
-    file = recognize(etl_file(tail=b"abc"))
+    file = detect(etl_file(tail=b"abc"))
     assert (file.count, file.tail) == (270, 3)
     with pytest.raises(FastetlError, match=r"record 270, byte 2213730: .* expected 8199 bytes; found 3"):
         file.require_whole()
@@ -76,14 +76,14 @@ def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int])
     natural = np.array([c for c in range(0x3021, 0x3121) if jis_to_char(c) is not None][:90], np.uint16)
     codes, writer = np.tile(natural, 3), np.arange(3).repeat(90)
     left = np.delete(np.arange(270), lost)
-    assert (align(codes[left], natural=natural).groups == writer[left]).all()
+    assert (align(codes[left], genuine=natural).groups == writer[left]).all()
     # The first record and one of the last data set are exchanged.
     swapped = codes.copy()
     swapped[[0, 180 + 11]] = swapped[[180 + 11, 0]]
-    assert (align(swapped, natural=natural).groups == writer).all()
+    assert (align(swapped, genuine=natural).groups == writer).all()
     # An order of its own that happens to go round: it begins where the file does.
     turned = np.tile(np.roll(natural, 7), 3)
-    assert (align(turned, natural=natural).groups == writer).all()
+    assert (align(turned, genuine=natural).groups == writer).all()
 
 
 def test_many_missing_and_displaced_records_do_not_split_a_writer() -> None:
@@ -103,7 +103,7 @@ def test_many_missing_and_displaced_records_do_not_split_a_writer() -> None:
 def test_genuine_files_have_genuine_writer_numbers_others_are_counted(
     etl_file: Write, names: tuple[str, ...], numbers: list[int]
 ) -> None:
-    files = [recognize(etl_file(name)) for name in names]
+    files = [detect(etl_file(name)) for name in names]
     groups = number_groups(files, [align(read_headers(f)["code"]).groups for f in files])
     assert np.unique(np.concatenate(groups)).tolist() == numbers
 

@@ -10,7 +10,7 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import inspection
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.files import find_files, recognize
+from fastetl.etl.detection import detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import statistics
@@ -120,7 +120,7 @@ def test_lost_and_added_records_and_short_sets_are_told(etl_file: Write, tmp_pat
 def test_a_file_cut_between_data_sets_is_told(etl_file: Write) -> None:
     codes = [c for row in range(0x30, 0x3B) for c in range(row * 256 + 0x21, row * 256 + 0x7F)][:956]
     path = etl_file("ETL8G_07", make_records(3, codes, blank=True))
-    assert recognize(path).layout is ETL8G
+    assert detect(path).layout is ETL8G
     assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in lines(inspect(path)[0].noticed)
 
 

@@ -14,7 +14,7 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import selection
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.files import EtlFile, recognize
+from fastetl.etl.detection import EtlFile, detect
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import block, new_buffer, read_blocks, read_headers, read_records
@@ -105,7 +105,7 @@ def test_a_sound_file_takes_the_short_way_and_an_odd_one_the_long(
 
 def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
     records = make_records(2)
-    file = recognize(etl_file(records=records))
+    file = detect(etl_file(records=records))
     buffer = new_buffer(file.layout)
     for index in (np.arange(len(records)), np.arange(0, 270, 3), np.array([5]), np.array([0, 1, 2, 100, 269])):
         seen = np.zeros(len(index), bool)
@@ -120,7 +120,7 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
 
 
 def test_a_file_that_ends_while_it_is_read(etl_file: Write) -> None:
-    file = recognize(etl_file())
+    file = detect(etl_file())
     os.truncate(file.path, 8199 * 100 + 50)
     with pytest.raises(FastetlError, match=r"record 100, byte 819950: the file ended while"):
         list(read_records(file, np.array([3, 99, 100]), new_buffer(file.layout)))

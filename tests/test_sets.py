@@ -15,7 +15,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.classes import classes
 from fastetl.etl.contents import contents_of
-from fastetl.etl.files import EtlFile, find_files, recognize
+from fastetl.etl.detection import EtlFile, detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS
@@ -23,7 +23,7 @@ from fastetl.kernels.packed import levels_of
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import rows_of, set_files
-from fastetl.testing.records import blank, write_set
+from fastetl.testing.records import spots, write_set
 
 NAMES = [layout.name for layout in LAYOUTS]
 OLD = ["ETL1", "ETL3", "ETL4", "ETL5", "ETL6", "ETL7"]
@@ -46,12 +46,12 @@ def test_every_file_is_recognized_whatever_its_name(folder: Path, tmp_path: Path
     for file in files:
         lower = tmp_path / file.path.name.lower()
         lower.symlink_to(file.path)
-        again = recognize(lower)
+        again = detect(lower)
         assert (again.layout, again.number) == (file.layout, file.number)
         # Without a name only large files tell ETL6 and ETL7 from ETL1, and some G from each other.
         lower.rename(tmp_path / "mystery")
         if file.layout.kind in "KC" or file.layout.name in ("ETL8B2", "ETL1"):
-            assert recognize(tmp_path / "mystery").layout is file.layout or file.layout.dummy
+            assert detect(tmp_path / "mystery").layout is file.layout or file.layout.dummy
         (tmp_path / "mystery").unlink()
 
 
@@ -62,10 +62,10 @@ def test_a_genuine_size_settles_the_set_unless_the_classes_speak_against_it(
     tmp_path: Path, name: str, writers: int, count: int, named: str
 ) -> None:
     """ETL1C_07 and ETL6C_01 both begin with アイウエオ; ETL7 has files of 9,600 records, but not of digits."""
-    _, records = next(set_files(name, writers, blank))
+    _, records = next(set_files(name, writers, spots))
     assert len(records) == count
     records.tofile(tmp_path / named)
-    assert recognize(tmp_path / named).layout is BY_NAME[name]
+    assert detect(tmp_path / named).layout is BY_NAME[name]
 
 
 def test_no_writers_file_has_the_name_of_the_model_pattern() -> None:
@@ -225,7 +225,7 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
     if name == "ETL6":
         layout.put(records[at : at + 1], "letters", b"Q?")
     records.tofile(path)
-    content = contents_of([recognize(path)])[0]
+    content = contents_of([detect(path)])[0]
     same = np.arange(len(records)) != at
     moved = (content.groups != sound.groups) & same
     # In ETL8B2 the place in the class tells the data set: those behind a lost record cannot be sure of theirs.
@@ -242,7 +242,7 @@ def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder:
     records[-956:] = records[-956:][np.random.default_rng(0).permutation(956)]
     records[0] = records[1]
     records.tofile(path)
-    (content,) = contents_of([recognize(path)])
+    (content,) = contents_of([detect(path)])
     assert [notice.what for notice in content.noticed] == ["record 0 is not empty"]
     assert not content.taken(model_pattern=True)[0]
     assert (np.flatnonzero(content.models) == np.arange(len(records) - 956, len(records))).all()
@@ -259,7 +259,7 @@ def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:
             used[known.at // 8 : -(-(known.at + known.bits) // 8)] = True
         raw[:, ~used] = np.random.default_rng(0).integers(0, 256, (len(raw), int((~used).sum())))
         raw.tofile(path)
-        before, after = contents_of([source])[0], contents_of([recognize(path)])[0]
+        before, after = contents_of([source])[0], contents_of([detect(path)])[0]
         assert (before.codes == after.codes).all()
         assert (before.groups == after.groups).all()
 

@@ -86,7 +86,7 @@ def _etl6(records: Bytes) -> NDArray[np.int64]:
     codes = np.zeros(len(records), np.int64)
     for k, record in enumerate(records):
         entry = by_letters.get(record[2:4].tobytes())
-        if entry is not None and (not entry.is_sure or entry.code == record[6]):
+        if entry is not None and (not entry.code_is_known or entry.code == record[6]):
             codes[k] = entry.jis
     return codes
 

@@ -1,1 +1,1 @@
-"""What knows the files of the ETL Character Database: layouts, files, groups, selection, reading, building."""
+"""Files of the ETL Character Database: what they are, how they are read, and how they become a dataset."""

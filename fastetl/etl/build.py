@@ -1,4 +1,4 @@
-"""Records → dataset: select by JIS code, decode and resize in one pass, write whole or not at all."""
+"""From records to a dataset: select by JIS code, decode and resize in one pass, write whole or not at all."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import character_codes
-from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import bytes_of
-from fastetl.etl.notices import Notice, blanks_of, notices_of_copies, shown
+from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
@@ -41,7 +41,7 @@ class BuildConfig:
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
-    """Take model patterns (printed-style samples of ETL8G, ETL8B2 and ETL9B, not a writer's) too."""
+    """Take model patterns too: printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
     are not complete, characters without a sample."""
@@ -54,8 +54,9 @@ class BuildConfig:
 class BuildResult:
     """What was written.
 
-    missing: characters of the charset without a sample. unknown_codes: codes that stand for no character. without:
-    records that have none by the rules of their set, as ▲ of ETL2; both are left out. noticed: what is odd.
+    missing: the characters of the charset without a sample. unknown_codes: how many codes stand for no character.
+    without: how many records have no character by the rules of their set, as ▲ of ETL2. Both kinds of records are left
+    out. noticed: what is odd in the files.
     """
 
     out: str
@@ -69,18 +70,18 @@ class BuildResult:
     images_per_second: float
     noticed: tuple[Notice, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """How many pictures have a character that the charset lacks; of records, kana of a script that it has others of."""
+    """Characters that the charset lacks → how many pictures have them. Of records, only kana whose script it has."""
 
 
 _COLUMNS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
     *("collected", "scanned", "x", "y", "letters"),
 )
-"""Fields of the header that a dataset keeps."""
+"""Header fields that a dataset keeps."""
 
 
 class DisorderError(Exception):
-    """A record does not have the code that is expected there."""
+    """A record does not have the code that the plan expects."""
 
     def __init__(self, notice: Notice) -> None:
         super().__init__(notice)
@@ -93,13 +94,14 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
     codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
     if (codes != expected).any():
         at = int(np.flatnonzero(codes != expected)[0])
-        what, record = "a record does not follow the order of the first data set", int(part.index[span.start + at])
-        names, treatment = (shown(int(expected[at])), shown(int(codes[at]))), "read every header of every file instead"
-        raise DisorderError(Notice(what, str(part.file.path), record, *names, treatment))
+        what = "a record does not follow the order of the first data set"
+        names = format_code(int(expected[at])), format_code(int(codes[at]))
+        treatment = "read every header of every file instead"
+        raise DisorderError(Notice(what, str(part.file.path), int(part.index[span.start + at]), *names, treatment))
 
 
 def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The records' columns; a field that a set does not have is −1 there, or an empty text."""
+    """The columns of the records. A field that a set does not have is −1 or an empty text in its records."""
     sizes = [len(p.index) for p in parts]
     out = {
         "file_name": np.repeat([p.file.path.name for p in parts], sizes),
@@ -128,38 +130,36 @@ def convert(
     file: BinaryIO | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The records of a plan, or of a piece of it, in memory. file: takes the pictures instead, a block at a time.
+    """Read the records of a plan, or of some of its parts, as a dataset in memory.
 
-    Raises DisorderError if a record does not have the code that the plan says.
+    file: takes the pictures, a block at a time; those of the dataset are then an empty array.
+
+    Raises DisorderError if a record does not have the code that the plan expects.
     """
-    from fastetl.kernels.resize import resize_records  # only now: what compiles is not needed to reject bad files
+    from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
-    sizes = [len(part.index) for part in parts]
-    count, start = sum(sizes), 0
-    pictures, digests = np.empty((0 if file else count, size, size), np.uint8), np.empty(count, np.uint64)
+    starts = np.cumsum([0, *(len(part.index) for part in parts)]).tolist()
+    pictures = np.empty((0 if file else starts[-1], size, size), np.uint8)
+    digests = np.empty(starts[-1], np.uint64)
+    headers = [np.empty(len(part.index), part.file.layout.header) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
-    headers: list[NDArray[Any]] = []
-    for part in parts:
-        layout = part.file.layout
-        starts = np.arange(block(layout)) * layout.record_bytes + layout.image_offset
-        headers.append(np.empty(len(part.index), layout.header))
-        for span, records in read_records(part.file, part.index, buffers[layout]):
+    for part, start, header in zip(parts, starts[:-1], headers, strict=True):
+        layout, buffer = part.file.layout, buffers[part.file.layout]
+        for span, records in read_records(part.file, part.index, buffer):
             _require_order(part, span, records)
-            place = slice(start + span.start, start + span.stop)
-            resized = pictures[place] if file is None else blocks[layout][: len(records)]
-            resize_records(
-                buffers[layout], starts[: len(records)], layout.height, layout.width, resized, bits=layout.bits
-            )
+            target = slice(start + span.start, start + span.stop)
+            resized = pictures[target] if file is None else blocks[layout][: len(records)]
+            offsets = np.arange(len(records)) * layout.record_bytes + layout.image_offset
+            resize_records(buffer, offsets, layout.height, layout.width, resized, bits=layout.bits)
             if file is not None:
                 file.write(resized.data)
-            digests[place] = digest_rows(layout.packed(records))
-            bytes_of(headers[-1])[span] = bytes_of(records)[:, : layout.image_offset]
+            digests[target] = digest_rows(layout.packed(records))
+            bytes_of(header)[span] = bytes_of(records)[:, : layout.image_offset]
             if progress is not None:
-                progress(place.stop, count)
-        start += len(part.index)
+                progress(target.stop, starts[-1])
     sources = tuple(dict.fromkeys(part.file.source for part in parts))
-    source = np.repeat([sources.index(part.file.source) for part in parts], sizes).astype(np.uint16)
+    source = np.repeat([sources.index(part.file.source) for part in parts], np.diff(starts)).astype(np.uint16)
     return Dataset(
         name="",
         images=pictures,
@@ -174,7 +174,7 @@ def convert(
     )
 
 
-def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
+def provenance(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     """What a dataset says of where it comes from."""
     files = [part.file for part in plan.parts]
     return {
@@ -189,8 +189,8 @@ def about(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
     }
 
 
-def complete(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Plan]:
-    """The dataset that a plan gave, with copies in the groups of the first and what it says of itself; and the plan.
+def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Plan]:
+    """Finish a dataset: put copies into the group of the first one, note them in the plan, and add the provenance.
 
     Raises FastetlError for copies with `strict`.
     """
@@ -200,7 +200,7 @@ def complete(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tu
     if notices and config.strict:
         raise notices[0].error()
     data, plan = replace(data, groups=groups, source=source), replace(plan, noticed=(*plan.noticed, *notices))
-    return replace(data, about=about(plan, data, command)), plan
+    return replace(data, about=provenance(plan, data, command)), plan
 
 
 def build(
@@ -213,10 +213,11 @@ def build(
     command: str = "",
     **options: Any,
 ) -> BuildResult:
-    """Write the dataset of `sources` to `out`: ETL files or folders of them, or what `fastetl.data.importing` reads.
+    """Write the dataset of `sources` to `out`: of ETL files or folders of them, or what `fastetl.data.importing` reads.
 
-    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records; `fastetl.data.store` names
-    the files. `command` is stored. options: fields of the config by keyword, `build(source, out, charset="kana")`.
+    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records; docs/formats.md describes
+    the files. command: stored as the one that made the dataset. options: fields of the config by keyword, as in
+    `build(source, out, charset="kana")`.
 
     Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
     """
@@ -225,7 +226,7 @@ def build(
     sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
     check_output(out, DATASET_KIND, overwrite, list(map(Path, sources)))
     by_path = [labelled_in(path) for path in map(Path, sources)]
-    labelled = [source for some in by_path for source in some]
+    labelled = [source for in_path in by_path for source in in_path]
     if labelled:
         if not all(by_path):
             raise FastetlError(
@@ -241,10 +242,10 @@ def build(
     def write_records(plan: Plan) -> BuildResult:
         count = sum(len(part.index) for part in plan.parts)
         with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as target:
-            # Written through a reused buffer, not a mapping: a full disk is then an error, not a crash.
+            # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(target, count, config.size) as file:
                 data = convert(plan.parts, plan.charset, config.size, file, progress)
-            data, plan = complete(plan, data, config, command)
+            data, plan = finish(plan, data, config, command)
             write_description(target, data)
         return result_of(str(out), data, begun, plan)
 
@@ -254,11 +255,10 @@ def build(
 def _import(
     sources: list[Labelled], config: BuildConfig, progress: Progress | None, command: str
 ) -> tuple[Dataset, Plan]:
-    """Labelled pictures as a dataset, and what is to be told of them."""
+    """Labelled pictures as a dataset, and a plan with what is to be said of them."""
     if config.model_pattern:
-        raise FastetlError(
-            "this is of ETL's records, and these are pictures", file=sources[0].path, do="leave out `model_pattern`"
-        )
+        what = "`model_pattern` is for ETL files, and these are pictures"
+        raise FastetlError(what, file=sources[0].path, do="leave out `model_pattern`")
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
     data, left_out, unread = import_pictures(sources, config.charset, config.size, read_picture, progress)
@@ -268,9 +268,9 @@ def _import(
     plan = Plan(data.charset, (), 0, noticed, left_out=left_out)
     if config.strict:
         _require_all(plan, data.labels)
-    described = about(plan, data, command)
-    described |= {"sets": list(data.sources), "files": [{"file": source.path.name} for source in sources]}
-    return replace(data, about=described), plan
+    about = provenance(plan, data, command)
+    about |= {"sets": list(data.sources), "files": [{"file": source.path.name} for source in sources]}
+    return replace(data, about=about), plan
 
 
 def run_plan(
@@ -280,9 +280,9 @@ def run_plan(
     *,
     by_order: bool = True,
 ) -> T:
-    """What `do` makes of the plan of a build, or if it raises DisorderError of another one by every header.
+    """Call `do` with the plan of a build. If it raises DisorderError, plan again by every header, and call it again.
 
-    by_order: trust the order learnt at first, except with `strict`.
+    by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
 
     Raises FastetlError as `build` does.
     """
@@ -308,12 +308,12 @@ def run_plan(
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...]) -> Plan:
-    """The plan by the order learnt, or by every header. noticed: what led to it.
+    """The plan of a build, by the order of the first data set or by every header. noticed: what was noticed before.
 
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
     """
     plan = select(files, config.charset or "hiragana", model_pattern=config.model_pattern, by_order=by_order)
-    left_out = plan.left_out if config.charset else {}  # without one, what is taken is no choice of the user's
+    left_out = plan.left_out if config.charset else {}  # the user did not choose the default charset
     plan = replace(plan, noticed=noticed + plan.noticed, left_out=left_out)
     if not plan.parts:
         raise FastetlError(
@@ -348,8 +348,9 @@ def _missing(charset: Charset, labels: NDArray[np.uint16]) -> list[str]:
 
 
 def result_of(out: str, data: Dataset, begun: float, plan: Plan) -> BuildResult:
-    """What a build tells of a dataset (whose pictures are not looked at), and of the plan that it was made by."""
-    missing, seconds = _missing(data.charset, data.labels), time.perf_counter() - begun
+    """The result of a build that began at `begun`, by time.perf_counter. The pictures of `data` are not needed."""
+    missing = _missing(data.charset, data.labels)
+    seconds = time.perf_counter() - begun
     return BuildResult(
         out=out,
         images=len(data),

@@ -1,8 +1,7 @@
-"""The classes of each set, in the order of its files: what stands in a record for which character.
+"""The classes of each set, in the order of its files: which code in a record stands for which character.
 
-A class is what a record calls it by: a code, and in ETL1 and ETL3 to ETL7 a code of letters beside it, which tells
-the second イ, ウ and エ from the first. Several classes may be one character. Each set has a table of its own in
-`tables/`, which says where it comes from.
+A class is a code, and in ETL1 and ETL3 to ETL7 also the letters beside it, which tell the second イ, ウ and エ from the
+first. Several classes may be one character. The table of each set in `tables/` names its source.
 """
 
 from collections.abc import Sequence
@@ -20,16 +19,17 @@ from fastetl.files.tables import table_rows
 
 @dataclass(frozen=True)
 class EtlClass:
-    """letters: the two (ETL1, 6, 7) or four letters, or none. character: None for what has no character.
+    """One class of a set.
 
-    is_sure: whether the code is known; otherwise the letters alone tell the class.
+    letters: two (ETL1, 6, 7) or four (ETL3 to 5), or none. character: None for a sign that is no character.
+    code_is_known: otherwise the letters alone tell the class.
     """
 
     code: int
     letters: str
     character: str | None
     ebcdic: int = 0
-    is_sure: bool = True
+    code_is_known: bool = True
 
     @property
     def jis(self) -> int:
@@ -39,9 +39,9 @@ class EtlClass:
 
 @cache
 def classes_by_file(name: str) -> tuple[tuple[EtlClass, ...], ...]:
-    """The classes of a set by its name, in order, file by file where files are divided by class.
+    """The classes of a set by its name, in order and in parts.
 
-    Of ETL8G and ETL9G sheet by sheet; of all others in one part.
+    A part is a file where each file has its own classes, a sheet in ETL8G and ETL9G, and otherwise the whole set.
     """
     parts: list[list[EtlClass]] = [[]]
     for row in table_rows(TABLES / f"{name}.tsv"):
@@ -61,44 +61,45 @@ def classes(name: str) -> tuple[EtlClass, ...]:
     return tuple(entry for part in classes_by_file(name) for entry in part)
 
 
-def is_of(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[NDArray[np.bool_], ...]:
-    """bool (N,) each: whether records or headers have the code and the letters of one of some classes of their set.
+def match_classes(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[NDArray[np.bool_], ...]:
+    """Whether records or headers have a code, and whether they have letters, of the classes `entries`: bool (N,) each.
 
-    The code of a class that is not sure is whatever stands beside its letters. Without letters they are as the codes.
+    If a class's code is not known, any code matches beside its letters. In a set without letters both answers are the
+    codes'.
     """
-    codes = np.isin(layout.column(records, "code"), [entry.code for entry in entries if entry.is_sure])
+    codes = np.isin(layout.column(records, "code"), [entry.code for entry in entries if entry.code_is_known])
     if "letters" not in layout.by_name:
         return codes, codes
     letters = layout.column(records, "letters")
-    alone = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.is_sure])
+    alone = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.code_is_known])
     return codes | alone, np.isin(letters, [entry.letters.encode() for entry in entries])
 
 
 @cache
 def _jis_by_code(layout: Layout) -> NDArray[np.uint16]:
-    """uint16 (65536,): JIS X 0208 of each code, 0 for one without a character."""
+    """uint16 (65536,): the JIS X 0208 code of each of the set's codes, 0 for one without a character."""
     jis_codes = np.zeros(65536, np.uint16)
     if layout.codes == "jis":
         codes = range(0x2121, 0x7E7F)
         jis_codes[0x2121:0x7E7F] = [code if jis_to_char(code) is not None else 0 for code in codes]
     for entry in classes(layout.name):
-        if entry.is_sure:
+        if entry.code_is_known:
             jis_codes[entry.code] = entry.jis
     return jis_codes
 
 
 def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]:
-    """uint16 (N,): JIS X 0208 of the character of each of the records or headers.
+    """uint16 (N,): the JIS X 0208 code of the character of each record or header.
 
-    0 for a record without a character: an empty one, a sign that is not known, ▲ in ETL2. In a set with classes that
-    are not sure (ETL6) letters and code must tell the same, or the letters a class of those.
+    0 for a record without a character: an empty one, an unknown sign, ▲ in ETL2. In ETL6, where some codes are not
+    known, letters and code must agree, unless the letters are those of a class without a known code.
     """
     by_code: NDArray[np.uint16] = _jis_by_code(layout)[layout.column(records, "code")]
-    if layout.codes == "jis" or all(entry.is_sure for entry in classes(layout.name)):
+    if layout.codes == "jis" or all(entry.code_is_known for entry in classes(layout.name)):
         return by_code
     letters, position = np.unique(layout.column(records, "letters"), return_inverse=True)
     entries = {entry.letters.encode(): entry for entry in classes(layout.name)}
     known = [entries.get(text, EtlClass(0, "", None)) for text in letters.tolist()]
     by_letters = np.array([entry.jis for entry in known], np.uint16)[position]
-    alone = np.array([not entry.is_sure for entry in known])[position]
+    alone = np.array([not entry.code_is_known for entry in known])[position]
     return np.where(alone | (by_letters == by_code), by_letters, np.uint16(0))

@@ -1,7 +1,8 @@
 """What the headers of files say: the character and the group of each record, and which records are no samples.
 
-Groups are what a split keeps together, by what the files tell of writers (docs/decisions/0018-groups-across-sets.md):
-the sheet, the person's data, the style of print, the data set. Sets that are the same writing share their groups.
+A split keeps each group together. What tells groups apart is the sheet, the person's data, the style of print or the
+data set, whichever the files of a set have (docs/decisions/0018-groups-across-sets.md). Sets that are the same writing
+share their groups.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows
 from fastetl.etl.classes import character_codes, classes
-from fastetl.etl.files import EtlFile
+from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import align, number_groups
 from fastetl.etl.layouts import FAMILY, Layout
 from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
@@ -28,10 +29,10 @@ PERSON = ("sex", "age", "industry", "occupation", "collected")
 
 @dataclass(frozen=True)
 class Contents:
-    """The headers of one file.
+    """What the headers of one file say of its records.
 
     codes: uint16 (count,), JIS X 0208, 0 for a record without a character. groups: int32 (count,), −1 for a record
-    that is no sample. models: bool (count,), model patterns, which no writer wrote.
+    that is no sample. models: bool (count,), whether it is a model pattern, which no writer wrote.
     """
 
     file: EtlFile
@@ -41,42 +42,42 @@ class Contents:
     noticed: tuple[Notice, ...]
 
     def taken(self, model_pattern: bool) -> NDArray[np.bool_]:
-        """bool (count,): the records that a dataset may have."""
+        """bool (count,): whether a dataset may have the record."""
         samples = (self.groups >= 0) & (self.codes > 0)
         return samples if model_pattern else samples & ~self.models
 
     def samples(self, model_pattern: bool) -> dict[int, int]:
-        """How many of these records each code has."""
+        """How many records that a dataset may have there are of each code."""
         codes, counts = np.unique(self.codes[self.taken(model_pattern)], return_counts=True)
         return dict(zip(codes.tolist(), counts.tolist(), strict=True))
 
     @property
     def without(self) -> int:
-        """Samples without a character."""
+        """How many samples have no character."""
         return int(((self.codes == 0) & (self.groups >= 0)).sum())
 
 
 def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
-    """The files of each set, in the order in which they are."""
+    """The files of each set, which must be sorted by set already."""
     return [list(group) for _, group in groupby(files, key=lambda file: file.layout.name)]
 
 
 def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.bool_]:
-    """bool (N,): ETL8B2's model patterns. Behind the last class every character comes once more.
+    """bool (N,): which records are ETL8B2's model patterns: behind the last class, each character once more.
 
-    characters: how many the set has. In which order they come there is not known; where there is one writer alone, they
-    begin where the codes fall.
+    characters: how many the set has. The order of the model patterns is not documented. In a file of a single writer,
+    they begin where the codes fall.
     """
     models = np.zeros(len(codes), bool)
-    behind_pair = np.flatnonzero(codes[1:] == codes[:-1]) + 2
-    tail = codes[behind_pair[-1] :] if len(behind_pair) else codes
-    if len(behind_pair) and len(tail) > characters // 2 and len(np.unique(tail)) == len(tail):
-        models[behind_pair[-1] :] = True
+    after_pair = np.flatnonzero(codes[1:] == codes[:-1]) + 2
+    tail = codes[after_pair[-1] :] if len(after_pair) else codes
+    if len(after_pair) and len(tail) > characters // 2 and len(np.unique(tail)) == len(tail):
+        models[after_pair[-1] :] = True
         return models
     falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
     if len(falls):
         before, tail = codes[: falls[-1]], codes[falls[-1] :]
-        # Every character: two records that happen to rise, at the end of a damaged file, are no models.
+        # Only with every character: at the end of a damaged file, two records may happen to rise.
         models[falls[-1] :] = bool((tail[1:] > tail[:-1]).all() and np.isin(before, tail).all())
     return models
 
@@ -87,8 +88,8 @@ def _codes_of_data_set(layout: Layout) -> NDArray[np.uint16]:
     return np.array([entry.code for entry in classes(layout.name)], np.uint16)
 
 
-def _of_data_sets(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
-    """ETL8G, ETL9G, ETL9B: the order tells the data sets."""
+def _contents_by_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
+    """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
     alignments = [
         align(code[file.first :], _codes_of_data_set(layout)) for file, code in zip(files, codes, strict=True)
@@ -101,29 +102,29 @@ def _of_data_sets(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iter
         notices = notices_of_order(file, code, groups, aligned, alignments[usual].order, files[usual])
         noticed, models = tuple(notices), np.full(len(code), file.is_model_pattern)
         sets = int(aligned.groups.max(initial=-1)) + 1
-        # A genuine file has as many data sets as are known; one with fewer is made for tests, or cut short.
+        # As many data sets as the genuine file has without model patterns: none is there. Otherwise the last one is.
         if layout.kind == "B" and file.number == layout.model_file and sets != layout.data_sets_per_file:
             models[file.first :] = aligned.groups == sets - 1
             groups[models] = layout.group_base + layout.data_sets_per_file * layout.files
         yield Contents(file, code, groups, models, noticed)
 
 
-def _of_classes(file: EtlFile, headers: NDArray[Any]) -> Contents:
-    """All other sets: what stands in a header tells its group, or in ETL8B2 the place within the class."""
+def _contents_by_header(file: EtlFile, headers: NDArray[Any]) -> Contents:
+    """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
     models = np.zeros(len(codes), bool)
     if layout.group == "person":
-        # By what the header tells of a person, whatever other files are there.
+        # A digest of the person's fields gives the same number whatever other files are there.
         rows = np.stack([layout.column(headers, name).astype("<i8") for name in PERSON], 1)
         numbers = digest_rows(rows.view(np.uint8)) % np.uint64(FAMILY)
     elif layout.group == "style":
         numbers = layout.column(headers, "style").view(np.uint8) - np.uint64(ord("A"))
-    elif layout.group == "place":
-        # The n-th record of a class is the n-th data set's; model patterns come next.
+    elif layout.group == "occurrence":
+        # The n-th record of a class is of the n-th data set. Model patterns get the number after the last one.
         models[file.first :] = _trailing_models(codes[file.first :], layout.data_set)
         numbers = np.append(np.zeros(file.first), count_within(codes[file.first :]))
         numbers[models] = layout.data_sets_per_file
-    else:  # a number that no sheet has comes of damage
+    else:  # damage alone gives a number that is too large
         numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), FAMILY - 1)
     groups = (numbers.astype(np.int64) + layout.group_base).astype(np.int32)
     groups[: file.first] = -1
@@ -133,14 +134,14 @@ def _of_classes(file: EtlFile, headers: NDArray[Any]) -> Contents:
 def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
     """What the headers of all files say, in the order of `files`, which must be sorted by set.
 
-    heads: the headers of each file, if they are there already. Raises FastetlError if a file cannot be read.
+    heads: the headers of each file, if they have been read already. Raises FastetlError if a file cannot be read.
     """
     contents: list[Contents] = []
     for members in by_layout(files):
         start, layout = len(contents), members[0].layout
         headers = map(read_headers, members) if heads is None else heads[start : start + len(members)]
         if layout.group == "data set":
-            contents += _of_data_sets(members, [layout.column(header, "code") for header in headers])
+            contents += _contents_by_order(members, [layout.column(header, "code") for header in headers])
         else:
-            contents += map(_of_classes, members, headers)
+            contents += map(_contents_by_header, members, headers)
     return contents

@@ -1,8 +1,11 @@
-"""Which data set each record of an ETL8 or ETL9 file is of. The files do not say: their order does.
+"""Which data set each record of an ETL8 or ETL9 file belongs to. No field says so: the order of the records does.
 
-In a data set every character is written once, in the same order. The order is learnt from the file, and the file
-is then cut into runs that follow it. A run is kept, or left aside as displaced; what is chosen has the fewest
-records displaced, lost and doubled, so that a defect in one record moves no other record to another data set.
+A data set has every character once, always in the same order. This order is learnt from the file, and the file is cut
+into runs that follow it. Each run is kept, or set aside as displaced, so that the fewest records are displaced, lost
+or doubled. So a defect in one record moves no other record to another data set.
+
+A slot is a position in a file without defects: data set × L + rank, where L characters make a data set and the rank is
+a character's position in the order.
 """
 
 from dataclasses import dataclass
@@ -10,25 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.files import EtlFile
+from fastetl.etl.detection import EtlFile
 
-_BACK = 40  # runs looked back at: so many defects may follow each other
-_MANY = 5000  # runs; from here on the file has no order worth the time
-_FEW = 5  # records that show where in the order a file begins
-_MOVED = 4  # records lost before a data set that is taken for the pattern
-_TRIED = 8  # data sets that may serve as the pattern of the others
-# The genuine beginning is chosen even if it has so many faults more than another one: a single record that stands
-# elsewhere counts as one that is lost and one that is doubled.
+# Chosen by trial on damaged files of synthetic writers, such as those of tests/test_sets.py.
+_BACK = 40  # a run may follow one of so many runs before it, so that a series of defects can be skipped
+_MANY, _BACK_MANY = 5000, 4  # with more runs a file has hardly any order, and to save time _BACK is less
+_FEW = 5  # the first records, which show where in the order a file begins
+_MOVED = 4  # a data set may begin so many records early, because some before it are lost
+_TRIED = 8  # data sets that are tried as the pattern of the others
+# The genuine beginning is preferred even with so many more faults: a single displaced record is two faults, one lost
+# and one doubled.
 _TRUST = 2
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a file follows its order.
+    """How the N records of a file follow its order.
 
-    order: uint16 (L,), the codes of one data set. groups: int32 (N,), data set of each record, from 0, not falling
-    but at displaced records. rank: int64 (N,), place of each record's code in the order, −1 where it has none.
-    aside: int64, records that do not follow the order. expected: int64 (N,), the rank that each place should have.
+    order: uint16 (L,), the codes of one data set. groups: int32 (N,), the data set of each record, from 0; it falls at
+    displaced records alone. rank: int64 (N,), the rank of each record's code, −1 for a code that is not in the order.
+    aside: int64, numbers of the displaced records. expected: int64 (N,), the rank that each record should have.
     """
 
     order: NDArray[np.uint16]
@@ -37,86 +41,84 @@ class Alignment:
     aside: NDArray[np.int64]
     expected: NDArray[np.int64]
 
-    def is_there(self) -> NDArray[np.bool_]:
-        """bool (data sets × L,): the places, from the first to the last data set, that have a record."""
+    def filled_slots(self) -> NDArray[np.bool_]:
+        """bool (data sets × L,): whether a record has the data set and the rank of each slot."""
         groups, is_ranked = self.groups.astype(np.int64), self.rank >= 0
-        places = np.zeros((int(groups.max()) + 1) * len(self.order), bool)
-        places[(groups * len(self.order) + self.rank)[is_ranked]] = True
-        return places
+        is_filled = np.zeros((int(groups.max()) + 1) * len(self.order), bool)
+        is_filled[(groups * len(self.order) + self.rank)[is_ranked]] = True
+        return is_filled
 
     def faults(self) -> int:
-        """Records out of order or doubled, and places without a record."""
-        places = self.is_there()
-        doubled = np.count_nonzero(self.rank >= 0) - np.count_nonzero(places)
-        return int(len(self.aside) + np.count_nonzero(~places) + doubled)
+        """How many records are displaced or doubled, and how many slots are empty."""
+        is_filled = self.filled_slots()
+        doubled = np.count_nonzero(self.rank >= 0) - np.count_nonzero(is_filled)
+        return int(len(self.aside) + np.count_nonzero(~is_filled) + doubled)
 
 
-def align(codes: NDArray[np.uint16], natural: NDArray[np.uint16] | None = None) -> Alignment:
-    """Learn the order of a file's codes, uint16 (N,), and follow it; a file may have any number of records.
+def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) -> Alignment:
+    """Learn the order of a file's codes, uint16 (N,), and align the file to it; N may be any number.
 
-    A data set begins where the file has the fewest faults, and of such places where `natural`, the codes of a genuine
-    data set, does, or where the file itself does. Two faults alone do not speak against a genuine beginning.
+    The order begins where this gives the fewest faults. If several beginnings are as good, it is that of `genuine`, the
+    codes of a genuine data set, or else that of the file. A genuine beginning may even have two faults more.
     """
     if not len(codes):
         none = np.zeros(0, np.int64)
         return Alignment(codes, np.zeros(0, np.int32), none, none, none)
-    order = _learn(codes)
+    order = _learn_order(codes)
     if len(codes) <= len(order):  # one data set begins where the file does
-        return _followed(order, codes)
-    genuine = [] if natural is None else _begun_as(natural, order)
-    orders = [*genuine, _turned(order, codes), order]
+        return _align_to(order, codes)
+    genuine_orders = [] if genuine is None else _begin_as_genuine(order, genuine)
+    orders = [*genuine_orders, _begin_as_file(order, codes), order]
     # In one or two data sets a defect at the beginning breaks the true order more often than it breaks a wrong one.
     if len(codes) < 3 * len(order):
-        appeared = codes[np.sort(np.unique(codes, return_index=True)[1])]
-        orders += [_turned(appeared, codes), appeared]
-    alignments = [_followed(order, codes) for order in {order.tobytes(): order for order in orders}.values()]
+        by_appearance = codes[np.sort(np.unique(codes, return_index=True)[1])]
+        orders += [_begin_as_file(by_appearance, codes), by_appearance]
+    alignments = [_align_to(order, codes) for order in {order.tobytes(): order for order in orders}.values()]
     faults = [aligned.faults() for aligned in alignments] if len(alignments) > 1 else [0]
-    if genuine and len(order) > 2 * _TRUST:
+    if genuine_orders and len(order) > 2 * _TRUST:
         faults[0] -= _TRUST
     return alignments[int(np.argmin(faults))]
 
 
-def _begun_as(natural: NDArray[np.uint16], order: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
-    """The order, begun where it begins in a genuine data set, if it has the genuine sequence but for its beginning."""
-    rank = _ranks(natural, order)
+def _begin_as_genuine(order: NDArray[np.uint16], genuine: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
+    """The order rotated to the beginning of a genuine data set, if it is such a sequence apart from its beginning."""
+    rank = _ranks(genuine, order)
     falls = np.flatnonzero(rank < np.roll(rank, 1))
     return [np.roll(order, -int(falls[0]))] if (rank >= 0).all() and len(falls) == 1 else []
 
 
-def _followed(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment:
+def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment:
     """The codes aligned to an order that begins where data sets begin."""
     length = len(order)
     rank = _ranks(order, codes)
     begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
     lengths = np.diff(np.append(begins, len(codes)))
     runs, sets = _choose(rank[begins], lengths, length)
-    # Absolute place (data set × length + rank) of the first record of each kept run; all others count on from there.
-    place = np.full(len(codes), -1, np.int64)
+    slots = np.full(len(codes), -1, np.int64)
     for run, number in zip(runs, sets, strict=True):
         first = int(begins[run])
-        place[first : first + lengths[run]] = number * length + int(rank[first]) + np.arange(lengths[run])
-    followed = place >= 0
-    aside = np.flatnonzero(~followed)
-    _place_aside(place, followed, length)
-    groups = (place // length).astype(np.int32)
-    return Alignment(order, groups, rank, aside, place % length)
+        slots[first : first + lengths[run]] = number * length + int(rank[first]) + np.arange(lengths[run])
+    is_kept = slots >= 0
+    _fill_gaps(slots, is_kept, length)
+    return Alignment(order, (slots // length).astype(np.int32), rank, np.flatnonzero(~is_kept), slots % length)
 
 
-def _place_aside(place: NDArray[np.int64], followed: NDArray[np.bool_], length: int) -> None:
-    """Give each record that is set aside the place after the one before it, but none past the next kept record."""
-    count = np.arange(len(place))
-    if not followed.any():
-        place[:] = count
+def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int) -> None:
+    """Give each record set aside the slot after that of the record before it, but none past the next kept record's."""
+    count = np.arange(len(slots))
+    if not is_kept.any():
+        slots[:] = count
         return
-    previous = np.maximum.accumulate(np.where(followed, count, -1))
-    following = np.minimum.accumulate(np.where(followed, count, len(place))[::-1])[::-1]
-    end = (int(place[followed].max()) // length + 1) * length
-    limit = np.append(place, end)[following] - 1
+    previous = np.maximum.accumulate(np.where(is_kept, count, -1))
+    following = np.minimum.accumulate(np.where(is_kept, count, len(slots))[::-1])[::-1]
+    end = (int(slots[is_kept].max()) // length + 1) * length
+    limit = np.append(slots, end)[following] - 1
     at = np.where(previous < 0, following, previous)
-    place[:] = np.where(followed, place, np.clip(place[at] + count - at, 0, np.maximum(limit, 0)))
+    slots[:] = np.where(is_kept, slots, np.clip(slots[at] + count - at, 0, np.maximum(limit, 0)))
 
 
 def _ranks(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """int64 (N,): rank of each code in the order, −1 for one that is not there."""
     table = np.full(65536, -1, np.int64)
     table[order[::-1]] = np.arange(len(order))[::-1]
     return table[codes]
@@ -128,28 +130,28 @@ def _breaks(rank: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
     return np.asarray(~follows | (rank[1:] < 0) | (rank[:-1] < 0))
 
 
-def _learn(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """The codes of one data set, each once: those of the data set that most of the file follows."""
+def _learn_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The codes of one data set, each once: of the one that most of the file follows."""
     count = len(codes)
     is_first = np.zeros(count, bool)
     is_first[np.unique(codes, return_index=True)[1]] = True
     comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
     lengths = [int(comes_again[0]) if len(comes_again) else count]
-    sorted_ = np.argsort(codes, kind="stable")
-    repeated = codes[sorted_[1:]] == codes[sorted_[:-1]]
-    if repeated.any():
+    by_code = np.argsort(codes, kind="stable")
+    is_repeated = codes[by_code[1:]] == codes[by_code[:-1]]
+    if is_repeated.any():
         # The distance at which most characters come again.
-        lengths.append(int(np.bincount(np.diff(sorted_)[repeated]).argmax()))
-        # The characters that are not rare; and all, for a record that comes many times makes the others rare.
+        lengths.append(int(np.bincount(np.diff(by_code)[is_repeated]).argmax()))
+        # The characters that are not rare; and all, since one that comes many times makes the others rare.
         often = np.bincount(codes)
         lengths += [int((2 * often >= often.max()).sum()), int(np.count_nonzero(often))]
     best, fewest = codes, count + 1
     for length in dict.fromkeys(lengths):
-        tried = [k * length for k in range(min(_TRIED, max(1, count // length)))]
-        # From the end too: what is lost from the first of two data sets is in the second. What is lost before a data
-        # set moves its beginning.
-        ends = [count - length - begin for begin in tried if count > length + begin]
-        for begin in (max(0, place - moved) for moved in range(_MOVED) for place in [*tried, *ends]):
+        begins = [k * length for k in range(min(_TRIED, max(1, count // length)))]
+        # From the end too: what is lost from the first of two data sets is in the second.
+        begins += [count - length - first for first in begins if count > length + first]
+        # What is lost before a data set moves its beginning.
+        for begin in (max(0, first - moved) for moved in range(_MOVED) for first in begins):
             order = codes[begin : begin + length]
             order = order[np.sort(np.unique(order, return_index=True)[1])]
             broken = int(_breaks(_ranks(order, codes), len(order)).sum())
@@ -160,67 +162,68 @@ def _learn(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return best.copy()
 
 
-def _turned(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """The order, begun where most of the first few records say that data sets begin."""
+def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The order rotated so that it begins where most of the first few records say that data sets begin."""
     head = codes[:_FEW]
-    rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no turn
-    turns = (rank - np.arange(len(rank)))[rank >= 0] % len(order)
-    return np.roll(order, -int(np.bincount(turns).argmax())) if len(turns) else order
+    rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no new beginning
+    begins = (rank - np.arange(len(rank)))[rank >= 0] % len(order)
+    return np.roll(order, -int(np.bincount(begins).argmax())) if len(begins) else order
 
 
 def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) -> tuple[list[int], list[int]]:
-    """The runs to keep, and the data set in which each begins: the least costly chain (dynamic programming).
+    """The runs to keep, and the data set in which each begins: the least costly chain, by dynamic programming.
 
-    starts: rank of each run's first record, −1 for a code without one. lengths: records in each run.
+    starts: rank of each run's first record, −1 for a code that is not in the order. lengths: records in each run.
 
-    The chain that ends with run b costs cost(b) = min over a of cost(a) + step(a, b), or what it costs to begin with b:
-    the records before it, and the places before its rank. In step(a, b) each record between them that is set aside
-    costs 1, as does a place without a record; either b goes on behind a, some data sets later, or it goes back, and
-    then each place that is filled again costs 2.
+    The least cost of a chain that ends with run b is the least of cost(a) + step(a, b) over the runs a before it; if b
+    is the first run kept, it is the records before b and the slots before its rank. In step(a, b) a record set aside
+    costs 1, and so does an empty slot. Either b goes on after a, perhaps some data sets later; or it goes back, and
+    then each slot that is filled again costs 2.
     """
     start, size = starts.tolist(), lengths.tolist()
     before = np.concatenate([[0], np.cumsum(lengths)]).tolist()  # records before each run
-    back = _BACK if len(start) <= _MANY else 4
+    back = _BACK if len(start) <= _MANY else _BACK_MANY
     costs: list[float] = []
-    chosen: list[tuple[int, int]] = []  # previous kept run, and data sets begun on the way
+    links: list[tuple[int, int]] = []  # the kept run before, and data sets begun between
     for b, rank in enumerate(start):
-        cost, best = float(before[b] + rank) if rank >= 0 else float("inf"), (-1, 0)
+        cost, link = float(before[b] + rank) if rank >= 0 else float("inf"), (-1, 0)
         for a in range(max(0, b - back), b) if rank >= 0 else ():
             if start[a] < 0:
                 continue
-            end = start[a] + size[a]  # the rank that comes next, data sets gone through counted on
+            end = start[a] + size[a]  # rank of the slot after run a, counted on over data sets
             aside = before[b] - before[a + 1]
-            forward = (rank - end) % length
-            step, move = abs(forward - aside) + aside, (end + forward) // length
-            earlier = (end - 1 - rank) // length
-            doubled = 2 * (end - earlier * length - rank) + aside
-            if earlier >= 0 and doubled < step:
-                step, move = doubled, earlier
+            empty = (rank - end) % length
+            step, moves = abs(empty - aside) + aside, (end + empty) // length
+            back_sets = (end - 1 - rank) // length
+            doubled = 2 * (end - back_sets * length - rank) + aside
+            if back_sets >= 0 and doubled < step:
+                step, moves = doubled, back_sets
             if costs[a] + step < cost:
-                cost, best = costs[a] + step, (a, move)
+                cost, link = costs[a] + step, (a, moves)
         costs.append(cost)
-        chosen.append(best)
+        links.append(link)
     # What is left of the file after the last kept run is set aside.
     total = before[-1]
     ends = [cost + total - before[k + 1] for k, cost in enumerate(costs)]
     run = min(range(len(ends)), key=ends.__getitem__)
-    runs, moves = [], []
+    runs, begun = [], []
     while run >= 0 and ends[run] < float("inf"):
         runs.append(run)
-        run, move = chosen[run]
-        moves.append(move)
-    # The first kept run begins in data set 0; `moves` count from the beginning of the run before.
-    return runs[::-1], np.cumsum(moves[::-1]).astype(int).tolist()
+        run, moves = links[run]
+        begun.append(moves)
+    # The first kept run begins in data set 0.
+    return runs[::-1], np.cumsum(begun[::-1]).astype(int).tolist()
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
-    """Group of each record of each file, from the data sets `within` each file.
+    """Group of each record of each file of a set, from the number of its data set `within` the file.
 
-    All are of one set. Genuine numbering (5 × (file − 1) + data set for ETL8G) where the numbers of a source's files
-    allow it, otherwise counted through, so that no two files of a source share a group.
+    Groups are numbered as in genuine files (for ETL8G 5 × (file − 1) + data set) if the numbers of a source's files
+    allow it. Otherwise they are counted from file to file, so that no two files of a source share a group.
     """
     layout = files[0].layout
-    each, counts = layout.data_sets_per_file, [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]
+    each = layout.data_sets_per_file
+    counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]
     starts = [0] * len(files)
     for source in dict.fromkeys(file.source for file in files):
         members = [k for k, file in enumerate(files) if file.source == source]

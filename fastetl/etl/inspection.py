@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.etl.contents import Contents, contents_of
-from fastetl.etl.files import EtlFile, find_files
+from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
-from fastetl.etl.notices import Notice, blanks_of, listed, misnamed, notices_of_copies
+from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_name
 from fastetl.etl.reading import new_buffer, read_blocks
 
 
@@ -25,18 +25,18 @@ def _sums(bsd: int, sysv: int) -> str:
 
 
 KNOWN = {file.digest or _sums(file.bsd, file.sysv): file.name for file in GENUINE_FILES.values()}
-"""Digest, or the two 16-bit sums where no digest is known → name of the genuine file."""
+"""Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""
 _SHA256 = 64  # digits
 
 
 class Sums:
-    """The two sums of AIST's lists, in the place of a digest: `sum -r` and `sum -s` of coreutils."""
+    """The two sums of AIST's lists, with the methods of a digest: `sum -r` and `sum -s` of coreutils."""
 
     def __init__(self) -> None:
         self._bsd, self._bytes = 0, 0
 
     def update(self, data: memoryview) -> None:
-        from fastetl.kernels.checksum import bsd_sum  # what compiles is not needed where a digest is known
+        from fastetl.kernels.checksum import bsd_sum  # compiles, and where a digest is known it is not needed
 
         raw = np.frombuffer(data, np.uint8)
         self._bsd = bsd_sum(raw, self._bsd)
@@ -48,9 +48,9 @@ class Sums:
 
 
 def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
-    """What is to be updated with the bytes of a file of `size` bytes: of the kind that is known of such files.
+    """The hash to be updated with a file of `size` bytes, of the kind that is known of genuine files of this size.
 
-    SHA-1 over `blob <size>\\0` and the bytes, as `git hash-object` has it, wherever nothing else is known.
+    If none is known, it is SHA-1 over `blob <size>\\0` and the bytes, as in `git hash-object`.
     """
     digests = [file.digest for file in genuine_files(layout) if file.records * layout.record_bytes == size]
     if digests[:1] == [None]:
@@ -62,13 +62,13 @@ def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file. `genuine` is the name that the fingerprint is known under, or None for an unknown file.
+    """One file.
 
-    differs: the name of the genuine file that has this name and as many records, but other contents: this one is
-    damaged, or not genuine at all.
-    groups, first_group, last_group: what a split keeps together, numbered as in a dataset. without: records that have
-    no character by the rules of the set. models: model patterns, which no writer wrote and a build leaves out. noticed:
-    what a user should know, nothing for a sound file.
+    groups, first_group, last_group: number of groups (writers, or what else a split keeps together), and their first
+    and last number in a dataset. without: records that have no character by the rules of the set. models: model
+    patterns, which no writer wrote and a build leaves out. genuine: name of the genuine file with this fingerprint, or
+    None. differs: name of the genuine file that has this file's name and number of records, but other contents, or
+    None; a file that differs is damaged or not genuine. noticed: what a user should know; empty for a sound file.
     """
 
     file: str
@@ -92,7 +92,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class _Scan:
-    """What one pass over a file gives. headers, digests: (count,). blank: bool (count,), pictures without ink."""
+    """What one pass over a file gives. headers, digests: (count,). blank: bool (count,), True without ink."""
 
     fingerprint: str
     headers: NDArray[Any]
@@ -100,7 +100,7 @@ class _Scan:
     digests: NDArray[np.uint64]
 
 
-def _scanned(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
+def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
     fingerprint, at = new_fingerprint(file.count * layout.record_bytes + file.tail, layout), 0
     headers, blank = np.empty(file.count, layout.header), np.empty(file.count, bool)
@@ -117,18 +117,20 @@ def _scanned(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     return _Scan(fingerprint.hexdigest(), headers, blank, digests)
 
 
-def _unsound(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
-    """What is odd in a file besides the order of its records."""
+def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
+    """What is odd in a file apart from its records' headers: its length, blank pictures, its name."""
     path, size, genuine = str(file.path), file.layout.record_bytes, KNOWN.get(scan.fingerprint)
     if file.tail:
         what = f"short tail: {file.tail} bytes after record {file.count - 1}"
         yield Notice(what, path, file.count, f"{size} bytes", f"{file.tail}", "not built")
     blank = np.flatnonzero(scan.blank)
     if len(blank):
-        yield Notice(f"blank pictures: {listed(blank)}", path, int(blank[0]), "ink", "none", "built as they are")
+        yield Notice(
+            f"blank pictures: {format_records(blank)}", path, int(blank[0]), "ink", "none", "built as they are"
+        )
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what = f"renamed: the fingerprint is that of {genuine}"
-        yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name it has")
+        yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name that it has now")
 
 
 def inspect(
@@ -139,14 +141,14 @@ def inspect(
 ) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
-    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file; with `strict` for the first
-    thing that is odd.
+    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file; with `strict` also for the first
+    oddity.
     """
     files = find_files(map(Path, [paths] if isinstance(paths, str | PathLike) else paths))
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for k, file in enumerate(files):
-        scans.append(_scanned(file, buffers[file.layout]))
+        scans.append(_scan(file, buffers[file.layout]))
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
@@ -164,14 +166,15 @@ def inspect(
 
 
 def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
-    file, genuine = content.file, KNOWN.get(scan.fingerprint)
+    file = content.file
+    genuine = KNOWN.get(scan.fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
-    of_file = [notice for notice in copies if notice.file == str(file.path)]
+    own_copies = [notice for notice in copies if notice.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail
-    groups, models = content.groups[(content.groups >= 0) & ~content.models], int(content.models.sum())
+    groups = content.groups[(content.groups >= 0) & ~content.models]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
-    distinct = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
-    row = distinct >> 8
+    codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
+    row = codes >> 8
     return FileReport(
         file=str(file.path),
         set=file.layout.name,
@@ -180,14 +183,14 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
         groups=len(np.unique(groups)),
         first_group=int(groups.min()) if len(groups) else 0,
         last_group=int(groups.max()) if len(groups) else 0,
-        characters=len(distinct),
+        characters=len(codes),
         hiragana=int((row == 0x24).sum()),
         katakana=int((row == 0x25).sum()),
         kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
         without=content.without,
-        models=models,
+        models=int(content.models.sum()),
         fingerprint=scan.fingerprint,
         genuine=genuine,
         differs=namesake.name if namesake is not None and differs else None,
-        noticed=(*misnamed(file), *_unsound(file, scan), *content.noticed, *of_file),
+        noticed=(*notices_of_name(file), *_notices_of_scan(file, scan), *content.noticed, *own_copies),
     )

@@ -1,4 +1,4 @@
-"""JIS X 0208, by whose codes records are selected, and its relation to characters."""
+"""Between characters and the codes of JIS X 0208, by which records are selected."""
 
 from functools import cache, lru_cache
 
@@ -7,17 +7,18 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 
-# Full-width forms, the yen sign, the minus sign, which JIS X 0208 has instead of a hyphen, and Å instead of ångström.
+# Character of JIS X 0208 → as people type it: ASCII for full-width forms, the yen sign, the hyphen for the minus sign
+# (JIS X 0208 has no hyphen), and Å for the ångström sign.
 _TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-"), 0x212B: 0xC5}
 _FULL_WIDTH = {code: full for full, code in _TYPED.items()} | {ord("-"): 0x2212}
 
 
 @cache
 def jis_to_char(code: int) -> str | None:
-    """The character of a JIS X 0208 code (two bytes, 0x2121–0x7e7e) in NFC, or None where the table has a hole.
+    """The character of a JIS X 0208 code (two bytes, 0x2121–0x7e7e) in NFC, or None for a code without one.
 
-    The code plus 0x8080 is EUC-JP. What ASCII has is ASCII's, as people type it, and not full-width; the yen sign
-    is ¥ (U+00A5), never a backslash.
+    The code plus 0x8080 is EUC-JP. A full-width form of an ASCII character becomes ASCII; the yen sign is ¥ (U+00A5),
+    never a backslash.
     """
     high, low = code >> 8, code & 0xFF
     if not (0x21 <= high <= 0x7E and 0x21 <= low <= 0x7E):
@@ -31,7 +32,7 @@ def jis_to_char(code: int) -> str | None:
 
 @cache
 def char_to_jis(character: str) -> int | None:
-    """The JIS X 0208 code of one character, or None if it is not in JIS X 0208; what ASCII has may be either form."""
+    """The JIS X 0208 code of one character (full-width forms may be ASCII), or None if it is not in JIS X 0208."""
     try:
         raw = character.translate(_FULL_WIDTH).encode("euc_jp")
     except UnicodeEncodeError:
@@ -41,13 +42,13 @@ def char_to_jis(character: str) -> int | None:
 
 
 def codes_of(charset: Charset) -> NDArray[np.uint16]:
-    """uint16 (len,): the JIS X 0208 code of each class; 0 for what is not in JIS X 0208."""
+    """uint16 (classes,): the JIS X 0208 code of each class, 0 for a character that is not in JIS X 0208."""
     return np.array([char_to_jis(c) or 0 for c in charset.characters], np.uint16)
 
 
 @lru_cache(8)
 def class_of_code(charset: Charset) -> NDArray[np.int32]:
-    """int32 (65536,), read-only: class of each JIS code, -1 for a code that is not in the charset."""
+    """int32 (65536,), read-only: the class of each JIS X 0208 code, −1 for a code that is not in the charset."""
     table = np.full(65536, -1, np.int32)
     codes = codes_of(charset)
     table[codes[codes > 0]] = np.flatnonzero(codes)

@@ -1,9 +1,9 @@
 """Record layouts (`tables/records.tsv`, `tables/sets.tsv`): a file of each set, bit by bit, and how files are arranged.
 
-A record is a header of fields, each at a bit offset, and a picture of packed levels; all numbers are big-endian. Fields
-of bytes and fields of the 36-bit words that ETL2 to ETL5 are made of are read by the same few lines.
+A record is a header of fields, each at a bit offset, and a picture of packed levels; all numbers are big-endian. The
+same few lines read fields of whole bytes and those of the 36-bit words of which ETL2 to ETL5 are made.
 
-Source: AIST's format pages M, K, C, B and G and its file listings; what AIST leaves open is marked in docs/sets.
+Source: AIST's format pages M, K, C, B and G and its file listings. docs/sets marks what AIST leaves open.
 """
 
 import dataclasses
@@ -21,9 +21,9 @@ from fastetl.files.tables import table_rows
 
 Text = Literal["ascii", "t56"]
 Codes = Literal["own", "jis"]
-Group = Literal["sheet", "person", "style", "place", "data set"]
+Group = Literal["sheet", "person", "style", "occurrence", "data set"]
 FAMILY = 1_000_000
-"""Groups are numbered from the family's number times this."""
+"""The groups of a family are numbered from its number times this one."""
 TABLES = Path(__file__).parent / "tables"
 _UNIT = 6  # bits of a T56 character
 # Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +
@@ -45,7 +45,7 @@ class Field:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """Of the column that is read: the smallest unsigned number, or bytes."""
+        """The dtype of the column that `Layout.column` gives: the smallest unsigned number that fits, or bytes."""
         if self.text is not None:
             return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _UNIT)}")
         return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)}")
@@ -62,13 +62,14 @@ class Field:
 class Layout:
     """One set: its record, its picture and how its files are divided among groups.
 
-    kind: AIST's letter for the type of record. height, width, bits: of the picture; levels are packed in rows, the
-    first in the highest bits, ink high. codes: JIS X 0208's, or those of the set's classes. group: what tells groups
-    apart; family: sets of one family are the same writing, and share groups. data_set: records in which one
-    writer (of ETL2: one style) has every character. A genuine distribution has `files` files. Where a file is a
-    sequence of data sets, `data_sets_per_file` of them; where the group is the place in a class, a class has as many
-    records. File `model_file` (0: none) holds (ETL8G), or ends in (ETL8B2, ETL9B), model patterns, which no writer
-    wrote. dummy: record 0 of every file is empty. name: a pattern of file names, whose numbers tell which file it is.
+    kind: AIST's letter for the type of record. height, width, bits: of the picture, whose levels are packed in rows,
+    the first pixel in the highest bits, ink high. codes: whether records have JIS X 0208 codes or the set's own.
+    group: what tells groups apart; "occurrence": the n-th record of each class is of the n-th data set. family: sets
+    of one family are the same writing and share groups. data_set: number of records in which one writer (in ETL2 one
+    style) has every character. files: how many files AIST distributes. file_name: a pattern of file names, whose
+    numbers tell which file it is. data_sets_per_file: in files that are sequences of data sets, and for "occurrence"
+    the records of a class; otherwise 0. model_file: number of the file that consists of (ETL8G) or ends in (ETL8B2,
+    ETL9B) model patterns, which no writer wrote; 0 if there is none. dummy: whether record 0 of every file is empty.
     """
 
     name: str
@@ -100,33 +101,33 @@ class Layout:
 
     @property
     def group_base(self) -> int:
-        """The number that the set's groups begin at; ETL8's have always begun at 0."""
+        """Number of the set's first group. That of ETL8 is 0, as in datasets of the first releases."""
         return 0 if self.family == 8 else FAMILY * self.family
 
     @property
     def spare(self) -> slice:
-        """The bytes of a record in which synthetic files say what they are, where there is room: behind the header's
-        fields, or at the end of an empty record 0."""
+        """The unused bytes of a record, if any, in which synthetic files are marked: behind the header's fields, or at
+        the end of an empty record 0."""
         if self.dummy:
             return slice(self.record_bytes - 32, self.record_bytes)
         return slice(-(-max(field.at + field.bits for field in self.fields) // 8), self.image_offset)
 
     @cached_property
     def dtype(self) -> np.dtype[np.void]:
-        """A record, structured: fields of whole bytes, `image` (rows of packed bytes), and all other bytes as gaps."""
+        """Structured dtype of a record: fields of whole bytes, `image` (rows of packed bytes), and the gaps between."""
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
         return self._structured(self.record_bytes, {self.image_offset: ("image", rows)})
 
     @cached_property
     def header(self) -> np.dtype[np.void]:
-        """What stands before the picture, structured in the same way."""
+        """Structured dtype of the bytes before the picture, with the same fields as a record."""
         return self._structured(self.image_offset, {})
 
     def _structured(self, size: int, others: Mapping[int, tuple[str, Any]]) -> np.dtype[np.void]:
-        placed = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None} | {**others}
+        by_offset = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None} | {**others}
         fields: list[tuple[str, Any]] = []
         end = 0
-        for at, (name, kind) in [*sorted(placed.items()), (size, ("", np.dtype("V0")))]:
+        for at, (name, kind) in [*sorted(by_offset.items()), (size, ("", np.dtype("V0")))]:
             if at > end:
                 fields.append((f"bytes {end} to {at - 1}", np.dtype(f"V{at - end}")))
             if name:
@@ -139,7 +140,7 @@ class Layout:
         return {field.name: field for field in self.fields}
 
     def column(self, records: NDArray[Any], name: str) -> NDArray[Any]:
-        """One field of structured records or headers (N,): native numbers, or bytes without T56's own code."""
+        """One field of structured records or headers (N,): numbers in native byte order, or text as ASCII bytes."""
         field = self.by_name[name]
         if field.stored is not None:
             return np.ascontiguousarray(records[name].astype(field.dtype))
@@ -150,7 +151,7 @@ class Layout:
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
     def put(self, records: NDArray[Any], name: str, values: Any) -> None:
-        """The reverse of `column`: write `values`, one or (N,), into structured records."""
+        """Write `values`, one or (N,), into the field `name` of structured records."""
         field = self.by_name[name]
         if field.stored is not None:
             records[name] = values
@@ -171,13 +172,13 @@ class Layout:
         return bytes_of(records)[:, self.image_offset : self.image_offset + self.image_bytes]
 
     def data_sets(self, number: int) -> int:
-        """Data sets in genuine file `number` (from 1), the model pattern among them."""
+        """How many data sets the genuine file `number` (from 1) has, with the model pattern."""
         if self.model_file == number:
             return 1 if self.kind == "G" else self.data_sets_per_file + 1
         return self.data_sets_per_file
 
     def number(self, file_name: str) -> int | None:
-        """Which file of the set this is by its name without a suffix, in any case, or None."""
+        """Number of the file that has this name (without a suffix, in any case), or None if it is none of the set."""
         match = re.fullmatch(self.file_name, file_name, re.IGNORECASE)
         if match is None:
             return None
@@ -187,7 +188,7 @@ class Layout:
 
 
 def bytes_of(records: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 (N, bytes): structured records or headers as they stand in a file; a view, to be written to as well."""
+    """uint8 (N, bytes): a writable view of structured records or headers as the bytes of a file."""
     return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
@@ -201,29 +202,33 @@ def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:
 
 
 def _put_bits(raw: NDArray[np.uint8], at: int, bits: int, values: NDArray[np.uint64]) -> None:
+    """Write a number into `bits` bits from bit `at` of each row, and leave all other bits."""
     first, last = at // 8, (at + bits - 1) // 8
     shift = 8 * last + 7 - (at + bits - 1)
     for k in range(first, last + 1):
         down = 8 * (last - k)
-        # What of the field lies in this byte, and which bits of it they are.
+        # The bits of this byte that belong to the field, and the part of the number that goes there.
         mask = (((1 << bits) - 1) << shift >> down) & 0xFF
         part = ((values & np.uint64((1 << bits) - 1)) << np.uint64(shift) >> np.uint64(down)) & np.uint64(mask)
         raw[:, k] = raw[:, k] & np.uint8(mask ^ 0xFF) | part.astype(np.uint8)
 
 
 def _layouts() -> Iterator[Layout]:
-    fields: dict[Any, list[Field]] = {}
+    fields: dict[str, list[Field]] = {}
     for kind, name, at, bits, text, _ in table_rows(TABLES / "records.tsv"):
         fields.setdefault(kind, []).append(Field(name, int(at), int(bits), text or None))  # type: ignore[arg-type]
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
     for row in table_rows(TABLES / "sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))
         numbers = {name: int(value) for name, value in values.items() if value.isdecimal()}
-        yield Layout(**values | numbers | {"fields": tuple(fields[values["kind"]]), "dummy": values["dummy"] == "1"})
+        yield Layout(**values | numbers | {"fields": tuple(fields[row[1]]), "dummy": values["dummy"] == "1"})
 
 
 class GenuineFile(NamedTuple):
-    """digest: SHA-1 over `blob <size>\\0` and the bytes, or SHA-256 of the bytes, or None."""
+    """A file as AIST distributes it. bsd, sysv: its two 16-bit sums.
+
+    digest: SHA-1 over `blob <size>\\0` and the bytes, or SHA-256 of the bytes, or None if neither is known.
+    """
 
     name: str
     records: int
@@ -239,10 +244,10 @@ GENUINE_FILES = {
     name: GenuineFile(name, int(records), int(bsd), int(sysv), digest or None)
     for name, records, bsd, sysv, digest in table_rows(TABLES / "files.tsv")
 }
-"""By the name of the file as it is distributed."""
+"""The genuine files by their names, as AIST distributes them."""
 
 
 @cache
 def genuine_files(layout: Layout) -> tuple[GenuineFile, ...]:
-    """The files of a set as it is distributed."""
+    """The files of a set as AIST distributes it."""
     return tuple(file for file in GENUINE_FILES.values() if layout.number(file.name) is not None)

@@ -1,4 +1,4 @@
-"""What a user should know about files that can be read: records out of order, lost, added, unknown; incomplete sets."""
+"""What a user should know about files that can be read: records out of order, lost, doubled or unknown, and so on."""
 
 import re
 from collections import Counter
@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError
-from fastetl.etl.classes import classes, is_of
-from fastetl.etl.files import EtlFile, named
+from fastetl.etl.classes import classes, match_classes
+from fastetl.etl.detection import EtlFile, set_by_name
 from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
 
+Codes = NDArray[np.uint16]
+Groups = NDArray[np.int32]
 _LISTED = 5  # records named in one notice
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing noticed in a file, and what was done about it.
+    """One oddity of a file.
 
-    what: in words. record: the first record concerned, from 0. expected, found: what should stand there, and what does.
+    what: in words. record: number of the first record concerned, from 0. expected, found: what should stand there, and
+    what does. done: how a build treats it.
     """
 
     what: str
@@ -37,13 +40,14 @@ class Notice:
         return str(self.error(self.done))
 
     def error(self, do: str | None = "mend the files, or leave out `strict`") -> FastetlError:
-        """The same as an error, for `strict`."""
-        place: dict[str, Any] = {"file": self.file, "record": self.record}
-        return FastetlError(self.what, **place, expected=self.expected, found=self.found, do=do)
+        """The error that `strict` makes of this notice."""
+        return FastetlError(
+            self.what, file=self.file, record=self.record, expected=self.expected, found=self.found, do=do
+        )
 
 
-def grouped(notices: Sequence[Notice]) -> list[str]:
-    """A line for each kind of oddity, however many files have it; one that stands alone is told whole."""
+def summarize(notices: Sequence[Notice]) -> list[str]:
+    """A line for each kind of oddity. If several files have one, the line tells how many; otherwise all about it."""
     kinds: dict[str, list[Notice]] = {}
     for notice in notices:
         kinds.setdefault(notice.what.partition(":")[0], []).append(notice)
@@ -52,25 +56,25 @@ def grouped(notices: Sequence[Notice]) -> list[str]:
 
 def _together(kind: str, members: Sequence[Notice]) -> str:
     counts = sorted(int(n[1].replace(",", "")) for m in members if (n := re.match(r"[^:]*: ([\d,]*\d)", m.what)))
-    spread = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[0] < counts[-1] else "") if counts else ""
+    span = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[0] < counts[-1] else "") if counts else ""
     files, treatment = len({notice.file for notice in members}), members[0].done
-    line = f"{files:,} file{'s' * (files > 1)}: {kind}" + (f", {spread} each" if counts else "")
+    line = f"{files:,} file{'s' * (files > 1)}: {kind}" + (f", {span} each" if counts else "")
     return f"{line} (first: {members[0].file})" + (f". {treatment[0].upper()}{treatment[1:]}" if treatment else "")
 
 
-def shown(code: int) -> str:
+def format_code(code: int) -> str:
     """A code, with its character where it has one."""
     return f"0x{code:02X} {jis_to_char(code) or ''}".strip()
 
 
-def listed(records: Sequence[int] | NDArray[np.integer]) -> str:
+def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
     """How many records, and the numbers of the first few."""
     numbers = ", ".join(str(int(k)) for k in records[:_LISTED]) + (", …" if len(records) > _LISTED else "")
     return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
 
 
 def count_within(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """int64 (N,): how many records before have the same code."""
+    """int64 (N,): how many earlier records have the same code."""
     order = np.argsort(codes, kind="stable")
     ascending = codes[order]
     begins = np.append(True, ascending[1:] != ascending[:-1])
@@ -80,17 +84,17 @@ def count_within(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return out
 
 
-def misnamed(file: EtlFile) -> Iterator[Notice]:
-    """A file that has the name of another set than its records are of."""
-    layout = named(file.path.name) or named(file.path.stem)
+def notices_of_name(file: EtlFile) -> Iterator[Notice]:
+    """Whether a file's name is that of another set than its records."""
+    layout = set_by_name(file.path.name) or set_by_name(file.path.stem)
     if layout is not None and layout is not file.layout:
-        treatment = "taken by its records; rename it, or look whether it is damaged"
+        treatment = "taken for the set of its records; rename it, or check whether it is damaged"
         what = "the name is that of another set"
         yield Notice(what, str(file.path), None, file.layout.name, layout.name, treatment)
 
 
 def blanks_of(files: Iterable[EtlFile]) -> list[int]:
-    """The digests of pictures without ink, which are no copies of each other."""
+    """The digests of pictures without ink, which do not count as copies of each other."""
     return [digest_of(bytes(size)) for size in sorted({file.layout.image_bytes for file in files})]
 
 
@@ -100,9 +104,10 @@ def notices_of_copies(
     digests: NDArray[np.uint64],
     copied: NDArray[np.int64],
 ) -> Iterator[Notice]:
-    """Pictures of each file that other groups have before: the same file under two names, most likely.
+    """Pictures that another group has in an earlier file, most likely because a file is there under two names.
 
-    records: of each file, those whose pictures have the `digests`. copied: which these are, as `group_copies` tells.
+    records: for each file, the numbers of its records. digests: of their pictures, file after file. copied: which of
+    these are copies, ascending, as `group_copies` tells.
     """
     starts = np.cumsum([0, *map(len, records)])
     for k, (file, index) in enumerate(zip(files, records, strict=True)):
@@ -111,75 +116,77 @@ def notices_of_copies(
             first = int(np.flatnonzero(digests == digests[copies[0]])[0])
             origin = int(np.searchsorted(starts, first, "right")) - 1
             numbers, example = index[copies - starts[k]], records[origin][first - starts[origin]]
-            what = f"pictures that other groups have too: {listed(numbers)}"
+            what = f"pictures that other groups have too: {format_records(numbers)}"
             actual = f"that of record {example} of {files[origin].path}"
             treatment = "a build takes them into the groups of the first; give each file once"
             yield Notice(what, str(file.path), int(numbers[0]), "a picture of its own", actual, treatment)
 
 
-def _unknown(file: EtlFile, codes: NDArray[np.uint16], is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:
+def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
     unknown = np.flatnonzero(~is_known)
     unknown = unknown[unknown >= file.first]
     if len(unknown):
-        what, code = f"unknown codes: {listed(unknown)}", shown(int(codes[unknown[0]]))
+        what, code = f"unknown codes: {format_records(unknown)}", format_code(int(codes[unknown[0]]))
         yield Notice(what, str(file.path), int(unknown[0]), expected, code, "left out of a dataset")
 
 
-def _doubled(
-    file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np.int32], what: str, limit: NDArray[np.int64]
-) -> Iterator[Notice]:
-    """What a group has more often than `limit`, int64 (65536,) by code. groups: as in a dataset, −1 for no sample."""
+def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: NDArray[np.int64]) -> Iterator[Notice]:
+    """Records of a code that a group has more often than limit[code], int64 (65536,). groups: −1 for no sample."""
     again = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
     doubled = np.flatnonzero(again & (groups >= 0))
     if len(doubled):
         at = int(doubled[0])
-        example = f"{shown(int(codes[at]))} again in group {groups[at]}"
-        title, expected = f"doubled (group, {what}): {listed(doubled)}", f"each {what} once in a group"
+        example = f"{format_code(int(codes[at]))} again in group {groups[at]}"
+        title, expected = f"doubled (group, {what}): {format_records(doubled)}", f"each {what} once in a group"
         yield Notice(title, str(file.path), at, expected, example, "each of them is taken")
 
 
-def _misplaced(file: EtlFile, codes: NDArray[np.uint16], aligned: Alignment) -> Iterator[Notice]:
+def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Iterator[Notice]:
+    """Records that do not follow the order of their file."""
     if len(aligned.aside):
         at = int(aligned.aside[0])
-        what = f"records out of order: {listed(aligned.aside + file.first)}"
-        expected, actual = shown(int(aligned.order[aligned.expected[at]])), shown(int(codes[at + file.first]))
-        treatment = "taken by their codes, with the group in which they stand; all others keep theirs"
+        what = f"records out of order: {format_records(aligned.aside + file.first)}"
+        expected, actual = (
+            format_code(int(aligned.order[aligned.expected[at]])),
+            format_code(int(codes[at + file.first])),
+        )
+        treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
         yield Notice(what, str(file.path), at + file.first, expected, actual, treatment)
 
 
-def _lost(file: EtlFile, aligned: Alignment, first_group: int) -> Iterator[Notice]:
-    """Characters that groups lack, but for those in whose place a record out of order stands."""
+def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterator[Notice]:
+    """Characters that groups lack, unless a record out of order stands in their slot."""
     length = len(aligned.order)
-    place = aligned.groups.astype(np.int64) * length + aligned.expected
-    is_there = aligned.is_there()
-    is_there[place[aligned.aside]] = True
-    lost = np.flatnonzero(~is_there)
+    slots = aligned.groups.astype(np.int64) * length + aligned.expected
+    is_filled = aligned.filled_slots()
+    is_filled[slots[aligned.aside]] = True
+    lost = np.flatnonzero(~is_filled)
     if len(lost):
-        at, short = int(np.count_nonzero(place < lost[0])) + file.first, np.unique(lost // length)
-        what = f"records lost: {len(lost):,}, in {len(short):,} group{'s' * (len(short) > 1)} that are not complete"
-        expected = f"{shown(int(aligned.order[lost[0] % length]))} of group {first_group + int(short[0])}"
-        tally = f"{length - np.count_nonzero(lost // length == short[0]):,} of {length:,} characters in that group"
+        at, groups = int(np.count_nonzero(slots < lost[0])) + file.first, np.unique(lost // length)
+        what = f"records lost: {len(lost):,}, in {len(groups):,} group{'s' * (len(groups) > 1)} that are not complete"
+        expected = f"{format_code(int(aligned.order[lost[0] % length]))} of group {first_group + int(groups[0])}"
+        tally = f"{length - np.count_nonzero(lost // length == groups[0]):,} of {length:,} characters in that group"
         yield Notice(what, str(file.path), at, expected, tally, "the dataset has no such samples")
 
 
-def _another_order(
-    file: EtlFile, order: NDArray[np.uint16], usual: NDArray[np.uint16], reference: EtlFile
-) -> Iterator[Notice]:
+def _another_order(file: EtlFile, order: Codes, usual: Codes, reference: EtlFile) -> Iterator[Notice]:
+    """Whether the file has other characters than `reference`, or the same in another order."""
     lost, added = np.setdiff1d(usual, order), np.setdiff1d(order, usual)
     if len(lost) or len(added):
-        example = shown(int((lost if len(lost) else added)[0]))
+        example = format_code(int((lost if len(lost) else added)[0]))
         actual = f"{len(lost):,} of them missing, {len(added):,} others ({example})"
         expected = f"the {len(usual):,} characters of {reference.path.name}"
         yield Notice("other characters than in the other files", str(file.path), None, expected, actual)
     elif (order != usual).any():
         at = int(np.flatnonzero(order != usual)[0])
-        treatment = "every header was read; groups are told by this file's own order"
-        expected, actual = shown(int(usual[at])), shown(int(order[at]))
+        treatment = "every header was read; the groups of this file follow its own order"
+        expected, actual = format_code(int(usual[at])), format_code(int(order[at]))
         yield Notice("another order than in the other files", str(file.path), at, expected, actual, treatment)
 
 
-def _data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
+def _number_of_data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
+    """Whether a file has more or fewer data sets than the genuine file of its number."""
     layout, number = file.layout, file.number
     if len(aligned.order) != layout.data_set or number is None or not 1 <= number <= layout.files:
         return  # not a file as it is distributed
@@ -192,27 +199,27 @@ def _data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
 
 def notices_of_order(
     file: EtlFile,
-    codes: NDArray[np.uint16],
-    groups: NDArray[np.int32],
+    codes: Codes,
+    groups: Groups,
     aligned: Alignment,
-    usual: NDArray[np.uint16],
+    usual: Codes,
     reference: EtlFile,
 ) -> Iterator[Notice]:
-    """What the order of a file tells, if its records follow one another in data sets.
+    """What is odd in a file whose records follow one another data set by data set.
 
-    codes, groups: (count,), groups as in a dataset, −1 for the empty record. aligned: the others. usual: the order of
-    most files of the set, such as `reference`.
+    codes, groups: (count,), groups as in a dataset, −1 for the empty record 0. aligned: the records after that one.
+    usual: the order of most files of the set; `reference` is one of them.
     """
     if not len(aligned.groups):
         return
-    yield from _misplaced(file, codes, aligned)
-    yield from _lost(file, aligned, int(groups[file.first]) - int(aligned.groups[0]))
-    yield from _doubled(file, codes, groups, "character", np.ones(65536, np.int64))
+    yield from _misplaced_records(file, codes, aligned)
+    yield from _lost_records(file, aligned, int(groups[file.first]) - int(aligned.groups[0]))
+    yield from _doublets(file, codes, groups, "character", np.ones(65536, np.int64))
     values, position = np.unique(codes, return_inverse=True)
     is_known = np.array([jis_to_char(code) is not None for code in values.tolist()])[position]
-    yield from _unknown(file, codes, is_known, "a code of JIS X 0208")
+    yield from _unknown_codes(file, codes, is_known, "a code of JIS X 0208")
     yield from _another_order(file, aligned.order, usual, reference)
-    yield from _data_sets(file, aligned)
+    yield from _number_of_data_sets(file, aligned)
 
 
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}
@@ -222,48 +229,48 @@ _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}
 def notices_of_classes(
     file: EtlFile,
     headers: NDArray[Any],
-    groups: NDArray[np.int32],
+    groups: Groups,
     models: NDArray[np.bool_],
 ) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 
-    headers: (count,). groups: −1 for an empty record. models: model patterns.
+    headers: (count,), structured. groups: (count,), −1 for an empty record. models: (count,), the model patterns.
     """
     layout, entries = file.layout, classes(file.layout.name)
     if file.first and headers[:1].tobytes().strip(b"\0"):
-        treatment = "left out, as the rule of the set is"
+        treatment = "left out, by the rule of the set"
         yield Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", treatment)
     codes = layout.column(headers, "code").astype(np.uint16)
-    is_known = is_of(layout, headers, entries)[not all(entry.is_sure for entry in entries)]
-    yield from _unknown(file, codes, is_known, f"a code of {layout.name}")
-    if layout.group == "place":
-        yield from _in_pieces(file, codes, np.flatnonzero((groups >= 0) & ~models))
+    is_known = match_classes(layout, headers, entries)[not all(entry.code_is_known for entry in entries)]
+    yield from _unknown_codes(file, codes, is_known, f"a code of {layout.name}")
+    if layout.group == "occurrence":
+        yield from _split_classes(file, codes, np.flatnonzero((groups >= 0) & ~models))
     if layout.group not in ("style", "person"):
-        yield from _each_once(file, codes, np.where(is_known & ~models, groups, np.int32(-1)))
+        yield from _incomplete_groups(file, codes, np.where(is_known & ~models, groups, np.int32(-1)))
 
 
-def _in_pieces(file: EtlFile, codes: NDArray[np.uint16], samples: NDArray[np.int64]) -> Iterator[Notice]:
-    """Classes that are not in one piece, where the place in its class tells the group of a record."""
+def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> Iterator[Notice]:
+    """Classes in several pieces, in a set where a record's position in its class tells its group."""
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
     again = begins[count_within(codes[begins]) > 0]
     if len(again):
-        at, treatment = int(again[0]), "taken by their codes, with the group of their place in the class"
-        what, example = f"records out of order: {listed(again)}", f"{shown(int(codes[at]))} again"
+        at, treatment = int(again[0]), "taken by their codes, in the group of their position in the class"
+        what, example = f"records out of order: {format_records(again)}", f"{format_code(int(codes[at]))} again"
         yield Notice(what, str(file.path), at, "each class in one piece", example, treatment)
 
 
-def _each_once(file: EtlFile, codes: NDArray[np.uint16], groups: NDArray[np.int32]) -> Iterator[Notice]:
-    """Whether each sheet (or data set) of the file has each of its classes as often as the set has them."""
+def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:
+    """Classes that a sheet (or data set) has more often, or less often, than the set has them."""
     layout, is_sample = file.layout, groups >= 0
     if not is_sample.any():
         return
-    usual = Counter(entry.code for entry in classes(layout.name) if entry.is_sure)
+    usual = Counter(entry.code for entry in classes(layout.name) if entry.code_is_known)
     present, counts = np.unique(codes[is_sample], return_counts=True)
     sheets, per_sheet = len(np.unique(groups[is_sample])), np.array([usual[code] for code in present.tolist()])
-    # Classes of other files are never too many: ETL1 has some of its second イ, ウ and エ in others than the first.
+    # A class that is not of this file has no limit: ETL1 has some of its second イ, ウ and エ in other files.
     limit = np.full(65536, len(codes), np.int64)
     limit[present] = np.where(per_sheet > 0, per_sheet, len(codes))
-    yield from _doubled(file, codes, groups, "class", limit)
+    yield from _doublets(file, codes, groups, "class", limit)
     complete = np.where(per_sheet > 0, np.maximum(np.rint(counts / sheets), 1), 0).astype(np.int64) * sheets
     lost = np.maximum(complete - counts, 0)
     if lost.sum() > _KNOWN_GAPS.get((layout.name, file.number or 0), 0):

@@ -1,67 +1,65 @@
-"""Records read by their places: only those that are wanted, in runs, into a buffer that is used again.
+"""Reading wanted records by their numbers, in runs, into a buffer that is used again and again.
 
-Reading into a warm buffer is two to three times faster than touching the pages of a mapped file, memory stays the
-same however large the files are, and a file that is cut short meanwhile is an error: mapped, it would be a bus error.
+This is two to three times faster than a mapped file (docs/decisions/0007-what-build-checks.md), and needs the same
+memory however large the files are. A file that is cut short meanwhile is an error; mapped, it would end the process.
 """
 
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.etl.files import EtlFile
+from fastetl.etl.detection import EtlFile, open_file
 from fastetl.etl.layouts import Layout, bytes_of
-from fastetl.files.untrusted import open_regular
 
 BLOCK_BYTES = 1 << 21
-"""Bytes read together: they stay in the processor's caches."""
+"""Bytes of a block, few enough to stay in the processor's caches."""
 _SLACK = 128  # some kernels read a little past the last picture
-_SHORT = 4096  # bytes; of shorter records all bytes are read, which takes less time than a call for each
+_SHORT = 4096  # bytes; shorter records are read whole, which is faster than a system call for each header
 
 
 def block(layout: Layout) -> int:
-    """Records read together."""
+    """Number of records in a block."""
     return -(-BLOCK_BYTES // layout.record_bytes)
 
 
 def new_buffer(layout: Layout) -> NDArray[np.uint8]:
-    """Room for a block of records, uint8; new memory is slow to touch, so one serves all files."""
+    """A buffer for a block of records, uint8. Use one for all files of a set: new memory is slow at its first use."""
     return np.zeros(block(layout) * layout.record_bytes + _SLACK, np.uint8)
 
 
 def read_records(
     file: EtlFile, index: NDArray[np.int64], buffer: NDArray[np.uint8]
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Read the records at `index`, ascending, at most a block at a time, to the beginning of `buffer`.
+    """Read the records numbered `index`, ascending, at most a block at a time, to the beginning of `buffer`.
 
-    Yields which of `index` they are, and structured records (n,), which the next turn overwrites.
+    Yields a slice of `index` and its records, structured (n,), which the next step overwrites.
 
     Raises FastetlError if the file cannot be read or ends too early.
     """
     size, most = file.layout.record_bytes, block(file.layout)
     records = buffer[: most * size].view(file.layout.dtype)
     view = buffer.data
-    places = [(view[k * size : (k + 1) * size],) for k in range(min(most, len(index)))]
-    with _opened(file) as source:
+    single = [(view[k * size : (k + 1) * size],) for k in range(min(most, len(index)))]
+    with open_file(file.path) as source:
         for at in range(0, len(index), most):
             part = index[at : at + most]
             firsts = np.flatnonzero(np.diff(part, prepend=-2) != 1)
             ends = [*firsts[1:].tolist(), len(part)]
             if len(firsts) == len(part):  # most runs are one record
-                runs = places[: len(part)]
+                runs = single[: len(part)]
             else:
                 runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
-            _read(file, source, runs, (part[firsts] * size).tolist(), len(part) * size)
+            _fill(file, source, runs, (part[firsts] * size).tolist(), len(part) * size)
             yield slice(at, at + len(part)), records[: len(part)]
 
 
 def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArray[Any]:
-    """What stands before the picture in each record from `begin` on, to `end` or the last one, structured (n,).
+    """The headers of records `begin` to `end` − 1 (or the last one), structured (n,).
 
     Raises FastetlError if the file cannot be read or ends too early.
     """
@@ -72,38 +70,29 @@ def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArr
             bytes_of(headers)[span] = bytes_of(records)[:, :size]
         return headers
     view = headers.view(np.uint8).data
-    with _opened(file) as source:
+    with open_file(file.path) as source:
         runs = [(view[k * size : (k + 1) * size],) for k in range(len(index))]
-        _read(file, source, runs, (index * step).tolist(), len(index) * size)
+        _fill(file, source, runs, (index * step).tolist(), len(index) * size)
     return headers
 
 
 def read_blocks(file: EtlFile, buffer: NDArray[np.uint8]) -> Iterator[memoryview]:
-    """All bytes of the file, tail and all, in `buffer`: a block at a time, which the next turn overwrites.
+    """All bytes of the file with its tail, in `buffer`, a block at a time, which the next step overwrites.
 
     Raises FastetlError if the file cannot be read or ends too early.
     """
     size = file.layout.record_bytes
     total, most, view = file.count * size + file.tail, block(file.layout) * size, buffer.data
-    with _opened(file) as source:
+    with open_file(file.path) as source:
         for at in range(0, total, most):
             part = view[: min(most, total - at)]
-            _read(file, source, [(part,)], [at], len(part))
+            _fill(file, source, [(part,)], [at], len(part))
             yield part
 
 
-@contextmanager
-def _opened(file: EtlFile) -> Iterator[int]:
-    try:
-        with open_regular(file.path) as opened:
-            yield opened.fileno()
-    except OSError as error:
-        raise FastetlError("cannot read the file", file=file.path, found=error.strerror, do="check it") from error
-
-
-def _read(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int) -> None:
-    """Fill each of `runs`, of `total` bytes together, with the bytes from an offset of the file on."""
-    # Every microsecond here comes ten thousand times.
+def _fill(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int) -> None:
+    """Fill each run with the bytes at its offset of the file. total: bytes of all runs together."""
+    # `map` because this loop runs once for each wanted record: every microsecond counts.
     counts = list(map(os.preadv, itertools.repeat(source), runs, offsets))
     for k, ((run,), filled) in enumerate(zip(runs, counts, strict=True)) if sum(counts) < total else ():
         while filled < len(run):

@@ -1,10 +1,10 @@
-"""What the pictures of ETL files look like, in figures: to compare one's own scans with synthetic ones.
+"""What the pictures of ETL files look like, in figures, to compare one's own scans with synthetic ones.
 
-Ink is everything from 15 % of a picture's darkest level up. A fragment is a connected piece of ink that touches the
-frame's edge (two pixels); the character is the rest, or where nothing else is there all ink.
+Ink is every pixel of at least 15 % of a picture's darkest level. A fragment is a connected piece of ink within two
+pixels of the frame's edge. The character is the rest of the ink, or all of it where every piece touches the edge.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
-from fastetl.etl.files import find_files
+from fastetl.etl.detection import find_files
 from fastetl.etl.reading import new_buffer, read_records
-from fastetl.etl.selection import select
+from fastetl.etl.selection import Selection, select
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.packed import levels_of
 
@@ -25,12 +25,12 @@ _INK = 0.15  # of the darkest level
 _EDGE = 2
 _SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
 
-Pictures = NDArray[np.uint8]
+Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measure over many pictures: its mean, and its percentiles 5, 25, 50, 75, 95 (none for a share)."""
+    """One measure over many pictures: its mean, and its `PERCENTILES` (none if it is a share of pictures)."""
 
     name: str
     unit: str
@@ -38,8 +38,18 @@ class Figure:
     percentiles: tuple[float, ...] = ()
 
 
-def _measured(levels: Pictures) -> dict[str, float]:
-    """The measures of one picture with ink."""
+def picture_statistics(pictures: Iterable[Picture]) -> dict[str, NDArray[np.float64]]:
+    """Measures of pictures uint8 (H, W), ink high, 0 paper; one value for each picture, NaN where it has none.
+
+    Lengths are in pixels, shares 0–1, levels as in the pictures.
+    """
+    rows = [_measure(picture) if picture.any() else {} for picture in pictures]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+
+def _measure(levels: Picture) -> dict[str, float]:
+    """The measures of one picture that has ink."""
     from scipy.ndimage import distance_transform_edt
 
     darkest = int(levels.max())
@@ -55,8 +65,8 @@ def _measured(levels: Pictures) -> dict[str, float]:
     if touches[:, 0].any():
         ((_, above, depth, below),) = boxes_of(np.isin(pieces, 1 + np.flatnonzero(touches[:, 0]))).tolist()
         height, gap = below - above, left - depth
-    places, weight = np.argwhere(character) + 0.5, levels[character].astype(float)
-    y, x = centre = np.average(places, 0, weight)
+    points, weight = np.argwhere(character) + 0.5, levels[character].astype(float)
+    y, x = centre = np.average(points, 0, weight)
     return {
         **{f"fragment {side}": float(touches[:, k].any()) for side, k in _SIDES.items()},
         "depth of the left fragment": depth,
@@ -68,26 +78,12 @@ def _measured(levels: Pictures) -> dict[str, float]:
         "character's width": right - left,
         "centre of gravity, x": x,
         "centre of gravity, y": y,
-        "deviation": np.sqrt(np.average(((places - centre) ** 2).sum(1), weights=weight)),
+        "deviation": np.sqrt(np.average(((points - centre) ** 2).sum(1), weights=weight)),
         "pen width": 4 * distance_transform_edt(np.pad(character, 1)).sum() / character.sum(),
         "darkest level": float(darkest),
         "median level of ink over the darkest": np.median(levels[ink]) / darkest,
         "paper pixels that are not 0": ((levels > 0) & ~ink).sum() / max((~ink).sum(), 1),
     }
-
-
-def picture_statistics(levels: Pictures) -> dict[str, NDArray[np.float64]]:
-    """Measures of pictures uint8 (N, H, W), ink high, 0 paper; one value for each picture, NaN where there is none.
-
-    Lengths are pixels, shares 0–1, levels those of the pictures.
-    """
-    return _columns(_measured(picture) if picture.any() else {} for picture in levels)
-
-
-def _columns(rows: Iterable[dict[str, float]]) -> dict[str, NDArray[np.float64]]:
-    rows = list(rows)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
 def statistics(
@@ -97,7 +93,7 @@ def statistics(
     most: int = 2500,
     seed: int = 0,
 ) -> list[Figure]:
-    """Measure `most` pictures of ETL files, drawn at random from those of the charset; all sets by their own pixels.
+    """Measure `most` pictures of ETL files, drawn at random from those of the charset, each in its set's own pixels.
 
     Raises FastetlError as `fastetl.build` does.
     """
@@ -107,23 +103,25 @@ def statistics(
     if not plan.parts:
         raise FastetlError("no record has a character of the charset", expected=charset, do="choose another `charset`")
     total = sum(len(part.index) for part in plan.parts)
-    chosen = np.sort(np.random.default_rng(seed).permutation(total)[:most])
-    measured: list[dict[str, float]] = []
+    numbers = np.sort(np.random.default_rng(seed).permutation(total)[:most])
+    return [_figure(name, values) for name, values in picture_statistics(_read_levels(plan.parts, numbers)).items()]
+
+
+def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iterator[Picture]:
+    """The pictures with these numbers, ascending, among all records of the parts: uint8 (H, W), levels as stored."""
     first = 0
-    for part in plan.parts:
+    for part in parts:
         layout = part.file.layout
-        index = part.index[chosen[(chosen >= first) & (chosen < first + len(part.index))] - first]
+        index = part.index[numbers[(numbers >= first) & (numbers < first + len(part.index))] - first]
         first += len(part.index)
         raw = new_buffer(layout)
         for _, records in read_records(part.file, index, raw) if len(index) else ():
             starts = np.arange(len(records)) * layout.record_bytes + layout.image_offset
-            pictures = levels_of(raw, starts, layout.height, layout.width, layout.bits)
-            measured += [_measured(picture) if picture.any() else {} for picture in pictures]
-    return [_figure(name, values) for name, values in _columns(measured).items()]
+            yield from levels_of(raw, starts, layout.height, layout.width, layout.bits)
 
 
 _UNITS = {"share": "share", "paper": "share", "median": "of the darkest", "darkest": "level"}
-"""By a word in a measure's name; others are pixels."""
+"""Unit of a measure by a word in its name; all others are in pixels."""
 
 
 def _figure(name: str, values: NDArray[np.float64]) -> Figure:

@@ -1,6 +1,7 @@
-"""Records and files of every set, with noise for pictures: small, or as large as wanted, and always the same.
+"""Records and files of every set with noise for pictures, of any size and always the same.
 
-The order of records and the headers of whole sets are `fastetl.synth.sets`', with all that is unusual in genuine files.
+`fastetl.synth.sets` gives the headers of whole sets and the order of their records, with all that is unusual in
+genuine files.
 """
 
 from functools import cache
@@ -24,7 +25,7 @@ WRITERS = {"ETL2": 2, "ETL9B": 2, "ETL9G": 2}
 def make_records(
     writers: int, codes: list[int] | None = None, layout: Layout = ETL8G, seed: int = 0, blank: bool = False
 ) -> Records:
-    """`writers` data sets of the given JIS codes (ETL8G, ETL9G), with noise for pictures and plausible headers."""
+    """Data sets of ETL8G or ETL9G by `writers` writers: these JIS codes, plausible headers, noise or blank pictures."""
     rng = np.random.default_rng(seed)
     if codes is None:
         kana = codes_of(HIRAGANA_SMALL).tolist()
@@ -50,12 +51,12 @@ def first_file(name: str) -> str:
 def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 200) -> NDArray[np.uint8]:
     """About `count` records of a set's first characters, uint8 (N, record bytes), with noise for pictures.
 
-    By class, or where groups are data sets, data set by data set.
+    They are ordered by class, or by data set if these are the groups.
     """
     layout, entries = BY_NAME[name], classes(name)
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:characters]
-    places, sets = np.array([entries.index(entry) for entry in picks]), count // len(picks)
-    writer, entry = np.arange(sets), places
+    sets = count // len(picks)
+    writer, entry = np.arange(sets), np.array([entries.index(entry) for entry in picks])
     if layout.group == "data set" or name == "ETL4":
         writer, entry = np.repeat(writer, len(picks)), np.tile(entry, sets)
     else:
@@ -68,20 +69,20 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
 
 
 def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
-    """Packed pictures that no two classes or writers share."""
+    """Packed pictures of noise, another one for each class and writer."""
     rng = np.random.default_rng([layout.family, layout.bits, writer + 1])
     return rng.integers(0, 256, (len(classes(layout.name)), layout.image_bytes), np.uint8)
 
 
-def blank(layout: Layout, _: int) -> NDArray[np.uint8]:
-    """Pictures with one spot of ink."""
+def spots(layout: Layout, _: int) -> NDArray[np.uint8]:
+    """Packed pictures with one spot of ink, all alike."""
     pictures = np.zeros((len(classes(layout.name)), layout.image_bytes), np.uint8)
     pictures[:, 0] = 0xFF
     return pictures
 
 
 def write_set(folder: Path, name: str, writers: int = 0, draw: Draw = noise) -> list[Path]:
-    """The files of a set in `folder`, by so many writers, or by few."""
+    """Write the files of a set by `writers` writers (0: by a few) to `folder`, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for file, records in set_files(name, writers or WRITERS.get(name, 4), draw):
