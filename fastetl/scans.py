@@ -1,6 +1,6 @@
 """What was measured on real scans: 2,500 hiragana of 160 writers of ETL9G, in frames of 128 × 127 pixels.
 
-docs/scans.md says by whom and how. Whatever imitates scans starts from these figures and says where it departs.
+docs/scans.md says how. Code that imitates scans starts from these figures, and says where it departs from them.
 """
 
 FRAGMENT_SHARES = (0.77, 0.11, 0.15, 0.06)

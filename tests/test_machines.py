@@ -86,10 +86,6 @@ def test_telemetry_is_off_before_onnxruntime_is_imported() -> None:
     assert done.stdout == "1\n"
 
 
-def test_numba_stores_kernels_by_the_private_method_that_we_wrap() -> None:
-    assert hasattr(FunctionCache, "save_overload"), "numba has renamed it: see _survive_a_full_disk in kernels/jit.py"
-
-
 NO_LOCATOR = "import numba.core.caching as c; c.FunctionCache._impl_class._locator_classes = []"
 FULL_DISK = """
 import errno, numba.core.caching as c
@@ -100,6 +96,7 @@ c.FunctionCache.save_overload = full
 
 @pytest.mark.parametrize(("before", "reason"), [(NO_LOCATOR, "no folder"), (FULL_DISK, "No space left")])
 def test_kernels_compile_where_nothing_can_be_kept(before: str, reason: str, tmp_path: Path) -> None:
+    assert hasattr(FunctionCache, "save_overload"), "numba has renamed it: see _survive_a_full_disk in kernels/jit.py"
     code = f"{before}\nimport fastetl; print(fastetl.rasterize(fastetl.Drawing(1, 1, ())).shape)"
     done = python(code, NUMBA_CACHE_DIR=str(tmp_path / "cache"), NUMBA_DISABLE_JIT="0")
     assert done.stdout.startswith("(")

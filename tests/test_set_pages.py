@@ -8,11 +8,10 @@ from PIL import Image
 from fastetl.data.charset import NAMES, is_kanji, load_charset
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout
+from fastetl.etl.layouts import LAYOUTS, Layout, genuine_files
 
 FOLDER = Path(__file__).parent.parent / "docs" / "sets"
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
-GENUINE = {layout.name: [p for p in GENUINE_FILES.values() if layout.number(p.name) is not None] for layout in LAYOUTS}
 each_set = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 
 
@@ -32,7 +31,7 @@ _ROWS = {"digits": 0x23, "hiragana": 0x24, "katakana": 0x25}
 @each_set
 def test_the_tables(layout: Layout) -> None:
     """The record, the files and the group of a set; its characters, and the charsets that it has whole."""
-    files, bits = GENUINE[layout.name], f"{layout.bits} bit{'s' * (layout.bits > 1)}"
+    files, bits = genuine_files(layout), f"{layout.bits} bit{'s' * (layout.bits > 1)}"
     group = {"sheet": "sheet", "person": "person", "style": "style of print"}.get(layout.group, "data set")
     row = [f"[{layout.name}](#{layout.name.lower()})", layout.kind, f"{layout.record_bytes:,}"]
     row += [f"{layout.width} × {layout.height}, {bits}", str(layout.image_offset), str(len(files))]

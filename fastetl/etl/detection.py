@@ -39,9 +39,9 @@ class EtlFile:
     """One ETL file.
 
     count: number of whole records. tail: number of bytes after them, 0 in a sound file. number: which file of the set
-    its name says it is, or None. source: within which its group numbers have a meaning, such as "ETL8" (for ETL8G and
-    ETL8B2) or "synth:" and the seed. If groups are numbered by file and the name does not tell the number, or tells
-    that of another file here, the file is a source of its own: its digest is added.
+    its name says it is, or None. source: within it group numbers have a meaning, such as "ETL8" (for ETL8G and ETL8B2)
+    or "synth:" and the seed. If groups need a number that the name does not tell, or another file here has, the digest
+    is added, which makes the file a source of its own.
     """
 
     path: Path
@@ -128,10 +128,9 @@ def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
 
 
 def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: str | None) -> Layout:
-    """The set, among `candidates` with the same type of record, whose classes the records have.
+    """The set whose classes the records have, among `candidates` with the same type of record.
 
-    If several fit, it is the set `genuine`, or the one that has files of this name, or the one with the fewest classes
-    in a file.
+    If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
     """
     index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
     matches = [

@@ -166,8 +166,7 @@ def inspect(
 
 
 def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
-    file = content.file
-    genuine = KNOWN.get(scan.fingerprint)
+    file, genuine = content.file, KNOWN.get(scan.fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
     own_copies = [notice for notice in copies if notice.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset
 
-# Character of JIS X 0208 → as people type it: ASCII for full-width forms, the yen sign, the hyphen for the minus sign
-# (JIS X 0208 has no hyphen), and Å for the ångström sign.
+# JIS X 0208 → as people type: ASCII for full-width forms, ¥, the hyphen for the minus sign, Å for the ångström sign.
 _TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-"), 0x212B: 0xC5}
 _FULL_WIDTH = {code: full for full, code in _TYPED.items()} | {ord("-"): 0x2212}
 

@@ -63,13 +63,12 @@ class Layout:
     """One set: its record, its picture and how its files are divided among groups.
 
     kind: AIST's letter for the type of record. height, width, bits: of the picture, whose levels are packed in rows,
-    the first pixel in the highest bits, ink high. codes: whether records have JIS X 0208 codes or the set's own.
-    group: what tells groups apart; "occurrence": the n-th record of each class is of the n-th data set. family: sets
-    of one family are the same writing and share groups. data_set: number of records in which one writer (in ETL2 one
-    style) has every character. files: how many files AIST distributes. file_name: a pattern of file names, whose
-    numbers tell which file it is. data_sets_per_file: in files that are sequences of data sets, and for "occurrence"
-    the records of a class; otherwise 0. model_file: number of the file that consists of (ETL8G) or ends in (ETL8B2,
-    ETL9B) model patterns, which no writer wrote; 0 if there is none. dummy: whether record 0 of every file is empty.
+    the first pixel in the highest bits, ink high. codes: JIS X 0208, or the set's own. group: what tells groups apart;
+    "occurrence": the n-th record of each class is of the n-th data set. family: sets of one family are the same writing
+    and share groups. data_set: number of records in which one writer (in ETL2 one style) has every character. files:
+    how many AIST distributes; file_name is a pattern whose numbers tell which one it is. data_sets_per_file: 0 unless
+    files are sequences of data sets; for "occurrence" the records of a class. model_file: number of the file of (ETL8G)
+    or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0. dummy: whether record 0 of a file is empty.
     """
 
     name: str

@@ -22,8 +22,7 @@ DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0),
 not the measured ones: a depth from 1 to 24 was chosen for training."""
 
 GAP = 10 / 128
-"""Least paper between a fragment and the character, as a share of the side; chosen by eye. A fragment that comes
-nearer is cut."""
+"""Least paper between character and fragment, which is cut if necessary, as a share of the side; chosen by eye."""
 
 SLIDE = 1 / 16
 """How far a fragment is moved along the edge at most, as a share of the side; chosen by eye."""

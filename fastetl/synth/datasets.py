@@ -109,8 +109,7 @@ def synthesize_dataset(
 ) -> int:
     """Write the dataset that `build` makes of the files of `synthesize`, and return the number of pictures.
 
-    size: side of the pictures in pixels. processes: as in `synthesize`; the bytes do not depend on it. The columns that
-    name files are missing.
+    The columns that name files are missing. size: side of the pictures in pixels. processes: as in `synthesize`.
 
     Raises FastetlError as `synthesize` does, and for `set` and `model_pattern`, which only files have.
     """

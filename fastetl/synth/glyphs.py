@@ -1,4 +1,4 @@
-"""Characters as flat arrays: of each point, its stroke, its loop and its neighbours on the line.
+"""Characters as flat arrays, in which each point knows its stroke, its loop and its neighbours on the line.
 
 So a style changes all characters of a data set at once.
 """
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from fastetl.synth.strokes import Polyline
 
 _COORDINATES = ("points", "anchor", "targets", "corner")  # fields of `Glyph`
-# Chosen by eye on KanjiVG's kana; lengths in sides of the box.
-_REACH = 3  # corners are rounded over so many points to either side
+_REACH = 3  # corners are rounded over so many points to either side (like the next numbers, by eye on KanjiVG's kana)
 _LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
 _BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
 _HOOK = 0.22  # a hook is at most so long

@@ -35,11 +35,13 @@ class Rows:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
-def _by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+def by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+    """A file with all records of the first class, then those of the next."""
     return Rows(name, np.repeat(entries, len(writers)), np.tile(writers, len(entries)))
 
 
-def _by_writer(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+def by_writer(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+    """A file with all records of the first writer, then those of the next."""
     return Rows(name, np.tile(entries, len(writers)), np.repeat(writers, len(entries)))
 
 
@@ -62,7 +64,7 @@ def _etl1(writers: int) -> Iterator[Rows]:
     lost_by = np.array([lost.get(entry.character or "", -1) for entry in classes("ETL1")])
     sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
     for k, part in _parts("ETL1"):
-        rows = _by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
+        rows = by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
         present = lost_by[rows.entry] != rows.writer
         rows = Rows(rows.name, rows.entry[present], rows.writer[present])
         # The data number restarts after every four classes.
@@ -79,7 +81,7 @@ def _etl2(writers: int) -> Iterator[Rows]:
     first, second, eighth = range(count // 2), range(count // 2, count), range(count // 8)
     plans = ("A", first), ("A", second), ("C", first), ("C", second), ("BD", eighth)
     for k, (styles, part) in enumerate(plans, 1):
-        rows = _by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
+        rows = by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
         style = np.repeat([*styles], len(part) * writers)
         faces = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
         rows.columns.update(style=style, typeface=faces, contents=kinds[rows.entry])
@@ -104,28 +106,28 @@ def _files(writers: int, each: int) -> Iterator[tuple[int, range]]:
 
 def _etl3(writers: int) -> Iterator[Rows]:
     for k, part in _files(writers, -(-writers // 2)):
-        rows = _by_class(f"ETL3C_{k}", _all("ETL3"), part)
+        rows = by_class(f"ETL3C_{k}", _all("ETL3"), part)
         rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
         rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
         yield rows
 
 
 def _etl4(writers: int) -> Iterator[Rows]:
-    rows = _by_writer("ETL4C", _all("ETL4"), range(writers))
+    rows = by_writer("ETL4C", _all("ETL4"), range(writers))
     rows.columns["sheet"] = 5001 + rows.writer
     rows.columns["number"] = rows.columns["sheet"] * 100 + rows.entry
     yield rows
 
 
 def _etl5(writers: int) -> Iterator[Rows]:
-    rows = _by_class("ETL5C", _all("ETL5"), [w for w in range(writers) for _ in range(2)])
+    rows = by_class("ETL5C", _all("ETL5"), [w for w in range(writers) for _ in range(2)])
     rows.columns["sheet"] = 6001 + 2 * rows.writer + np.arange(len(rows.writer)) % 2
     yield rows
 
 
 def _etl6(writers: int) -> Iterator[Rows]:
     for k, part in _parts("ETL6"):
-        rows = _by_class(f"ETL6C_{k:02d}", part, range(writers))
+        rows = by_class(f"ETL6C_{k:02d}", part, range(writers))
         rows.columns["sheet"] = 1 + rows.writer
         yield rows
 
@@ -134,7 +136,7 @@ def _etl7(writers: int) -> Iterator[Rows]:
     """Large and small writing by the same people, each class twice on a sheet."""
     for size in "LS":
         for k, part in _files(writers, -(-4 * writers // 7)):
-            rows = _by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
+            rows = by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
             rows.columns["sheet"] = 1 + rows.writer
             yield rows
 
@@ -148,9 +150,9 @@ def _sheets(name: str, sheets_of: str) -> NDArray[np.int64]:
 def _etl8b2(writers: int) -> Iterator[Rows]:
     sheets = _sheets("ETL8B2", "ETL8G")
     for k, part in _parts("ETL8B2"):
-        rows = _by_class(f"ETL8B2C{k}", part, range(writers))
+        rows = by_class(f"ETL8B2C{k}", part, range(writers))
         if k == BY_NAME["ETL8B2"].model_file:
-            models = _by_class("", _all("ETL8B2"), [MODEL])
+            models = by_class("", _all("ETL8B2"), [MODEL])
             rows = Rows(rows.name, np.append(rows.entry, models.entry), np.append(rows.writer, models.writer))
         rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + sheets[rows.entry]
         yield rows
@@ -159,7 +161,7 @@ def _etl8b2(writers: int) -> Iterator[Rows]:
 def _etl8g(writers: int) -> Iterator[Rows]:
     for k, part in _files(writers, BY_NAME["ETL8G"].data_sets_per_file):
         number = k + (k >= BY_NAME["ETL8G"].model_file)  # that file is the model pattern's
-        yield _by_writer(f"ETL8G_{number:02d}", _all("ETL8G"), part)
+        yield by_writer(f"ETL8G_{number:02d}", _all("ETL8G"), part)
 
 
 def _etl9b(writers: int) -> Iterator[Rows]:
@@ -168,7 +170,7 @@ def _etl9b(writers: int) -> Iterator[Rows]:
     files = dict(_files(min(writers, most), layout.data_sets_per_file))
     for k in sorted({*files, layout.model_file}):
         models = [MODEL] if k == layout.model_file else []
-        rows = _by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
+        rows = by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
         rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + sheets[rows.entry]
         yield rows
 
@@ -176,7 +178,7 @@ def _etl9b(writers: int) -> Iterator[Rows]:
 def _etl9g(writers: int) -> Iterator[Rows]:
     sheets = _sheets("ETL9G", "ETL9G")
     for k, part in _files(writers, BY_NAME["ETL9G"].data_sets_per_file):
-        rows = _by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
+        rows = by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
         # Sheet numbers restart in every file. Serial numbers restart with each sheet in some files, else with each set.
         rows.columns["sheet"] = 20 * (rows.writer - part.start) + sheets[rows.entry]
         in_sheet = rows.entry - np.searchsorted(sheets, sheets)[rows.entry]

@@ -15,7 +15,7 @@ from fastetl.data.charset import HIRAGANA_SMALL
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout, bytes_of
-from fastetl.synth.sets import Draw, Rows, fill, rows_of, set_files
+from fastetl.synth.sets import Draw, by_class, by_writer, fill, rows_of, set_files
 
 Records = NDArray[Any]
 KANJI = range(0x3021, 0x3021 + 60)
@@ -55,14 +55,9 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
     """
     layout, entries = BY_NAME[name], classes(name)
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:characters]
-    sets = count // len(picks)
-    writer, entry = np.arange(sets), np.array([entries.index(entry) for entry in picks])
-    if layout.group == "data set" or name == "ETL4":
-        writer, entry = np.repeat(writer, len(picks)), np.tile(entry, sets)
-    else:
-        writer, entry = np.tile(writer, len(picks)), np.repeat(entry, sets)
-    columns = {"sheet": 1001 + writer, "style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
-    rows = Rows("", entry, writer, {k: v for k, v in columns.items() if k in layout.by_name})
+    ordered = by_writer if layout.group == "data set" or name == "ETL4" else by_class
+    rows = ordered("", [entries.index(entry) for entry in picks], range(count // len(picks)))
+    rows.columns.update(sheet=1001 + rows.writer, style=b"A", contents=b"KANJI ", typeface=b"MINCHO")
     records = fill(layout, rows, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
     return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), bytes_of(records)])
