@@ -30,6 +30,11 @@ def test_importing_brings_nothing_heavy() -> None:
     assert python(code).stdout == "[]\n"
 
 
+def test_windows_is_refused_in_one_line() -> None:
+    code = "import sys; sys.platform = 'win32'\ntry: import fastetl\nexcept ImportError as error: print(error)"
+    assert python(code).stdout == "fastetl runs on Linux and macOS; on Windows, use it in WSL\n"
+
+
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Word for word, on two files of synthetic writers, with less training."""
     synthesize(tmp_path / "ETL8G", SynthConfig(files=2))

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pickle
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,10 +193,7 @@ def test_a_split_that_cannot_be_is_named(data: Dataset, options: dict[str, Any],
 
 def test_members_that_are_not_needed_are_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
-    labels = np.array(["あ"])
-    np.savez_compressed(path, images=np.ones((1, 9, 9), np.uint8), labels=labels, bomb=np.zeros(10**8, np.uint8))
-    import tracemalloc
-
+    np.savez_compressed(path, images=np.ones((1, 9, 9), np.uint8), labels=["あ"], bomb=np.zeros(10**8, np.uint8))
     tracemalloc.start()
     assert len(load_labelled(path, HIRAGANA, Preprocessing())) == 1
     assert tracemalloc.get_traced_memory()[1] < 10**7

@@ -118,7 +118,7 @@ def _exchanged(a: Path, b: Path) -> bool:
 
 
 def _put(temporary: Path, path: Path) -> None:
-    """Give `temporary` the name `path`. An old output is at one of the two names until the new one has its name."""
+    """Give `temporary` the name `path`. An old output of this name is removed only after that."""
     if not (path.exists() or path.is_symlink()):
         temporary.rename(path)
     elif not _exchanged(temporary, path):
