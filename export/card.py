@@ -1,7 +1,5 @@
 """Model cards in Hugging Face's format: the template `card.txt`, filled in from a run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -41,7 +39,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
     )
 
 
-def model_card(run: Run, graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:
+def model_card(run: "Run", graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:
     """The card of a run's export: Markdown with YAML front matter.
 
     sets: results of `fastetl evaluate`, each with name, part, samples, accuracy, interval and top5; may be empty.
@@ -63,7 +61,7 @@ def repeated_card(text: str, graph: Graph, config: ExportConfig) -> str:
     return _BREAK.join([card_head(graph, config), *renewed]) + "\n"
 
 
-def _accuracy(run: Run, sets: Sequence[Mapping[str, Any]]) -> str:
+def _accuracy(run: "Run", sets: Sequence[Mapping[str, Any]]) -> str:
     lines = ["Accuracy", ""]
     if run.history:
         best = run.best_epoch

@@ -4,15 +4,13 @@ Pictures enter as (N, 1, side, side), 0–255; layers work on (N, C, H, W). The 
 framing) is no part of the list: the dataset's own `Preprocessing` describes it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +143,7 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def expecting(self, prior: Sequence[str], logits: _Array) -> Graph:
+    def expecting(self, prior: Sequence[str], logits: _Array) -> Self:
         """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
         last = self.layers[-1]
         if not prior or not isinstance(last, Dense):

@@ -1,12 +1,10 @@
 """`Recognizer`: a package's ONNX model, run by onnxruntime on any machine."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +91,7 @@ class Recognizer:
         }
         return html_table(f"Recognizer {self.path}", rows)
 
-    def restricted(self, charset: str | Charset) -> Recognizer:
+    def restricted(self, charset: str | Charset) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.
 
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
@@ -207,7 +205,7 @@ class Recognizer:
         ink = picture if isinstance(picture, Ink) else find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
-    def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
+    def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page from strokes in the order in which they were drawn; see `read_line`.
 
         Boxes are in the canvas' units.

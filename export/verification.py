@@ -3,8 +3,6 @@
 The trained network's answers come from `reference.npz`, or from the run itself if it is given.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -117,7 +115,7 @@ def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]
 
 def verify(
     out: str | PathLike[str],
-    against: Run | str | PathLike[str] | None = None,
+    against: "Run | str | PathLike[str] | None" = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
     """Check the package directory `out` ("pretrained": the bundled one); nothing in it is changed.

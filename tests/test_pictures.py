@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
+from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.paper import separate_ink
 from fastetl.ink.pictures import LARGEST, Source, find_ink, read_picture
 
@@ -84,6 +85,13 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
     with pytest.raises(FastetlError, match=f"not a picture; expected {message}"):
         find_ink(thing)
+
+
+@pytest.mark.parametrize("side", [0, -1, 4097, 2.5, True])
+def test_a_side_out_of_range_is_named(side: Any) -> None:
+    for make in (lambda: read_picture(np.zeros((9, 9), np.uint8), side), lambda: rasterize(Drawing(1, 1, ()), side)):
+        with pytest.raises(FastetlError, match="side is out of range; expected .*1 to 4,096"):
+            make()
 
 
 def test_a_crop_of_one_stroke_is_a_stroke() -> None:

@@ -1,7 +1,7 @@
-"""The same handwriting otherwise: on scanned sheets, cropped, by a thick pen, small, over the whole canvas.
+"""Handwriting under other conditions: on scanned sheets, cropped, by a thick pen, small, photographed.
 
-Each condition takes pictures uint8 (N, H, W), ink high, paper 0, and gives uint8 (N, 128, 128); what happens to a
-picture derives from its number and the seed alone.
+Each condition takes pictures uint8 (N, H, W), ink high, paper 0, and gives uint8 (N, 128, 128). What happens to a
+picture depends only on its number and the seed.
 """
 
 import io
@@ -21,8 +21,6 @@ Pictures = NDArray[np.uint8]
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
 _CENTRE_X = (57, 60, 64, 67, 70, 74, 77)
 _CENTRE_Y = (54, 58, 65, 69, 73, 79, 83)
-
-_ANYWHERE = 0.80
 _INK = 0.15  # of the darkest
 
 
@@ -47,7 +45,7 @@ def _sized(picture: Pictures, factor: float) -> Pictures:
 
 
 def _put(piece: Pictures, left: int, top: int, out: Pictures) -> None:
-    """Lay a piece over a picture, the darker ink on top; what lies outside is cut off."""
+    """Lay a piece over a picture: the darker ink wins, and what lies outside is cut off."""
     y0, x0 = max(top, 0), max(left, 0)
     y1, x1 = min(top + piece.shape[0], out.shape[0]), min(left + piece.shape[1], out.shape[1])
     if y1 > y0 and x1 > x0:
@@ -68,13 +66,13 @@ def _drawn(rng: np.random.Generator, values: tuple[float, ...]) -> float:
 
 
 def _at_scan_size(picture: Pictures, rng: np.random.Generator) -> Pictures:
-    """The ink as large as a character on a real scan."""
+    """The ink, as large as a character on a real scan."""
     piece = _cropped(picture)
     return _sized(piece, min(_drawn(rng, _DEVIATION) / max(_centre(piece)[2], 1), 124 / max(piece.shape)))
 
 
 def _on_scan(piece: Pictures, rng: np.random.Generator) -> tuple[int, int]:
-    """Left and top where a real scan's character would stand, whole."""
+    """Left and top of the whole character where it would stand on a real scan."""
     cx, cy, _ = _centre(piece)
     left, top = round(_drawn(rng, _CENTRE_X) - cx), round(_drawn(rng, _CENTRE_Y) - cy)
     most = SIDE - piece.shape[1] - 2, SIDE - piece.shape[0] - 2
@@ -82,9 +80,9 @@ def _on_scan(piece: Pictures, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _sides_with_fragments(rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which of the four sides have a fragment: each as often as measured, and one anywhere as often as measured."""
+    """Which of the four sides have a fragment, (4,): each, and any at all, as often as on real scans."""
     left = rng.random() < FRAGMENT_SHARES[0]
-    # Without one at the left the other sides have one less often than the three shares by themselves would give.
+    # Independent sides would give fragments anywhere too often: without one at the left, others are rarer.
     without = 0.4
     others = np.array(FRAGMENT_SHARES[1:])
     others = others * without if not left else others * (1 - (1 - FRAGMENT_SHARES[0]) * without) / FRAGMENT_SHARES[0]
@@ -92,7 +90,7 @@ def _sides_with_fragments(rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]], rng: np.random.Generator) -> None:
-    """Put in ends of other characters, each at its own place along the edge, as deep as on real scans."""
+    """Add ends of other characters at the edges, as deep as on real scans."""
     for side, seen in enumerate(_sides_with_fragments(rng)):
         piece, left, top = other()
         depth = max(1, round(_drawn(rng, FRAGMENT_DEPTHS) * (1 if side == 0 else 0.6)))
@@ -113,7 +111,7 @@ def _each(pictures: Pictures, seed: int, make: Callable[[Pictures, np.random.Gen
 
 
 def as_they_are(pictures: Pictures, seed: int) -> Pictures:
-    """Scaled to 128 × 128, nothing else."""
+    """The pictures scaled to 128 × 128, and nothing else."""
 
     def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
         piece = _sized(picture, SIDE / max(picture.shape))
@@ -123,7 +121,7 @@ def as_they_are(pictures: Pictures, seed: int) -> Pictures:
 
 
 def fragments_added(pictures: Pictures, seed: int) -> Pictures:
-    """Characters where they stand, in their own size, and ends of others of the set at the edges."""
+    """The pictures as they are, with ends of others of the set at the edges."""
     whole = as_they_are(pictures, seed)
 
     def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
@@ -140,7 +138,7 @@ def fragments_added(pictures: Pictures, seed: int) -> Pictures:
 
 
 def on_scanned_sheets(pictures: Pictures, seed: int, fragments: bool = True) -> Pictures:
-    """Size, place and fragments of real scans: what `fragments_added` does, after the size and place are theirs."""
+    """Characters with the size and position of real scans and, if `fragments`, ends of others at the edges."""
 
     def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
         piece = _at_scan_size(picture, rng)
@@ -157,7 +155,7 @@ def on_scanned_sheets(pictures: Pictures, seed: int, fragments: bool = True) -> 
 
 
 def _fitted(piece: Pictures, share: float, rng: np.random.Generator, out: Pictures, centred: bool = False) -> None:
-    """The piece's longer side over `share` of the canvas, at a random place inside."""
+    """Put in a piece whose longer side covers `share` of the canvas: anywhere inside, or in the middle."""
     piece = _sized(piece, share * SIDE / max(piece.shape))
     spare = SIDE - piece.shape[1], SIDE - piece.shape[0]
     left, top = ((n // 2 if centred else int(rng.integers(n + 1))) for n in spare)
@@ -165,12 +163,12 @@ def _fitted(piece: Pictures, share: float, rng: np.random.Generator, out: Pictur
 
 
 def cropped(pictures: Pictures, seed: int) -> Pictures:
-    """Cut exactly to the ink, the shorter side filled up with paper."""
+    """Crops to the ink, with paper beside it to make them square."""
     return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), 1, rng, out, centred=True))
 
 
 def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
-    """The ink `size` pixels large, then by a pen so much wider on each side."""
+    """The ink scaled to `size` pixels, then thickened by `radius` pixels on each side."""
     piece = np.pad(_sized(_cropped(picture), size / max(_cropped(picture).shape)), radius)
     thick = np.zeros_like(piece)
     for y, x in np.argwhere(np.hypot(*np.ogrid[-radius : radius + 1, -radius : radius + 1]) <= radius) - radius:
@@ -179,7 +177,7 @@ def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
 
 
 def thick_and_cropped(pictures: Pictures, seed: int) -> Pictures:
-    """A pen 6–12 pixels wider where the character is 100 pixels large, then cut exactly to the ink."""
+    """Characters of 100 pixels, by a pen 6 to 12 pixels wider, cropped to the ink."""
 
     def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
         thick = _thickened(picture, 100, int(rng.integers(3, 7)))
@@ -189,7 +187,7 @@ def thick_and_cropped(pictures: Pictures, seed: int) -> Pictures:
 
 
 def _of_size(pictures: Pictures, seed: int, least: float, most: float) -> Pictures:
-    """Over so much of the canvas, anywhere in it."""
+    """Characters that cover between `least` and `most` of the canvas, anywhere in it."""
     return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), float(rng.uniform(least, most)), rng, out))
 
 
@@ -207,7 +205,7 @@ CONDITIONS: Mapping[str, Callable[[Pictures, int], Pictures]] = {
 
 Light = NDArray[np.float64]
 HIGH, WIDE = 300, 400
-"""Of a simulated photograph."""
+"""Height and width of a simulated photograph."""
 
 
 def _page(
@@ -223,7 +221,7 @@ def _page(
 
 
 def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pictures:
-    """As a camera stores it."""
+    """The light as a camera stores it: with grain, as a JPEG."""
     noisy = np.clip(light + rng.normal(0, grain, light.shape), 0, 255).astype(np.uint8)
     stored = io.BytesIO()
     Image.fromarray(noisy).save(stored, "JPEG", quality=85)
@@ -233,26 +231,26 @@ def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pic
 def _sheet(
     picture: Pictures, rng: np.random.Generator, share: float = 0.55, high: int = HIGH, wide: int = WIDE
 ) -> Light:
-    """Light from a grey sheet with dark ink, weaker towards one side."""
+    """The light of a grey sheet with dark ink, weaker towards one side."""
     page = _page(picture, rng, share, high, wide)
     paper, ink = rng.uniform(150, 230), rng.uniform(0.1, 0.3)
     return np.asarray(paper * (1 - (1 - ink) * page) * _edge(rng.uniform(0, 2 * np.pi), 0.5, 0.85, 0.25, high, wide))
 
 
-def _edge(angle: float, place: float, level: float, soft: float, high: int = HIGH, wide: int = WIDE) -> Light:
-    """Light 1 on one side of an edge across the photograph, `level` on the other."""
+def _edge(angle: float, position: float, level: float, soft: float, high: int = HIGH, wide: int = WIDE) -> Light:
+    """Light of 1 on one side of an edge across the photograph, and of `level` on the other."""
     x, y = np.linspace(-0.5, 0.5, wide), np.linspace(-0.5, 0.5, high)[:, None]
     along = (np.cos(angle) * x + np.sin(angle) * y) / (abs(np.cos(angle)) + abs(np.sin(angle))) + 0.5
-    return np.asarray(level + (1 - level) / (1 + np.exp(-np.clip((along - place) / soft, -50, 50))))
+    return np.asarray(level + (1 - level) / (1 + np.exp(-np.clip((along - position) / soft, -50, 50))))
 
 
-def _shadowed(picture: Pictures, place: float, level: float, rng: np.random.Generator) -> Pictures:
-    shadow = _edge(rng.uniform(0, 2 * np.pi), place, level, rng.choice([0.003, 0.02]))
+def _shadowed(picture: Pictures, position: float, level: float, rng: np.random.Generator) -> Pictures:
+    shadow = _edge(rng.uniform(0, 2 * np.pi), position, level, rng.choice([0.003, 0.02]))
     return _photograph(_sheet(picture, rng) * shadow, rng)
 
 
 def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: int = 4) -> Pictures:
-    """A dark table over `width` of the height on so many sides."""
+    """A dark table along so many sides, as wide as `width` of the height."""
     top, bottom, left, right = round(width * HIGH) * (rng.permutation(4) < sides)
     light = np.full((HIGH, WIDE), rng.uniform(20, 70))
     light[top : HIGH - bottom, left : WIDE - right] = _sheet(
@@ -280,7 +278,7 @@ def _framed(picture: Pictures, width: float, rng: np.random.Generator) -> Pictur
 
 
 def _banded(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
-    """A black band at one side; the character stands in the rest."""
+    """A black band along one side; the character stands in the rest."""
     side, rest = int(rng.integers(4)), 400 - round(width)
     page = 255 * (1 - _page(picture, rng, 0.6, *((rest, 400) if side < 2 else (400, rest))))
     width_of_each = np.zeros((4, 1), int)
@@ -289,7 +287,7 @@ def _banded(picture: Pictures, width: float, rng: np.random.Generator) -> Pictur
 
 
 def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str) -> Pictures:
-    """Printed lines so many times as dark as the ink."""
+    """Printed lines, `level` times as dark as the ink."""
     page, lines = _page(picture, rng, 0.55, 400, 400), np.zeros((400, 400), bool)
     gap, wide = int(rng.integers(30, 70)), int(rng.integers(1, 5))
     if kind == "cell":
@@ -333,7 +331,7 @@ CURVES: Mapping[str, Curve] = {
         (0.8, 0.6, 0.5, 0.4, 0.3),
         lambda p, level, rng: _shadowed(p, rng.uniform(0.2, 0.8), level, rng),
     ),
-    "a shadow × 0.4 over this share": ((0.1, 0.3, 0.5, 0.7, 0.9), lambda p, place, rng: _shadowed(p, place, 0.4, rng)),
+    "a shadow × 0.4 over this share": ((0.1, 0.3, 0.5, 0.7, 0.9), lambda p, share, rng: _shadowed(p, share, 0.4, rng)),
     "dim light": ((1, 0.6, 0.35, 0.2), lambda p, level, rng: _photograph(_sheet(p, rng) * level, rng, 3 * level**0.5)),
     "ink's contrast": (
         (0.8, 0.4, 0.2, 0.1),
@@ -359,4 +357,4 @@ CURVES: Mapping[str, Curve] = {
         lambda p, level, rng: _photograph((255 - _sheet(p, rng)) * level, rng),
     ),
 }
-"""Levels of a condition, and uint8 (H, W) of a picture (ink high) at one of them, as a camera or a program gives it."""
+"""Each condition's levels, and a function that gives a picture (ink high) at a level as a camera or program does."""

@@ -22,23 +22,23 @@ PLAIN = "あいうえおかきくけこさしすせそたちつてとなにぬ�
 
 
 def chosen(part: Labelled, count: int) -> Labelled:
-    """So many of the 46 unvoiced hiragana, spread over the set."""
+    """At most `count` samples of the 46 unvoiced hiragana, drawn from the whole set."""
     plain = [k for k, c in enumerate(part.characters) if c in PLAIN]
     indices = [plain[k] for k in np.random.default_rng(SEED).permutation(len(plain))[:count]]
     return Labelled(part.name, part.images[indices], tuple(part.characters[k] for k in indices))
 
 
 def accuracy(recognizer: Recognizer, part: Labelled, curve: str, level: float) -> float:
-    """Per cent of correct answers."""
+    """Per cent of a set that is recognized at a level of a condition."""
     make = CURVES[curve][1]
     shown = [make(p, level, np.random.default_rng([SEED, k])) for k, p in enumerate(part.images)]
     answers = recognizer.read(shown, most=1)
-    right = [one_shape(a.label) == one_shape(c) for (a,), c in zip(answers, part.characters, strict=True)]
-    return 100 * float(np.mean(right))
+    is_right = [one_shape(a.label) == one_shape(c) for (a,), c in zip(answers, part.characters, strict=True)]
+    return 100 * float(np.mean(is_right))
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure all conditions, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--each", type=int, default=46, help="pictures of each set")

@@ -1,8 +1,8 @@
-"""Drawings from a screen, and the one rasterizer that makes a picture of them: the same in Python, JavaScript, Swift.
+"""Drawings from a screen, and the rasterizer that makes pictures of them, specified once for Python, JavaScript, Swift.
 
 The picture has S × S pixels (S = 128), 0–255, ink high. All arithmetic is in float64:
 
-1. k = S / max(width, height). A point (x, y) of the canvas, y downwards, comes to (x·k + (S − width·k) / 2,
+1. k = S / max(width, height). A point (x, y) of the canvas, y downwards, is mapped to (x·k + (S − width·k) / 2,
    y·k + (S − height·k) / 2): the canvas is scaled to fit and centred. The centre of the pixel in row i and column j,
    both from 0, is (j + 0.5, i + 0.5).
 2. The pen's radius at a point is pen · S / 2 · (0.5 + pressure), with pressure 0.5 where none is known.
@@ -16,32 +16,34 @@ The picture has S × S pixels (S = 128), 0–255, ink high. All arithmetic is in
 Since coverage is a maximum, strokes may be drawn in any order, and a new segment never needs the old ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
+from fastetl.ink import MOST_SIDE
 from fastetl.kernels.ink import cover
 from fastetl.kernels.vector import ENABLED
 
 SIDE = 128
-"""Side of the picture in pixels, unless another is asked for."""
+"""Side of the picture in pixels, by default."""
 PEN = 0.05
 """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
 MOST_STROKES = 4_000
+"""Most strokes of a drawing."""
 MOST_POINTS = 80_000
-"""Of all strokes of a drawing together."""
+"""Most points of a drawing, of all strokes together."""
 REACH = 16.0
-"""How far outside of the canvas a point may be, in longer sides of the canvas: a captured pointer leaves it."""
+"""How far outside of the canvas a point may be, in longer sides of the canvas, since a captured pointer leaves it."""
 _SIDES = (1e-3, 1e6)
+"""Range of the canvas' sides, in any unit."""
 _TIME = 1e9
-"""Most milliseconds."""
+"""Most milliseconds, before or after 0."""
 
 _COLUMNS = ("x", "y", "pressure", "time")
 
@@ -50,9 +52,9 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen: x to the right and y down, in the canvas' units, one value for each point.
+    """One line of the pen. x to the right and y downwards, in the canvas' units, have one value for each point.
 
-    pressure: 0–1, or None where it is not known. time: milliseconds from any begin, or None.
+    pressure: 0–1 for each point, or None if unknown. time: milliseconds from any start, or None if unknown.
     """
 
     x: Numbers
@@ -64,13 +66,13 @@ class Stroke:
         return len(self.x)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; what is not known is left out."""
+        """A JSON object of the stroke; unknown pressure and time are left out."""
         columns = {name: getattr(self, name) for name in _COLUMNS}
         return {name: list(values) for name, values in columns.items() if values is not None}
 
     @classmethod
-    def from_dict(cls, values: Any) -> Stroke:
-        """From what `as_dict` gave; unknown keys are ignored. Raises FastetlError for anything else."""
+    def from_dict(cls, values: Any) -> Self:
+        """A stroke from its JSON object. Unknown keys are ignored. Raises FastetlError for anything that is none."""
         if not isinstance(values, Mapping):
             raise _wrong("a stroke", "an object", type(values).__name__)
         columns: dict[str, Any] = {name: values.get(name) for name in _COLUMNS if name in ("x", "y") or name in values}
@@ -113,18 +115,18 @@ class Drawing:
                 _require(name, value, least, most)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """A JSON object of the drawing."""
         strokes = [stroke.as_dict() for stroke in self.strokes]
         return {"width": self.width, "height": self.height, "pen": self.pen, "strokes": strokes}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Drawing:
-        """From what `as_dict` gave; unknown keys are ignored. Raises FastetlError for anything else."""
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """A drawing from its JSON object. Unknown keys are ignored. Raises FastetlError for anything that is none."""
         strokes = values.get("strokes")
         if not isinstance(strokes, list):
             raise _wrong("strokes", "a list", type(strokes).__name__)
-        listed = tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1]))
-        return cls(values.get("width", 0), values.get("height", 0), listed, values.get("pen", PEN))
+        parsed = tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1]))
+        return cls(values.get("width", 0), values.get("height", 0), parsed, values.get("pen", PEN))
 
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
@@ -137,7 +139,7 @@ def _require(name: str, value: object, least: float, most: float) -> None:
 
 
 def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:
-    """float64 (M, 6), as the kernel takes them: steps 1–3."""
+    """float64 (M, 6): x and y of a, x and y of b, and the radii at a and b of each segment. Steps 1 to 3."""
     scale = side / max(drawing.width, drawing.height)
     across, down = (side - drawing.width * scale) / 2, (side - drawing.height * scale) / 2
     segments = [np.empty((0, 6))]
@@ -154,7 +156,7 @@ def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:
 
 
 def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """The readable twin of the kernel."""
+    """Steps 4 and 5 in numpy: the reference implementation of the kernel `cover`."""
     y, x = np.indices(out.shape) + 0.5
     for ax, ay, bx, by, ra, rb in segments:
         dx, dy = bx - ax, by - ay
@@ -167,7 +169,11 @@ def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> N
 
 
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255, ink high: the picture of a drawing, the same in Python, JavaScript and Swift."""
+    """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096, else FastetlError.
+
+    Python, JavaScript and Swift make the same picture, up to one level of 255.
+    """
+    require_range("side", side, 1, MOST_SIDE)
     covered = np.zeros((side, side))
     (cover if ENABLED else _cover_plainly)(segments_of(drawing, side), covered)
     return np.floor(255 * covered + 0.5).astype(np.uint8)

@@ -6,8 +6,6 @@ stays where it is. Everything is decided on a reduced picture, the darkest pixel
 integers, so that the Swift twin (`ios/Sources/KanaPhoto/Paper.swift`) decides the same to the last bit.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fastetl.checks import require_range
+from fastetl.ink import MOST_SIDE
 from fastetl.ink.blocks import MOST_BLOCKS, closed, extreme, odd_share, opened, pooled, quantile, smoothed, spread
 from fastetl.ink.components import Box, boxes_of, character_box, is_several_characters, label_components
 from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
@@ -106,7 +106,8 @@ class Ink:
         return _with_usual_pen(square)
 
     def picture(self, side: int) -> Bytes:
-        """uint8 (side, side), ink high: the square resized. side: 1 or more."""
+        """uint8 (side, side), ink high: the square resized. side: 1 to 4,096, else FastetlError."""
+        require_range("side", side, 1, MOST_SIDE)
         return np.asarray(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
 
 
@@ -281,7 +282,7 @@ class _Sheet:
         """Where at least so many tenths of `top` are missing."""
         return self.missing >= -(-tenths * max(self.top, 1) // 10)
 
-    def without(self, mask: Mask) -> _Sheet:
+    def without(self, mask: Mask) -> "_Sheet":
         """The sheet with more blocks outside of it; unchanged if no ink would be left."""
         if not mask.any():
             return self

@@ -1,4 +1,4 @@
-"""Picture files of single characters, from scanners, phones and drawing programs, as the arrays that are recognized."""
+"""Reads pictures of characters, from scanners, phones and drawing programs, and finds the ink in them."""
 
 import importlib
 import io
@@ -18,14 +18,14 @@ from fastetl.ink.blocks import quantile
 from fastetl.ink.paper import MOST, Ink, separate_ink
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-"""What is opened, by its content. Pillow knows more, some of which start other programs (EPS: Ghostscript)."""
+"""Formats that are opened, by their content. Others of Pillow's are not: some start other programs, as EPS does."""
 LARGEST = 12_000
-"""Most pixels along a side: a phone's 108 megapixels are 12,000 × 9,000."""
+"""Largest side of a picture that is read, in pixels: a phone's 108 megapixels are 12,000 × 9,000."""
 LONGEST = 100
-"""Most widths to a height, or heights to a width: a crop of ー is 24, a line of text may be longer."""
+"""Largest ratio of a picture's sides: 24 for a crop of ー, more for a line of text."""
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _SHEET = 64
-"""Least difference of light within an opaque part that is a sheet with ink on it, and not ink."""
+"""If levels in the opaque part of a picture differ by at least this, it is a sheet with ink on it. Chosen by eye."""
 
 Source = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A picture file, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
@@ -45,9 +45,10 @@ def _bounded(path: str | PathLike[str], size: tuple[int, int]) -> None:
 
 
 def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness where transparent parts are white → the drawing, whatever its brightness, as dark ink on white.
+    """A partly transparent picture as dark ink on white, whatever the brightness of what is drawn.
 
-    An opaque part that fills its box and has contrast is a sheet, and what is around it becomes paper.
+    grey: its brightness over white. If the opaque part fills its box and has contrast, it is a sheet with ink on it:
+    then what is around it becomes as bright as the sheet.
     """
     visible = alpha >= 128
     if visible.all() or not visible.any():
@@ -61,9 +62,9 @@ def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.u
 
 
 def _grey(opened: Image.Image) -> NDArray[np.uint8]:
-    """uint8 (H, W): brightness; where the picture is transparent, of what is drawn on it."""
+    """uint8 (H, W): the brightness of a picture; transparent parts become paper (`_on_paper`)."""
     if opened.mode == "F" or opened.mode.startswith("I"):
-        # Pillow would clip these at 255, which leaves a white page.
+        # Pillow would clip these levels at 255, and leave a white page.
         levels = np.asarray(opened, np.float64)
         if not np.isfinite(levels).all():
             raise ValueError("a pixel that is not a number")
@@ -79,8 +80,8 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
 
 
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
-    if array.dtype not in (np.uint8, np.bool_) or not shaped or not array.size:
+    has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
         expected, kind = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
         raise FastetlError("not a picture", expected=expected, found=kind, do="convert it", also=ValueError)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
@@ -110,7 +111,7 @@ def _opened(source: Source) -> Iterator[Image.Image]:
 
 
 def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
-    """Brightness, uint8 (H, W), and how many times smaller it is than the picture."""
+    """The brightness of a picture, uint8 (H, W), and how many times smaller it is than the picture."""
     path = source if isinstance(source, str | PathLike) else "the picture"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -119,7 +120,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 size = opened.size
                 _bounded(path, size)
                 if isinstance(source, str | PathLike | bytes):
-                    longest = max(size)  # JPEG alone: fewer pixels are decoded
+                    longest = max(size)  # only for JPEG: it decodes fewer pixels
                     opened.draft("L", (size[0] * MOST // longest, size[1] * MOST // longest))
                 times = max(opened.size) // MOST
                 small = opened.reduce(times) if times > 1 and opened.mode in ("L", "RGB", "RGBA", "LA") else opened
@@ -127,7 +128,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 return grey, max(size) / max(grey.shape)
         except FastetlError:
             raise
-        except Exception as error:  # Pillow's readers raise what comes: struct.error, SyntaxError, KeyError …
+        except Exception as error:  # Pillow's readers raise anything: struct.error, SyntaxError, KeyError …
             short = {UnidentifiedImageError: "no such picture", Image.DecompressionBombError: "too many pixels"}
             reason = short.get(type(error)) or f"{type(error).__name__} {error}".strip()
             raise FastetlError(
@@ -136,13 +137,13 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
 
 
 def find_ink(source: Source) -> Ink:
-    """The ink of a picture of any kind, where the character is, and what speaks against recognizing it.
+    """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 
-    Formats: `FORMATS`, and HEIC where `pillow-heif` is installed; 8 and 16 bits, floating point (0–1, 0–255 or
-    0–65,535), colour, palette; what is transparent is paper; the camera's rotation (EXIF) is applied; of several frames
-    the first. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`).
+    Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
+    0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Only
+    the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`).
 
-    Raises FastetlError if the file cannot be read, is not such a picture, or exceeds `LARGEST` or `LONGEST`, and for
+    Raises FastetlError if a file cannot be read, is not such a picture or exceeds `LARGEST` or `LONGEST`, and for
     arrays of another shape or dtype and other objects.
     """
     given: object = source
@@ -155,9 +156,10 @@ def find_ink(source: Source) -> Ink:
 
 
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
-    """uint8 (side, side), black ink on white paper: what a network is given of a picture of any kind (`find_ink`).
+    """uint8 (side, side), black ink on white paper: a picture of any kind as networks see it; see `find_ink`.
 
-    Without `side` it keeps its own size, up to `fastetl.ink.paper.MOST`. Raises FastetlError for what is no picture.
+    side: 1 to 4,096; by default the picture's own size, up to 1,600. Raises FastetlError for another side, and for
+    anything that is no picture.
     """
     ink = find_ink(source)
     return 255 - (ink.square() if side is None else ink.picture(side))

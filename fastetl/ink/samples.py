@@ -1,18 +1,16 @@
-"""Handwriting that pad and phone keep: drawings with the character that was meant, as JSON lines.
+"""Samples that pad and phone keep: drawings with the character that was meant, as JSON lines.
 
-A file `*.jsonl` (UTF-8) has one object a line; unknown keys are ignored:
+Each line of a file `*.jsonl` (UTF-8) is an object with these keys; others are ignored:
 
 format    1
-id        1–64 of A–Z a–z 0–9 -; of two samples with the same id the later one counts
+id        1–64 of A–Z a–z 0–9 -; a later sample with the same id replaces an earlier one
 width, height, pen, strokes   the drawing, see `fastetl.ink.drawings.Drawing.as_dict`
 label     the character that was meant; "" for what is meant to be no character
-answer    the label that the network gave, likeliest first, or "" if it was not asked
+answer    the label that the network gave, or "" if it was not asked
 time      when, in UTC: 2026-11-24T20:01:02Z
 device    mouse, touch, pen or unknown
 app       what wrote it, such as "pad 0.1.0" (optional)
 """
-
-from __future__ import annotations
 
 import json
 import re
@@ -22,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -40,10 +38,9 @@ from fastetl.ink.drawings import Drawing, rasterize
 FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
 MOST_BYTES = 1 << 21
-"""Longest line, in bytes: the largest drawing with pressure and time stays below."""
+"""Longest line, in bytes: the largest drawing with pressure and time is shorter."""
 BLOCK = 20
-"""Samples in a row of one file that make a group: one person's neighbouring samples are alike, and a split keeps
-them together."""
+"""How many lines of a file make a group, which a split keeps together: one person's samples are alike."""
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
 _MOST_CHARACTERS = {"answer": 16, "app": 64}
@@ -51,7 +48,7 @@ _MOST_CHARACTERS = {"answer": 16, "app": 64}
 
 @dataclass(frozen=True)
 class Sample:
-    """One drawing and what was meant by it; the module says what each field holds."""
+    """A drawing and the character that was meant. The fields are the keys of a line, see the module."""
 
     id: str
     drawing: Drawing
@@ -77,14 +74,14 @@ class Sample:
                 raise _wrong(name, expected, repr(getattr(self, name))[:80])
 
     def as_line(self) -> str:
-        """One line of a file, without its end; the inverse of `from_line`."""
+        """The sample as a line of a file, without its newline."""
         values = {"format": FORMAT, "id": self.id, **self.drawing.as_dict(), "label": self.label, "answer": self.answer}
         values |= {"time": self.time, "device": self.device} | ({"app": self.app} if self.app else {})
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_line(cls, line: bytes | str) -> Sample:
-        """From one line. Raises FastetlError for anything that is no sample of this format."""
+    def from_line(cls, line: bytes | str) -> Self:
+        """A sample from a line of a file. Raises FastetlError for anything that is no sample of this format."""
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -93,8 +90,8 @@ class Sample:
         return cls.from_values(values)
 
     @classmethod
-    def from_values(cls, values: Any) -> Sample:
-        """From what JSON holds. Raises FastetlError for anything that is no sample of this format."""
+    def from_values(cls, values: Any) -> Self:
+        """A sample from a JSON object. Raises FastetlError for anything that is no sample of this format."""
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
         if not isinstance(values, dict) or version != FORMAT:
             expected = f"an object of format {FORMAT}"
@@ -112,7 +109,7 @@ def _wrong(name: str, expected: str, found: object) -> FastetlError:
 
 
 def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], list[FastetlError]]:
-    """The samples of a file, each with the number of its line from 0, and a fault for each line that is none.
+    """The samples of a file, each with its line number from 0, and an error for each line that is no sample.
 
     Raises FastetlError if the file cannot be read.
     """
@@ -131,7 +128,7 @@ def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], l
 
 
 def _lines(path: str | PathLike[str]) -> Iterator[bytes]:
-    """Each line; of one that is too long, a little more than is allowed."""
+    """The lines of a file. One that is too long is cut off at one byte more than `MOST_BYTES`."""
     with open_regular(path) as file:
         while line := file.readline(MOST_BYTES + 1):
             yield line
@@ -140,7 +137,7 @@ def _lines(path: str | PathLike[str]) -> Iterator[bytes]:
 
 
 def find_samples(source: str | PathLike[str]) -> list[Path]:
-    """The sample files of a folder in order of their names, or the one file given. Raises FastetlError for none."""
+    """The sample files of a folder, sorted by name, or the one file given. Raises FastetlError if there is none."""
     source = Path(source)
     if not source.is_dir():
         return [source]
@@ -152,10 +149,10 @@ def find_samples(source: str | PathLike[str]) -> list[Path]:
 
 @dataclass(frozen=True)
 class SamplesConfig:
-    """What dataset to make of samples."""
+    """The options of a dataset of samples."""
 
     charset: str = "kana"
-    """The characters to take, as `fastetl build` names them: those of the network to train or measure."""
+    """The characters to take, by a name of `fastetl build --charset`: those of the network to train or measure."""
     size: int = 64
     """Side of the stored pictures in pixels."""
 
@@ -165,7 +162,7 @@ class SamplesConfig:
 
 @dataclass(frozen=True)
 class SamplesResult:
-    """What was written. left_out: how many samples had another label than the charset's; faults: lines left out."""
+    """What was written. left_out: how many samples have a label outside of the charset. faults: of lines left out."""
 
     out: str
     images: int
@@ -176,6 +173,36 @@ class SamplesResult:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A sample, the file and line (from 0) that it stands in, and its group."""
+
+    file: Path
+    line: int
+    sample: Sample
+    group: int
+
+
+def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
+    """Each sample of some files once, in its latest version, and an error for each line that is no sample.
+
+    A group is named by the id of its block's first sample, and a sample stays in the group of its first version. So
+    neither another charset nor a correction moves it to a group that a run does not know.
+    """
+    by_id: dict[str, _Entry] = {}
+    group_of_block: dict[tuple[Path, int], int] = {}
+    group_of: dict[str, int] = {}
+    faults: list[FastetlError] = []
+    for file in files:
+        lines, file_faults = read_samples(file)
+        faults += file_faults
+        for line, sample in lines:
+            group = group_of_block.setdefault((file, line // BLOCK), digest_of(sample.id.encode()) >> 33)
+            by_id.pop(sample.id, None)
+            by_id[sample.id] = _Entry(file, line, sample, group_of.setdefault(sample.id, group))
+    return list(by_id.values()), faults
+
+
 def samples_to_dataset(
     source: str | PathLike[str],
     out: str | PathLike[str],
@@ -184,47 +211,34 @@ def samples_to_dataset(
     overwrite: bool = False,
     command: str = "",
 ) -> SamplesResult:
-    """Write the dataset `out` of a sample file, or a folder of them: drawn anew from the strokes, then resized.
+    """Write the dataset `out` from a sample file, or a folder of them. Its pictures are drawn from the strokes.
 
-    Lines that are damaged are left out and named in the result; so are labels outside of the charset, with their
-    counts.
+    Damaged lines and labels outside of the charset are left out, and told in the result.
 
-    Raises FastetlError if nothing is left, or `out` exists.
+    Raises FastetlError if no sample is left, or `out` exists.
     """
     out, files = Path(out), find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     charset = load_charset(config.charset)
-    by_id: dict[str, tuple[Path, int, Sample]] = {}
-    # Lines in a row of one file are a group, named by the id of the first; a sample stays in its first line's, so that
-    # neither another charset nor a correction gives it a group that a run does not know.
-    names: dict[tuple[Path, int], int] = {}
-    group_of: dict[str, int] = {}
-    faults: list[FastetlError] = []
-    for file in files:
-        lines, file_faults = read_samples(file)
-        faults += file_faults
-        for line, sample in lines:
-            by_id.pop(sample.id, None)
-            by_id[sample.id] = file, line, sample
-            group_of.setdefault(sample.id, names.setdefault((file, line // BLOCK), digest_of(sample.id.encode()) >> 33))
-    entries = [entry for entry in by_id.values() if entry[2].label in charset.class_of]
-    left_out = Counter(s.label or "no character" for _, _, s in by_id.values() if s.label not in charset.class_of)
+    read, faults = _read_all(files)
+    entries = [entry for entry in read if entry.sample.label in charset.class_of]
+    left_out = Counter(e.sample.label or "no character" for e in read if e.sample.label not in charset.class_of)
     if not entries:
         reason = str(faults[0]) if faults else f"labels {''.join(sorted(left_out))[:40]!r}" if left_out else "none"
         expected = f"labels of charset {charset.name}"
         raise FastetlError("no sample to take", file=source, expected=expected, found=reason, do="check `charset`")
-    samples = [sample for _, _, sample in entries]
+    samples = [entry.sample for entry in entries]
     data = Dataset.create(
         [rasterize(s.drawing) for s in samples],
         [s.label for s in samples],
-        [group_of[s.id] for s in samples],
+        [entry.group for entry in entries],
         source="samples",
         size=config.size,
         charset=charset,
         digests=np.array([digest_of(json.dumps(s.drawing.as_dict()).encode()) for s in samples], np.uint64),
         records={
-            "file_name": np.array([file.name[:60] for file, _, _ in entries]),
-            "record": np.array([line for _, line, _ in entries], np.int32),
+            "file_name": np.array([entry.file.name[:60] for entry in entries]),
+            "record": np.array([entry.line for entry in entries], np.int32),
             **{name: np.array([getattr(s, name) for s in samples]) for name in ("answer", "time", "device")},
         },
     )

@@ -16,14 +16,18 @@ struct ContentView: View {
         .onAppear { window = window ?? app.open() }
         .onChange(of: phase) { if phase == .active { window?.lesson.refresh() } }
         .task { await app.load() }
-        .alert("Your data", isPresented: Binding(get: { !untold.isEmpty }, set: { if !$0 { app.troubles.told() } })) {
+        .alert("Your data", isPresented: hasTrouble) {
             Button("OK") {}
         } message: {
-            Text(verbatim: untold.first?.text ?? "")
+            Text(verbatim: pending.first?.text ?? "")
         }
     }
 
-    private var untold: [Trouble] { app.troubles.untold }
+    private var pending: [Trouble] { app.troubles.pending }
+
+    private var hasTrouble: Binding<Bool> {
+        Binding(get: { !pending.isEmpty }, set: { if !$0 { app.troubles.dismissFirst() } })
+    }
 }
 
 private struct Tabs: View {

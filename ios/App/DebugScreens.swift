@@ -23,7 +23,7 @@ struct SamplesScreen: View {
                 }
                 .accessibilityElement(children: .combine)
             }
-            .onDelete { places in app.delete(Set(places.map { app.samples[$0].id })) }
+            .onDelete { offsets in app.delete(Set(offsets.map { app.samples[$0].id })) }
             if !app.samples.isEmpty {
                 ShareLink(item: app.store.file)
                 Button(role: .destructive, action: { app.deleteAll() }) { Text(verbatim: "Delete all") }

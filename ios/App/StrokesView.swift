@@ -10,10 +10,10 @@ struct StrokesView: View {
         Canvas { context, size in
             for stroke in strokes {
                 guard let first = stroke.first else { continue }
-                let place = { (point: InkPoint) in CGPoint(x: point.x * size.width, y: point.y * size.height) }
+                let scaled = { (point: InkPoint) in CGPoint(x: point.x * size.width, y: point.y * size.height) }
                 var path = Path()
-                path.move(to: place(first))
-                for point in stroke.count == 1 ? stroke[...] : stroke.dropFirst() { path.addLine(to: place(point)) }
+                path.move(to: scaled(first))
+                for point in stroke.count == 1 ? stroke[...] : stroke.dropFirst() { path.addLine(to: scaled(point)) }
                 context.stroke(
                     path, with: .color(.primary),
                     style: StrokeStyle(lineWidth: size.width * Drawing.pen, lineCap: .round, lineJoin: .round))

@@ -1,3 +1,5 @@
+// Lies here since a target of a Swift package (Package.swift) takes resources only from its own folder.
+
 import Foundation
 
 /// The tables by which Python, the pad and KanaLines read lines: bigrams.bin, shapes.bin, weights.json.

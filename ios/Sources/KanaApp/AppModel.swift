@@ -3,26 +3,26 @@ import KanaInk
 import KanaReading
 import Observation
 
-/// What all windows share, and the one owner of what the user made. All of it stays on the device.
+/// What all windows share. It owns the user's data, which stays on the device.
 @MainActor @Observable
 public final class AppModel {
-    public let settings: Kept<AppSettings>
-    public let deck: Kept<Deck>
+    public let settings: Persisted<AppSettings>
+    public let deck: Persisted<Deck>
     public let table: PracticeTable
     public let reader: any CharacterReading
     public let troubles: Troubles
     public let store: SampleStore
-    /// What the model says of itself, nil until it is loaded.
+    /// The labels and threshold of the model; nil until it is loaded.
     public private(set) var facts: ModelFacts?
     /// Why there is no model, in words for a developer; nil where there is one.
     public private(set) var failure: String?
     public private(set) var samples: [Sample] = []
-    let drafts: Kept<Drafts>
+    let drafts: Persisted<Drafts>
     let clock: Clock
     @ObservationIgnored private let version: String
     @ObservationIgnored private var opened = 0
 
-    /// `folder`: where the app keeps what is the user's. `version`: of the app, as it stands in the samples.
+    /// `folder`: for the user's data. `version`: of the app, which samples record.
     public init(
         folder: URL, reader: any CharacterReading, table: PracticeTable, version: String = "", clock: Clock = .system
     ) {
@@ -32,18 +32,18 @@ public final class AppModel {
         self.table = table
         self.version = version
         self.clock = clock
-        settings = Kept(AppSettings(), in: folder.appendingPathComponent("settings.json"), troubles: troubles)
-        deck = Kept(Deck(), in: folder.appendingPathComponent("deck.json"), troubles: troubles)
-        drafts = Kept(Drafts(), in: folder.appendingPathComponent("drafts.json"), troubles: troubles)
+        settings = Persisted(AppSettings(), in: folder.appendingPathComponent("settings.json"), troubles: troubles)
+        deck = Persisted(Deck(), in: folder.appendingPathComponent("deck.json"), troubles: troubles)
+        drafts = Persisted(Drafts(), in: folder.appendingPathComponent("drafts.json"), troubles: troubles)
         store = SampleStore(file: folder.appendingPathComponent("kana-samples.jsonl"))
         attempt { _ in }
     }
 
-    /// A window was opened: it goes on where the first, second … one was left.
+    /// The model of a new window, which continues where the window opened at this position was left.
     public func open() -> WindowModel {
         if drafts.value.windows.count <= opened { drafts.value.windows.append(Draft()) }
         opened += 1
-        return WindowModel(app: self, place: opened - 1)
+        return WindowModel(app: self, index: opened - 1)
     }
 
     /// Load the model, off the main actor.
@@ -54,7 +54,7 @@ public final class AppModel {
         } catch { failure = "\(error)" }
     }
 
-    /// Keep a correction, if that is wanted.
+    /// Keep a correction as a sample, if the settings say so.
     public func keep(_ drawing: Drawing, label: String, answer: String, device: Sample.Device) {
         guard settings.value.keepsSamples else { return }
         let sample = Sample(
@@ -70,18 +70,18 @@ public final class AppModel {
             try change(store)
             let (samples, others) = try store.read()
             self.samples = samples
-            if others > 0 { troubles.tell(.lines(others)) }
+            if others > 0 { troubles.report(.lines(others)) }
         } catch {
-            troubles.tell(.notSaved(file: store.file.lastPathComponent, why: error.localizedDescription))
+            troubles.report(.notSaved(file: store.file.lastPathComponent, why: error.localizedDescription))
         }
     }
 }
 
-/// The time, as it is or as a test wants it.
+/// The source of times, which tests replace.
 public struct Clock: Sendable {
     /// Milliseconds that only go forward.
     let now: @MainActor @Sendable () -> Int
-    /// As `Deck.day` counts.
+    /// Today, as `Deck.day` counts days.
     let today: @MainActor @Sendable () -> Int
     /// Waits so many milliseconds; throws if cancelled.
     let sleep: @Sendable (Int) async throws -> Void

@@ -1,24 +1,24 @@
 import KanaReading
 
-/// What the user chose. Keys that a file of another version lacks take their defaults.
+/// The user's choices. Keys that a saved file lacks have their defaults.
 public struct AppSettings: Equatable, Sendable, Codable {
-    /// Which characters compete when drawing freely.
+    /// The characters that compete when the user draws freely.
     public var script = Script.japanese
-    /// Which are practised.
+    /// The characters that are practised.
     public var practised = Script.hiragana
-    /// Rows of the tables (か行) that are practised; all where there is none.
+    /// Rows of the tables (か行) that are practised; all if empty.
     public var rows: Set<Int> = []
     /// New characters a day.
     public var newPerDay = 10
     /// How characters are asked in practice.
     public var mode = PracticeMode.sound
-    /// Guide lines on the canvas; never part of the picture.
+    /// Show guide lines on the canvas. They are never part of the picture.
     public var showsGrid = true
-    /// Tell the answer in a pop-up too, as the tutorial does.
+    /// Show the answer in a pop-up too, as the tutorial does.
     public var showsPopUp = false
-    /// Buttons on the left of the canvas.
+    /// Put the buttons on the left of the canvas.
     public var isLeftHanded = false
-    /// Keep corrections on the device. Off until a developer turns it on.
+    /// Keep corrections on the device. Only a developer can turn it on.
     public var keepsSamples = false
 
     public init() {}

@@ -2,9 +2,10 @@ import Foundation
 import KanaInk
 import KanaReading
 
-/// What `check_on_mac.py` tells of a Mac, for a phone: every kana read by several readers (one for each choice of
-/// compute units), compared with the first.
+/// Reads every kana by several readers, one for each choice of compute units, and compares them with the first: what
+/// `check_on_mac.py` does on a Mac.
 public enum DeviceCheck {
+    /// The result of one reader.
     public struct Row: Equatable, Sendable, Identifiable {
         public let name: String
         public let right: Int
@@ -37,24 +38,24 @@ public enum DeviceCheck {
             do {
                 let facts = try await reader.facts()
                 let asked = kana.filter { facts.characters.contains($0.character) && $0.drawing != nil }
-                var found: [[String: Double]] = []
+                var answers: [[String: Double]] = []
                 var times: [Double] = []
                 var right = 0
-                for one in asked {
-                    guard let drawing = one.drawing else { continue }
+                for character in asked {
+                    guard let drawing = character.drawing else { continue }
                     let picture = Rasterizer.picture(of: drawing)
                     let start = milliseconds()
                     let probabilities = try await reader.probabilities(of: picture)
                     times.append(milliseconds() - start)
-                    found.append(probabilities)
-                    var task = PracticeTask(kana: one, mode: .blank)
-                    let verdict = try Verdict(probabilities: probabilities, facts: facts, script: one.script)
+                    answers.append(probabilities)
+                    var task = PracticeTask(kana: character, mode: .blank)
+                    let verdict = try Verdict(probabilities: probabilities, facts: facts, script: character.script)
                     right += task.attempt(verdict) == .right ? 1 : 0
                 }
-                let apart = zip(found, first ?? found).map { mine, theirs in
-                    mine.map { abs($0.value - (theirs[$0.key] ?? 0)) }.max() ?? 0
+                let apart = zip(answers, first ?? answers).map { answer, expected in
+                    answer.map { abs($0.value - (expected[$0.key] ?? 0)) }.max() ?? 0
                 }
-                first = first ?? found
+                first = first ?? answers
                 rows.append(
                     Row(
                         name: name, right: right, asked: asked.count, milliseconds: median(times),

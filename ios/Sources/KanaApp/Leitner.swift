@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is remembered of one character.
+/// How well the user knows one character.
 public struct Card: Equatable, Sendable, Codable {
     /// 1–5.
     public var box: Int
@@ -8,15 +8,15 @@ public struct Card: Equatable, Sendable, Codable {
     public var due: Int
     public var right: Int
     public var missed: Int
-    /// The day on which it was asked first; nil in files of older versions.
+    /// The day on which it was first asked; nil in files of older versions.
     public var first: Int?
 
-    /// Whether the user has shown to know it.
+    /// Whether the user has written it right.
     public var isKnown: Bool { box > 1 }
 }
 
-/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972), as the pad has it: what is right at once
-/// moves on a box, what is right at the second attempt stays in its box, what is missed goes back to the first.
+/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972), as on the pad. A character that is right at
+/// once moves to the next box; one that is right at the second attempt stays; one that is missed returns to the first.
 public struct Deck: Equatable, Sendable, Codable {
     /// Days after which a character of each box is due.
     public static let days = [0, 1, 3, 7, 21]
@@ -48,12 +48,13 @@ public struct Deck: Equatable, Sendable, Codable {
 
     public func isKnown(_ character: String) -> Bool { cards[character]?.isKnown ?? false }
 
-    /// The character to ask next, of `characters` in the order in which they are learnt: the one that is due longest,
-    /// then one that was never asked, of which there are `newPerDay` a day. One of `recent` (the last asked, in order)
-    /// only where there is no other, and of them the one that was asked first. Nil where nothing is due and none is new.
+    /// The character to ask next: the one that has been due longest, else a new one, of which there are `newPerDay` a day.
+    ///
+    /// `characters`: in the order in which they are learnt. `recent`: those asked last, in order; one of them is taken only
+    /// if there is no other, and then the one asked first. Nil if no character is due and none is new.
     public func next(of characters: [String], today: Int, newPerDay: Int = .max, recent: [String] = []) -> String? {
         let due = characters.enumerated()
-            .compactMap { place, character in cards[character].map { ($0.due, place, character) } }
+            .compactMap { position, character in cards[character].map { ($0.due, position, character) } }
             .filter { $0.0 <= today }
             .sorted { ($0.0, $0.1) < ($1.0, $1.1) }
             .map(\.2)
@@ -62,7 +63,7 @@ public struct Deck: Equatable, Sendable, Codable {
         return waiting.first { !recent.contains($0) } ?? recent.first { waiting.contains($0) }
     }
 
-    /// How many of `characters` are due today, those that were never asked not counted.
+    /// How many of `characters` are due today. Those that were never asked do not count.
     public func dueCount(of characters: [String], today: Int) -> Int {
         characters.filter { cards[$0].map { $0.due <= today } ?? false }.count
     }

@@ -6,7 +6,7 @@ import Observation
 @MainActor @Observable
 public final class Lesson {
     public private(set) var session: PracticeSession
-    /// The canvas; it reads when asked, so that nothing tells the answer before.
+    /// The canvas. It reads only when asked, so that nothing gives the answer away.
     public let ink: LiveReader
     @ObservationIgnored private let app: AppModel
     @ObservationIgnored var changed: @MainActor () -> Void = {}
@@ -30,7 +30,7 @@ public final class Lesson {
             of: app.table.characters(of: settings.practised, rows: settings.rows), today: today)
     }
 
-    /// After a return to the app, or a change of the settings: a day may have begun, another card may be due.
+    /// Ask another character if needed, after a return to the app or a change of the settings.
     public func refresh() {
         if session.task == nil || session.isOutdated(by: app.settings.value) { next() }
     }

@@ -3,41 +3,41 @@ import KanaLines
 import KanaReading
 import Observation
 
-/// The ink and its reading: what every screen with a canvas is made of. It holds no view and no model's object.
+/// The ink of a canvas and what is read in it. Every screen with a canvas has one.
 @MainActor @Observable
 public final class LiveReader {
-    /// The strokes, with undo and redo, as of the last change; while a stroke grows, without its new points.
+    /// The strokes, with undo and redo. While a stroke is drawn, its new points are not in it yet.
     public private(set) var editor = DrawingEditor()
-    /// The verdict on the ink as it is, nil while it is not read yet.
+    /// The verdict on the present ink; nil until it is read.
     public private(set) var verdict: Verdict?
-    /// The lines of a wide canvas, as of the last reading.
+    /// The lines of a wide canvas at the last reading.
     public private(set) var lines: [LineText] = []
-    /// Why there is no verdict, in words for a developer; nil where there is no trouble.
+    /// Why there is no verdict, in words for a developer; nil if nothing failed.
     public private(set) var failure: String?
-    /// Called after each change of the above.
+    /// Is called after each change of the properties above.
     @ObservationIgnored public var changed: @MainActor () -> Void = {}
-    /// Which characters compete.
+    /// The characters that compete.
     @ObservationIgnored public var script = Script.kana { didSet { if script != oldValue { inkChanged() } } }
-    /// What drew the last stroke.
+    /// The device that drew the last stroke.
     @ObservationIgnored public var device = Sample.Device.unknown
     /// Size of the canvas in the strokes' unit.
     @ObservationIgnored public private(set) var canvas = (width: 0.0, height: 0.0)
-    /// Milliseconds after a stroke's end at which the ink is read, if no other begins before.
+    /// The ink is read so many milliseconds after a stroke ends, unless another begins before.
     static let delay = 150
-    /// The reading that is waited for or made.
+    /// The reading that is waiting or under way.
     @ObservationIgnored public private(set) var reading: Task<Void, Never>?
-    /// As it is now: a point more is no change for the screens around the canvas, which draws it itself.
+    /// The present ink. A new point is no change for the screens around the canvas, since the canvas draws it itself.
     @ObservationIgnored private var now = DrawingEditor()
 
-    /// Counts the changes of the ink: an answer to an older one is dropped.
+    /// Counts the changes of the ink, so that an answer to older ink is dropped.
     @ObservationIgnored private var revision = 0
     @ObservationIgnored private let reader: any CharacterReading
     @ObservationIgnored private let clock: Clock
     @ObservationIgnored private let isLive: Bool
     @ObservationIgnored private let lineReader: LineReader?
 
-    /// `isLive`: read after each stroke; otherwise only `readNow` reads, and nothing tells the answer before.
-    /// `readsLines`: the canvas is wide, and words and lines are read.
+    /// `isLive`: whether the ink is read after each stroke, or only by `readNow`. `readsLines`: whether the canvas is wide,
+    /// and words and lines are read.
     public init(reader: any CharacterReading, clock: Clock, isLive: Bool = true, readsLines: Bool = false) {
         self.reader = reader
         lineReader = readsLines ? LineReader(reader: reader) : nil
@@ -48,7 +48,7 @@ public final class LiveReader {
     /// The stroke under the pen, nil while the pen is up.
     public var current: Stroke? { now.current }
 
-    /// The drawing as it is, nil where the canvas has no size.
+    /// The present drawing; nil if the canvas has no size.
     public var drawing: Drawing? { try? now.drawing(width: canvas.width, height: canvas.height, pen: pen) }
 
     /// Width of the pen, as a fraction of the canvas' longer side.
@@ -56,7 +56,7 @@ public final class LiveReader {
         lineReader == nil ? Drawing.pen : 0.035 * canvas.height / max(canvas.width, canvas.height, 1)
     }
 
-    /// The canvas was laid out. Strokes are scaled with its height, so that a turned phone keeps what was written.
+    /// Set the size of the canvas. Strokes are scaled with its height, so that they survive when a phone is turned.
     public func resize(width: Double, height: Double) {
         guard width > 0, height > 0, width != canvas.width || height != canvas.height else { return }
         if canvas.height > 0, canvas.height != height, !now.isEmpty {
@@ -66,7 +66,7 @@ public final class LiveReader {
         canvas = (width, height)
     }
 
-    /// Go on with a drawing of an earlier launch.
+    /// Continue a drawing of an earlier launch.
     public func restore(_ drawing: Drawing) {
         now = DrawingEditor(strokes: drawing.strokes)
         canvas = (drawing.width, drawing.height)
@@ -75,7 +75,7 @@ public final class LiveReader {
 
     public func begin(_ point: InkPoint) {
         now.begin(point)
-        // Where no more points fit, the ink stays as it is and is read again.
+        // If there are too many points already, the ink stays as it is and is read again.
         guard now.isDrawing else { return inkChanged() }
         reading?.cancel()
         revision += 1
@@ -99,13 +99,13 @@ public final class LiveReader {
     public func redo() { if now.redo() { inkChanged() } }
     public func clear() { if now.clear() { inkChanged() } }
 
-    /// A new character: nothing to undo.
+    /// Start a new character: there is nothing to undo.
     public func reset() {
         now.reset()
         inkChanged()
     }
 
-    /// Read the ink now and give its verdict; nil where it changed meanwhile or cannot be read (`failure` says why).
+    /// Read the ink now. The verdict is nil if the ink changed meanwhile, or could not be read (see `failure`).
     public func readNow() async -> Verdict? {
         reading?.cancel()
         if now.end() { editor = now }
@@ -154,7 +154,7 @@ public final class LiveReader {
 }
 
 extension Verdict {
-    /// Lines as one answer, as sure as the character that is least so.
+    /// Lines as one answer, with the confidence of the least certain character.
     fileprivate init(_ lines: [LineText]) {
         let least = lines.flatMap(\.characters).map(\.confidence).min()
         let text = lines.map(\.text).joined(separator: "\n")

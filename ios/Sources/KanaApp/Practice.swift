@@ -13,11 +13,11 @@ public enum PracticeMode: String, CaseIterable, Codable, Sendable {
     case trace
 }
 
-/// What became of one attempt.
+/// The result of one attempt.
 public enum Outcome: Equatable, Sendable {
     case right
-    /// Right but for the size (つ for っ); no miss, and told once: the network tells sizes badly, so that a second one
-    /// is taken for right.
+    /// Right except for the size (つ for っ). It is no miss, and reported only once: the network distinguishes sizes badly,
+    /// so a second attempt counts as right.
     case otherSize(read: String)
     /// The first miss.
     case wrong(read: String)
@@ -25,12 +25,12 @@ public enum Outcome: Equatable, Sendable {
     case missed(read: String)
     /// The answer was asked for.
     case given
-    /// Nothing that can be read with confidence; no miss.
+    /// The network is not sure of any character. It is no miss.
     case unreadable
-    /// No ink, or a speck; no miss.
+    /// No ink, or a speck. It is no miss.
     case nothing
 
-    /// Whether the character is done with, and the next may come.
+    /// Whether the character is finished, and the next one may be asked.
     public var isFinal: Bool {
         switch self {
         case .right, .missed, .given: return true
@@ -56,13 +56,13 @@ public struct PracticeTask: Equatable, Sendable {
     }
 
     public var character: String { kana.character }
-    /// What is said aloud: the word, or the character.
+    /// What the device says aloud: the word, or the character if there is none.
     public var spoken: String { kana.word.isEmpty ? character : kana.word }
     public var isFinished: Bool { outcome?.isFinal ?? false }
-    /// The answer may be seen: it was shown from the beginning, or the task is finished.
+    /// Whether the character may be shown: it was from the beginning, or the task is finished.
     public var showsCharacter: Bool { mode != .sound || isFinished }
 
-    /// Judge an attempt. After the task is finished nothing changes any more.
+    /// Judge an attempt. Once the task is finished, nothing changes any more.
     @discardableResult
     public mutating func attempt(_ verdict: Verdict) -> Outcome {
         if let outcome, outcome.isFinal { return outcome }
@@ -77,7 +77,7 @@ public struct PracticeTask: Equatable, Sendable {
         return outcome ?? judged
     }
 
-    /// Give the answer: as if it had been missed.
+    /// Show the answer; the character counts as missed.
     public mutating func give() {
         guard !isFinished else { return }
         misses = Self.mostMisses
@@ -88,7 +88,7 @@ public struct PracticeTask: Equatable, Sendable {
         switch verdict {
         case .nothing: return .nothing
         case .unsure(let answers):
-            // The character that was asked is believed with less.
+            // For the character that was asked, less confidence is enough.
             return answers.first.map { isAsked($0.label) } ?? false ? .right : .unreadable
         case .read(let answers):
             guard let read = answers.first?.label else { return .nothing }

@@ -1,17 +1,17 @@
 import KanaInk
 import KanaReading
 
-/// Practice from one character to the next. Times are milliseconds of a clock that only goes forward, days as
-/// `Deck.day` counts. The deck is its owner's, who lends it.
+/// Practice from one character to the next. Times are milliseconds of a clock that only goes forward; days are counted
+/// by `Deck.day`. The deck belongs to the caller, who passes it.
 public struct PracticeSession: Sendable {
     public let table: PracticeTable
-    /// The character being practised; nil where nothing is due.
+    /// The character being practised; nil if none is due.
     public private(set) var task: PracticeTask?
-    /// What was judged last of the task; nil before.
+    /// The drawing of the task that was judged last; nil if there is none.
     public private(set) var attempted: Drawing?
-    /// What could be said of the strokes of the last attempt.
+    /// Advice on the strokes of the last attempt.
     public private(set) var advice: [StrokeAdvice] = []
-    /// What was missed comes back after so many others.
+    /// A missed character is asked again after so many others.
     static let rest = 2
     private var recent: [String] = []
     private var skipped: (day: Int, characters: Set<String>) = (0, [])
@@ -21,7 +21,7 @@ public struct PracticeSession: Sendable {
 
     public init(table: PracticeTable) { self.table = table }
 
-    /// Ask the next character. With `anyway` one is asked although nothing is due: the one that would be due first.
+    /// Ask the next character. If none is due, `anyway` asks the one that will be due first.
     public mutating func next(_ settings: AppSettings, deck: Deck, today: Int, now: Int, anyway: Bool = false) {
         if skipped.day != today || anyway { skipped = (today, []) }
         let chosen = table.characters(of: settings.practised, rows: settings.rows)
@@ -36,7 +36,7 @@ public struct PracticeSession: Sendable {
         ask(character, settings, now: now)
     }
 
-    /// Ask this character, if it is among those that are practised.
+    /// Ask this character, if the settings include it.
     public mutating func ask(_ character: String?, _ settings: AppSettings, now: Int) {
         let kana = character.flatMap { table.kana($0) }.flatMap { isPractised($0, settings) ? $0 : nil }
         if let kana { recent = (recent.filter { $0 != kana.character } + [kana.character]).suffix(Self.rest) }
@@ -53,7 +53,7 @@ public struct PracticeSession: Sendable {
         next(settings, deck: deck, today: today, now: now)
     }
 
-    /// Whether the character that is asked is no longer what the settings choose.
+    /// Whether the settings no longer include the character that is asked.
     public func isOutdated(by settings: AppSettings) -> Bool {
         guard let task, !task.isFinished else { return false }
         return task.mode != settings.mode || !isPractised(task.kana, settings)
@@ -63,10 +63,10 @@ public struct PracticeSession: Sendable {
         kana.isOf(settings.practised) && (settings.rows.isEmpty || settings.rows.contains(kana.row))
     }
 
-    /// Whether a tap counts: not the second one of an accidental double tap on a button that was there before.
+    /// Whether a tap counts. The second tap of an accidental double tap does not: it was meant for the button before.
     public func allowsTap(at now: Int) -> Bool { now - appeared >= Self.doubleTap }
 
-    /// Judge what was written. When the character is done with, the deck learns it.
+    /// Judge a drawing. Once the character is finished, its result is recorded in the deck.
     public mutating func attempt(_ verdict: Verdict, drawing: Drawing?, deck: inout Deck, today: Int, now: Int) {
         guard var judged = task, !judged.isFinished else { return }
         let outcome = judged.attempt(verdict)
@@ -77,7 +77,7 @@ public struct PracticeSession: Sendable {
         }
     }
 
-    /// "I do not know": the answer at once, as after two misses.
+    /// Show the answer at once, as after two misses: "I do not know".
     public mutating func give(deck: inout Deck, today: Int, now: Int) {
         guard var given = task, !given.isFinished else { return }
         given.give()

@@ -2,19 +2,19 @@ import Foundation
 import KanaInk
 import KanaReading
 
-/// A kana as it is practised: what `fastetl.synth.practice` says of it, the same for the app and the pad.
+/// A kana to practise, with the facts that `fastetl.synth.practice` gives to app and pad.
 public struct Kana: Equatable, Sendable, Identifiable {
     public let character: String
     public let script: Script
     /// Hepburn: "nu", "small tsu".
     public let sound: String
-    /// A word that holds the character, where its sound or its form is another's too; else "".
+    /// A word with the character, if its sound or form is also that of another one; else "".
     public let word: String
-    /// Of the word; else "".
+    /// The word in Latin letters; else "".
     public let romaji: String
-    /// Of the word in English; else "".
+    /// The word in English; else "".
     public let meaning: String
-    /// Of its table, from 0.
+    /// The row of its table, from 0.
     public let row: Int
     /// Its strokes in their order, each a line of points in a box of side 1, y downwards. From KanjiVG.
     public let strokes: [[InkPoint]]
@@ -36,13 +36,13 @@ public struct Kana: Equatable, Sendable, Identifiable {
         self.strokes = strokes
     }
 
-    /// The word with ◯ for the first place of the character; nil where there is no word, or where it has another kana
-    /// that is not known yet.
+    /// The word with ◯ where the character stands first; nil if there is no word, or if it has another kana that is not
+    /// known yet.
     public func gap(known: (String) -> Bool) -> String? {
-        guard let place = word.range(of: character),
+        guard let range = word.range(of: character),
             word.allSatisfy({ String($0) == character || known(String($0)) })
         else { return nil }
-        return word.replacingCharacters(in: place, with: "◯")
+        return word.replacingCharacters(in: range, with: "◯")
     }
 
     /// Its strokes as a drawing on a canvas of side 1; nil where there are none.
@@ -55,7 +55,7 @@ public struct Kana: Equatable, Sendable, Identifiable {
 /// All kana that are practised, in the order of their tables.
 public struct PracticeTable: Equatable, Sendable {
     public let kana: [Kana]
-    /// Whose strokes they are, to be shown to the user.
+    /// Whose strokes they are, for the user to read.
     public let attribution: String
 
     init(kana: [Kana]) { (self.kana, attribution) = (kana, "") }
@@ -71,7 +71,7 @@ public struct PracticeTable: Equatable, Sendable {
         return kana.filter { $0.isOf(script) && seen.insert($0.row).inserted }
     }
 
-    /// The table of the app.
+    /// The table that comes with the app.
     public static func bundled() throws -> PracticeTable {
         guard let file = Bundle.module.url(forResource: "practice", withExtension: "json") else {
             throw PracticeTableError.damaged
@@ -116,6 +116,7 @@ public struct PracticeTable: Equatable, Sendable {
     }
 }
 
+/// A file that is no practice table.
 public enum PracticeTableError: Error, Equatable {
     /// Strokes of odd length, characters twice, or a box without size.
     case damaged

@@ -2,43 +2,43 @@ import KanaInk
 
 /// Advice on the number, order and direction of strokes. It never decides whether a character is right.
 public enum StrokeAdvice: Equatable, Sendable {
-    /// Another number of strokes than usual.
+    /// There are more or fewer strokes than usual.
     case count(drawn: Int, usual: Int)
-    /// The drawn stroke of this number (from 1) is usually written as the other.
+    /// The stroke drawn as number `drawn` (from 1) is usually number `usual`.
     case order(drawn: Int, usual: Int)
-    /// The stroke of this number (from 1) is usually drawn from its other end.
+    /// The stroke of this number (from 1) is usually begun at its other end.
     case direction(stroke: Int)
 
-    /// What could be said of a drawing; empty where it is written as usual.
+    /// The advice on a drawing; empty if it is written as usual.
     ///
-    /// Each drawn stroke is given one of the template's so that the sum of the distances between their begins, middles
-    /// and ends is least, whichever end they are drawn from. Both are first brought to the same box.
+    /// Each drawn stroke is matched with one of the template, so that the sum of the distances between their starts,
+    /// middles and ends is least, whichever end they begin at. Drawing and template are first scaled to the same box.
     public static func advice(on drawing: Drawing, usual template: [[InkPoint]]) -> [StrokeAdvice] {
         let drawn = drawing.strokes.filter { $0.count > 0 }.map { stroke in
             zip(stroke.x, stroke.y).map { InkPoint(x: $0, y: $1) }
         }
         let usual = template.filter { !$0.isEmpty }
         guard drawn.count == usual.count else { return [.count(drawn: drawn.count, usual: usual.count)] }
-        // 8! orders are the most that are tried; no kana has more than six strokes.
+        // At most 8! orders are tried. No kana has more than six strokes.
         guard !drawn.isEmpty, drawn.count <= 8 else { return [] }
-        let mine = boxed(drawn).map(ends)
-        let theirs = boxed(usual).map(ends)
-        let costs = mine.map { a in theirs.map { min(distance(a, $0), distance(a, $0.reversed())) } }
+        let drawnEnds = boxed(drawn).map(ends)
+        let usualEnds = boxed(usual).map(ends)
+        let costs = drawnEnds.map { a in usualEnds.map { min(distance(a, $0), distance(a, $0.reversed())) } }
         let order = cheapest(costs)
-        var found: [StrokeAdvice] = []
-        for (k, usualPlace) in order.enumerated() where usualPlace != k {
-            found.append(.order(drawn: k + 1, usual: usualPlace + 1))
+        var advice: [StrokeAdvice] = []
+        for (k, match) in order.enumerated() where match != k {
+            advice.append(.order(drawn: k + 1, usual: match + 1))
         }
-        for (k, usualPlace) in order.enumerated() {
-            let straight = distance(mine[k], theirs[usualPlace])
-            let reversed = distance(mine[k], theirs[usualPlace].reversed())
-            // A closed stroke or a dot has no clear direction.
-            if reversed < straight - 0.15 { found.append(.direction(stroke: k + 1)) }
+        for (k, match) in order.enumerated() {
+            let forwards = distance(drawnEnds[k], usualEnds[match])
+            let backwards = distance(drawnEnds[k], usualEnds[match].reversed())
+            // A closed stroke or a dot has no clear direction. The margin was chosen by eye.
+            if backwards < forwards - 0.15 { advice.append(.direction(stroke: k + 1)) }
         }
-        return found
+        return advice
     }
 
-    /// The order with the least sum of costs; of equal ones the first.
+    /// The order with the least sum of costs; the first one of equals.
     static func cheapest(_ costs: [[Double]]) -> [Int] {
         var best = Array(costs.indices)
         var least = Double.infinity
@@ -55,7 +55,7 @@ public enum StrokeAdvice: Equatable, Sendable {
         return best
     }
 
-    /// Begin, middle of the way, end.
+    /// A stroke's start, the middle of its length, and its end.
     private static func ends(_ stroke: [InkPoint]) -> [InkPoint] {
         var lengths = [0.0]
         for (a, b) in zip(stroke, stroke.dropFirst()) {
@@ -75,7 +75,7 @@ public enum StrokeAdvice: Equatable, Sendable {
         }
     }
 
-    /// Centred, with the longer side of all points' box at 1.
+    /// The strokes centred and scaled, so that the longer side of their box is 1.
     private static func boxed(_ strokes: [[InkPoint]]) -> [[InkPoint]] {
         let x = strokes.flatMap { $0.map(\.x) }
         let y = strokes.flatMap { $0.map(\.y) }

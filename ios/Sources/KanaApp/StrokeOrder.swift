@@ -2,17 +2,17 @@ import KanaInk
 
 /// Strokes while they are written, one after the other at an even pace.
 public enum StrokeOrder {
-    /// Sides of the box a second.
+    /// Length written in a second, in sides of the box.
     static let pace = 1.2
     /// Seconds between two strokes.
     static let pause = 0.3
 
-    /// Seconds until all are written.
+    /// How many seconds it takes to write the strokes.
     public static func duration(_ strokes: [[InkPoint]]) -> Double {
         strokes.reduce(0) { $0 + length($1) / pace + pause }
     }
 
-    /// What is written after so many seconds. `strokes`: in a box of side 1.
+    /// The part of the strokes that is written after so many seconds. `strokes`: in a box of side 1.
     public static func written(_ strokes: [[InkPoint]], after seconds: Double) -> [[InkPoint]] {
         var rest = seconds
         var written: [[InkPoint]] = []

@@ -2,16 +2,16 @@ import KanaInk
 import KanaReading
 import Observation
 
-/// What a window was left with. Every key may be missing.
+/// The state of a window that is saved. Every key may be missing.
 public struct Draft: Equatable, Sendable, Codable {
     public var tab: Tab?
-    /// What was recognized and taken over.
+    /// The text to which recognized characters were added.
     public var text: String?
     public var drawing: Drawing?
-    /// The character that is asked.
+    /// The character that practice asks.
     public var character: String?
     public var attempt: Drawing?
-    /// On the wide canvas, with what was put right there.
+    /// The drawing on the wide canvas, and the corrections of its characters.
     var words: Drawing?
     var choices: [[Int]: String]?
 
@@ -23,22 +23,22 @@ struct Drafts: Equatable, Sendable, Codable {
     var windows: [Draft] = []
 }
 
-/// One window: its tab, its drawing, its lesson. Each change is kept at once.
+/// One window: its tab, drawing, text and lesson. Each change is saved at once.
 @MainActor @Observable
 public final class WindowModel {
     public var tab: Draft.Tab { didSet { keep() } }
-    /// What was recognized and taken over.
+    /// The text to which recognized characters are added.
     public var text: String { didSet { keep() } }
     public let ink: LiveReader
     public let writing: Writing
     public let lesson: Lesson
     @ObservationIgnored private let app: AppModel
-    @ObservationIgnored private let place: Int
+    @ObservationIgnored private let index: Int
 
-    init(app: AppModel, place: Int) {
-        let draft = app.drafts.value.windows[place]
+    init(app: AppModel, index: Int) {
+        let draft = app.drafts.value.windows[index]
         self.app = app
-        self.place = place
+        self.index = index
         tab = draft.tab ?? .draw
         text = draft.text ?? ""
         ink = LiveReader(reader: app.reader, clock: app.clock)
@@ -51,13 +51,13 @@ public final class WindowModel {
         lesson.changed = { [weak self] in self?.keep() }
     }
 
-    /// Take a candidate over into the text; the canvas is free for the next.
+    /// Add a candidate to the text, and clear the canvas for the next character.
     public func choose(_ label: String) {
         text += label
         ink.reset()
     }
 
-    /// Take what is on the wide canvas over into the text, and go on with an empty one.
+    /// Add what the wide canvas reads to the text, and clear it.
     public func takeWriting() {
         text += writing.text
         writing.reset()
@@ -65,7 +65,7 @@ public final class WindowModel {
 
     private func keep() {
         let task = lesson.session.task.flatMap { $0.isFinished ? nil : $0 }
-        app.drafts.value.windows[place] = Draft(
+        app.drafts.value.windows[index] = Draft(
             tab: tab, text: text, drawing: ink.editor.isEmpty ? nil : ink.drawing, character: task?.character,
             attempt: task == nil || lesson.ink.editor.isEmpty ? nil : lesson.ink.drawing,
             words: writing.ink.editor.isEmpty ? nil : writing.ink.drawing,

@@ -2,12 +2,12 @@ import KanaInk
 import KanaLines
 import Observation
 
-/// Words and lines on a wide canvas: the text grows while one writes, and each character can be put right.
+/// Words and lines on a wide canvas. The text grows while one writes, and each character can be corrected.
 @MainActor @Observable
 public final class Writing {
     public let ink: LiveReader
-    /// What was put right: the places of a character's strokes with the number of their points → what it is. So it comes
-    /// back with the strokes, after undo and redo.
+    /// Corrections. The key is the index of each of a character's strokes, followed by its number of points, so that a
+    /// correction comes back with the strokes after undo and redo.
     public private(set) var choices: [[Int]: String]
     @ObservationIgnored var changed: @MainActor () -> Void = {}
 
@@ -21,14 +21,14 @@ public final class Writing {
 
     public var characters: [LineCharacter] { ink.lines.flatMap(\.characters) }
 
-    /// What is written, with what was put right.
+    /// The text, with corrections.
     public var text: String {
         ink.lines.map { line in
             line.characters.map { ($0.isAfterSpace ? " " : "") + label(of: $0) }.joined()
         }.joined(separator: "\n")
     }
 
-    /// Width of the canvas that leaves room for a character more, in its heights.
+    /// Width of a canvas with room for one more character, in heights of the canvas.
     public var width: Double {
         let right = ink.editor.strokes.compactMap { $0.x.max() }.max() ?? 0
         return min(max((right / max(ink.canvas.height, 1) + 0.8).rounded(.up), 3), 8)

@@ -5,10 +5,10 @@ import Foundation
 import KanaInk
 import KanaReading
 
-/// The Core ML model and its one pixel buffer. Neither ever leaves this actor: pictures come in, numbers go out.
+/// The Core ML model with its pixel buffer. Neither leaves this actor: it takes pictures and gives numbers.
 ///
-/// The model is loaded at the first question, off the main actor: from what Xcode compiled (`.mlmodelc`), or from a
-/// package (`.mlpackage`), which is then compiled first, for as long as this object lives.
+/// The model is loaded when it is first used, off the main actor: from what Xcode compiled (`.mlmodelc`), or from a
+/// package (`.mlpackage`), which is compiled first.
 public actor KanaModel: CharacterReading {
     private struct Loaded {
         let model: MLModel
@@ -23,12 +23,12 @@ public actor KanaModel: CharacterReading {
     private var loaded: Loaded?
     private var loading: Task<URL?, any Error>?
 
-    /// `url`: of the model, nil where the app has none: `KanaNetwork.model`, or
+    /// `url`: of the model, nil if the app has none: `KanaNetwork.model`, or
     /// `Bundle.main.url(forResource: "Kana", withExtension: "mlmodelc")`.
     ///
-    /// `.cpuOnly`: the network is small, the operations of its preprocessing are float32, which the Neural Engine
-    /// does not compute, so that any other choice moves data between processors in every reading. Whether another
-    /// is faster on a device, a debug build's "Check this device" tells; nobody has measured it yet.
+    /// `units`: `.cpuOnly` by default, since the network is small, and its preprocessing is in float32, which the Neural
+    /// Engine does not compute: other choices move data between processors in every reading. "Check this device" in a
+    /// debug build measures whether another is faster on a device; nobody has done so yet.
     public init(url: URL?, units: MLComputeUnits = .cpuOnly) {
         self.url = url
         self.units = units
@@ -40,7 +40,7 @@ public actor KanaModel: CharacterReading {
         try answer(await ready(), to: picture)
     }
 
-    /// Not async, for then Core ML's own async prediction would be taken, while which the buffer could be filled anew.
+    /// Not async: Core ML's async prediction would be called, and another question could fill the buffer meanwhile.
     private func answer(_ ready: Loaded, to picture: Picture) throws -> [String: Double] {
         try Self.fill(ready.buffer, with: picture)
         let image = MLFeatureValue(pixelBuffer: ready.buffer)
@@ -63,7 +63,7 @@ public actor KanaModel: CharacterReading {
         if let loaded { return loaded }
         if loading == nil { loading = Task { try await compiled() } }
         let file = try await loading?.value
-        if let loaded { return loaded }  // by another question, meanwhile
+        if let loaded { return loaded }  // by another question meanwhile
         guard let file else { throw KanaModelError.missing }
         let configuration = MLModelConfiguration()
         configuration.computeUnits = units
@@ -79,11 +79,11 @@ public actor KanaModel: CharacterReading {
         guard let probabilities = described.predictedProbabilitiesName else {
             throw KanaModelError.unexpected("a classifier with probabilities")
         }
-        guard let said = described.metadata[.creatorDefinedKey] as? [String: String] else {
+        guard let metadata = described.metadata[.creatorDefinedKey] as? [String: String] else {
             throw KanaModelError.unexpected("metadata written by fastetl")
         }
         let ready = Loaded(
-            model: model, facts: try ModelFacts(metadata: said), input: input, probabilities: probabilities,
+            model: model, facts: try ModelFacts(metadata: metadata), input: input, probabilities: probabilities,
             buffer: try Self.buffer(side: side))
         loaded = ready
         return ready
@@ -131,7 +131,7 @@ public enum KanaModelError: Error, Equatable, CustomStringConvertible {
     case missing
     /// A function of Core Video answered with this code.
     case status(String, CVReturn)
-    /// The package is not what was expected.
+    /// The package is not as expected.
     case unexpected(String)
 
     public var description: String {

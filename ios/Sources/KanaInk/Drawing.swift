@@ -2,15 +2,16 @@
 public struct Drawing: Equatable, Sendable {
     /// Width of the pen at medium pressure, as a fraction of the longer side of the canvas.
     public static let pen = 0.05
+    /// Most strokes.
     public static let mostStrokes = 4_000
-    /// Of all strokes together.
+    /// Most points of all strokes together.
     public static let mostPoints = 80_000
     /// How far outside of the canvas a point may be, in longer sides of the canvas.
     public static let reach = 16.0
 
-    /// Of the canvas, in any unit.
+    /// Width of the canvas, in any unit.
     public let width: Double
-    /// Of the canvas, in any unit.
+    /// Height of the canvas, in the same unit.
     public let height: Double
     /// Width of the pen at medium pressure, as a fraction of the longer side: it does not depend on the canvas' size.
     public let pen: Double
@@ -25,7 +26,7 @@ public struct Drawing: Equatable, Sendable {
         try check()
     }
 
-    /// Whether there is no point to see.
+    /// Whether there are no points.
     public var isEmpty: Bool { strokes.allSatisfy { $0.count == 0 } }
 
     private func check() throws {
@@ -86,7 +87,7 @@ extension Drawing: Codable {
     }
 }
 
-/// A drawing that cannot be: which part, what was expected, what was found.
+/// A drawing with a value that is not allowed: which value, what was expected, what was found.
 public struct DrawingError: Error, Equatable, CustomStringConvertible {
     public let name: String
     public let expected: String

@@ -1,4 +1,4 @@
-/// The strokes while they are drawn, with undo and redo. Clearing is undone as a stroke is.
+/// The strokes of a drawing in progress, with undo and redo. Clearing can be undone, too.
 public struct DrawingEditor: Equatable, Sendable {
     /// The finished strokes.
     public private(set) var strokes: [Stroke]
@@ -7,7 +7,7 @@ public struct DrawingEditor: Equatable, Sendable {
     private var past: [[Stroke]] = []
     private var future: [[Stroke]] = []
 
-    /// With strokes that are there already, of which none can be undone.
+    /// Starts with strokes that cannot be undone.
     public init(strokes: [Stroke] = []) { self.strokes = strokes }
 
     /// The finished strokes and the one under the pen.
@@ -19,22 +19,22 @@ public struct DrawingEditor: Equatable, Sendable {
 
     private var points: Int { strokes.reduce(current?.count ?? 0) { $0 + $1.count } }
 
-    /// Put the pen down. A stroke that was not ended is ended.
+    /// Put the pen down. A stroke that is still being drawn is ended first.
     public mutating func begin(_ point: InkPoint) {
         end()
         guard strokes.count < Drawing.mostStrokes, points < Drawing.mostPoints else { return }
         current = Stroke([point])
     }
 
-    /// Move the pen; nothing while it is up. A point equal to the last, and points beyond `Drawing.mostPoints`, are
-    /// left out.
+    /// Move the pen; nothing happens while it is up. A point equal to the last one, and points beyond
+    /// `Drawing.mostPoints`, are left out.
     public mutating func extend(_ point: InkPoint) {
         guard current != nil, points < Drawing.mostPoints else { return }
         if current?.x.last == point.x && current?.y.last == point.y { return }
         current?.append(point)
     }
 
-    /// Lift the pen. True if there was a stroke to end.
+    /// Lift the pen. Returns whether there was a stroke to end.
     @discardableResult
     public mutating func end() -> Bool {
         guard let ended = current else { return false }
@@ -43,10 +43,10 @@ public struct DrawingEditor: Equatable, Sendable {
         return true
     }
 
-    /// Forget the stroke under the pen (the system took the touch away).
+    /// Drop the stroke under the pen, as when the system cancels a touch.
     public mutating func cancel() { current = nil }
 
-    /// Take back the stroke under the pen, or else the last change. True if there was one.
+    /// Take back the stroke under the pen, or else the last change. Returns whether there was one.
     @discardableResult
     public mutating func undo() -> Bool {
         if current != nil {
@@ -59,7 +59,7 @@ public struct DrawingEditor: Equatable, Sendable {
         return true
     }
 
-    /// Take back the last undo. True if there was one.
+    /// Take back the last undo. Returns whether there was one.
     @discardableResult
     public mutating func redo() -> Bool {
         guard current == nil, let after = future.popLast() else { return false }
@@ -68,7 +68,7 @@ public struct DrawingEditor: Equatable, Sendable {
         return true
     }
 
-    /// Remove all strokes. True if there were any.
+    /// Remove all strokes. Returns whether there were any.
     @discardableResult
     public mutating func clear() -> Bool {
         guard !isEmpty else { return false }
@@ -77,15 +77,15 @@ public struct DrawingEditor: Equatable, Sendable {
         return true
     }
 
-    /// A new character: no strokes, nothing to undo.
+    /// Start a new character: no strokes, and nothing to undo.
     public mutating func reset() { self = DrawingEditor() }
 
-    /// All strokes on a canvas of this size. Throws `DrawingError` for a canvas without size.
+    /// The drawing of all strokes on a canvas of this size. Throws `DrawingError` if a side is not positive.
     public func drawing(width: Double, height: Double, pen: Double = Drawing.pen) throws -> Drawing {
         try Drawing(width: width, height: height, strokes: all, pen: pen)
     }
 
-    /// Scale everything, undone strokes too, with the canvas.
+    /// Scale all strokes with the canvas, also those that were undone.
     public mutating func scale(by k: Double) {
         let scaled = { (strokes: [Stroke]) in strokes.map { $0.mapped({ $0 * k }, { $0 * k }) } }
         strokes = scaled(strokes)

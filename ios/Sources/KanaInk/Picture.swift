@@ -29,7 +29,7 @@ public struct Picture: Equatable, Sendable {
     }
 }
 
-/// Memory that cannot take a picture; in bytes.
+/// Memory that cannot hold a picture; sizes are in bytes.
 public enum PictureError: Error, Equatable {
     case shortRows(expected: Int, found: Int)
     case smallMemory(expected: Int, found: Int)

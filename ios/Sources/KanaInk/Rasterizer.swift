@@ -1,9 +1,8 @@
-/// The one rasterizer, as the head of `fastetl/ink/drawings.py` specifies it; all arithmetic is in Double.
+/// Makes the picture of a drawing, as the head of `fastetl/ink/drawings.py` specifies; all arithmetic is in Double.
 ///
-/// The picture is made from strokes and not from the screen: guide lines, dark mode and the screen's scale are no part
-/// of it.
+/// The picture is made of strokes, not of the screen: guide lines, dark mode and the screen's scale do not matter.
 public enum Rasterizer {
-    /// Side of the picture in pixels that the model takes.
+    /// Side, in pixels, of the picture that the model takes.
     public static let side = 128
 
     struct Segment {
@@ -23,7 +22,7 @@ public enum Rasterizer {
         let scale = size / max(drawing.width, drawing.height)
         let right = (size - drawing.width * scale) / 2
         let down = (size - drawing.height * scale) / 2
-        var made: [Segment] = []
+        var segments: [Segment] = []
         for stroke in drawing.strokes where stroke.count > 0 {
             let x = stroke.x.map { $0 * scale + right }
             let y = stroke.y.map { $0 * scale + down }
@@ -31,10 +30,10 @@ public enum Rasterizer {
             let radius = pressure.map { drawing.pen * size / 2 * (0.5 + $0) }
             for b in min(1, stroke.count - 1)..<stroke.count {
                 let a = max(b - 1, 0)
-                made.append(Segment(ax: x[a], ay: y[a], bx: x[b], by: y[b], ra: radius[a], rb: radius[b]))
+                segments.append(Segment(ax: x[a], ay: y[a], bx: x[b], by: y[b], ra: radius[a], rb: radius[b]))
             }
         }
-        return made
+        return segments
     }
 
     /// Steps 4 and 5 for one segment, over the pixels that it can reach.

@@ -2,9 +2,9 @@
 public struct InkPoint: Equatable, Sendable {
     public var x: Double
     public var y: Double
-    /// 0–1, or nil where it is not known (a finger).
+    /// 0–1, or nil if unknown, as for a finger.
     public var pressure: Double?
-    /// Milliseconds from any begin, or nil.
+    /// Milliseconds from any start, or nil if unknown.
     public var time: Double?
 
     public init(x: Double, y: Double, pressure: Double? = nil, time: Double? = nil) {
@@ -15,13 +15,13 @@ public struct InkPoint: Equatable, Sendable {
     }
 }
 
-/// One line of the pen, as columns of equal length: what `fastetl.Stroke` holds, under the same names in JSON.
+/// One line of the pen, as columns of equal length. In JSON it is that of `fastetl.Stroke`.
 public struct Stroke: Equatable, Sendable, Codable {
     public private(set) var x: [Double]
     public private(set) var y: [Double]
-    /// For each point 0–1, or nil where it is not known for all.
+    /// 0–1 for each point, or nil if it is not known for all.
     public private(set) var pressure: [Double]?
-    /// For each point milliseconds from any begin, or nil where it is not known for all.
+    /// Milliseconds from any start for each point, or nil if they are not known for all.
     public private(set) var time: [Double]?
 
     public init(_ points: [InkPoint] = []) {
@@ -35,7 +35,7 @@ public struct Stroke: Equatable, Sendable, Codable {
 
     public var count: Int { x.count }
 
-    /// Add a point. A column that the point does not know is dropped for the whole stroke.
+    /// Add a point. If its pressure or time is unknown, that is dropped for the whole stroke.
     public mutating func append(_ point: InkPoint) {
         if x.isEmpty {
             pressure = point.pressure.map { _ in [] }

@@ -1,11 +1,11 @@
 import Foundation
 import KanaInk
 
-/// Something that reads a picture: the Core ML model in an app, a stand-in in tests.
+/// A reader of pictures: the Core ML model in an app, a substitute in tests.
 public protocol CharacterReading: Sendable {
-    /// What the package says of itself; loads it where it is not loaded yet.
+    /// Labels and threshold of the model, which is loaded if it is not yet.
     func facts() async throws -> ModelFacts
-    /// Every label with its probability.
+    /// The probability of every label.
     func probabilities(of picture: Picture) async throws -> [String: Double]
 }
 
@@ -18,11 +18,11 @@ extension CharacterReading {
     }
 }
 
-/// What a package says of itself: its labels and when its answer is none. The app has no such number of its own.
+/// The labels and the threshold of a package. The app has no threshold of its own.
 public struct ModelFacts: Equatable, Sendable {
-    /// One for each class in order; the last is `noCharacter`.
+    /// The label of each class in order; the last is `noCharacter`.
     public let labels: [String]
-    /// The label that stands for no character: a blank, nearly blank or filled picture.
+    /// The label of a blank, nearly blank or filled picture.
     public let noCharacter: String
     /// The probability under which an answer should not be trusted, 0–1.
     public let threshold: Double
@@ -84,7 +84,7 @@ public struct ModelFacts: Equatable, Sendable {
     }
 }
 
-/// A package that does not say what it should.
+/// A package whose metadata are missing or wrong.
 public struct ModelFactsError: Error, Equatable, CustomStringConvertible {
     public let description: String
 

@@ -6,7 +6,7 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     /// Everything that the model knows.
     case japanese
 
-    /// Whether a character belongs to it. ー is of both kana.
+    /// Whether a character belongs to the script. ー belongs to both kana.
     public func holds(_ character: String) -> Bool {
         guard self != .japanese else { return true }
         guard let scalar = character.unicodeScalars.first, character.unicodeScalars.count == 1 else { return false }
@@ -20,7 +20,7 @@ public enum Script: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// Characters that are written alike: nothing but the text around them tells them apart. As `SHAPES` in
+    /// Characters that are written alike, so that only the text around them distinguishes them: `SHAPES` in
     /// `fastetl/data/charset.py`.
     static let shapes = [
         "へヘ", "べベ", "ぺペ", "りリ", "ー一-", "ニ二=", "カ力", "ロ口囗", "タ夕", "エ工", "ハ八", "ト卜", "オ才", "ヒ匕",
@@ -32,17 +32,17 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     /// The character that stands for all that are written alike: へ for ヘ.
     public static func shape(_ character: String) -> String { firstOfShape[character] ?? character }
 
-    /// The same with small characters as large ones: つ for っ, X for x.
+    /// The character that stands for all that are written alike in any size: つ for っ, X for x.
     package static func shapeOfAnySize(_ character: String) -> String {
         shape(ofLargeSize(shape(character)))
     }
 
-    /// つ for っ, X for x.
+    /// The large form of a small character: つ for っ, X for x.
     package static func ofLargeSize(_ character: String) -> String {
         large[character] ?? largeLetters[character] ?? character
     }
 
-    /// What is told from a capital letter by its size and place alone, with that letter.
+    /// Characters that differ from a capital letter only by their size and position, with that letter.
     private static let largeLetters = Dictionary(
         uniqueKeysWithValues: zip("ckopsuvwxyz。", "CKOPSUVWXYZO").map { (String($0), String($1)) })
 

@@ -11,16 +11,16 @@ public struct Answer: Equatable, Sendable, Identifiable, Codable {
     }
 }
 
-/// What the app says of a picture.
+/// The app's answer to a picture.
 public enum Verdict: Equatable, Sendable {
     /// No character: nothing drawn yet, a speck, a filled canvas.
     case nothing
-    /// The likeliest is under the package's threshold; the candidates, likeliest first.
+    /// The likeliest candidate is below the package's threshold. The candidates, likeliest first.
     case unsure([Answer])
     /// The candidates, likeliest first; the first is the answer.
     case read([Answer])
 
-    /// How many candidates are shown.
+    /// The most candidates there are.
     public static let most = 5
 
     public var candidates: [Answer] {
@@ -30,7 +30,7 @@ public enum Verdict: Equatable, Sendable {
         }
     }
 
-    /// The character that was read, nil where none was.
+    /// The character that was read; nil if none was.
     public var character: String? {
         guard case .read(let answers) = self else { return nil }
         return answers.first?.label
@@ -38,11 +38,11 @@ public enum Verdict: Equatable, Sendable {
 
     /// From the probabilities that the model gives (`classLabel_probs`).
     ///
-    /// Only the characters of `script` compete, with "no character": their probabilities are scaled to sum to one.
-    /// Characters that are written alike (へ and ヘ, ニ and 二) are one candidate with all their probabilities, by the
-    /// name of the likeliest of them. Where "no character" is the likeliest there is none.
+    /// Only the characters of `script` and "no character" compete: their probabilities are scaled to sum to one.
+    /// Characters that are written alike (へ and ヘ, ニ and 二) make one candidate, named by the likeliest, with the sum of
+    /// their probabilities. If "no character" is the likeliest, the verdict is `nothing`.
     ///
-    /// Throws `VerdictError` where labels or probabilities are not what the package promises.
+    /// Throws `VerdictError` if labels or probabilities are not what the package promises.
     public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .kana) throws {
         guard probabilities.count == facts.labels.count, facts.labels.allSatisfy({ probabilities[$0] != nil }) else {
             throw VerdictError.otherLabels(
@@ -52,7 +52,7 @@ public enum Verdict: Equatable, Sendable {
         guard probabilities.values.allSatisfy({ (0...1.001).contains($0) }) else { throw VerdictError.noProbability }
         let none = probabilities[facts.noCharacter] ?? 0
         var answers: [Answer] = []
-        var best: [String: (place: Int, probability: Double)] = [:]  // of each shape
+        var best: [String: (index: Int, probability: Double)] = [:]  // by shape
         for label in facts.characters where script.holds(label) {
             let probability = probabilities[label] ?? 0
             guard let first = best[Script.shape(label)] else {
@@ -61,10 +61,10 @@ public enum Verdict: Equatable, Sendable {
                 continue
             }
             let isLikelier = probability > first.probability
-            if isLikelier { best[Script.shape(label)] = (first.place, probability) }
-            answers[first.place] = Answer(
-                label: isLikelier ? label : answers[first.place].label,
-                probability: answers[first.place].probability + probability)
+            if isLikelier { best[Script.shape(label)] = (first.index, probability) }
+            answers[first.index] = Answer(
+                label: isLikelier ? label : answers[first.index].label,
+                probability: answers[first.index].probability + probability)
         }
         let likeliest = answers.map(\.probability).max() ?? 0
         if none > 0, none >= likeliest {
@@ -76,7 +76,7 @@ public enum Verdict: Equatable, Sendable {
             return
         }
         let sum = answers.reduce(none) { $0 + $1.probability }
-        // The order of the labels decides between equals, so that the same picture gives the same buttons.
+        // The order of the labels decides between equals, so that a picture always gives the same buttons.
         let order = answers.enumerated().sorted {
             ($0.element.probability, $1.offset) > ($1.element.probability, $0.offset)
         }
@@ -94,8 +94,8 @@ public enum VerdictError: Error, Equatable {
     case noProbability
 }
 
-/// A probability in a word. The package's probabilities are calibrated: of the answers given with 0.9, about nine in
-/// ten are right. Whether an answer is given at all is the package's threshold alone.
+/// A probability in words. The package's probabilities are calibrated: about nine in ten answers with 0.9 are right.
+/// The bounds were chosen for reading. Whether there is an answer depends on the package's threshold alone.
 public enum Confidence: String, CaseIterable, Sendable {
     case almostCertain
     case likely

@@ -60,7 +60,7 @@ import Testing
         try write(text, "deck.json")
         try write("older", "deck-damaged-1.json")
         let app = launch()
-        #expect(app.troubles.untold == [.setAside(file: "deck.json", name: "deck-damaged-2.json")])
+        #expect(app.troubles.pending == [.setAside(file: "deck.json", name: "deck-damaged-2.json")])
         app.deck.value.record("あ", misses: 0, today: 1)
         #expect(try String(contentsOf: file("deck-damaged-2.json"), encoding: .utf8) == text)
         #expect(try String(contentsOf: file("deck-damaged-1.json"), encoding: .utf8) == "older")
@@ -70,7 +70,7 @@ import Testing
     @Test func aDeckOfAnotherVersionIsRead() throws {
         try write(#"{"cards":{"あ":{"box":3,"due":9,"right":2,"missed":0,"colour":1}},"new":[]}"#, "deck.json")
         let app = launch()
-        #expect(app.deck.value.cards["あ"]?.box == 3 && app.troubles.untold.isEmpty)
+        #expect(app.deck.value.cards["あ"]?.box == 3 && app.troubles.pending.isEmpty)
         app.deck.value.record("あ", misses: 0, today: 1)
         #expect(try String(contentsOf: file("deck.json"), encoding: .utf8).contains(#""format":1"#))
     }
@@ -78,21 +78,21 @@ import Testing
     @Test func whatCannotBeReadOrWrittenIsToldAndNotOverwritten() throws {
         try FileManager.default.createDirectory(at: file("deck.json"), withIntermediateDirectories: true)
         let app = launch()
-        #expect(app.troubles.untold == [.unreadable(file: "deck.json")])
+        #expect(app.troubles.pending == [.unreadable(file: "deck.json")])
         app.deck.value.record("あ", misses: 0, today: 1)
-        #expect(app.troubles.untold.count == 1)
-        app.troubles.told()
+        #expect(app.troubles.pending.count == 1)
+        app.troubles.dismissFirst()
         try FileManager.default.createDirectory(at: file("settings.json"), withIntermediateDirectories: true)
         app.settings.value.isLeftHanded = true
-        guard case .notSaved("settings.json", _) = app.troubles.untold.first else {
-            Issue.record("\(app.troubles.untold)")
+        guard case .notSaved("settings.json", _) = app.troubles.pending.first else {
+            Issue.record("\(app.troubles.pending)")
             return
         }
     }
 
     @Test func aLineThatIsNoSampleIsTold() throws {
         try write("{\n", "kana-samples.jsonl")
-        #expect(launch().troubles.untold == [.lines(1)])
+        #expect(launch().troubles.pending == [.lines(1)])
     }
 
     @Test func aNewDayAndNewSettingsReachTheCard() async {

@@ -1,19 +1,19 @@
 import Foundation
 import Observation
 
-/// A value that the user made, in a JSON file with the version of its format. One object owns a file, whatever the
-/// number of windows. No `UserDefaults`, so that the privacy manifest has no reason to name.
+/// A value of the user's that is saved at each change, in a JSON file with the version of its format.
 ///
-/// A file that is damaged or of a newer app is set aside under another name and never overwritten; one that exists and
-/// cannot be read is left alone, and nothing is saved over it. Keys that are not known are ignored.
+/// One object owns a file, however many windows there are. `UserDefaults` is not used, so the privacy manifest needs no
+/// reason for it. A file that is damaged or of a newer app is renamed, and never overwritten. One that exists but cannot
+/// be read stays as it is, and nothing is saved over it. Unknown keys are ignored.
 @MainActor @Observable
-public final class Kept<Value: Codable & Equatable> {
+public final class Persisted<Value: Codable & Equatable> {
     public var value: Value { didSet { if value != oldValue { save() } } }
     @ObservationIgnored private let file: URL
     @ObservationIgnored private let troubles: Troubles
     @ObservationIgnored private var mayWrite = true
 
-    /// `value`: what it is where nothing was saved.
+    /// `value`: the initial one, if nothing was saved before.
     init(_ value: Value, in file: URL, troubles: Troubles) {
         self.value = value
         self.file = file
@@ -24,11 +24,11 @@ public final class Kept<Value: Codable & Equatable> {
             if let kept = try? JSONDecoder().decode(Versioned<Value>.self, from: data) {
                 self.value = kept.value
             } else {
-                troubles.tell(.setAside(file: file.lastPathComponent, name: try setAside()))
+                troubles.report(.setAside(file: file.lastPathComponent, name: try setAside()))
             }
         } catch {
             mayWrite = false
-            troubles.tell(.unreadable(file: file.lastPathComponent))
+            troubles.report(.unreadable(file: file.lastPathComponent))
         }
     }
 
@@ -48,7 +48,7 @@ public final class Kept<Value: Codable & Equatable> {
             // Whole or not at all: the file is replaced by a rename.
             try JSONEncoder().encode(Versioned(value: value)).write(to: file, options: .atomic)
         } catch {
-            troubles.tell(.notSaved(file: file.lastPathComponent, why: error.localizedDescription))
+            troubles.report(.notSaved(file: file.lastPathComponent, why: error.localizedDescription))
         }
     }
 }
@@ -79,23 +79,23 @@ private struct Versioned<Value: Codable>: Codable {
     }
 }
 
-/// What went wrong with what the user made.
+/// A problem with the user's data.
 public enum Trouble: Equatable, Sendable {
-    /// A file was damaged, or of a newer app. It is kept as `name`.
+    /// A file was damaged, or of a newer app. It was renamed to `name`.
     case setAside(file: String, name: String)
     /// A file is there and cannot be read: nothing is saved over it.
     case unreadable(file: String)
     case notSaved(file: String, why: String)
-    /// Lines of the samples that are none; they stay in the file.
+    /// So many lines of the samples' file are no samples. They stay in the file.
     case lines(Int)
 }
 
-/// What is to be told, in order.
+/// The problems of which the user has not been told yet, oldest first.
 @MainActor @Observable
 public final class Troubles {
-    public private(set) var untold: [Trouble] = []
+    public private(set) var pending: [Trouble] = []
 
-    func tell(_ trouble: Trouble) { if !untold.contains(trouble) { untold.append(trouble) } }
-    /// The first was told.
-    public func told() { if !untold.isEmpty { untold.removeFirst() } }
+    func report(_ trouble: Trouble) { if !pending.contains(trouble) { pending.append(trouble) } }
+    /// The user has been told of the first one.
+    public func dismissFirst() { if !pending.isEmpty { pending.removeFirst() } }
 }
