@@ -68,12 +68,7 @@ def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 
 
 
 def graph_from_network(
-    network: m.Network,
-    charset: Charset,
-    *,
-    side: int = g.CANVAS,
-    temperature: float = 1.0,
-    about: Mapping[str, str] | None = None,
+    network: m.Network, charset: Charset, *, side: int = g.CANVAS, temperature: float = 1.0
 ) -> g.Graph:
     """The layer graph of `network` as it evaluates, for pictures `side` × `side`.
 
@@ -115,7 +110,7 @@ def graph_from_network(
             case _:
                 raise ExportError("layer graph", expected="layers that it has", found=name, do="train another network")
     framed = [layer for layer in layers if network.preprocessing.place or not isinstance(layer, g.Place)]
-    return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature, about=about or {})
+    return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature)
 
 
 def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]:

@@ -34,6 +34,8 @@ _MODEL_BYTES = 1 << 28
 
 Picture = Source | Ink
 """A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or the `Ink` of one."""
+_Single = str | PathLike[str] | bytes | Image.Image | Ink
+_Several = list[Any] | tuple[Any, ...]
 _CHANNELS = (1, 3, 4)
 
 
@@ -143,18 +145,12 @@ class Recognizer:
         return self.logits(pictures)[:, self.columns[:-1]]
 
     @overload
-    def read(
-        self, pictures: str | PathLike[str] | bytes | Image.Image, most: int = 5, by_shape: bool = False
-    ) -> Answers: ...
+    def read(self, pictures: _Single, most: int = 5, by_shape: bool = False) -> Answers: ...
     @overload
-    def read(self, pictures: list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False) -> list[Answers]: ...
+    def read(self, pictures: _Several, most: int = 5, by_shape: bool = False) -> list[Answers]: ...
     @overload
-    def read(
-        self, pictures: NDArray[np.uint8] | Ink, most: int = 5, by_shape: bool = False
-    ) -> Answers | list[Answers]: ...
-    def read(
-        self, pictures: Picture | list[Any] | tuple[Any, ...], most: int = 5, by_shape: bool = False
-    ) -> Answers | list[Answers]:
+    def read(self, pictures: NDArray[np.uint8], most: int = 5, by_shape: bool = False) -> Answers | list[Answers]: ...
+    def read(self, pictures: Picture | _Several, most: int = 5, by_shape: bool = False) -> Answers | list[Answers]:
         """The `most` likeliest labels, likeliest first: `Answers` of one picture, or a list of them for several.
 
         One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) with 1, 3 or 4 channels.

@@ -4,6 +4,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -59,7 +60,8 @@ def random_network(
 
 
 def graph_of(network: m.Network, *, side: int = CANVAS, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
-    return graph_from_network(network, charset, side=side, temperature=temperature, about=exporting_versions())
+    graph = graph_from_network(network, charset, side=side, temperature=temperature)
+    return replace(graph, about=exporting_versions())
 
 
 def make_package(

@@ -1,2 +1,1 @@
-MOST_SIDE = 4096
-"""Largest side, in pixels, of a picture that is made of a drawing or of found ink."""
+MOST_SIDE = 4096  # pixels along a side of a picture that is made of a drawing or of found ink, at most

@@ -40,10 +40,8 @@ MOST_POINTS = 80_000
 """Most points of a drawing, of all strokes together."""
 REACH = 16.0
 """How far outside of the canvas a point may be, in longer sides of the canvas, since a captured pointer leaves it."""
-_SIDES = (1e-3, 1e6)
-"""Range of the canvas' sides, in any unit."""
-_TIME = 1e9
-"""Most milliseconds, before or after 0."""
+_SIDES = (1e-3, 1e6)  # of the canvas, in any unit
+_TIME = 1e9  # milliseconds at most, before or after 0
 
 _COLUMNS = ("x", "y", "pressure", "time")
 
@@ -169,10 +167,7 @@ def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> N
 
 
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096, else FastetlError.
-
-    Python, JavaScript and Swift make the same picture, up to one level of 255.
-    """
+    """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096, else FastetlError."""
     require_range("side", side, 1, MOST_SIDE)
     covered = np.zeros((side, side))
     (cover if ENABLED else _cover_plainly)(segments_of(drawing, side), covered)

@@ -100,9 +100,8 @@ class Ink:
         left, top = left - side // 2, top - side // 2
         square = np.zeros((side, side), np.uint8)
         rows, columns = (slice(max(at, 0), min(at + side, n)) for at, n in ((top, height), (left, width)))
-        square[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = self.plane[
-            rows, columns
-        ]
+        inside = np.s_[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        square[inside] = self.plane[rows, columns]
         return _with_usual_pen(square)
 
     def picture(self, side: int) -> Bytes:
