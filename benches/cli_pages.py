@@ -16,7 +16,7 @@ from fastetl_cli.options import command_of, parser_of
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 EVERYWHERE = ("json", "debug", "overwrite")
 
-# The end of a sentence, a clause that explains it, a long bracket.
+# Where the shown beginning of a help text ends: at a full stop, an explaining clause or a long bracket.
 _ENDS = re.compile(r"(?<=\w{2}|.[)\"`%])[.;] | \((?=[^)]{12})|, (?=the same |as |where |whatever |which )")
 _HEAD = """# Commands and options
 
@@ -27,7 +27,7 @@ an error); those that write have `--overwrite`. Exit codes: 0 done, 1 a check fa
 
 
 def _given(action: argparse.Action) -> str:
-    """As it stands in a command line."""
+    """The option as it is written on a command line."""
     choices = f"{{{','.join(map(str, action.choices))}}}" if action.choices else ""
     metavar = str(action.metavar or choices)
     several = f"{metavar} [{metavar} ...]" if action.option_strings and action.nargs == "+" else metavar

@@ -1,4 +1,4 @@
-"""Input for the benchmarks: tiny in the tests, full size when they measure."""
+"""Input for the benchmarks: tiny when they run as tests, full size when they measure."""
 
 import os
 import shutil
@@ -14,9 +14,10 @@ from fastetl.testing.records import make_records
 
 
 def _write_full_size(folder: Path) -> None:
-    """33 files of the genuine size: the records of one synthetic file, its writers in another order in each.
+    """33 files of genuine size. Each has the records of one synthetic file, with the writers in another order.
 
-    A byte of each picture tells its file and writer: copies of pictures would be work that no genuine files make.
+    One byte of each picture is set to its file and writer: equal pictures would be reported as copies, which takes time
+    that genuine files don't.
     """
     from fastetl.synth import SynthConfig, synthesize
 

@@ -1,10 +1,10 @@
-"""The bundled networks beside DaKanji v2, on sets of labelled handwriting: docs/peers.md.
+"""Compare the bundled networks with DaKanji v2 on sets of labelled handwriting, for docs/peers.md.
 
     python -m benches.peers --peer char_classifier.onnx --labels labels.txt SET.npz...
 
-DaKanji (github.com/dariyooo/DaKanji-Single-Kanji-Recognition, MIT) gets the best of three: pictures as they are,
-cropped to the ink as its apps do, and cropped with thicker strokes. Of a set, what a network does not know counts as
-wrong.
+DaKanji (github.com/dariyooo/DaKanji-Single-Kanji-Recognition, MIT) gets pictures in three ways, of which the best
+counts: as they are, cropped to the ink as its apps do, and cropped with thicker strokes. A character that a network
+does not know counts as wrong.
 """
 
 import argparse
@@ -48,12 +48,12 @@ class Peer:
 
 
 def _fastest(ask: Callable[[], Any]) -> float:
-    """The median of 50 turns, the least of eight such medians: what other work on the machine does not reach."""
+    """Seconds of a call: the least of eight medians of 50 calls, so that other work on the machine counts little."""
     return min(float(np.median(timeit.repeat(ask, number=1, repeat=50))) for _ in range(8))
 
 
 def cropped(picture: Pictures, thicker: int = 1) -> Pictures:
-    """The ink of uint8 (H, W) with a tenth on each side, in the middle of a square of the same size, uint8."""
+    """The picture, uint8 (H, W), cropped to its ink with a tenth of paper on each side, at the same size."""
     image = Image.fromarray(picture)
     if thicker > 1:
         image = image.filter(ImageFilter.MaxFilter(thicker))
@@ -86,7 +86,7 @@ def dakanji(model: Path, labels: Path) -> Peer:
 
 
 def bundled(name: str) -> Peer:
-    """One of ours as a peer, which takes pictures in one way."""
+    """A bundled network as a peer that takes pictures in one way."""
     recognizer, data = open_recognizer(name), (package_path(name) / ONNX).read_bytes()
     session, one = onnx_session(data, threads=1), np.zeros((1, 1, recognizer.side, recognizer.side), np.uint8)
 
@@ -98,7 +98,7 @@ def bundled(name: str) -> Peer:
 
 
 def accuracy(peer: Peer, pictures: Pictures, labels: Sequence[str], charset: Charset | None) -> str:
-    """Of the best way, `charset` alone competing if there is one: strict / shapes as one / sizes, too, in percent.
+    """Percent, strict / shapes as one / sizes as one, too, of the best way; with `charset` only its characters compete.
 
     "–" if the network lacks half of the set.
     """

@@ -1,8 +1,8 @@
-"""What pytest-benchmark stored, printed; with --docs, → docs/data/performance.csv and docs/performance.md.
+"""Print the results of pytest-benchmark; with --docs, write docs/data/performance.csv and docs/performance.md.
 
     python -m benches.table RESULTS.json [--docs]
 
-Rows that the results lack stay as they are.
+Rows of work that was not measured stay as they are.
 """
 
 import csv
@@ -19,13 +19,13 @@ HEAD = ("work", "images/s", "× baseline", "× best peer", "of the limit", "othe
 
 
 def printed(row: list[str]) -> str:
-    """A row in 80 columns."""
+    """A row in 80 columns of text."""
     work, rate, baseline, _, limit, _ = row
     return f"{work:<53}{int(rate):>12,}{baseline:>7}{limit:>7}"
 
 
 def slower(rows: Iterable[list[str]], stored: Mapping[str, list[str]]) -> list[str]:
-    """Lines about the rows that are more than a fifth below the stored ones, by × baseline."""
+    """A line for each row whose ratio to the baseline fell by more than a fifth."""
     return [
         f"{row[0]}: {row[2]}× instead of {stored[row[0]][2]}×"
         for row in rows
@@ -34,7 +34,7 @@ def slower(rows: Iterable[list[str]], stored: Mapping[str, list[str]]) -> list[s
 
 
 def main(results: Path, docs: bool) -> None:
-    """Print what was measured, and what became slower; with `docs`, write the two instead of comparing."""
+    """Print what was measured and what became slower; with `docs`, write both files instead of comparing."""
     with ROWS.open(encoding="utf-8", newline="") as file:
         stored = {row[0]: row for row in list(csv.reader(file))[1:]}
     measured = [entry["extra_info"] for entry in json.loads(results.read_text(encoding="utf-8"))["benchmarks"]]

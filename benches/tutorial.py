@@ -1,5 +1,4 @@
-"""What everything is measured against, record by record: struct and Pillow, as the tutorial goes, or bitstring and
-Pillow, as AIST's own script does."""
+"""The baselines, record by record: struct and Pillow, as in the tutorial; bitstring and Pillow, as in AIST's script."""
 
 import re
 import struct
@@ -17,7 +16,7 @@ from fastetl.etl.layouts import ETL8G, Layout
 Levels = list[NDArray[np.uint8]]
 
 FIELDS = {"M": ">H2sH6BI4H4B", "K": ">", "C": ">", "B": ">2H4s", "G": ">2H8sI4B4H2B"}
-"""The headers for struct, which cannot read the 36-bit words of K and C."""
+"""Type of record → its header for struct, which cannot read the 36-bit words of K and C."""
 BITS = {
     "M": "uint:16,bytes:2,uint:16,6*uint:8,uint:32,4*uint:16,4*uint:8,pad:32",
     "K": "uint:36,uint:6,pad:30,bits:36,bits:36,pad:24,bits:12,pad:180",
@@ -25,7 +24,7 @@ BITS = {
     "B": "2*uint:16,bytes:4",
     "G": "2*uint:16,bytes:8,uint:32,4*uint:8,4*uint:16,2*uint:8,pad:240",
 }
-"""The headers for bitstring."""
+"""Type of record → its header for bitstring."""
 
 
 @cache
@@ -41,7 +40,7 @@ def _picture(packed: bytes, layout: Layout) -> NDArray[np.uint8]:
 
 
 def read(record: bytes, layout: Layout) -> tuple[Any, ...]:
-    """The fields of a record that struct can read, and its picture's levels."""
+    """The fields that struct can read, and last the levels of the picture."""
     *fields, packed = struct.unpack(_record(layout), record)
     return (*fields, _picture(packed, layout))
 
@@ -52,7 +51,7 @@ def decode(records: Sequence[bytes], layout: Layout) -> Levels:
 
 
 def decode_as_aist(records: Sequence[bytes], layout: Layout) -> Levels:
-    """Levels of each record, as AIST's own script reads: bitstring the fields, Pillow the picture."""
+    """Levels of each record, read as AIST's own script does: fields by bitstring, pictures by Pillow."""
     import bitstring
 
     form = f"{BITS[layout.kind]},bytes:{layout.image_bytes}"
@@ -69,10 +68,10 @@ def resized(pictures: Levels, size: int, layout: Layout) -> NDArray[np.float32]:
 
 
 def script(files: Sequence[Path], out: Path, size: int, *, everything: bool, compressed: bool) -> None:
-    """The whole script: read every record of every file, keep the hiragana, store them, resize them, save.
+    """The tutorial's script: read all records of all files, keep the hiragana, resize them, save them.
 
-    Between its two steps it stores what it read with `np.savez_compressed`; of everything that would take minutes and
-    gigabytes.
+    compressed: store the pictures between the two steps with `np.savez_compressed`, as the tutorial does; with all
+    characters that would take minutes and gigabytes.
     """
     chosen = []
     for path in files:

@@ -144,7 +144,6 @@ def test_groups_mean_something_within_a_source_only() -> None:
 
 
 def test_samples_that_cannot_be_drawn_from_are_named(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     spec = dataclasses.replace(own().preprocessing, framing="none")
     write_shards(dataclasses.replace(own(), preprocessing=spec), tmp_path / "shards", rows=6)
     data = open_dataset(tmp_path / "shards")

@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
-
-pytest.importorskip("starlette", reason="the extra pad is not installed")
-
-import httpx
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 

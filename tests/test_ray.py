@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -28,9 +29,6 @@ from model.run import unfinished
 from model.training import train
 from tests.model_data import CONFIG, tiny
 
-pytest.importorskip("ray")
-pytest.importorskip("pyarrow")
-fsspec = pytest.importorskip("fsspec")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 BUILD = BuildConfig(charset="digits", size=16)

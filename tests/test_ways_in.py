@@ -26,7 +26,6 @@ ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1, scribbles=0)
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    pytest.importorskip("pyarrow")
     folder = tmp_path_factory.mktemp("data")
     data = tiny()
     data.write(folder / "directory")

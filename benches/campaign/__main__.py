@@ -1,10 +1,10 @@
-"""Faults put in, and what became of them: damage, kills, full disks. `make campaign` runs it at length.
+"""Fault injection: damaged files, killed commands, full disks. `make campaign` runs all of it, for hours.
 
     python -m benches.campaign [--quick] [--parts "kills of build" …] [--minutes N] [--seed N]
                                [--out docs/reliability.md]
 
-Prints one table: tried, rejected in one line, right, traces, hangs, silently wrong. Each part ends at its target or
-after its minutes. Exits 1 if anything was a trace, a hang or silently wrong.
+Prints a table with a row for each part: how often it was tried, and with which outcomes. A part ends when it reaches
+its target or its minutes are over. Exits 1 if there was a traceback, a hang or a silently wrong result.
 """
 
 import argparse
@@ -31,15 +31,15 @@ PARTS: dict[str, tuple[Callable[[Tally, Path], None], int, int, float]] = {
     "train on full disks": (partial(commands.full_disks, name="train"), 40, 2, 60),
     "damaged checkpoints through Run.network": (inputs.damaged_checkpoints, 1_000, 2, 60),
 }
-"""What is done, how often at length and in the tests, and the most minutes; what uses JAX in this process comes last,
-since the commands are forks of it."""
+"""Name → what runs, its target, its target with --quick, its minutes. What uses JAX in this process comes last, since
+the commands run in forks of it."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--quick", action="store_true", help="a small part of everything")
-    parser.add_argument("--minutes", type=float, help="of each part, at most")
+    parser.add_argument("--quick", action="store_true", help="try each part a few times")
+    parser.add_argument("--minutes", type=float, help="most minutes of each part")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="the page to write the table to")
     options = parser.parse_args()
@@ -49,7 +49,7 @@ def main() -> int:
             continue
         tally = Tally(name, quick if options.quick else target, options.minutes or minutes, options.seed)
         with tempfile.TemporaryDirectory() as folder:
-            # The same small programs are compiled by one forked training after another.
+            # Each forked training compiles the same programs.
             os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/compiled"
             os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
             run(tally, Path(folder))

@@ -1,5 +1,7 @@
-"""`build` and `train` killed at every moment and on full disks: an output is absent or whole, an old one stays or is
-replaced, the next run cleans up. Every other command writes through the same `fastetl.files.atomic`."""
+"""`build` and `train`, killed at random moments and run on full disks.
+
+An output must be absent or whole, an old one must stay or be replaced, and the next run must clean up. All other
+commands write through the same `fastetl.files.atomic`."""
 
 import hashlib
 import multiprocessing
@@ -23,15 +25,14 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import first_records
 
 LIMIT = 1800.0
-"""Seconds after which a command is a hang."""
+"""Seconds after which a command counts as hanging."""
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")
 _AGAIN = {"build": 1, "train": 21}
-"""After every so many kills the command is run again, to its end."""
+"""How many kills there are for each time that the command is run again, to its end."""
 
 
 class Ended(NamedTuple):
-    """A command's end. code: its exit code, negative if it was killed; operations: how many times it opened, made,
-    moved or removed something below the folder watched."""
+    """How a command ended. code: exit code, −N after signal N. operations: on files in the watched folder."""
 
     code: int | None
     text: str
@@ -40,7 +41,7 @@ class Ended(NamedTuple):
 
 
 def _child(arguments: Sequence[str], folder: Path, kill_at: int, operations: Any) -> None:
-    """Run the command, counting operations on files below `folder`, and kill this process at one of them."""
+    """Run the command, count its file operations below `folder`, and kill this process at operation `kill_at`."""
     from fastetl_cli.main import main
 
     log = os.open(folder.with_name(f"{folder.name}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -58,7 +59,7 @@ def _child(arguments: Sequence[str], folder: Path, kill_at: int, operations: Any
 
 
 def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, kill_at: int = -1) -> Ended:
-    """Run `fastetl` in a fork of this process, killed after so many seconds or at an operation on files."""
+    """Run `fastetl` in a fork of this process; kill it after `after` seconds, or at file operation `kill_at`."""
     begun, fork = time.perf_counter(), multiprocessing.get_context("fork")
     operations = fork.Value("q", 0, lock=False)
     process = fork.Process(target=_child, args=(arguments, folder, kill_at, operations))
@@ -74,7 +75,7 @@ def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, ki
 
 @dataclass(frozen=True)
 class Command:
-    """A command line without its output. old: further options of an earlier output; fault: what is wrong with one."""
+    """A command line without its output. old: options of an earlier output; fault: what is wrong with an output."""
 
     name: str
     source: Path
@@ -98,7 +99,7 @@ def _build(folder: Path) -> Command:
 
 
 def _train(folder: Path) -> Command:
-    """On noise; `folder / "run"` is what it gives undisturbed."""
+    """Train on noise; `folder / "run"` is the result of an undisturbed training."""
     from model.run import open_run
 
     build(_build(folder).source, folder / "dataset", BuildConfig("all", size=32))
@@ -127,22 +128,26 @@ _COMMANDS = {"build": _build, "train": _train}
 
 
 def _prepared(folder: Path, name: str) -> tuple[Command, Path, Ended]:
-    """The command, an old output, and an undisturbed run."""
-    command, old, place = _COMMANDS[name](folder), folder / f"{name}.old", folder / name
+    """The command, an old output of it, and how an undisturbed run ended."""
+    command, old, workspace = _COMMANDS[name](folder), folder / f"{name}.old", folder / name
     run_command(command.line(old, *command.old), old)
-    place.mkdir()
-    return command, old, [run_command(command.line(place / f"whole{turn}"), place) for turn in range(2)][-1]  # warm
+    workspace.mkdir()
+    return (
+        command,
+        old,
+        [run_command(command.line(workspace / f"whole{turn}"), workspace) for turn in range(2)][-1],
+    )  # warm
 
 
 def _files(path: Path | None) -> dict[str, bytes]:
-    """Relative name → hash of every file below a path."""
+    """Relative path → hash, of every file below a path."""
     files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()] if path else []
     return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).digest() for file in files if path}
 
 
-def _judge(command: Command, place: Path, ended: Ended, old: Path | None) -> tuple[Outcome, str]:
-    """What a command left that ended or was killed: `old`, or nothing, or its whole output."""
-    out, killed = place / "out", ended.code == -signal.SIGKILL
+def _judge(command: Command, workspace: Path, ended: Ended, old: Path | None) -> tuple[Outcome, str]:
+    """Whether a command that ended or was killed left what it may: `old`, nothing, or its whole output."""
+    out, killed = workspace / "out", ended.code == -signal.SIGKILL
     if ended.seconds > LIMIT:
         return "hang", f"over {LIMIT:g} s"
     lines = [line for line in ended.text.splitlines() if line.startswith("fastetl")]
@@ -158,37 +163,36 @@ def _judge(command: Command, place: Path, ended: Ended, old: Path | None) -> tup
         except Exception as error:
             fault = f"neither absent nor whole: {error}"
     allowed = ("out", "out.unfinished") if in_one_line else ("out",)
-    left = [entry.name for entry in place.iterdir() if entry.name not in allowed and not killed]
+    left = [entry.name for entry in workspace.iterdir() if entry.name not in allowed and not killed]
     fault = fault or (f"left behind: {', '.join(left)}" if left else None)
     return ("wrong", fault) if fault else ("rejected" if in_one_line else "right", "")
 
 
-def _run_again(command: Command, place: Path) -> tuple[Outcome, str]:
-    out, line = place / "out", command.line(place / "out", *["--overwrite"] * (place / "out").exists())
-    if not out.exists() and (place / "out.unfinished" / "run.json").exists():
+def _run_again(command: Command, workspace: Path) -> tuple[Outcome, str]:
+    out, line = workspace / "out", command.line(workspace / "out", *["--overwrite"] * (workspace / "out").exists())
+    if not out.exists() and (workspace / "out.unfinished" / "run.json").exists():
         line = [command.name, str(command.source), str(out), "--resume"]
-    ended = run_command(line, place)
-    return _judge(command, place, ended, None) if ended.code == 0 else ("wrong", f"run again: {ended.text[-300:]}")
+    ended = run_command(line, workspace)
+    return _judge(command, workspace, ended, None) if ended.code == 0 else ("wrong", f"run again: {ended.text[-300:]}")
 
 
-def _place(place: Path, old: Path | None) -> None:
-    """Empty a place, or leave the old output alone in it."""
-    for entry in place.iterdir():
+def _reset(workspace: Path, old: Path | None) -> None:
+    """Empty the folder, but for the old output if there is one."""
+    for entry in workspace.iterdir():
         shutil.rmtree(entry)
     if old:
-        shutil.copytree(old, place / "out")
+        shutil.copytree(old, workspace / "out")
 
 
-def _try(command: Command, place: Path, old: Path | None, **when: Any) -> tuple[Ended, Outcome, str]:
-    """Run it where nothing is, or to replace an old output."""
-    _place(place, old)
-    ended = run_command(command.line(place / "out", *["--overwrite"] * bool(old)), place, **when)
-    return ended, *_judge(command, place, ended, old)
+def _try(command: Command, workspace: Path, old: Path | None, **when: Any) -> tuple[Ended, Outcome, str]:
+    """Run the command in an empty folder, or to replace an old output."""
+    _reset(workspace, old)
+    ended = run_command(command.line(workspace / "out", *["--overwrite"] * bool(old)), workspace, **when)
+    return ended, *_judge(command, workspace, ended, old)
 
 
 def kills(tally: Tally, folder: Path, name: str) -> None:
-    """Kills of a command, half of them at an operation on files, half at a moment; every second one with an old output
-    that is to be replaced."""
+    """Kill a command, half of the times at a file operation; every second time it replaces an old output."""
     command, old, whole = _prepared(folder, name)
     for number, rng in tally:
         when: dict[str, Any] = {"after": whole.seconds * rng.uniform(0, 1.05)}
@@ -202,26 +206,26 @@ def kills(tally: Tally, folder: Path, name: str) -> None:
 
 
 def _kilobytes(folder: Path) -> int:
-    """A page for each file and folder, and the files."""
+    """Kilobytes on disk: the files, and a page of 4 KB for each entry."""
     return sum(4 + entry.stat().st_size // 1024 for entry in folder.rglob("*"))
 
 
 def full_disks(tally: Tally, folder: Path, name: str) -> None:
-    """Sizes of a disk, from one page to more than the command needs, in every second case with an old output.
+    """Run a command on disks of one page to more than it needs; every second time it replaces an old output.
 
     Needs root on Linux: each disk is a tmpfs.
     """
     command, old, _ = _prepared(folder, name)
-    place, sizes = folder / "disk", np.geomspace(4, 3 * _kilobytes(folder / name) / 2, tally.target).astype(int)
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place], check=True)
+    workspace, sizes = folder / "disk", np.geomspace(4, 3 * _kilobytes(folder / name) / 2, tally.target).astype(int)
+    workspace.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", workspace], check=True)
     try:
         for number, _ in tally:
             before = old if number % 2 else None
             room = int(sizes[number]) + (_kilobytes(old) + 16 if before else 0)
-            _place(place, None)
-            subprocess.run(["mount", "-o", f"remount,size={room}k", place], check=True)
-            _, outcome, fault = _try(command, place, before)
+            _reset(workspace, None)
+            subprocess.run(["mount", "-o", f"remount,size={room}k", workspace], check=True)
+            _, outcome, fault = _try(command, workspace, before)
             tally.add(outcome, f"{sizes[number]} KB: {fault}")
     finally:
-        subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", workspace], check=True)

@@ -1,4 +1,4 @@
-"""Damage to files, the same for the same random numbers."""
+"""Damage to files. The same random numbers give the same damage."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ Order = NDArray[np.int64]
 
 
 def _some(rng: Rng, count: int, most: int) -> Order:
-    """Places of records: one, a few, up to all, or (in every second case) all, but at most `most`."""
+    """Sorted indices of the records to damage: one, a few, up to all, or (every second time) all; at most `most`."""
     choices = [1, int(rng.integers(2, 6)), int(rng.integers(1, count + 1)), count, count, count]
     return np.sort(rng.permutation(count)[: min(most, choices[int(rng.integers(6))])])
 
 
 def _flip(records: Bytes, rng: Rng, most: int = 1 << 30) -> None:
-    """One to eight bits of each of some records."""
+    """Flip one to eight bits of each of some records."""
     places = _some(rng, len(records), most)
     for _ in range(int(rng.integers(1, 9))):
         byte = rng.integers(0, records.shape[1], len(places))
@@ -28,12 +28,12 @@ def _flip(records: Bytes, rng: Rng, most: int = 1 << 30) -> None:
 
 
 def _flip_one(headers: Bytes, rng: Rng) -> None:
-    """In every second case of the first record, on which most depends."""
+    """Flip one bit of a header; every second time that of the first record, on which most depends."""
     headers[rng.integers(len(headers)) * rng.integers(2), rng.integers(headers.shape[1])] ^= 1 << rng.integers(8)
 
 
 def _overwrite(raw: Bytes, rng: Rng) -> None:
-    """Up to three runs of disk blocks become zeros or noise."""
+    """Replace one to three runs of disk blocks by zeros or noise."""
     for _ in range(int(rng.integers(1, 4))):
         blocks = raw[512 * int(rng.integers(len(raw) // 512)) :][: 512 * int(rng.integers(1, 65))]
         blocks[:] = rng.integers(0, 256, len(blocks), np.uint8) * rng.integers(2, dtype=np.uint8)
@@ -59,7 +59,7 @@ IN_PLACE: dict[str, tuple[int, Callable[[Bytes, int, Rng], None]]] = {
     "one bit of a header": (3, lambda records, image, rng: _flip_one(records[:, : min(24, image)], rng)),
     "blocks of zeros or noise": (4, lambda records, image, rng: _overwrite(records.reshape(-1), rng)),
 }
-"""How often, and what happens to records, uint8 (N, bytes), whose pictures begin at byte `image`."""
+"""Name → its weight, and a function that damages records, uint8 (N, bytes), whose pictures begin at byte `image`."""
 ORDERS: dict[str, tuple[int, Callable[[Order, Rng], Order]]] = {
     "lost records": (2, lambda order, rng: np.delete(order, _some(rng, len(order), 3))),
     "doubled records": (2, lambda order, rng: np.sort(np.append(order, _some(rng, len(order), 3)))),
@@ -67,7 +67,7 @@ ORDERS: dict[str, tuple[int, Callable[[Order, Rng], Order]]] = {
     "shuffled records": (1, lambda order, rng: rng.permutation(order)),
     "cut between records": (1, lambda order, rng: order[: rng.integers(1, len(order))]),
 }
-"""How often, and which records the file has then."""
+"""Name → its weight, and a function from the record numbers to those that the damaged file has."""
 BYTES: dict[str, tuple[int, Callable[[bytes, int, int, Rng], bytes]]] = {
     "cut anywhere": (2, lambda data, at, by, rng: data[:at]),
     "bytes lost": (1, lambda data, at, by, rng: data[:at] + data[at + by :]),
@@ -80,15 +80,15 @@ BYTES: dict[str, tuple[int, Callable[[bytes, int, int, Rng], bytes]]] = {
     "noise within": (1, lambda data, at, by, rng: data[:at] + rng.bytes(by) + data[at + by :]),
     "huge numbers": (1, lambda data, at, by, rng: data[:at] + rng.choice([b"\x7f", b"\xff"]) * 4 + data[at + 4 :]),
 }
-"""How often, and what becomes of any file's bytes; at, by: a place in it, and a number up to 64."""
+"""Name → its weight, and a function that damages any file's bytes. at: index of a byte; by: up to 64 bytes."""
 _FEW = {"bits of pictures", "bits of a few headers", "one bit of a header"}
 _FEW |= {"lost records", "doubled records", "exchanged records"}
 
 
 @dataclass
 class Damaged:
-    """A damaged file. origin: int64 (N,), which sound record each record was, −1 for none, where so few are touched
-    that all others must keep their groups."""
+    """A damaged file. origin: int64 (N,), for each record its number in the sound file; None where so many records are
+    damaged that the others need not keep their groups."""
 
     kind: str
     data: bytes
@@ -101,13 +101,13 @@ def _kind(rng: Rng, *tables: Mapping[str, tuple[int, Callable[..., object]]]) ->
 
 
 def damaged_bytes(data: bytes, rng: Rng, kind: str | None = None) -> bytes:
-    """Any file's bytes, damaged in one way of `BYTES`."""
+    """The bytes of any file, damaged in a random way, or in the way `kind`, of `BYTES`."""
     _, damage = BYTES[kind or _kind(rng, BYTES)]
     return damage(data, int(rng.integers(len(data))), int(rng.integers(1, 65)), rng)
 
 
 def damaged(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
-    """uint8 (N, record) → a file of them, damaged in one way."""
+    """A file of these records, uint8 (N, bytes), damaged in one way."""
     kind, records, order = _kind(rng, IN_PLACE, ORDERS, BYTES), records.copy(), np.arange(len(records))
     if kind in BYTES:
         return Damaged(kind, damaged_bytes(records.tobytes(), rng, kind))

@@ -1,4 +1,4 @@
-"""Damaged pictures, datasets and runs: opened right, or rejected in one line."""
+"""Damaged pictures, datasets and runs: each must be opened with the right contents, or rejected in one line."""
 
 import io
 import json
@@ -22,7 +22,7 @@ _VALUES: tuple[Any, ...] = (None, -1, 0, 10**30, 1e308, float("nan"), "", "x" * 
 
 
 def _edited(data: bytes, rng: Rng) -> bytes:
-    """JSON that is JSON still, with one of its values, at any depth, changed into an unusual one."""
+    """Valid JSON in which one value, at any depth, was replaced by an unusual one."""
     whole = json.loads(data)
     places: list[tuple[Any, Any]] = []
 
@@ -58,7 +58,7 @@ def _sound_pictures() -> list[bytes]:
 
 
 def damaged_pictures(tally: Tally, folder: Path) -> None:
-    """Pixels of a damaged picture are not judged."""
+    """Read damaged pictures; their pixels are not compared."""
     sound, path = _sound_pictures(), folder / "picture"
     for number, rng in tally:
         path.write_bytes(damaged_bytes(sound[number % len(sound)], rng))
@@ -70,7 +70,7 @@ def damaged_pictures(tally: Tally, folder: Path) -> None:
 
 
 def _damaged_files(tally: Tally, source: Path, names: Sequence[str], contents: Callable[[Path], object]) -> None:
-    """Damage one of the named files of a copy of `source`; what it holds is what `source` holds, or it is rejected."""
+    """Damage one of the named files in a copy of `source`, which must then have the same contents, or be rejected."""
     copy, expected = source.with_name(f"{source.name}.damaged"), contents(source)
     shutil.copytree(source, copy)
     for number, rng in tally:
@@ -83,12 +83,12 @@ def _damaged_files(tally: Tally, source: Path, names: Sequence[str], contents: C
             lambda: contents(copy),
             lambda actual: None if actual == expected else "opened with other contents",
         )
-        (copy / name).unlink()  # what is mapped stays as it was
+        (copy / name).unlink()  # a memory map of the old file stays valid
         (copy / name).write_bytes(sound)
 
 
 def damaged_datasets(tally: Tally, folder: Path) -> None:
-    """One file of a dataset damaged: opened as it was but for pixels, which have no checksum, or rejected."""
+    """Open datasets of which one file is damaged; their pixels are not compared, since they have no checksum."""
     source, etl = folder / "sound", folder / first_file("ETL8G")
     etl.write_bytes(first_records("ETL8G", tally.seed).tobytes())
     build(etl, source, BuildConfig("all", size=8))
@@ -108,14 +108,14 @@ def damaged_datasets(tally: Tally, folder: Path) -> None:
 
 
 def damaged_descriptions(tally: Tally, folder: Path) -> None:
-    """run.json damaged."""
+    """Open runs whose run.json is damaged."""
     from model.run import open_run
 
     _damaged_files(tally, trained(folder), ["run.json"], lambda path: open_run(path).as_dict())
 
 
 def damaged_checkpoints(tally: Tally, folder: Path) -> None:
-    """A checkpoint damaged, which has a digest."""
+    """Load damaged checkpoints, which have a digest."""
     import jax
     from flax import nnx
 

@@ -1,6 +1,6 @@
-"""An independent decoder of ETL records: sizes and offsets typed from AIST's format pages, numpy, the standard library.
+"""An independent decoder of ETL records, in numpy, with sizes and offsets typed from AIST's format pages.
 
-It shares nothing with `fastetl` but the tables of classes of the sets that are not coded in JIS X 0208.
+Of `fastetl` it uses only the class tables of the sets that are not coded in JIS X 0208.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Plain:
-    """Bytes of a record, offset of its picture, height, width and bits of it; first bit and bits of its code, and of
-    what tells its group (0: the order does); how many first records are empty."""
+    """A type of record. record: its bytes; image: where its picture begins; height, width, bits: of the picture; code,
+    group: first bit and number of bits of these fields (no bits: the order tells the group); empty: how many records
+    at the beginning of a file are empty."""
 
     record: int
     image: int
@@ -43,20 +44,20 @@ PLAIN = {
 
 
 def number(records: Bytes, at: int, bits: int) -> NDArray[np.int64]:
-    """int64 (N,): the big-endian number of so many bits from bit `at` on."""
+    """int64 (N,): the big-endian number in `bits` bits from bit `at` on."""
     unpacked = np.unpackbits(records[:, at // 8 : -(-(at + bits) // 8)], axis=1)[:, at % 8 : at % 8 + bits]
     return np.asarray(unpacked @ (1 << np.arange(bits)[::-1]))
 
 
 def levels_of(plain: Plain, records: Bytes) -> NDArray[np.float64]:
-    """(N, record) → (N, height, width), 0 to 2^bits − 1."""
+    """The levels in records, uint8 (N, bytes): float64 (N, height, width), 0 to 2^bits − 1."""
     packed = records[:, plain.image : plain.image + plain.height * plain.width * plain.bits // 8]
     bits = np.unpackbits(packed, axis=1).reshape(len(records), plain.height, plain.width, plain.bits)
     return bits @ (2.0 ** np.arange(plain.bits)[::-1])
 
 
 def resized(plain: Plain, records: Bytes, size: int) -> Bytes:
-    """(N, record) → uint8 (N, size, size): the triangle filter in exact whole numbers (below 2⁵³), rounded half up."""
+    """The pictures in records, resized to uint8 (N, size, size) by the triangle filter, exact, rounded half up."""
 
     def weights(n: int) -> NDArray[np.float64]:
         source, target = np.arange(n), np.arange(size)[:, None]
@@ -71,7 +72,7 @@ def resized(plain: Plain, records: Bytes, size: int) -> Bytes:
 
 @cache
 def _jis_by_code(*sets: str) -> NDArray[np.int64]:
-    """int64 (65536,): JIS X 0208 of each code, 0 for none: of sets, or (no sets) of JIS, by Python's codec."""
+    """int64 (65536,): code of the sets → JIS X 0208, 0 for none; without sets, the codes of JIS X 0208 themselves."""
     table = np.zeros(65536, np.int64)
     jis = [row << 8 | column for row in range(0x21, 0x7F) for column in range(0x21, 0x7F)]
     pairs = [(code, code) for code in jis if (code | 0x8080).to_bytes(2).decode("euc_jp", "ignore")]
@@ -81,7 +82,7 @@ def _jis_by_code(*sets: str) -> NDArray[np.int64]:
 
 
 def _etl6(records: Bytes) -> NDArray[np.int64]:
-    """Letters and code must agree, but for symbols, which have letters alone."""
+    """JIS codes of ETL6, whose letters and code must agree; symbols have letters alone."""
     by_letters = {entry.letters.encode(): entry for entry in classes("ETL6")}
     codes = np.zeros(len(records), np.int64)
     for k, record in enumerate(records):
@@ -92,7 +93,7 @@ def _etl6(records: Bytes) -> NDArray[np.int64]:
 
 
 def jis_codes(name: str, records: Bytes) -> NDArray[np.int64]:
-    """int64 (N,): JIS X 0208 of each record of a set, 0 for a record without a character."""
+    """int64 (N,): the JIS X 0208 code of each record of the set, 0 if it has no character."""
     if name == "ETL6":
         return _etl6(records)
     sisters = next((sets for sets in (("ETL2",), ("ETL4", "ETL7"), ("ETL1", "ETL3", "ETL5")) if name in sets), ())
@@ -100,6 +101,6 @@ def jis_codes(name: str, records: Bytes) -> NDArray[np.int64]:
 
 
 def groups_of(name: str, records: Bytes) -> NDArray[np.int64] | None:
-    """int64 (N,): equal numbers for records of one group; None for the sets whose groups the order tells."""
+    """int64 (N,): the group of each record; None for sets whose groups follow from the order of the records."""
     field = PLAIN[name].group
     return np.minimum(number(records, *field), 999_999) if field[1] else None

@@ -1,4 +1,4 @@
-"""Damaged files of every set through `build` and `inspect`, compared with the independent decoder record for record."""
+"""Damaged files of every set, given to `build` and `inspect`; the independent decoder says what is right."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -21,16 +21,16 @@ from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
 from fastetl.testing.records import first_file, first_records
 
 SIZE = 16
-"""Side of the built pictures: all of a record's bits are in them, and they are quick to compare."""
+"""Side of the built pictures: small ones are compared quickly, and every bit of a record still counts."""
 _SOUND = 3  # sound files of each set
-_UNSAID = "the order of the records changed, and nothing was said"
+_UNREPORTED = "the order of the records changed, and nothing was reported"
 
 _sound_records = cache(first_records)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A damaged file on disk. codes: int64 (N,), what its whole records say; sound: what the sound file's said."""
+    """A damaged file on disk. codes: int64 (N,), JIS codes of its complete records; sound: those of the sound file."""
 
     layout: Layout
     path: Path
@@ -49,8 +49,8 @@ class _Case:
 
     @property
     def must_be_reported(self) -> bool:
-        """Whether the order of the records tells groups, and changed so that it shows: not where a file ends after a
-        whole data set, or before the first is complete."""
+        """Whether the order of the records tells their groups, and changed visibly: not if the file ends after a whole
+        data set, or before the first is complete."""
         ends = self.plain.empty + np.arange(0, len(self.sound) + 1, self.characters)
         shows = len(self.codes) not in ends and len(self.codes) > self.characters
         expected = self.sound if shows else self.sound[: len(self.codes)]
@@ -72,7 +72,7 @@ def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
 
 
 def _cases(tally: Tally, folder: Path, sets: Sequence[str]) -> Iterator[tuple[int, str, _Case]]:
-    """Damaged files, of every set or of `sets` in turn: the number of the turn, the case in words, the case."""
+    """Damaged files of each set in turn (`sets`, or all): the number of the turn, a description, the case."""
     layouts = [BY_NAME[name] for name in sets] or LAYOUTS
     for number, rng in tally:
         turn, at = divmod(number, len(layouts))
@@ -82,7 +82,7 @@ def _cases(tally: Tally, folder: Path, sets: Sequence[str]) -> Iterator[tuple[in
 
 
 def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted_in_order: bool) -> str | None:
-    """What is wrong with a dataset, or None. wanted: bool (N,), the records that it should have."""
+    """What is wrong with a dataset's samples, or None. wanted: bool (N,), the records that it should have."""
     record = data.records["record"].astype(np.int64)
     if len(record) and not (record.min() >= 0 and record.max() < len(case.codes)):
         return "a record that the file does not have"
@@ -126,12 +126,14 @@ def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResul
     wanted[: case.plain.empty] = False
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
     reported = bool(result.noticed or result.missing or result.unknown_codes)
-    unsaid = case.must_be_reported and not reported and (config.charset == "all" or config.strict)
-    return _sample_fault(case, data, wanted, ordered) or _group_fault(case, data) or (_UNSAID if unsaid else None)
+    unreported = case.must_be_reported and not reported and (config.charset == "all" or config.strict)
+    return (
+        _sample_fault(case, data, wanted, ordered) or _group_fault(case, data) or (_UNREPORTED if unreported else None)
+    )
 
 
 def damaged_builds(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:
-    """In a third of the builds each: every character, every third one, every header of these (`strict`)."""
+    """Build damaged files, in turn with all characters, every third one, and every third one with `strict`."""
     out, charset = folder / "out", folder / "charset.txt"
     for turn, what, case in _cases(tally, folder, sets):
         characters = dict.fromkeys(jis_to_char(int(code)) or "" for code in case.sound if code)
@@ -148,7 +150,7 @@ def _inspect_fault(case: _Case, reports: Sequence[FileReport]) -> str | None:
     if report.records != len(case.codes) or report.bytes != len(case.damage.data):
         return "another number of records or bytes"
     if case.must_be_reported and not report.noticed:
-        return _UNSAID
+        return _UNREPORTED
     length = plain.height * plain.width * plain.bits // 8
     are_blank = ~case.records[plain.empty :, plain.image : plain.image + length].any(1)
     reported = any("blank pictures" in notice.what for notice in report.noticed)
@@ -156,6 +158,6 @@ def _inspect_fault(case: _Case, reports: Sequence[FileReport]) -> str | None:
 
 
 def damaged_inspections(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:
-    """The same files looked at."""
+    """Inspect damaged files."""
     for _, what, case in _cases(tally, folder, sets):
         tally.attempt(what, partial(inspect, case.path), partial(_inspect_fault, case))

@@ -1,4 +1,4 @@
-"""What became of what was tried: counted, timed, and never more than so long."""
+"""Counting the outcomes of attempts, with a time limit for each."""
 
 import itertools
 import signal
@@ -24,7 +24,7 @@ OUTCOMES: dict[Outcome, str] = {
 }
 _EXAMPLES = 5  # of each row's faults
 LIMIT = 300.0
-"""Seconds after which a call in this process is a hang."""
+"""Seconds after which a call in this process counts as a hang."""
 
 
 class _HangError(BaseException):
@@ -37,7 +37,7 @@ def _stop(*_: object) -> None:
 
 @dataclass
 class Tally:
-    """One row of the table: ends at its target or after its minutes. examples: the first few faults, in words."""
+    """One row of the table. It ends at its target or after its minutes. examples: descriptions of the first faults."""
 
     what: str
     target: int
@@ -48,7 +48,7 @@ class Tally:
     seconds: float = 0.0
 
     def __iter__(self) -> Iterator[tuple[int, Rng]]:
-        """The number of each attempt, and random numbers that derive from it, until the end."""
+        """Yield the number of each attempt and a random generator seeded with it, until the row ends."""
         begun = time.monotonic()
         for number in itertools.count():
             self.seconds = time.monotonic() - begun
@@ -62,7 +62,7 @@ class Tally:
             self.examples.append(f"{outcome}: {example}")
 
     def attempt(self, what: str, call: Callable[[], T], fault: Callable[[T], str | None]) -> None:
-        """Count what a call gives. fault: what is wrong with its value, or None.
+        """Make a call and count its outcome. fault: says what is wrong with the returned value, or None.
 
         Only a FastetlError of one line counts as rejected.
         """
@@ -87,6 +87,6 @@ class Tally:
         self.add(outcome, f"{what}: {example}")
 
     def cells(self) -> list[str]:
-        """Of the table: of how many only where it was fewer."""
+        """The cells of the row; the target is named only where it was not reached."""
         tried = f"{self.counts.total():,}" + (f" of {self.target:,}" if self.counts.total() < self.target else "")
         return [self.what, tried, *(f"{self.counts[outcome]:,}" for outcome in OUTCOMES), f"{self.seconds:.0f}"]

@@ -1,8 +1,8 @@
-"""What networks recognize under all conditions of conditions.py: docs/data/accuracy.csv and docs/accuracy.md's table.
+"""Accuracy of networks under all conditions of conditions.py: docs/data/accuracy.csv and the table of docs/accuracy.md.
 
     python -m benches.studies.accuracy NAME... --sets NPZ... [--files 4]
 
-NAME is a run or a package. The test writers are drawn with a seed of their own. `limits` is for docs/pretrained.md.
+NAME is a run or a package. The test writers have a seed that no training uses. `limits` is for docs/pretrained.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fastetl_cli.evaluate import open_reader
 from model.evaluation import Reader, restrict
 
 SEED = 90_001
-"""Of the test writers; trainings take others."""
+"""Seed of the test writers; trainings take others."""
 WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}
 
 
@@ -53,9 +53,9 @@ def read_npz(path: Path) -> Labelled:
 
 
 def test_writers(charset: Charset, files: int) -> list[Labelled]:
-    """Five writers a file, for each of the two kinds; sheets are read as they are, since they have their fragments.
+    """Characters by synthetic writers of each kind in WRITERS, `files` times five writers each.
 
-    Of many kanji about 500 are written.
+    Scanned sheets have fragments already, so they get no condition. Of many kanji about 500 are written.
     """
     kanji = [c for c in charset.characters if is_kanji(c)]
     characters = (*(c for c in charset.characters if not is_kanji(c)), *kanji[:: 1 + len(kanji) // 500])
@@ -73,25 +73,25 @@ def _answers(reader: Reader, part: Labelled, prior: NDArray[np.float32] | float 
 
 
 def _share(answers: Sequence[str], characters: Sequence[str], sizes: bool = False) -> float:
-    """Percent of the answers that are as the characters; of one shape (へ/ヘ) count as one."""
+    """Percent of the answers that equal the characters; characters of one shape (へ/ヘ) count as equal."""
     pairs = zip(answers, characters, strict=True)
     return 100 * float(np.mean([one_shape(a, sizes) == one_shape(c, sizes) for a, c in pairs]))
 
 
 def measure(reader: Reader, part: Labelled) -> list[float]:
-    """Percent of right answers under each condition of the set."""
+    """Percent of right answers, under each condition of the set."""
     under = (replace(part, images=CONDITIONS[name](part.images, SEED)) for name in part.conditions)
     return [_share(_answers(reader, pictures), part.characters) for pictures in under]
 
 
 def script(part: Labelled) -> Charset | None:
-    """The charset that all characters of a set are of, or None where they are of several."""
+    """Hiragana or katakana, if all characters of a set are, otherwise None."""
     of_all = (charset for charset in (HIRAGANA, KATAKANA) if set(part.characters) <= set(charset.characters))
     return next(of_all, None)
 
 
 def rows(name: str, reader: Reader, parts: Sequence[Labelled], own_script: bool) -> list[list[str]]:
-    """A row for each set, a column for each condition. own_script: sets of one script, which alone competes."""
+    """A row for each set, a column for each condition. own_script: only sets of one script, which alone competes."""
     rows = []
     for part in parts:
         known = part.only(reader.charset.class_of)
@@ -107,7 +107,7 @@ def rows(name: str, reader: Reader, parts: Sequence[Labelled], own_script: bool)
 
 
 def summary(row: list[str]) -> list[str]:
-    """A row of the page: as they are, the mean of the other conditions and the worst of them."""
+    """A row of the page: accuracy of the unchanged pictures, mean of the other conditions, worst condition."""
     values = [(float(cell), name) for cell, name in zip(row[4:], CONDITIONS, strict=True) if cell != "–"]
     (plain, _), *others = values
     if not others:
@@ -117,13 +117,13 @@ def summary(row: list[str]) -> list[str]:
 
 
 def _taken(reader: Reader, part: Labelled, partner: Mapping[str, str]) -> str:
-    """Percent of the characters that are taken for their partner."""
+    """Percent of the characters that are taken for their partners."""
     asked = part.only({c for c, other in partner.items() if {c, other} <= reader.charset.class_of.keys()})
     return f"{_share(_answers(reader, asked), [partner[c] for c in asked.characters]):.1f}"
 
 
 def limits(reader: Reader, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
-    """Rows: what is measured, on what, percent. prior: what the logits hold, float32 (characters,)."""
+    """Rows of what is measured, on what, in percent. prior: float32 (characters,), which the logits contain."""
     kana, hiragana = restrict(reader, KANA), restrict(reader, HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
     canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
@@ -152,7 +152,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("readers", nargs="+", type=Path, metavar="NAME", help="runs or packages")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
-    parser.add_argument("--files", type=int, default=4, help="of the synthetic test writers of each kind, five each")
+    parser.add_argument(
+        "--files", type=int, default=4, help="of synthetic test writers of each kind: five writers a file"
+    )
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="the folder of accuracy.md")
     given = parser.parse_args()
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()

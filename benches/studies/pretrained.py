@@ -1,11 +1,10 @@
-"""A bundled network again, from nothing: synth → build → train → evaluate → export → docs/pretrained.md.
+"""Make a bundled network from nothing: synth → build → train → evaluate → export → docs/pretrained.md.
 
     python -m benches.studies.pretrained {japanese,kana} [--sets NPZ...] [--measure] [--blend PACKAGE]
 
-Seeds are fixed; what lies in `data/pretrained` already is not made again, and an interrupted training is taken up where
-it stopped. It trains on a GPU where JAX finds one; in the same minutes that does many more steps. The sets are other
-people's handwriting to measure with; nothing of them is trained on. Last digits of the weights depend on processor and
-versions, which the run stores.
+Seeds are fixed. What is in `data/pretrained` already is not made again, and an interrupted training is resumed. It
+trains on a GPU where JAX finds one, with many more steps in the same minutes. The sets are other people's handwriting,
+to measure with only. The last digits of the weights depend on processor and versions, which the run stores.
 """
 
 import argparse
@@ -53,7 +52,7 @@ BLEND = 0.35
 
 
 def make(commands: str, sets: Sequence[Path]) -> None:
-    """Run the commands, those whose output is missing; the last, which exports, writes over the package."""
+    """Run the commands whose output is missing; the last one exports, over the package that is there."""
     for text in commands.strip().replace("\n ", " ").splitlines():
         words = text.split()
         out = Path(words[1 if words[0] == "synth" else 2])
