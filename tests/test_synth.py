@@ -295,7 +295,7 @@ def test_synthesize_writes_whole_files_that_are_recognized(written_files: Writte
 
 def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether they are new ones or, in a process of its own, where JAX is not loaded, forked."""
-    monkeypatch.setattr(processes, "_forks", lambda: False)
+    monkeypatch.setattr(processes, "can_fork", lambda: False)
     config, seen = SynthConfig(files=2, charset="digits", seed=3, model_pattern=True), []
     synthesize(tmp_path / "one", config)
     synthesize(tmp_path / "new", config, processes=2, progress=lambda *state: seen.append(state))
@@ -306,7 +306,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from fastetl.synth import *
 from fastetl.synth import processes
-assert processes._forks() == (sys.platform == "linux")
+assert processes.can_fork() == (sys.platform == "linux")
 synthesize(Path(sys.argv[1]), {config}, processes=2)
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path / "forked"], check=True)

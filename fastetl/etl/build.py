@@ -41,7 +41,7 @@ class BuildConfig:
     size: int = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
-    """Take model patterns too: printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
+    """Also take model patterns. They are printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
     are not complete, characters without a sample."""

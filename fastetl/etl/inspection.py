@@ -26,7 +26,6 @@ def _sums(bsd: int, sysv: int) -> str:
 
 KNOWN = {file.digest or _sums(file.bsd, file.sysv): file.name for file in GENUINE_FILES.values()}
 """Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""
-_SHA256 = 64  # digits
 
 
 class Sums:
@@ -55,7 +54,7 @@ def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
     digests = [file.digest for file in genuine_files(layout) if file.records * layout.record_bytes == size]
     if digests[:1] == [None]:
         return Sums()
-    if digests and len(digests[0] or "") == _SHA256:
+    if digests and len(digests[0] or "") == 64:
         return hashlib.sha256()
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 

@@ -224,10 +224,7 @@ def _layouts() -> Iterator[Layout]:
 
 
 class GenuineFile(NamedTuple):
-    """A file as AIST distributes it. bsd, sysv: its two 16-bit sums.
-
-    digest: SHA-1 over `blob <size>\\0` and the bytes, or SHA-256 of the bytes, or None if neither is known.
-    """
+    """A file as AIST distributes it, with its two 16-bit sums. digest: SHA-1 as of git's blobs, or SHA-256, or None."""
 
     name: str
     records: int

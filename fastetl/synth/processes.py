@@ -21,6 +21,11 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+def can_fork() -> bool:
+    """Whether forking is safe here and now."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
+
+
 def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -47,8 +52,7 @@ def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: in
         yield from map(work, jobs)
         return
     first = work(jobs[0])
-    can_fork = sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
-    context = multiprocessing.get_context("fork" if can_fork else "spawn")
+    context = multiprocessing.get_context("fork" if can_fork() else "spawn")
     pool = ProcessPoolExecutor(processes, context, _prepare)
     try:
         # Before the first `yield`: whoever shows progress may start a thread, and then nothing can be forked.

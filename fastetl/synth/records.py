@@ -44,24 +44,24 @@ class SynthConfig:
     """What `synthesize` writes."""
 
     set: tuple[str, ...] = ()
-    """Sets to write, such as ETL1 ETL6, each with all of its classes, in the order and with the oddities of the genuine
-    files. Without: ETL8G, as the next options say."""
+    """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
+    files. If not given, ETL8G is written, as the next options say."""
     writers: int = 10
-    """Writers of each set, where `set` is given (of ETL2, which is printed: samples of each code in each style)."""
+    """Writers of each set, if `set` is given. (ETL2 is printed: samples of each code in each style.)"""
     files: int = 12
-    """Number of files, 1–1,000,000; each holds five writers (of charset etl9, four), who write every character
-    once. A genuine ETL8G has 32. Only without `set`."""
+    """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
+    A genuine ETL8G has 32 such files. Only without `set`."""
     charset: str = "all"
     """Characters to write. Names: all (the 956 of ETL8 in their order), kanji (881 of them), hiragana (71),
     hiragana-small (75), katakana (71), kana (162), digits, latin, etl9 (3,036), japanese (6,625). Or a text file of
     characters that KanjiVG has strokes for."""
     scans: float = 0.5
-    """Share of the writers (0–1) who write on sheets that are scanned: smaller, with fragments of the neighbouring
-    characters at the edges, as real scans of the ETL sets show; the others draw on a canvas."""
+    """Share of the writers (0–1) whose sheets are scanned. As in real scans of ETL sets, their characters are smaller,
+    with fragments of neighbours at the edges. The other writers draw on a canvas."""
     seed: int = 0
-    """Another seed, other writers. File k is the same whatever else is made."""
+    """Another seed gives other writers. File k does not depend on the number of files."""
     model_pattern: bool = False
-    """Also write ETL8G_33, the textbook's style."""
+    """Also write ETL8G_33, the file of model patterns, in the textbook's style."""
 
     def __post_init__(self) -> None:
         ranges = {"scans": (0, 1), "files": (1, MOST), "writers": (1, MOST), "seed": (0, math.inf)}
