@@ -9,7 +9,6 @@ from .data.dataset import Dataset as Dataset
 from .data.dataset import Samples as Samples
 from .data.identity import Split as Split
 from .data.preprocessing import Preprocessing as Preprocessing
-from .data.shards import write_shards as write_shards
 from .data.sheet import write_sheet as write_sheet
 from .data.store import load_labelled as load_labelled
 from .data.store import open_dataset as open_dataset

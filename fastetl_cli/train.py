@@ -101,7 +101,7 @@ class Train(Command):
         start = _start(self.source)
         data = [(open_dataset(self.dataset), 1.0)]
         data += [(open_dataset(path), weight) for path, weight in map(_path_and_weight, self.also)]
-        ungrouped = [dataset.name for dataset, _ in data if dataset.has_unknown_groups()]
+        ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
             names = ", ".join(ungrouped)
             note(f"{names}: the writers of some samples are unknown, and may be in training and test alike")

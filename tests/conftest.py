@@ -17,6 +17,7 @@ import pytest
 
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
+from fastetl.data.shards import encode_shard, write_index
 from fastetl.testing.records import Records, make_records
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ def python(code: str, *arguments: object, **environment: str) -> subprocess.Comp
     """Run Python in a process of its own."""
     command, variables = [sys.executable, "-c", code, *map(str, arguments)], {**os.environ, **environment}
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+
+def write_shards(data: Dataset, out: Path, rows: int = 4096) -> None:
+    """Write a dataset of shards, as builds on a cluster do."""
+    out.mkdir()
+    stored = [encode_shard(number, data[k : k + rows]) for number, k in enumerate(range(0, len(data), rows))]
+    for shard, content in stored:
+        (out / shard.file).write_bytes(content)
+    write_index(str(out), data, [shard for shard, _ in stored], list(data.records))
 
 
 def some_pictures(groups: int = 6, each: int = 10) -> Dataset:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
-from fastetl.data.shards import ShardedImages, write_shards
+from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from tests.conftest import some_pictures
+from tests.conftest import some_pictures, write_shards
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]

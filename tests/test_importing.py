@@ -153,6 +153,9 @@ def test_kmnist_by_its_class_map(tmp_path: Path) -> None:
         np.savez(tmp_path / f"kmnist-{part}-labels.npz", labels)
     with pytest.raises(FastetlError, match=r"labels that are numbers.*labels\.txt"):
         imported(tmp_path)
+    (tmp_path / "kmnist_classmap.csv").write_text("index,codepoint,char\n")
+    with pytest.raises(FastetlError, match=r"kmnist_classmap\.csv: cannot read; .* with a header and rows"):
+        imported(tmp_path)
     rows = "index,codepoint,char\n0,U+304A,お\n1,U+304D,き\n2,U+3059,す\n"
     (tmp_path / "kmnist_classmap.csv").write_text(rows, encoding="utf-8")
     (tmp_path / "k49_classmap.csv").write_text(rows.replace("お", "あ"), encoding="utf-8")
@@ -190,12 +193,6 @@ def cut_idx(folder: Path) -> None:
     os.truncate(folder / "train-images-idx3-ubyte", 500)
 
 
-def empty_class_map(folder: Path) -> None:
-    np.savez(folder / "kmnist-imgs.npz", arrays()[0])
-    np.savez(folder / "kmnist-labels.npz", arrays()[1])
-    (folder / "kmnist_classmap.csv").write_text("index,codepoint,char\n")
-
-
 def two_kinds(folder: Path) -> None:
     draw(folder / "한" / "a.png", 0)
     save(folder / "b.npz")
@@ -203,7 +200,6 @@ def two_kinds(folder: Path) -> None:
 
 FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: draw(folder / "a.png", 0), "pictures without characters; expected one subfolder"),
-    (empty_class_map, r"kmnist_classmap\.csv: cannot read; expected a table in UTF-8 with a header and rows"),
     (two_kinds, "several kinds of labelled pictures"),
     (lambda folder: draw(folder / "two words" / "a.png", 0), "two words: not a character"),
     (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),

@@ -18,7 +18,6 @@ from PIL import Image
 from export.names import ONNX, package_path
 from export.verification import Check, _file_checks, gather
 from fastetl import build, open_dataset
-from fastetl.data.shards import write_shards
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
@@ -27,7 +26,7 @@ from fastetl.ink.samples import Sample, find_samples
 from fastetl.testing.records import make_records
 from fastetl_cli.main import error_line
 from fastetl_cli.recognize import find_pictures
-from tests.conftest import python
+from tests.conftest import python, write_shards
 
 DEFAULT = f"""
 import onnxruntime, time

@@ -17,7 +17,6 @@ import fsspec
 import numpy as np
 import pytest
 
-from fastetl.data.shards import write_shards
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -27,6 +26,7 @@ from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray import synthesize as synthetic_rows
 from model.run import unfinished
 from model.training import train
+from tests.conftest import write_shards
 from tests.model_data import CONFIG, tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own

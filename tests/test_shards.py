@@ -13,11 +13,11 @@ from PIL import Image
 from export.recognizer import open_recognizer
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.parquet import pictures_of, table
-from fastetl.data.shards import ShardedImages, write_shards
+from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from model.outliers import merged_characters
-from tests.conftest import some_pictures
+from tests.conftest import some_pictures, write_shards
 from tests.export_data import sound_package
 
 SIDE = 8

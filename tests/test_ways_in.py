@@ -9,7 +9,6 @@ import pytest
 
 from fastetl.data.identity import Split
 from fastetl.data.preprocessing import resize
-from fastetl.data.shards import write_shards
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl_cli.main import main
@@ -18,6 +17,7 @@ from model.errors import ModelError
 from model.evaluation import evaluate
 from model.run import open_run
 from model.training import train
+from tests.conftest import write_shards
 from tests.model_data import CONFIG, finished_run, tiny
 
 FORMS = ("directory", "shards", "parquet", "address")
@@ -110,7 +110,7 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     assert (result.part, result.samples, result.unknown) == ("all", 128, 128)
     report = ["--report", str(tmp_path / "report")]
     assert main(["evaluate", str(run.path), str(tmp_path / "elsewhere.npz"), *report]) == 0
-    assert "nothing tells whether the run was trained on 128 of the samples" in capsys.readouterr().out
+    assert "unknown for 128 samples: whether the run was trained on them" in capsys.readouterr().out
 
 
 def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:

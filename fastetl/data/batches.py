@@ -29,7 +29,7 @@ class Batches:
 
     An epoch has as many pictures as all parts have indices, rounded down to whole batches. Each part gets the share
     that its weight says. A part that is too small for its share is repeated, augmented anew each time; of a part that
-    is too large, each epoch takes other samples. A batch has the samples of the first part first, then the second's.
+    is too large, each epoch takes other samples.
     An epoch that is begun at a later step gives the same batches from there on.
     """
 
@@ -45,8 +45,7 @@ class Batches:
     ) -> None:
         """parts: a whole dataset, or samples of datasets (`Dataset.samples`), all with pictures of one size.
 
-        `threads` threads keep `prefetch` batches ready; with a prefetch of 0 each is made on demand. The batches do not
-        depend on either. Each batch has new arrays.
+        `threads` threads keep `prefetch` batches ready, which have new arrays each; 0 makes each batch on demand.
 
         Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """
@@ -123,11 +122,7 @@ class Batches:
         return batch
 
     def steps(self, epoch: int, start: int) -> Iterator[Picks]:
-        """The samples of each batch of an epoch, from step `start` on.
-
-        A sample has another augmentation number each time that it occurs in the epoch. In the first round of the first
-        part, the numbers are the indices.
-        """
+        """The samples of each batch from step `start` on; repeated ones get further augmentation numbers."""
         total = len(self) * self.batch_size
         taken = self._counts * total // self._counts.sum()
         taken[taken.argmax()] += total - taken.sum()  # the largest share takes the rounding error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, get_args, overload, runtime_checkable
+from typing import Any, Protocol, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from fastetl.data.charset import Charset, in_a_line, nfc
 from fastetl.data.identity import By, Split, Trained, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
 
-if TYPE_CHECKING:
-    pass
-
 WIDEST = 256
 """Most bytes of one value of a header field."""
 _SIDE = 64  # of pictures that are not square and alike, if no size is given
@@ -27,26 +24,24 @@ _COLUMNS = ("image", "label", "character", "group", "source", "digest")  # reser
 _NEIGHBOURS = 4096  # fragments come from so many pictures, where pictures are read from shards
 
 
-class Pictures(Protocol):
-    """Pictures uint8 (N, S, S), ink high: a numpy array, in memory or mapped, or anything that is indexed like one."""
+class StoredPictures(Protocol):
+    """Pictures uint8 (N, S, S), ink high, that are read from a disk in pieces and indexed like an array of them."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[np.uint8]: ...
     @property
     def ndim(self) -> int: ...
     def __len__(self) -> int: ...
     def __array__(self) -> NDArray[np.uint8]: ...
     def __getitem__(self, index: int | np.integer[Any] | slice | NDArray[np.integer[Any]], /) -> NDArray[np.uint8]: ...
-
-
-@runtime_checkable
-class StoredPictures(Pictures, Protocol):
-    """Pictures that are read in pieces, and so prefer an order."""
-
     def windows(self, indices: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """All `indices` in a random order that reads few pieces at a time, in consecutive parts."""
+
+
+Pictures = NDArray[np.uint8] | StoredPictures
+"""Pictures uint8 (N, S, S), ink high: an array, in memory or mapped, or read in pieces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +81,10 @@ class Samples:
 
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """`indices` in random order, in one part, or in as many as `StoredPictures.windows` gives."""
-        if isinstance(self.images, StoredPictures):
-            yield from self.images.windows(self.indices, random)
-        else:
+        if isinstance(self.images, np.ndarray):
             yield self.indices[random.permutation(len(self.indices))]
+        else:
+            yield from self.images.windows(self.indices, random)
 
     def take(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Pictures uint8 (M, S, S), and where in them those at `indices` are. An array is returned whole."""
@@ -218,11 +213,6 @@ class Dataset:
             f"charset {self.charset.name} ({len(self.charset):,}), {groups})"
         )
 
-    def _repr_html_(self) -> str:
-        from fastetl.data.sheet import html
-
-        return html(self)
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dataset):
             return NotImplemented
@@ -284,10 +274,6 @@ class Dataset:
     def group_count(self) -> int:
         """How many groups are known, over all sources."""
         return sum(map(len, self.groups_by_source().values()))
-
-    def has_unknown_groups(self) -> bool:
-        """Whether the group of any sample is unknown."""
-        return bool((self.groups < 0).any())
 
     def samples(self, indices: NDArray[np.int64] | None = None, weight: float = 1.0) -> Samples:
         """Samples to draw batches from: those at `indices`, such as a part of a `Split`, or all."""

@@ -211,7 +211,7 @@ class Trained:
 
         Raises FastetlError for fractions that do not fit, unknown groups or too few of them.
         """
-        if by != "sample" and data.has_unknown_groups():
+        if by != "sample" and (data.groups < 0).any():
             raise FastetlError(
                 f"{data.name}: the groups of some samples are not known",
                 expected="groups, which a split keeps together",

@@ -29,14 +29,10 @@ ABOUT = b"fastetl dataset"
 
 
 def pictures_of(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
-    """The pictures uint8 (N, side, side) in the column `image` of a table without PNG files, not copied if possible."""
-    parts = [
-        np.frombuffer(chunk.buffers()[1], np.uint8)[chunk.offset * side**2 :][: len(chunk) * side**2]
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    pixels = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.uint8), *parts])
-    return pixels.reshape(-1, side, side)
+    """The pictures uint8 (N, side, side) in the column `image` of a table without PNG files."""
+    array = column.combine_chunks()
+    pixels = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * side**2 :]
+    return pixels[: len(array) * side**2].reshape(-1, side, side)
 
 
 def column_values(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -16,7 +16,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -25,12 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
-from fastetl.checks import require_range
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, write_description
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import is_url, read_file, write_file
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import Kind
 from fastetl.files.untrusted import JSON_BYTES, require_regular
 
 if TYPE_CHECKING:
@@ -212,18 +210,3 @@ def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Se
         write_description(Path(temporary), replace(data, records={}, about=about))
         for name in INDEX:
             write_file(folder, name, (Path(temporary) / name).read_bytes())
-
-
-def write_shards(data: Dataset, out: str | PathLike[str], *, rows: int = ROWS, overwrite: bool = False) -> None:
-    """Write a directory of shards with `rows` pictures each, in the dataset's order, whole or not at all.
-
-    Raises FastetlError if `out` exists (without `overwrite`), or without pyarrow.
-    """
-    require_range("rows", rows, 1)
-    with new_output(Path(out), SHARDS_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
-        shards = []
-        for number, start in enumerate(range(0, len(data), rows)):
-            shard, stored = encode_shard(number, data[start : start + rows])
-            (folder / shard.file).write_bytes(stored)
-            shards.append(shard)
-        write_index(str(folder), data, shards, list(data.records))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import unicodedata
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +37,7 @@ def _label(character: str) -> str:
     return code if not short or "ideograph" in short else f"{short[:18]}\n{code}"
 
 
-def contact_sheet(data: Dataset, rows: int = 24, columns: int = 16, seed: int = 0) -> Image.Image:
-    """A picture with a row for each of `rows` random classes: its label, and `columns` random samples of it."""
+def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.Image:
     rng = np.random.default_rng(seed)
     classes = np.sort(rng.permutation(np.unique(data.labels))[:rows]).tolist()
     indices = [np.flatnonzero(data.labels == k) for k in classes]
@@ -60,14 +56,6 @@ def contact_sheet(data: Dataset, rows: int = 24, columns: int = 16, seed: int = 
     return sheet
 
 
-def html(data: Dataset) -> str:
-    """The dataset's line and a small contact sheet, as HTML for a notebook."""
-    file = io.BytesIO()
-    contact_sheet(data, rows=4).save(file, "PNG")
-    picture = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return f'<div>{escape(repr(data))}<br><img alt="pictures" src="{picture}"></div>'
-
-
 def write_sheet(
     data: Dataset, out: str | Path, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
@@ -81,4 +69,4 @@ def write_sheet(
     with new_output(Path(out), PNG, overwrite, [] if data.path is None else [data.path]) as file:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `PNG`
-        contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)
+        _contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)

@@ -84,8 +84,8 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
     path: on this machine; a directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
     size: side in pixels to resize the pictures of an `.npz` to; if not given, as of `Dataset.create`.
 
-    The pictures of a directory stay on the disk. `images.npy` is mapped: a process that cuts it short meanwhile ends
-    this one with a bus error. All files but `images.npy` are checked against digests.
+    The pictures of a directory stay on the disk. `images.npy` is mapped, so it must not be shortened meanwhile (that is
+    a bus error); all other files are checked against digests.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
