@@ -17,7 +17,8 @@ from benches.race import Contender, race
 from fastetl.etl.detection import find_files
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.kernels.packed import TOP
-from fastetl.kernels.resize import resize_records, triangle
+from fastetl.kernels.resize import resize_records
+from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN, forms
 
 SLOW = 250  # records that the slow ones do in a turn

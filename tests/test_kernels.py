@@ -9,7 +9,8 @@ from PIL import Image
 
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
-from fastetl.kernels.resize import Geometry, column_sums, factors, lines_of, resize_records, resize_twin, triangle
+from fastetl.kernels.resize import Geometry, column_sums, factors, lines_of, resize_records, resize_twin
+from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN, best, forms
 from tests.conftest import python
 

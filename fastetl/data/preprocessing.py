@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_options
 from fastetl.errors import FastetlError
+from fastetl.kernels.triangle import triangle
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 126
 """Sides in pixels of a dataset's pictures: no set stores larger ones, and the kernels are tested up to here."""
@@ -47,20 +48,20 @@ _RANGES = {
 BORDER = 2
 """Rows and columns on each side whose mean tells paper from ink."""
 PLACE = 3
-"""Numbers that framing takes away: the centre's y and x, from −1 to 1 over the picture, and the frame's side in
-sides of the picture."""
+"""How many numbers say where a frame lies: its centre's y and x, from −1 to 1 over the picture, and its side, in sides
+of the picture."""
 SMALLEST_SCALE = 0.25
-"""Least side of the frame, in sides of the picture: a single dot has no size, and may not be blown up to fill it."""
+"""Smallest side of the frame, in sides of the picture. A single dot has no size and must not be enlarged to fill it."""
 TURNS = 4
-"""Adaptive moments: how often the Gaussian is put where the ink under it is."""
+"""Adaptive moments: how many times the Gaussian is moved to the ink under it."""
 SUMMED = (0.01, 0.6)
-"""Adaptive moments: bounds of the summed variance. The picture's half side is 1."""
+"""Adaptive moments: lowest and highest summed variance. Half the side of the picture is 1."""
 AROUND = 1.5
 """Side of the surroundings, in sides of the frame."""
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
-"""Height and width of what each reading's frame shows, in sides of the frame: a narrower piece looks wider."""
+"""Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
 _UNSAID: dict[str, Any] = {"surroundings": False, "readings": 1}
-"""What is meant where nothing is written."""
+"""Values that are not written to files: those of 0.1.0 and the bundled `japanese` have no keys for them."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ class Preprocessing:
     filter: Literal["triangle"] = "triangle"
     """Resize filter: the triangle that Pillow calls BILINEAR, antialiased."""
     polarity: Polarity = "border"
-    """What tells black ink on white: the mean of the two outermost rows and columns, or of the whole picture, which
-    thick strokes cropped to the ink deceive."""
+    """Which mean decides whether ink is black on white: that of the two outermost rows and columns (`border`), or that
+    of the whole picture (`mean`), which fails for thick strokes cropped to the ink."""
     invert_above: float = 0.5
-    """A picture whose mean there (0–1) is over this is taken for black ink on white and inverted."""
+    """A picture whose mean (0–1) is over this is taken for black ink on white and inverted."""
     floor: float = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
     framing: Framing = "adaptive"
@@ -113,12 +114,12 @@ class Preprocessing:
 
     @property
     def stretches(self) -> tuple[tuple[float, float], ...]:
-        """Height and width of what each reading's frame shows, in sides of the frame."""
+        """Height and width of each reading's frame, in sides of the frame."""
         return STRETCHES[: self.readings if self.framing != "none" else 1]
 
     @property
     def darkest_paper(self) -> int:
-        """A picture is inverted where the sum over what `polarity` names, in 0–255, is over this."""
+        """The greatest sum of the pixels (0–255) that `polarity` names at which a picture is not inverted."""
         inside = 0 if self.polarity == "mean" else max(self.size - 2 * BORDER, 0)
         return int(self.invert_above * 255 * (self.size**2 - inside**2))
 
@@ -128,13 +129,13 @@ class Preprocessing:
         return 0 if self.framing == "none" else PLACE
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; what is as version 0.1.0 knew it is left out, so that packages stay the same bytes."""
+        """The fields for JSON, without those that equal `_UNSAID`."""
         omitted = {key for key, value in _UNSAID.items() if getattr(self, key) == value}
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in omitted}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """From what `as_dict` gave. Raises FastetlError for an unknown key."""
+        """The specification that `as_dict` described. Raises FastetlError for an unknown key."""
         unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if unknown:
             raise FastetlError("preprocessing: unknown keys", found=unknown, do="use the version that wrote them")
@@ -142,15 +143,8 @@ class Preprocessing:
 
 
 def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:
-    """float64 (n_out, n_in): the rows of Pillow's BILINEAR resize, each summing to 1.
-
-    Source: the support is max(1, n_in / n_out) source pixels around each output centre (Pillow, Resample.c).
-    """
-    scale = n_in / n_out
-    support = max(scale, 1.0)
-    centres = (np.arange(n_out) + 0.5) * scale
-    distance = np.abs(np.arange(n_in) + 0.5 - centres[:, None]) / support
-    weights = np.maximum(1.0 - distance, 0.0)
+    """float64 (n_out, n_in): the rows of Pillow's BILINEAR resize (Resample.c), each summing to 1."""
+    weights = triangle(n_in, n_out)
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
@@ -168,7 +162,7 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def border_sum(pixels: Any, spec: Preprocessing) -> Any:
-    """What `Preprocessing.darkest_paper` is compared with: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
+    """The sum of the pixels that `spec.polarity` names: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
     total = pixels.sum((1, 2), keepdims=True)
     if spec.polarity == "border":
         total = total - pixels[:, BORDER:-BORDER, BORDER:-BORDER].sum((1, 2), keepdims=True)
@@ -189,9 +183,9 @@ def framed(
 ) -> tuple[Any, Any]:
     """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
 
-    uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high, and what framing took away, float32
-    (N, PLACE), or (N, 0) without framing. stretch: one of `spec.stretches`, for step 5. Products are in full precision:
-    a deviation measured in half precision moves the frame by whole pixels.
+    uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high, and where the frames lie, float32
+    (N, PLACE), or (N, 0) without framing. stretch: one of `spec.stretches`, for step 5. Products need full precision:
+    in half precision the frame moves by whole pixels.
     """
     x = xp.asarray(pictures, np.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
@@ -209,7 +203,7 @@ def framed(
 
 
 def _positions(count: int) -> NDArray[np.float32]:
-    """Middles of `count` pixels, from −1 to 1 over the picture, so that half precision holds them well."""
+    """Centres of `count` pixels, from −1 to 1 over the picture, a range that suits half precision."""
     return ((np.arange(count) + 0.5) * (2 / count) - 1).astype(np.float32)
 
 
@@ -232,7 +226,10 @@ def _moments(x: Any, xp: Any) -> _Moments:
 
 
 def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> _Moments:
-    """The same for what a Gaussian picks out, which is put, turn by turn, where the ink under it is."""
+    """Centre y, centre x and summed variance of the ink under a Gaussian, which is moved to that ink `TURNS` times.
+
+    x: ink, (N, size, size). Each result is float32 (N, 1).
+    """
     position = xp.asarray(_positions(x.shape[1]))
     cy = cx = xp.zeros((len(x), 1), np.float32)
     summed = xp.full((len(x), 1), spec.start, np.float32)

@@ -1,4 +1,4 @@
-"""Darker and paler ink through a table per picture."""
+"""Darker and paler ink: a table for each picture replaces its pixels."""
 
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ def contrast(
 ) -> None:
     """Replace every pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel]; tables uint8 (T, 256).
 
-    plain: pixel by pixel, even where the processor has a permutation of bytes, which looks up 64 at once.
+    plain: one pixel at a time, even on processors that can look up 64 at once.
     """
     pixels = images.shape[1] * images.shape[2]
     if plain or not has("avx512vbmi") or pixels % _LANES or not len(images):
@@ -47,7 +47,7 @@ def _vector(pixels: int) -> Kernel:
             with code.loop(pixels // _LANES) as block:
                 at = b.mul(block.index, code.number(_LANES))
                 pixel = code.load(flat, I8, _LANES, at)
-                # Each looks the lower seven bits up in two quarters; the highest bit chooses.
+                # Each look-up takes the lower seven bits in two quarters of the table; the highest bit chooses.
                 dark, pale = (
                     code.call("llvm.x86.avx512.vpermi2var.qi.512", pixel.type, quarters[k], pixel, quarters[k + 1])
                     for k in (2, 0)

@@ -1,4 +1,4 @@
-"""How levels are packed in records, where these lie, and how they are taken apart: in numpy, or in a register."""
+"""How levels are packed in records, and how they are unpacked: in numpy, or in a register."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from fastetl.kernels.vector import I8, I16, I64, Code
 
 TOP = {1: 1, 4: 15, 6: 63}
-"""The highest level by the bits of a stored pixel. Rows follow each other without a gap, the first pixel in the
-highest bits."""
+"""The highest level, by the bits of a stored pixel. The first pixel is in the highest bits; rows have no gap between
+them."""
 
 PIXELS = {1: 64, 4: 128, 6: 64}
 """Pixels that `unpack_vector` takes: 8, 64 or 48 bytes."""
@@ -73,14 +73,16 @@ def unpack(rows: NDArray[np.uint8], bits: int = 4) -> NDArray[np.uint8]:
 
 
 def pack(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
-    """The reverse: uint8 (N, bytes) of pictures, one after the other."""
+    """Packed pictures, uint8 (N, bytes), of levels, uint8 (N, height, width)."""
     ladder = np.arange(bits - 1, -1, -1, dtype=np.uint8)
     stream = (levels.reshape(len(levels), -1, 1) >> ladder) & 1
     return np.packbits(stream.reshape(len(levels), levels[0].size * bits), axis=1)
 
 
 def unpack_vector(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:
-    """Two vectors of 64 bytes and where in them (second after first) each of the next PIXELS[bits] levels is.
+    """Unpack the next PIXELS[bits] levels into two vectors of 64 bytes.
+
+    Returns the vectors and, for each level, its place in them; the second one's places begin at 64.
 
     Reads 64 bytes (8 for 1 bit), whatever PIXELS says.
     """

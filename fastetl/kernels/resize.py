@@ -1,11 +1,12 @@
 """Packed pictures → resized pixels in one pass, in vector operations written for the geometry at hand.
 
 First come lines of column sums: two rows share a line, or, where pictures shrink, all rows between the centres of two
-output rows do (see `_bands`). One permutation of the levels brings the four pixels of each output column that a dot
-product takes. Then each output row takes the dot products of its lines. The decoded picture is never stored. All sums
-are integers, and only the last step rounds: the sum times a factor, to the nearest whole number. The factor is a little
-larger than the exact one, so that exact halves round up, and so little that no other sum reaches a half: lifted by
-2⁻⁴⁵ in float64; the next float32 where `factors` finds that enough, which is twice as fast.
+output rows do (see `_bands`). A permutation of the levels collects the four pixels of each output column that a dot
+product takes. Then each output row takes the dot products of its lines. The decoded picture is never stored.
+
+All sums are integers, and only the last step rounds: the sum times a factor, to the nearest whole number. The factor is
+a little larger than the exact one, so that exact halves round up, but no other sum reaches a half: by 2⁻⁴⁵ of it in
+float64, or the next float32 where `factors` finds that exact, which is twice as fast.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,24 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.packed import PIXELS, TOP, addresses, levels_of, packed_bytes, unpack_vector
+from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, PLAIN, Code, Kernel, best, compile_kernel
 
 LANES = 16
 BEHIND = 64
 """Bytes behind a picture's last that the kernels read (and give weight 0)."""
 _BLOCK = 256  # pictures that the twin takes at a time
-
-
-def triangle(n_in: int, n_out: int) -> NDArray[np.int64]:
-    """int64 (n_out, n_in): the triangle filter's weights along one axis, which are integers without a common factor.
-
-    For an output pixel x of n out of m, w(i) = max(0, t − |(2i + 1)·n − (2x + 1)·m|) with t = 2·max(m, n). So every
-    sum is exact, and a pixel floor(255·v + 0.5) of the exact value v, which is what Pillow's float picture rounds to.
-    """
-    top = 2 * max(n_in, n_out)
-    i, x = np.arange(n_in), np.arange(n_out)
-    dense = np.maximum(0, top - np.abs((2 * i + 1) * n_out - (2 * x[:, None] + 1) * n_in))
-    return np.asarray(dense // np.gcd.reduce(dense, axis=None), np.int64)
 
 
 @dataclass(frozen=True)
@@ -140,7 +130,8 @@ def column_sums(g: Geometry) -> tuple[list[int], list[int]]:
 
 @cache
 def factors(g: Geometry) -> NDArray[np.floating]:
-    """What a pixel's sum is multiplied by: float32 (S, 16) for each of `column_sums`, or float64 (S,), a row's part."""
+    """What the sums of pixels are multiplied by: float32 (S, 16), for each row and each of `column_sums`, if that is
+    exact; else float64 (S,), the part of the factor that depends on the row."""
     rows, columns = g.rows.sum(1), np.array(column_sums(g)[0])
     denominators = TOP[g.bits] * rows[:, None] * columns
     exact = 255 / denominators
@@ -157,20 +148,20 @@ def factors(g: Geometry) -> NDArray[np.floating]:
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of column sums that a picture's rows are gathered in. A line has two sums for each output column."""
+    """How the rows of a picture are combined: in lines, which hold two sums for each output column."""
 
     rows: NDArray[np.int64]
-    """(lines, R): the rows of each; −1 where a line has fewer. R is 2, or the most rows of a band."""
+    """(lines, R): the rows of each line, filled up with −1."""
     weighted: bool
-    """Whether the two sums are those of all rows and of row k times k; else those of the first and the second row."""
+    """Whether a line's two sums are that of all its rows and that of k times row k. Otherwise they are its two rows."""
     first: NDArray[np.int64]
     """(S,): the first line that each output row takes."""
     weights: NDArray[np.int16]
-    """(S, T, 2): the weights of the sums of T lines from there on."""
+    """(S, T, 2): the weights of the two sums of the T lines that an output row takes."""
     length: int
     """Bytes of a line: two numbers of 16 bits for each column, in groups of 16 columns."""
     in_bytes: bool = False
-    """Whether the sums are kept in bytes instead, as `_byte_sums` makes them."""
+    """Whether the sums are kept in bytes instead (see `_byte_sums`)."""
 
 
 def _pairs(g: Geometry) -> Lines:
@@ -188,8 +179,9 @@ def _pairs(g: Geometry) -> Lines:
 def _bands(g: Geometry) -> Lines:
     """Lines of the rows between the centres of two output rows.
 
-    There the weights of the output row above fall by as much from row to row as those of the row below rise: their
-    sum over a band's rows is one number times the sum of all, and one times the sum of row k times k.
+    From row to row there, the weights for the output row above fall, and those for the row below rise, by the same
+    step. So a weighted sum of the band's rows is a number times the sum of all, plus the step times the sum of k times
+    row k.
     """
     # As in `triangle`: row i lies at (2i + 1)·n, the centre of output row y at (2y + 1)·m; 2m is the peak.
     places, centres = (2 * np.arange(g.height) + 1) * g.size, (2 * np.arange(g.size + 1) + 1) * g.height
@@ -222,8 +214,9 @@ def lines_of(g: Geometry, form: str) -> Lines | None:
         if fits and narrow and by_column * int(g.rows.sum(1).max()) < 1 << 31:
             # In bytes where columns weigh four pixels 1 3 3 1 and fill a register. AVX2 adds two products in 16 bits,
             # which do not hold 120 times the weights of two rows.
-            halves = g.bits == 4 and g.width == 2 * g.size == 128 and count == 2 and form != "avx2"
-            return replace(lines, length=128, in_bytes=True) if halves else lines
+            halved = g.bits == 4 and g.width == 2 * g.size == 128 and form != "avx2"
+            halved = halved and lines.weights.shape[1:] == (2, 2) and not lines.weighted and g.rows.max() < 256
+            return replace(lines, length=128, in_bytes=True) if halved else lines
     return None
 
 

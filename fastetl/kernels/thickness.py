@@ -25,8 +25,8 @@ def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[
 def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
     """Change pictures in place: uint8 (B, S, S), ink high, paper outside.
 
-    amounts int16 (B,), −256 … 256: the share of the 3 × 3 maximum (over 0) or minimum (under 0) in 1/256; at 0 the
-    picture stays. Rounded half up.
+    amounts int16 (B,), −256 … 256: how much of the 3 × 3 maximum (positive) or minimum (negative) is mixed in, in
+    1/256; 0 leaves the picture as it is. Rounded half up.
     """
     side = images.shape[1]
     stride = side + 2

@@ -94,7 +94,7 @@ def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: s
 
 @dataclass(frozen=True)
 class Code:
-    """The function being written: llvmlite's builder `b` and short names for what the kernels use."""
+    """A function that is being written: llvmlite's builder `b`, and methods for what kernels need."""
 
     b: Builder
     form: str
@@ -143,7 +143,7 @@ class Code:
         return table
 
     def room(self, count: int) -> Value:
-        """The address of `count` bytes that last as long as the call. To be asked for before any loop."""
+        """The address of `count` bytes of stack, on a cache line. Call this before any loop."""
         room = self.b.alloca(ir.ArrayType(I8, count))
         room.align = 64
         room.type = POINTER
@@ -160,7 +160,7 @@ class Code:
         return self.b.shuffle_vector(x, y, self.lanes(I32, order))
 
     def interleaved(self, x: Value, y: Value) -> tuple[Value, Value]:
-        """Lanes of x and y in turn, inside each 128 bits: those of their lower and of their upper halves."""
+        """The lanes of x and y alternately, within each 128 bits: of their lower halves, and of their upper halves."""
         count, half = x.type.count, x.type.count // 8
         begins = [k for quarter in range(0, count, 2 * half) for k in range(quarter, quarter + half)]
         lower, upper = ([lane for k in begins for lane in (k + n, count + k + n)] for n in (0, half))
@@ -204,7 +204,7 @@ class Code:
         return self.shuffle(parts[0], parts[1], list(range(2 * result.count)))
 
     def products(self, x: Value, y: Value) -> Value:
-        """The sums of two neighbouring products, 32 × i16, below 32,768. x: 64 bytes, 0–255; y: 64 bytes, 0–127."""
+        """32 × i16, below 32,768: the sums of each two neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
         if self.form == "vnni":
             return self.call("llvm.x86.avx512.pmaddubs.w.512", ir.VectorType(I16, 32), x, y)
         if self.form == "avx2":
@@ -214,9 +214,9 @@ class Code:
         return self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(y, -8)))
 
     def dot4(self, total: Value, x: Value, y: Value) -> Value:
-        """total + the sums of four neighbouring products. total: 16 × i32; x: 64 bytes, 0–255; y: 64 bytes, 0–127.
+        """`total` plus the sums of each four neighbouring products, 16 × i32. x: 64 bytes, 0–255; y: 64 bytes, 0–127.
 
-        Two neighbouring products stay below 32,768.
+        With AVX2, two neighbouring products must stay below 32,768.
         """
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
@@ -228,9 +228,9 @@ class Code:
         return self.b.add(total, self.b.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
 
     def two_sums(self, first: list[tuple[Value, Value]], second: list[tuple[Value, Value]]) -> Value:
-        """16 × i32: sums of four neighbouring products, of `first` in the low 16 bits, of `second` in the high ones.
+        """16 × i32: the sums of each four neighbouring products, of `first` in low halves, of `second` in high ones.
 
-        Their (x, y) are as for `dot4`; what is added up stays below 32,768.
+        The pairs (x, y) are as for `dot4`. All sums must stay below 32,768.
         """
         if self.form == "vnni":
             total = self.splat(I32, 16, 0)
@@ -247,7 +247,7 @@ class Code:
         return self.b.or_(self.mask(sums[0], 0xFFFF), self.mask(sums[1], 0xFFFF0000))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:
-        """total + the sums of two neighbouring products. total: 16 × i32; x, y: 32 × i16, x 0–32,767, y signed."""
+        """`total` plus the sums of each two neighbouring products, 16 × i32. x, y: 32 × i16, x 0–32,767, y signed."""
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, y)
@@ -260,10 +260,10 @@ class Code:
 
     @contextmanager
     def loop(self, count: Value | int, *carried: Value) -> Iterator[Loop]:
-        """Repeat what is written inside, at least once, for index 0 … count − 1.
+        """Repeat the code written inside, at least once, for index 0 … count − 1.
 
-        `carried` are values kept in registers from turn to turn: read them in `.values`, and set `.values` to the
-        new ones at the end; after the block they hold the last.
+        `carried` are values kept in registers between turns: read them in `.values`, and set `.values` to the new
+        ones at the end of the block. Afterwards they hold the last ones.
         """
         count = ir.Constant(I64, count) if isinstance(count, int) else count
         before = self.b.block

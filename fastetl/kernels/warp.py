@@ -1,10 +1,10 @@
-"""One resampling pass for rotation, zoom, aspect, shear, shift and elastic warp together.
+"""One resampling for rotation, zoom, aspect, shear, shift and elastic warp together.
 
-Where an output pixel comes from is what its column adds, plus what its row adds, plus a smooth displacement: the
-polynomial of third degree in row and column that passes through 4 × 4 given values.
+The position that an output pixel shows is the sum of a part by its column, a part by its row, and a smooth
+displacement: the polynomial of third degree in row and column that passes through 4 × 4 given values.
 
-Four flat loops, each of which becomes vector instructions but for the third, which is a load a pixel: places, which
-neighbourhood, its four pixels out of one word, interpolation.
+There are four flat loops: positions, numbers of neighbourhoods, their four pixels out of one word, interpolation. The
+compiler makes vector instructions of all but the third, which is one load for each pixel.
 """
 
 from functools import cache
@@ -24,9 +24,9 @@ _32, _WORD = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 @cache
 def terms(side: int) -> NDArray[np.float32]:
-    """float32 (4, side): how much each row of nodes counts in a row of pixels, and each column in a column.
+    """float32 (4, side): the weights of the four rows of nodes in each row of pixels, or of the columns in each column.
 
-    Lagrange's polynomials of four places spread from edge to edge, at each pixel's centre.
+    They are Lagrange's polynomials for four nodes spread from edge to edge, at each pixel's centre.
     """
     at = (2 * np.arange(side) + 1) / side - 1
     through = [np.prod([(at - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
@@ -66,7 +66,7 @@ def locate(
 ) -> None:
     """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows.
 
-    columns: float32 (2, 4, S), room for what each column of nodes comes to in each row.
+    columns: float32 (2, 4, S), scratch: the value of each column of nodes in each row.
     """
     side = at.size
     # Beyond the border of paper everything is paper: the nearest border pixel stands for it.
@@ -106,7 +106,7 @@ def gather(
     quads: NDArray[np.uint32],
     neighbourhoods: NDArray[np.uint32],
 ) -> None:
-    """Set neighbourhoods[i] to the neighbourhood of place i. Two at a time: one store for both."""
+    """Set neighbourhoods[i] to the neighbourhood of position i. index: scratch. Both have an even length."""
     for i in range(px.size):
         index[i] = np.uint32(np.int32(py[i]) * np.int32(stride) + np.int32(px[i]))
     twos, targets = index.view(np.uint64), neighbourhoods.view(np.uint64)
@@ -119,7 +119,7 @@ def gather(
 def interpolate(
     px: NDArray[np.float32], py: NDArray[np.float32], neighbourhoods: NDArray[np.uint32], out: NDArray[np.uint8]
 ) -> None:
-    """Set out[i] to the picture at place i, bilinear, rounded half up."""
+    """Set out[i] to the picture's value at position i: bilinear, rounded half up."""
     for i in range(out.size):
         quad = neighbourhoods[i]
         fx, fy = px[i] - _F(np.int32(px[i])), py[i] - _F(np.int32(py[i]))
@@ -138,13 +138,12 @@ def warp(
     through: NDArray[np.float32],
     out: NDArray[np.uint8],
 ) -> None:
-    """out[b] = images[indices[b]] seen through a map; what lies outside the picture is paper (0).
+    """Set out[b] to images[indices[b]] resampled through a map. Outside of a picture is paper (0).
 
-    images uint8 (N, S, S). indices int64 (B,). affines float32 (B, 2, 3): source x and y of an output pixel, in
-    pixels from the first pixel of the border that stands around the picture: what a column adds, what a row adds,
-    both counted from the centre, and where the centre comes from. nodes float32 (B, 4, 2, 4) or, without elastic
-    warp, (0, 4, 2, 4): displacements in pixels [node row, x or y, node column]. through: `terms` of S.
-    out uint8 (B, S, S).
+    images uint8 (N, S, S). indices int64 (B,). out uint8 (B, S, S). affines float32 (B, 2, 3): the source x and y of
+    an output pixel, as the step for each column, the step for each row, and the position that the output's centre
+    shows. Positions are in pixels and count a border of one pixel around the picture. nodes float32 (B, 4, 2, 4):
+    displacements in pixels [node row, x or y, node column]; (0, 4, 2, 4) without elastic warp. through: `terms` of S.
     """
     side = images.shape[1]
     stride, count = side + 2, side * side

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.packed import pack, unpack
-from fastetl.kernels.resize import triangle
 from fastetl.kernels.strokes import GRAIN_STEP, draw_characters
+from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL, Draw
 from fastetl.synth.strokes import UNKNOWN
