@@ -89,7 +89,7 @@ def unpack_vector(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any,
     b = code.b
     if bits == 1:
         packed = code.load(source, I64, 0, offset)
-        levels = b.zext(b.bitcast(packed, code.vector(ir.IntType(1), 64)), code.vector(I8, 64))
+        levels = b.zext(b.bitcast(packed, ir.VectorType(ir.IntType(1), 64)), ir.VectorType(I8, 64))
         return levels, levels, [8 * (x // 8) + 7 - x % 8 for x in range(64)]
     packed = code.load(source, I8, 64, offset)
     if bits == 4:

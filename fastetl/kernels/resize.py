@@ -9,17 +9,17 @@ a little larger than the exact one, so that exact halves round up, but no other 
 float64, or the next float32 where `factors` finds that exact, which is twice as fast.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numpy.typing import NDArray
 
 from fastetl.kernels.packed import PIXELS, TOP, addresses, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.triangle import triangle
-from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, PLAIN, Code, Kernel, best, compile_kernel
+from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, PLAIN, POINTER, Code, Kernel, best, compile_kernel
 
 LANES = 16
 BEHIND = 64
@@ -43,10 +43,6 @@ class Geometry:
     @cached_property
     def columns(self) -> NDArray[np.int64]:
         return triangle(self.width, self.size)
-
-    @property
-    def row_bytes(self) -> int:
-        return self.width * self.bits // 8
 
     @property
     def groups(self) -> list[list[int]]:
@@ -101,8 +97,7 @@ def _kernel(g: Geometry, form: str) -> Kernel | None:
             following = b.add(turn.index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, turn.index)
             source, next_source = (
-                code.pointer(code.load(addresses, I64, offset=b.mul(index, code.number(8))))
-                for index in (turn.index, following)
+                code.load(addresses, POINTER, offset=b.mul(index, code.number(8))) for index in (turn.index, following)
             )
             _columns(code, g, lines, source, next_source, scratch)
             _rows(code, g, lines, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
@@ -222,10 +217,10 @@ def lines_of(g: Geometry, form: str) -> Lines | None:
 
 def _columns(code: Code, g: Geometry, lines: Lines, source: Any, following: Any, scratch: Any) -> None:
     """Lines of column sums: i32 lanes that hold the first sum in the low half, the second one above."""
-    b, width = code.b, lines.rows.shape[1]
-    places = code.table(np.where(lines.rows < 0, -1, lines.rows * g.row_bytes).astype(np.int64))
+    b, width, row_bytes = code.b, lines.rows.shape[1], g.width * g.bits // 8
+    places = code.table(np.where(lines.rows < 0, -1, lines.rows * row_bytes).astype(np.int64))
     paper = code.table(np.zeros(BEHIND, np.uint8))
-    ahead = -(-g.height * g.row_bytes // (64 * len(lines.rows)))  # cache lines of the next picture
+    ahead = -(-g.height * row_bytes // (64 * len(lines.rows)))  # cache lines of the next picture
     with code.loop(len(lines.rows)) as line:
         for k in range(ahead):
             code.prefetch(following, b.mul(b.add(line.index, code.number(k * len(lines.rows))), code.number(64)))
@@ -272,28 +267,26 @@ def _byte_sums(code: Code, first: Any, second: Any) -> Any:
 
 def _weighted(code: Code, rows: list[list[Any]]) -> list[list[Any]]:
     """The sum of all rows, and of row k times k, in bytes."""
-
-    def plus(one: list[Any], other: list[Any]) -> list[Any]:
-        return [code.b.add(x, y) for x, y in zip(one, other, strict=True)]
-
-    total = weighted = rows[-1]
-    for row in rows[-2:0:-1]:
-        total = plus(total, row)
-        weighted = plus(weighted, total)
-    return [plus(total, rows[0]), weighted]
+    sums = []
+    for first, *others in zip(*rows, strict=True):
+        total = weighted = others[-1]
+        for row in others[-2::-1]:
+            total = code.b.add(total, row)
+            weighted = code.b.add(weighted, total)
+        sums.append((code.b.add(total, first), weighted))
+    return [list(planes) for planes in zip(*sums, strict=True)]
 
 
 def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
     """Pixels and their weights, four for each of 16 output columns, as often as the filter is wide."""
     width = columns.shape[1]
+    columns = np.resize(columns, (LANES, width))  # what is too much is not stored
     taps = -(-int((columns > 0).sum(1).max()) // 4) * 4
     first = np.minimum((columns > 0).argmax(1), max(0, width - taps))
     place = first[:, None] + np.arange(taps)
-    padded = np.pad(columns, ((0, 0), (0, taps)))
-    weights = np.take_along_axis(padded, place, 1)
-    full = np.zeros((2, LANES, taps), np.int64)
-    full[0, : len(columns)], full[1, : len(columns)] = np.minimum(place, width - 1), weights
-    return [(full[0, :, k : k + 4].ravel().tolist(), full[1, :, k : k + 4].ravel().tolist()) for k in range(0, taps, 4)]
+    weights = np.take_along_axis(np.pad(columns, ((0, 0), (0, taps))), place, 1)
+    order = np.minimum(place, width - 1)
+    return [(order[:, k : k + 4].ravel().tolist(), weights[:, k : k + 4].ravel().tolist()) for k in range(0, taps, 4)]
 
 
 def _rows(code: Code, g: Geometry, lines: Lines, scratch: Any, out: Any) -> None:
@@ -303,21 +296,18 @@ def _rows(code: Code, g: Geometry, lines: Lines, scratch: Any, out: Any) -> None
     weights = lines.weights.astype(np.uint8) if lines.in_bytes else lines.weights
     weights_at = code.table(weights)
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
-    single = factors(g).dtype == np.float32
-    kind, integer, magic = (F32, I32, 2.0**23) if single else (F64, I64, 2.0**52)
+    kind, integer, magic = (F32, I32, 2.0**23) if factors(g).dtype == np.float32 else (F64, I64, 2.0**52)
     with code.loop(g.size) as turn:
         y = turn.index
         sums = code.at(scratch, code.load(offsets, I64, 0, b.mul(y, code.number(8))))
         row = code.at(weights_at, b.mul(y, code.number(weights[0].nbytes)))
-        factor = row_factors(code, g, table, y) if single else _by_row(code, g, table, y)
         target = code.at(out, b.mul(y, code.number(g.size)))
         totals = _of_bytes(code, sums, row) if lines.in_bytes else _of_lines(code, lines, sums, row)
-        for columns, total in zip(g.groups, totals, strict=True):
-            value = b.sitofp(total, code.vector(kind, LANES))
-            rounded = code.fma(value, factor(columns), code.splat(kind, LANES, magic))
-            part = b.trunc(b.bitcast(rounded, code.vector(integer, LANES)), code.vector(I8, LANES))
-            whole = len(columns) == LANES
-            code.store(part if whole else code.shuffle(part, part, list(range(len(columns)))), target, columns[0])
+        for columns, total, factor in zip(g.groups, totals, _row_factors(code, g, table, y), strict=True):
+            value = b.sitofp(total, ir.VectorType(kind, LANES))
+            rounded = b.bitcast(code.fma(value, factor, code.splat(kind, LANES, magic)), ir.VectorType(integer, LANES))
+            part = b.trunc(rounded, ir.VectorType(I8, LANES))
+            code.store(code.shuffle(part, part, list(range(len(columns)))), target, columns[0])
 
 
 def _of_lines(code: Code, lines: Lines, sums: Any, row: Any) -> list[Any]:
@@ -339,14 +329,10 @@ def _of_bytes(code: Code, sums: Any, row: Any) -> list[Any]:
     return [code.dot4(code.splat(I32, LANES, 0), weights, code.cast(four, I8)) for four in fours]
 
 
-def row_factors(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[Sequence[int]], Any]:
-    """The float32 factors of 16 columns in row y: one register holds all that the row needs."""
-    row, which = code.load(table, F32, LANES, code.b.mul(y, code.number(4 * LANES))), column_sums(g)[1]
-    return lambda columns: code.shuffle(row, row, [which[k] for k in columns] + [0] * (LANES - len(columns)))
-
-
-def _by_row(code: Code, g: Geometry, table: Any, y: Any) -> Callable[[list[int]], Any]:
-    """The float64 factors of 16 columns in row y: the row's part times the column's."""
-    row = code.broadcast(code.load(table, F64, 0, code.b.mul(y, code.number(8))), LANES)
-    part = np.pad(1.0 / g.columns.sum(1), (0, LANES))
-    return lambda columns: code.b.fmul(row, code.lanes(F64, part[columns[0] : columns[0] + LANES].tolist()))
+def _row_factors(code: Code, g: Geometry, table: Any, y: Any) -> list[Any]:
+    """The factors of row y for each group of columns."""
+    if factors(g).dtype == np.float32:  # one register holds all that the row needs
+        row, which = code.load(table, F32, LANES, code.b.mul(y, code.number(4 * LANES))), column_sums(g)[1]
+        return [code.shuffle(row, row, np.resize([which[k] for k in group], LANES).tolist()) for group in g.groups]
+    row, parts = code.broadcast(code.load(table, F64, 0, code.b.mul(y, code.number(8))), LANES), 1.0 / g.columns.sum(1)
+    return [code.b.fmul(row, code.lanes(F64, np.resize(parts[group], LANES).tolist())) for group in g.groups]

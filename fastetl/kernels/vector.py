@@ -111,14 +111,6 @@ class Code:
         """A 64-bit constant."""
         return ir.Constant(I64, value)
 
-    def vector(self, kind: Value, count: int) -> Value:
-        """A type: `count` lanes of `kind`."""
-        return ir.VectorType(kind, count)
-
-    def pointer(self, address: Value) -> Value:
-        """A 64-bit integer as an address."""
-        return self.b.inttoptr(address, POINTER)
-
     def at(self, pointer: Value, offset: Value | int) -> Value:
         """The address `offset` bytes after `pointer`."""
         offset = ir.Constant(I64, offset) if isinstance(offset, int) else offset
@@ -205,8 +197,6 @@ class Code:
 
     def products(self, x: Value, y: Value) -> Value:
         """32 × i16, below 32,768: the sums of each two neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
-        if self.form == "vnni":
-            return self.call("llvm.x86.avx512.pmaddubs.w.512", ir.VectorType(I16, 32), x, y)
         if self.form == "avx2":
             return self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
         x, y = self.cast(x, I16), self.cast(y, I16)
@@ -214,17 +204,11 @@ class Code:
         return self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(y, -8)))
 
     def dot4(self, total: Value, x: Value, y: Value) -> Value:
-        """`total` plus the sums of each four neighbouring products, 16 × i32. x: 64 bytes, 0–255; y: 64 bytes, 0–127.
-
-        With AVX2, two neighbouring products must stay below 32,768.
-        """
+        """16 × i32: `total` plus the sums of each four neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, y)
-        products = self.products(x, y)
-        if self.form == "avx2":
-            return self.dot2(total, products, self.splat(I16, 32, 1))
-        products = self.cast(products, I32)
+        products = self.cast(self.products(x, y), I32)
         return self.b.add(total, self.b.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
 
     def two_sums(self, first: list[tuple[Value, Value]], second: list[tuple[Value, Value]]) -> Value:
@@ -233,13 +217,8 @@ class Code:
         The pairs (x, y) are as for `dot4`. All sums must stay below 32,768.
         """
         if self.form == "vnni":
-            total = self.splat(I32, 16, 0)
-            for x, y in second:
-                total = self.dot4(total, x, y)
-            total = self.shift(total, 16)
-            for x, y in first:
-                total = self.dot4(total, x, y)
-            return total
+            total = reduce(lambda total, pair: self.dot4(total, *pair), second, self.splat(I32, 16, 0))
+            return reduce(lambda total, pair: self.dot4(total, *pair), first, self.shift(total, 16))
         swapped, sums = [k ^ 1 for k in range(32)], []
         for products in (first, second):
             total = reduce(self.b.add, (self.products(x, y) for x, y in products))
@@ -247,7 +226,7 @@ class Code:
         return self.b.or_(self.mask(sums[0], 0xFFFF), self.mask(sums[1], 0xFFFF0000))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:
-        """`total` plus the sums of each two neighbouring products, 16 × i32. x, y: 32 × i16, x 0–32,767, y signed."""
+        """16 × i32: `total` plus the sums of each two neighbouring products. x, y: 32 × i16, x 0–32,767, y signed."""
         if self.form == "vnni":
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, y)
