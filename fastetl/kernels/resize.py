@@ -200,13 +200,16 @@ def lines_of(g: Geometry, form: str) -> Lines | None:
     """How a geometry is resized; None where the kernel's numbers do not hold its rows, weights and sums."""
     if g.width * g.bits % 8 or g.width > PIXELS[g.bits]:  # `unpack_vector` takes a whole row at a time
         return None
-    by_column = TOP[g.bits] * int(g.columns.sum(1).max())
+    by_column = int(g.columns.sum(1).max())
     for lines in (_bands(g), _pairs(g)) if 2 * g.height > 3 * g.size else (_pairs(g),):
-        count = lines.rows.shape[1]
-        times = count * (count - 1) // 2 if lines.weighted else 1
-        fits = times * TOP[g.bits] < 256 and times * by_column < 1 << 15
-        narrow = g.columns.max() < 128 or (times * TOP[g.bits] < 128 and g.columns.max() < 256)
-        if fits and narrow and by_column * int(g.rows.sum(1).max()) < 1 << 31:
+        rows = lines.rows.shape[1]
+        # The greatest sum of one pixel's levels in a line; its bytes, and then 16 and 32 bits hold what is made of it.
+        level = TOP[g.bits] * (rows * (rows - 1) // 2 if lines.weighted else 1)
+        fits = (
+            level < 256 and level * by_column < 1 << 15 and TOP[g.bits] * by_column * int(g.rows.sum(1).max()) < 1 << 31
+        )
+        # One factor of a dot product may be up to 255, the other one up to 127.
+        if fits and (g.columns.max() < 128 or (level < 128 and g.columns.max() < 256)):
             # In bytes where columns weigh four pixels 1 3 3 1 and fill a register. AVX2 adds two products in 16 bits,
             # which do not hold 120 times the weights of two rows.
             halved = g.bits == 4 and g.width == 2 * g.size == 128 and form != "avx2"
@@ -216,7 +219,7 @@ def lines_of(g: Geometry, form: str) -> Lines | None:
 
 
 def _columns(code: Code, g: Geometry, lines: Lines, source: Any, following: Any, scratch: Any) -> None:
-    """Lines of column sums: i32 lanes that hold the first sum in the low half, the second one above."""
+    """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
     b, width, row_bytes = code.b, lines.rows.shape[1], g.width * g.bits // 8
     places = code.table(np.where(lines.rows < 0, -1, lines.rows * row_bytes).astype(np.int64))
     paper = code.table(np.zeros(BEHIND, np.uint8))
@@ -241,7 +244,7 @@ def _columns(code: Code, g: Geometry, lines: Lines, source: Any, following: Any,
 
 
 def _column_sums(code: Code, g: Geometry, rows: list[list[Any]], where: list[int]) -> list[Any]:
-    """The column sums of two rows, for each group of columns: 16 × i32, the first row's in the low half."""
+    """The sums of two rows for each group of columns: 16 × i32, the first row's in the low halves."""
     sums = []
     for group in g.groups:
         chunks = [([where[x] for x in order], code.lanes(I8, weights)) for order, weights in _chunks(g.columns[group])]
@@ -253,11 +256,11 @@ def _column_sums(code: Code, g: Geometry, rows: list[list[Any]], where: list[int
 
 
 _QUARTERS = [16 * k + 4 * q + n for q in range(4) for k in range(4) for n in range(4)]
-"""Where `Code.interleaved`, twice, takes bytes from, so that its four vectors hold 16 columns each."""
+"""An order of 64 columns. `Code.interleaved`, done twice, makes four vectors of it with 16 columns in a row each."""
 
 
 def _byte_sums(code: Code, first: Any, second: Any) -> Any:
-    """The column sums of a row to half its width, 0–120, in the order of `_QUARTERS`. Levels at even and odd pixels."""
+    """The sums of a row for columns of two pixels, 0–120, in the order of `_QUARTERS`. first: levels at even pixels."""
     b, nothing = code.b, code.splat(I8, 64, 0)
     left = code.shuffle(second, nothing, [k - 1 if k else 64 for k in _QUARTERS])
     right = code.shuffle(first, nothing, [k + 1 for k in _QUARTERS])
@@ -278,7 +281,7 @@ def _weighted(code: Code, rows: list[list[Any]]) -> list[list[Any]]:
 
 
 def _chunks(columns: NDArray[np.int64]) -> list[tuple[list[int], list[int]]]:
-    """Pixels and their weights, four for each of 16 output columns, as often as the filter is wide."""
+    """The pixels and weights of up to 16 output columns, four of each at a time."""
     width = columns.shape[1]
     columns = np.resize(columns, (LANES, width))  # what is too much is not stored
     taps = -(-int((columns > 0).sum(1).max()) // 4) * 4
