@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from os import PathLike
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto
 
 from export.errors import ExportError
@@ -31,7 +32,7 @@ def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
-    except Exception:  # protobuf's DecodeError has no public home
+    except DecodeError:
         faults = iter(["bytes that are no ONNX model"])
     else:
         faults = structure_faults(model)

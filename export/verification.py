@@ -46,9 +46,10 @@ _COREML_BOUNDS: dict[tuple[Storage, Precision], float] = {
     ("int8", "float32"): 0.08,
     ("int8", "float16"): 0.10,
 }
-"""Largest difference allowed between the logits of a saved program and Flax's, as a share of the largest logit."""
+"""Largest difference allowed between the logits of a saved program and Flax's, as a share of the largest logit. The
+bundled ones, in float16, reach 0.013."""
 _ONNX_INT8 = 0.05
-"""Largest difference allowed for an ONNX model with weights in 8 bits, as a share of the largest logit."""
+"""Largest difference allowed for an ONNX model with weights in 8 bits. The bundled ones reach 0.033."""
 
 
 @dataclass(frozen=True)

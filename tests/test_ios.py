@@ -30,13 +30,13 @@ from tests.kana import cropped, kana_drawings, misread
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
 SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "fastetl/lines/tables", "ios", "tests/elsewhere")
-PLACES = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
+SWIFT_FOLDERS = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
 STUBS = ("CoreGraphics", "CoreVideo", "CoreML", "UIKit", "SwiftUI", "AVFoundation", "PencilKit")
 SCRIPTS = (("hiragana", "ぁ", "ゖ"), ("katakana", "ァ", "ヺ"), ("kana", "ぁ", "ヺ"))
 
 
 def _swift() -> str | None:
-    path = os.pathsep.join([os.environ.get("PATH", ""), *(str(Path(place).expanduser()) for place in PLACES)])
+    path = os.pathsep.join([os.environ.get("PATH", ""), *(str(Path(folder).expanduser()) for folder in SWIFT_FOLDERS)])
     return shutil.which(os.environ.get("SWIFT", "swift"), path=path)
 
 

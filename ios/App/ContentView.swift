@@ -55,8 +55,8 @@ private struct Tabs: View {
     }
 }
 
-/// A canvas with what is told above it and what is chosen below; on a wide screen beside it, on the side of the buttons.
-/// What does not fit scrolls, so that the largest text is not cut off; the canvas itself never does.
+/// A canvas with `head` above and `rest` below it, or both beside it on a wide screen, on the side of the buttons. What
+/// does not fit scrolls, so that even the largest text is not cut off. The canvas never scrolls.
 struct CanvasLayout<Head: View, Board: View, Rest: View>: View {
     let isLeftHanded: Bool
     @ViewBuilder let head: () -> Head
@@ -100,9 +100,9 @@ struct CanvasRow: View {
     let ink: LiveReader
     let settings: AppSettings
     var aid = Aid.none
-    /// What VoiceOver says of the canvas beside the number of strokes.
+    /// What VoiceOver says about the canvas after the number of strokes.
     var status = ""
-    /// Of a wide canvas, its width in heights; nil for the square.
+    /// The width of a wide canvas in its heights; nil for a square one.
     var heights: Double?
 
     var body: some View {

@@ -47,13 +47,13 @@ struct DrawScreen: View {
         }
     }
 
-    /// What stands above the canvas.
+    /// The text above the canvas.
     private var status: String {
         if let failure = ink.failure { return String(localized: "The model gave no answer: \(failure)") }
         return ink.verdict?.text(isEmpty: ink.editor.isEmpty) ?? String(localized: "Reading…")
     }
 
-    /// The answer in a pop-up, as the tutorial tells it.
+    /// Show the answer in a pop-up, as the tutorial does.
     private func tell() {
         Task {
             guard let verdict = await ink.readNow() else { return }
@@ -62,7 +62,7 @@ struct DrawScreen: View {
         }
     }
 
-    /// The user says what was meant: once for each drawing, since the canvas is free then.
+    /// Take a label that the user chose, and clear the canvas.
     private func choose(_ label: String) {
         #if DEBUG
         if let drawing = ink.drawing {

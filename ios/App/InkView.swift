@@ -3,7 +3,7 @@ import KanaInk
 import SwiftUI
 import UIKit
 
-/// What helps to write, under the ink and never part of the picture.
+/// A help for writing, drawn under the ink. It is never part of the picture.
 enum Aid: Equatable {
     case none
     /// The contour of a character.
@@ -12,18 +12,18 @@ enum Aid: Equatable {
     case trace([[InkPoint]])
 }
 
-/// What is drawn on. Touches become points; the picture for the model is made of those, not of what is seen here,
-/// so that guide lines and dark mode are no part of it.
+/// The canvas. Touches become points, of which the picture for the model is made: guide lines and dark mode are no part
+/// of it.
 final class InkView: UIView {
-    /// Takes the touches.
+    /// The ink to which touches add.
     var ink: LiveReader?
-    /// The finished strokes: what is drawn is what is given here, and the stroke under the pen.
+    /// The finished strokes. They are drawn, and with them the stroke under the pen.
     var strokes: [Stroke] = [] { didSet { setNeedsDisplay() } }
     var showsGrid = true { didSet { setNeedsDisplay() } }
     var aid = Aid.none { didSet { setNeedsDisplay() } }
     private var touch: UITouch?
     private var began = 0.0
-    /// One of three fingers, and where it began: to the left they undo, to the right redo, as elsewhere in the system.
+    /// One of three fingers, and where its swipe began: to the left it undoes, to the right it redoes, as in the system.
     private var swipe: (touch: UITouch, x: CGFloat)?
 
     override init(frame: CGRect) {
@@ -58,9 +58,9 @@ final class InkView: UIView {
     }
 
     override func touchesBegan(_ touches: Set<UITouch>, with event: UIEvent?) {
-        if let all = event?.touches(for: self), all.count >= 3, let one = all.first {
+        if let all = event?.touches(for: self), all.count >= 3, let finger = all.first {
             touch = nil
-            swipe = (one, one.preciseLocation(in: self).x)
+            swipe = (finger, finger.preciseLocation(in: self).x)
             ink?.cancel()
         }
         guard touch == nil, swipe == nil, let first = touches.first, let ink else { return }
@@ -81,10 +81,10 @@ final class InkView: UIView {
     }
 
     override func touchesEnded(_ touches: Set<UITouch>, with event: UIEvent?) {
-        if let (one, x) = swipe, touches.contains(one) {
+        if let (finger, start) = swipe, touches.contains(finger) {
             swipe = nil
-            let way = one.preciseLocation(in: self).x - x
-            if way < -40 { ink?.undo() } else if way > 40 { ink?.redo() }
+            let distance = finger.preciseLocation(in: self).x - start
+            if distance < -40 { ink?.undo() } else if distance > 40 { ink?.redo() }
         }
         guard let ended = touch, touches.contains(ended) else { return }
         touch = nil
@@ -102,11 +102,11 @@ final class InkView: UIView {
     }
 
     private func point(_ touch: UITouch) -> InkPoint {
-        let place = touch.preciseLocation(in: self)
+        let location = touch.preciseLocation(in: self)
         // A force of 1 is that of an average touch: it draws as wide as a finger, whose pressure counts as a half.
         let pressure = touch.type == .pencil ? min(max(Double(touch.force) / 2, 0), 1) : nil
         return InkPoint(
-            x: Double(place.x), y: Double(place.y), pressure: pressure, time: (touch.timestamp - began) * 1000)
+            x: Double(location.x), y: Double(location.y), pressure: pressure, time: (touch.timestamp - began) * 1000)
     }
 
     override func draw(_ rect: CGRect) {
@@ -194,7 +194,7 @@ final class InkView: UIView {
     }
 }
 
-/// `InkView` for SwiftUI, which draws it anew whenever one of these values changes.
+/// `InkView` for SwiftUI, which updates it whenever one of these values changes.
 struct InkCanvas: UIViewRepresentable {
     let ink: LiveReader
     let strokes: [Stroke]
@@ -217,10 +217,10 @@ struct InkCanvas: UIViewRepresentable {
     }
 }
 
-/// A wide canvas: one finger writes, two move the paper, which moves by itself when the pen has rested near its end.
+/// A wide canvas. One finger writes, two move the paper. It also moves by itself when the pen has rested near its end.
 final class Strip: UIScrollView {
     let paper = InkView(frame: .zero)
-    /// Width of the paper in its heights, if there is more of it than is seen.
+    /// Width of the paper in heights of the canvas; it is at least as wide as the canvas.
     var heights = 1.0 { didSet { if heights != oldValue { setNeedsLayout() } } }
     private var following: Task<Void, any Error>?
 
@@ -243,7 +243,7 @@ final class Strip: UIScrollView {
         }
     }
 
-    /// Not while one writes: the paper must not move under the pen.
+    /// Move the paper to the end of the ink, once the pen has rested: it must not move while one writes.
     func follow() {
         following?.cancel()
         following = Task {

@@ -2,7 +2,7 @@ import KanaApp
 import KanaReading
 import SwiftUI
 
-/// What the user chooses, and what the app says of itself.
+/// The settings, with terms and privacy.
 struct SettingsScreen: View {
     let app: AppModel
 

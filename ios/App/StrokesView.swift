@@ -31,7 +31,7 @@ extension StrokesView {
     }
 }
 
-/// A character written stroke by stroke, again and again; at once where motion is to be reduced.
+/// A character that is written stroke by stroke, again and again; shown at once if motion is to be reduced.
 struct StrokeOrderView: View {
     let strokes: [[InkPoint]]
     @State private var begin = Date()

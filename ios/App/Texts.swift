@@ -2,7 +2,7 @@ import Foundation
 import KanaApp
 import KanaReading
 
-// What the logic says, in the user's language.
+// Texts for the values of the logic, in the user's language.
 
 extension Confidence {
     var text: String {
@@ -21,7 +21,7 @@ extension Answer {
 }
 
 extension Verdict {
-    /// What is told of a reading; `isEmpty`: whether there is no stroke at all.
+    /// The text for a reading. `isEmpty`: whether there is no stroke at all.
     func text(isEmpty: Bool) -> String {
         switch self {
         case .nothing where isEmpty: return String(localized: "Draw a character.")
@@ -33,21 +33,20 @@ extension Verdict {
 }
 
 extension PracticeTask {
-    /// What is asked.
+    /// The question.
     var prompt: String {
         guard mode == .sound else { return String(localized: "Write \(character)") }
         return kana.script == .katakana
             ? String(localized: "Write “\(kana.sound)” in katakana") : String(localized: "Write “\(kana.sound)”")
     }
 
-    /// The word that is heard, where there is one: with a gap if its other kana are known, in Latin letters and what it
-    /// means.
+    /// The word that is heard, if there is one: with a gap if its other kana are known, in Latin letters, and its meaning.
     func clue(known: (String) -> Bool) -> String? {
         guard mode == .sound, !kana.word.isEmpty else { return nil }
         return [kana.gap(known: known) ?? "", kana.romaji, kana.meaning].filter { !$0.isEmpty }.joined(separator: " · ")
     }
 
-    /// What is told of the last attempt, nil before the first.
+    /// The text for the last attempt; nil before the first.
     var result: String? {
         switch outcome {
         case nil: return nil
