@@ -1,8 +1,7 @@
-"""Words and lines: from a picture or from ink in time order to text, with a network of single characters.
+"""Read words and lines, from a picture or from strokes, with a network that knows single characters.
 
-Over-segmentation and a lattice: the ink is parted at every place where a character may end, each run of parts that may
-be a character is shown to the network, all of a picture in one batch, and the best path through them is the text.
-`fastetl.lines` holds what needs no network.
+The ink is cut wherever a character may end. The network is asked, in one batch, about each run of parts that may be a
+character. The text is the best path through these runs. `fastetl.lines` holds the parts that need no network.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from export.errors import ExportError
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.lines import layout
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
-from fastetl.lines.path import Competition, Place, Runs, State, Weights, best_path, features, fitted_place
+from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, Weights, best_path, features, fitted_geometry
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import TURNED
 
@@ -33,24 +32,29 @@ if TYPE_CHECKING:
 
 SIDE = 128
 SIZE = 92
-"""Height of a line in pixels of the pictures that the network sees, 128 × 128."""
+"""Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
 BOX = 1.15
-"""Size of the writing, in heights of a line."""
+"""Size of the writing (the side of a character's box), in heights of a line."""
 REDUCED = 2400
-"""Longest side of a picture in which lines are looked for."""
+"""Longest side, in pixels, to which a picture is reduced before its lines are found."""
 MOST_PIECES = 20_000
-"""Of ink in a picture."""
+"""Most pieces of ink in a picture; more are an error."""
 COLUMNS = 16
-"""Characters that compete for a run."""
+"""Most characters that compete for a run."""
+SIZE_RANK, OWN_RANK = 1e-3, 1e-6
+"""How much a character's share of its size, and its own probability, count beside the shape's in choosing `COLUMNS`:
+they only order characters that are written alike."""
+LEAST_SHAPE, LEAST_OWN, NONZERO = 1e-6, -3.0, 1e-9
+"""Least probability of a shape, least log share of a size, and what keeps a quotient finite."""
 WEIGHTS_FILE = Path(layout.__file__).parent / "tables" / "weights.json"
 MARKS, LEAST_MARK = "、。・,.", 0.05
-"""What the network cannot tell from dirt, and the probability at least of each."""
+"""Marks that the network cannot tell from dirt, and the least probability of each. Chosen on synthetic lines."""
 STRETCHES = (1.0, 0.7)
-"""From which a line's width, over its height, is fitted: the likelier outcome is taken."""
+"""Values of `Geometry.stretch` from which a line is fitted; the likelier outcome is taken."""
 SURE = 0.5
-"""Least confidence of a character that is not marked as uncertain."""
+"""A character with less confidence than this is marked as uncertain."""
 SPACE = 0.75
-"""Gap that is a space, in sizes of the writing, beyond the line's usual gap."""
+"""A gap is a space if it exceeds the line's median gap by this, in sizes of the writing."""
 
 Box = tuple[float, float, float, float]
 Pixels = NDArray[np.uint8]
@@ -76,8 +80,8 @@ class Answer:
 class Character:
     """A character of a line.
 
-    box: left, top, right, bottom in the picture's pixels or the canvas' units. confidence: 0–1; uncertain: whether it
-    is under `SURE`. alternatives: what else it may be, likeliest first, with their probabilities; itself among them.
+    box: left, top, right, bottom in the picture's pixels or the canvas' units. confidence: 0–1. uncertain: whether the
+    confidence is under `SURE`. alternatives: up to five characters that it may be, itself included, likeliest first.
     """
 
     label: str
@@ -89,7 +93,7 @@ class Character:
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line: its text with its spaces, its characters without them, and whether it runs down."""
+    """A line: its text with spaces, its characters without them, and whether it runs down."""
 
     text: str
     characters: tuple[Character, ...]
@@ -104,7 +108,7 @@ class Text:
 
     @property
     def text(self) -> str:
-        """One line of text a line of writing."""
+        """The text of all lines, separated by newlines."""
         return "\n".join(line.text for line in self.lines)
 
     @property
@@ -116,16 +120,16 @@ class Text:
 class _Line:
     """A line to be read, in coordinates in which it runs across.
 
-    boxes: float64 (N, 4), of its pieces. order: as `atoms_of` takes them. cuts: pairs of pieces that were one.
-    window: (pieces, x, y) → uint8 (128, 128), upright, the ink of these pieces about a place. back: boxes to the
-    picture's or canvas' own coordinates.
+    boxes: float64 (N, 4), of its pieces or strokes. order: see `atoms_of`. cuts: pairs of pieces that were one piece.
+    window: takes pieces and a point x, y, and draws these pieces around the point, upright, uint8 (128, 128). back:
+    takes boxes to the coordinates of the picture or canvas. in_time: whether the boxes are those of strokes.
     """
 
-    boxes: NDArray[np.float64]
+    boxes: Floats
     order: NDArray[np.int64]
     cuts: Sequence[tuple[int, int]]
     window: Callable[[Sequence[int], float, float], Pixels]
-    back: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    back: Callable[[Floats], Floats]
     size: float
     down: bool
     in_time: bool = False
@@ -147,22 +151,30 @@ class _Line:
         return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size), cuts, strokes)
 
     @cached_property
-    def place(self) -> Place:
-        return Place(*slope_of(self.boxes, self.size), BOX * self.size)
+    def geometry(self) -> Geometry:
+        """A first guess, from the boxes alone."""
+        return Geometry(*slope_of(self.boxes, self.size), BOX * self.size)
 
     def pictures(self) -> tuple[list[Pixels], list[int]]:
-        """What the network is asked: each run; then, of lines that run down, single atoms turned, and their runs."""
+        """The pictures for the network: of each run and, if the line runs down, of each single atom turned.
+
+        Also returns which runs those single atoms are.
+        """
         upright = []
         for (i, j), box in zip(self.runs.runs, self.runs.boxes, strict=True):
             x = (box[0] + box[2]) / 2
             members = [piece for atom in self.atoms[i : j + 1] for piece in atom]
-            upright.append(self.window(members, x, self.place.middle + self.place.slope * x))
+            upright.append(self.window(members, x, self.geometry.middle + self.geometry.slope * x))
         alone = [k for k, (i, j) in enumerate(self.runs.runs) if i == j and self.down]
         return upright + [np.rot90(upright[k]) for k in alone], alone
 
 
 def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list[_Line]:
-    """scale: of the picture, in which boxes are told, over `ink`."""
+    """The lines of a picture, in reading order.
+
+    ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of `ink` over that of the
+    picture, in whose pixels boxes are given. Raises ExportError if there are more than `MOST_PIECES` pieces.
+    """
     factor = min(1.0, REDUCED / max(ink.shape))
     small = _resized(ink, factor) if factor < 1 else ink
     marks, boxes = pieces_of(small)
@@ -192,7 +204,8 @@ def _resized(ink: Pixels, factor: float) -> Pixels:
 
 
 def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size: float, down: bool) -> _Line:
-    """part: the line's own ink, from `corner` of a picture reduced by `factor`."""
+    """part: the ink of one line. corner: left and top of `part` in the reduced picture. factor: how much that one was
+    reduced from the original. size: of the line, in pixels of `part`."""
     zoom = SIZE / size
     ink = _resized(part, zoom)
     marks, boxes = pieces_of(np.rot90(ink) if down else ink)
@@ -209,7 +222,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
         shown = padded[row : row + SIDE, at : at + SIDE] * chosen[numbers[row : row + SIDE, at : at + SIDE]]
         return np.rot90(shown, -1) if down else shown
 
-    def back(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def back(boxes: Floats) -> Floats:
         if down:
             boxes = boxes - [0, ink.shape[1], 0, ink.shape[1]]
             boxes = unturned(boxes)
@@ -221,7 +234,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
 
 
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
-    """The lines of a drawing, in reading order."""
+    """The lines of a drawing, in reading order. down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
     if not strokes:
         return []
@@ -236,8 +249,8 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
     ]
 
 
-def _line_of_strokes(strokes: list[Stroke], oriented: NDArray[np.float64], pen: float, down: bool) -> _Line:
-    """strokes: in the order of time."""
+def _line_of_strokes(strokes: list[Stroke], oriented: Floats, pen: float, down: bool) -> _Line:
+    """strokes: in the order in which they were written. oriented: float64 (N, 4), their boxes, running across."""
     from fastetl.ink.drawings import Drawing, rasterize
 
     zoom = SIZE / line_size(oriented)
@@ -255,16 +268,16 @@ def _line_of_strokes(strokes: list[Stroke], oriented: NDArray[np.float64], pen: 
         )
         return rasterize(Drawing(side, side, moved, min(pen / side, 0.5)))
 
-    def back(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def back(boxes: Floats) -> Floats:
         return (unturned(boxes) if down else boxes) / zoom
 
     return _Line(oriented * zoom, np.arange(len(strokes)), [], window, back, float(SIZE), down, True)
 
 
 def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
-    """What lines say, of all of which the network is asked at once."""
+    """Read lines; the network is asked about all of them at once. plain: ignore the bigrams."""
     asked = [line.pictures() for line in lines]
-    probabilities = everything(recognizer, [picture for shown, _ in asked for picture in shown])
+    probabilities = all_probabilities(recognizer, [picture for shown, _ in asked for picture in shown])
     ends = np.cumsum([0, *(len(shown) for shown, _ in asked)])
     read = [
         _read_line(recognizer, line, probabilities[a:b], alone, plain)
@@ -275,99 +288,106 @@ def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
 
 @cache
 def weights() -> Weights:
-    """What benches/studies/line_tables.py fitted."""
+    """The weights that benches/studies/line_tables.py fitted."""
     values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
     return Weights(tuple(values["features"].values()), values["bigram"])
 
 
-def everything(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-    """float32 (N, known): the network's probabilities of all characters that it knows, whatever competes.
+def all_probabilities(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+    """float32 (N, known): the network's probabilities of all characters that it knows, not only of those that compete.
 
-    Half a character looks like some other one: among those that compete it may be the likeliest all the same.
+    Half a character may look like a character that does not compete. Among those that do, it must not be likely.
     """
     stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
-    # How often a script occurs is in the network's answers and in the table of bigrams: once is enough.
+    # The bigrams already say how often a script occurs, so the network's prior is taken off.
     logits = recognizer.logits(stacked) - recognizer.prior_logits
     raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
     return np.asarray(raised / raised.sum(1, keepdims=True))
 
 
 def alike(labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """For each label who stands for all that are written alike, and for those that differ in size alone."""
+    """Two names for each label: one that it shares with all labels written alike (り, リ), and one that it shares with
+    those that differ only in size (つ, っ)."""
     sizes = LARGE_FORM | SMALL_LETTERS
     return [one_shape(c, sizes=True) for c in labels], [sizes.get(c, c) for c in labels]
 
 
 @cache
 def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
-    """The places of labels that are `alike`, where there are several."""
-    groups = (np.unique(names, return_inverse=True)[1] for names in alike(labels))
-    return tuple([np.flatnonzero(of == k) for k in np.flatnonzero(np.bincount(of) > 1)] for of in groups)
+    """The indices of labels with the same name, for both kinds of names of `alike`; groups of one are left out."""
+    numbers = (np.unique(names, return_inverse=True)[1] for names in alike(labels))
+    return tuple([np.flatnonzero(group == k) for k in np.flatnonzero(np.bincount(group) > 1)] for group in numbers)
 
 
 def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Competition:
-    """asked: what `everything` says of the line's pictures."""
+    """The characters that compete for each run. asked: `all_probabilities` of `line.pictures()`; alone: see there."""
     known = recognizer.known[:-1]
+    likely = _upright(recognizer, line, asked, alone)
+    pooled, sized = likely.copy(), likely.copy()
+    marks = [known.index(c) for c in MARKS if c in known]
+    for values, groups in zip((pooled, sized), _groups(known), strict=True):
+        for members in groups:
+            values[:, members] = likely[:, members].sum(1, keepdims=True)
+        # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
+        values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
+    class_of = {label: k for k, label in enumerate(known)}
+    competing = np.array([class_of[label] for label in recognizer.labels[:-1]])
+    shape, own = pooled[:, competing], sized[:, competing]
+    rank = shape + SIZE_RANK * own + OWN_RANK * likely[:, competing]
+    count = min(COLUMNS, len(competing))
+    columns = np.argpartition(-rank, count - 1, axis=1)[:, :count]
+    columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(rank, columns, 1), 1, kind="stable"), 1)
+    shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))
+    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
+    share = np.maximum(own, NONZERO) / np.maximum(shape, NONZERO)
+    return Competition(columns, classes, np.log(np.maximum(shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0))
+
+
+def _upright(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Floats:
+    """float64 (R, known): each run's probabilities. In lines that run down, what lies on its side there (ー) has the
+    probability that the network gave it in the turned picture."""
     count = len(line.runs.runs)
     likely = asked[:count].astype(np.float64)
     if line.down:
         lying = [k for k, label in enumerate(recognizer.known) if label in TURNED]
         likely[:, lying] = 0
         likely[np.array(alone, int)[:, None], lying] = asked[count:][:, lying]
-        likely /= np.maximum(likely.sum(1, keepdims=True), 1e-9)
-    pooled, sized = likely.copy(), likely.copy()
-    marks = [known.index(c) for c in MARKS if c in known]
-    for values, groups in zip((pooled, sized), _groups(known), strict=True):
-        for members in groups:
-            values[:, members] = likely[:, members].sum(1, keepdims=True)
-        # To the network a dot is no character, and an open ring a つ: form and place tell what it is.
-        values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
-    place = {label: k for k, label in enumerate(known)}
-    competing = np.array([place[label] for label in recognizer.labels[:-1]])
-    shape, own = pooled[:, competing], sized[:, competing]
-    value, count = shape + 1e-3 * own + 1e-6 * likely[:, competing], min(COLUMNS, len(competing))
-    columns = np.argpartition(-value, count - 1, axis=1)[:, :count]
-    columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(value, columns, 1), 1, kind="stable"), 1)
-    shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))
-    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
-    return Competition(
-        columns,
-        classes,
-        np.log(np.maximum(shape, 1e-6)),
-        np.log(np.maximum(own, 1e-9) / np.maximum(shape, 1e-9)).clip(-3, 0),
-    )
+        likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)
+    return likely
 
 
 def _total(path: list[State]) -> float:
+    """The score of a path."""
     return path[0].scores[path[0].column] if path else 0.0
 
 
 def _read_line(
     recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
 ) -> TextLine:
-    c = competition(recognizer, line, asked, alone)
-    runs, fitted, rest = line.runs, weights(), c.rest(line.runs, line.place.size)
+    competing = competition(recognizer, line, asked, alone)
+    runs, fitted, rest = line.runs, weights(), competing.rest(line.runs, line.geometry.size)
 
-    def best(place: Place, plain: bool) -> list[State]:
-        scores = features(runs, place, c, rest, line.down) @ np.array(fitted.features)
-        return best_path(scores, c.classes, runs.runs, len(runs.atoms), fitted.bigram, plain)
+    def best(geometry: Geometry, plain: bool) -> list[State]:
+        scores = features(runs, geometry, competing, rest, line.down) @ np.array(fitted.features)
+        return best_path(scores, competing.classes, runs.runs, len(runs.atoms), fitted.bigram, plain)
 
     outcomes = []
     for stretch in STRETCHES:
-        place = dataclasses.replace(line.place, stretch=stretch)
-        # First with the boxes' place and size, then with what was read.
-        if path := best(place, plain):
-            at = [state.run for state in path]
-            classes = c.classes[at, [state.column for state in path]]
-            place = fitted_place(runs.boxes[at], classes, place, line.down)
-        outcomes.append((best(place, plain), place))
-    path, place = max(outcomes, key=lambda outcome: _total(outcome[0]))
-    # What follows no Japanese is read as what follows nothing: whichever is likelier.
-    path = max(path, best(place, True), key=_total)
-    return _text(recognizer, line, c.columns, path, place)
+        geometry = dataclasses.replace(line.geometry, stretch=stretch)
+        # Read once with a guess at the geometry, then again with the geometry of the characters that were read.
+        if path := best(geometry, plain):
+            chosen = [state.run for state in path]
+            classes = competing.classes[chosen, [state.column for state in path]]
+            geometry = fitted_geometry(runs.boxes[chosen], classes, geometry, line.down)
+        outcomes.append((best(geometry, plain), geometry))
+    path, geometry = max(outcomes, key=lambda outcome: _total(outcome[0]))
+    # Text that is no Japanese scores higher without the bigrams.
+    path = max(path, best(geometry, True), key=_total)
+    return _text(recognizer, line, competing.columns, path, geometry.size)
 
 
-def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[State], place: Place) -> TextLine:
+def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
+    """What a path says. columns: (R, K), the labels that compete; size: of the writing."""
     characters, boxes = [], line.runs.boxes[[state.run for state in path]]
     for state, box in zip(path, line.back(boxes), strict=True):
         best = state.scores[state.column]
@@ -377,10 +397,10 @@ def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path:
         answers = tuple(Answer(recognizer.labels[columns[state.run, k]], float(shares[k])) for k in order)
         label = recognizer.labels[columns[state.run, state.column]]
         left, top, right, bottom = map(float, np.round(box, 2))
-        sure = float(shares[state.column])
-        characters.append(Character(label, (left, top, right, bottom), sure, sure < SURE, answers))
+        confidence = float(shares[state.column])
+        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < SURE, answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     usual = float(np.median(gaps)) if len(gaps) else 0.0
-    apart = gaps > SPACE * place.size + max(usual, 0)
+    apart = gaps > SPACE * size + max(usual, 0)
     text = "".join((" " if k and apart[k - 1] else "") + c.label for k, c in enumerate(characters))
     return TextLine(text, tuple(characters), line.down)

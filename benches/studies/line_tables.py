@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import WEIGHTS_FILE, competition, everything, lines_of_drawing, lines_of_picture
+from export.lines import WEIGHTS_FILE, all_probabilities, competition, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
-from fastetl.lines.path import FEATURES, features, fitted_place, log_follows
+from fastetl.lines.path import FEATURES, features, fitted_geometry, log_follows
 from fastetl.lines.shapes import FILE
 from fastetl.synth.lines import Line, LineConfig, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
@@ -131,7 +131,7 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
 def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line: Any) -> Lattice | None:
     """None where what was written is not among the line's runs and characters."""
     shown, alone = line.pictures()
-    c = competition(recognizer, line, everything(recognizer, shown), alone)
+    c = competition(recognizer, line, all_probabilities(recognizer, shown), alone)
     labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
     columns, truth = c.classes.shape[1], []
     for character, other in zip(text, written.boxes, strict=True):
@@ -146,8 +146,9 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line:
     if path[0, 0] or path[-1, 1] != count - 1 or (path[1:, 0] != path[:-1, 1] + 1).any():
         return None
     classes = c.classes.ravel()
-    place = fitted_place(line.runs.boxes[[t // columns for t in truth]], classes[truth], line.place, line.down)
-    values = features(line.runs, place, c, c.rest(line.runs, place.size), line.down)
+    written_boxes = line.runs.boxes[[state // columns for state in truth]]
+    geometry = fitted_geometry(written_boxes, classes[truth], line.geometry, line.down)
+    values = features(line.runs, geometry, c, c.rest(line.runs, geometry.size), line.down)
     steps = []
     for t in range(1, count):
         left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
@@ -200,6 +201,8 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
     limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "bigram": (0.7, 0.7)}
     # Nor do they touch as often as people's characters do, or write a stroke in two: both cost less than here.
     limits |= {"cuts": (-0.75, 0), "more strokes": (-4, 0)}
+    # A reader knows the line's size and place only from what it has read.
+    limits |= {"form": (0, 0.8)}
     # Nor may chance make a reason for a character of what speaks against one.
     limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "rest", "joined"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]

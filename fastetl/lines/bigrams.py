@@ -1,15 +1,15 @@
-"""How likely one character follows another in Japanese text: `bigrams.bin`, which benches/studies/bigrams.py made.
+"""How likely one character follows another in Japanese text. benches/studies/bigrams.py made the table.
 
 Sources: the word frequencies of wordfreq (Robyn Speer, data under CC BY-SA 4.0) and the costs of SudachiDict (Works
-Applications, Apache 2.0). The file, little-endian, of the N characters of charset `japanese`, logarithms as whole
-sixteenths without their sign:
+Applications, Apache 2.0). The file `bigrams.bin` is little-endian. It holds, for the N characters of charset
+`japanese`, with each logarithm as a number of negative sixteenths:
 
-    uint8 N     logarithm of each character's share of all text
-    uint8 N     logarithm of the factor of that share, where it follows this character and the bigram is not listed
-    uint16 N    how many bigrams are listed that begin with this character
+    uint8 N     log share of each character in all text
+    uint8 N     for each first character, the log factor of the second's share where the bigram is not listed
+    uint16 N    how many bigrams are listed that begin with each character
     uint16 …    for each listed bigram, the second character
-    uint8 …     for each listed bigram, the logarithm of the second's probability after the first
-    uint8 N     logarithm of each character's share of the beginnings of words
+    uint8 …     for each listed bigram, the log probability of the second character after the first
+    uint8 N     log share of each character in the beginnings of words
 """
 
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from fastetl.data.charset import JAPANESE
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
 STEPS = 16
-"""Of a logarithm."""
+"""Steps into which one unit of a logarithm is divided."""
 
 
 @dataclass(frozen=True)
 class Bigrams:
-    """The table, opened. Characters are classes of charset `japanese`, −1 is any other, and what is before a line."""
+    """The table. Characters are classes of charset `japanese`; −1 is any other, and what precedes a line."""
 
     shares: NDArray[np.float64]
     factors: NDArray[np.float64]
@@ -37,7 +37,7 @@ class Bigrams:
     beginnings: NDArray[np.float64]
 
     def log_probability(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
-        """float64 of the two arrays' common shape: the logarithm of P(second | first)."""
+        """float64, of the two arrays' common shape: log P(second | first)."""
         count = len(self.shares) - 1
         first, second = np.broadcast_arrays(first, second)
         key = np.where((first >= 0) & (second >= 0), first * count + second, -1)
@@ -48,7 +48,7 @@ class Bigrams:
 
 @cache
 def bigrams() -> Bigrams:
-    """The table."""
+    """The bundled table."""
     data, n = FILE.read_bytes(), len(JAPANESE)
     counts = np.frombuffer(data, "<u2", n, 2 * n)
     total = int(counts.sum())
@@ -56,6 +56,6 @@ def bigrams() -> Bigrams:
     parts = ((n, 0), (n, n), (total, 4 * n + 2 * total), (n, 4 * n + 3 * total))
     shares, factors, values, beginnings = (np.frombuffer(data, np.uint8, length, at) / -STEPS for length, at in parts)
     keys = np.repeat(np.arange(n), counts) * n + second
-    # The last of each, which −1 finds, is for characters that are not listed.
+    # Index −1 finds the last entry, which is for characters that the charset lacks.
     shares, beginnings = (np.append(each, each.min()) for each in (shares, beginnings))
     return Bigrams(shares, np.append(factors, 0.0), keys, values, beginnings)

@@ -1,7 +1,7 @@
-"""Boxes of ink → lines in reading order, and what may be a character in them.
+"""Find the lines among boxes of ink, and in each line the runs of boxes that may be a character.
 
-A box is left, top, right, bottom. Everything here is in the coordinates of lines that run across; `turned` brings
-boxes of lines that run down there and back.
+A box is left, top, right, bottom. The functions expect lines that run across. For lines that run down, `turned` gives
+boxes as if they ran across, and `unturned` gives the original ones back.
 """
 
 import numpy as np
@@ -11,25 +11,26 @@ Boxes = NDArray[np.float64]
 """float64 (N, 4): left, top, right, bottom."""
 
 MOST_ATOMS = 9
-"""Of one character."""
+"""Most atoms (see `atoms_of`) that one character has."""
 WIDEST = 1.45
-"""A character's width at most, in sizes of the line."""
+"""Largest width of a character, in sizes of the line."""
 FULL = 0.5
-"""Height of a band from which it is a line of its own, in sizes of the writing."""
+"""Least height of a band that is a line of its own, in sizes of the writing."""
 ONE_LINE = 1.5
-"""Height of two overlapping bands, in heights of the tallest, below which they are one line."""
+"""Two overlapping bands are one line if together they are less high than this, in heights of the tallest band."""
 SQUARE = 0.6
-"""Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns."""
+"""Writing may be a grid if its rows and columns differ less in thickness than by this ratio."""
 _SLOPES = np.arange(-20, 21) / 100
+"""Slopes that lines of a picture may have. This and the limits above were chosen by eye on synthetic lines."""
 
 
 def turned(boxes: Boxes) -> Boxes:
-    """Lines that run down, columns from right to left, as lines that run across, from above to below."""
+    """Turn boxes a quarter to the left: columns from right to left become rows from above to below."""
     return np.stack([boxes[:, 1], -boxes[:, 2], boxes[:, 3], -boxes[:, 0]], 1)
 
 
 def unturned(boxes: Boxes) -> Boxes:
-    """The reverse of `turned`."""
+    """Turn boxes a quarter to the right: undo `turned`."""
     return np.stack([-boxes[:, 3], boxes[:, 0], -boxes[:, 1], boxes[:, 2]], 1)
 
 
@@ -38,21 +39,21 @@ def _extents(boxes: Boxes) -> NDArray[np.float64]:
 
 
 def _typical(boxes: Boxes) -> float:
-    """The extent that half of the ink's extents exceed."""
+    """Weighted median of the boxes' extents; each extent is its own weight."""
     extents = np.sort(_extents(boxes))
     return float(extents[np.searchsorted(np.cumsum(extents), extents.sum() / 2)])
 
 
 def _skew(boxes: Boxes, size: float) -> float:
-    """The slope along which the ink lies in the clearest bands."""
+    """The slope of the lines: along it, the boxes fall into the clearest bands."""
     if len(boxes) < 4:
         return 0.0
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
     weights = _extents(boxes)
     best, least = 0.0, -1.0
     for slope in _SLOPES:
-        place = np.floor((y - slope * x) / (0.15 * size)).astype(np.int64)
-        counts = np.bincount(place - place.min(), weights)
+        bins = np.floor((y - slope * x) / (0.15 * size)).astype(np.int64)
+        counts = np.bincount(bins - bins.min(), weights)
         value = float((np.convolve(counts, (1, 2, 1)) ** 2).sum()) * (1 - abs(slope))
         if value > least:
             best, least = float(slope), value
@@ -60,9 +61,9 @@ def _skew(boxes: Boxes, size: float) -> float:
 
 
 def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
-    """The lines from the top: for each the indices of its boxes, from the left.
+    """The lines from the top to the bottom: for each, the indices of its boxes from left to right.
 
-    in_time: whether the boxes are of strokes in the order of time. One line is written after the other.
+    in_time: whether the boxes are those of strokes in the order in which they were written, line after line.
     """
     if not len(boxes):
         return []
@@ -80,13 +81,13 @@ def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
         bands[-1].append(int(k))
         reach = max(reach, bottom[k] - shrunk[k])
     if in_time:
-        bands = _in_turn(bands)
-    bands = _without_thin(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
+        bands = _joined_by_time(bands)
+    bands = _joined_by_place(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
     return [np.array(sorted(band, key=lambda k: x[k])) for band in bands]
 
 
-def _in_turn(bands: list[list[int]]) -> list[list[int]]:
-    """Neighbouring bands between which the pen went back and forth are one."""
+def _joined_by_time(bands: list[list[int]]) -> list[list[int]]:
+    """Join neighbouring bands if the pen went back and forth between them."""
     joined = bands[:1]
     for band in bands[1:]:
         upper = np.isin(np.sort(joined[-1] + band), band)
@@ -97,10 +98,10 @@ def _in_turn(bands: list[list[int]]) -> list[list[int]]:
     return joined
 
 
-def _without_thin(
+def _joined_by_place(
     bands: list[list[int]], top: NDArray[np.float64], bottom: NDArray[np.float64], width: float, size: float
 ) -> list[list[int]]:
-    """Bands too thin to be lines (dots, the strokes of 二) join the nearer neighbour."""
+    """Join bands that cannot be lines of their own (dots, a stroke of 二) to the nearer neighbour."""
     while len(bands) > 1:
         low = [float(top[band].min()) for band in bands]
         high = [float(bottom[band].max()) for band in bands]
@@ -108,7 +109,7 @@ def _without_thin(
         gaps = np.subtract(low[1:], high[:-1])
         least = np.minimum(heights[1:], heights[:-1])
         together = np.subtract(high[1:], low[:-1])
-        # The upper and lower halves of a few kanji are as high as lines, but lie closer and not as far along.
+        # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
         halves = (len(bands) == 2) & (gaps < 0.25 * least) & (width < 3 * together)
         tallest = max(size, float(np.max(heights)))
         thin = (least < FULL * size) & (together < 1.8 * tallest)
@@ -123,49 +124,41 @@ def _without_thin(
 
 
 def is_down(boxes: Boxes, in_time: bool = False) -> bool:
-    """Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be.
+    """Whether the writing runs down: in one column, or in columns with wider gaps than the rows would have.
 
-    in_time: whether the boxes are of strokes in the order of time; what stands in rows and columns alike was written
-    line by line.
+    in_time: whether the boxes are those of strokes in the order in which they were written. If the characters form a
+    grid, the direction is then the one in which the pen changed the line less often.
     """
     if len(boxes) < 2:
         return False
-    both = boxes, turned(boxes)
     if in_time:
-        lines = [rows(one) for one in both]
-        least, most = sorted(_thickness(one, of) for one, of in zip(both, lines, strict=True))
-        changes = [_changes(of) for of in lines]
-        if min(map(len, lines)) > 1 and least > SQUARE * most and changes[0] != changes[1]:
-            return changes[1] < changes[0]
-    across, down = (rows(one, in_time) for one in both)
+        across, down = rows(boxes), rows(turned(boxes))
+        least, most = sorted(float(np.ptp(_edges(*of), 0).mean()) for of in ((boxes, across), (turned(boxes), down)))
+        changes, changes_down = _line_changes(across), _line_changes(down)
+        if min(len(across), len(down)) > 1 and least > SQUARE * most and changes != changes_down:
+            return changes_down < changes
+    across, down = rows(boxes, in_time), rows(turned(boxes), in_time)
     if len(across) == 1 or len(down) == 1:
         width, height = boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min()
         return len(down) == 1 and bool(height > 1.3 * width)
-    return _apart(turned(boxes), down) > 1.1 * _apart(boxes, across)
+    (top, bottom), (left, right) = _edges(boxes, across), _edges(turned(boxes), down)
+    return bool((left[1:] - right[:-1]).mean() > 1.1 * (top[1:] - bottom[:-1]).mean())
 
 
-def _thickness(boxes: Boxes, lines: list[NDArray[np.int64]]) -> float:
-    """Mean height of lines."""
-    return float(np.mean([boxes[k, 3].max() - boxes[k, 1].min() for k in lines]))
+def _edges(boxes: Boxes, lines: list[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """float64 (2, L): top and bottom of each line."""
+    return np.array([[boxes[k, 1].min() for k in lines], [boxes[k, 3].max() for k in lines]])
 
 
-def _changes(lines: list[NDArray[np.int64]]) -> int:
-    """How often the pen went from one line to another."""
+def _line_changes(lines: list[NDArray[np.int64]]) -> int:
+    """How often the next stroke is in another line."""
     line_of = np.repeat(np.arange(len(lines)), [len(line) for line in lines])[np.argsort(np.concatenate(lines))]
     return int(np.count_nonzero(line_of[1:] != line_of[:-1]))
 
 
-def _apart(boxes: Boxes, lines: list[NDArray[np.int64]]) -> float:
-    """Mean gap between lines."""
-    low = np.array([boxes[k, 1].min() for k in lines])
-    high = np.array([boxes[k, 3].max() for k in lines])
-    return float((low[1:] - high[:-1]).mean())
-
-
 def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
-    """The line through the middles of a line's larger boxes: height at 0, and slope."""
-    extents = _extents(boxes)
-    large = boxes[extents > 0.4 * size]
+    """Fit a straight line to the middles of a line's larger boxes: its y at x = 0, and its slope."""
+    large = boxes[_extents(boxes) > 0.4 * size]
     if not len(large):
         large = boxes
     x, y = ((large[:, :2] + large[:, 2:]) / 2).T
@@ -175,37 +168,37 @@ def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
 
 
 def line_through(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """The line that fits points best: height at 0, and slope, −0.35 to 0.35."""
+    """Fit a straight line by least squares: its y at x = 0, and its slope, limited to −0.35 to 0.35."""
     slope = float(((x - x.mean()) * (y - y.mean())).sum() / max(((x - x.mean()) ** 2).sum(), 1e-6))
     slope = min(max(slope, -0.35), 0.35)
     return float(y.mean() - slope * x.mean()), slope
 
 
 def line_size(boxes: Boxes) -> float:
-    """Height of a line's writing: the usual one of its stretches of about four characters, or what a box alone has."""
+    """Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters."""
     size = _typical(boxes)
     _, slope = slope_of(boxes, size)
     x = (boxes[:, 0] + boxes[:, 2]) / 2
     top, bottom = boxes[:, 1] - slope * x, boxes[:, 3] - slope * x
-    step = max(3 * size, 1e-6)
-    place = np.floor((x - x.min()) / step).astype(np.int64)
-    heights = [float(bottom[place == k].max() - top[place == k].min()) for k in np.unique(place)]
+    stretch = np.floor((x - x.min()) / max(3 * size, 1e-6)).astype(np.int64)
+    heights = [float(bottom[stretch == k].max() - top[stretch == k].min()) for k in np.unique(stretch)]
     height = float(np.quantile(heights, 0.7))
     # A single ー or 一 is as wide as it is not high.
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
 
 def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> list[list[int]]:
-    """What no cut may part: boxes over or under one another, in the order of their middles.
+    """Atoms: groups of boxes that lie over or under one another, so that no cut may part them, from left to right.
 
-    order: the boxes' indices, from the left, or in the order of time.
+    order: the boxes' indices, from left to right or in the order of time. overlap: two boxes are in one atom if they
+    share more than this part of the narrower one's width.
     """
     groups: list[tuple[float, float, list[int]]] = []
     for k in order.tolist():
         left, right, members = float(boxes[k, 0]), float(boxes[k, 2]), [k]
         while True:
             common = [min(b, right) - max(a, left) - overlap * min(b - a, right - left) for a, b, _ in groups]
-            # Of two characters that a mark lies over, one has it: it must not join them.
+            # A mark that lies over two characters belongs to one of them and must not join them.
             g = int(np.argmax(common)) if common else 0
             if not common or common[g] <= 0:
                 break
@@ -217,9 +210,9 @@ def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> li
 
 
 def runs_of(spans: NDArray[np.float64], size: float) -> NDArray[np.int64]:
-    """int64 (R, 2): runs of neighbouring atoms that may be a character, as first and last.
+    """int64 (R, 2): the first and the last atom of each run of neighbouring atoms that may be a character.
 
-    spans: float64 (A, 2), left and right of each atom.
+    spans: float64 (A, 2), left and right of each atom. size: of the line.
     """
     runs = []
     for i in range(len(spans)):

@@ -1,7 +1,8 @@
-"""What a line says: the best way through all runs of atoms that may be characters, and how sure each character is.
+"""Find the text of a line: the best path through a lattice of runs of atoms and the characters they may be.
 
-A lattice's states are pairs of a run and a character. A state's score is a sum of weighted features, fitted so that
-the path that was written is the likeliest; from one state to the next comes what the characters tell of each other.
+A state of the lattice is a run together with one character. Its score is a weighted sum of features. The weights were
+fitted so that the path that was written is the likeliest one. The step from one state to the next adds the weighted
+log probability of the second character after the first.
 """
 
 from dataclasses import dataclass
@@ -19,28 +20,28 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FEATURES = (
-    "one",
-    "shape",  # logarithm of the network's probability of all characters that are written like this one
-    "own",  # logarithm of the share of it that this one has, be it small or large
-    "form",  # how usual length, height and place are of this character
-    "wide",
-    "gaps",  # to the neighbours
-    "cuts",  # ends where a piece of ink was cut in two
-    "rest",  # how much longer the run is than a part that the network takes for this character
-    "joined",  # share of the character's strokes that are not there
-    "more strokes",  # than the character has
+    "one",  # 1 for each character
+    "shape",  # log of the network's probability of all characters that are written like this one (り and リ)
+    "own",  # log of this character's share of it, together with those that differ only in size (つ and っ)
+    "form",  # log likelihood of the run's length, height, position and inner gap for this character
+    "wide",  # length beyond one size of the writing
+    "gaps",  # sum of the gaps to both neighbours, in sizes of the writing
+    "cuts",  # how many of the two ends cut a piece of ink
+    "rest",  # how much longer the run is than a part of it that the network takes for the same character
+    "joined",  # share of the character's strokes that the run lacks
+    "more strokes",  # log of one plus the strokes that the run has beyond the character's
 )
 UNKNOWN = -9.0
-"""Least logarithm of a bigram's probability: no word is impossible."""
+"""Least log probability of a bigram: no word is impossible."""
 NEIGHBOURS = 40
-"""States that are looked at on the left of each cut."""
+"""How many of the best states before each cut are followed further."""
 _SEEN = 0.01
-"""Least probability of a part's character that counts."""
+"""Characters that the network gives less probability than this are ignored in the feature `rest`."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the features, and of the logarithm of the second's probability after the first."""
+    """Weights of `FEATURES`, in their order, and of the log probabilities of bigrams."""
 
     features: tuple[float, ...]
     bigram: float
@@ -48,10 +49,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Runs:
-    """R runs over A atoms.
+    """The R runs over the A atoms of a line.
 
-    atoms: float64 (A, 4), their boxes. runs: int64 (R, 2). cuts: bool (A + 1,), where a piece of ink was cut in two.
-    strokes: int64 (A,), how many each has; 0 in pictures.
+    atoms: float64 (A, 4), the atoms' boxes. runs: int64 (R, 2), first and last atom of each run. cuts: bool (A + 1,),
+    whether a piece of ink was cut before each atom and at the end. strokes: int64 (A,), strokes of each; 0 in pictures.
     """
 
     atoms: Floats
@@ -61,15 +62,18 @@ class Runs:
 
     @cached_property
     def boxes(self) -> Floats:
-        """float64 (R, 4)."""
+        """float64 (R, 4): the box of each run."""
         span = [self.atoms[i : j + 1] for i, j in self.runs]
         return np.reshape([(*atoms[:, :2].min(0), *atoms[:, 2:].max(0)) for atoms in span], (-1, 4))
 
 
 @dataclass(frozen=True)
 class Competition:
-    """For each of R runs the K labels that compete: indices into the recognizer's, classes of charset `japanese`, and
-    the logarithms that `FEATURES` names. All (R, K)."""
+    """The K likeliest labels of each of R runs. All arrays are (R, K).
+
+    columns: the labels' indices in the recognizer. classes: their classes in charset `japanese`, −1 for any other
+    label. log_shape, log_own: the features `shape` and `own`.
+    """
 
     columns: Ints
     classes: Ints
@@ -77,9 +81,9 @@ class Competition:
     log_own: Floats
 
     def rest(self, runs: Runs, size: float) -> Floats:
-        """float64 (R, K), see `FEATURES`.
+        """float64 (R, K): the feature `rest`. size: of the writing.
 
-        The network does not mind what stands beside a character: the picture of two is taken for one of them.
+        The network often takes the picture of two characters for one of them.
         """
         run_of = {(i, j): r for r, (i, j) in enumerate(runs.runs.tolist())}
         lengths = ((runs.boxes[:, 2] - runs.boxes[:, 0]) / size).tolist()
@@ -89,21 +93,25 @@ class Competition:
         ]
         out = np.zeros(self.columns.shape)
         for (i, j), r in run_of.items():
-            place = {k: column for column, k in enumerate(self.columns[r].tolist())}
+            column_of = {k: column for column, k in enumerate(self.columns[r].tolist())}
             for first in range(i, j + 1):
                 for last in range(first, j + (first > i)):
                     part = run_of[first, last]
                     for k, p in likely[part]:
-                        if k in place:
-                            out[r, place[k]] = max(out[r, place[k]], p * (lengths[r] - lengths[part]))
+                        if k in column_of:
+                            at = r, column_of[k]
+                            out[at] = max(out[at], p * (lengths[r] - lengths[part]))
         return out
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a line lies and how it is written: the height of its middle at 0, its slope, the size of the writing across
-    the line, how much larger it is along it, and the standard deviations of the characters' sizes (of their logarithms)
-    and of their places (in sizes)."""
+class Geometry:
+    """Where a line lies and how large it is written, in coordinates in which it runs across.
+
+    middle: y of the line's middle at x = 0. slope: dy/dx of the line. size: of the writing, across the line. stretch:
+    size along the line over `size`. uneven: standard deviation of the logarithms of the characters' sizes. wander:
+    standard deviation of their positions across the line, in sizes.
+    """
 
     middle: float
     slope: float
@@ -113,28 +121,31 @@ class Place:
     wander: float = 0.1
 
     def measured(self, boxes: Floats, gaps: Floats) -> Floats:
-        """float64 (R, 4), as `log_likelihood` takes them. gaps: (R,), the largest within each."""
+        """float64 (R, 4): length, height, y from the line's middle and inner gap of each box, in sizes of the writing.
+
+        gaps: (R,), the largest gap within each.
+        """
         length, height = (boxes[:, 2:] - boxes[:, :2]).T
         x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
-        place = y - self.middle - self.slope * x
-        return np.stack([length / self.stretch, height, place, gaps / self.stretch], 1) / self.size
+        offset = y - self.middle - self.slope * x
+        return np.stack([length / self.stretch, height, offset, gaps / self.stretch], 1) / self.size
 
 
-def features(runs: Runs, place: Place, competition: Competition, rest: Floats, down: bool) -> Floats:
-    """float64 (R, K, F): of each run and each of its characters. rest: `Competition.rest`."""
+def features(runs: Runs, geometry: Geometry, competition: Competition, rest: Floats, down: bool) -> Floats:
+    """float64 (R, K, F): the `FEATURES` of each run and each of its characters. rest: see `Competition.rest`."""
     boxes, (first, last) = runs.boxes, runs.runs.T
     edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
     apart = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]
     inner = np.array([apart[i + 1 : j + 1].max(initial=0) for i, j in runs.runs], float)
-    gaps = np.clip(apart / place.size, -0.4, 0.6)
-    measured = place.measured(boxes, inner)
+    gaps = np.clip(apart / geometry.size, -0.4, 0.6)
+    measured = geometry.measured(boxes, inner)
     strokes = np.array([runs.strokes[i : j + 1].sum() for i, j in runs.runs])[:, None]
     usual = np.where(strokes, stroke_counts()[competition.classes], 0)
     values = (
         1.0,
         competition.log_shape,
         competition.log_own,
-        log_likelihood(measured, competition.classes, down, place.uneven, place.wander),
+        log_likelihood(measured, competition.classes, down, geometry.uneven, geometry.wander),
         np.maximum(measured[:, :1] - 1, 0),
         (gaps[first] + gaps[last + 1])[:, None],
         (runs.cuts[first].astype(float) + runs.cuts[last + 1])[:, None],
@@ -160,12 +171,15 @@ FOLLOWS = np.log(
     )
     / np.bincount(SCRIPTS)
 )
-"""Logarithms of the probability of a character of each script after each: rough, and needn't be better."""
+"""float64 (6, 6): log probability of one character of each script after a character of each script. Estimated by eye;
+they only decide where the bigrams say nothing."""
 
 
 def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
-    """The logarithm of the probability of the second character after the first (−1 at the beginning); `plain`: by its
-    script alone."""
+    """Log probability of the second class after the first (−1 before the line's first character).
+
+    plain: tell it from the scripts of the two alone, for text that is no Japanese.
+    """
     first, second = np.broadcast_arrays(first, second)
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
@@ -174,8 +188,11 @@ def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
 
 @dataclass(frozen=True)
 class State:
-    """A character on the best path: its run, its column, the score of the best path through every column of the run
-    (K,), and that of the best through another run in its place."""
+    """A character on the best path.
+
+    scores: (K,), for each character of the run, the score of the best path through it. other: the score of the best
+    path through a run that overlaps this one.
+    """
 
     run: int
     column: int
@@ -184,80 +201,77 @@ class State:
 
 
 def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weight: float, plain: bool) -> list[State]:
-    """The characters of the best path. scores, classes: (R, K); runs: (R, 2); count: of atoms; weight: of bigrams."""
+    """The characters of the best path from the first atom to the last; none where no path reaches the end.
+
+    scores, classes: (R, K), of each run's characters; runs: (R, 2); count: how many atoms there are; weight: of the
+    bigrams; plain: see `log_follows`.
+    """
     if not count:
         return []
-    states = classes.shape[1]
-    ends = [np.flatnonzero(runs[:, 1] == t) for t in range(count)]
-    begins = [np.flatnonzero(runs[:, 0] == t) for t in range(count)]
-    forward = scores.copy()
-    forward[begins[0]] += weight * log_follows(np.array(-1), classes[begins[0]], plain)
-    source = np.full(scores.shape, -1)
+    columns = np.arange(scores.shape[1])
+    begins = [(np.flatnonzero(runs[:, 0] == t)[:, None] * len(columns) + columns).ravel() for t in range(count)]
+    ends = [(np.flatnonzero(runs[:, 1] == t)[:, None] * len(columns) + columns).ravel() for t in range(count)]
+    flat, labels = scores.ravel(), classes.ravel()
+    forward, before = flat.copy(), np.full(flat.shape, -1)
+    forward[begins[0]] += weight * log_follows(np.array(-1), labels[begins[0]], plain)
     steps: list[tuple[Ints, Ints, Floats]] = []
     for t in range(1, count):
-        left = (ends[t - 1][:, None] * states + np.arange(states)).ravel()
-        if len(left) > NEIGHBOURS:
-            left = left[np.argpartition(-forward.ravel()[left], NEIGHBOURS)[:NEIGHBOURS]]
-        left = left[np.argsort(-forward.ravel()[left], kind="stable")]
-        right = (begins[t][:, None] * states + np.arange(states)).ravel()
-        step = weight * log_follows(classes.ravel()[left][:, None], classes.ravel()[right], plain)
-        steps.append((left, right, step))
+        left, right = ends[t - 1], begins[t]
+        left = left[np.argsort(-forward[left], kind="stable")[:NEIGHBOURS]]
         if not len(left) or not len(right):
             continue
-        total = forward.ravel()[left][:, None] + step
-        best = total.argmax(0)
-        forward.ravel()[right] += total[best, np.arange(len(right))]
-        source.ravel()[right] = left[best]
-    backward = np.full(scores.size, -np.inf)
-    backward[(ends[-1][:, None] * states + np.arange(states)).ravel()] = 0
-    flat = scores.ravel()
+        step = weight * log_follows(labels[left][:, None], labels[right], plain)
+        steps.append((left, right, step))
+        total = forward[left][:, None] + step
+        forward[right] += total.max(0)
+        before[right] = left[total.argmax(0)]
+    backward = np.full(flat.shape, -np.inf)
+    backward[ends[-1]] = 0
     for left, right, step in reversed(steps):
-        if len(left) and len(right):
-            backward[left] = (step + flat[right] + backward[right]).max(1)
-    through = (forward.ravel() + backward).reshape(scores.shape)
-    last = ends[-1]
-    at = -1
-    if len(last):  # the runs that end the line are not next to each other
-        row, column = divmod(int(forward[last].argmax()), states)
-        at = int(last[row]) * states + column
+        backward[left] = (step + flat[right] + backward[right]).max(1)
+    through = (forward + backward).reshape(scores.shape)
+    state = int(ends[-1][forward[ends[-1]].argmax()]) if len(ends[-1]) else -1
     path: list[State] = []
-    while at >= 0:
-        run, column = divmod(at, states)
-        first, end = runs[run]
-        rival = (runs[:, 0] <= end) & (runs[:, 1] >= first)
-        rival[run] = False
-        path.append(State(run, column, through[run], float(through[rival].max(initial=-np.inf))))
-        at = int(source.ravel()[at])
+    while state >= 0:
+        run, column = divmod(state, len(columns))
+        rivals = (runs[:, 0] <= runs[run, 1]) & (runs[:, 1] >= runs[run, 0])
+        rivals[run] = False
+        path.append(State(run, column, through[run], float(through[rivals].max(initial=-np.inf))))
+        state = int(before[state])
     return path[::-1]
 
 
 _USUAL = (0.12, 0.06)
-"""Of `uneven` and `wander`, as sure as this many characters would make them:"""
+"""`uneven` and `wander` of usual writing, measured on synthetic lines."""
 _PRIOR = 4
+"""How many characters it takes to outweigh `_USUAL`, and a stretch of 1."""
 
 
-def fitted_place(boxes: Floats, classes: Ints, place: Place, down: bool) -> Place:
-    """The line that fits the characters read best: their usual sizes and places tell the writing's.
+def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool) -> Geometry:
+    """Fit a line's geometry to M characters that were read, from their usual sizes and positions.
 
-    boxes: (M, 4) of characters; classes: (M,).
+    boxes: (M, 4); classes: (M,); geometry: what is kept where the characters tell too little.
     """
     rows = shapes(down)[classes]
     rests = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - rows[:, :2]
-    telling = rows[:, :2] > np.log(0.3)  # how thick a ー is tells nothing
-    along, across = (np.median(rests[telling[:, k], k]) if telling[:, k].any() else np.log(place.size) for k in (0, 1))
+    telling = rows[:, :2] > np.log(0.3)  # the thickness of a ー says nothing about the size
+    along, across = (
+        np.median(rests[telling[:, k], k]) if telling[:, k].any() else np.log(geometry.size) for k in (0, 1)
+    )
     stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR)
     size = float(np.exp((along + across - stretch) / 2))
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
     y = y - rows[:, 2] * size
-    slope = line_through(x, y)[1] if len(boxes) >= 4 else place.slope
+    slope = line_through(x, y)[1] if len(boxes) >= 4 else geometry.slope
     middle = float(np.mean(y - slope * x))
     sizes = rests[telling.all(1)].mean(1) - (along + across) / 2
-    places = (y - middle - slope * x) / size
-    spreads = [
-        np.sqrt((_PRIOR * usual**2 + np.maximum(rest**2 - own**2, 0).sum()) / (_PRIOR + len(rest)))
-        for usual, rest, own in (
-            (_USUAL[0], sizes, np.hypot(*rows[telling.all(1), 4:6].T) / 2),
-            (_USUAL[1], places, rows[:, 6]),
-        )
-    ]
-    return Place(middle, slope, size, float(np.exp(stretch)), *map(float, spreads))
+    offsets = (y - middle - slope * x) / size
+    own_sizes, own_offsets = np.hypot(*rows[telling.all(1), 4:6].T) / 2, rows[:, 6]
+    spreads = _spread(sizes, own_sizes, _USUAL[0]), _spread(offsets, own_offsets, _USUAL[1])
+    return Geometry(middle, slope, size, float(np.exp(stretch)), *spreads)
+
+
+def _spread(rests: Floats, own: Floats, usual: float) -> float:
+    """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
+    added = np.maximum(rests**2 - own**2, 0).sum()
+    return float(np.sqrt((_PRIOR * usual**2 + added) / (_PRIOR + len(rests))))

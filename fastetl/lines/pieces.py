@@ -1,7 +1,8 @@
-"""Ink of a line → pieces: what hangs together; where that may be two characters, its strokes.
+"""Part the ink of a line into pieces: its connected components, or the strokes of those that may be two characters.
 
-Characters that touch or cross are parted as a reader parts them: a stroke goes straight on through a crossing, and ends
-where it meets another from the side. What joins two characters end to end is cut along the seam that crosses least ink.
+Characters that touch or cross are parted into strokes: a stroke goes straight on through a crossing, and ends where it
+meets another stroke from the side. Strokes that join two characters end to end are cut along the seams (paths from the
+top to the bottom) that cross least ink.
 """
 
 from collections.abc import Iterator
@@ -18,25 +19,30 @@ Marks = NDArray[np.int32]
 Boxes = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 INKED = 0.3
-"""Share of the darkest ink from which a pixel belongs to a piece."""
+"""A pixel belongs to a piece if it is darker than this share of the darkest ink."""
 SPECK = 6
-"""Pixels of a piece at least."""
+"""Least pixels of a piece."""
 FLAT, WIDE, TALL = 0.3, 0.75, 1.2
-"""Height and length from which a piece may be two characters, in sizes of the line; length in one that runs down."""
+"""A piece of at least this height and length may be two characters, in sizes of the line; TALL is the length in lines
+that run down. Like the constants below, chosen on lines of canvas drawings (docs/lines.md)."""
 SMALL = 0.6
-"""Size of the smallest characters, in sizes of the line."""
+"""Size of small characters, in sizes of the line."""
 STRAIGHT = -0.6
-"""Cosine at most of the angle between two ends that are one stroke."""
+"""Two ends at a crossing are one stroke if the cosine of the angle between them is less than this."""
 COST = 1.6
-"""Strokes that a seam may cross: of one stroke, and somewhat more."""
+"""Most ink that a seam may cross, in widths of a stroke: one stroke and somewhat more."""
 APART = 0.15
-"""Least distance of two seams, and how far a stroke reaches over one at which it is cut, in sizes of the writing."""
+"""Least distance between two seams, and least reach of a stroke to both sides of a seam that cuts it, in sizes of the
+writing."""
 ASLANT = 0.01
-"""What a seam's step to the side costs, in strokes."""
+"""Cost of a seam's step to the side, in widths of a stroke."""
 
 
 def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
-    """Each pixel's piece, from 1, int32 (H, W), and the pieces' boxes, float64 (N, 4). ink: uint8 (H, W), ink high."""
+    """The connected pieces of ink (uint8 (H, W), ink high).
+
+    Returns the number of each pixel's piece, from 1, int32 (H, W), 0 on paper; and the boxes, float64 (N, 4).
+    """
     mask = ink > max(40, INKED * int(ink.max(initial=0)))
     marks = label_components(mask)
     kept = np.bincount(marks.ravel(), minlength=2) >= SPECK
@@ -47,10 +53,11 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Ink of a line, parted.
+    """The N pieces of a line's ink.
 
-    boxes: float64 (N, 4). marks: int32 (H, W), the number of each pixel's patch of ink, from 1. patches: of each piece;
-    that of a crossing is in several. joints: pairs of pieces (from 0) that touch.
+    Each piece is a set of patches of ink. The patch at a crossing belongs to all pieces that meet there. boxes: float64
+    (N, 4), of the pieces. marks: int32 (H, W), the number of each pixel's patch, from 1. patches: the numbers of each
+    piece's patches. joints: pairs of pieces (from 0) that touch.
     """
 
     boxes: Boxes
@@ -60,9 +67,10 @@ class Pieces:
 
 
 def parted(marks: Marks, boxes: Boxes, size: float, down: bool) -> Pieces:
-    """Pieces, in strokes where they may be two characters.
+    """Part the pieces that may be two characters into strokes.
 
-    marks and boxes: as `pieces_of` has them, running across; down: whether the line itself runs down.
+    marks, boxes: as `pieces_of` returns them, turned so that the line runs across. size: of the line, in pixels. down:
+    whether the line itself runs down.
     """
     marks, last = marks.copy(), len(boxes)
     patches: list[NDArray[np.int64]] = []
@@ -72,17 +80,17 @@ def parted(marks: Marks, boxes: Boxes, size: float, down: bool) -> Pieces:
             patches.append(np.array([k + 1]))
             continue
         part = marks[top:bottom, left:right]
-        own = part == k + 1
-        labels, strokes = _strokes(own)
+        mask = part == k + 1
+        labels, strokes = _strokes(mask)
         # Characters that touch may be smaller than the line's others.
-        side = _sides(own, min(size, max(bottom - top, SMALL * size)))
+        side = _sides(mask, min(size, max(bottom - top, SMALL * size)))
         count = int(labels.max()) + 1
         first = len(patches)
         for stroke in strokes:
             begun = len(patches)
             patches += [last + piece for piece in _cut(labels, side, stroke, count, APART * size)]
             joints += [(a, a + 1) for a in range(begun, len(patches) - 1)]
-        part[own] = last + labels[own] + count * side[own]
+        part[mask] = last + labels[mask] + count * side[mask]
         owners: dict[int, list[int]] = {}
         for piece in range(first, len(patches)):
             for patch in patches[piece].tolist():
@@ -99,7 +107,10 @@ def parted(marks: Marks, boxes: Boxes, size: float, down: bool) -> Pieces:
 def _cut(
     labels: Marks, side: NDArray[np.int64], stroke: list[int], count: int, reach: float
 ) -> Iterator[NDArray[np.int64]]:
-    """The patches of a stroke's parts, from the left: it is cut where it reaches far to both sides of a seam."""
+    """The patches of each part of a stroke (a list of labels), from the left, cut at the seams that it crosses far.
+
+    A patch with label n to the right of k seams (`side`, see `_sides`) has the number n + k × `count`.
+    """
     member = np.zeros(count, bool)
     member[stroke] = True
     inside = member[labels]
@@ -117,19 +128,19 @@ _AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
 def _neighbours(values: NDArray[Any]) -> NDArray[Any]:
-    """(8, H, W): what is around each pixel, clockwise from above."""
+    """(8, H, W): the eight neighbours of each pixel, clockwise from the one above."""
     height, width = values.shape
     padded = np.pad(values, 1)
     return np.stack([padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _AROUND])
 
 
 def _branches(around: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many lines begin at a pixel."""
+    """int64 (H, W): how many branches of a thin line leave each pixel. around: bool (8, H, W), see `_neighbours`."""
     return np.asarray((around & ~np.roll(around, 1, 0)).sum(0))
 
 
 def _thinned(mask: Mask) -> Mask:
-    """Lines of one pixel (Zhang and Suen, A fast parallel algorithm for thinning digital patterns, 1984)."""
+    """Thin ink to lines of a pixel (Zhang and Suen, A fast parallel algorithm for thinning digital patterns, 1984)."""
     before = -1
     while (total := int(mask.sum())) != before:
         before = total
@@ -141,67 +152,72 @@ def _thinned(mask: Mask) -> Mask:
     return mask
 
 
-def _pen(own: Mask) -> float:
-    """About the width of the strokes, in pixels."""
-    outline = int((own[1:] ^ own[:-1]).sum() + (own[:, 1:] ^ own[:, :-1]).sum())
-    return max(2.4 * float(own.sum()) / max(outline, 1), 1)
+def _pen(mask: Mask) -> float:
+    """Estimate the width of the strokes, in pixels, from the ink's area and the length of its outline."""
+    outline = int((mask[1:] ^ mask[:-1]).sum() + (mask[:, 1:] ^ mask[:, :-1]).sum())
+    return max(2.4 * float(mask.sum()) / max(outline, 1), 1)
 
 
-def _strokes(own: Mask) -> tuple[Marks, list[list[int]]]:
-    """The number of each pixel's patch, from 1, int32 (H, W), and the patches of each stroke.
+def _strokes(mask: Mask) -> tuple[Marks, list[list[int]]]:
+    """Find the strokes of a connected piece. Its patches are the crossings and the lines between them.
 
-    Patches are crossings, and what is between them.
+    Returns the number of each pixel's patch, from 1, int32 (H, W), and the numbers of each stroke's patches.
     """
-    pen, line = _pen(own), _thinned(own)
-    reach = max(1, round(0.6 * pen))
-    crossing = np.pad(line & (_branches(_neighbours(line)) >= 3), reach)
-    for axis in (0, 1):
-        crossing = np.logical_or.reduce([np.roll(crossing, step, axis) for step in range(-reach, reach + 1)])
-    crossings = label_components(crossing[reach:-reach, reach:-reach] & own)
+    pen, line = _pen(mask), _thinned(mask)
+    crossings = _crossings(mask, line, pen)
     lines = label_components(line & (crossings == 0))
     count = int(lines.max())
     meeting = _ends(lines, crossings, pen)
     met = np.bincount([k for ends in meeting.values() for k, _ in ends], minlength=count)
-    # Thinning leaves thorns.
+    # Thinning leaves thorns: short lines that end at one crossing.
     thorn = (met == 1) & (np.bincount(lines.ravel(), minlength=count + 1)[1:] < 0.8 * pen)
-    stroke = np.arange(count)
-    for crossed, ends in meeting.items():
-        meeting[crossed] = ends = [end for end in ends if not thorn[end[0]]]
+    stroke_of = np.arange(count)
+    for crossing, ends in meeting.items():
+        meeting[crossing] = ends = [end for end in ends if not thorn[end[0]]]
         for a, b in _straight([way for _, way in ends]):
-            stroke[stroke == stroke[ends[a][0]]] = stroke[ends[b][0]]
+            stroke_of[stroke_of == stroke_of[ends[a][0]]] = stroke_of[ends[b][0]]
     patches: dict[int, list[int]] = {}
     for k in np.flatnonzero(~thorn).tolist():
-        patches.setdefault(int(stroke[k]), []).append(k + 1)
+        patches.setdefault(int(stroke_of[k]), []).append(k + 1)
     if not patches:
-        return own.astype(np.int32), [[1]]
-    for crossed, ends in meeting.items():
-        for one in {int(stroke[k]) for k, _ in ends}:
-            patches[one].append(count + crossed)
+        return mask.astype(np.int32), [[1]]
+    for crossing, ends in meeting.items():
+        for stroke in {int(stroke_of[k]) for k, _ in ends}:
+            patches[stroke].append(count + crossing)
     labels = np.where(crossings > 0, crossings + count, np.where(np.append(False, thorn)[lines], 0, lines))
-    while (bare := own & (labels == 0)).any():
+    while (bare := mask & (labels == 0)).any():
         labels = np.where(bare, _neighbours(labels).max(0), labels)
     return labels.astype(np.int32), list(patches.values())
 
 
+def _crossings(mask: Mask, line: Mask, pen: float) -> Marks:
+    """The number of each pixel's crossing, from 1, 0 elsewhere: the ink within 0.6 pens of where three lines meet."""
+    reach = max(1, round(0.6 * pen))
+    near = np.pad(line & (_branches(_neighbours(line)) >= 3), reach)
+    for axis in (0, 1):
+        near = np.logical_or.reduce([np.roll(near, step, axis) for step in range(-reach, reach + 1)])
+    return label_components(near[reach:-reach, reach:-reach] & mask)
+
+
 def _ends(lines: Marks, crossings: Marks, pen: float) -> dict[int, list[tuple[int, NDArray[np.float64]]]]:
-    """Of each crossing, the lines (from 0) that end there, and the unit vectors of their ways from it."""
+    """For each crossing, the lines (from 0) that end there, each with the unit vector of its way from the crossing."""
     meeting: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
     beside = _neighbours(crossings).max(0)
     ends = label_components((lines > 0) & (beside > 0))
     for end in range(1, int(ends.max()) + 1):
         at = np.argwhere(ends == end)
-        number, crossed, place = int(lines[tuple(at[0])]), int(beside[tuple(at[0])]), at.mean(0)
+        number, crossing, begin = int(lines[tuple(at[0])]), int(beside[tuple(at[0])]), at.mean(0)
         pixels = np.argwhere(lines == number)
-        far = pixels[np.hypot(*(pixels - place).T) <= 2.5 * pen].mean(0)
-        if np.hypot(*(far - place)) < 1:
-            far, place = place, np.argwhere(crossings == crossed).mean(0)
-        way = (far - place) / max(float(np.hypot(*(far - place))), 1e-6)
-        meeting.setdefault(crossed, []).append((number - 1, way))
+        far = pixels[np.hypot(*(pixels - begin).T) <= 2.5 * pen].mean(0)
+        if np.hypot(*(far - begin)) < 1:
+            far, begin = begin, np.argwhere(crossings == crossing).mean(0)
+        way = (far - begin) / max(float(np.hypot(*(far - begin))), 1e-6)
+        meeting.setdefault(crossing, []).append((number - 1, way))
     return meeting
 
 
 def _straight(ways: list[NDArray[np.float64]]) -> Iterator[tuple[int, int]]:
-    """Pairs of ways, of which one goes on where the other comes from; the straightest first."""
+    """Pairs of ways at a crossing that continue each other, the straightest first; each way is in one pair at most."""
     free = set(range(len(ways)))
     for a, b in sorted(combinations(range(len(ways)), 2), key=lambda pair: float(ways[pair[0]] @ ways[pair[1]])):
         if {a, b} <= free and ways[a] @ ways[b] < STRAIGHT:
@@ -209,29 +225,31 @@ def _straight(ways: list[NDArray[np.float64]]) -> Iterator[tuple[int, int]]:
             yield a, b
 
 
-def _sides(own: Mask, size: float) -> NDArray[np.int64]:
-    """int64 (H, W): how many seams are to the left of each pixel."""
-    height, width = own.shape
-    ink, middle, margin = own / _pen(own), height // 2, max(int(APART * size), 2)
+def _sides(mask: Mask, size: float) -> NDArray[np.int64]:
+    """int64 (H, W): how many seams are to the left of each pixel. size: of the writing, in pixels."""
+    height, width = mask.shape
+    ink, middle, margin = mask / _pen(mask), height // 2, max(int(APART * size), 2)
     (above, upper), (below, lower) = _cheapest(ink[:middle][::-1]), _cheapest(ink[middle:])
     cost = above + below
     cost[:margin] = cost[width - margin :] = np.inf
-    side, free = np.zeros(own.shape, np.int64), cost.copy()
+    side, free = np.zeros(mask.shape, np.int64), cost.copy()
     while free[x := int(free.argmin())] <= COST:
-        alike = free <= cost[x] + 0.15
-        first = x - int(alike[x::-1].argmin() if not alike[x::-1].all() else x + 1) + 1
-        end = x + int(alike[x:].argmin() if not alike[x:].all() else width - x) - 1
-        # Of a long thin part, both its ends.
-        for at in (first, end) if end - first > 2 * margin else ((first + end) // 2,):
-            seam = np.concatenate([upper[::-1, at], lower[:, at]])
+        # The columns around x that cost about as much: a long thin part is cut at both its ends, else in its middle.
+        dearer = np.flatnonzero(np.pad(free > cost[x] + 0.15, 1, constant_values=True)) - 1
+        first, end = int(dearer[dearer < x][-1]) + 1, int(dearer[dearer > x][0]) - 1
+        for column in (first, end) if end - first > 2 * margin else ((first + end) // 2,):
+            seam = np.concatenate([upper[::-1, column], lower[:, column]])
             side += np.arange(width) >= seam[:, None]
-            free[max(at - margin, 0) : at + margin] = np.inf
+            free[max(column - margin, 0) : column + margin] = np.inf
         free[first : end + 1] = np.inf
     return side
 
 
 def _cheapest(ink: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Seams from the first row to the last, one for each column of the first: their costs, and their columns (H, W)."""
+    """The cheapest seam that begins in each column of the first row: its cost (W,), and its column in each row (H, W).
+
+    ink: float64 (H, W), in widths of a stroke.
+    """
     width = ink.shape[1]
     cost, columns, steps = np.zeros(width), np.arange(width), []
     near = np.full(width + 2, np.inf)

@@ -1,4 +1,4 @@
-"""Lines of handwriting by synthetic writers: strokes in time order, pictures, and where each character stands.
+"""Lines of handwriting by synthetic writers: strokes in the order of writing, pictures, and each character's box.
 
 The strokes are KanjiVG's; `fastetl.synth` says what that asks of whoever publishes pictures.
 """
@@ -44,7 +44,7 @@ class LineConfig:
     uneven: float = 0.05
     """Standard deviation of the characters' sizes, 0–0.4."""
     running: float = 0.15
-    """Share of the lines in running style, whose strokes are joined where they meet."""
+    """Share of the lines (0–1) in running style, which joins a character's strokes."""
     delayed: float = 0.1
     """Share of the lines (0–1) whose dakuten are written when the line is done."""
 
@@ -57,7 +57,7 @@ class LineConfig:
 class Line:
     """A written line.
 
-    drawing: its strokes in the order of time. boxes: of each character that is no space: left, top, right, bottom,
+    drawing: its strokes in the order of writing. boxes: left, top, right and bottom of each character except spaces,
     in the drawing's units.
     """
 
@@ -66,21 +66,17 @@ class Line:
     boxes: tuple[tuple[float, float, float, float], ...]
 
     def picture(self) -> NDArray[np.uint8]:
-        """uint8 (height, width) of the drawing, ink high."""
-        size = round(self.drawing.height), round(self.drawing.width)
-        covered = np.zeros(size)
-        cover(segments_of(self.drawing, max(size)) - self._shift(), covered)
-        return np.floor(255 * covered + 0.5).astype(np.uint8)
-
-    def _shift(self) -> NDArray[np.float64]:
-        """Drawings are centred in a square."""
+        """uint8 (height, width): the drawing as a picture, ink high."""
         width, height = self.drawing.width, self.drawing.height
-        x, y = (max(width, height) - width) / 2, (max(width, height) - height) / 2
-        return np.array([x, y, x, y, 0, 0])
+        side, covered = max(width, height), np.zeros((round(height), round(width)))
+        # `segments_of` centres a drawing in a square.
+        x, y = (side - width) / 2, (side - height) / 2
+        cover(segments_of(self.drawing, max(covered.shape)) - np.array([x, y, x, y, 0, 0]), covered)
+        return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 
 def _turned(points: Array, character: str) -> Array:
-    """A character's points, about its box's middle in boxes, as they stand where one writes downwards."""
+    """Points of a character (float (N, 2), from its box's middle, in boxes) as they stand in a line that runs down."""
     if character in TURNED:
         return np.stack([-points[:, 1], points[:, 0]], 1)
     far = CORNER.get(character, 0.0)
@@ -88,7 +84,7 @@ def _turned(points: Array, character: str) -> Array:
 
 
 def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineConfig()) -> Line:
-    """A line by a writer of its own; the same seed writes the same line. Spaces leave a gap.
+    """Write a line in a synthetic writer's hand. The same seed writes the same line. Spaces leave a gap.
 
     Raises FastetlError for a character without strokes, or if KanjiVG's strokes are not installed.
     """
@@ -101,7 +97,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
-    tight = rng.uniform(0.5, 1)  # how far the gap counts, and not the box
+    tight = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
     spread = rng.uniform(0.02, 0.08)
     along, main = 0.0, int(config.down)
     strokes: list[tuple[bool, Stroke]] = []
@@ -130,15 +126,15 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         along = (shift[main] + end) * em
         for points, radii, mark in pieces:
             x, y = ((points + shift) * em).T
-            some = np.unique([*range(0, len(x), 2), len(x) - 1])
+            kept = np.unique([*range(0, len(x), 2), len(x) - 1])
             pressure = np.clip(radii * em / style.pen - 0.5, 0, 1)
-            strokes.append((mark, Stroke(*(tuple(map(float, np.round(a[some], 3))) for a in (x, y, pressure)))))
+            strokes.append((mark, Stroke(*(tuple(map(float, np.round(a[kept], 3))) for a in (x, y, pressure)))))
         boxes.append(np.concatenate([low + shift, high + shift]) * em)
     return _drawn(text, strokes, boxes, style, rng.random() < config.delayed)
 
 
 def random_text(rng: np.random.Generator, length: int) -> str:
-    """Characters that follow one another as in Japanese text, most of them in no word."""
+    """Draw characters from the bigrams, one after another: like Japanese text, but most make no words."""
     table, every, text = bigrams(), np.arange(len(JAPANESE)), [-1]
     for _ in range(length):
         odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
@@ -150,9 +146,9 @@ def random_text(rng: np.random.Generator, length: int) -> str:
 def write_lines(
     out: Path, texts: Sequence[str], config: LineConfig = LineConfig(), seed: int = 0, overwrite: bool = False
 ) -> None:
-    """Write the directory `out`: 00000.png …, ink dark; lines.jsonl with text, boxes and drawing of each; the licence.
+    """Write a directory of lines: 00000.png … with dark ink, lines.jsonl with text, boxes and drawings, the licence.
 
-    Raises as `write_line`, and FastetlError if `out` exists.
+    Raises what `write_line` raises, and FastetlError if `out` exists and `overwrite` is false.
     """
     with new_output(out, LINES_KIND, overwrite) as folder:
         rows = []
@@ -166,7 +162,7 @@ def write_lines(
 
 
 def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator) -> WriterStyle:
-    """The same hand on a line: boxes of one size, in one place; a pen that leaves the characters apart."""
+    """Adapt a writer's style to lines: boxes of one size and position, and a pen that does not fill the gaps."""
     joined = rng.uniform(0, 2.5) if rng.random() < config.running else min(style.joined, -1.5)
     size = min(style.size, 0.8)
     pen = min(style.pen, 0.09 * WIDTH * size)
@@ -176,7 +172,7 @@ def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator)
 def _drawn(
     text: str, strokes: list[tuple[bool, Stroke]], boxes: Sequence[Array], style: WriterStyle, late: bool
 ) -> Line:
-    """The line on a canvas just large enough, its marks at the end where they are `late`."""
+    """Put the strokes on a canvas just large enough. late: write all dakuten at the end."""
     if late:
         strokes = sorted(strokes, key=lambda stroke: stroke[0])
     margin = 0.3 * WIDTH * style.size
