@@ -1,10 +1,10 @@
-"""Training on a GPU, measured, by one command that needs nothing but this folder and the packages: docs/gpu.md.
+"""Measures training on a GPU (docs/gpu.md) in a given number of minutes.
 
     python -m benches.gpu --out FOLDER [--minutes M] [--device cpu --small]
 
-Every row is written when it is known, the most valuable first, so that a machine that is taken away costs one. A
-training that is not done by its section's end is left. Synthetic writers write meanwhile; what is left of the minutes
-trains a network to its end.
+Each row is written as soon as it is measured, the most valuable first, so that little is lost if the machine is taken
+away. A training that exceeds the time of its section is stopped. Synthetic writers write meanwhile, and a network is
+trained on their characters in the remaining time.
 """
 
 import argparse
@@ -48,16 +48,16 @@ SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (16, 8, 4, 1)
 SOME = 8
-"""Steps in one go, where there are several."""
+"""Steps in one dispatch, where several are measured."""
 WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
-"""Shares of the minutes after which the writers, the short trainings and the speeds end."""
+"""Shares of the minutes after which writing, the short trainings and the measurement of speeds end."""
 TAIL = 20.0
-"""Seconds kept for what comes after the training."""
+"""Seconds reserved for what follows the training."""
 PROCESSORS = os.cpu_count() or 1
 
 
 class Part(NamedTuple):
-    """A dataset that is written again and again, each time by other writers, and its share of the training."""
+    """A kind of dataset, which is written repeatedly by different writers, and its share of the training."""
 
     name: str
     files: int
@@ -67,11 +67,11 @@ class Part(NamedTuple):
 
 
 class OutOfTimeError(Exception):
-    """The section's share of the minutes is over."""
+    """The time of a section is over."""
 
 
 def parts_of(network: str, few: bool, folder: Path) -> tuple[Part, ...]:
-    """What the training at the end learns from. Kana and signs are seen oftener than kanji."""
+    """The datasets of the training at the end. Kana and signs are more frequent than kanji."""
     if network != "japanese":
         return (Part("kana", 2 if few else 400, "kana", 900),)
     signs = folder / "signs.txt"
@@ -81,7 +81,7 @@ def parts_of(network: str, few: bool, folder: Path) -> tuple[Part, ...]:
 
 
 def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
-    """Dataset after dataset, by commands of their own: the quickstart's, then the parts in turn until time is up."""
+    """Write the quickstart's dataset, then those of all parts in turn until the time is over, each by a command."""
 
     def synth(name: str, part: Part, *options: str) -> None:
         begun, command = time.monotonic(), [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / name)]
@@ -100,7 +100,7 @@ def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
 
 
 def configured(network: str, few: bool, precision: str) -> TrainConfig:
-    """Of the training at the end."""
+    """The options of the training at the end."""
     is_japanese = network == "japanese"
     changes: dict[str, Any] = {"frame": 48, "scale": 0.31, "readings": 1, "merged": 0.05} if is_japanese else {}
     return TrainConfig(
@@ -120,7 +120,7 @@ def configured(network: str, few: bool, precision: str) -> TrainConfig:
 
 
 class Bench:
-    """The measurements. `rows` is what results.json holds, written anew with each row."""
+    """The measurements; `rows` are the contents of results.json."""
 
     def __init__(self, options: argparse.Namespace, folder: Path, begun: float) -> None:
         self.out, self.few, self.folder, self.begun = options.out, options.small, folder, begun
@@ -143,7 +143,7 @@ class Bench:
 
     @contextmanager
     def section(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """What is measured within ends when this share of the minutes is over; what fails costs no other section."""
+        """A section, which ends after this share of the minutes; an error in it does not stop the other sections."""
         begun, self.end = time.monotonic(), self.begun + share * self.seconds
         try:
             yield
@@ -159,18 +159,18 @@ class Bench:
             raise OutOfTimeError
 
     def history(self, data: Dataset, config: TrainConfig) -> tuple[Epoch, ...]:
-        """Of a short training."""
+        """The epochs of a short training."""
         self.watch()
         return train(data, self.folder / "short", config, overwrite=True, on_progress=self.watch).history
 
     def written(self, name: str) -> Dataset:
-        """A dataset, as soon as the writers have written it."""
+        """Wait until a dataset is written, and open it."""
         while self.writers.is_alive() and not (self.folder / name).is_dir():
             time.sleep(0.1)
         return open_dataset(self.folder / name)
 
     def devices(self) -> None:
-        """What this machine is, its products of matrices, and logits here and on the processor."""
+        """Describe the machine, time its matrix products, and compare its logits with a CPU's."""
         device = jax.devices()[0]
         machine = {"device": device.device_kind, "platform": device.platform, "count": jax.device_count()}
         machine |= {"processors": PROCESSORS, "python": platform.python_version()}
@@ -189,7 +189,7 @@ class Bench:
         self.against_cpu(self.usual, "hiragana")
 
     def against_cpu(self, config: TrainConfig, charset: str) -> None:
-        """Logits of a batch on both, with first weights, and the operations of one reading."""
+        """Compare the logits of a batch by initial weights, and count the operations of one reading."""
         self.watch()
         spec = replace(config.preprocessing(Preprocessing(size=SIZE)), readings=1)
         classes = len(load_charset(charset))
@@ -208,7 +208,7 @@ class Bench:
         self.add("logits", network=config.network, **row)
 
     def short_trainings(self) -> None:
-        """The quickstart's as it is, several steps in one go, larger batches: accuracy by pictures and by seconds."""
+        """The quickstart's training, with several steps in one dispatch and larger batches too: accuracy over time."""
         usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if self.few else 4)
         large = {"batch_size": 64 if self.few else 512, "precision": self.precision}
         faster = {"muon_learning_rate": 8 * usual.muon_learning_rate, "learning_rate": 8 * usual.learning_rate}
@@ -231,7 +231,7 @@ class Bench:
             self.add("training", name=name, config=options, course=course, reached=reached, **row)
 
     def speeds(self) -> None:
-        """Of the step by batch and precision, and by the threads that make the pictures."""
+        """Measure the step by batch size and precision, and by the number of threads that augment."""
         quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
         for batch, precision in BATCHES[: 1 if self.few else None]:
             size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
@@ -243,7 +243,7 @@ class Bench:
             self.add("pictures", threads=threads, alone=alone, with_the_step=trained, waiting=waiting)
 
     def speed(self, data: Dataset, config: TrainConfig) -> tuple[int, float]:
-        """Pictures a second of a short training, at its fastest, and the share of time in which it waited for them."""
+        """Pictures a second in the fastest epoch of a short training, and the share of time it waited for pictures."""
         history = self.history(data, replace(config, epochs=2 if self.few else 4))
         best = max(history[1:], key=lambda entry: entry.images_per_second)
         teraflops = next(row["teraflops"] for row in self.rows["peak"] if row["precision"] == config.precision)
@@ -262,7 +262,7 @@ class Bench:
         return round(best.images_per_second), best.data_wait
 
     def pictures(self, data: Dataset, threads: int) -> int:
-        """Augmented pictures a second by so many threads, with nothing beside them."""
+        """Augmented pictures a second by this number of threads, without training."""
         options: dict[str, Any] = {"augmentation": self.long.augmentation, "threads": threads, "prefetch": threads + 1}
         begun, done = time.perf_counter(), 0
         for _ in Batches([data.samples(None, 1.0)], batch_size=self.long.batch_size, **options):
@@ -272,7 +272,7 @@ class Bench:
         return round(done / (time.perf_counter() - begun))
 
     def long_training(self) -> None:
-        """The network that comes back: each epoch's best weights are copied out as soon as they are there."""
+        """Train a network in the remaining time. The best weights are copied to the results after each epoch."""
         self.writers.join()
         files = {part: sorted(self.folder.glob(f"{part.name}-*.json")) for part in self.parts}
         figures = [json.loads(file.read_text("utf-8")) for some in files.values() for file in some]
@@ -308,7 +308,7 @@ class Bench:
 
 
 def main() -> None:
-    """All of it, within the minutes."""
+    """Run all sections."""
     begun = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")

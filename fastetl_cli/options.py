@@ -97,9 +97,11 @@ def parser_of(kind: type, name: str) -> argparse.ArgumentParser:
             return 0, None
         if option.field in _COMMON:
             return 4, "Every command"
+        if option.section:
+            return 3, option.section
         if option.owner is not kind and basic and option.field not in basic:
             return 2, (inspect.getdoc(option.owner) or "").partition(".")[0]
-        return (3, option.section) if option.section else (1, "Options")
+        return 1, "Options"
 
     groups: dict[str | None, Any] = {}
     order = {field: k for k, field in enumerate(basic)}

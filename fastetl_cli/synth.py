@@ -1,8 +1,9 @@
 """fastetl synth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Synth(Command):
     fastetl synth dataset --charset kana --files 200 --size 64
     """
 
+    BASIC: ClassVar = ("size", "lines", "text", "overwrite", "processes", *(f.name for f in fields(SynthConfig)))
     out: Out
     """The folder to write."""
     config: SynthConfig = SynthConfig()

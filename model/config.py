@@ -62,7 +62,7 @@ class TrainConfig:
     """Pictures in one step, over all devices together. The learning rates are for 64. For as many epochs, 128 need
     twice the rates, and 512 or more eight times; accuracy is a little lower all the same (docs/decisions/0024)."""
     optimizer: Literal["muon", "adamw"] = "muon"
-    """muon: Muon (Jordan, 2024) for the kernels of all convolutions but the first, Adam for the rest. adamw: AdamW."""
+    """muon: Muon for the kernels of all convolutions but the first, Adam for the rest (Jordan, 2024). adamw: AdamW."""
     learning_rate: float = 4e-3
     """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up."""
     muon_learning_rate: float = 0.1
@@ -87,8 +87,8 @@ class TrainConfig:
     test: float = 0.2
     """Share of the writers for the test: training never looks at them, `evaluate` does."""
     by: By = "group"
-    """group: samples of which nobody knows the writer are an error. sample: they are divided one by one, so that a
-    writer may be in more than one part, which flatters every figure."""
+    """What to do with samples whose writer is unknown. group: they are an error. sample: they are divided one by one,
+    so that a writer may be in several parts, which makes every accuracy too high."""
     framing: Framing | None = None
     """How characters are framed. Without: as the dataset says."""
     frame: int | None = None

@@ -1,4 +1,4 @@
-// Draws the figures that stand in the page as JSON.
+// Draws the figures, which are in the page as JSON.
 
 const share = (value, digits = 2) => `${(100 * value).toFixed(digits)}%`;
 const count = (value) => value.toLocaleString("en");
@@ -29,8 +29,8 @@ function ticks(low, high, most, whole = false) {
 }
 
 /**
- * Curves, each a name and its points. ranges: least and greatest x, least and greatest y; of the points, and y from 0,
- * if not given. mark: an x to mark by a dotted line. diagonal: a line from corner to corner.
+ * A chart of curves, each a name and its points. ranges: least and greatest x, least and greatest y; without, those of
+ * the points, with y from 0. mark: an x to mark with a dotted line. diagonal: a line from corner to corner.
  */
 function chart(curves, x, y, { ranges, mark, diagonal } = {}) {
   const points = curves.flatMap(([, curve]) => curve);
@@ -95,14 +95,14 @@ function cards(set) {
     shown.map(([figure, what]) => tag("div", {}, tag("b", {}, figure), tag("span", {}, what))));
 }
 
-/** Hiragana by row and vowel, plain ones and the others; katakana are 0x60 code points further. */
+/** Hiragana by row and vowel: plain ones, then the others. Katakana have code points that are greater by 0x60. */
 const SOUNDS = [
   "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもや ゆ よらりるれろわ   をん    ",
   "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽぁぃぅぇぉゃ ゅ ょ  っ  ",
 ];
 const WORST = 0.3; // errors of a character that are shown in full red
 
-/** Tables of the fifty sounds, coloured by accuracy; none of a script of which the set has fewer than half. */
+/** Tables of the fifty sounds, coloured by accuracy, of each script of which the set has at least half. */
 function sounds(characters) {
   const known = new Map(characters.map((values) => [values[0], values]));
   const cell = (values) => {
@@ -124,7 +124,7 @@ function sounds(characters) {
 
 const AT_ONCE = 33; // pictures of mistakes; the others open on request
 
-/** The pictures of the mistakes, the surest first. */
+/** The pictures of the mistakes, the most confident first. */
 function mistakes({ mistakes, pictures }) {
   if (!mistakes.length) return null;
   const shown = mistakes.map(({ truth, answer, confidence }, k) =>
@@ -132,11 +132,11 @@ function mistakes({ mistakes, pictures }) {
       tag("figcaption", {}, `${truth} → `, tag("b", {}, answer), ` ${share(confidence, 0)}`)));
   const grid = (part) => tag("div", { class: "mistakes", lang: "ja" }, part);
   const others = shown.slice(AT_ONCE);
-  return titled("The most confident mistakes", dim("Truth → answer, and how sure it was."), grid(shown.slice(0, AT_ONCE)),
+  return titled("The most confident mistakes", dim("Character → answer, and its confidence."), grid(shown.slice(0, AT_ONCE)),
     others.length ? tag("details", {}, tag("summary", {}, `${others.length} more`), grid(others)) : null);
 }
 
-/** A table by character that can be sorted and searched; of thousands it shows the worst first. */
+/** A table by character that can be sorted and searched; it begins with the 20 worst. */
 function byCharacter(characters) {
   const buttons = ["character", "samples", "accuracy", "read as"].map((name) => tag("button", {}, name));
   const heads = buttons.map((button) => tag("th", {}, button));
@@ -166,7 +166,7 @@ function byCharacter(characters) {
 function byWriter({ worst, deciles }) {
   const points = [worst, ...deciles].map((value, k) => [10 * k, 100 * value]);
   const low = Math.min(90, 10 * Math.floor(Math.min(...points.map((point) => point[1])) / 10));
-  const axes = ["share of the writers, %", "reach no more than, %"];
+  const axes = ["percentile of the writers", "accuracy, %"];
   return titled("By writer", chart([["", points]], ...axes, { ranges: [0, 100, low, 100] }));
 }
 

@@ -153,16 +153,12 @@ def _divide(mixture: Mixture, config: TrainConfig, trained: Trained) -> Trained:
 
 
 def _trained_on(mixture: Mixture, trained: Trained) -> tuple[TrainedOn, ...]:
-    return tuple(
-        TrainedOn(
-            name=dataset.name,
-            samples=len(dataset),
-            weight=weight,
-            **dict(zip(("train", "valid", "test"), trained.counts(dataset), strict=True)),
-            digest=str(dataset.about.get("digest") or f"{digest_of(dataset.digests.tobytes()):016x}"),
-        )
-        for dataset, weight in mixture
-    )
+    described = []
+    for dataset, weight in mixture:
+        train, valid, test = trained.counts(dataset)
+        digest = str(dataset.about.get("digest") or f"{digest_of(dataset.digests.tobytes()):016x}")
+        described.append(TrainedOn(dataset.name, len(dataset), weight, train, valid, test, digest))
+    return tuple(described)
 
 
 def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | None, command: str) -> Run:

@@ -1,7 +1,10 @@
 import contextlib
 import importlib
+import io
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,17 +20,19 @@ from PIL import Image
 
 from benches.cli_pages import PAGE, page
 from fastetl.etl.build import BuildConfig
+from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.synth import SynthConfig
 from fastetl_cli.base import bar, counted, say, show_table
 from fastetl_cli.build import Build
 from fastetl_cli.main import COMMANDS, main
-from fastetl_cli.options import parse
+from fastetl_cli.options import command_of, parse
 from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train
+from fastetl_cli.web.sample_files import Store
 from model.config import TrainConfig
 
-ROOT = Path(__file__).parent.parent
+Made = tuple[Path, dict[str, Any]]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -135,22 +140,13 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"], "--engine: invalid choice: 'zip'"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
-        (["train", "{tmp}/empty", "{tmp}/run", "--epochs", "0"], "epochs"),
         (["train", "{tmp}/empty", "s3://bucket/run"], "a run is written to a disk; expected a folder; found s3://"),
         (["train", "{tmp}/empty", "{tmp}/run", "--from", "{tmp}/nowhere"], "no run here"),
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
-        (["compare", "{tmp}/nowhere", "{tmp}/empty"], "no run here"),
         (["train", "{tmp}/empty"], "missing: RUN"),
-        (["evaluate", "{tmp}/empty", "{tmp}/empty"], "no run here; expected a directory with run.json"),
         (["baseline", "{tmp}/empty"], "dataset.json"),
-        (["export", "{tmp}/nowhere", "{tmp}/out"], "no run here"),
-        (["verify", "{tmp}/nowhere"], "no package here"),
         (["verify", "{tmp}/empty"], "no package here; expected a directory with kana.onnx"),
-        (["recognize", "{tmp}/a.png", "--package", "{tmp}/empty"], "kana.onnx: there is no such file"),
         (["train", "", "{tmp}/run"], "dataset.json"),
-        (["synth", "{tmp}/out", "--set", "ETL1", "ETL1"], "named twice; found ETL1 ETL1. Name each --set once"),
-        (["synth", "{tmp}/out", "--files", "0"], "1 to 1,000,000"),
-        (["pad", "--no-browser", "--port", "99999"], "port is out of range; expected 0 to 65,535; found 99999"),
         (["synth", "{tmp}/empty"], "exists already"),
         (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
     ],
@@ -183,7 +179,6 @@ UNUSED = {
     "export kana {tmp}/out --license kanjivg": "--license is for a run, and a package keeps its own. Leave it out",
     "evaluate kana a --overwrite": "--overwrite is for a report. Give --report, or leave it out",
     "recognize a.png --lines --top 2": "--top is for single characters; --json has all alternatives. Leave it out",
-    "recognize a.png --plain": "--plain is for lines. Give --lines, or leave it out",
     "recognize a.png --lines --overwrite": "--overwrite is for boxes. Give --boxes, or leave it out",
     "pad --runtime a": "--runtime is for a static page. Give --static, or leave it out",
     "pad --static a --samples b": "--samples is not for a static page. Leave it out",
@@ -277,28 +272,30 @@ def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
     assert list(alone) == ["Synth", "Inspect", "Build", "Sheet", "Train", "Evaluate", "Export"]
 
 
-def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "q"
-    options = ["--folder", str(folder), "--files", "1", "--epochs", "1", "--network", "small"]
-    assert main(["quickstart", *options, "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The folder of a small quickstart, and what it printed. Change a copy."""
+    folder, printed = tmp_path_factory.mktemp("made") / "q", io.StringIO()
+    options = ["--folder", str(folder), "--files", "1", "--epochs", "1", "--network", "small", "--json"]
+    with contextlib.redirect_stdout(printed):
+        assert main(["quickstart", *options]) == 0
+    return folder, json.loads(printed.getvalue())
+
+
+def test_the_whole_way_small(
+    made: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, result = Path(shutil.copytree(made[0], tmp_path / "q")), made[1]
     assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])
     for output in ("sheet.png", "run/reports/dataset/index.html", "package/Kana.mlpackage", "package/kana.onnx"):
         assert (folder / output).stat().st_size > 0
 
-    package = folder / "package"
-    labels = json.loads((package / "labels.json").read_text(encoding="utf-8"))["labels"]
-    picture, blank = tmp_path / "one.png", tmp_path / "blank.png"
-    pixels = np.load(folder / "dataset" / "images.npy", mmap_mode="r")[0]
-    Image.fromarray(255 - pixels).save(picture)
-    Image.new("L", (60, 40), 255).save(blank)
-    assert main(["recognize", str(picture), str(blank), "--package", str(package), "--json"]) == 0
-    answers = json.loads(capsys.readouterr().out)
-    assert all(a["label"] in labels for a in answers[0]["answers"])
-    assert sum(a["probability"] for a in answers[0]["answers"]) <= 1.001
-    assert answers[1]["answers"][0]["label"] == "no character"
-
+    package, picture = folder / "package", tmp_path / "one.png"
+    Image.fromarray(255 - np.load(folder / "dataset" / "images.npy", mmap_mode="r")[0]).save(picture)
     (tmp_path / "bad.png").write_bytes(b"no picture")
     assert main(["recognize", "--package", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
     shown = capsys.readouterr()
@@ -312,6 +309,52 @@ def test_the_whole_way_small(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "labels" in capsys.readouterr().err
     assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json"]) == 2
     assert "give --overwrite" in capsys.readouterr().err
+    assert main(["train", str(folder / "dataset"), ""]) == 2
+    assert "a run needs a name" in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as read_only:
+        read_only.setattr(os, "access", lambda *_: False)
+        assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--report", "report"]) == 2
+    assert "report: cannot write the output" in capsys.readouterr().err
     (folder / "dataset").rename(folder / "again")  # another name has a report of its own
     assert main(["evaluate", str(folder / "run"), str(folder / "again"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sets"][0]["part"] == "test"
+
+
+EXAMPLES = [
+    example
+    for name in COMMANDS
+    for example in re.findall(rf"^ *(fastetl {name} .*)", command_of(name).__doc__ or "", re.M)
+    if name not in ("quickstart", "sweep", "pad")  # above, in test_ray, in test_pad_server
+]
+SMALL = {
+    "synth": "--files 1 --charset hiragana",
+    "build": "--overwrite",
+    "sheet": "--columns 2",
+    "train": "--minutes 0 --steps 2 --batch-size 8 --overwrite",
+    "evaluate": "--overwrite --report report",
+    "export": "--overwrite",
+}
+"""What is added to an example: less work, and leave to replace what the others need."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_of_the_help_run(
+    example: str, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = {"ETL8G": "etl", "kana": "dataset", "own": "dataset", "package": "package"}
+    for name, source in {**folders, **dict.fromkeys(("run", "run1", "run2"), "run")}.items():
+        shutil.copytree(made[0] / source, name)
+    pictures = np.load("own/images.npy")[:10]
+    np.savez("scans.npz", images=pictures, labels=np.array([*"あいうえおかきくけこ"]))
+    for folder in ("scans", "my-pictures/あ", "my-pictures/ア"):
+        Path(folder).mkdir(parents=True)
+        for k, picture in enumerate(pictures):
+            Image.fromarray(255 - picture).save(Path(folder) / f"{k}.png")
+    for name in ("photo.jpg", "note.jpg"):
+        Image.fromarray(255 - np.hstack(pictures[:3])).save(name)
+    with contextlib.closing(Store(Path("my-samples"))) as store:
+        drawing = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
+        store.add({**drawing.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}, "pad")
+    _, name, *arguments = shlex.split(example)
+    assert main([name, *arguments, *SMALL.get(name, "").split()]) == 0

@@ -29,7 +29,7 @@ export class Gallery {
   }
 
   show(file) {
-    const lines = file ? [t("samplesCount", file.count)] : [t("samplesNone")];
+    const lines = file ? [t(file.count === 1 ? "samplesOne" : "samplesCount", file.count)] : [t("samplesNone")];
     if (file?.damaged) lines.push(t("samplesDamaged", file.damaged));
     if (file && file.samples.length < file.count) lines.push(t("samplesShown", file.samples.length));
     element("samples-count").textContent = lines.join(" · ");
