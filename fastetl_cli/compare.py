@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command, say, show_json, show_table
+from fastetl_cli.base import Arg, Command, say
 from model.comparison import Comparison, compare_runs
 
 _ROWS = 12  # epochs shown of a curve
@@ -24,13 +24,10 @@ class Compare(Command):
     def run(self) -> int:
         """Print the names of the runs, and a table with a column for each run."""
         comparison = compare_runs(self.runs)
-        if self.json:
-            show_json(comparison)
-            return 0
-        for k, name in enumerate(comparison.runs, 1):
-            say(f"{k}  {name}")
-        show_table(["", *map(str, range(1, len(self.runs) + 1))], _rows(comparison))
-        return 0
+        numbers = [str(k) for k in range(1, len(self.runs) + 1)]
+        for number, name in zip(numbers, comparison.runs, strict=True) if not self.json else ():
+            say(f"{number}  {name}")
+        return self.answer_table(comparison, ["", *numbers], _rows(comparison))
 
 
 def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:

@@ -8,7 +8,7 @@ from export.names import ONNX, package_path
 from fastetl.data.charset import load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
 from model.evaluation import Reader, SetResult, evaluate, restrict
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
@@ -73,9 +73,7 @@ class Evaluate(Command):
             run = restrict(run, load_charset(self.charset, run.charset.characters))
         names = "+".join(dict.fromkeys(path.stem for path in self.sets))
         report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
-        if report is None:
-            require_unset(self, ("overwrite",), "is for a report", "give `report`")
-        else:
+        if report is not None:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, data)

@@ -30,7 +30,6 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "scribbles": (0, BELOW_1),
     "merged": (0, BELOW_1),
     "ema_decay": (0, BELOW_1),
-    "patience": (0, 100_000),
     "valid": (ABOVE_0, BELOW_1),
     "test": (0, BELOW_1),
     "steps_per_dispatch": (1, 1000),
@@ -80,8 +79,6 @@ class TrainConfig:
     network learns to reject. Reading lines needs it; short trainings lose accuracy by it."""
     ema_decay: float = 0.998
     """Decay of the weights' exponential moving average, which is evaluated and exported; 0: no averaging."""
-    patience: int = 0
-    """Stop after this many epochs without a better validation accuracy. 0: never stop early."""
     valid: float = 0.1
     """Share of the writers for validation: never trained on, they decide the best epoch and the temperature."""
     test: float = 0.2
@@ -119,13 +116,9 @@ class TrainConfig:
         for first, second in (("valid", "test"), ("scribbles", "merged")):
             shares = getattr(self, first), getattr(self, second)
             if sum(shares) >= 1:
-                raise ModelError(
-                    f"{first} and {second} leave nothing to train on",
-                    expected="a sum below 1",
-                    found=f"{shares[0]:g} + {shares[1]:g}",
-                    do=f"check `{first}` and `{second}`",
-                    also=ValueError,
-                )
+                what, do = f"{first} and {second} leave nothing to train on", f"check `{first}` and `{second}`"
+                found = f"{shares[0]:g} + {shares[1]:g}"
+                raise ModelError(what, expected="a sum below 1", found=found, do=do, also=ValueError)
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""
@@ -139,4 +132,5 @@ class TrainConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
         options = {"merged" if name == "pairs" else name: value for name, value in values.items()}  # runs of 2026-11
+        options.pop("patience", None)
         return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})

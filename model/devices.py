@@ -32,12 +32,10 @@ def join(coordinator: str, processes: int, process: int) -> None:
         _meet(coordinator, process)
         jax.distributed.initialize(coordinator, processes, process)
     except (OSError, RuntimeError, ValueError) as error:
-        raise ModelError(
-            f"cannot join {coordinator} as process {process}",
-            expected="HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one",
-            found=getattr(error, "strerror", None) or str(error).partition("\n")[0],
-            do="check `coordinator`",
-        ) from error
+        what = f"cannot join {coordinator} as process {process}"
+        expected = "HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one"
+        found = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise ModelError(what, expected=expected, found=found, do="check `coordinator`") from error
 
 
 def _meet(coordinator: str, process: int) -> None:
@@ -89,11 +87,8 @@ def shard(array: NDArray[Any]) -> jax.Array:
     """Divide an array along its first axis, the batch, among the devices. Raises ModelError if it cannot be shared."""
     count = jax.device_count()
     if len(array) % count:
-        raise ModelError(
-            f"a batch of {len(array)} cannot be shared by {count} devices",
-            expected=f"a multiple of {count}",
-            do="check `batch_size`",
-        )
+        what = f"a batch of {len(array)} cannot be shared by {count} devices"
+        raise ModelError(what, expected=f"a multiple of {count}", do="check `batch_size`")
     return _put(array, _sharding("batch"))
 
 

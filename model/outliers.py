@@ -15,6 +15,7 @@ from fastetl.data.dataset import Samples
 from fastetl.data.preprocessing import resize
 from model.config import TrainConfig
 
+Pictures = NDArray[np.uint8]
 MOST_SCRIBBLES, MOST_MERGED = 1 << 12, 1 << 14
 """Most outliers of each kind: drawing them is slow, and augmentation changes them whenever they are used."""
 _CANVAS = 128
@@ -41,28 +42,21 @@ _NEAR = 40
 _TRIES = 6
 """Attempts for each picture that is wanted."""
 
-Pictures = NDArray[np.uint8]
-
 
 class _Ink(NamedTuple):
-    """The box of a character's ink in pixels, bottom and right exclusive, and how tangled the ink is.
+    """The box of a character's ink in pixels, and how tangled the ink is.
 
     crossings: edges of the ink in a row and in a column, on average and over two; 0 for a character that was cut.
     """
 
     top: int
-    bottom: int
     left: int
-    right: int
+    height: int
+    width: int
     crossings: float
 
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
-
-    @property
-    def width(self) -> int:
-        return self.right - self.left
+    def cut_from(self, picture: Pictures) -> Pictures:
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
@@ -130,21 +124,22 @@ def _side_by_side(first: Pictures, second: Pictures, random: np.random.Generator
     size = max(a.height, a.width, b.height, b.width)
     cut = random.random()
     if cut < _CUT / 2:
-        a = a._replace(left=_thinnest(first, a, 1 - random.uniform(*_LEFT)), crossings=0)
+        left = _thinnest(first, a, 1 - random.uniform(*_LEFT))
+        a = a._replace(left=left, width=a.left + a.width - left, crossings=0)
     elif cut < _CUT:
-        b = b._replace(right=_thinnest(second, b, random.uniform(*_LEFT)), crossings=0)
+        b = b._replace(width=_thinnest(second, b, random.uniform(*_LEFT)) - b.left, crossings=0)
     gap, offset = round(size * random.uniform(*_GAP)), round(size * random.uniform(*_OFFSET))
     top = min(a.top, b.top + offset)
-    length, height = a.width + gap + b.width, max(a.bottom, b.bottom + offset) - top
+    length, height = a.width + gap + b.width, max(a.top + a.height, b.top + b.height + offset) - top
     if max(a.crossings, b.crossings) < _TANGLED or length < _LONG * height:
         return None
     window = round(size / random.uniform(*_SIZE))
     room = max(length, height, window)
     y, x = (room - height) // 2 - top, (room - length) // 2
     canvas = np.zeros((room, room), np.uint8)
-    canvas[y + a.top : y + a.bottom, x : x + a.width] = first[a.top : a.bottom, a.left : a.right]
-    beside = canvas[y + offset + b.top : y + offset + b.bottom, x + length - b.width : x + length]
-    np.maximum(beside, second[b.top : b.bottom, b.left : b.right], out=beside)
+    canvas[y + a.top :, x:][: a.height, : a.width] = a.cut_from(first)
+    beside = canvas[y + offset + b.top :, x + length - b.width :][: b.height, : b.width]
+    np.maximum(beside, b.cut_from(second), out=beside)
     spare = (room - window) // 2
     visible = Image.fromarray(canvas[spare : spare + window, spare : spare + window])
     return np.asarray(visible.resize(first.shape, Image.Resampling.BILINEAR))
@@ -156,12 +151,12 @@ def _ink_of(picture: Pictures) -> _Ink | None:
     rows, columns = np.flatnonzero(ink.any(1)).tolist(), np.flatnonzero(ink.any(0)).tolist()
     if not rows or min(rows[0], columns[0]) < 1 or max(rows[-1], columns[-1]) > len(ink) - 2:
         return None
-    box = _Ink(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1, crossings=0)
-    short, long = sorted((box.height, box.width))
+    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+    short, long = sorted((height, width))
     if short < _SQUARE * long or long < _LARGE * len(ink):
         return None
-    crossings = np.diff(ink, axis=1).sum() / box.height + np.diff(ink, axis=0).sum() / box.width
-    return box._replace(crossings=float(crossings) / 2)
+    crossings = np.diff(ink, axis=1).sum() / height + np.diff(ink, axis=0).sum() / width
+    return _Ink(rows[0], columns[0], height, width, float(crossings) / 2)
 
 
 def _thinnest(picture: Pictures, ink: _Ink, share: float) -> int:

@@ -62,23 +62,14 @@ def _page(title: str, figures: Mapping[str, Any]) -> str:
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """The results on each set in a run's reports: name, part, samples, accuracy, top5 and interval of `SetResult`.
-
-    Raises ModelError for a report that cannot be read.
-    """
-    results: list[dict[str, Any]] = []
+    """Some values of the `SetResult` of each set in a run's reports. Raises ModelError for one that cannot be read."""
+    names, results = ("name", "part", "samples", "accuracy", "interval", "top5"), []
     for file in sorted(run.glob("report*/**/evaluation.json")):
         try:
-            results += [_stored_result(values) for values in read_json(file)["sets"]]
-        except (LookupError, TypeError, ValueError) as error:
+            results += [{name: values[name] for name in names} for values in read_json(file)["sets"]]
+        except (LookupError, TypeError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results
-
-
-def _stored_result(values: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = map(float, values["interval"])
-    figures = {"accuracy": float(values["accuracy"]), "top5": float(values["top5"]), "interval": (low, high)}
-    return {"name": str(values["name"]), "part": str(values["part"]), "samples": int(values["samples"]), **figures}
 
 
 def _training(run: Run) -> dict[str, Any]:

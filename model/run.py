@@ -207,13 +207,9 @@ class Run:
         """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, before the temperature."""
         side = self.preprocessing.size
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
-            raise ModelError(
-                f"pictures must be uint8 (N, {side}, {side})",
-                file=self.path,
-                found=f"{pictures.dtype} {pictures.shape}",
-                do="resize them as the preprocessing says",
-                also=ValueError,
-            )
+            what, found = f"pictures must be uint8 (N, {side}, {side})", f"{pictures.dtype} {pictures.shape}"
+            do = "resize them as the preprocessing says"
+            raise ModelError(what, file=self.path, found=found, do=do, also=ValueError)
         return predict(self._logits, pictures)
 
     def as_dict(self) -> dict[str, Any]:

@@ -68,22 +68,16 @@ class Start:
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
         """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""
         size = self.preprocessing.size
-        if dataset.preprocessing.size != size:
-            raise ModelError(
-                f"{dataset.name}: pictures of another size than those of {self.name}",
-                expected=f"{size} × {size}",
-                found=dataset.preprocessing.size,
-                do=f"build it with `size` {size}",
-                also=ValueError,
-            )
+        found: object = dataset.preprocessing.size
+        if found != size:
+            what = f"{dataset.name}: pictures of another size than those of {self.name}"
+            expected, do = f"{size} × {size}", f"build it with `size` {size}"
+            raise ModelError(what, expected=expected, found=found, do=do, also=ValueError)
         for name in _FIXED:
-            if getattr(config, name) != getattr(TrainConfig(), name):
-                raise ModelError(
-                    f"{name} is decided by {self.name}, with whose weights training begins",
-                    found=getattr(config, name),
-                    do=f"leave out `{name}`",
-                    also=ValueError,
-                )
+            found = getattr(config, name)
+            if found != getattr(TrainConfig(), name):
+                what = f"{name} is decided by {self.name}, with whose weights training begins"
+                raise ModelError(what, found=found, do=f"leave out `{name}`", also=ValueError)
 
     def weights(self, network: Network, charset: Charset) -> Tree:
         """These weights for an untrained `network` of this architecture whose classes are the characters of `charset`.

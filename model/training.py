@@ -281,11 +281,9 @@ class _Training:
         epochs = -(-self.steps // per_epoch)
         history = self.run.history[: epochs if done == self.steps else done // per_epoch]
         self.run = dataclasses.replace(self.run, history=history)
-        rates, patience = jax.jit(learning_rate(self.run.config, self.steps)), self.run.config.patience
+        rates = jax.jit(learning_rate(self.run.config, self.steps))
         with _events(self.run.path / "tensorboard", done + 1) as add_event:
             for epoch in range(len(history), epochs):
-                if patience and history and len(history) - best_epoch(history).epoch >= patience:
-                    break
                 state, figures = self._epoch(state, epoch, add_event)
                 history = (*history, figures)
                 for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
@@ -390,11 +388,9 @@ class _Training:
         """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
         for step, loss in enumerate(np.asarray(losses).tolist(), done - len(losses) + 1):
             if not math.isfinite(loss):
-                raise ModelError(
-                    f"the loss is {loss} at step {step}: training diverged",
-                    expected="a finite loss",
-                    do="train again with a lower `learning_rate`; the last good checkpoint is kept",
-                )
+                what = f"the loss is {loss} at step {step}: training diverged"
+                do = "train again with a lower `learning_rate`; the last good checkpoint is kept"
+                raise ModelError(what, expected="a finite loss", do=do)
             if step % EVENTS_EVERY == 0:
                 add_event("batch/loss", loss, step)
             self._report(step, loss)

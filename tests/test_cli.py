@@ -177,7 +177,6 @@ UNUSED = {
     "inspect a --charset kana": "--charset has no effect without --statistics",
     "export a b.onnx --target iOS18": "--target is for Core ML. Give a folder, or leave it out",
     "export kana {tmp}/out --license kanjivg": "--license is for a run, and a package keeps its own. Leave it out",
-    "evaluate kana a --overwrite": "--overwrite is for a report. Give --report, or leave it out",
     "recognize a.png --lines --top 2": "--top is for single characters; --json has all alternatives. Leave it out",
     "recognize a.png --lines --overwrite": "--overwrite is for boxes. Give --boxes, or leave it out",
     "pad --runtime a": "--runtime is for a static page. Give --static, or leave it out",
@@ -190,31 +189,6 @@ def test_an_option_without_effect_is_an_error(line: str, tmp_path: Path, capsys:
     assert main(line.format(tmp=tmp_path).split()) == 2
     assert f"fastetl {line.split()[0]}: {UNUSED[line]}" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
-
-
-def test_a_signal_that_was_lost_comes_again_as_itself() -> None:
-    """Python cannot raise in a finalizer: an interrupt that arrives there must not become a termination."""
-    code = """
-import signal, time
-from fastetl_cli.main import _ended_by_sigterm, _signal_of
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-
-class Late:
-    def __del__(self):
-        signal.raise_signal(signal.{name})
-
-with _ended_by_sigterm():
-    try:
-        Late()
-        for _ in range(500):
-            time.sleep(0.01)
-    except KeyboardInterrupt as stopped:
-        print(_signal_of(stopped).name)
-"""
-    for name in ("SIGINT", "SIGTERM"):
-        command = [sys.executable, "-c", code.replace("{name}", name)]
-        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [name]
 
 
 @pytest.mark.parametrize("arguments", ["--help", "--version", "build --help", "--completion bash"])

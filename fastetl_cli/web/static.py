@@ -105,14 +105,12 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
         if not file.exists():
-            raise FastetlError(
+            what, do = (
                 "onnxruntime-web is not complete here",
-                file=runtime,
-                expected=" and ".join(RUNTIME),
-                found=f"no {name}",
-                do="unpack its npm package, and give `runtime` its folder dist",
-                also=FileNotFoundError,
+                "unpack its npm package; `runtime` is its folder dist",
             )
+            expected, found = " and ".join(RUNTIME), f"no {name}"
+            raise FastetlError(what, file=runtime, expected=expected, found=found, do=do, also=FileNotFoundError)
         contents[name] = read_bytes(file, _MOST_BYTES)
     contents[ONNX] = read_bytes(recognizer.path / ONNX, _MOST_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
