@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.etl.layouts import ETL8G, Layout
+from fastetl.kernels.packed import TOP
 
 Levels = list[NDArray[np.uint8]]
 
@@ -62,7 +63,7 @@ def resized(pictures: Levels, size: int, layout: Layout) -> NDArray[np.float32]:
     """Levels as floats 0–1, resized by Pillow's BILINEAR."""
     out = np.zeros((len(pictures), size, size), np.float32)
     for k, picture in enumerate(pictures):
-        floats = Image.fromarray(picture.astype(np.float32) / np.float32(layout.top))
+        floats = Image.fromarray(picture.astype(np.float32) / np.float32(TOP[layout.bits]))
         out[k] = np.asarray(floats.resize((size, size), Image.Resampling.BILINEAR))
     return out
 

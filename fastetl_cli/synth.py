@@ -56,7 +56,7 @@ class Synth(Command):
             require_unset(self, ("text",), "is for lines", "give `lines`")
             require_unset(self.line, vars(self.line), "is for lines", "give `lines`")
         if self.config.set:
-            require_unset(self.config, ("files", "model_pattern"), "has no effect with `set`")
+            require_unset(self.config, ("files",), "has no effect with `set`")
         else:
             require_unset(self.config, ("writers",), "is for `set`; each of `files` has its writers", "give `set`")
         if self.config.set or self.shards.engine == "ray":

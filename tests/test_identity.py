@@ -72,7 +72,7 @@ def test_pictures_without_ink_are_no_copies(etl_file: Write, tmp_path: Path) -> 
 
 def test_synthetic_files_say_of_which_seed_they_are(tmp_path: Path) -> None:
     for seed in (0, 7):
-        synthesize(tmp_path / str(seed), SynthConfig(files=1, charset="digits", seed=seed, model_pattern=False))
+        synthesize(tmp_path / str(seed), SynthConfig(files=1, charset="digits", seed=seed))
     build([tmp_path / "0", tmp_path / "7"], tmp_path / "out", BuildConfig(charset="digits", size=8))
     data = open_dataset(tmp_path / "out")
     assert set(data.sources) == {"synth:0", "synth:7"}

@@ -19,7 +19,7 @@ from fastetl.etl.detection import EtlFile, detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS
-from fastetl.kernels.packed import levels_of
+from fastetl.kernels.packed import TOP, levels_of
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import rows_of, set_files
@@ -118,7 +118,7 @@ def pillow(name: str, size: int, record: bytes) -> NDArray[np.float64]:
     """Pillow's float picture of one record, 0–255, the readable twin of the whole way: float64 (size, size)."""
     layout, raw = BY_NAME[name], np.frombuffer(record, np.uint8)
     (levels,) = levels_of(raw, np.array([layout.image_offset]), layout.height, layout.width, layout.bits)
-    picture = Image.fromarray(levels.astype(np.float32) / np.float32(layout.top))
+    picture = Image.fromarray(levels.astype(np.float32) / np.float32(TOP[layout.bits]))
     return 255 * np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.float64)
 
 

@@ -25,10 +25,10 @@ from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
 from fastetl.kernels.packed import unpack
+from fastetl.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.synth import (
     SynthConfig,
     draw_data_set,
-    draw_model_pattern,
     processes,
     records,
     strokes,
@@ -57,10 +57,10 @@ def drawn(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str
 
 @pytest.fixture(scope="module")
 def written_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, int]]]:
-    """One file and the model pattern of seed 5, and what `progress` was told."""
+    """One file of seed 5, and what `progress` was told."""
     seen: list[tuple[int, int]] = []
     out = tmp_path_factory.mktemp("synth") / "etl"
-    synthesize(out, SynthConfig(files=1, seed=5, model_pattern=True), progress=lambda *state: seen.append(state))
+    synthesize(out, SynthConfig(files=1, seed=5), progress=lambda *state: seen.append(state))
     return out, seen
 
 
@@ -133,9 +133,9 @@ def test_scans_look_like_real_ones() -> None:
         unpack(np.concatenate([draw_data_set(2, w, HIRAGANA.characters, scans=1)["image"] for w in range(30)]))
     )
     real = {
-        "fragment left": (0.77, 0.1),
+        "fragment left": (FRAGMENT_SHARES[0], 0.1),
         "fragment anywhere": (0.8, 0.1),
-        "depth of the left fragment": (8, 2),
+        "depth of the left fragment": (FRAGMENT_DEPTHS[3], 2),
         "height of the left fragment": (37, 6),
         "gap behind the left fragment": (37, 5),
         "character's width": (47, 4),
@@ -275,31 +275,23 @@ def test_a_brush_is_wide_where_it_is_set_down() -> None:
     assert np.ptp(across[0][inked[12:-12]]) <= 2
 
 
-def test_the_model_pattern_is_upright_centred_and_always_the_same(written_files: Written) -> None:
-    pattern = np.fromfile(written_files[0] / "ETL8G_33", ETL8G.dtype)
-    assert np.array_equal(pattern, draw_model_pattern())
-    column = unpack(pattern["image"][:1])[0].sum(0)
-    assert abs(column @ np.arange(128) / column.sum() - 63.5) < 8
-
-
 def test_synthesize_writes_whole_files_that_are_recognized(written_files: Written) -> None:
     out, seen = written_files
-    assert seen == [(k, 6) for k in range(1, 7)]
-    assert sorted(p.name for p in out.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01", "ETL8G_33"]
+    assert seen == [(k, 5) for k in range(1, 6)]
+    assert sorted(p.name for p in out.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01"]
     assert (out / "ETL8G_01").stat().st_size == 39_191_220
-    assert (out / "ETL8G_33").stat().st_size == 7_838_244
     assert "KanjiVG" in (out / "ATTRIBUTION.txt").read_text(encoding="utf-8")
     recognized = [(f.layout.name, f.count, f.is_model_pattern) for f in find_files([out])]
-    assert recognized == [("ETL8G", 4780, False), ("ETL8G", 956, True)]
+    assert recognized == [("ETL8G", 4780, False)]
 
 
 def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether they are new ones or, in a process of its own, where JAX is not loaded, forked."""
     monkeypatch.setattr(processes, "can_fork", lambda: False)
-    config, seen = SynthConfig(files=2, charset="digits", seed=3, model_pattern=True), []
+    config, seen = SynthConfig(files=2, charset="digits", seed=3), []
     synthesize(tmp_path / "one", config)
     synthesize(tmp_path / "new", config, processes=2, progress=lambda *state: seen.append(state))
-    assert seen == [(k, 11) for k in range(1, 12)]
+    assert seen == [(k, 10) for k in range(1, 11)]
     code = f"""
 import sys
 from collections.abc import Sequence
@@ -312,16 +304,16 @@ synthesize(Path(sys.argv[1]), {config}, processes=2)
     subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path / "forked"], check=True)
     one, *others = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("one", "new", "forked"))
     assert others == [one, one]
-    assert set(one) == {"ETL8G_01", "ETL8G_02", "ETL8G_33", "ATTRIBUTION.txt"}
+    assert set(one) == {"ETL8G_01", "ETL8G_02", "ATTRIBUTION.txt"}
 
 
-def fail(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
+def fail(seed: int, writer: int, characters: tuple[str, ...], scans: float) -> NDArray[Any]:
     """In the place of the work: writer 3 fails, or its process is killed."""
-    if writer == 3 and config.seed:
+    if writer == 3 and seed:
         os.kill(os.getpid(), signal.SIGKILL)
     if writer == 3:
         raise FastetlError("no such luck")
-    return draw_data_set(config.seed, writer, characters)
+    return draw_data_set(seed, writer, characters, scans)
 
 
 @pytest.mark.parametrize("charset", ["digits", "etl9"])
@@ -338,7 +330,7 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
         assert {"file_name", "code"} <= missing
         assert {"sheet", "age"} <= set(records)
         assert dataclasses.replace(built, records=records | {"record": written.records["record"]}) == written
-    with pytest.raises(FastetlError, match="a dataset without files is of writers alone"):
+    with pytest.raises(FastetlError, match="a dataset without files is of no set"):
         synthesize_dataset(tmp_path / "no", SynthConfig(set=("ETL1",)))
 
 
@@ -346,7 +338,7 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
 def test_what_fails_in_a_process_fails(
     seed: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_written", fail)
+    monkeypatch.setattr(records, "draw_data_set", fail)
     with pytest.raises(FastetlError, match=message):
         synthesize(tmp_path / "etl", SynthConfig(charset="digits", seed=seed), processes=2)
     assert not list(tmp_path.iterdir())

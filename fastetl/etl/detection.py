@@ -193,15 +193,8 @@ def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
     contents = f"{size:,} bytes beginning {head[:8].hex(' ') or 'with nothing'}"
     if likely:
         contents += f" (the size would fit {', '.join(likely)}, the contents do not)"
-    lengths = sorted({layout.record_bytes for layout in LAYOUTS})
-    expected = f"{', '.join(f'{length:,}' for length in lengths[:-1])} or {lengths[-1]:,} bytes each"
-    return FastetlError(
-        "not a file of a known set",
-        file=path,
-        expected=f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}, {expected}",
-        found=contents,
-        do="give the unpacked files, such as ETL8G_01",
-    )
+    expected, do = f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}", "give the unpacked files, such as ETL8G_01"
+    return FastetlError("not a file of a known set", file=path, expected=expected, found=contents, do=do)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

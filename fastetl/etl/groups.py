@@ -64,7 +64,7 @@ def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) 
     if not len(codes):
         none = np.zeros(0, np.int64)
         return Alignment(codes, np.zeros(0, np.int32), none, none, none)
-    order = _learn_order(codes)
+    order = _most_followed_order(codes)
     if len(codes) <= len(order):  # one data set begins where the file does
         return _align_to(order, codes)
     genuine_orders = [] if genuine is None else _begin_as_genuine(order, genuine)
@@ -130,7 +130,7 @@ def _breaks(rank: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
     return np.asarray(~follows | (rank[1:] < 0) | (rank[:-1] < 0))
 
 
-def _learn_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _most_followed_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """The codes of one data set, each once: of the one that most of the file follows."""
     count = len(codes)
     is_first = np.zeros(count, bool)

@@ -19,12 +19,7 @@ from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
 from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_name
 from fastetl.etl.reading import new_buffer, read_blocks
 
-
-def _sums(bsd: int, sysv: int) -> str:
-    return f"sums {bsd} {sysv}"
-
-
-KNOWN = {file.digest or _sums(file.bsd, file.sysv): file.name for file in GENUINE_FILES.values()}
+KNOWN = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
 """Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""
 
 
@@ -43,7 +38,7 @@ class Sums:
 
     def hexdigest(self) -> str:
         folded = (self._bytes & 0xFFFF) + ((self._bytes & 0xFFFFFFFF) >> 16)
-        return _sums(self._bsd, (folded & 0xFFFF) + (folded >> 16))
+        return f"sums {self._bsd} {(folded & 0xFFFF) + (folded >> 16)}"
 
 
 def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:

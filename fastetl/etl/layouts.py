@@ -94,11 +94,6 @@ class Layout:
         return self.height * self.width * self.bits // 8
 
     @property
-    def top(self) -> int:
-        """The highest level."""
-        return (1 << self.bits) - 1
-
-    @property
     def group_base(self) -> int:
         """Number of the set's first group. That of ETL8 is 0, as in datasets of the first releases."""
         return 0 if self.family == 8 else FAMILY * self.family

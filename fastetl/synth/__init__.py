@@ -8,6 +8,6 @@ which is written beside the files, says the same.
 """
 
 from fastetl.synth.datasets import synthesize_dataset
-from fastetl.synth.records import SynthConfig, draw_data_set, draw_model_pattern, synthesize
+from fastetl.synth.records import SynthConfig, draw_data_set, synthesize
 
-__all__ = ["SynthConfig", "draw_data_set", "draw_model_pattern", "synthesize", "synthesize_dataset"]
+__all__ = ["SynthConfig", "draw_data_set", "synthesize", "synthesize_dataset"]

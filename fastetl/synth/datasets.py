@@ -74,13 +74,13 @@ class WriterRange:
 def split_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -> list[WriterRange]:
     """The writers of a configuration, in ranges of about `pictures` pictures each.
 
-    Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set` and
-    `model_pattern`, which only files have.
+    Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set`, which
+    only files have.
     """
     require_range("size", size, 8, LARGEST_SIDE)
     require_range("rows", pictures, 1)
-    if config.set or config.model_pattern:
-        raise FastetlError("a dataset without files is of writers alone", do="leave out `set` and `model_pattern`")
+    if config.set:
+        raise FastetlError("a dataset without files is of no set", do="leave out `set`")
     characters, name = characters_of(config.charset), config.charset
     written = Charset(name if name == "all" else load_charset(name, ()).name, characters)
     writers, each = config.writers_of_files(layout_of(characters)), max(1, pictures // len(characters))
@@ -111,7 +111,7 @@ def synthesize_dataset(
 
     The columns that name files are missing. size: side of the pictures in pixels. processes: as in `synthesize`.
 
-    Raises FastetlError as `synthesize` does, and for `set` and `model_pattern`, which only files have.
+    Raises FastetlError as `synthesize` does, and for `set`, which only files have.
     """
     require_range("processes", processes, 0)
     out = Path(out)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
-from fastetl.kernels.packed import pack, unpack
+from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.kernels.strokes import GRAIN_STEP, draw_characters
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import ENABLED
@@ -86,7 +86,7 @@ def to_layout(levels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
         return pack((grey > _threshold(grey)).astype(np.uint8), 1)
     # Only ETL2 has 64 levels. It is printed, so the ink of each picture reaches the highest level.
     scaled = grey if layout.bits == 4 else grey * 63 / np.maximum(grey.max((1, 2), keepdims=True), 1)
-    return pack(np.minimum(scaled + 0.5, layout.top).astype(np.uint8), layout.bits)
+    return pack(np.minimum(scaled + 0.5, TOP[layout.bits]).astype(np.uint8), layout.bits)
 
 
 def _sign(entry: EtlClass, layout: Layout) -> str:

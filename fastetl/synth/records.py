@@ -21,9 +21,9 @@ from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of
 from fastetl.synth.raster import draw, make_draw
-from fastetl.synth.sets import MODEL, mark, set_files
+from fastetl.synth.sets import mark, set_files
 from fastetl.synth.strokes import has_strokes
-from fastetl.synth.style import WriterStyle, draw_style
+from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
 
 SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
@@ -60,8 +60,6 @@ class SynthConfig:
     with fragments of neighbours at the edges. The other writers draw on a canvas."""
     seed: int = 0
     """Another seed gives other writers. File k does not depend on the number of files."""
-    model_pattern: bool = False
-    """Also write ETL8G_33, the file of model patterns, in the textbook's style."""
 
     def __post_init__(self) -> None:
         ranges = {"scans": (0, 1), "files": (1, MOST), "writers": (1, MOST), "seed": (0, math.inf)}
@@ -103,10 +101,26 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
     return tuple(known.get(c, code).encode().ljust(8) for c, code in zip(characters, coded, strict=True))
 
 
-def _records(
-    style: WriterStyle, writer: int, rng: np.random.Generator, seed: int, characters: tuple[str, ...] = ORDER
+def layout_of(characters: tuple[str, ...]) -> Layout:
+    """The set that these characters are written for: ETL9G for its 3,036 characters, otherwise ETL8G."""
+    return ETL9G if len(characters) == ETL9G.data_set else ETL8G
+
+
+def files_of(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
+    """int64 (N,): number of the file with each writer's data set, from 1, without ETL8G's file of model patterns."""
+    numbers = 1 + writers // layout.data_sets_per_file
+    return numbers + ((numbers >= ETL8G.files) & (layout is ETL8G))
+
+
+def draw_data_set(
+    seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
 ) -> NDArray[Any]:
-    """The records of one data set, with headers as in a genuine file and pictures."""
+    """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
+
+    scans: probability (0–1) that the writer's sheets are scanned. Headers are filled as in a genuine file.
+    """
+    rng = np.random.default_rng([seed, writer])
+    style = draw_style(rng, bool(rng.random() < scans))
     count = len(characters)
     index = np.arange(count)
     ends = np.arange(SHEET, count + SHEET, SHEET)
@@ -137,34 +151,6 @@ def _records(
     return records
 
 
-def layout_of(characters: tuple[str, ...]) -> Layout:
-    """The set that these characters are written for: ETL9G for its 3,036 characters, otherwise ETL8G."""
-    return ETL9G if len(characters) == ETL9G.data_set else ETL8G
-
-
-def files_of(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
-    """int64 (N,): number of the file with each writer's data set, from 1, without ETL8G's file of model patterns."""
-    numbers = 1 + writers // layout.data_sets_per_file
-    return numbers + ((numbers >= ETL8G.files) & (layout is ETL8G))
-
-
-def draw_data_set(
-    seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
-) -> NDArray[Any]:
-    """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
-
-    scans: probability (0–1) that the writer's sheets are scanned.
-    """
-    rng = np.random.default_rng([seed, writer])
-    return _records(draw_style(rng, bool(rng.random() < scans)), writer, rng, seed, characters)
-
-
-def draw_model_pattern(characters: tuple[str, ...] = ORDER) -> NDArray[Any]:
-    """The records of the model pattern: KanjiVG's own forms, all of one size and in the middle."""
-    writer = ETL8G.data_sets_per_file * (ETL8G.files - 1)
-    return _records(WriterStyle(), writer, np.random.default_rng(0), 0, characters)
-
-
 def synthesize(
     out: str | Path,
     config: SynthConfig = SynthConfig(),
@@ -175,8 +161,8 @@ def synthesize(
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
 
-    With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. ETL8G_33 is the
-    file of model patterns, so file 34 follows 32. progress: called with (data sets done, data sets in all).
+    With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. The genuine
+    ETL8G_33 has model patterns alone, so file 34 follows 32. progress: called with (data sets done, data sets in all).
 
     processes: how many draw at the same time, 0 for one on each processor; the bytes do not depend on it. With `set`
     there is one. They are forked on Linux, if no other thread runs and JAX is not imported. Otherwise new processes
@@ -200,22 +186,13 @@ def _files(
     """The data sets one after the other: name of the file, and records."""
     characters = characters_of(config.charset)
     layout = layout_of(characters)
-    if config.model_pattern and layout is not ETL8G:
-        raise FastetlError(f"{layout.name} has no model pattern", do="leave out `model_pattern`")
-    count = config.writers_of_files(layout)
-    writers = [*range(count), *[MODEL] * config.model_pattern]
-    numbers = [*files_of(np.arange(count), layout).tolist(), *[ETL8G.files] * config.model_pattern]
-    work = partial(_draw_one, config, characters)
-    for done, (number, records) in enumerate(zip(numbers, results_of(work, writers, processes), strict=True), 1):
+    writers = range(config.writers_of_files(layout))
+    work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)
+    data_sets = zip(files_of(np.array(writers), layout).tolist(), results_of(work, writers, processes), strict=True)
+    for done, (number, records) in enumerate(data_sets, 1):
         yield f"{layout.name}_{number:02d}", records
         if progress is not None:
             progress(done, len(writers))
-
-
-def _draw_one(config: SynthConfig, characters: tuple[str, ...], writer: int) -> NDArray[Any]:
-    if writer == MODEL:
-        return draw_model_pattern(characters)
-    return draw_data_set(config.seed, writer, characters, config.scans)
 
 
 def _files_of_sets(
