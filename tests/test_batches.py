@@ -159,6 +159,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Samples(pictures_of(2, 4, 4), np.zeros(2, int), np.arange(3)), "expected 0 to 1; found 0 to 2"),
     (lambda: Samples(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(0, np.int64)), "at least 1"),
     (lambda: Samples(pictures_of(2, 4, 4), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
+    *((lambda weight=weight: samples(4, weight=weight), "weight does not fit") for weight in (0.0, -1.0, np.nan)),
     *(
         (lambda epoch=epoch, start=start: Batches(samples(20), batch_size=4).epoch(epoch, start), "0 to 5, its steps")
         for epoch, start in ((-1, 0), (0, -1), (0, 6))

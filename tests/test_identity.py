@@ -16,7 +16,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.inspection import inspect
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import make_records
-from tests.conftest import Write, write_shards
+from tests.conftest import Write
 
 SMALL = BuildConfig(size=8)
 
@@ -140,15 +140,3 @@ def test_groups_mean_something_within_a_source_only() -> None:
     assert (by_digest.where(data) == by_digest.where(loose)).all()
     assert by_digest.counts(loose) == [6, 3, 3]
     assert (by_digest.where(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()
-
-
-def test_samples_that_cannot_be_drawn_from_are_named(tmp_path: Path) -> None:
-    spec = dataclasses.replace(own().preprocessing, framing="none")
-    write_shards(dataclasses.replace(own(), preprocessing=spec), tmp_path / "shards", rows=6)
-    data = open_dataset(tmp_path / "shards")
-    assert data.preprocessing == spec
-    with pytest.raises(FastetlError, match="indices does not fit; expected int64 .*M at least 1"):
-        data.samples(np.zeros(0, np.int64))
-    for weight in (0.0, -1.0, float("nan")):
-        with pytest.raises(FastetlError, match="weight does not fit"):
-            data.samples(weight=weight)
