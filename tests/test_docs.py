@@ -89,6 +89,12 @@ def test_files_on_pages_exist() -> None:
     assert [(page, name) for page, name in named if not any(file.endswith(f"/{name}") for file in files)] == []
 
 
+def test_the_tour_names_every_module_but_the_commands() -> None:
+    files = _listed(*(f"{package}/*.py" for package in ("fastetl", "model", "export", "fastetl_ray", "fastetl_cli")))
+    names = {file.rpartition("/")[2] for file in files} - {"__init__.py", *(f"{name}.py" for name in COMMANDS)}
+    assert {name for name in names if f"`{name}`" not in text("docs/tour.md")} == set()
+
+
 def test_pages_stay_short() -> None:
     assert sum(len(text(page).split()) for page in _listed("*.md")) <= 25_000
 
