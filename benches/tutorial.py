@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,8 @@ def decode_as_aist(records: Sequence[bytes], layout: Layout) -> Levels:
     import bitstring
 
     form = f"{BITS[layout.kind]},bytes:{layout.image_bytes}"
-    return [_picture(bitstring.ConstBitStream(bytes=record).readlist(form)[-1], layout) for record in records]
+    fields = [bitstring.ConstBitStream(bytes=record).readlist(form) for record in records]
+    return [_picture(cast("bytes", picture), layout) for *_, picture in fields]
 
 
 def resized(pictures: Levels, size: int, layout: Layout) -> NDArray[np.float32]:
