@@ -13,7 +13,7 @@ from fastetl.data.identity import Split, draw_parts
 from fastetl.data.preprocessing import normalize
 from model.errors import ModelError
 
-By = Literal["group", "random"]
+SplitKind = Literal["group", "random"]
 Pixels = Literal["as stored", "framed"]
 
 
@@ -22,7 +22,7 @@ class BaselineResult:
     """Accuracy of one algorithm on the test part of one split."""
 
     algorithm: str
-    by: By
+    by: SplitKind
     """How the dataset is split. group: no group is in both parts. random: as in the tutorial, writers are in both."""
     pixels: Pixels
     """The input. `framed`: after the network's preprocessing (polarity, contrast, framing)."""
@@ -42,7 +42,7 @@ def baselines(
     results: list[BaselineResult] = []
     random_parts = draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed)
     by_group = dataset.split(valid=0, test=0.2, seed=seed)
-    splits: dict[By, Split] = {"group": by_group, "random": Split.of(random_parts)}
+    splits: dict[SplitKind, Split] = {"group": by_group, "random": Split.of(random_parts)}
     stored = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     kinds: dict[Pixels, NDArray[np.float32]] = {"as stored": stored}
     if dataset.preprocessing.framing != "none":
