@@ -23,7 +23,7 @@ from fastetl.etl.classes import character_codes, classes, classes_by_file, match
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import open_regular, require_regular
 
-MARK = b"synth:"
+STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
 Read = Callable[[int, int], bytes]
 """(offset, count) → `count` bytes of the file, fewer at its end."""
@@ -64,7 +64,7 @@ class EtlFile:
     @property
     def is_numbered(self) -> bool:
         """Whether its number tells its groups. Genuine files have a last number; files of synthetic writers do not."""
-        most = math.inf if self.source.encode().startswith(MARK) else self.layout.files
+        most = math.inf if self.source.encode().startswith(STAMP) else self.layout.files
         return self.number is not None and 1 <= self.number <= most
 
     def require_whole(self) -> None:
@@ -238,7 +238,7 @@ def detect(path: Path) -> EtlFile:
             raise _not_etl(path, size, read(0, 8))
         spare = read(0, layout.record_bytes)[layout.spare]
     source = f"ETL{layout.family}"
-    if spare.startswith(MARK):
+    if spare.startswith(STAMP):
         source = spare.rstrip(b"\0").decode("ascii", "replace")
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name), source)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastetl.files.tables import table_rows
 
@@ -100,7 +100,7 @@ class Layout:
 
     @property
     def spare(self) -> slice:
-        """The unused bytes of a record, if any, in which synthetic files are marked: behind the header's fields, or at
+        """The unused bytes of a record, if any, in which synthetic files are stamped: behind the header's fields, or at
         the end of an empty record 0."""
         if self.dummy:
             return slice(self.record_bytes - 32, self.record_bytes)
@@ -144,7 +144,7 @@ class Layout:
         units = [_bits(raw, at, _UNIT).astype(np.uint8) for at in range(field.at, field.at + field.bits, _UNIT)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
-    def put(self, records: NDArray[Any], name: str, values: Any) -> None:
+    def put(self, records: NDArray[Any], name: str, values: ArrayLike) -> None:
         """Write `values`, one or (N,), into the field `name` of structured records."""
         field = self.by_name[name]
         if field.stored is not None:

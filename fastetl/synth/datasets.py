@@ -19,9 +19,6 @@ from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
 
-_PICTURES = 2048
-"""About how many pictures a process makes at a time."""
-
 
 @dataclass(frozen=True)
 class WriterRange:
@@ -71,8 +68,8 @@ class WriterRange:
         )
 
 
-def split_writers(config: SynthConfig, size: int, pictures: int = _PICTURES) -> list[WriterRange]:
-    """The writers of a configuration, in ranges of about `pictures` pictures each.
+def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[WriterRange]:
+    """The writers of a configuration, in ranges that draw about `pictures` pictures each, a process's work at a time.
 
     Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set`, which
     only files have.

@@ -21,7 +21,7 @@ from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of
 from fastetl.synth.raster import draw, make_draw
-from fastetl.synth.sets import mark, set_files
+from fastetl.synth.sets import set_files, stamp
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
@@ -130,7 +130,7 @@ def draw_data_set(
     cell = index - np.append(0, ends)[sheet]
     layout = layout_of(characters)
     records = np.zeros(count, layout.dtype)
-    mark(records, layout, seed)
+    stamp(records, layout, seed)
     records["image"] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng))
     records["code"] = [char_to_jis(c) or 0 for c in characters]
     records["reading"] = readings(characters)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.etl.classes import classes, classes_by_file
-from fastetl.etl.detection import MARK
+from fastetl.etl.detection import STAMP
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
 from fastetl.etl.notices import count_within
@@ -32,7 +32,7 @@ class Rows:
     name: str
     entry: NDArray[np.int64]
     writer: NDArray[np.int64]
-    columns: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
@@ -216,9 +216,9 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
     return {name: value for name, value in about.items() if name in layout.by_name}
 
 
-def mark(records: NDArray[Any], layout: Layout, seed: int) -> None:
-    """Mark records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
-    text = MARK + str(seed).encode()
+def stamp(records: NDArray[Any], layout: Layout, seed: int) -> None:
+    """Stamp records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
+    text = STAMP + str(seed).encode()
     room = bytes_of(records)[:, layout.spare]
     if len(text) <= room.shape[1]:
         room[:, : len(text)] = np.frombuffer(text, np.uint8)
@@ -228,7 +228,7 @@ def fill(layout: Layout, rows: Rows, seed: int) -> NDArray[Any]:
     """The records of a file, without pictures and without the empty record 0."""
     records = np.zeros(len(rows.entry), layout.dtype)
     if not layout.dummy:
-        mark(records, layout, seed)
+        stamp(records, layout, seed)
     entries = classes(layout.name)
     of_classes = {
         "code": [entry.code for entry in entries],
@@ -254,7 +254,7 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     for rows in rows_of(name, writers):
         whole = np.zeros(len(rows.entry) + layout.dummy, layout.dtype)
         if layout.dummy:
-            mark(whole[:1], layout, seed)
+            stamp(whole[:1], layout, seed)
         records = whole[int(layout.dummy) :]
         records[:] = fill(layout, rows, seed)
         for writer in np.unique(rows.writer).tolist():

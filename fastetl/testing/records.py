@@ -57,7 +57,8 @@ def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 2
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:characters]
     ordered = by_writer if layout.group == "data set" or name == "ETL4" else by_class
     rows = ordered("", [entries.index(entry) for entry in picks], range(count // len(picks)))
-    rows.columns.update(sheet=1001 + rows.writer, style=b"A", contents=b"KANJI ", typeface=b"MINCHO")
+    texts = {"style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
+    rows.columns.update(sheet=1001 + rows.writer, **{name: np.array(text) for name, text in texts.items()})
     records = fill(layout, rows, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
     return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), bytes_of(records)])
