@@ -57,18 +57,18 @@ class SomeRecords:
 Piece = SomeRecords | WriterRange
 
 
-def _listed(sources: Sources) -> list[str]:
+def _addresses(sources: Sources) -> list[str]:
     return [as_address(s) for s in ([sources] if isinstance(sources, str | PathLike) else sources)]
 
 
-def _planned(
-    sources: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[SomeRecords]], T], **by: bool
+def _run_in_pieces(
+    files: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[SomeRecords]], T], by_order: bool = True
 ) -> T:
-    """The result of `do` for the plan of a build, and its records in pieces of `rows`. by: as of `run_plan`."""
-    address_of = {absolute(local_copy(source)): source for source in sources if is_url(source)}
+    """The result of `do` for the plan of a build and its records in pieces of `rows`. by_order: as of `run_plan`."""
+    address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
 
-    def pieces(plan: Plan) -> T:
-        cut = []
+    def cut_and_do(plan: Plan) -> T:
+        pieces = []
         for first in range(0, sum(len(part.index) for part in plan.parts), rows):
             parts, before = [], 0
             for part in plan.parts:
@@ -76,10 +76,10 @@ def _planned(
                 before += len(part.index)
                 parts += [selection] if len(selection.index) else []
             addresses = tuple(address_of.get(path, path) for path in (str(part.file.path) for part in parts))
-            cut.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
-        return do(plan, cut)
+            pieces.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
+        return do(plan, pieces)
 
-    return run_plan([local_copy(source).absolute() for source in sources], config, pieces, **by)
+    return run_plan([local_copy(file).absolute() for file in files], config, cut_and_do, by_order=by_order)
 
 
 def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
@@ -109,7 +109,7 @@ def read_etl(
     """
     connect(address)
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
-    return _of_ray_data(_planned(_listed(sources), config, rows, lambda plan, pieces: pieces, by_order=False))
+    return _of_ray_data(_run_in_pieces(_addresses(sources), config, rows, lambda plan, pieces: pieces, by_order=False))
 
 
 def synthesize(
@@ -181,7 +181,7 @@ def build_on_ray(
     Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
     """
     begun = time.perf_counter()
-    files, target = _listed(sources), as_address(out)
+    files, target = _addresses(sources), as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
     if not is_url(target):
         check_output(Path(target), SHARDS_KIND, overwrite, inputs)
@@ -194,7 +194,7 @@ def build_on_ray(
             write_index(folder, data, shards, columns)
         return result_of(target, data, begun, plan)
 
-    return _planned(files, config, rows, write)
+    return _run_in_pieces(files, config, rows, write)
 
 
 def synthesize_on_ray(
