@@ -205,7 +205,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
     def stop(error: OSError) -> None:
         # By default os.walk skips what it cannot list, and its files would be missed without a word.
-        raise FastetlError("cannot list the folder", file=error.filename, found=error.strerror, do="mend its rights")
+        raise FastetlError("cannot list the folder", file=error.filename, found=error.strerror, do="allow reading it")
 
     for parent, folders, names in os.walk(folder, onerror=stop):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

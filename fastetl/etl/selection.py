@@ -24,7 +24,7 @@ from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import Notice, notices_of_name
 from fastetl.etl.reading import read_headers
 
-_SHORTEST = 8  # characters of the shortest data set that may be an order: by eye
+_SHORTEST = 8  # characters; in shorter data sets a repeated code is no evidence of a new writer
 _KANA = (0x24, 0x25)  # rows of JIS X 0208
 
 

@@ -22,13 +22,13 @@ DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0),
 not the measured ones: a depth from 1 to 24 was chosen for training."""
 
 GAP = 10 / 128
-"""Least paper between character and fragment, which is cut if necessary, as a share of the side; chosen by eye."""
+"""Least paper between character and fragment, which is cut if need be, as a share of the side; chosen, not measured."""
 
 SLIDE = 1 / 16
-"""How far a fragment is moved along the edge at most, as a share of the side; chosen by eye."""
+"""How far a fragment is moved along the edge at most, as a share of the side; chosen, not measured."""
 
 MARGIN = 1 / 25
-"""How much paper a crop leaves around the ink at most, as a share of the side; chosen by eye."""
+"""How much paper a crop leaves around the ink at most, as a share of the side; chosen, not measured."""
 
 
 @jit

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastetl.synth.strokes import Polyline
 
 _COORDINATES = ("points", "anchor", "targets", "corner")  # fields of `Glyph`
-_REACH = 3  # corners are rounded over so many points to either side (like the next numbers, by eye on KanjiVG's kana)
+_REACH = 3  # corners are rounded over so many points to either side (chosen, like the next numbers, for KanjiVG)
 _LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
 _BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
 _HOOK = 0.22  # a hook is at most so long
