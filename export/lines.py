@@ -7,6 +7,7 @@ character. The text is the best path through these runs. `fastetl.lines` holds t
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from PIL import Image
 from export.errors import ExportError
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.lines import layout
-from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, unturned
+from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, Weights, best_path, features, fitted_geometry
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import TURNED
@@ -185,10 +186,11 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
             found=f"{len(boxes):,}",
             do="crop the picture",
         )
-    down = is_down(boxes) if down is None else down
+    written = np.flatnonzero(~underlines(boxes))
+    down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
     lines = []
-    for members in rows(oriented):
+    for members in (written[row] for row in rows(oriented[written])):
         size = line_size(oriented[members])
         of_line = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])
         left, top = boxes[members, :2].min(0).astype(int)
@@ -241,6 +243,8 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
     pen = drawing.pen * max(drawing.width, drawing.height)
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
+    written = ~underlines(boxes)
+    strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     down = is_down(boxes, in_time=True) if down is None else down
     oriented = turned(boxes) if down else boxes
     return [

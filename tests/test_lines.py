@@ -1,6 +1,7 @@
 """Words and lines: layout, tables, synthetic lines, and what is read of them."""
 
 import contextlib
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_touching_characters_are_parted() -> None:
     assert max(box[2] for box in left) <= 56
     assert min(box[0] for box in right) >= 44
     assert pieces.joints
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_underlines_are_no_writing(recognizer: Recognizer, down: bool) -> None:
+    line = write_line("さくらのはな", SEED, LineConfig(running=0, slope=0, down=down))
+    (left, top), (right, bottom) = np.min(line.boxes, 0)[:2], np.max(line.boxes, 0)[2:]
+    ends = ((right + 9,) * 3, (top, bottom / 2, bottom)) if down else ((left, right / 2, right), (bottom + 9,) * 3)
+    drawing = dataclasses.replace(line.drawing, strokes=(*line.drawing.strokes, Stroke(*ends)))
+    assert recognizer.read_ink(drawing).text == "さくらのはな"
+    assert recognizer.read_line(255 - dataclasses.replace(line, drawing=drawing).picture()).text == "さくらのはな"
 
 
 @pytest.mark.parametrize("down", [False, True])

@@ -1,11 +1,11 @@
-"""fastetl/lines/tables/bigrams.bin, how often which character follows which in Japanese text: made from counts.
+"""Make fastetl/lines/tables/bigrams.bin: how often one character follows another in Japanese text.
 
     pip install sudachipy sudachidict-small wordfreq
     python -m benches.studies.bigrams [--out fastetl/lines/tables/bigrams.bin]
 
-Words and their frequencies are those of wordfreq's list large_ja (Robyn Speer; data CC BY-SA 4.0). Which word follows
-which is not in it: the costs of connecting two parts of speech are those of SudachiDict small (Works Applications;
-Apache 2.0), scaled until each word is as frequent as in the list. Neither is a dependency of fastetl.
+Words and their frequencies come from wordfreq's list large_ja (Robyn Speer; data CC BY-SA 4.0). It does not say which
+word follows which; this comes from SudachiDict small (Works Applications; Apache 2.0). Its costs of connecting two
+parts of speech are scaled until each word is as frequent as in the list. Neither is a dependency of fastetl.
 """
 
 import argparse
@@ -24,11 +24,12 @@ from fastetl.lines.bigrams import FILE, STEPS
 
 BIGRAMS = 55_600
 PUNCTUATION = {"、": 0.05, "。": 0.04}
-"""Frequencies of what the list has no words for."""
+"""Frequencies of marks, which the list lacks. Estimated by eye."""
 MIXED = 0.02
 """How much of a bigram's probability is the second character's own share."""
 COST = 700.0
-"""Of SudachiDict's costs, a factor of e in probability; between two words half of it counts."""
+"""A difference in SudachiDict's costs that changes a probability by a factor of e; between two words it takes twice as
+much."""
 ROUNDS = 200
 SPELT = 0.15
 """Share of the words with kanji that are written in hiragana."""

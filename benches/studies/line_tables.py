@@ -1,8 +1,8 @@
-"""What lines are read with, learnt from synthetic lines: `shapes.bin` and `weights.json` of fastetl/lines/tables.
+"""Measure and fit the tables that lines are read with, on synthetic lines: `shapes.bin` and `weights.json`.
 
     python -m benches.studies.line_tables [--only shapes|weights]
 
-Nothing of anybody's handwriting is used. Seeds are fixed; those of docs/lines.md are others.
+No real handwriting is used. The seeds are fixed and differ from those of docs/lines.md.
 """
 
 import argparse
@@ -27,11 +27,11 @@ WRITERS = 16
 SEED = 77
 LINES = 300
 _LEAST = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
-"""Of standard deviations: few writers may agree by chance."""
+"""Least standard deviation of each measure: the few writers may agree by chance."""
 
 
 def shapes_table() -> bytes:
-    """See `fastetl.lines.shapes`."""
+    """The bytes of `shapes.bin`; see `fastetl.lines.shapes`."""
     characters, rows, strokes = JAPANESE.characters, [], []
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
     for writer in range(WRITERS):
@@ -48,7 +48,7 @@ def shapes_table() -> bytes:
     logs = np.concatenate([np.log(values[..., :2]), values[..., 2:]], -1)
     means, deviations = logs.mean(0), logs.std(0)
     means[:, :2] = np.exp(means[:, :2])
-    # With few writers each character's deviation is a guess: half of it is that of all characters.
+    # Few writers tell little about one character's deviation, so it is averaged with that of all characters.
     pooled = np.sqrt((deviations**2 + (deviations**2).mean(0)) / 2)
     table = 100 * np.concatenate([means, np.maximum(pooled, _LEAST)], 1)
     counts = np.array(strokes).max(0)[:, None]
@@ -56,7 +56,7 @@ def shapes_table() -> bytes:
 
 
 def _gap(strokes: list[Any], axis: int) -> float:
-    """The largest gap between strokes along an axis, 0 where there is none."""
+    """The largest gap between strokes along an axis; 0 if there is none."""
     spans = sorted((float((p[:, axis] - r).min()), float((p[:, axis] + r).max())) for p, r, _ in strokes)
     reach, largest = spans[0][1], 0.0
     for low, high in spans:
@@ -65,7 +65,8 @@ def _gap(strokes: list[Any], axis: int) -> float:
 
 
 def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
-    """Four of six as the table of bigrams walks, one of random kana, one of random characters (plain)."""
+    """Texts, and whether they are to be read without bigrams: of six, one has random kana and one random characters
+    (both plain); four are drawn from the bigrams."""
     characters = np.array(JAPANESE.characters)
     listed = []
     for k in range(count):
@@ -81,20 +82,20 @@ def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
 
 @dataclass(frozen=True)
 class Lattice:
-    """A line's features (R, K, F), its states, the logarithms of its bigrams, and the states that were written."""
+    """A line's features (R, K, F), the log probabilities of its bigrams, and the states that were written (truth)."""
 
     values: NDArray[np.float64]
     steps: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
-    """States on the left and on the right of each boundary, and the logarithm of the one after the other."""
+    """For each boundary: the states on its left, those on its right, and the log probability of each step."""
     first: NDArray[np.float64]
-    """Of each state, the logarithm of its being the first; 0 of those that aren't."""
+    """For each state that begins the line, the log probability that it does; 0 for the others."""
     last: NDArray[np.int64]
     truth: list[int]
 
     def gradient(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """The logarithm of the probability of what was written among all paths, and its derivatives.
+        """Log probability of the written path among all paths, and its gradient.
 
-        weights: of the features, and of the bigrams.
+        weights: of the features, then of the bigrams.
         """
         count = self.values.shape[-1]
         flat = self.values.reshape(-1, count)
@@ -129,7 +130,7 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
 
 
 def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line: Any) -> Lattice | None:
-    """None where what was written is not among the line's runs and characters."""
+    """The lattice of a written line; None if what was written is not among its runs and characters."""
     shown, alone = line.pictures()
     c = competition(recognizer, line, all_probabilities(recognizer, shown), alone)
     labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
@@ -162,7 +163,7 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line:
 
 
 def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
-    """Of synthetic lines, even and uneven, wide and narrow."""
+    """Lattices of synthetic lines: across and down, even and uneven, wide and narrow, strokes and pictures."""
     rng = np.random.default_rng(SEED)
     listed = []
     for k, (text, plain) in enumerate(texts(count, rng)):
@@ -185,7 +186,7 @@ def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
 
 
 def fitted(recognizer: Recognizer) -> dict[str, object]:
-    """The weights under which what was written is likeliest, among all paths."""
+    """Fit the weights: the written paths become as likely as possible among all paths."""
     from scipy.optimize import minimize
 
     start = np.zeros(len(FEATURES) + 1)
@@ -197,13 +198,14 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
         value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
         return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
 
-    # The network was trained on such writers: of others' characters it knows less, and the table of bigrams no less.
+    # The network was trained on such writers and is less sure about others; the bigrams are not. So the network counts
+    # less than it would here.
     limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "bigram": (0.7, 0.7)}
-    # Nor do they touch as often as people's characters do, or write a stroke in two: both cost less than here.
+    # Real characters touch more often, and real strokes are broken more often, so both cost less than they would here.
     limits |= {"cuts": (-0.75, 0), "more strokes": (-4, 0)}
-    # A reader knows the line's size and place only from what it has read.
+    # The fit knows the line's true geometry; a reader estimates it from what it has read.
     limits |= {"form": (0, 0.8)}
-    # Nor may chance make a reason for a character of what speaks against one.
+    # A feature that speaks against a character must not speak for it by chance.
     limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "rest", "joined"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]
     done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})

@@ -43,7 +43,7 @@ TEXTS = SENTENCES_AND_WORDS.split()
 
 @dataclass(frozen=True)
 class Sample:
-    """A line to be read: a picture, ink high, or a drawing; its text and the boxes of its characters."""
+    """A line to be read (a picture, ink high, or a drawing), its text, and the boxes of its characters."""
 
     ink: Pixels | Drawing
     text: str
@@ -52,7 +52,7 @@ class Sample:
 
 
 def errors(text: str, answer: str) -> int:
-    """Edit distance; へ and ヘ are one."""
+    """Edit distance between two texts without their spaces; へ and ヘ count as the same."""
     a, b = (t.translate(str.maketrans("ヘベペ", "へべぺ")).replace(" ", "") for t in (text, answer))
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
@@ -63,7 +63,7 @@ def errors(text: str, answer: str) -> int:
 
 
 def overlap(a: Box, b: Box) -> float:
-    """Common area over united area."""
+    """Intersection over union of two boxes."""
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     common = max(width, 0) * max(height, 0)
     return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
@@ -76,14 +76,17 @@ def _ink_box(picture: Pixels) -> tuple[int, int, int, int]:
 
 
 def pasted(sets: Sequence[Path], count: int, seed: int, touching: float = 0.0) -> Iterable[Sample]:
-    """Hiragana of the sets side by side, 4 to 10; a third of the lines on a slope."""
+    """Lines of 4 to 10 hiragana from the sets, side by side; a third of the lines is on a slope.
+
+    touching: share of the gaps at which characters touch or overlap.
+    """
     rng = np.random.default_rng([seed, 1])
     data = [dict(np.load(path, allow_pickle=False)) for path in sets]
     for k in range(count):
-        one = data[k % len(data)]
-        usable = np.flatnonzero([len(c) == 1 and "ぁ" <= c <= "ん" for c in one["labels"].tolist()])
+        drawn = data[k % len(data)]
+        usable = np.flatnonzero([len(c) == 1 and "ぁ" <= c <= "ん" for c in drawn["labels"].tolist()])
         chosen = rng.choice(usable, rng.integers(4, 11))
-        parts = [(one["images"][n], str(one["labels"][n])) for n in chosen]
+        parts = [(drawn["images"][n], str(drawn["labels"][n])) for n in chosen]
         slope = rng.uniform(-0.06, 0.06) if k % 3 == 0 else 0.0
         yield _side_by_side(parts, slope, touching, rng)
 
@@ -96,7 +99,7 @@ def _side_by_side(parts: list[tuple[Pixels, str]], slope: float, touching: float
         left, top, right, bottom = _ink_box(picture)
         small = label in LARGE_FORM
         crop = picture[top:bottom, left:right]
-        # Where it stood in its frame is where it stands on the line.
+        # A character keeps its height within its frame.
         y = 136 + top + slope * x
         if small and bottom - top > 75:
             factor = 75 / (bottom - top)
@@ -113,7 +116,7 @@ def _side_by_side(parts: list[tuple[Pixels, str]], slope: float, touching: float
 
 
 def typeset(fonts: Sequence[Path], texts: Sequence[str], down: bool, seed: int) -> Iterable[Sample]:
-    """Each text in each font, with gaps, sizes and a slope of its own."""
+    """Each text in each font, every line with its own size, gaps and slope."""
     rng = np.random.default_rng([seed, 2])
     for path in fonts:
         for text in texts:
@@ -136,7 +139,7 @@ def typeset(fonts: Sequence[Path], texts: Sequence[str], down: bool, seed: int) 
 
 
 def written(texts: Sequence[str], config: LineConfig, seed: int, strokes: bool) -> Iterable[Sample]:
-    """Synthetic writers' lines."""
+    """Lines by synthetic writers, as strokes or as pictures."""
     for k, text in enumerate(texts):
         line = write_line(text, [9000 + seed, k], config)
         yield Sample(line.drawing if strokes else line.picture(), text, line.boxes, config.down)
@@ -144,7 +147,7 @@ def written(texts: Sequence[str], config: LineConfig, seed: int, strokes: bool) 
 
 @dataclass
 class Tally:
-    """Of some lines."""
+    """What was counted over some lines. boxes: how many were found. seconds: the time that reading took."""
 
     characters: int = 0
     wrong: int = 0
@@ -163,7 +166,7 @@ def tallied(
     plain: bool = False,
     directed: bool = True,
 ) -> Tally:
-    """Read all. directed: whether the direction is given."""
+    """Read all samples. directed: whether the reader is told the direction."""
     tally = Tally()
     for sample in samples:
         down = sample.down if directed else None
@@ -205,14 +208,14 @@ synthetic writers more than 3 % is read wrongly, and the table costs random char
 
 
 def random_texts(count: int, seed: int, characters: Sequence[str]) -> list[str]:
-    """Characters that make no words."""
+    """Random characters, 4 to 10, that make no words."""
     rng = np.random.default_rng([seed, 3])
     return ["".join(rng.choice(list(characters), rng.integers(4, 11))) for _ in range(count)]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A row of the table. directed: whether the direction is given."""
+    """A row of the table. directed: whether the reader is told the direction."""
 
     name: str
     competing: str
@@ -222,7 +225,7 @@ class Condition:
 
 
 def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: int) -> Iterable[Condition]:
-    """All that can be measured with what is at hand."""
+    """The rows that can be measured with the sets and fonts given."""
     rng = np.random.default_rng([seed, 4])
     texts = rng.permutation(TEXTS).tolist()[:count]
     if sets:
@@ -245,7 +248,7 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
 
 
 def main() -> None:
-    """Measure, then print or write the page."""
+    """Measure all conditions, then print or write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=Path)
     parser.add_argument("--fonts", type=Path, nargs="*", default=[])

@@ -18,6 +18,8 @@ FULL = 0.5
 """Least height of a band that is a line of its own, in sizes of the writing."""
 ONE_LINE = 1.5
 """Two overlapping bands are one line if together they are less high than this, in heights of the tallest band."""
+LONG, THIN = 3.5, 0.12
+"""An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths."""
 SQUARE = 0.6
 """Writing may be a grid if its rows and columns differ less in thickness than by this ratio."""
 _SLOPES = np.arange(-20, 21) / 100
@@ -36,6 +38,14 @@ def unturned(boxes: Boxes) -> Boxes:
 
 def _extents(boxes: Boxes) -> NDArray[np.float64]:
     return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+
+
+def underlines(boxes: Boxes) -> NDArray[np.bool_]:
+    """bool (N,): which boxes are thin and much longer than characters: underlines, or sidelines of columns."""
+    if len(boxes) < 4:
+        return np.zeros(len(boxes), bool)
+    extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
+    return np.asarray((extents > LONG * np.sort(extents)[int(0.7 * (len(boxes) - 1))]) & (thickness < THIN * extents))
 
 
 def _typical(boxes: Boxes) -> float:

@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, ONE_LINE = 1.5, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -28,6 +28,12 @@ const extent = ([a, b, c, d]) => Math.max(c - a, d - b);
 const middleX = (box) => (box[0] + box[2]) / 2;
 const middleY = (box) => (box[1] + box[3]) / 2;
 const around = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
+
+/** Whether each box is thin and much longer than characters: an underline, or a sideline of a column. */
+function underlines(boxes) {
+  const extents = boxes.map(extent), usual = [...extents].sort((a, b) => a - b)[Math.floor(0.7 * (boxes.length - 1))];
+  return boxes.map(([a, b, c, d], k) => boxes.length > 3 && extents[k] > LONG * usual && Math.min(c - a, d - b) < THIN * extents[k]);
+}
 
 function typical(boxes) {
   const extents = boxes.map(extent).sort((a, b) => a - b);
@@ -474,10 +480,11 @@ function bestOf(line, competing, tables) {
 
 /** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */
 export async function readInk(drawing, engine, labels, tables, go = () => true) {
-  const strokes = drawing.strokes.filter((stroke) => stroke.x.length);
-  if (!strokes.length) return [];
   const pen = drawing.pen * Math.max(drawing.width, drawing.height);
-  const boxes = strokes.map(({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2]);
+  const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
+  const drawn = drawing.strokes.filter((stroke) => stroke.x.length), underlined = underlines(drawn.map(boxOf));
+  const strokes = drawn.filter((_, k) => !underlined[k]), boxes = strokes.map(boxOf);
+  if (!strokes.length) return [];
   const down = isDown(boxes), oriented = down ? turned(boxes) : boxes;
   const inTime = (band) => [...band].sort((a, b) => a - b);
   const lines = rows(oriented).map((band) => {

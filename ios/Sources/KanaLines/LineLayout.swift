@@ -113,8 +113,17 @@ enum LineLayout {
     private static let full = 0.5
     /// Height of two overlapping bands, in heights of the tallest, below which they are one line.
     private static let oneLine = 1.5
+    /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
+    private static let (long, thin) = (3.5, 0.12)
     /// Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns.
     private static let square = 0.6
+
+    /// Which boxes are thin and much longer than characters: underlines, or sidelines of columns.
+    static func underlines(_ boxes: [InkBox]) -> [Bool] {
+        guard boxes.count > 3 else { return boxes.map { _ in false } }
+        let usual = boxes.map(\.extent).sorted()[Int(0.7 * Double(boxes.count - 1))]
+        return boxes.map { $0.extent > long * usual && min($0.width, $0.height) < thin * $0.extent }
+    }
 
     /// The extent that half of the ink's extents exceed.
     private static func typical(_ boxes: [InkBox]) -> Double {

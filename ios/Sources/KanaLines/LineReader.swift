@@ -55,10 +55,12 @@ public actor LineReader {
     ///
     /// Throws `LineError`, `CancellationError`, and what the network throws.
     public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
-        let places = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
+        let reach = drawing.pen * max(drawing.width, drawing.height) / 2
+        let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
+        let underlined = LineLayout.underlines(drawn.map { InkBox(drawing.strokes[$0], reach: reach) })
+        let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
         guard !places.isEmpty else { return [] }
         let known = try await known()
-        let reach = drawing.pen * max(drawing.width, drawing.height) / 2
         var boxes = places.map { InkBox(drawing.strokes[$0], reach: reach) }
         let isDown = LineLayout.isDown(boxes)
         if isDown { boxes = boxes.map(\.turned) }
