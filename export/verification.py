@@ -46,10 +46,9 @@ _COREML_BOUNDS: dict[tuple[Storage, Precision], float] = {
     ("int8", "float32"): 0.08,
     ("int8", "float16"): 0.10,
 }
-"""Largest difference allowed between the logits of a saved program and Flax's, as a share of the largest logit. The
-bundled ones, in float16, reach 0.013."""
+"""Bounds of a saved program's logits against Flax's, as shares of the largest. The bundled ones reach 0.013."""
 _ONNX_INT8 = 0.05
-"""Largest difference allowed for an ONNX model with weights in 8 bits. The bundled ones reach 0.033."""
+"""Bound of an ONNX model's logits with weights in 8 bits, as a share of the largest. The bundled ones reach 0.033."""
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,7 @@ def _top(missing: Bytes, few: int = _SPECKS) -> int:
 
 
 def _edge(picture: NDArray[Any]) -> NDArray[Any]:
+    """The outermost pixels."""
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
@@ -300,19 +301,19 @@ def _sheet(dark: Bytes) -> _Sheet:
     """Paper and ink, found with ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
     size, grain = odd_share(dark, _WIDEST), _grain(dark)
     paper = closed(dark, size)
-    is_lit = quantile(paper, 5) < _WHITE
+    is_white = quantile(paper, 5) >= _WHITE
     outside = np.zeros(dark.shape, bool)
     while True:
-        if is_lit:
+        if not is_white:
             paper = np.minimum(paper, _closed_beyond(dark, max(size, odd_share(dark, _SHADE))))
         missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
         sheet = _Sheet(paper, missing, outside, _CONTRAST + 4 * grain)
         if sheet.is_plain and _edge(dark).min() >= _WHITE:
             return sheet
-        sheet = sheet.without(_table(sheet.at_least(5), not is_lit))
+        sheet = sheet.without(_table(sheet.at_least(5), is_white))
         outside = sheet.outside
         narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
-        if not is_lit or narrower * 5 >= size * 4:
+        if is_white or narrower * 5 >= size * 4:  # white paper has no shadows, for which windows are narrowed
             return sheet
         size, paper = narrower, closed(dark, narrower)
 

@@ -273,17 +273,18 @@ extension Photograph {
         var size = dark.oddShare(widest)
         let grain = Self.grain(dark)
         var outside = dark.map { _ in 0 }
-        let isLit = Grid.quantile(dark.closed(size).values, 5) < white
+        let isWhite = Grid.quantile(dark.closed(size).values, 5) >= white
         while true {
             var paper = dark.closed(size)
-            if isLit { paper = paper.with(closedBeyond(dark, max(size, dark.oddShare(shade))), min) }
+            if !isWhite { paper = paper.with(closedBeyond(dark, max(size, dark.oddShare(shade))), min) }
             let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
             var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: contrast + 4 * grain)
             if sheet.isPlain, dark.edge.allSatisfy({ $0 >= white }) { return sheet }
-            sheet = sheet.without(table(sheet.atLeast(5), isWhite: !isLit))
+            sheet = sheet.without(table(sheet.atLeast(5), isWhite: isWhite))
             outside = sheet.outside
             let narrower = max(3 * strokeWidth(sheet.atLeast(7)) + 2 | 1, 9)
-            if !isLit || narrower * 5 >= size * 4 { return sheet }
+            // White paper has no shadows, for which windows are narrowed.
+            if isWhite || narrower * 5 >= size * 4 { return sheet }
             size = narrower
         }
     }
