@@ -73,9 +73,12 @@ def command_of(name: str) -> type:
     return getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())  # type: ignore[no-any-return]
 
 
-def parser_of(kind: type, name: str) -> argparse.ArgumentParser:
-    """The parser of a command. If the class has BASIC, its help begins with the fields that are named there."""
-    options = list(_options(kind))
+def parser_of(kind: type, name: str, explained: bool = True) -> argparse.ArgumentParser:
+    """The parser of a command. If the class has BASIC, its help begins with the fields that are named there.
+
+    explained: whether options have help texts. They are parsed from the source, which takes a tenth of a build.
+    """
+    options = list(_options(kind, explained))
     basic: tuple[str, ...] = getattr(kind, "BASIC", ())
     flags = {option.field: option.names[-1] for option in options if option.names}
     positional = [option.settings["metavar"] for option in options if not option.names]
@@ -114,9 +117,9 @@ def parser_of(kind: type, name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _options(kind: type, instance: Any = None) -> Iterator[_Option]:
+def _options(kind: type, explained: bool, instance: Any = None) -> Iterator[_Option]:
     """The options of a dataclass and of the dataclasses within it. instance: its values are the defaults."""
-    hints, texts = get_type_hints(kind, include_extras=True), _docstrings(kind)
+    hints, texts = get_type_hints(kind, include_extras=True), _docstrings(kind) if explained else {}
     within: list[Any] = []
     for field in dataclasses.fields(kind):
         default = field.default if instance is None else getattr(instance, field.name)
@@ -130,12 +133,12 @@ def _options(kind: type, instance: Any = None) -> Iterator[_Option]:
         settings = _settings(hint, default, arg.metavar, bool(names))
         if names:
             settings |= {"dest": field.name, "required": default is MISSING}
-        text = texts[field.name]
+        text = texts[field.name] if explained else ""
         if not (default is MISSING or isinstance(default, bool) or default in (None, "", ())):
             text += f" Default: {default:g}." if settings["type"] is float else f" Default: {default}."
         yield _Option(field.name, kind, names, arg.section, text, settings)
     for config in within:
-        yield from _options(type(config), config)
+        yield from _options(type(config), explained, config)
 
 
 def _docstrings(kind: type) -> dict[str, str]:
@@ -180,7 +183,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
     """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
-    parser = parser_of(kind, name)
+    parser = parser_of(kind, name, explained=False)
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]

@@ -20,7 +20,7 @@ from fastetl.data.charset import (
     one_shape,
 )
 from fastetl.errors import FastetlError
-from fastetl.etl.jis import char_to_jis, class_of_code, codes_of, jis_to_char
+from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
 
 
 def test_the_named_charsets() -> None:
@@ -66,6 +66,7 @@ def test_jis_and_back_for_the_whole_table() -> None:
     characters = {code: jis_to_char(code) for code in codes}
     known = {code: c for code, c in characters.items() if c is not None}
     assert len(known) == 6879  # JIS X 0208 has so many
+    assert assigned_codes().tolist() == list(known)
     assert all(char_to_jis(c) == code for code, c in known.items())
     assert jis_to_char(0x2422) == "あ"
     assert jis_to_char(0x2021) is None

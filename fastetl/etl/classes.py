@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.etl.jis import char_to_jis, jis_to_char
+from fastetl.etl.jis import assigned_codes, char_to_jis
 from fastetl.etl.layouts import TABLES, Layout
 from fastetl.files.tables import table_rows
 
@@ -80,8 +80,8 @@ def _jis_by_code(layout: Layout) -> NDArray[np.uint16]:
     """uint16 (65536,): the JIS X 0208 code of each of the set's codes, 0 for one without a character."""
     jis_codes = np.zeros(65536, np.uint16)
     if layout.codes == "jis":
-        codes = range(0x2121, 0x7E7F)
-        jis_codes[0x2121:0x7E7F] = [code if jis_to_char(code) is not None else 0 for code in codes]
+        codes = assigned_codes()
+        jis_codes[codes] = codes
     for entry in classes(layout.name):
         if entry.code_is_known:
             jis_codes[entry.code] = entry.jis

@@ -29,6 +29,15 @@ def jis_to_char(code: int) -> str | None:
     return character.translate(_TYPED)
 
 
+def assigned_codes() -> NDArray[np.uint16]:
+    """uint16 (6879,), ascending: the codes of JIS X 0208 that `jis_to_char` knows. All are decoded at once."""
+    cells = np.arange(0x21, 0x7F, dtype=np.uint16)
+    codes = (cells[:, None] << 8 | cells).ravel()
+    lines = np.stack([codes >> 8 | 0x80, codes & 0xFF | 0x80, np.full_like(codes, ord("\n"))], 1).astype(np.uint8)
+    texts = lines.tobytes().decode("euc_jp", "replace").splitlines()
+    return np.asarray(codes[[len(text) == 1 and text != "\ufffd" for text in texts]], np.uint16)
+
+
 @cache
 def char_to_jis(character: str) -> int | None:
     """The JIS X 0208 code of one character (full-width forms may be ASCII), or None if it is not in JIS X 0208."""
