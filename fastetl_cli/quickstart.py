@@ -42,9 +42,9 @@ class Quickstart(Command):
     characters, and evaluated on their own test writers. Without: synthetic files alone."""
     synth: SynthConfig = SynthConfig(files=200, charset="hiragana")
     epochs: int = 0
-    """Number of epochs. 0: 2, or with `etl` 4."""
+    """Number of epochs. 0: 2 epochs, or 4 with `etl`."""
     network: str = ""
-    """Architecture. Without: quick, or with `etl` default."""
+    """Architecture. Without: quick, or default with `etl`."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 
