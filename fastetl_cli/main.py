@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -103,16 +104,30 @@ def _dispatch(arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does."""
+    """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
+    hook = sys.unraisablehook
+
+    def repeat_if_lost(lost: "sys.UnraisableHookArgs") -> None:
+        # Python cannot raise in a callback of the garbage collector, such as XLA's: there the signal is sent again.
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            threading.Timer(0.1, signal.raise_signal, [_signal_of(lost.exc_value)]).start()
+        else:
+            hook(lost)
 
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
     handler = signal.signal(signal.SIGTERM, terminate)
+    sys.unraisablehook = repeat_if_lost
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, handler)
+        sys.unraisablehook = hook
+
+
+def _signal_of(interrupt: BaseException | None) -> int:
+    return signal.SIGTERM if interrupt is not None and interrupt.args else signal.SIGINT
 
 
 def error_line(error: Exception, name: str) -> str:
@@ -146,7 +161,7 @@ def _run(name: str, arguments: list[str]) -> int:
             return int(command.run())
     except KeyboardInterrupt as interrupt:
         sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
-        return 128 + (signal.SIGTERM if interrupt.args else signal.SIGINT)
+        return 128 + _signal_of(interrupt)
     except BrokenPipeError:
         raise
     except Exception as error:

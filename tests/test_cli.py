@@ -191,6 +191,31 @@ def test_an_option_without_effect_is_an_error(line: str, tmp_path: Path, capsys:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_signal_that_was_lost_comes_again_as_itself() -> None:
+    """Python cannot raise in a finalizer: an interrupt that arrives there must not become a termination."""
+    code = """
+import signal, time
+from fastetl_cli.main import _ended_by_sigterm, _signal_of
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
+class Late:
+    def __del__(self):
+        signal.raise_signal(signal.{name})
+
+with _ended_by_sigterm():
+    try:
+        Late()
+        for _ in range(500):
+            time.sleep(0.01)
+    except KeyboardInterrupt as stopped:
+        print(_signal_of(stopped).name)
+"""
+    for name in ("SIGINT", "SIGTERM"):
+        command = [sys.executable, "-c", code.replace("{name}", name)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [name]
+
+
 @pytest.mark.parametrize("arguments", ["--help", "--version", "build --help", "--completion bash"])
 def test_a_reader_that_has_gone_is_no_fault(arguments: str) -> None:
     read, write = os.pipe()
