@@ -190,20 +190,20 @@ fastetl recognize --lines note.jpg --boxes boxes.png   # the picture with boxes 
 fastetl synth lines --lines 100 --down                 # synthetic lines: pictures, strokes, boxes
 ```
 
-In Python `Recognizer.read_line(picture)` reads pictures and `read_ink(drawing)` strokes in the order of time; both
-give lines in reading order, across or in columns from right to left. The ink is cut wherever a character may end, the
-network is asked once about all runs of parts, and the best path weighs its answers, the usual size, place and gaps of
-each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in
-Japanese, where that is likelier than that none does. `--plain` leaves out the last; use it for codes, names and
-exercises. Characters whose confidence is under a half are called uncertain.""",
+In Python `Recognizer.read_line(picture)` reads pictures, `read_ink(drawing)` strokes in the order of writing. Both
+return lines in reading order, across or in columns from right to left. The ink is cut wherever a character may end, and
+the network is asked once about all runs of parts. The best path weighs its answers, the usual size, position and gaps
+of each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in
+Japanese. The last is left out where the text is likelier without it, and always with `--plain`: use that for codes,
+names and exercises. Characters with a confidence under one half are called uncertain. Underlines are ignored.""",
 )
 NOTES = (
     """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or
-more. The table of bigrams comes from dictionaries, the weights are fitted to synthetic lines; how much the table may
+more. The table of bigrams comes from dictionaries, the weights are fitted to synthetic lines. How much the table may
 weigh, and from which width pieces are parted, was chosen by these rows.
 
-Not good yet: characters that touch or overlap are often parted at the wrong place or not at all, of the wilder
-synthetic writers more than 3 % is read wrongly, and the table costs random characters more than half a point.""",
+Not good yet: characters that touch or overlap are often parted at the wrong place or not at all, and of the wilder
+synthetic writers more than 3 % is read wrongly.""",
 )
 
 
