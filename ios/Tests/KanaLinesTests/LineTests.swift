@@ -70,7 +70,8 @@ private actor Network: CharacterReading {
                 #expect(one.alternatives.contains { $0.label == one.label })
             }
             let strokes = characters.flatMap(\.strokes).sorted()
-            #expect(strokes == Array(golden.drawing.strokes.indices), "\(golden.name)")
+            let written = golden.drawing.strokes.indices.dropLast(golden.name == "underlined" ? 1 : 0)
+            #expect(strokes == Array(written), "\(golden.name)")
         }
     }
 
