@@ -189,8 +189,7 @@ def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
         first = unknown[0].partition("=")[0]
         names = [name for action in parser._actions for name in action.option_strings]
         parser.error(f"no option {first}{suggestion(first, names)}")
-    command: Any = _construct(kind, vars(values))
-    return command  # type: ignore[no-any-return]
+    return _construct(kind, vars(values))  # type: ignore[no-any-return]
 
 
 def _construct(kind: type, values: Mapping[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from export.config import ExportConfig
@@ -90,10 +90,8 @@ class Quickstart(Command):
         files, data, run = folder / "etl", folder / "dataset", folder / "run"
         mixed, synthetic = self.etl is not None, folder / "synthetic"
         source, config = self.etl or files, BuildConfig(charset=self.synth.charset)
-        # The set's own number of writers counts then, and not the number of files.
-        synth = replace(self.synth, files=SynthConfig().files) if self.synth.set else self.synth
         return [
-            Synth(files, synth, overwrite=overwrite),
+            Synth(files, self.synth, overwrite=overwrite),
             Inspect((source,)),
             Build((source, data), config, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),

@@ -50,7 +50,6 @@ class Recognize(Command):
     """A package directory. Without: the bundled one, for 6,625 characters; "kana" is a small bundled one."""
     charset: str | None = None
     """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters."""
-
     top: int = 5
     """Number of characters to show for each picture."""
     lines: bool = False

@@ -43,7 +43,6 @@ class Synth(Command):
     """Replace OUT if it exists."""
     processes: int = 0
     """Number of processes; the files are the same with any number. 0: one for each processor."""
-
     shards: Shards = Shards()
 
     def __post_init__(self) -> None:
@@ -55,9 +54,7 @@ class Synth(Command):
         else:
             require_unset(self, ("text",), "is for lines", "give `lines`")
             require_unset(self.line, vars(self.line), "is for lines", "give `lines`")
-        if self.config.set:
-            require_unset(self.config, ("files",), "has no effect with `set`")
-        else:
+        if not self.config.set:
             require_unset(self.config, ("writers",), "is for `set`; each of `files` has its writers", "give `set`")
         if self.config.set or self.shards.engine == "ray":
             require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")

@@ -25,7 +25,7 @@ class BaselineResult:
     by: SplitKind
     """How the dataset is split. group: no group is in both parts. random: as in the tutorial, writers are in both."""
     pixels: Pixels
-    """The input. `framed`: after the network's preprocessing (polarity, contrast, framing)."""
+    """framed: after the network's preprocessing (polarity, contrast, framing)."""
     train: int
     test: int
     accuracy: float

@@ -102,8 +102,7 @@ class TrainConfig:
     threads: int = 0
     """Threads that augment pictures; any number makes the same. 0: one, or with a GPU one for each processor."""
     steps_per_dispatch: int = 1
-    """Steps that the host gives the devices at a time; the weights differ by rounding alone. More than 1 is faster
-    where steps are short, as on a GPU with small batches. On a CPU it only takes longer to compile."""
+    """Steps that the host gives the devices at a time. More than 1 is faster where steps are short, as on a GPU."""
     checkpoint_steps: int = 200
     """Steps between two checkpoints; one is written after every epoch, too."""
     split_seed: int = 0

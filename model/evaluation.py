@@ -179,7 +179,6 @@ class SetResult:
     left_out: dict[str, int]
     """Samples left out because the run does not have their character, by character."""
     samples: int
-    """Evaluated samples."""
     accuracy: float
     interval: tuple[float, float]
     """95 % bootstrap interval of the accuracy: writers are resampled where they are known, otherwise samples."""
@@ -196,9 +195,7 @@ class SetResult:
     confusions: tuple[Confusion, ...]
     """The 30 most frequent ones, the most frequent first."""
     voicing_mistakes: int
-    """Mistakes of the kind `voicing`."""
     size_mistakes: int
-    """Mistakes of the kind `size`."""
     rejected: float
     """Share of the samples rejected as no character: their confidence is below the run's threshold."""
     calibration: Reliability
@@ -212,7 +209,6 @@ class SetResult:
     """uint8 (mistakes, size, size): the pictures of the mistakes. Not in the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The results for JSON."""
         without = dataclasses.replace(self, confusion_counts=self.confusion_counts[:0], pictures=self.pictures[:0])
         values = dataclasses.asdict(without)
         del values["confusion_counts"], values["pictures"]
@@ -241,7 +237,6 @@ class Evaluation:
         return f"Evaluation({self.run!r}: {results})"
 
     def as_dict(self) -> dict[str, Any]:
-        """The results for JSON."""
         values = dataclasses.asdict(dataclasses.replace(self, sets=()))
         return {**values, "sets": [s.as_dict() for s in self.sets]}
 

@@ -325,8 +325,7 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     folder = unfinished(path)
     has_run = (folder / "run.json").is_file()
     if resume and not has_run:
-        unstarted = "nothing was trained yet" if folder.exists() else "none was begun"
-        state = "it is finished" if path.exists() else unstarted
+        state = "it is finished" if path.exists() else "nothing was trained yet" if folder.exists() else "there is none"
         raise ModelError(
             "no interrupted run to resume", file=path, found=state, do="leave out `resume`", also=FileNotFoundError
         )

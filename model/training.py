@@ -59,9 +59,8 @@ class Progress:
     step: int
     """Steps done since training began."""
     steps: int
-    """Steps of the whole training."""
     epochs: int
-    """Epochs of the whole training."""
+    """Steps and epochs of the whole training."""
     loss: float
     """Loss of the newest batch whose loss is known."""
     history: tuple[Epoch, ...]

