@@ -193,8 +193,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     for members in (written[row] for row in rows(oriented[written])):
         size = line_size(oriented[members])
         of_line = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])
-        left, top = boxes[members, :2].min(0).astype(int)
-        right, bottom = boxes[members, 2:].max(0).astype(int)
+        (left, top), (right, bottom) = boxes[members, :2].min(0).astype(int), boxes[members, 2:].max(0).astype(int)
         part = np.where(of_line[marks[top:bottom, left:right]], small[top:bottom, left:right], 0)
         lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor / scale, size, down))
     return [line for line in lines if len(line.boxes)]
@@ -210,8 +209,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     reduced from the original. size: of the line, in pixels of `part`."""
     zoom = SIZE / size
     ink = _resized(part, zoom)
-    marks, boxes = pieces_of(np.rot90(ink) if down else ink)
-    pieces = parted(marks, boxes, SIZE, down)
+    pieces = parted(*pieces_of(np.rot90(ink) if down else ink), SIZE, down)
     boxes = pieces.boxes
     padded, numbers = np.pad(np.rot90(ink) if down else ink, SIDE), np.pad(pieces.marks, SIDE)
     chosen = np.zeros(int(pieces.marks.max(initial=0)) + 1, np.uint8)

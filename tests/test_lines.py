@@ -58,8 +58,7 @@ def test_lines_run_where_characters_are_nearer() -> None:
 def test_the_strokes_of_one_character_are_one_line() -> None:
     two = np.array([[2, 0, 8, 2], [0, 8, 10, 10.0]])
     assert len(rows(two)) == 1
-    back_and_forth = np.array([[x, y, x + 8, y + 1] for x in (0, 12, 24) for y in (0, 8)], float)
-    assert len(rows(back_and_forth, in_time=True)) == 1
+    assert len(rows(np.array([[x, y, x + 8, y + 1.0] for x in (0, 12, 24) for y in (0, 8)]), in_time=True)) == 1
     high = np.array([[27, 34, 60, 56], [128, 39, 170, 55], [185, 27, 241, 56], [96, 57, 110, 74], [41, 78, 76, 83]])
     assert len(rows(high.astype(float))) == 1
     slope = grid(2, 12, 3, 12)
@@ -88,9 +87,8 @@ def test_pieces_are_what_hangs_together() -> None:
 
 def test_a_canvas_has_any_unit(recognizer: Recognizer) -> None:
     drawing = write_line("おはよう", SEED, LineConfig(running=0)).drawing
-    unit = 1 / drawing.height
-    strokes = [Stroke(*(tuple(v * unit for v in column) for column in (s.x, s.y))) for s in drawing.strokes]
-    small = recognizer.read_ink(Drawing(drawing.width * unit, 1, tuple(strokes), drawing.pen))
+    strokes = [Stroke(*(tuple(v / drawing.height for v in c) for c in (s.x, s.y))) for s in drawing.strokes]
+    small = recognizer.read_ink(Drawing(drawing.width / drawing.height, 1, tuple(strokes), drawing.pen))
     assert small.text == "おはよう"
     assert len(small.lines) == 1
 
@@ -168,10 +166,8 @@ def test_synthetic_lines_have_their_boxes() -> None:
         inside[int(top) - 1 : int(bottom) + 2, int(left) - 1 : int(right) + 2] = True
     assert picture[inside].max() == 255
     assert not picture[~inside].any()
-    lefts = [box[0] for box in line.boxes]
-    assert lefts == sorted(lefts)
-    tops = [box[1] for box in write_line("ラーメン", 1, LineConfig(down=True)).boxes]
-    assert tops == sorted(tops)
+    for k, boxes in enumerate((line.boxes, write_line("ラーメン", 1, LineConfig(down=True)).boxes)):
+        assert list(boxes) == sorted(boxes, key=lambda box: box[k])
     late = [s.time[0] for s in write_line("ごごご", 1, LineConfig(delayed=1)).drawing.strokes if s.time]
     assert late == sorted(late)
     with pytest.raises(FastetlError, match="no text"):

@@ -42,10 +42,9 @@ def _extents(boxes: Boxes) -> NDArray[np.float64]:
 
 def underlines(boxes: Boxes) -> NDArray[np.bool_]:
     """bool (N,): which boxes are thin and much longer than characters: underlines, or sidelines of columns."""
-    if len(boxes) < 4:
-        return np.zeros(len(boxes), bool)
     extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
-    return np.asarray((extents > LONG * np.sort(extents)[int(0.7 * (len(boxes) - 1))]) & (thickness < THIN * extents))
+    usual = np.sort(extents)[int(0.7 * (len(boxes) - 1))] if len(boxes) > 3 else np.inf
+    return np.asarray((extents > LONG * usual) & (thickness < THIN * extents))
 
 
 def _typical(boxes: Boxes) -> float:

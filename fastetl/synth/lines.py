@@ -108,8 +108,8 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         if character.isspace():
             along += em * rng.uniform(0.7, 1.1)
             continue
-        one, size = next(queue)
-        pieces: list[tuple[Array, Array, bool]] = [((p - middle) * size / em, r / em, mark) for p, r, mark in one]
+        in_pixels, size = next(queue)
+        pieces = [((points - middle) * size / em, radii / em, mark) for points, radii, mark in in_pixels]
         if config.down:
             pieces = [(_turned(points, character), radii, mark) for points, radii, mark in pieces]
         low = np.min([(points - radii[:, None]).min(0) for points, radii, _ in pieces], 0)
@@ -120,17 +120,19 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         begin = tight * low[main] + (1 - tight) * min(-0.42, low[main])
         shift = np.zeros(2)
         shift[main] = along / em + (gap if along else 0) - begin
-        across = slope * shift[main] + bulge * np.sin(shift[main] / 3) + rng.normal(0, 0.5 * spread)
-        shift[1 - main] = across
+        shift[1 - main] = slope * shift[main] + bulge * np.sin(shift[main] / 3) + rng.normal(0, 0.5 * spread)
         end = tight * high[main] + (1 - tight) * max(0.42, high[main])
         along = (shift[main] + end) * em
-        for points, radii, mark in pieces:
-            x, y = ((points + shift) * em).T
-            kept = np.unique([*range(0, len(x), 2), len(x) - 1])
-            pressure = np.clip(radii * em / style.pen - 0.5, 0, 1)
-            strokes.append((mark, Stroke(*(tuple(map(float, np.round(a[kept], 3))) for a in (x, y, pressure)))))
+        strokes += [(mark, _stroke((points + shift) * em, radii * em / style.pen)) for points, radii, mark in pieces]
         boxes.append(np.concatenate([low + shift, high + shift]) * em)
     return _drawn(text, strokes, boxes, style, rng.random() < config.delayed)
+
+
+def _stroke(points: Array, thickness: Array) -> Stroke:
+    """Every second point of a stroke (N, 2), and its last one; the pressure is its thickness in pens less a half."""
+    kept = np.unique([*range(0, len(points), 2), len(points) - 1])
+    columns = (*points.T, np.clip(thickness - 0.5, 0, 1))
+    return Stroke(*(tuple(map(float, np.round(column[kept], 3))) for column in columns))
 
 
 def random_text(rng: np.random.Generator, length: int) -> str:
@@ -150,8 +152,8 @@ def write_lines(
 
     Raises what `write_line` raises, and FastetlError if `out` exists and `overwrite` is false.
     """
+    rows = []
     with new_output(out, LINES_KIND, overwrite) as folder:
-        rows = []
         for k, text in enumerate(texts):
             line, name = write_line(text, [seed, k], config), f"{k:05}.png"
             Image.fromarray(255 - line.picture()).save(folder / name)

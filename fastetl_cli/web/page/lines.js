@@ -59,7 +59,7 @@ function skew(boxes, size) {
   return best;
 }
 
-/** `together`: whether bands are one between which the pen went back and forth; the boxes are of strokes in the order of time. */
+/** The lines of strokes in the order of time. `together`: join bands between which the pen went back and forth. */
 export function rows(boxes, together = true) {
   if (!boxes.length) return [];
   const size = typical(boxes), tilt = skew(boxes, size);
@@ -119,7 +119,7 @@ export function isDown(boxes) {
   return apart(sideways, down) > 1.1 * apart(boxes, across);
 }
 
-/** How often the pen went from one line to another. */
+/** How often the next stroke is in another line. */
 function changesOf(lines) {
   const lineOf = [];
   lines.forEach((line, k) => line.forEach((at) => (lineOf[at] = k)));
@@ -250,7 +250,7 @@ export class Tables {
 
 // The best path
 
-/** For each run and each of its characters how much longer the run is than a part that the network takes for it. */
+/** For each run and character: how much longer the run is than a part of it that the network takes for the same character. */
 function restOf({ runs, boxes, place }, competing) {
   const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r])), length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) => columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > SEEN));
@@ -280,7 +280,7 @@ function features(line, place, competing, rest, tables) {
     const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
     const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
     const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, LEAST))), ...measured.slice(2)];
-    // Of strokes none is cut.
+    // The last counts cuts through ink, of which strokes have none.
     const ofRun = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, own, character }, column) => {
       const usual = tables.strokes.at(character), counted = [Math.max(usual - strokes, 0) / usual, Math.log1p(Math.max(strokes - usual, 0))];
@@ -409,7 +409,7 @@ function competition(line, probabilities, labels, tables) {
     groups.forEach((group, k) => (sums[group] += likely[k]));
     return sums;
   };
-  // How often a script occurs is in the network's answers and in the table of bigrams: once is enough.
+  // The bigrams already say how often a script occurs, so the network's prior is taken off.
   const answer = (r) => {
     const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels), (one, k) => one / tables.prior[k]);
     const total = sum(likely);

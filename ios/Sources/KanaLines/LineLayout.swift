@@ -28,22 +28,22 @@ struct InkBox: Equatable {
     var extent: Double { max(width, height) }
     var x: Double { (left + right) / 2 }
     var y: Double { (top + bottom) / 2 }
-    /// Of lines that run down, columns from right to left, as of lines that run across, from above to below.
+    /// Turned a quarter to the left: columns from right to left become rows from above to below.
     var turned: InkBox { InkBox(top, -right, bottom, -left) }
     var unturned: InkBox { InkBox(-bottom, left, -top, right) }
 
     func scaled(_ k: Double) -> InkBox { InkBox(left * k, top * k, right * k, bottom * k) }
 }
 
-/// Where a line lies and how it is written: the height of its middle at 0, its slope, the size of the writing across
-/// the line, how much larger it is along it, and how much sizes and places of its characters vary.
+/// Where a line lies and how large it is written (`Geometry` in Python): y of its middle at x = 0, its slope, the size of
+/// the writing across the line, the size along it over that, and how much its characters' sizes and positions vary.
 struct LinePlace {
-    /// Of `uneven` and `wander`, as sure as so many characters would make them.
+    /// `uneven` and `wander` of usual writing, and how many characters it takes to outweigh them.
     private static let usual = (uneven: 0.12, wander: 0.06, characters: 4.0)
 
     var middle, slope, size: Double
     var stretch = 1.0
-    /// The standard deviations of the logarithms of sizes, and of places in sizes.
+    /// Standard deviations of the logarithms of the sizes, and of the positions across the line, in sizes.
     var (uneven, wander) = (0.2, 0.1)
 
     /// The line through the middles of the larger boxes.
@@ -56,13 +56,13 @@ struct LinePlace {
         self.size = size
     }
 
-    /// Fit it to the characters that were read best: their usual sizes and places tell the writing's.
+    /// Fit it to characters that were read, from their usual sizes and positions.
     mutating func fit(_ boxes: [InkBox], _ forms: [LineTables.Form]) {
         let rests = zip(boxes, forms).map { box, form in
             [log(max(box.width, 1e-3)) - form[0], log(max(box.height, 1e-3)) - form[1]]
         }
         let medians = [0, 1].map { side in
-            // How thick a ー is tells nothing.
+            // The thickness of a ー says nothing about the size.
             let telling = zip(rests, forms).filter { $1[side] > log(0.3) }.map { $0.0[side] }
             return telling.isEmpty ? log(size) : quantile(telling, 0.5)
         }
@@ -95,27 +95,27 @@ struct LinePlace {
 
 func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 
-/// Between the two nearest values in proportion.
+/// A quantile, interpolated between the two nearest values.
 func quantile(_ values: [Double], _ share: Double) -> Double {
     let (sorted, place) = (values.sorted(), share * Double(values.count - 1))
     let low = Int(place)
     return sorted[low] + (place - Double(low)) * (sorted[min(low + 1, values.count - 1)] - sorted[low])
 }
 
-/// Boxes of ink → lines in reading order, and what may be a character in them: `fastetl/lines/layout.py`, step by step
-/// the same. Boxes are those of lines that run across, if nothing else is said; there must be one.
+/// Finds the lines among boxes of ink, and in each line the runs of boxes that may be a character, step by step as
+/// `fastetl/lines/layout.py` does. Lines run across where nothing else is said. There must be a box.
 enum LineLayout {
-    /// Atoms of one character at most.
+    /// Most atoms of one character.
     private static let mostAtoms = 9
-    /// A character's width at most, in sizes of the line.
+    /// Largest width of a character, in sizes of the line.
     private static let widest = 1.45
-    /// Height of a band from which it is a line of its own, in sizes of the writing.
+    /// Least height of a band that is a line of its own, in sizes of the writing.
     private static let full = 0.5
-    /// Height of two overlapping bands, in heights of the tallest, below which they are one line.
+    /// Two overlapping bands are one line if together they are less high than this, in heights of the tallest band.
     private static let oneLine = 1.5
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
     private static let (long, thin) = (3.5, 0.12)
-    /// Thickness of lines over that of columns, or the reverse, from which they may be characters' rows and columns.
+    /// Writing may be a grid if its rows and columns differ less in thickness than by this ratio.
     private static let square = 0.6
 
     /// Which boxes are thin and much longer than characters: underlines, or sidelines of columns.
@@ -125,7 +125,7 @@ enum LineLayout {
         return boxes.map { $0.extent > long * usual && min($0.width, $0.height) < thin * $0.extent }
     }
 
-    /// The extent that half of the ink's extents exceed.
+    /// Weighted median of the boxes' extents; each extent is its own weight.
     private static func typical(_ boxes: [InkBox]) -> Double {
         let extents = boxes.map(\.extent).sorted()
         let half = extents.reduce(0, +) / 2
@@ -136,7 +136,7 @@ enum LineLayout {
         } ?? 0
     }
 
-    /// The slope along which the ink lies in the clearest bands.
+    /// The slope of the lines: along it, the boxes fall into the clearest bands.
     private static func skew(_ boxes: [InkBox], size: Double) -> Double {
         guard boxes.count >= 4 else { return 0 }
         var (best, highest) = (0.0, -1.0)
@@ -174,7 +174,7 @@ enum LineLayout {
         return bands
     }
 
-    /// Neighbouring bands between which the pen went back and forth are one.
+    /// Join neighbouring bands if the pen went back and forth between them.
     private static func inTurn(_ bands: [[Int]]) -> [[Int]] {
         bands.reduce(into: []) { joined, band in
             guard let last = joined.last else { return joined.append(band) }
@@ -184,7 +184,7 @@ enum LineLayout {
         }
     }
 
-    /// Bands too thin to be lines (dots, the strokes of 二) join the nearer neighbour.
+    /// Join bands that cannot be lines of their own (dots, a stroke of 二) to the nearer neighbour.
     private static func join(
         _ bands: inout [[Int]], _ top: [Double], _ bottom: [Double], width: Double, size: Double
     ) {
@@ -196,7 +196,7 @@ enum LineLayout {
             let gaps = (0..<(bands.count - 1)).map { k in
                 let (gap, together) = (low[k + 1] - high[k], high[k + 1] - low[k])
                 let smaller = min(heights[k], heights[k + 1])
-                // The upper and lower halves of a few kanji are as high as lines, but lie closer and not as far along.
+                // The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
                 let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
                 let isThin = smaller < full * size && together < 1.8 * max(size, tallest)
                 // Where characters of one line stand high and low, their bands overlap.
@@ -208,8 +208,8 @@ enum LineLayout {
         }
     }
 
-    /// Whether the writing runs down: in one column, or in columns that are farther apart than the lines would be. What
-    /// stands in rows and columns alike was written line by line.
+    /// Whether the writing runs down: in one column, or in columns with wider gaps than the rows would have. In a grid,
+    /// the direction is the one in which the pen changed the line less often.
     static func isDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
         let turned = boxes.map(\.turned)
@@ -229,7 +229,7 @@ enum LineLayout {
         return apart(turned, down) > 1.1 * apart(boxes, across)
     }
 
-    /// How often the pen went from one line to another.
+    /// How often the next stroke is in another line.
     private static func changes(_ lines: [[Int]]) -> Int {
         let ordered = lines.enumerated().flatMap { line, boxes in boxes.map { ($0, line) } }.sorted { $0.0 < $1.0 }
         return zip(ordered, ordered.dropFirst()).filter { $0.1 != $1.1 }.count
@@ -241,7 +241,7 @@ enum LineLayout {
         return mean(zip(ends, ends.dropFirst()).map { $1.top - $0.bottom })
     }
 
-    /// Height of a line's writing: the usual one of stretches of about four characters, or what a box alone has.
+    /// Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters.
     static func size(of boxes: [InkBox]) -> Double {
         let size = typical(boxes)
         let (slope, first) = (LinePlace(boxes, size: size).slope, boxes.map(\.x).min() ?? 0)
@@ -253,7 +253,8 @@ enum LineLayout {
         return max(quantile(heights, 0.7), boxes.count < 4 ? 0.9 * size : 0.5 * size, 1e-6)
     }
 
-    /// What no cut may part: boxes over or under one another, in the order of their middles; `boxes` in that of time.
+    /// Atoms: groups of boxes that lie over or under one another, so that no cut may part them, from left to right.
+    /// `boxes` are in the order of time.
     static func atoms(_ boxes: [InkBox]) -> [[Int]] {
         var groups: [(left: Double, right: Double, members: [Int])] = []
         for (k, box) in boxes.enumerated() {
@@ -263,7 +264,7 @@ enum LineLayout {
                     min(group.right, new.right) - max(group.left, new.left)
                         - 0.5 * min(group.right - group.left, new.right - new.left)
                 }
-                // Of two characters that a mark lies over, one has it: it must not join them.
+                // A mark that lies over two characters belongs to one of them and must not join them.
                 guard let most = common.max(), most > 0, let place = common.firstIndex(of: most) else { break }
                 let old = groups.remove(at: place)
                 new = (min(old.left, new.left), max(old.right, new.right), old.members + new.members)

@@ -1,21 +1,21 @@
 import Foundation
 
-/// The best way through all runs that may be characters, and how sure each character is: `fastetl/lines/path.py`, step
-/// by step the same. A state is a run and one of the characters that compete for it.
+/// The best path through a lattice of runs and the characters they may be, step by step as in `fastetl/lines/path.py`. A
+/// state is a run together with one of the characters that compete for it.
 struct LinePath {
-    /// States that are looked at on the left of each cut.
+    /// How many of the best states before each cut are followed further.
     private static let neighbours = 40
 
-    /// Least probability of a part's character that counts.
+    /// Characters that the network gives less probability than this are ignored in `rest`.
     private static let seen = 0.01
 
     /// What competes for a run.
     struct Competition {
         var characters: [Int]
-        /// Logarithms of the network's probability of all that is written like each, and of the share of it that this
-        /// one has, be it small or large.
+        /// For each, log of the network's probability of all characters that are written like it, and log of its share
+        /// of that, together with those that differ only in size.
         var shape, own: [Double]
-        /// How much longer the run is than a part that the network takes for each.
+        /// For each, how much longer the run is than a part of it that the network takes for the same character.
         var rest: [Double] = []
     }
 
@@ -72,8 +72,7 @@ struct LinePath {
         }
     }
 
-    /// Fill in `rest`: the network does not mind what stands beside a character, the picture of two is taken for one of
-    /// them.
+    /// Fill in `rest`: the network often takes the picture of two characters for one of them.
     func addRest(to competing: inout [Competition], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(runs, runs.indices))
         let likely = competing.map { c in
@@ -96,7 +95,7 @@ struct LinePath {
         }
     }
 
-    /// The characters of the best path. `isPlain`: where characters follow each other by their script alone.
+    /// The characters of the best path. `isPlain`: without bigrams, by the scripts of neighbours alone.
     func best(_ competing: [Competition], _ place: LinePlace, isPlain: Bool = false) -> [Step] {
         let ofRuns = scores(competing, place)
         let (score, characters) = (ofRuns.flatMap { $0 }, competing.flatMap(\.characters))

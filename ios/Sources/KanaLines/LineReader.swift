@@ -34,15 +34,15 @@ public struct LineText: Equatable, Sendable {
 /// is shown to the network, and the best path through them is the text. As `Recognizer.read_ink` in Python
 /// (`export/lines.py`), number for number.
 public actor LineReader {
-    /// Height of a line in pixels of the network's pictures.
+    /// Height of a line, in pixels of the pictures that the network is shown.
     private static let size = 92.0
-    /// Size of the writing, in heights of a line.
+    /// Size of the writing (the side of a character's box), in heights of a line.
     private static let box = 1.15
-    /// Characters that compete for a run.
+    /// Most characters that compete for a run.
     private static let most = 16
-    /// Gap that is a space, in sizes of the writing, beyond the line's usual gap.
+    /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
     private static let space = 0.75
-    /// From which a line's width, over its height, is fitted: the likelier outcome is taken.
+    /// Values of `LinePlace.stretch` from which a line is fitted; the likelier outcome is taken.
     private static let stretches = [1, 0.7]
 
     private let reader: any CharacterReading
@@ -103,7 +103,7 @@ public actor LineReader {
         for stretch in Self.stretches {
             var place = line.place
             (place.size, place.stretch) = (Self.box * Self.size, stretch)
-            // First with the boxes' place and size, then with what was read.
+            // Read once with a guess at the place, then again with the place of the characters that were read.
             let first = line.path.best(competing, place)
             let forms = first.map {
                 known.tables.form(competing[$0.run].characters[$0.place], isDown: line.path.isDown)
@@ -113,7 +113,7 @@ public actor LineReader {
             if outcome.steps.isEmpty || steps.total > outcome.steps.total { outcome = (steps, place) }
         }
         let place = outcome.place
-        // What follows no Japanese is read as what follows nothing: whichever is likelier.
+        // Text that is no Japanese scores higher without the bigrams.
         let plain = line.path.best(competing, place, isPlain: true)
         let steps = plain.total > outcome.steps.total ? plain : outcome.steps
         let boxes = steps.map { line.path.boxes[$0.run] }
@@ -193,11 +193,12 @@ private struct Known {
     let tables: LineTables
     let characters: [String]
     let noCharacter: String
-    /// Those that lie on their side where one writes downwards.
+    /// Characters that lie on their side in lines that run down.
     let lying: [Int]
-    /// To the network a dot is no character, and an open ring a つ: what so small a thing is, form and place tell.
+    /// To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     private let marks: Set<Int>
-    /// Of each character, what is written alike in whatever size, and what differs in size alone.
+    /// For each character, a number that it shares with all that are written alike, and one with those that differ only in
+    /// size.
     private let groups, sizes: [Int]
 
     init(_ facts: ModelFacts) throws {

@@ -5,26 +5,26 @@ import KanaReading
 /// What is known of Japanese without a network: which characters follow which, how large each is on a line and where,
 /// and what that counts. The heads of `fastetl/lines/bigrams.py` and `shapes.py` describe the files.
 struct LineTables: Sendable {
-    /// Of a character: mean logarithms of its lengths along the line and across it, mean place across it from the
-    /// line's middle, largest gap within; then their standard deviations. In sizes of the writing.
+    /// Means of four measures of a character, then their standard deviations: log length along and log length across the
+    /// line, offset across it from the line's middle, largest inner gap along it. In sizes of the writing.
     typealias Form = [Double]
 
-    /// What lies on its side where one writes downwards.
+    /// Characters that lie on their side in lines that run down.
     static let turned: Set<String> = Set("ー〜…-=()「」『』".map { String($0) })
-    /// What moves to the upper right where one writes downwards, and how far, in boxes of a character.
+    /// How far a character moves to the upper right in lines that run down, in sizes of the writing.
     private static let corner = Dictionary(uniqueKeysWithValues: "、。,.".map { (String($0), 0.5) })
         .merging(Script.large.mapValues { _ in 0.14 }) { first, _ in first }
-    /// Least length that is told from a shorter one, in sizes of the writing.
+    /// Lengths below this, in sizes of the writing, count as this.
     private static let least = 0.02
-    /// Least logarithm of a bigram's probability: no word is impossible.
+    /// Least log probability of a bigram: no word is impossible.
     private static let rarest = -9.0
-    /// How much more the gaps within characters vary than those of the synthetic hands, in sizes of the writing.
+    /// Standard deviation that real writers' inner gaps have beyond the synthetic writers', in sizes of the writing.
     private static let unevenGap = 0.06
     private static let features = [
         "one", "shape", "own", "form", "wide", "gaps", "cuts", "rest", "joined", "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
-    /// Of each script after hiragana, katakana, kanji, digits, letters, signs.
+    /// Probability of each script after hiragana, katakana, kanji, digits, letters, signs.
     private static let follows = [
         [0.70, 0.04, 0.20, 0.01, 0.01, 0.04], [0.16, 0.72, 0.06, 0.01, 0.01, 0.04],
         [0.50, 0.03, 0.42, 0.01, 0.01, 0.03], [0.10, 0.05, 0.35, 0.40, 0.02, 0.08],
@@ -33,9 +33,9 @@ struct LineTables: Sendable {
 
     /// How much oftener than training the network expects each character.
     let prior: [Double]
-    /// Of the features of `LinePath`, in their order.
+    /// Weights of the features of `LinePath`, in their order.
     let weights: [Double]
-    /// Of the probability of each bigram.
+    /// Weight of the log probability of a bigram.
     let bigram: Double
     /// How many strokes each character has.
     let strokes: [Int]
@@ -103,7 +103,7 @@ struct LineTables: Sendable {
             }
             let far = corner[character] ?? 0
             (means[2], means[3]) = (means[2] + far, means[3] - far)
-            // Not everybody moves them.
+            // Not every writer moves them.
             (deviations[2], deviations[3]) = (hypot(deviations[2], far), hypot(deviations[3], far))
             (means, deviations) = (turned(means, minus: 3), turned(deviations, minus: nil))
         }
@@ -119,7 +119,7 @@ struct LineTables: Sendable {
         let length = log(max(measured[0], Self.least)) - form[0]
         let height = log(max(measured[1], Self.least)) - form[1]
         let own = hypot(form[4], form[5])
-        // Size and slenderness are told apart: a line's characters differ in the one more than in the other.
+        // Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
         let rests = [
             ((length + height) / 2, hypot(own / 2, place.uneven)), (length - height, own),
             (measured[2] - form[2], hypot(form[6], place.wander)),
