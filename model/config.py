@@ -130,6 +130,4 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
-        options = {"merged" if name == "pairs" else name: value for name, value in values.items()}  # runs of 2026-11
-        options.pop("patience", None)
-        return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})
+        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
