@@ -6,7 +6,6 @@ are kept, and those of the others are initialized as in any training.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -122,17 +121,21 @@ def initial_weights(start: Start, network: Network, charset: Charset, pictures: 
     gets those of this batch, and a scale and a bias with which its outputs stay as they were.
     """
     loaded = load_weights(network, jax.tree.map(jnp.asarray, start.weights(network, charset)))
-    first_layers = nnx.clone(loaded)
-    first_layers.preprocessing = dataclasses.replace(loaded.preprocessing, readings=1)
-    blocks: list[Any] = list(loaded.blocks)
-    for k, norm in enumerate(blocks):
-        if isinstance(loaded.specs[k], Norm):
-            first_layers.specs, first_layers.blocks = loaded.specs[:k], nnx.List(blocks[:k])
-            inputs = first_layers(jnp.asarray(pictures))
+    _fit_norms(loaded, jnp.asarray(pictures))
+    return weights_of(loaded)
+
+
+@nnx.jit
+def _fit_norms(network: Network, pictures: jax.Array) -> None:
+    first_layers = nnx.clone(network)
+    first_layers.preprocessing = dataclasses.replace(network.preprocessing, readings=1)
+    for k, norm in enumerate(network.blocks):
+        if isinstance(norm, nnx.BatchNorm) and norm.scale is not None and norm.bias is not None:
+            first_layers.specs, first_layers.blocks = network.specs[:k], nnx.List(network.blocks[:k])
+            inputs = first_layers(pictures)
             axes = tuple(range(inputs.ndim - 1))
             mean, variance = inputs.mean(axes), inputs.var(axes)
             gain = norm.scale[...] / jnp.sqrt(norm.var[...] + NORM_EPSILON)
-            norm.bias[...] = norm.bias[...] + gain * (mean - norm.mean[...])
+            norm.bias[...] += gain * (mean - norm.mean[...])
             norm.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
             norm.mean[...], norm.var[...] = mean, variance
-    return weights_of(loaded)
