@@ -195,6 +195,6 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
             threshold=float(described["threshold"]),
             about=described["about"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the layer graph", found=reason, do="export the run again") from error

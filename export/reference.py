@@ -167,6 +167,6 @@ def read_reference(path: Path) -> Reference:
             if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
                 raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
         return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
-    except (FastetlError, KeyError, ValueError, TypeError, RecursionError) as error:
+    except (FastetlError, ArithmeticError, AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
         fault = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the reference", file=path, found=fault, do="export it again") from error

@@ -20,7 +20,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, bigrams
-from fastetl.lines.layout import atoms_of, is_down, rows, turned, unturned
+from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
@@ -64,6 +64,9 @@ def test_the_strokes_of_one_character_are_one_line() -> None:
     slope = grid(2, 12, 3, 12)
     slope[:, [1, 3]] += 0.1 * slope[:, :1]
     assert [len(row) for row in rows(slope)] == [12, 12]
+    edges = [(0, 165), *((155 + 105 * k, 265 + 105 * k) for k in range(4))]
+    heading = [(110 * k, top, 110 * k + 100, bottom) for top, bottom in edges for k in range(8)]
+    assert len(rows(np.array(heading, float))) == 5
 
 
 def test_what_lies_over_another_is_not_parted() -> None:
@@ -113,6 +116,8 @@ def test_underlines_are_no_writing(recognizer: Recognizer, down: bool) -> None:
     drawing = dataclasses.replace(line.drawing, strokes=(*line.drawing.strokes, Stroke(*ends)))
     assert recognizer.read_ink(drawing).text == "さくらのはな"
     assert recognizer.read_line(255 - dataclasses.replace(line, drawing=drawing).picture()).text == "さくらのはな"
+    dots = [(1.5 + k, 0.47, 1.56 + k, 0.53) for k in range(6)]
+    assert not underlines(np.array([(0.1, 0.47, 0.9, 0.53), *dots])).any(), "a long stroke beside dots"
 
 
 @pytest.mark.parametrize("down", [False, True])

@@ -17,7 +17,7 @@ WIDEST = 1.45
 FULL = 0.5
 """Least height of a band that is a line of its own, in sizes of the writing."""
 ONE_LINE = 1.5
-"""Two overlapping bands are one line if together they are less high than this, in heights of the tallest band."""
+"""Two overlapping bands are one line if together they are less high than this, in heights of the higher one."""
 LONG, THIN = 3.5, 0.12
 """An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths."""
 SQUARE = 0.6
@@ -43,8 +43,10 @@ def _extents(boxes: Boxes) -> NDArray[np.float64]:
 def underlines(boxes: Boxes) -> NDArray[np.bool_]:
     """bool (N,): which boxes are thin and much longer than characters: underlines, or sidelines of columns."""
     extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
-    usual = np.sort(extents)[int(0.7 * (len(boxes) - 1))] if len(boxes) > 3 else np.inf
-    return np.asarray((extents > LONG * usual) & (thickness < THIN * extents))
+    order = np.sort(extents)
+    first = np.searchsorted(order, 2 * thickness, "right")  # What is shorter are dots, which say nothing of the size.
+    usual = np.append(order, np.inf)[first + (0.7 * (len(boxes) - first - 1)).astype(int)]
+    return np.asarray((len(boxes) - first > 3) & (extents > LONG * usual) & (thickness < THIN * extents))
 
 
 def _typical(boxes: Boxes) -> float:
@@ -120,10 +122,8 @@ def _joined_by_place(
         together = np.subtract(high[1:], low[:-1])
         # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
         halves = (len(bands) == 2) & (gaps < 0.25 * least) & (width < 3 * together)
-        tallest = max(size, float(np.max(heights)))
-        thin = (least < FULL * size) & (together < 1.8 * tallest)
-        # Where characters of one line stand high and low, their bands overlap.
-        overlapping = (gaps < 0) & (together < ONE_LINE * tallest)
+        thin = (least < FULL * size) & (together < 1.8 * max(size, float(np.max(heights))))
+        overlapping = (gaps < 0) & (together < ONE_LINE * np.maximum(size, np.maximum(heights[1:], heights[:-1])))
         gaps[~(thin | halves | overlapping)] = np.inf
         k = int(gaps.argmin())
         if gaps[k] > 0.75 * size:

@@ -31,8 +31,13 @@ const around = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(b
 
 /** Whether each box is thin and much longer than characters: an underline, or a sideline of a column. */
 function underlines(boxes) {
-  const extents = boxes.map(extent), usual = [...extents].sort((a, b) => a - b)[Math.floor(0.7 * (boxes.length - 1))];
-  return boxes.map(([a, b, c, d], k) => boxes.length > 3 && extents[k] > LONG * usual && Math.min(c - a, d - b) < THIN * extents[k]);
+  const extents = boxes.map(extent), order = [...extents].sort((a, b) => a - b);
+  return boxes.map(([a, b, c, d], k) => {
+    // What is shorter than two pens are dots, which say nothing of the size.
+    const thickness = Math.min(c - a, d - b), sizes = order.filter((value) => value > 2 * thickness);
+    const usual = sizes[Math.floor(0.7 * (sizes.length - 1))];
+    return sizes.length > 3 && extents[k] > LONG * usual && thickness < THIN * extents[k];
+  });
 }
 
 function typical(boxes) {
@@ -96,7 +101,7 @@ function join(bands, top, bottom, width, size) {
       const halves = bands.length === 2 && gap < 0.25 * smaller && width < 3 * together;
       const largest = Math.max(size, tallest), thin = smaller < FULL * size && together < 1.8 * largest;
       // Where characters of one line stand high and low, their bands overlap.
-      const overlapping = gap < 0 && together < ONE_LINE * largest;
+      const overlapping = gap < 0 && together < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
       return thin || halves || overlapping ? gap : Infinity;
     });
     const nearest = least(gaps), k = gaps.indexOf(nearest);

@@ -111,7 +111,7 @@ enum LineLayout {
     private static let widest = 1.45
     /// Least height of a band that is a line of its own, in sizes of the writing.
     private static let full = 0.5
-    /// Two overlapping bands are one line if together they are less high than this, in heights of the tallest band.
+    /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
     private static let oneLine = 1.5
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
     private static let (long, thin) = (3.5, 0.12)
@@ -120,9 +120,15 @@ enum LineLayout {
 
     /// Which boxes are thin and much longer than characters: underlines, or sidelines of columns.
     static func underlines(_ boxes: [InkBox]) -> [Bool] {
-        guard boxes.count > 3 else { return boxes.map { _ in false } }
-        let usual = boxes.map(\.extent).sorted()[Int(0.7 * Double(boxes.count - 1))]
-        return boxes.map { $0.extent > long * usual && min($0.width, $0.height) < thin * $0.extent }
+        let order = boxes.map(\.extent).sorted()
+        return boxes.map { box in
+            let thickness = min(box.width, box.height)
+            // What is shorter than two pens are dots, which say nothing of the size.
+            let sizes = order.filter { $0 > 2 * thickness }
+            guard sizes.count > 3 else { return false }
+            let usual = sizes[Int(0.7 * Double(sizes.count - 1))]
+            return box.extent > long * usual && thickness < thin * box.extent
+        }
     }
 
     /// Weighted median of the boxes' extents; each extent is its own weight.
@@ -200,7 +206,7 @@ enum LineLayout {
                 let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
                 let isThin = smaller < full * size && together < 1.8 * max(size, tallest)
                 // Where characters of one line stand high and low, their bands overlap.
-                let areOverlapping = gap < 0 && together < oneLine * max(size, tallest)
+                let areOverlapping = gap < 0 && together < oneLine * max(size, heights[k], heights[k + 1])
                 return areHalves || isThin || areOverlapping ? gap : .infinity
             }
             guard let nearest = gaps.min(), nearest <= 0.75 * size, let k = gaps.firstIndex(of: nearest) else { return }
