@@ -158,7 +158,6 @@ def read_package(path: Path) -> MlPackage:
         raise _damaged(path, error) from error
     if paths != [MODEL, WEIGHTS]:
         raise _damaged(path, f"a manifest without {MODEL} and {WEIGHTS}")
-    data = read_bytes(model, _MOST)
 
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string
@@ -166,7 +165,7 @@ def read_package(path: Path) -> MlPackage:
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            spec.ParseFromString(data)
+            spec.ParseFromString(read_bytes(model, _MOST))
             program = load(spec, spec.specificationVersion, str(weights))
         except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
             raise _damaged(path, error) from error

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def clean(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(ABC):
     """The options that every command has."""
 
     json: bool = False
@@ -73,9 +74,9 @@ class Command:
     debug: bool = False
     """Show the whole trace of an error."""
 
+    @abstractmethod
     def run(self) -> int:
         """Run the command and return its exit code."""
-        raise NotImplementedError
 
     def answer(self, result: object, text: str, code: int = 0) -> int:
         """Print the result, as JSON if --json was given and otherwise as text. Returns `code`."""

@@ -124,7 +124,6 @@ def test_a_file_cut_between_data_sets_is_told(etl_file: Write) -> None:
     assert "expected 5 data sets of 956 records, as the genuine file 7 has; found 3" in lines(inspect(path)[0].noticed)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a FIFO is no file of this system")
 def test_only_regular_files_are_read(tmp_path: Path, etl_file: Write) -> None:
     folder = etl_file("ETL8G_01").parent
     os.mkfifo(folder / "notes")  # passed over, as anything without an ETL name
