@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +19,8 @@ from PIL import Image
 
 from export.errors import ExportError
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
-from fastetl.lines import layout
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
-from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, Weights, best_path, features, fitted_geometry
+from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, best_path, features, fitted_geometry, weights
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import TURNED
 
@@ -36,6 +33,8 @@ SIZE = 92
 """Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
 BOX = 1.15
 """Size of the writing (the side of a character's box), in heights of a line."""
+MARGIN = 1.1
+"""Least side of a picture of strokes, in lengths of what it shows."""
 REDUCED = 2400
 """Longest side, in pixels, to which a picture is reduced before its lines are found."""
 MOST_PIECES = 20_000
@@ -47,7 +46,6 @@ SIZE_RANK, OWN_RANK = 1e-3, 1e-6
 they only order characters that are written alike."""
 LEAST_SHAPE, LEAST_OWN, NONZERO = 1e-6, -3.0, 1e-9
 """Least probability of a shape, least log share of a size, and what keeps a quotient finite."""
-WEIGHTS_FILE = Path(layout.__file__).parent / "tables" / "weights.json"
 MARKS, LEAST_MARK = "、。・,.", 0.05
 """Marks that the network cannot tell from dirt, and the least probability of each. Chosen on synthetic lines."""
 STRETCHES = (1.0, 0.7)
@@ -149,7 +147,7 @@ class _Line:
             first, last = sorted((atom_of[a], atom_of[b]))
             cuts[first + 1 : last + 1] = True
         strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
-        return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size), cuts, strokes)
+        return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size, self.in_time), cuts, strokes)
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -180,12 +178,8 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     small = _resized(ink, factor) if factor < 1 else ink
     marks, boxes = pieces_of(small)
     if len(boxes) > MOST_PIECES:
-        raise ExportError(
-            "too many pieces of ink",
-            expected=f"at most {MOST_PIECES:,}",
-            found=f"{len(boxes):,}",
-            do="crop the picture",
-        )
+        expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
+        raise ExportError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
     written = np.flatnonzero(~underlines(boxes))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
@@ -224,8 +218,7 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
 
     def back(boxes: Floats) -> Floats:
         if down:
-            boxes = boxes - [0, ink.shape[1], 0, ink.shape[1]]
-            boxes = unturned(boxes)
+            boxes = unturned(boxes - [0, ink.shape[1], 0, ink.shape[1]])
         return (boxes / zoom + [*corner, *corner]) / factor
 
     return _Line(
@@ -259,7 +252,8 @@ def _line_of_strokes(strokes: list[Stroke], oriented: Floats, pen: float, down: 
 
     def window(members: Sequence[int], x: float, y: float) -> Pixels:
         x, y = (-y / zoom, x / zoom) if down else (x / zoom, y / zoom)
-        side = SIDE / zoom
+        shown = oriented[list(members)]
+        side = max(SIDE / zoom, MARGIN * float(shown[:, 2].max() - shown[:, 0].min()))
         moved = tuple(
             dataclasses.replace(
                 strokes[k],
@@ -286,13 +280,6 @@ def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
         for line, (_, alone), a, b in zip(lines, asked, ends[:-1], ends[1:], strict=True)
     ]
     return Text(tuple(line for line in read if line.characters))
-
-
-@cache
-def weights() -> Weights:
-    """The weights that benches/studies/line_tables.py fitted."""
-    values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
-    return Weights(tuple(values["features"].values()), values["bigram"])
 
 
 def all_probabilities(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:

@@ -25,24 +25,25 @@ LINES = {
     "two lines": ("はるのうみ\nあさひ", LineConfig(running=0)),
     "two columns": ("ゆきだるま\nつきよ", LineConfig(down=True, running=0)),
     "underlined": ("さくらのはな", LineConfig(running=0, slope=0)),
+    "wide": ("北海道", LineConfig(running=0)),
 }
 
 
-def _drawing(text: str, seed: int, config: LineConfig, underlined: bool) -> Drawing:
+def _drawing(text: str, seed: int, config: LineConfig, name: str) -> Drawing:
     """A drawing in whole units, without times and pressures: a small file, and the same in every language."""
     lines = [write_line(line, [40, seed], config).drawing for line in text.split("\n")]
     strokes, side = [], max(max(line.width, line.height) for line in lines)
     for k, line in enumerate(lines):
         along = 1.5 * k * min(line.width, line.height)
         x, y = ((len(lines) - 1) * side - along, 0.0) if config.down else (0.0, along)
-        strokes += [{"x": [round(v + x) for v in s.x], "y": [round(v + y) for v in s.y]} for s in line.strokes]
-    if underlined:
+        wide = 1.7 if name == "wide" else 1
+        strokes += [{"x": [round(wide * v + x) for v in s.x], "y": [round(v + y) for v in s.y]} for s in line.strokes]
+    if name == "underlined":
         strokes.append({"x": [9, round(lines[0].width)], "y": [round(lines[0].height)] * 2})
-    values = lines[0].as_dict() | (
-        {"width": 2 * side, "height": 2 * side, "pen": lines[0].pen * max(lines[0].width, lines[0].height) / side / 2}
-        if len(lines) > 1
-        else {}
-    )
+    values = lines[0].as_dict()
+    if len(lines) > 1:
+        pen = lines[0].pen * max(lines[0].width, lines[0].height) / side / 2
+        values |= {"width": 2 * side, "height": 2 * side, "pen": pen}
     return Drawing.from_dict({**values, "strokes": strokes})
 
 
@@ -61,7 +62,7 @@ def main() -> None:
     """Write the file."""
     recognizer, rows = open_recognizer("japanese"), []
     for k, (name, (text, config)) in enumerate(LINES.items()):
-        drawing = _drawing(text, k, config, name == "underlined")
+        drawing = _drawing(text, k, config, name)
         row = {"name": name, "written": text, "drawing": drawing.as_dict()} | answers(recognizer, drawing)
         rows.append(json.dumps(row, ensure_ascii=False))
     FILE.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import WEIGHTS_FILE, all_probabilities, competition, lines_of_drawing, lines_of_picture
+from export.lines import all_probabilities, competition, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
-from fastetl.lines.path import FEATURES, features, fitted_geometry, log_follows
+from fastetl.lines.path import FEATURES, WEIGHTS_FILE, features, fitted_geometry, log_follows
 from fastetl.lines.shapes import FILE
 from fastetl.synth.lines import Line, LineConfig, line_style, random_text, write_line
 from fastetl.synth.style import draw_style

@@ -160,12 +160,7 @@ class Tally:
         return [f"{self.characters:,}", f"{self.wrong / max(self.characters, 1):.2%}", f"{share:.1%}", f"{ms:.0f}"]
 
 
-def tallied(
-    recognizer: Recognizer,
-    samples: Iterable[Sample],
-    plain: bool = False,
-    directed: bool = True,
-) -> Tally:
+def tallied(recognizer: Recognizer, samples: Iterable[Sample], plain: bool = False, directed: bool = True) -> Tally:
     """Read all samples. directed: whether the reader is told the direction."""
     tally = Tally()
     for sample in samples:

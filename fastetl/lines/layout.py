@@ -12,8 +12,8 @@ Boxes = NDArray[np.float64]
 
 MOST_ATOMS = 9
 """Most atoms (see `atoms_of`) that one character has."""
-WIDEST = 1.45
-"""Largest width of a character, in sizes of the line."""
+WIDEST, WIDEST_OF_STROKES = 1.45, 2.2
+"""Largest width of a character, in sizes of the line. What is so wide in a picture may be characters that touch."""
 FULL = 0.5
 """Least height of a band that is a line of its own, in sizes of the writing."""
 ONE_LINE = 1.5
@@ -218,19 +218,19 @@ def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> li
     return [members for _, _, members in groups]
 
 
-def runs_of(spans: NDArray[np.float64], size: float) -> NDArray[np.int64]:
+def runs_of(spans: NDArray[np.float64], size: float, in_time: bool) -> NDArray[np.int64]:
     """int64 (R, 2): the first and the last atom of each run of neighbouring atoms that may be a character.
 
-    spans: float64 (A, 2), left and right of each atom. size: of the line.
+    spans: float64 (A, 2), left and right of each atom. size: of the line. in_time: whether atoms are strokes.
     """
-    runs = []
+    runs, widest = [], WIDEST_OF_STROKES if in_time else WIDEST
     for i in range(len(spans)):
         right = left = spans[i, 0]
         for j in range(i, min(len(spans), i + MOST_ATOMS)):
             if j > i and spans[j, 0] - right > 0.7 * size:
                 break
             left, right = min(left, spans[j, 0]), max(right, spans[j, 1])
-            if j > i and right - left > WIDEST * size:
+            if j > i and right - left > widest * size:
                 break
             runs.append((i, j))
     return np.array(runs, np.int64).reshape(-1, 2)

@@ -5,8 +5,10 @@ fitted so that the path that was written is the likeliest one. The step from one
 log probability of the second character after the first.
 """
 
+import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ FEATURES = (
     "joined",  # share of the character's strokes that the run lacks
     "more strokes",  # log of one plus the strokes that the run has beyond the character's
 )
+WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 UNKNOWN = -9.0
 """Least log probability of a bigram: no word is impossible."""
 NEIGHBOURS = 40
@@ -45,6 +48,13 @@ class Weights:
 
     features: tuple[float, ...]
     bigram: float
+
+
+@cache
+def weights() -> Weights:
+    """The weights that benches/studies/line_tables.py fitted."""
+    values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    return Weights(tuple(values["features"].values()), values["bigram"])
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class LineConfig:
     down: bool = False
     """Downwards instead of across."""
     spacing: float = 0.12
-    """Mean gap between the ink of two characters, −0.3 to 2."""
+    """Mean gap between two characters, 0–2; wider beside narrow ones."""
     touching: float = 0.0
     """Share of the gaps (0–1) at which characters touch or overlap."""
     slope: float = 0.03
@@ -50,7 +50,7 @@ class LineConfig:
 
     def __post_init__(self) -> None:
         shares = dict.fromkeys(("touching", "running", "delayed"), (0.0, 1.0))
-        require_options(self, {"spacing": (-0.3, 2), "slope": (0, 0.3), "uneven": (0, 0.4), **shares})
+        require_options(self, {"spacing": (0, 2), "slope": (0, 0.3), "uneven": (0, 0.4), **shares})
 
 
 @dataclass(frozen=True)

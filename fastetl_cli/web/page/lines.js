@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 1.45, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -380,9 +380,9 @@ function lineOf(strokes, oriented, pen, down) {
   const atoms = members.map((atom) => around(atom.map((k) => boxes[k])));
   const runs = runsOf(atoms, SIZE), runBoxes = runs.map(([i, j]) => around(atoms.slice(i, j + 1)));
   const [middle, slope] = slopeOf(boxes, SIZE);
-  const side = SIDE / zoom;
   const pictures = runs.map(([i, j], r) => {
     const x = middleX(runBoxes[r]), y = middle + slope * x;
+    const side = Math.max(SIDE, MARGIN * (runBoxes[r][2] - runBoxes[r][0])) / zoom;
     const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
     const moved = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],

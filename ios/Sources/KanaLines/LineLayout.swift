@@ -108,7 +108,7 @@ enum LineLayout {
     /// Most atoms of one character.
     private static let mostAtoms = 9
     /// Largest width of a character, in sizes of the line.
-    private static let widest = 1.45
+    private static let widest = 2.2
     /// Least height of a band that is a line of its own, in sizes of the writing.
     private static let full = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.

@@ -38,6 +38,8 @@ public actor LineReader {
     private static let size = 92.0
     /// Size of the writing (the side of a character's box), in heights of a line.
     private static let box = 1.15
+    /// Least side of a run's picture, in lengths of the run.
+    private static let margin = 1.1
     /// Most characters that compete for a run.
     private static let most = 16
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
@@ -160,7 +162,8 @@ public actor LineReader {
         func members(_ run: Int) -> [Int] { groups[path.runs[run]].flatMap { $0 } }
 
         func picture(_ run: Int) throws -> Picture {
-            let (side, along) = (Double(Rasterizer.side) / zoom, path.boxes[run].x)
+            let (box, along) = (path.boxes[run], path.boxes[run].x)
+            let side = max(Double(Rasterizer.side), LineReader.margin * box.width) / zoom
             let across = place.middle + place.slope * along
             let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
             let shown = members(run).map { k in
