@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.lines import MARKS, alike, weights
+from export.lines import MARKS, alike
 from export.names import LABELS, ONNX
 from export.recognizer import Recognizer
 from fastetl import __version__
@@ -21,7 +21,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_bytes, read_json
 from fastetl.lines import bigrams, shapes
-from fastetl.lines.path import FOLLOWS, SCRIPTS
+from fastetl.lines.path import FOLLOWS, SCRIPTS, weights
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.practice import practice
 
