@@ -12,14 +12,17 @@ from model.config import TrainConfig
 from tests.conftest import python
 
 README = Path(__file__).parent.parent / "README.md"
-PACKAGES = ("fastetl", "model", "export")
+PACKAGES = ("fastetl", "model", "export", "fastetl_ray")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_public_name_is_there(package: str) -> None:
     module = importlib.import_module(package)
     assert dir(module) == sorted(module.__all__)
-    assert all(getattr(module, name).__doc__ for name in module.__all__ if name != "__version__")
+    public = {name for name in module.__all__ if name != "__version__"}
+    assert all(getattr(module, name).__doc__ for name in public)
+    page = (README.parent / "docs" / "api.rst").read_text(encoding="utf-8")
+    assert set(re.findall(rf"^.. auto\w+:: {package}\.(\w+)$", page, re.M)) == public
     with pytest.raises(AttributeError, match="nothing"):
         module.nothing  # noqa: B018
 

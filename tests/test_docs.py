@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fastetl
+from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.etl.layouts import GENUINE_FILES
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
@@ -139,6 +140,7 @@ FIGURES: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", r"([\d.]+) % among hiragana,", lambda: _on_page(SCANS, r"([\d.]+) % where hiragana alone")),
     ("README.md", r"([\d.]+) % among all kana", lambda: _on_page(SCANS, r"([\d.]+) % with へ and ヘ as one")),
     ("README.md", r"([\d.]+) % on a random", lambda: _on_page("docs/tutorial.md", r"the ([\d.]+) % of \[its")),
+    ("docs/formats.md", r"format version \((\d, in shards \d);", lambda: f"{FORMAT}, in shards {SHARDS_FORMAT}"),
     ("docs/pretrained.md", r"\| (\S+): kana, Latin", lambda: _cell(PEERS, 0, "characters")),
     ("docs/pretrained.md", r"(\S+) steps of", lambda: _on_page("docs/gpu.md", r"(\S+) steps, chosen")),
 ]
