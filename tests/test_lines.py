@@ -134,7 +134,7 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
 def test_the_table_of_bigrams() -> None:
     table, of = bigrams(), JAPANESE.class_of
     assert FILE.stat().st_size <= 200_000
-    for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一"):
+    for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一", "は一ー"):
         first, second, other = list(text)
         likely, less = (float(table.log_probability(np.array(of[first]), np.array(of[c]))) for c in (second, other))
         assert less + 1 < likely < 0

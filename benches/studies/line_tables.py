@@ -71,12 +71,9 @@ def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
     listed = []
     for k in range(count):
         length = int(rng.integers(3, 11))
-        if k % 6 == 0:
-            listed.append(("".join(rng.choice(characters[:169], length)), True))
-        elif k % 6 == 1:
-            listed.append(("".join(rng.choice(characters[: 169 + 60 + 30 + 2965], length)), True))
-        else:
-            listed.append((random_text(rng, length), False))
+        some = {0: 169, 1: 169 + 60 + 30 + 2965}.get(k % 6)
+        text = "".join(rng.choice(characters[:some], length)) if some else random_text(rng, length)
+        listed.append((text, some is not None))
     return listed
 
 
@@ -167,17 +164,11 @@ def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
     rng = np.random.default_rng(SEED)
     listed = []
     for k, (text, plain) in enumerate(texts(count, rng)):
-        config = LineConfig(
-            down=k % 3 == 2,
-            touching=float(rng.choice([0, 0.3, 0.5])),
-            spacing=rng.uniform(0.0, 0.35),
-            uneven=float(rng.choice([0.03, 0.08, 0.14, 0.2])),
-        )
+        touching, spacing = float(rng.choice([0, 0.3, 0.5])), rng.uniform(0.0, 0.35)
+        uneven, down = float(rng.choice([0.03, 0.08, 0.14, 0.2])), k % 3 == 2
+        config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [SEED, k], config)
-        if k % 2:
-            lines = lines_of_picture(written.picture(), config.down)
-        else:
-            lines = lines_of_drawing(written.drawing, config.down)
+        lines = lines_of_picture(written.picture(), down) if k % 2 else lines_of_drawing(written.drawing, down)
         one = lattice(recognizer, text, plain, written, lines[0]) if len(lines) == 1 else None
         if one is not None:
             listed.append(one)

@@ -70,9 +70,7 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def _ink_box(picture: Pixels) -> tuple[int, int, int, int]:
-    inked = picture > 60
-    (rows,), (columns,) = np.nonzero(inked.any(1)), np.nonzero(inked.any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return Image.fromarray(picture > 60).getbbox() or (0, 0, 1, 1)
 
 
 def pasted(sets: Sequence[Path], count: int, seed: int, touching: float = 0.0) -> Iterable[Sample]:
