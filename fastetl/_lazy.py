@@ -27,6 +27,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("ray",),
 }
 """Modules that the base installation lacks, each with the extras of pyproject.toml that install it."""
+_OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
 
 
 def missing(error: ImportError, *needed: str) -> FastetlError | None:
@@ -53,13 +54,13 @@ def import_extra(name: str) -> Any:
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package. Its public names are those in the stub beside `file`."""
     import_name, _, names = lazy_loader.attach_stub(package, file)
-    public = sorted([*names, "__version__"])
+    public = sorted([*names, *["__version__"] * ("." not in package)])
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         try:
             return import_name(name)
         except ModuleNotFoundError as error:
-            fault = missing(error, *["train"] * (package == "model"))
+            fault = missing(error, *_OF_PACKAGE.get(package, ()))
             if fault is None:
                 raise
             raise fault from error

@@ -71,7 +71,7 @@ for command in (
     "sheet dataset sheet.png", "recognize sheet.png",
 ):
     assert main(command.split()) == 0, command
-import export, fastetl, numpy
+import export, fastetl, numpy, fastetl.synth.practice
 from fastetl.etl.inspection import Sums
 Sums().update(memoryview(b"of ETL9G no digest is known"))
 data = fastetl.open_dataset("dataset")

@@ -7,7 +7,6 @@ them under the same licence. Using them in private, or to train a network, carri
 which is written beside the files, says the same.
 """
 
-from fastetl.synth.datasets import synthesize_dataset
-from fastetl.synth.records import SynthConfig, draw_data_set, synthesize
+from fastetl._lazy import lazy
 
-__all__ = ["SynthConfig", "draw_data_set", "synthesize", "synthesize_dataset"]
+__getattr__, __dir__, __all__ = lazy(__name__, __file__)
