@@ -15,7 +15,7 @@ from benches.race import Contender, Kind, race
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
-from fastetl.kernels.parameters import AFFINE, parameters
+from fastetl.kernels.parameters import AFFINE_DRAWS, parameters
 from fastetl.kernels.philox import uniforms
 from fastetl.kernels.vector import ENABLED
 
@@ -48,9 +48,10 @@ def pictures(side: int, count: int) -> Pictures:
 
 def own_maps(indices: NDArray[np.int64], side: int) -> Maps:
     """What `augment` draws for these samples at seed 0, epoch 0, with `FLAT`."""
-    draws = np.empty((len(indices), AFFINE), np.float32)
+    draws = np.empty((len(indices), AFFINE_DRAWS), np.float32)
     uniforms(indices, np.zeros(3, np.uint64), 0, draws)
-    ranges = np.array([np.deg2rad(FLAT.rotation), FLAT.zoom, FLAT.aspect, FLAT.shear, FLAT.shift, 0, 0, 0, 0])
+    turn = float(np.deg2rad(FLAT.rotation))
+    ranges = turn, FLAT.zoom, FLAT.aspect, FLAT.shear, FLAT.shift, 0.0, 0.0, 0.0, 0.0
     affines, none = np.empty((len(indices), 2, 3), np.float32), np.empty((0, 4, 2, 4), np.float32)
     rest = np.empty(len(indices), np.int16), np.empty(len(indices), np.int64)
     parameters(draws, ranges, side, 1, affines, none, *rest)

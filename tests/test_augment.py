@@ -20,8 +20,8 @@ from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import contrast
-from fastetl.kernels.fragments import DEPTHS, FRAMED, GAP, MARGIN, SIDES, SLIDE, fragments
-from fastetl.kernels.parameters import ELASTIC, parameters
+from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, GAP, MARGIN, SIDES, SLIDE, fragments
+from fastetl.kernels.parameters import ELASTIC_DRAWS, parameters
 from fastetl.kernels.philox import philox, uniforms
 from fastetl.kernels.thickness import thickness
 from fastetl.kernels.vector import ENABLED
@@ -180,7 +180,7 @@ def fragments_twin(images: Pictures, pool: NDArray[np.int64], draws: NDArray[np.
 @given(st.integers(0, 2**32), st.sampled_from([16, 33, 64] if ENABLED else [16]))
 def test_fragments_equal_their_twin(seed: int, side: int) -> None:
     images = characters(seed, 6, side)
-    draws = np.random.default_rng(seed).uniform(-1, 1, (6, FRAMED)).astype(np.float32)
+    draws = np.random.default_rng(seed).uniform(-1, 1, (6, FRAGMENT_DRAWS)).astype(np.float32)
     draws[:, [4, 9, 14, 19]] -= 0.5  # more of them
     draws = np.maximum(draws, np.float32(-0.9999))
     pool = np.array([1, 2, 5])
@@ -265,7 +265,7 @@ def test_the_help_states_the_limits() -> None:
 
 # Each kernel against its readable twin.
 
-RANGES = np.array([np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256, 128])
+RANGES = (np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256.0, 128.0)
 
 
 def pictures(seed: int, count: int, side: int) -> NDArray[np.uint8]:
@@ -277,7 +277,7 @@ def pictures(seed: int, count: int, side: int) -> NDArray[np.uint8]:
 
 def drawn(seed: int, count: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Maps as `augment` makes them."""
-    draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC)).astype(np.float32)
+    draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((count, 2, 3), np.float32), np.empty((count, 4, 2, 4), np.float32)
     parameters(draws, RANGES, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
     return affines, nodes
@@ -388,13 +388,13 @@ def test_contrast_equals_its_twin(plain: bool) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([4, 9, 32]))
 def test_parameters_equal_their_twin(seed: int, side: int) -> None:
-    draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC)).astype(np.float32)
+    draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((1, 2, 3), np.float32), np.empty((1, 4, 2, 4), np.float32)
     amounts, which = np.empty(1, np.int16), np.empty(1, np.int64)
     parameters(draws, RANGES, side, 65, affines, nodes, amounts, which)
     u = draws[0].astype(float)
 
-    turn, zoom, aspect, shear = RANGES[:4] * u[:4]
+    turn, zoom, aspect, shear = np.array(RANGES[:4]) * u[:4]
     scaled = np.diag([np.exp(zoom + aspect / 2), np.exp(zoom - aspect / 2)])
     slanted = np.array([[1, shear], [0, 1]])
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES
+from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES
 
 SIDE = 128
 Pictures = NDArray[np.uint8]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from fastetl.checks import does_not_fit, require_options, require_range
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.kernels.contrast import contrast
-from fastetl.kernels.fragments import DEPTHS, FRAMED, SIDES, crop_maps, fragments
-from fastetl.kernels.parameters import AFFINE, ELASTIC, parameters
+from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, SIDES, crop_maps, fragments
+from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, Ranges, parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, thickness
 from fastetl.kernels.warp import terms, warp
@@ -129,7 +129,7 @@ def augment(
     require_range("epoch", epoch, 0, 2**32 - 1)
     if not count:
         return out
-    draws = np.empty((count, ELASTIC if config.elastic else AFFINE), np.float32)
+    draws = np.empty((count, ELASTIC_DRAWS if config.elastic else AFFINE_DRAWS), np.float32)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     uniforms(samples, key, 0, draws)
     affines = np.empty((count, 2, 3), np.float32)
@@ -138,9 +138,9 @@ def augment(
     which = np.empty(count, np.int64)
     parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
     warp(source, indices, affines, nodes, terms(side), out)
-    framed = np.empty((count, FRAMED), np.float32)
+    framed = np.empty((count, FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
-        uniforms(samples, key, ELASTIC // PER_BLOCK, framed)
+        uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, framed)
     if config.fragments:
         beside = source if neighbours is None else _read_only(neighbours)
         _require("neighbours", beside, np.uint8, len(beside), side, side)
@@ -175,10 +175,8 @@ def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> 
 
 
 @lru_cache(maxsize=8)
-def _ranges(config: Augmentation) -> NDArray[np.float64]:
+def _ranges(config: Augmentation) -> Ranges:
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
-    pen = (config.thickness, FULL, FULL // 2)
-    warps = (math.radians(config.rotation), config.zoom, config.aspect, config.shear, config.shift, config.elastic)
-    ranges = np.array([*warps, *pen], np.float64)
-    ranges.flags.writeable = False
-    return ranges
+    pen = (float(config.thickness), float(FULL), float(FULL // 2))
+    turn, zoom, aspect, shear = math.radians(config.rotation), config.zoom, config.aspect, config.shear
+    return turn, float(zoom), float(aspect), float(shear), float(config.shift), float(config.elastic), *pen

@@ -7,19 +7,23 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
-AFFINE = 16
-"""Random values for each picture without elastic warp. 0: rotation, 1: zoom, 2: aspect, 3: shear, 4: shift x, 5: shift
-y, 6: whether the pen changes, 7: by how much, 8: contrast; the rest are spare."""
+AFFINE_DRAWS = 16
+"""Random values for each picture without elastic warp: those named below, and spare ones."""
+_ROTATION, _ZOOM, _ASPECT, _SHEAR, _SHIFT_X, _SHIFT_Y, _PEN_CHANGES, _PEN, _CONTRAST = range(9)
 
-ELASTIC = 48
-"""Random values for each picture with elastic warp: those of AFFINE, then the displacements of the nodes, indexed by
-[node row, x or y, node column]."""
+ELASTIC_DRAWS = 48
+"""Random values for each picture with elastic warp: AFFINE_DRAWS as without it, then the displacements of the nodes,
+indexed by [node row, x or y, node column]."""
+
+Ranges = tuple[float, float, float, float, float, float, float, float, float]
+"""The most of each change: rotation in radians, zoom, aspect, shear, shift and elastic in sides of the picture; the
+share of pictures whose pen changes, the most thickening and thinning in 1/256. All are float."""
 
 
 @jit
 def parameters(
     draws: NDArray[np.float32],
-    ranges: NDArray[np.float64],
+    ranges: Ranges,
     side: int,
     tables: int,
     affines: NDArray[np.float32],
@@ -30,28 +34,28 @@ def parameters(
     """Fill the arguments of `warp`, `thickness` and `contrast`, whose docstrings explain them.
 
     affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), amounts int16 (B,), which int64 (B,). draws float32
-    (B, AFFINE or ELASTIC) in −1 … 1. ranges float64 (9,): rotation in radians, zoom, aspect, shear, shift, elastic,
-    share of pens changed, most thickening, most thinning (both in 1/256). tables: number of contrast tables.
+    (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. tables: number of contrast tables.
     """
     centre = (side - 1) / 2 + 1  # of the picture within its border of one pixel
-    amplitude = np.float32(ranges[5] * side)
+    most_turn, most_zoom, most_aspect, most_shear, shift, elastic, pens, thicker, thinner = ranges
+    amplitude = np.float32(elastic * side)
     for b in range(draws.shape[0]):
         # The inverse of scaling, then shearing, then rotating, then shifting, all about the centre.
-        angle = ranges[0] * draws[b, 0]
-        zoom, aspect, shear = ranges[1] * draws[b, 1], ranges[2] * draws[b, 2] / 2, ranges[3] * draws[b, 3]
+        angle, zoom = most_turn * draws[b, _ROTATION], most_zoom * draws[b, _ZOOM]
+        aspect, shear = most_aspect * draws[b, _ASPECT] / 2, most_shear * draws[b, _SHEAR]
         cosine, sine = math.cos(angle), math.sin(angle)
         by_x, by_y = math.exp(-zoom - aspect), math.exp(aspect - zoom)
         xx, xy = by_x * (cosine + shear * sine), by_x * (sine - shear * cosine)
         yx, yy = -by_y * sine, by_y * cosine
-        to_x, to_y = ranges[4] * side * draws[b, 4], ranges[4] * side * draws[b, 5]
+        to_x, to_y = shift * side * draws[b, _SHIFT_X], shift * side * draws[b, _SHIFT_Y]
         affines[b, 0, 0], affines[b, 0, 1] = np.float32(xx), np.float32(xy)
         affines[b, 1, 0], affines[b, 1, 1] = np.float32(yx), np.float32(yy)
         affines[b, 0, 2] = np.float32(centre - xx * to_x - xy * to_y)
         affines[b, 1, 2] = np.float32(centre - yx * to_x - yy * to_y)
-        for k in range(draws.shape[1] - AFFINE):
-            nodes[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE + k] * amplitude
+        for k in range(draws.shape[1] - AFFINE_DRAWS):
+            nodes[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE_DRAWS + k] * amplitude
         amounts[b] = 0
-        if (draws[b, 6] + 1) / 2 < ranges[6]:
-            most = ranges[7] if draws[b, 7] > 0 else ranges[8]
-            amounts[b] = np.int16(round(most * draws[b, 7]))
-        which[b] = np.int64((draws[b, 8] + 1) / 2 * tables)
+        if (draws[b, _PEN_CHANGES] + 1) / 2 < pens:
+            most = thicker if draws[b, _PEN] > 0 else thinner
+            amounts[b] = np.int16(round(most * draws[b, _PEN]))
+        which[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * tables)

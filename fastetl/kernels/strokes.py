@@ -53,7 +53,7 @@ def _blur_columns(source: Floats, target: Floats, side: float) -> None:
 
 
 @jit
-def _pack(canvas: Floats, side: float, gain: float, grain: Floats, at: int, out: NDArray[np.uint8]) -> None:
+def _write_levels(canvas: Floats, side: float, gain: float, grain: Floats, at: int, out: NDArray[np.uint8]) -> None:
     """Blur each row, scale it to levels with the grain, and write two pixels a byte, the high nibble first."""
     height, width = canvas.shape
     s, m, g = F(side), F(1 - 2 * side), F(gain)
@@ -103,4 +103,4 @@ def draw_characters(
             if n >= 0:
                 _draw_segments(ink, segments, starts[n], starts[n + 1], shifts[c, k, 0], shifts[c, k, 1])
         _blur_columns(ink, blurred, blur)
-        _pack(blurred, blur, levels[c], grain, c * GRAIN_STEP, out[c])
+        _write_levels(blurred, blur, levels[c], grain, c * GRAIN_STEP, out[c])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastetl.files.tables import table_rows
-from fastetl.scans import FRAGMENT_SHARES
+from fastetl.kernels.fragments import FRAGMENT_SHARES
 from fastetl.synth.strokes import TABLES
 
 _POPULATION = table_rows(TABLES / "population.tsv")  # trait, distribution, numbers

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.etl.classes import classes
-from fastetl.scans import CUMULATIVE, FRAGMENT_DEPTHS
+from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS
 from fastetl.synth.allographs import SHARE, forms
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.style import WriterStyle
