@@ -54,8 +54,6 @@ class Synth(Command):
         else:
             require_unset(self, ("text",), "is for lines", "give `lines`")
             require_unset(self.line, vars(self.line), "is for lines", "give `lines`")
-        if not self.config.set:
-            require_unset(self.config, ("writers",), "is for `set`; each of `files` has its writers", "give `set`")
         if self.config.set or self.shards.engine == "ray":
             require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")
 
@@ -68,7 +66,7 @@ class Synth(Command):
             text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
             return self.answer({"out": self.out, "config": self.config, "images": count}, text)
         layout = layout_of(characters_of(self.config.charset))
-        writers = self.config.writers if self.config.set else self.config.writers_of_files(layout)
+        writers = self.config.writers if self.config.set else self.config.files * layout.data_sets_per_file
         files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or (layout.name,))
         text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
         return self.answer({"out": self.out, "config": self.config}, text)
@@ -84,7 +82,7 @@ class Synth(Command):
                 size = self.size or 64
                 return write(self.out, self.config, size, overwrite=overwrite, progress=progress, command=command)
             if self.size is not None:
-                write_data = partial(synthesize_dataset, self.out, self.config, self.size, processes=processes)
+                write_data = partial(synthesize_dataset, self.out, self.config, size=self.size, processes=processes)
                 return write_data(overwrite=overwrite, progress=progress, command=command)
             synthesize(self.out, self.config, processes=processes, overwrite=overwrite, progress=progress)
             return 0

@@ -45,7 +45,7 @@ class SomeRecords:
     charset: Charset
     size: int
 
-    def rows(self) -> Dataset:
+    def dataset(self) -> Dataset:
         """Read and convert the records. Raises FastetlError, or DisorderError if a record differs from the plan."""
         parts = [
             replace(part, file=replace(part.file, path=local_copy(address)))
@@ -90,7 +90,7 @@ def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
     import ray.data
 
     def rows(batch: Mapping[str, Any]) -> Any:
-        return table(batch["item"][0].rows())
+        return table(batch["item"][0].dataset())
 
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     items = ray.data.from_items(list(pieces), override_num_blocks=len(pieces))
@@ -146,7 +146,7 @@ def _write_shards(
 
     def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]] | DisorderError:
         try:
-            rows = piece.rows()
+            rows = piece.dataset()
         except DisorderError as disorder:
             return disorder
         shard, stored = encode_shard(number, rows)

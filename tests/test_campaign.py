@@ -16,8 +16,8 @@ from benches.campaign.plain import PLAIN, jis_codes, resized
 from benches.campaign.tally import Tally
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.layouts import LAYOUTS, Layout
-from fastetl.testing.records import first_file, first_records
+from fastetl.etl.layouts import LAYOUTS, Layout, genuine_files
+from fastetl.testing.records import first_records
 from tests.model_data import finished_run
 
 
@@ -29,7 +29,7 @@ def tallied(part: Callable[..., None], target: int, folder: Path, *arguments: An
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_path: Path) -> None:
-    raw, path = first_records(layout.name, 3), tmp_path / first_file(layout.name)
+    raw, path = first_records(layout.name, 3), tmp_path / genuine_files(layout)[0].name
     path.write_bytes(raw.tobytes())
     assert build(path, tmp_path / "out", BuildConfig("all", size=16)).noticed == ()
     data = open_dataset(tmp_path / "out")

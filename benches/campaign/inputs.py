@@ -16,7 +16,7 @@ from benches.campaign.tally import Rng, Tally
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.ink.pictures import read_picture
-from fastetl.testing.records import first_file, first_records
+from fastetl.testing.records import first_records
 
 _VALUES: tuple[Any, ...] = (None, -1, 0, 10**30, 1e308, float("nan"), "", "x" * 100_000, [], {}, [[]], True, "\ud800")
 
@@ -89,7 +89,7 @@ def _damaged_files(tally: Tally, source: Path, names: Sequence[str], contents: C
 
 def damaged_datasets(tally: Tally, folder: Path) -> None:
     """Open datasets of which one file is damaged; their pixels are not compared, since they have no checksum."""
-    source, etl = folder / "sound", folder / first_file("ETL8G")
+    source, etl = folder / "sound", folder / "ETL8G_01"
     etl.write_bytes(first_records("ETL8G", tally.seed).tobytes())
     build(etl, source, BuildConfig("all", size=8))
 

@@ -17,8 +17,8 @@ from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.jis import codes_of, jis_to_char
-from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout
-from fastetl.testing.records import first_file, first_records
+from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout, genuine_files
+from fastetl.testing.records import first_records
 
 SIZE = 16
 """Side of the built pictures: small ones are compared quickly, and every bit of a record still counts."""
@@ -64,7 +64,7 @@ def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
         damage.data = source[: plain.empty].tobytes() + damage.data
         if damage.origin is not None:
             damage.origin = np.append(np.arange(plain.empty), damage.origin + plain.empty)
-    path = folder / first_file(layout.name)
+    path = folder / genuine_files(layout)[0].name
     path.write_bytes(damage.data)
     whole = len(damage.data) // plain.record
     raw = np.frombuffer(damage.data, np.uint8, whole * plain.record).reshape(whole, plain.record)

@@ -9,24 +9,25 @@ from typing import Any
 import numpy as np
 
 from fastetl.checks import require_range
-from fastetl.data.charset import Charset, load_charset
+from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_rows
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
+from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import results_of
-from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
+from fastetl.synth.records import SynthConfig, characters_of, charset_of, draw_data_set, files_of, layout_of
 
 
 @dataclass(frozen=True)
 class WriterRange:
-    """Writers `first` to `last` − 1, each of whom derives from (seed, number) alone."""
+    """Writers `first` to `end` − 1, each of whom derives from (seed, number) alone. characters: in order of writing."""
 
     seed: int
     first: int
-    last: int
+    end: int
+    characters: tuple[str, ...]
     charset: Charset
     size: int
     scans: float
@@ -34,19 +35,18 @@ class WriterRange:
     @property
     def count(self) -> int:
         """How many pictures they draw."""
-        return (self.last - self.first) * len(self.charset)
+        return (self.end - self.first) * len(self.characters)
 
-    def rows(self) -> Dataset:
+    def dataset(self) -> Dataset:
         """Their samples, in memory."""
         from fastetl.kernels.resize import resize_records  # compiles: not before the arguments have been checked
 
-        characters = self.charset.characters
-        each, layout = len(characters), layout_of(characters)
-        writers = np.arange(self.first, self.last)
-        raw = np.zeros(self.count * layout.record_bytes + 128, np.uint8)  # the kernel reads on behind the last picture
-        records = raw[:-128].view(layout.dtype)
+        each, layout = len(self.characters), layout_of(self.characters)
+        writers = np.arange(self.first, self.end)
+        raw = np.zeros(self.count * layout.record_bytes, np.uint8)
+        records = raw.view(layout.dtype)
         for k, writer in enumerate(writers.tolist()):
-            records[k * each : (k + 1) * each] = draw_data_set(self.seed, writer, characters, self.scans)
+            records[k * each : (k + 1) * each] = draw_data_set(self.seed, writer, self.characters, self.scans)
         pictures = np.empty((self.count, self.size, self.size), np.uint8)
         starts = np.arange(self.count) * layout.record_bytes + layout.image_offset
         resize_records(raw, starts, layout.height, layout.width, pictures)
@@ -57,7 +57,7 @@ class WriterRange:
         return Dataset(
             name="synth",
             images=pictures,
-            labels=np.tile(np.arange(each, dtype=np.uint16), len(writers)),
+            labels=np.tile(np.array([self.charset.class_of[c] for c in self.characters], np.uint16), len(writers)),
             groups=np.repeat(groups + layout.group_base, each).astype(np.int32),
             charset=self.charset,
             preprocessing=Preprocessing(size=self.size),
@@ -74,15 +74,14 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
     Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set`, which
     only files have.
     """
-    require_range("size", size, 8, LARGEST_SIDE)
+    require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
     require_range("rows", pictures, 1)
     if config.set:
         raise FastetlError("a dataset without files is of no set", do="leave out `set`")
-    characters, name = characters_of(config.charset), config.charset
-    written = Charset(name if name == "all" else load_charset(name, ()).name, characters)
-    writers, each = config.writers_of_files(layout_of(characters)), max(1, pictures // len(characters))
+    characters, charset = characters_of(config.charset), charset_of(config.charset)
+    writers, each = config.files * layout_of(characters).data_sets_per_file, max(1, pictures // len(characters))
     return [
-        WriterRange(config.seed, first, min(first + each, writers), written, size, config.scans)
+        WriterRange(config.seed, first, min(first + each, writers), characters, charset, size, config.scans)
         for first in range(0, writers, each)
     ]
 
@@ -90,15 +89,15 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
 def writers_provenance(parts: Sequence[WriterRange], command: str) -> Mapping[str, Any]:
     """What a dataset says of where it comes from."""
     last = parts[-1]
-    values = {"sets": ["synthetic"], "groups": last.last, "seed": last.seed, "scans": last.scans}
+    values = {"sets": ["synthetic"], "groups": last.end, "seed": last.seed, "scans": last.scans}
     return {**values, "files": [], "command": command}
 
 
 def synthesize_dataset(
     out: str | PathLike[str],
     config: SynthConfig = SynthConfig(),
-    size: int = 64,
     *,
+    size: int = 64,
     processes: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -117,7 +116,7 @@ def synthesize_dataset(
     count, parts = sum(job.count for job in jobs), []
     with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
-            for rows in results_of(WriterRange.rows, jobs, processes):
+            for rows in results_of(WriterRange.dataset, jobs, processes):
                 file.write(np.asarray(rows.images).data)
                 parts.append(replace(rows, images=rows.images[:0].copy()))
                 if progress is not None:

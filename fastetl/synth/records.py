@@ -2,9 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_choice, require_options, require_range
-from fastetl.data.charset import HIRAGANA, is_kanji, load_charset
+from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
@@ -47,14 +49,13 @@ class SynthConfig:
     """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
     files. If not given, ETL8G is written, as the next options say."""
     writers: int = 10
-    """Writers of each set, if `set` is given. (ETL2 is printed: samples of each code in each style.)"""
+    """Writers of each set, only with `set`. (ETL2 is printed: samples of each code in each style.)"""
     files: int = 12
     """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
     A genuine ETL8G has 32 such files. Only without `set`."""
     charset: str = "all"
-    """Characters to write. Names: all (the 956 of ETL8 in their order), kanji (881 of them), hiragana (71),
-    hiragana-small (75), katakana (71), kana (162), digits, latin, etl9 (3,036), japanese (6,625). Or a text file of
-    characters that KanjiVG has strokes for."""
+    """Characters to write: a name of `fastetl build --charset`, where all means the 956 of ETL8 and kanji 881 of them,
+    or a text file of characters that KanjiVG has strokes for. Only without `set`."""
     scans: float = 0.5
     """Share of the writers (0–1) whose sheets are scanned. As in real scans of ETL sets, their characters are smaller,
     with fragments of neighbours at the edges. The other writers draw on a canvas."""
@@ -68,26 +69,37 @@ class SynthConfig:
             require_choice("set", name, tuple(BY_NAME))
         if len({*self.set}) < len(self.set):
             raise FastetlError("a set is named twice", found=" ".join(self.set), do="name each `set` once")
-        if self.set and self.charset != "all":
-            what, do = "a set has the classes that it has", "let `charset` be all, or leave out `set`"
-            raise FastetlError(what, expected="charset all", found=self.charset, do=do, also=ValueError)
+        reason = "has no effect with" if self.set else "is for"
+        for name in ("charset", "files") if self.set else ("writers",):
+            if getattr(self, name) != getattr(SynthConfig, name):
+                raise FastetlError(f"`{name}` {reason} `set`", do=f"leave out `{name}`", also=ValueError)
 
-    def writers_of_files(self, layout: Layout) -> int:
-        """How many writers `files` files of a set have."""
-        return layout.data_sets_per_file * self.files
+
+def charset_of(name: str) -> Charset:
+    """The characters to write, in the order of a build's classes. Raises FastetlError for one that has no strokes."""
+    charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
+    without = [c for c in charset.characters if not has_strokes(c)]
+    if without:
+        expected, do = "characters that KanjiVG holds", "leave them out of `charset`"
+        raise FastetlError("characters without strokes", expected=expected, found=in_a_line(without, 20), do=do)
+    return charset
 
 
 def characters_of(charset: str) -> tuple[str, ...]:
-    """The characters of one data set, in their order. Raises FastetlError for one that has no strokes."""
-    characters = load_charset(charset, sorted(ORDER, key=lambda c: char_to_jis(c) or 0)).characters
-    if charset == "all":
-        return ORDER
-    without = [c for c in characters if not has_strokes(c)]
-    if without:
-        expected, found = "characters that KanjiVG holds", "".join(without[:20]) + "…" * (len(without) > 20)
-        do = "leave them out of `charset`"
-        raise FastetlError("characters without strokes", expected=expected, found=found, do=do)
-    return characters
+    """The characters of one data set, in the order of writing. Raises FastetlError for one that has no strokes."""
+    characters = charset_of(charset).characters
+    return ORDER if charset == "all" else characters
+
+
+def _require_codes(characters: Sequence[str]) -> None:
+    """Raise FastetlError unless each character has a JIS X 0208 code of its own, by which records are told apart."""
+    codes = [char_to_jis(c) for c in characters]
+    counts = Counter(codes)
+    lost = [c for c, code in zip(characters, codes, strict=True) if code is None or counts[code] > 1]
+    if lost:
+        what, expected = "characters without a code of their own", "one of JIS X 0208 for each, since records hold it"
+        do = "leave them out of `charset`, or give `size`: a dataset without files may have them"
+        raise FastetlError(what, expected=expected, found=in_a_line(lost, 20), do=do)
 
 
 @cache
@@ -152,7 +164,7 @@ def draw_data_set(
 
 
 def synthesize(
-    out: str | Path,
+    out: str | PathLike[str],
     config: SynthConfig = SynthConfig(),
     *,
     processes: int = 1,
@@ -168,8 +180,8 @@ def synthesize(
     there is one. They are forked on Linux, if no other thread runs and JAX is not imported. Otherwise new processes
     start and import the calling script, which therefore needs `if __name__ == "__main__"`.
 
-    Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset or a character without strokes,
-    or if KanjiVG's strokes are not installed.
+    Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset, for a character without strokes
+    or without a code in JIS X 0208, or if KanjiVG's strokes are not installed.
     """
     require_range("processes", processes, 0)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
@@ -185,8 +197,9 @@ def _files(
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """The data sets one after the other: name of the file, and records."""
     characters = characters_of(config.charset)
+    _require_codes(characters)
     layout = layout_of(characters)
-    writers = range(config.writers_of_files(layout))
+    writers = range(config.files * layout.data_sets_per_file)
     work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)
     data_sets = zip(files_of(np.array(writers), layout).tolist(), results_of(work, writers, processes), strict=True)
     for done, (number, records) in enumerate(data_sets, 1):

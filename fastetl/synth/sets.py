@@ -186,12 +186,12 @@ def _etl9g(writers: int) -> Iterator[Rows]:
         yield rows
 
 
-_ROWS = (_etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g)
+_BY_SET = _etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g  # in the order of BY_NAME
 
 
 def rows_of(name: str, writers: int) -> Iterator[Rows]:
     """The files of a set by `writers` writers; of ETL2, with `writers` samples of each class in each style."""
-    return {rows.__name__.removeprefix("_").upper(): rows for rows in _ROWS}[name](writers)
+    return dict(zip(BY_NAME, _BY_SET, strict=True))[name](writers)
 
 
 def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:

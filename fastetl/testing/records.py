@@ -4,7 +4,6 @@
 genuine files.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from fastetl.data.charset import HIRAGANA_SMALL
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout, bytes_of
-from fastetl.synth.sets import Draw, by_class, by_writer, fill, rows_of, set_files
+from fastetl.synth.sets import Draw, by_class, by_writer, fill, set_files
 
 Records = NDArray[Any]
 KANJI = range(0x3021, 0x3021 + 60)
@@ -42,12 +41,6 @@ def make_records(
     return records
 
 
-@cache
-def first_file(name: str) -> str:
-    """The genuine name of a set's first file."""
-    return next(rows_of(name, 1)).name
-
-
 def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 200) -> NDArray[np.uint8]:
     """About `count` records of a set's first characters, uint8 (N, record bytes), with noise for pictures.
 
@@ -68,13 +61,6 @@ def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
     """Packed pictures of noise, another one for each class and writer."""
     rng = np.random.default_rng([layout.family, layout.bits, writer + 1])
     return rng.integers(0, 256, (len(classes(layout.name)), layout.image_bytes), np.uint8)
-
-
-def spots(layout: Layout, _: int) -> NDArray[np.uint8]:
-    """Packed pictures with one spot of ink, all alike."""
-    pictures = np.zeros((len(classes(layout.name)), layout.image_bytes), np.uint8)
-    pictures[:, 0] = 0xFF
-    return pictures
 
 
 def write_set(folder: Path, name: str, writers: int = 0, draw: Draw = noise) -> list[Path]:
