@@ -45,7 +45,7 @@ class Build(Command):
         return self.answer(
             result,
             f"{result.out}: {counted(result.images, 'picture')} of {counted(result.classes, 'character')} "
-            f"from {groups}, {result.seconds:.2f} s ({result.images_per_second:,.0f} pictures/s)",
+            f"from {groups}, {result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)",
         )
 
     def _build(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
@@ -61,14 +61,13 @@ class Build(Command):
 def _notices(result: BuildResult) -> Iterator[str]:
     """A line for each kind of sample that is missing, left out or irregular."""
     if result.missing:
-        characters = result.missing.split() if " " in result.missing else result.missing
-        yield f"No sample of: {in_a_line(characters, _MOST_LISTED)}"
+        yield f"No sample of: {in_a_line(result.missing, _MOST_LISTED)}"
     if result.left_out:
         characters = ", ".join(sorted(result.left_out)[:_MOST_LISTED])
         yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {characters}"
     if result.unknown_codes:
         yield f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)"
-    if result.without:
-        records = counted(result.without, "record")
+    if result.characterless:
+        records = counted(result.characterless, "record")
         yield f"Left out: {records} without a character, such as ETL2's ▲ and ETL6's unknown signs"
     yield from summarize(result.noticed)

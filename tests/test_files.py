@@ -63,13 +63,6 @@ def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, content: by
         assert str(path) in str(caught.value)
 
 
-def test_a_short_tail_names_record_and_offset(etl_file: Write) -> None:
-    file = detect(etl_file(tail=b"abc"))
-    assert (file.count, file.tail) == (270, 3)
-    with pytest.raises(FastetlError, match=r"record 270, byte 2213730: .* expected 8199 bytes; found 3"):
-        file.require_whole()
-
-
 @pytest.mark.parametrize("lost", [[0], [1], [0, 1, 2], [1, 3], [0, 135], [1, 269]])
 def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int]) -> None:
     """The file then seems to begin within a data set."""

@@ -89,7 +89,7 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
     (tmp_path / "few.txt").write_text("한\nक्ष\n가\n", encoding="utf-8")
     result = fastetl.build(symbols, tmp_path / "out", charset=str(tmp_path / "few.txt"))
     assert result.left_out == dict.fromkeys(set(CHARACTERS) - {"한", "क्ष"}, EACH)
-    assert (result.images, result.missing) == (2 * EACH, "가")
+    assert (result.images, result.missing) == (2 * EACH, ("가",))
     with pytest.raises(FastetlError, match="no picture of a character of the charset"):
         fastetl.build(symbols, tmp_path / "none", charset="capitals")
 

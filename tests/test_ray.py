@@ -118,7 +118,7 @@ def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl
     shutil.copytree(etl, tmp_path, dirs_exist_ok=True)
     damaged = tmp_path / "ETL8G_02"
     damaged.write_bytes(damaged.read_bytes()[:-10])
-    with pytest.raises(FastetlError, match=r"ETL8G_02, record 49, byte \d+: the file ends inside a record"):
+    with pytest.raises(FastetlError, match="ETL8G_02, record 49: the file ends inside a record"):
         build_on_ray(tmp_path, tmp_path / "out", BUILD)
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))

@@ -15,13 +15,13 @@ from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
-from fastetl.data.preprocessing import LARGEST_SIDE, Preprocessing
+from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import character_codes
-from fastetl.etl.detection import EtlFile, find_files
+from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
 from fastetl.etl.layouts import bytes_of
-from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies
+from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies, notices_of_length
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
@@ -47,7 +47,7 @@ class BuildConfig:
     are not complete, characters without a sample."""
 
     def __post_init__(self) -> None:
-        require_options(self, {"size": (8, LARGEST_SIDE)})
+        require_options(self, {"size": (SMALLEST_SIDE, LARGEST_SIDE)})
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,18 @@ class BuildResult:
     """What was written.
 
     missing: the characters of the charset without a sample. unknown_codes: how many codes stand for no character.
-    without: how many records have no character by the rules of their set, as ▲ of ETL2. Both kinds of records are left
-    out. noticed: what is odd in the files.
+    characterless: how many records have no character by the rules of their set, as ▲ of ETL2. Both kinds of records are
+    left out. noticed: what is odd in the files.
     """
 
     out: str
     images: int
     classes: int
     groups: int
-    missing: str
+    missing: tuple[str, ...]
     unknown_codes: int
-    without: int
+    characterless: int
     seconds: float
-    images_per_second: float
     noticed: tuple[Notice, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Characters that the charset lacks → how many pictures have them. Of records, only kana whose script it has."""
@@ -158,8 +157,7 @@ def convert(
             bytes_of(header)[span] = bytes_of(records)[:, : layout.image_offset]
             if progress is not None:
                 progress(target.stop, starts[-1])
-    sources = tuple(dict.fromkeys(part.file.source for part in parts))
-    source = np.repeat([sources.index(part.file.source) for part in parts], np.diff(starts)).astype(np.uint16)
+    sources, source = source_column([part.file for part in parts], np.diff(starts).tolist())
     return Dataset(
         name="",
         images=pictures,
@@ -204,7 +202,7 @@ def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tupl
 
 
 def build(
-    sources: str | PathLike[str] | Sequence[str | PathLike[str]],
+    sources: Sources,
     out: str | PathLike[str],
     config: BuildConfig = BuildConfig(),
     *,
@@ -223,9 +221,9 @@ def build(
     """
     begun = time.perf_counter()
     out, config = Path(out), replace(config, **options)
-    sources = [sources] if isinstance(sources, str | PathLike) else list(sources)
-    check_output(out, DATASET_KIND, overwrite, list(map(Path, sources)))
-    by_path = [labelled_in(path) for path in map(Path, sources)]
+    paths = as_paths(sources)
+    check_output(out, DATASET_KIND, overwrite, paths)
+    by_path = [labelled_in(path) for path in paths]
     labelled = [source for in_path in by_path for source in in_path]
     if labelled:
         if not all(by_path):
@@ -249,7 +247,7 @@ def build(
             write_description(target, data)
         return result_of(str(out), data, begun, plan)
 
-    return run_plan(sources, config, write_records)
+    return run_plan(paths, config, write_records)
 
 
 def _import(
@@ -274,7 +272,7 @@ def _import(
 
 
 def run_plan(
-    sources: Sequence[str | PathLike[str]],
+    sources: Sources,
     config: BuildConfig,
     do: Callable[[Plan], T],
     *,
@@ -286,15 +284,15 @@ def run_plan(
 
     Raises FastetlError as `build` does.
     """
-    files = [f for f in find_files(map(Path, sources)) if config.model_pattern or not f.is_model_pattern]
+    files = [f for f in find_files(sources) if config.model_pattern or not f.is_model_pattern]
     if not files:
         raise FastetlError(
             "only the model-pattern file is here",
             expected="files that writers wrote",
             do="give `model_pattern` to take it",
         )
-    for file in files:
-        file.require_whole()
+    for notice in (notice for file in files for notice in notices_of_length(file)):
+        raise notice.error("download or copy it again")
     noticed: tuple[Notice, ...] = ()
     for trusted in (by_order and not config.strict, False):
         plan = _plan(files, config, trusted, noticed)
@@ -341,26 +339,24 @@ def _require_all(plan: Plan, labels: NDArray[np.uint16]) -> None:
         )
 
 
-def _missing(charset: Charset, labels: NDArray[np.uint16]) -> list[str]:
+def _missing(charset: Charset, labels: NDArray[np.uint16]) -> tuple[str, ...]:
     """The characters of the charset without a sample."""
     present = set(labels.tolist())
-    return [c for k, c in enumerate(charset.characters) if k not in present]
+    return tuple(c for k, c in enumerate(charset.characters) if k not in present)
 
 
 def result_of(out: str, data: Dataset, begun: float, plan: Plan) -> BuildResult:
     """The result of a build that began at `begun`, by time.perf_counter. The pictures of `data` are not needed."""
     missing = _missing(data.charset, data.labels)
-    seconds = time.perf_counter() - begun
     return BuildResult(
         out=out,
         images=len(data),
         classes=len(data.charset) - len(missing),
         groups=data.group_count,
-        missing=in_a_line(missing),
+        missing=missing,
         unknown_codes=plan.unknown_codes,
-        without=plan.without,
-        seconds=seconds,
-        images_per_second=len(data) / seconds,
+        characterless=plan.characterless,
+        seconds=time.perf_counter() - begun,
         noticed=plan.noticed,
         left_out=plan.left_out,
     )

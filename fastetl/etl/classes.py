@@ -61,11 +61,12 @@ def classes(name: str) -> tuple[EtlClass, ...]:
     return tuple(entry for part in classes_by_file(name) for entry in part)
 
 
-def match_classes(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[NDArray[np.bool_], ...]:
-    """Whether records or headers have a code, and whether they have letters, of the classes `entries`: bool (N,) each.
+def match_classes(
+    layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the code of each record or header is that of one of the classes, and whether its letters are: bool (N,).
 
-    If a class's code is not known, any code matches beside its letters. In a set without letters both answers are the
-    codes'.
+    If a class's code is not known, any code matches beside its letters. In a set without letters the codes decide both.
     """
     codes = np.isin(layout.column(records, "code"), [entry.code for entry in entries if entry.code_is_known])
     if "letters" not in layout.by_name:

@@ -52,7 +52,7 @@ class Contents:
         return dict(zip(codes.tolist(), counts.tolist(), strict=True))
 
     @property
-    def without(self) -> int:
+    def characterless(self) -> int:
         """How many samples have no character."""
         return int(((self.codes == 0) & (self.groups >= 0)).sum())
 

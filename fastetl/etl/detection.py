@@ -8,10 +8,11 @@ file's, else from the classes of records all over the file, and from the file's 
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from fastetl.files.untrusted import open_regular, require_regular
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
+Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
+"""A file or folder, or several."""
 Read = Callable[[int, int], bytes]
 """(offset, count) → `count` bytes of the file, fewer at its end."""
 
@@ -66,19 +69,6 @@ class EtlFile:
         """Whether its number tells its groups. Genuine files have a last number; files of synthetic writers do not."""
         most = math.inf if self.source.encode().startswith(STAMP) else self.layout.files
         return self.number is not None and 1 <= self.number <= most
-
-    def require_whole(self) -> None:
-        """Raise FastetlError if the file ends inside a record."""
-        if self.tail:
-            raise FastetlError(
-                "the file ends inside a record",
-                file=self.path,
-                record=self.count,
-                offset=self.count * self.layout.record_bytes,
-                expected=f"{self.layout.record_bytes} bytes",
-                found=f"{self.tail}",
-                do="download or copy it again",
-            )
 
 
 def set_by_name(name: str) -> Layout | None:
@@ -264,8 +254,19 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
             yield file
 
 
-def find_files(paths: Iterable[Path]) -> list[EtlFile]:
-    """All ETL files among `paths`, sorted by set, number and name. Folders are searched with their subfolders.
+def as_paths(sources: Sources) -> list[Path]:
+    """One or several sources as paths."""
+    return [Path(sources)] if isinstance(sources, str | PathLike) else list(map(Path, sources))
+
+
+def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:
+    """The names of the files' sources, and the index among them of each record: uint16 (sum of `counts`,)."""
+    sources = tuple(dict.fromkeys(file.source for file in files))
+    return sources, np.repeat([sources.index(file.source) for file in files], counts).astype(np.uint16)
+
+
+def find_files(sources: Sources) -> list[EtlFile]:
+    """All ETL files among `sources`, sorted by set, number and name. Folders are searched with their subfolders.
 
     In a folder, a file that is no ETL file by its name or contents is passed over (ETL8INFO, archives, notes). A file
     with an ETL file's name that cannot be read as one is an error.
@@ -273,7 +274,7 @@ def find_files(paths: Iterable[Path]) -> list[EtlFile]:
     Raises FastetlError if a path does not exist, or if there is no ETL file.
     """
     files: list[EtlFile] = []
-    paths = list(paths)
+    paths = as_paths(sources)
     for path in paths:
         if path.is_dir():
             for inner in _files_below(path):

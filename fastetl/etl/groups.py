@@ -21,8 +21,8 @@ _MANY, _BACK_MANY = 5000, 4  # with more runs a file has hardly any order, and t
 _FEW = 5  # the first records, which show where in the order a file begins
 _MOVED = 4  # a data set may begin so many records early, because some before it are lost
 _TRIED = 8  # data sets that are tried as the pattern of the others
-# The genuine beginning is preferred even with so many more faults: a single displaced record is two faults, one lost
-# and one doubled.
+# An order that begins as in genuine files is preferred even if it has so many faults more than another beginning. For
+# one displaced record, which is no evidence against it, counts as two faults: lost at one place, doubled at another.
 _TRUST = 2
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,9 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.etl.contents import Contents, contents_of
-from fastetl.etl.detection import EtlFile, find_files
+from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
-from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_name
+from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_blocks
 
 KNOWN = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
@@ -59,7 +57,7 @@ class FileReport:
     """One file.
 
     groups, first_group, last_group: number of groups (writers, or what else a split keeps together), and their first
-    and last number in a dataset. without: records that have no character by the rules of the set. models: model
+    and last number in a dataset. characterless: records without a character by the rules of the set. models: model
     patterns, which no writer wrote and a build leaves out. genuine: name of the genuine file with this fingerprint, or
     None. differs: name of the genuine file that has this file's name and number of records, but other contents, or
     None; a file that differs is damaged or not genuine. noticed: what a user should know; empty for a sound file.
@@ -76,7 +74,7 @@ class FileReport:
     hiragana: int
     katakana: int
     kanji: int
-    without: int
+    characterless: int
     models: int
     fingerprint: str
     genuine: str | None
@@ -113,10 +111,8 @@ def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
 
 def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
     """What is odd in a file apart from its records' headers: its length, blank pictures, its name."""
-    path, size, genuine = str(file.path), file.layout.record_bytes, KNOWN.get(scan.fingerprint)
-    if file.tail:
-        what = f"short tail: {file.tail} bytes after record {file.count - 1}"
-        yield Notice(what, path, file.count, f"{size} bytes", f"{file.tail}", "not built")
+    path, genuine = str(file.path), KNOWN.get(scan.fingerprint)
+    yield from notices_of_length(file)
     blank = np.flatnonzero(scan.blank)
     if len(blank):
         yield Notice(
@@ -128,17 +124,15 @@ def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
 
 
 def inspect(
-    paths: str | PathLike[str] | Sequence[str | PathLike[str]],
+    paths: Sources,
     *,
-    strict: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
-    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file; with `strict` also for the first
-    oddity.
+    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file.
     """
-    files = find_files(map(Path, [paths] if isinstance(paths, str | PathLike) else paths))
+    files = find_files(paths)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for k, file in enumerate(files):
@@ -146,17 +140,12 @@ def inspect(
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
-    names = list(dict.fromkeys(file.source for file in files))
-    source = np.repeat([names.index(f.source) for f in files], [f.count for f in files]).astype(np.uint16)
+    _, source = source_column(files, [file.count for file in files])
     digests = np.concatenate([scan.digests for scan in scans])
     groups = np.concatenate([content.groups for content in contents])
     copied = group_copies(groups, source, digests, blanks_of(files))[2]
     copies = list(notices_of_copies(files, [np.arange(file.count) for file in files], digests, copied))
-    reports = [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
-    if strict:
-        for notice in (notice for report in reports for notice in report.noticed):
-            raise notice.error()
-    return reports
+    return [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
 
 
 def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
@@ -180,7 +169,7 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
         hiragana=int((row == 0x24).sum()),
         katakana=int((row == 0x25).sum()),
         kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
-        without=content.without,
+        characterless=content.characterless,
         models=int(content.models.sum()),
         fingerprint=scan.fingerprint,
         genuine=genuine,

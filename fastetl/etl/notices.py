@@ -93,6 +93,13 @@ def notices_of_name(file: EtlFile) -> Iterator[Notice]:
         yield Notice(what, str(file.path), None, file.layout.name, layout.name, treatment)
 
 
+def notices_of_length(file: EtlFile) -> Iterator[Notice]:
+    """Whether a file ends inside a record."""
+    if file.tail:
+        size, what = file.layout.record_bytes, "the file ends inside a record"
+        yield Notice(what, str(file.path), file.count, f"{size:,} bytes", f"{file.tail:,}", "not built")
+
+
 def blanks_of(files: Iterable[EtlFile]) -> list[int]:
     """The digests of pictures without ink, which do not count as copies of each other."""
     return [digest_of(bytes(size)) for size in sorted({file.layout.image_bytes for file in files})]
@@ -241,7 +248,8 @@ def notices_of_classes(
         treatment = "left out, by the rule of the set"
         yield Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", treatment)
     codes = layout.column(headers, "code").astype(np.uint16)
-    is_known = match_classes(layout, headers, entries)[not all(entry.code_is_known for entry in entries)]
+    by_code, by_letters = match_classes(layout, headers, entries)
+    is_known = by_code if all(entry.code_is_known for entry in entries) else by_letters
     yield from _unknown_codes(file, codes, is_known, f"a code of {layout.name}")
     if layout.group == "occurrence":
         yield from _split_classes(file, codes, np.flatnonzero((groups >= 0) & ~models))

@@ -52,15 +52,15 @@ class Plan:
     """What a build takes of all files.
 
     unknown_codes: how many codes of the headers that were read stand for no character. noticed: what is odd in the
-    files. without: how many samples have no character, as ▲ of ETL2. left_out: kana that the charset lacks, though it
-    has others of the same script → how many samples they have.
+    files. characterless: how many samples have no character, as ▲ of ETL2. left_out: kana that the charset lacks,
+    though it has others of the same script → how many samples they have.
     """
 
     charset: Charset
     parts: tuple[Selection, ...]
     unknown_codes: int
     noticed: tuple[Notice, ...] = ()
-    without: int = 0
+    characterless: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -123,6 +123,30 @@ def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     return {character: samples[code] for code in others if (character := jis_to_char(code))}
 
 
+def _learn(
+    sets: list[list[EtlFile]], name: str, by_order: bool
+) -> tuple[Charset, int, list[NDArray[np.uint16] | None], dict[int, list[Contents]]]:
+    """The charset, how many codes stand for no character, each set's order (if `by_order`), and its contents instead.
+
+    The contents are those of sets without an order that has the whole charset. The charset may be what the data hold:
+    then more characters may be wanted after headers have been read.
+    """
+    orders = [learn_order(members) if by_order else None for members in sets]
+    contents: dict[int, list[Contents]] = {}
+    while True:
+        contents |= {k: contents_of(sets[k]) for k, order in enumerate(orders) if order is None and k not in contents}
+        codes = {code for order in orders if order is not None for code in order.tolist()}
+        codes |= {c for of_set in contents.values() for one in of_set for c in np.unique(one.codes).tolist()}
+        characters = [jis_to_char(code) for code in sorted(codes - {0})]
+        charset = load_charset(name, filter(None, characters))
+        wanted = set(codes_of(charset).tolist())
+        lacking = [k for k, order in enumerate(orders) if order is not None and not wanted <= set(order.tolist())]
+        if not lacking:
+            return charset, characters.count(None), orders, contents
+        # A wanted character may be somewhere in a set whose order lacks it: read the headers of this set too.
+        orders = [None if k in lacking else order for k, order in enumerate(orders)]
+
+
 def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
     """The plan for files that are sorted by set.
 
@@ -132,21 +156,8 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     """
     files = [file for file in files if file.count]
     sets = by_layout(files)
-    orders = [learn_order(members) if by_order else None for members in sets]
-    contents: dict[int, list[Contents]] = {}
-    while True:
-        contents |= {k: contents_of(sets[k]) for k, order in enumerate(orders) if order is None and k not in contents}
-        headers = [content for of_set in contents.values() for content in of_set]
-        codes = {code for order in orders if order is not None for code in order.tolist()}
-        codes |= {code for content in headers for code in np.unique(content.codes).tolist()}
-        characters = [jis_to_char(code) for code in sorted(codes - {0})]
-        charset = load_charset(name, filter(None, characters))
-        wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, order in enumerate(orders) if order is not None and not wanted <= set(order.tolist())]
-        if not lacking:
-            break
-        # A wanted character may be somewhere in a set whose order lacks it: read the headers of this set too.
-        orders = [None if k in lacking else order for k, order in enumerate(orders)]
+    charset, unknown_codes, orders, contents = _learn(sets, name, by_order)
+    headers = [content for of_set in contents.values() for content in of_set]
     parts: list[Selection] = []
     samples = Counter[int]()
     for k, (members, order) in enumerate(zip(sets, orders, strict=True)):
@@ -161,8 +172,8 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     return Plan(
         charset=charset,
         parts=tuple(part for part in parts if len(part.index)),
-        unknown_codes=characters.count(None),
+        unknown_codes=unknown_codes,
         noticed=(*noticed, *_same_writing(sets)),
-        without=sum(content.without for content in headers),
-        left_out=_left_out(samples, wanted),
+        characterless=sum(content.characterless for content in headers),
+        left_out=_left_out(samples, set(codes_of(charset).tolist())),
     )

@@ -6,15 +6,13 @@ pixels of the frame's edge. The character is the rest of the ink, or all of it w
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
-from fastetl.etl.detection import find_files
+from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import Selection, select
 from fastetl.ink.components import boxes_of, label_components
@@ -22,23 +20,21 @@ from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _INK = 0.15  # of the darkest level
-_EDGE = 2
+_EDGE = 2  # pixels
 _SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measure over many pictures: its mean, and its `PERCENTILES` (none if it is a share of pictures)."""
+    """One measure: its mean over the pictures that have it, or None, and its `PERCENTILES` (none if it is a share)."""
 
     name: str
     unit: str
-    mean: float
+    mean: float | None
     percentiles: tuple[float, ...] = ()
 
 
-def picture_statistics(pictures: Iterable[Picture]) -> dict[str, NDArray[np.float64]]:
+def picture_statistics(pictures: Iterable[NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
     """Measures of pictures uint8 (H, W), ink high, 0 paper; one value for each picture, NaN where it has none.
 
     Lengths are in pixels, shares 0–1, levels as in the pictures.
@@ -48,7 +44,7 @@ def picture_statistics(pictures: Iterable[Picture]) -> dict[str, NDArray[np.floa
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
-def _measure(levels: Picture) -> dict[str, float]:
+def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     """The measures of one picture that has ink."""
     from scipy.ndimage import distance_transform_edt
 
@@ -86,20 +82,13 @@ def _measure(levels: Picture) -> dict[str, float]:
     }
 
 
-def statistics(
-    sources: str | PathLike[str] | Sequence[str | PathLike[str]],
-    *,
-    charset: str = "hiragana",
-    most: int = 2500,
-    seed: int = 0,
-) -> list[Figure]:
+def statistics(sources: Sources, *, charset: str = "hiragana", most: int = 2500, seed: int = 0) -> list[Figure]:
     """Measure `most` pictures of ETL files, drawn at random from those of the charset, each in its set's own pixels.
 
     Raises FastetlError as `fastetl.build` does.
     """
     require_range("most", most, 1)
-    paths = [sources] if isinstance(sources, str | PathLike) else list(sources)
-    plan = select(find_files(map(Path, paths)), charset)
+    plan = select(find_files(sources), charset)
     if not plan.parts:
         raise FastetlError("no record has a character of the charset", expected=charset, do="choose another `charset`")
     total = sum(len(part.index) for part in plan.parts)
@@ -107,7 +96,7 @@ def statistics(
     return [_figure(name, values) for name, values in picture_statistics(_read_levels(plan.parts, numbers)).items()]
 
 
-def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iterator[Picture]:
+def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """The pictures with these numbers, ascending, among all records of the parts: uint8 (H, W), levels as stored."""
     first = 0
     for part in parts:
@@ -128,7 +117,6 @@ def _figure(name: str, values: NDArray[np.float64]) -> Figure:
     values, is_share = values[~np.isnan(values)], name.startswith("fragment")
     unit = "share of pictures" if is_share else next((_UNITS[word] for word in _UNITS if word in name), "pixels")
     if not len(values):
-        return Figure(name, unit, float("nan"))
-    return Figure(
-        name, unit, float(values.mean()), () if is_share else tuple(np.percentile(values, PERCENTILES).tolist())
-    )
+        return Figure(name, unit, None)
+    percentiles = () if is_share else tuple(np.percentile(values, PERCENTILES).tolist())
+    return Figure(name, unit, float(values.mean()), percentiles)
