@@ -17,7 +17,7 @@ from benches.race import Contender, race
 from fastetl.etl.detection import find_files
 from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.kernels.packed import TOP
-from fastetl.kernels.resize import resize_records
+from fastetl.kernels.resize import OVERREAD, resize_records
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN, forms
 
@@ -73,6 +73,7 @@ def records_in(layout: Layout, etl: Path, full: bool) -> tuple[Bytes, Starts, li
         raw = np.random.default_rng(0).integers(0, 256, (20_000 if full else 20) * layout.record_bytes, np.uint8)
     count = len(raw) // layout.record_bytes
     records = raw.reshape(count, -1)[: SLOW if full else 20]
+    raw = np.pad(raw, (0, OVERREAD))
     return raw, np.arange(count) * layout.record_bytes + layout.image_offset, [record.tobytes() for record in records]
 
 

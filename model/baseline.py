@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
-from fastetl.data.preprocessing import normalize
+from fastetl.data.preprocessing import framed
 from model.errors import ModelError
 
 SplitKind = Literal["group", "random"]
@@ -46,7 +46,8 @@ def baselines(
     stored = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     kinds: dict[Pixels, NDArray[np.float32]] = {"as stored": stored}
     if dataset.preprocessing.framing != "none":
-        kinds["framed"] = normalize(np.asarray(dataset.images), dataset.preprocessing).reshape(len(dataset), -1)
+        frames, _ = framed(np.asarray(dataset.images), dataset.preprocessing)
+        kinds["framed"] = frames[..., 0].reshape(len(dataset), -1)
     for by, split in splits.items():
         train, test, labels = split.train, split.test, dataset.labels
         guess = BaselineResult("guessing", by, "as stored", len(train), len(test), 1 / len(dataset.charset))

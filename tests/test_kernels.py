@@ -9,7 +9,8 @@ from PIL import Image
 
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
-from fastetl.kernels.resize import Geometry, column_sums, factors, lines_of, resize_records, resize_twin
+from fastetl.kernels.resize import OVERREAD, resize_records, resize_twin
+from fastetl.kernels.resize_plan import Geometry, factors, plan_of
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN, best, forms
 from tests.conftest import python
@@ -38,7 +39,7 @@ def records(draw: st.DrawFn, length: int) -> tuple[NDArray[np.uint8], NDArray[np
     """A buffer and picture starts anywhere in it: at its very ends, overlapping, in any order, repeated."""
     slack = draw(st.sampled_from([0, 1, 7, 64, 65, 300, 8199]))
     fill = draw(st.sampled_from([None, 0, 0xFF, 0x10, 0x01, 0x55]))
-    raw = buffer(draw(st.integers(0, 2**32 - 1)), length, slack, fill)
+    raw = buffer(draw(st.integers(0, 2**32 - 1)), length, slack + OVERREAD, fill)
     inside = st.integers(0, slack)
     starts = draw(st.lists(inside, max_size=3)) + draw(st.sampled_from([[], [0], [slack], [0, slack]]))
     return raw, np.array(starts, np.int64)
@@ -75,7 +76,7 @@ def test_resized_pixels_are_those_of_pillow(form: str, stored: str, size: int) -
     height, width, bits = STORED[stored]
     length = packed_bytes(height * width, bits)
     starts = np.arange(1 if PYTHON else 12) * length
-    raw = buffer(size, length, int(starts[-1]))
+    raw = buffer(size, length, int(starts[-1]) + OVERREAD)
     out = np.empty((len(starts), size, size), np.uint8)
     resize_records(raw, starts, height, width, out, bits=bits, form=form)
     levels = levels_of(raw, starts, height, width, bits)
@@ -97,7 +98,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
         (stored, size)
         for stored, (height, width, bits) in STORED.items()
         for size in range(8, 127)
-        if lines_of(Geometry(height, width, bits, size), best()) is None
+        if plan_of(Geometry(height, width, bits, size), best()) is None
     }
     assert without == {("K", 11), ("K", 13), *(("G", size) for size in (9, 11, 13, 15))}
 
@@ -105,7 +106,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
 GUARD = """
 import ctypes, mmap, numpy as np
 from fastetl.kernels.vector import forms
-from fastetl.kernels.resize import resize_records
+from fastetl.kernels.resize import OVERREAD, resize_records
 page = mmap.PAGESIZE
 room = mmap.mmap(-1, 5 * page)
 base = ctypes.addressof(ctypes.c_char.from_buffer(room))
@@ -115,7 +116,7 @@ assert protect(base, page, 0) == protect(base + 4 * page, page, 0) == 0
 raw = np.ctypeslib.as_array((ctypes.c_uint8 * (3 * page)).from_address(base + page))
 raw[:] = 0x37
 for height, width, bits in ((127, 128, 4), (63, 64, 4), (60, 60, 6), (63, 64, 1)):
-    starts = np.array([0, 3 * page - height * width * bits // 8])
+    starts = np.array([0, 3 * page - height * width * bits // 8 - OVERREAD])
     for form in forms():
         for size in (8,) if form == "plain" else (48, 64):
             out = np.zeros((2, size, size), np.uint8)
@@ -132,7 +133,7 @@ def test_nothing_outside_the_mapping_is_read() -> None:
 
 
 def test_pictures_outside_the_buffer_are_rejected() -> None:
-    raw = np.zeros(LARGEST + 10, np.uint8)
+    raw = np.zeros(LARGEST + OVERREAD + 10, np.uint8)
     for start in (-1, 11):
         with pytest.raises(ValueError, match="outside raw"):
             resize_records(raw, np.array([start]), 127, 128, np.empty((1, 32, 32), np.uint8))
@@ -150,15 +151,13 @@ def test_one_rounding_is_exact_for_every_sum_that_can_occur(stored: str) -> None
     height, width, bits = STORED[stored]
     tables = 0
     for size in SIZES:
-        geometry = Geometry(height, width, bits, size)
-        table, (different, _) = factors(geometry), column_sums(geometry)
+        table, kinds = factors(Geometry(height, width, bits, size))
         if table.dtype != np.float32:
             continue
         tables += 1
-        denominators = TOP[bits] * triangle(height, size).sum(1)[:, None] * different
+        denominators = TOP[bits] * triangle(height, size).sum(1)[:, None] * triangle(width, size).sum(1)
         for denominator in np.unique(denominators).tolist():
-            (factor,) = np.unique(table[:, : len(different)][denominators == denominator])
-            sums = np.arange(denominator + 1)
-            rounded = np.rint(sums * float(factor))  # the product of two float32 is exact in float64
-            assert (rounded == (2 * 255 * sums + denominator) // (2 * denominator)).all()
+            (factor,) = np.unique(table[kinds][denominators == denominator])
+            sums = np.arange(denominator + 1)  # the product of two float32 is exact in float64
+            assert (np.rint(sums * float(factor)) == (2 * 255 * sums + denominator) // (2 * denominator)).all()
     assert tables

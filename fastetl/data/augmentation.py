@@ -168,9 +168,7 @@ def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> 
     chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
     crops = crop_maps(out, framed, share, chosen, affines)
     cropped = np.empty((crops, side, side), np.uint8)
-    source = out.view()
-    source.flags.writeable = False
-    warp(source, chosen[:crops], affines[:crops], np.empty((0, 4, 2, 4), np.float32), terms(side), cropped)
+    warp(_read_only(out), chosen[:crops], affines[:crops], np.empty((0, 4, 2, 4), np.float32), terms(side), cropped)
     out[chosen[:crops]] = cropped
 
 

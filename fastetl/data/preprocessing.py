@@ -169,15 +169,6 @@ def border_sum(pixels: Any, spec: Preprocessing) -> Any:
     return total
 
 
-def normalize(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.float32]:
-    """Steps 2–4 for the frame alone. uint8 (N, size, size) → float32 (N, side, side) in 0–1, ink high.
-
-    A blank picture stays 0 everywhere.
-    """
-    frame: NDArray[np.float32] = framed(images, dataclasses.replace(spec, surroundings=False))[0][..., 0]
-    return frame
-
-
 def framed(
     pictures: Any, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: Any = np
 ) -> tuple[Any, Any]:

@@ -26,33 +26,6 @@ def packed_bytes(pixels: int, bits: int) -> int:
     return -(-pixels * bits // 8)
 
 
-def addresses(
-    raw: NDArray[np.uint8], starts: NDArray[np.int64], length: int, behind: int, out: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
-    """Addresses, int64 (N,), from which `length` + `behind` bytes may be read.
-
-    raw: uint8 (bytes,); starts: int64 (N,); out: what is written for them. Pictures too near the end of `raw` are
-    copied into the second array, which must be kept alive as long as the addresses are used. Raises ValueError where a
-    kernel, which checks nothing, would read or write outside its arrays.
-    """
-    if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
-        raise ValueError("raw and out must be contiguous, and out as long as starts")
-    pointers = starts + raw.ctypes.data
-    if not len(starts):
-        return pointers, None
-    last = raw.size - length - starts.max()
-    if starts.min() < 0 or last < 0:
-        raise ValueError("a picture lies outside raw")
-    if last >= behind:
-        return pointers, None
-    near = np.flatnonzero(starts > raw.size - length - behind)
-    padded = np.zeros((len(near), length + behind), np.uint8)
-    for row, start in zip(padded, starts[near].tolist(), strict=True):
-        row[:length] = raw[start : start + length]
-    pointers[near] = padded.ctypes.data + np.arange(len(near)) * padded.shape[1]
-    return pointers, padded
-
-
 def levels_of(
     raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int, bits: int
 ) -> NDArray[np.uint8]:
@@ -82,9 +55,7 @@ def pack(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 def unpack_vector(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:
     """Unpack the next PIXELS[bits] levels into two vectors of 64 bytes.
 
-    Returns the vectors and, for each level, its place in them; the second one's places begin at 64.
-
-    Reads 64 bytes (8 for 1 bit), whatever PIXELS says.
+    Returns them and each level's place in them, from 64 on in the second. Reads 64 bytes (8 for 1 bit).
     """
     b = code.b
     if bits == 1:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -34,8 +34,6 @@ PLAIN = "plain"
 
 Kernel = Callable[..., None]
 Value = Any  # llvmlite's values carry no types that mypy sees
-Builder = Any
-
 
 ENABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 """Whether kernels are compiled: numba reads the same variable."""
@@ -96,7 +94,7 @@ def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: s
 class Code:
     """A function that is being written: llvmlite's builder `b`, and methods for what kernels need."""
 
-    b: Builder
+    b: Value
     form: str
 
     def splat(self, kind: Value, count: int, value: float) -> Value:
@@ -197,6 +195,8 @@ class Code:
 
     def products(self, x: Value, y: Value) -> Value:
         """32 × i16, below 32,768: the sums of each two neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
+        if self.form == "vnni":
+            return self.call("llvm.x86.avx512.pmaddubs.w.512", ir.VectorType(I16, 32), x, y)
         if self.form == "avx2":
             return self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
         x, y = self.cast(x, I16), self.cast(y, I16)
@@ -210,20 +210,6 @@ class Code:
             return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, y)
         products = self.cast(self.products(x, y), I32)
         return self.b.add(total, self.b.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
-
-    def two_sums(self, first: list[tuple[Value, Value]], second: list[tuple[Value, Value]]) -> Value:
-        """16 × i32: the sums of each four neighbouring products, of `first` in low halves, of `second` in high ones.
-
-        The pairs (x, y) are as for `dot4`. All sums must stay below 32,768.
-        """
-        if self.form == "vnni":
-            total = reduce(lambda total, pair: self.dot4(total, *pair), second, self.splat(I32, 16, 0))
-            return reduce(lambda total, pair: self.dot4(total, *pair), first, self.shift(total, 16))
-        swapped, sums = [k ^ 1 for k in range(32)], []
-        for products in (first, second):
-            total = reduce(self.b.add, (self.products(x, y) for x, y in products))
-            sums.append(self.cast(self.b.add(total, self.shuffle(total, total, swapped)), I32))
-        return self.b.or_(self.mask(sums[0], 0xFFFF), self.mask(sums[1], 0xFFFF0000))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:
         """16 × i32: `total` plus the sums of each two neighbouring products. x, y: 32 × i16, x 0–32,767, y signed."""
