@@ -25,6 +25,7 @@ from export.recognizer import open_recognizer
 from export.runtimes import onnx_session
 from fastetl.data.charset import HIRAGANA, KANA, Charset, one_shape
 from fastetl.data.preprocessing import resize
+from fastetl.ink import SIDE
 
 Pictures = NDArray[np.uint8]
 Logits = Callable[[Pictures], NDArray[np.float32]]
@@ -88,10 +89,10 @@ def dakanji(model: Path, labels: Path) -> Peer:
 def bundled(name: str) -> Peer:
     """A bundled network as a peer that takes pictures in one way."""
     recognizer, data = open_recognizer(name), (package_path(name) / ONNX).read_bytes()
-    session, one = onnx_session(data, threads=1), np.zeros((1, 1, recognizer.side, recognizer.side), np.uint8)
+    session, one = onnx_session(data, threads=1), np.zeros((1, 1, SIDE, SIDE), np.uint8)
 
     def read(pictures: Pictures) -> NDArray[np.float32]:
-        return recognizer.predict(resize(pictures, recognizer.side))
+        return recognizer.predict(resize(pictures, SIDE))
 
     seconds = _fastest(lambda: session.run(["logits"], {"image": one}))
     return Peer(f"fastetl `{name}`", recognizer.charset.characters, (read,), len(data), seconds)

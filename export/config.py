@@ -1,6 +1,6 @@
 """The options of an export."""
 
-import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,10 +22,8 @@ SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18":
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """What the exported model takes, and how its Core ML package is stored."""
+    """How the exported models are stored, under which licence, and what they expect."""
 
-    input: Literal["canvas", "picture"] = "canvas"
-    """`canvas`: 128 × 128 as an app draws it, resized by the model; `picture`: of a dataset's size, resized before."""
     target: Target = "iOS15"
     """Oldest system that can load the package (iOS 15 is macOS 12). Compressed weights need iOS16."""
     precision: Precision = "float16"
@@ -45,12 +43,8 @@ class ExportConfig:
     def __post_init__(self) -> None:
         require_options(self, {}, error=ExportError)
         if self.storage != "plain" and self.target == "iOS15":
-            raise ExportError(
-                f"`storage` {self.storage} needs `target` iOS16 or newer",
-                found=self.target,
-                do="check `target`",
-                also=ValueError,
-            )
+            what = f"`storage` {self.storage} needs `target` iOS16 or newer"
+            raise ExportError(what, found=self.target, do="check `target`", also=ValueError)
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
         """float32 (classes,): what `prior` adds to the logits. Raises ExportError for anything but SCRIPT=FACTOR."""
@@ -58,16 +52,9 @@ class ExportConfig:
         factors: dict[str, float] = {}
         for text in self.prior:
             script, _, factor = text.partition("=")
-            try:
-                factors[script] = float(factor)
-            except ValueError:
-                factors[script] = 0.0
-            if script not in scripts or not 0 < factors[script] < math.inf:
-                raise ExportError(
-                    "unknown prior",
-                    expected=f"SCRIPT=FACTOR, scripts {', '.join(sorted(set(scripts)))}, factors over 0",
-                    found=text,
-                    do="check `prior`",
-                    also=ValueError,
-                )
+            is_factor = re.fullmatch(r"\d+\.?\d*|\.\d+", factor) is not None and float(factor) > 0
+            if script not in scripts or script in factors or not is_factor:
+                expected = f"SCRIPT=FACTOR, each script once, of {', '.join(sorted(set(scripts)))}, factors over 0"
+                raise ExportError("unknown prior", expected=expected, found=text, do="check `prior`", also=ValueError)
+            factors[script] = float(factor)
         return np.log([factors.get(script, 1.0) for script in scripts]).astype(np.float32)

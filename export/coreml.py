@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from export.config import ExportConfig, Target
-from export.errors import ExportError
+from export.errors import ExportError, damaged
 from export.graph import Graph
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
-from export.runtimes import coremltools, native_parts, quiet
+from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_bytes, read_json
 
@@ -33,7 +33,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
     ct = coremltools()
     if not native_parts():
         raise ExportError(
-            "coremltools is installed without its native part libmilstoragepython: no Core ML package can be written",
+            f"{NO_NATIVE_PARTS}: no Core ML package can be written",
             expected="its wheel for Linux on x86-64 or for macOS",
             do="use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx",
         )
@@ -155,9 +155,9 @@ def read_package(path: Path) -> MlPackage:
         entries = read_json(path / "Manifest.json")["itemInfoEntries"].values()
         paths = sorted(entry["path"] for entry in entries)
     except (FastetlError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(error, "cannot read the manifest", path) from error
     if paths != [MODEL, WEIGHTS]:
-        raise _damaged(path, f"a manifest without {MODEL} and {WEIGHTS}")
+        raise ExportError("another manifest", file=path, expected=[MODEL, WEIGHTS], found=paths, do="export it again")
 
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string
@@ -168,7 +168,7 @@ def read_package(path: Path) -> MlPackage:
             spec.ParseFromString(read_bytes(model, _MOST))
             program = load(spec, spec.specificationVersion, str(weights))
         except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
-            raise _damaged(path, error) from error
+            raise damaged(error, "cannot read the program", path) from error
     ops: list[Op] = []
     labels: tuple[str, ...] = ()
     for operation in program.functions["main"].operations:
@@ -179,11 +179,6 @@ def read_package(path: Path) -> MlPackage:
             (output,) = operation.outputs
             ops.append(Op(operation.op_type, output.name, builtin_to_string(output.dtype), inputs))
     return MlPackage(spec, tuple(ops), labels)
-
-
-def _damaged(path: Path, fault: Exception | str) -> ExportError:
-    reason = fault if isinstance(fault, str) else " ".join(f"{type(fault).__name__}: {fault}".split())
-    return ExportError("damaged package", file=path, expected="a program", found=reason, do="export it again")
 
 
 def _value(operand: Any) -> Value:

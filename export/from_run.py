@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from export import graph as g
 from export.config import ExportConfig
 from export.errors import ExportError
-from export.metadata import exporting_versions, trained_of
+from export.metadata import trained_of
 from export.names import REFERENCE, package_path
 from export.reference import Logits, read_reference
 from fastetl.data.charset import Charset
+from fastetl.ink import SIDE
 from model import network as m
 from model.run import Run
 from model.start import Start
@@ -28,10 +29,8 @@ _Array = NDArray[np.float32]
 
 def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Graph:
     """The layer graph of a run's best weights, with its temperature, threshold and origin. network: the run's."""
-    side = g.CANVAS if config.input == "canvas" else run.preprocessing.size
-    graph = graph_from_network(network, run.charset, side=side, temperature=run.temperature)
+    graph = graph_from_network(network, run.charset, temperature=run.temperature)
     about = {
-        **exporting_versions(),
         "weights_sha256": graph.weights_sha256(),
         "network": run.network_config.name,
         "terms": config.license,
@@ -67,9 +66,7 @@ def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 
     return ask
 
 
-def graph_from_network(
-    network: m.Network, charset: Charset, *, side: int = g.CANVAS, temperature: float = 1.0
-) -> g.Graph:
+def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE, temperature: float = 1.0) -> g.Graph:
     """The layer graph of `network` as it evaluates, for pictures `side` × `side`.
 
     Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it.
@@ -77,7 +74,7 @@ def graph_from_network(
     Raises ExportError for a layer order that cannot be folded.
     """
     if not temperature > 0:
-        raise ExportError("temperature", expected="over 0", found=temperature, do="train the run again")
+        raise ExportError("temperature is out of range", expected="over 0", found=temperature, do="train the run again")
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.side
     flattened = 0  # how many inputs of the next dense layer are a flattened picture
@@ -108,7 +105,7 @@ def graph_from_network(
             case m.Place():
                 layers.append(g.Place(name))
             case _:
-                raise ExportError("layer graph", expected="layers that it has", found=name, do="train another network")
+                raise ExportError("a layer that cannot be exported", found=name, do="train another network")
     framed = [layer for layer in layers if network.preprocessing.place or not isinstance(layer, g.Place)]
     return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature)
 

@@ -20,9 +20,6 @@ from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 
-CANVAS = 128
-"""Side in pixels of the picture that an app makes of a drawing."""
-
 NO_CHARACTER = "no character"
 """Label of the class after those of the charset, for a picture that is empty, nearly empty or filled."""
 
@@ -94,7 +91,7 @@ class Graph:
     """A network with its preprocessing, ready to be written for any runtime."""
 
     side: int
-    """Side in pixels of the picture it takes: `CANVAS`, or `preprocessing.size`."""
+    """Side in pixels of the picture it takes: in a package `SIDE`; `preprocessing.size` for what is resized already."""
     preprocessing: Preprocessing
     layers: tuple[GraphLayer, ...]
     charset: Charset
@@ -109,11 +106,11 @@ class Graph:
         last = self.layers[-1] if self.layers else None
         outputs = len(last.weight) if isinstance(last, Dense) else 0
         if outputs != len(self.charset):
-            expected = f"{len(self.charset)} outputs of its last Dense layer"
-            raise ExportError("layer graph", expected=expected, found=f"{outputs} outputs", do="export the run again")
+            expected, found = f"{len(self.charset)} outputs of its last Dense layer", f"{outputs} outputs"
+            raise ExportError("no layer graph", expected=expected, found=found, do="export the run again")
         if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # NaN is neither
             actual = f"temperature {self.temperature}, threshold {self.threshold}"
-            raise ExportError("layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
+            raise ExportError("no layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
 
     @property
     def labels(self) -> tuple[str, ...]:

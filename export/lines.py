@@ -19,6 +19,7 @@ from PIL import Image
 
 from export.errors import ExportError
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
+from fastetl.ink import SIDE
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, best_path, features, fitted_geometry, weights
 from fastetl.lines.pieces import parted, pieces_of
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from export.recognizer import Recognizer
     from fastetl.ink.drawings import Drawing, Stroke
 
-SIDE = 128
 SIZE = 92
 """Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
 BOX = 1.15

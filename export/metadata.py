@@ -1,7 +1,7 @@
 """What a package says about itself in the metadata of Core ML and ONNX, and in `labels.json`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 
 from export.config import License
@@ -31,10 +31,10 @@ DESCRIPTION = {
 }
 
 
-def exporting_versions() -> dict[str, str]:
+def exporting_versions(libraries: Iterable[str] = ("coremltools", "numpy", "onnx")) -> dict[str, str]:
     """The versions on which a package's bytes depend: of fastetl, and of the libraries that write the files."""
-    libraries = {name: version(name) for name in ("coremltools", "numpy", "onnx")}
-    return {"version": version("fastetl"), "exported_with": json.dumps(libraries, sort_keys=True)}
+    versions = {name: version(name) for name in libraries}
+    return {"version": version("fastetl"), "exported_with": json.dumps(versions, sort_keys=True)}
 
 
 def other_versions(graph: Graph) -> str:

@@ -14,6 +14,7 @@ from onnx import AttributeProto, TensorProto
 
 from export.errors import ExportError
 from export.onnx_export import NODES
+from fastetl.ink import SIDE
 
 OPERATIONS = frozenset(
     {*(kind for kind, _ in NODES.values()), "ArgMax", "Concat", "Conv", "Gather", "MatMul", "Reshape"},
@@ -24,7 +25,6 @@ _NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
 _NODES = 4096  # the bundled packages have 151 and 220
 _ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
 _ELEMENTS = 1 << 24  # of one tensor for one picture, at most
-_LARGEST_SIDE = 512
 
 
 def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
@@ -75,10 +75,9 @@ def _interface(model: onnx.ModelProto) -> Iterator[str]:
     """Faults of its input, outputs and labels."""
     labels = labels_of(model)
     inputs, outputs = (list(map(_signature, values)) for values in (model.graph.input, model.graph.output))
-    sides = inputs[0][2] if inputs else []
-    square = len(sides) == 4 and 8 <= sides[3] <= _LARGEST_SIDE
-    if not square or inputs != [("image", "UINT8", [0, 1, sides[3], sides[3]])]:
-        yield f"the input {inputs}; an export has image"
+    expected = [("image", "UINT8", [0, 1, SIDE, SIDE])]
+    if inputs != expected:
+        yield f"the input {inputs}; an export has {expected}"
     scores = [(name, "FLOAT", [0, len(labels)]) for name in ("logits", "probabilities")]
     if outputs != [*scores, ("label", "INT64", [0])]:
         yield f"the outputs {outputs} for {len(labels)} labels"

@@ -14,8 +14,9 @@ from export import check_on_mac
 from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
+from export.errors import ExportError
 from export.from_run import flax_logits, graph_from_run
-from export.graph import CANVAS, Graph
+from export.graph import Graph
 from export.metadata import exporting_versions, labels_text, terms_of
 from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
 from export.onnx_export import graph_logits, write_onnx
@@ -25,7 +26,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
-from model.run import Run, open_run
+from model.run import Run, open_run, unfinished
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
@@ -64,12 +65,6 @@ class StoredNetwork:
             return self.reference.logits
         return self.predict(pictures)
 
-    def graph(self, config: ExportConfig) -> Graph:
-        """The layer graph for another export, by `config`: with its own licence, and the versions installed here."""
-        side = CANVAS if config.input == "canvas" else self.preprocessing.size
-        graph = replace(self.reference.graph, side=side, about={**self.reference.graph.about, **exporting_versions()})
-        return graph.expecting(config.prior, self.prior_change(config))
-
     def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
         """float32 (classes,): what to add to the logits so that `config.prior` replaces the package's own prior."""
         stored = ExportConfig(prior=tuple(self.reference.graph.about.get("prior", "").split()) if config.prior else ())
@@ -85,7 +80,12 @@ def open_stored(path: str | PathLike[str]) -> StoredNetwork:
 
 def open_exportable(path: str | PathLike[str]) -> Run | StoredNetwork:
     """The run at `path`, or the network of the package there ("pretrained": a bundled one)."""
-    return open_stored(path) if (package_path(path) / REFERENCE).is_file() else open_run(path)
+    if (package_path(path) / REFERENCE).is_file():
+        return open_stored(path)
+    if not (Path(path).exists() or unfinished(Path(path)).exists()):
+        do = "train a run, or name a package"
+        raise ExportError("no run or package here", file=path, do=do, also=FileNotFoundError)
+    return open_run(path)
 
 
 def export(
@@ -113,9 +113,9 @@ def export(
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
     config = config or ExportConfig()
     if isinstance(run, StoredNetwork):
-        graph = run.graph(config)
-        config = replace(config, license=terms_of(graph))  # another export has the same licence
         stored, change = run, run.prior_change(config)
+        graph = run.reference.graph.expecting(config.prior, change)
+        config = replace(config, license=terms_of(graph))  # another export has the same licence
         logits: Logits = lambda pictures: stored.logits(pictures) + change  # noqa: E731
         card = repeated_card(run.text, graph, config)
     else:
@@ -123,7 +123,19 @@ def export(
         graph = graph_from_run(run, config, network)
         logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
         card = model_card(run, graph, config, sets)
+    if out.suffix == ".onnx":
+        return write_onnx_file(graph, config, logits, out, overwrite)
     return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
+
+
+def write_onnx_file(
+    graph: Graph, config: ExportConfig, logits: Logits, out: Path, overwrite: bool
+) -> tuple[Check, ...]:
+    """Write the ONNX model alone, without coremltools, and return the checks on it; see `write_package_directory`."""
+    graph = replace(graph, about={**graph.about, **exporting_versions(("numpy", "onnx"))})
+    with new_output(out, ONNX_KIND, overwrite) as file:
+        write_onnx(graph, config, file)
+        return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
 
 
 def write_package_directory(
@@ -136,15 +148,12 @@ def write_package_directory(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """Write all files of the package directory `out` and return the checks on it; see `export`.
+    """Write all files of the package directory `out`, and return the checks on it; see `export`.
 
     logits: the trained network, which is asked about the test pictures. card: the text of the model card.
     """
     done = progress or (lambda step, steps: None)
-    if out.suffix == ".onnx":
-        with new_output(out, ONNX_KIND, overwrite) as file:
-            write_onnx(graph, config, file)
-            return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
+    graph = replace(graph, about={**graph.about, **exporting_versions()})
     with new_output(out, PACKAGE_KIND, overwrite) as folder:
         done(0, _STEPS)
         write_reference(make_reference(graph, config, logits), folder / REFERENCE)

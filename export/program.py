@@ -26,7 +26,8 @@ from fastetl.data.preprocessing import (
 
 HALF = 0.5 + 2**-13
 """Added before rounding down, so that half is rounded up, as in a dataset's pictures, although float32 may miss it a
-little. No other value of a resize from 128 is so close below a half: from 128 to 32 they are multiples of 1/1024."""
+little. To sizes 32, 48, 64 and 72 to 120 in steps of 8, no other value of a resize from 128 is so close below a half.
+At other sizes, about one pixel in 10,000 is by 1 of 255 brighter than in a dataset."""
 
 BEYOND = 1000.0
 """Logit of "no character" for a blank picture, and its negative for any other: larger than any network's logits."""

@@ -1,28 +1,31 @@
 """`Recognizer`: a package's ONNX model, run by onnxruntime on any machine."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from export.config import ExportConfig
-from export.errors import ExportError
+from export.errors import damaged
 from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_lines
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
+from fastetl.checks import does_not_fit, require_range
 from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json, read_bytes
+from fastetl.ink import SIDE
+from fastetl.ink.components import Box
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 
@@ -34,9 +37,6 @@ _MODEL_BYTES = 1 << 28
 
 Picture = Source | Ink
 """A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or the `Ink` of one."""
-_Single = str | PathLike[str] | bytes | Image.Image | Ink
-_Several = list[Any] | tuple[Any, ...]
-_CHANNELS = (1, 3, 4)
 
 
 class Answers(list[Answer]):
@@ -48,7 +48,8 @@ class Answers(list[Answer]):
 
     def __init__(self, answers: list[Answer], ink: Ink) -> None:
         super().__init__(answers)
-        self.box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
+        left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box or (0, 0, 0, 0))
+        self.box: Box | None = None if ink.box is None else (left, top, right, bottom)
         self.fault = ink.fault
 
 
@@ -57,8 +58,6 @@ class Recognizer:
     """An open package, which recognizes pictures and drawings; `open_recognizer` makes one."""
 
     path: Path
-    side: int
-    """Side in pixels of the pictures that the model takes."""
     known: tuple[str, ...]
     """All labels of the model, the last one "no character"."""
     charset: Charset
@@ -66,7 +65,7 @@ class Recognizer:
     columns: list[int]
     """Indices into `known` of the competing characters and, last, of "no character"."""
     preprocessing: Preprocessing
-    """What the model does to a picture by itself; `size` is `side`."""
+    """What the model does to a picture by itself; `size` is that of the pictures that it takes."""
     threshold: float
     """Probability under which an answer should not be trusted."""
     session: Any
@@ -78,7 +77,7 @@ class Recognizer:
     """What the network was trained on; None if the package does not say."""
 
     def __repr__(self) -> str:
-        return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels, pictures {self.side} × {self.side})"
+        return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels)"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle its path and charset: whoever unpickles it opens the model again."""
@@ -88,7 +87,6 @@ class Recognizer:
     def _repr_html_(self) -> str:
         rows = {
             "charset": f"{self.charset.name} ({len(self.charset):,})",
-            "pictures": f"{self.side} × {self.side}",
             "trusted from": f"{self.threshold:.0%}",
         }
         return html_table(f"Recognizer {self.path}", rows)
@@ -115,7 +113,7 @@ class Recognizer:
         return np.append(ExportConfig(prior=self.prior).prior_logits(charset), np.float32(0))
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, side, side), one character each, either polarity → float32 (N, labels), summing to 1.
+        """uint8 (N, 128, 128), one character each, either polarity → float32 (N, labels), summing to 1.
 
         If not all characters compete, the model's probabilities are divided by the sum over those that do.
         """
@@ -124,16 +122,9 @@ class Recognizer:
         return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, side, side) → float32 (N, known), calibrated; the last column is that of "no character"."""
-        shape = (self.side, self.side)
-        if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != shape:
-            raise ExportError(
-                "wrong pictures",
-                expected=f"uint8 (N, {self.side}, {self.side})",
-                found=f"{pictures.dtype} {pictures.shape}",
-                do="resize them",
-                also=ValueError,
-            )
+        """uint8 (N, 128, 128) → float32 (N, known), calibrated; the last column is that of "no character"."""
+        if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != (SIDE, SIDE):
+            raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "resize them")
         blocks = [np.zeros((0, len(self.known)), np.float32)] + [
             self.session.run(["logits"], {"image": pictures[at : at + _BATCH][:, None]})[0]
             for at in range(0, len(pictures), _BATCH)
@@ -141,43 +132,34 @@ class Recognizer:
         return np.concatenate(blocks)
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, side, side) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
+        """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
         return self.logits(pictures)[:, self.columns[:-1]]
 
-    @overload
-    def read(self, pictures: _Single, most: int = 5, by_shape: bool = False) -> Answers: ...
-    @overload
-    def read(self, pictures: _Several, most: int = 5, by_shape: bool = False) -> list[Answers]: ...
-    @overload
-    def read(self, pictures: NDArray[np.uint8], most: int = 5, by_shape: bool = False) -> Answers | list[Answers]: ...
-    def read(self, pictures: Picture | _Several, most: int = 5, by_shape: bool = False) -> Answers | list[Answers]:
-        """The `most` likeliest labels, likeliest first: `Answers` of one picture, or a list of them for several.
+    def read(self, picture: Picture, most: int = 5, by_shape: bool = False) -> Answers:
+        """The `most` likeliest labels of the character in a picture, likeliest first.
 
-        One picture: a file, its bytes, a PIL image, uint8 (H, W), or uint8 (H, W, C) with 1, 3 or 4 channels.
-        Several: a list of those, or uint8 (N, H, W). `fastetl.ink.pictures.find_ink` finds the ink in each.
-
-        by_shape: characters that are written alike (へ and ヘ, ニ and 二) are one answer, named by the likeliest one.
+        `fastetl.ink.pictures.find_ink` finds the ink in it. by_shape: characters that are written alike (へ and ヘ, ニ
+        and 二) are one answer, named by the likeliest one.
 
         Raises FastetlError naming a file that cannot be read, or an array of another shape or dtype.
         """
-        if isinstance(pictures, np.ndarray):  # a last axis of 1, 3 or 4 is channels: no picture is so narrow
-            is_single = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS)
-        else:
-            is_single = not isinstance(pictures, list | tuple)
-        several: Any = [pictures] if is_single else pictures
-        inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in several]
-        resized = np.empty((len(inks), self.side, self.side), np.uint8)
+        return self.read_all([picture], most, by_shape)[0]
+
+    def read_all(self, pictures: Iterable[Picture], most: int = 5, by_shape: bool = False) -> list[Answers]:
+        """What `read` answers to each picture. Faster than one by one, for the network sees them together."""
+        require_range("most", most, 1)
+        inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in pictures]
+        resized = np.empty((len(inks), SIDE, SIDE), np.uint8)
         for k, ink in enumerate(inks):
-            resized[k] = ink.picture(self.side)
+            resized[k] = ink.picture(SIDE)
         probabilities = self.probabilities(resized)
         if by_shape:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
-        answers = [
+        return [
             Answers([Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0], ink)
             for row, best, ink in zip(probabilities, order, inks, strict=True)
         ]
-        return answers[0] if is_single else answers
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
@@ -201,7 +183,7 @@ class Recognizer:
         ink = picture if isinstance(picture, Ink) else find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
-    def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
+    def read_drawing(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page from strokes in the order in which they were drawn; see `read_line`.
 
         Boxes are in the canvas' units.
@@ -209,37 +191,39 @@ class Recognizer:
         return read_lines(self, lines_of_drawing(drawing, down), plain)
 
 
-def open_recognizer(out: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
-    """Open the ONNX model of a package directory, or by default of the bundled package with 6,625 characters.
+def open_recognizer(path: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
+    """Open the ONNX model of a package directory, or one that was exported alone.
+
+    path: by default, the bundled package with 6,625 characters.
 
     charset: the characters that compete, by name, as a text file of them or as a Charset; all if None.
 
     The model is checked before it is run, since it may come from anybody. Raises ExportError if it is missing or
     damaged, holds anything that no export holds, or does not know a character of `charset`.
     """
-    folder = package_path(out)
-    path = folder / ONNX
-    data = read_bytes(path, _MODEL_BYTES)
-    if not is_bundled(folder):
+    path = package_path(path)
+    file = path if path.suffix == ".onnx" else path / ONNX
+    data = read_bytes(file, _MODEL_BYTES)
+    if not is_bundled(path):
         from export.onnx_structure import parsed  # takes a tenth of a second
 
-        parsed(data, path)
-    session = onnx_session(data, path)
+        parsed(data, file)
+    session = onnx_session(data, file)
     try:
-        side, properties = session.get_inputs()[0].shape[-1], session.get_modelmeta().custom_metadata_map
+        properties = session.get_modelmeta().custom_metadata_map
         labels = tuple(properties["labels"].split("\n"))
-        known = Charset(properties["charset_name"], labels[:-1])
-        preprocessing = replace(
-            Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), path)), size=side
+        inside = Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file))
+        opened = Recognizer(
+            path,
+            labels,
+            Charset(properties["charset_name"], labels[:-1]),
+            list(range(len(labels))),
+            replace(inside, size=SIDE),
+            float(properties["threshold"]),
+            session,
+            prior=tuple(properties.get("prior", "").split()),
+            trained=trained_of(properties),
         )
-        threshold = float(properties["threshold"])
-        prior = tuple(properties.get("prior", "").split())
-        trained = trained_of(properties)
     except (KeyError, ValueError, TypeError, FastetlError) as error:  # of its metadata
-        reason = str(error).partition("\n")[0]
-        raise ExportError("cannot open the model", file=path, found=reason, do="export it again") from error
-    columns = list(range(len(labels)))
-    opened = Recognizer(
-        folder, side, labels, known, columns, preprocessing, threshold, session, prior=prior, trained=trained
-    )
+        raise damaged(error, "cannot open the model", file) from error
     return opened if charset is None else opened.restricted(charset)

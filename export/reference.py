@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.config import ExportConfig
-from export.errors import ExportError
+from export.errors import ExportError, damaged
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
 from export.onnx_export import evaluate_ops
 from export.program import HALF, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
+from fastetl.ink import SIDE
 
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
@@ -154,9 +155,11 @@ def read_reference(path: Path) -> Reference:
     try:
         arrays = read_npz(path, lambda name, shape, dtype: math.prod(shape) * dtype.itemsize <= _MOST)
         if int(arrays["format"]) != _FORMAT:
-            raise ExportError("another version's", expected=f"format {_FORMAT}", found=f"format {arrays['format']}")
+            raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
         options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
+        if graph.side != SIDE or options.pop("input", "canvas") != "canvas":  # only older ones say `input`
+            raise ExportError("a package of another kind", expected=f"pictures {SIDE} × {SIDE}", found=graph.side)
         kinds, count = tuple(arrays["kinds"].tolist()), len(arrays["images"])
         for name, dtype, shape in (
             ("images", "uint8", (len(kinds), graph.side, graph.side)),
@@ -168,5 +171,4 @@ def read_reference(path: Path) -> Reference:
                 raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
         return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
     except (FastetlError, ArithmeticError, AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
-        fault = error if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
-        raise ExportError("cannot read the reference", file=path, found=fault, do="export it again") from error
+        raise damaged(error, "cannot read the reference", path) from error

@@ -59,6 +59,9 @@ def coremltools() -> Any:
     return coremltools
 
 
+NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"
+
+
 def native_parts() -> bool:
     """Whether coremltools can write weights. Where it has no wheel, pip installs it without its native parts."""
     coremltools()

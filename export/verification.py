@@ -30,7 +30,7 @@ from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENC
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.reference import Logits, Reference, pictures, read_reference, resized
-from export.runtimes import coremltools, native_parts
+from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts
 from fastetl.errors import FastetlError, scarcity
 from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_json
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from model.run import Run
 
 _MOST = 1 << 30  # bytes: no larger file is read
-
-_NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"
 _COREML_BOUNDS: dict[tuple[Storage, Precision], float] = {
     ("plain", "float32"): 1e-4,
     ("plain", "float16"): 0.03,
@@ -114,19 +112,19 @@ def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]
 
 
 def verify(
-    out: str | PathLike[str],
+    path: str | PathLike[str],
     against: "Run | str | PathLike[str] | None" = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """Check the package directory `out` ("pretrained": the bundled one); nothing in it is changed.
+    """Check the package directory `path` ("pretrained": the bundled one); nothing in it is changed.
 
     against: the run that the package was exported from, or its path. Its graph is compared with the package's, and its
     network is asked again. Without it, the graph in `reference.npz` counts as true.
 
-    Any damage is a failed check. Raises ExportError only if `out` has no file of a package, and ModelError if the run
+    Any damage is a failed check. Raises ExportError only if `path` has no file of a package, and ModelError if the run
     cannot be read.
     """
-    out = package_path(out)
+    out = package_path(path)
     if against is None:
         return package_checks(out, progress=progress)
     from export.from_run import flax_logits, graph_from_run  # JAX: only when there is a run to compare with
@@ -152,7 +150,9 @@ def package_checks(
 ) -> tuple[Check, ...]:
     """The checks of `verify`. graph, logits: layer graph and network of the run, if there is one to compare with."""
     if not any((out / name).exists() for name in FILES):
-        raise ExportError("no package here", file=out, expected=f"a directory with {ONNX}", do="export a run")
+        found = "a lone model, which was checked when it was exported" if out.is_file() else None
+        expected = f"a directory with {ONNX} and {REFERENCE}"
+        raise ExportError("no package here", file=out, expected=expected, found=found, do="export to a directory")
     coremltools()  # if it is missing, that is no damage
     checks = list(gather("files", lambda: _file_checks(out)))
     try:
@@ -266,7 +266,7 @@ def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     """Whether Apple's readers accept the package, its interface is right, and its program computes the answers."""
     if not native_parts():
-        yield _unchecked(COREML, _NO_NATIVE_PARTS)
+        yield _unchecked(COREML, NO_NATIVE_PARTS)
         return
     from coremltools.libmodelpackage import ModelPackage
 
@@ -354,6 +354,6 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
         if native_parts():
             write_coreml(reference.graph, reference.config, folder / COREML)
         else:
-            yield _unchecked(COREML, _NO_NATIVE_PARTS)
+            yield _unchecked(COREML, NO_NATIVE_PARTS)
         for file in (file for file in FILES if (folder / file).is_file()):
             yield _same(Path(file).name, _content(out / file) == _content(folder / file), "bytes")

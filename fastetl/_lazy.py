@@ -1,7 +1,9 @@
 """Public names that are imported on first use (PEP 562), and errors that name the extra to install."""
 
 import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lazy_loader
@@ -33,9 +35,14 @@ _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its publi
 def missing(error: ImportError, *needed: str) -> FastetlError | None:
     """An error that names the extra which installs the module that `error` misses; None if no extra does.
 
-    needed: the extras of a command. If one of them installs the module, all of them are named.
+    needed: the extras of a command. If one of them installs the module, all of them are named. A user's own file that
+    is imported in place of `model` or `export` is named, too.
     """
     package = (error.name or "").partition(".")[0]
+    file = getattr(sys.modules.get(package), "__file__", None) if package in ("model", "export") else None
+    if file is not None and Path(file).resolve().parents[1] != Path(__file__).resolve().parents[1]:
+        what = f"this file is imported in place of fastetl's package {package}"
+        return FastetlError(what, file=file, do="rename it, or work in another folder", also=ImportError)
     if package not in EXTRAS:
         return None
     extras = needed if set(needed) & set(EXTRAS[package]) else EXTRAS[package][:1]
@@ -59,7 +66,7 @@ def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
     def __getattr__(name: str) -> Any:  # noqa: N807
         try:
             return import_name(name)
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             fault = missing(error, *_OF_PACKAGE.get(package, ()))
             if fault is None:
                 raise

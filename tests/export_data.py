@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,12 +15,13 @@ from flax import nnx
 from export.card import card_head
 from export.config import ExportConfig
 from export.from_run import flax_logits, graph_from_network
-from export.graph import CANVAS, Graph
+from export.graph import Graph
 from export.metadata import exporting_versions
 from export.package import write_package_directory
 from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.ink import SIDE
 from model import network as m
 
 # ぱ comes before は, so that sorting the labels changes them; が and へ have look-alikes.
@@ -59,7 +59,7 @@ def random_network(
     return network
 
 
-def graph_of(network: m.Network, *, side: int = CANVAS, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
+def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
     graph = graph_from_network(network, charset, side=side, temperature=temperature)
     return replace(graph, about=exporting_versions())
 
@@ -75,18 +75,17 @@ def make_package(
     """A whole package directory of `network` at `out`; returns what `verify` found."""
     network = network or random_network(classes=len(charset))
     config = config or ExportConfig()
-    side = CANVAS if config.input == "canvas" else network.preprocessing.size
-    graph = graph_of(network, side=side, temperature=temperature, charset=charset)
+    graph = graph_of(network, temperature=temperature, charset=charset)
     card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
     return write_package_directory(graph, config, flax_logits(network, temperature), card, out)
 
 
 @cache
-def sound_package(takes: Literal["canvas", "picture"] = "canvas", seed: int = 0) -> Path:
+def sound_package(seed: int = 0) -> Path:
     """A package of the network of `seed`, made once for all tests: don't change it."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    make_package(folder / "package", ExportConfig(takes), network=random_network(seed=seed))
+    make_package(folder / "package", network=random_network(seed=seed))
     return folder / "package"
 
 

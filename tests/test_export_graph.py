@@ -12,9 +12,10 @@ from export.errors import ExportError
 from export.from_run import flax_logits
 from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
 from export.program import Op, Ref, expand, in_8_bits, lower, reading_names
-from export.reference import is_blank, make_reference, pictures
+from export.reference import is_blank, make_reference, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, resize
+from fastetl.kernels.triangle import triangle
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
 
@@ -60,15 +61,26 @@ def test_canvas_is_resized_as_in_training(size: int) -> None:
     spec = Preprocessing(size=size, readings=1)
     graph = graph_of(random_network(spec=spec))
     images, kinds = pictures(128, 1)
-    resized = evaluate_ops(lower(graph), images, ("resized",))["resized"][:, 0]
-    # Where the weights are no binary fractions (at the edges, or everywhere), a sum may fall on either side of a half.
-    off = np.abs(resized - resize(images, spec.size))
-    assert off.max() <= 1
-    assert off.mean() < 0.001
-    assert 128 % size or not off[:, 1:-1, 1:-1].any()
+    small = evaluate_ops(lower(graph), images, ("resized",))["resized"][:, 0]
+    np.testing.assert_array_equal(small, resize(images, spec.size))
     real = [kind in ("strokes", "inverted") for kind in kinds]
     centred = evaluate_ops(lower(graph), images[real], ("framed",))["framed"][:, 0]
     assert np.abs(centred - framed(resize(images[real], spec.size), spec)[0][..., 0]).max() < 1e-4
+
+
+def test_a_resize_is_exact_and_the_model_resizes_alike() -> None:
+    rng = np.random.default_rng(0)
+    for shape, size in (((40, 40), 32), ((128, 128), 100), ((33, 7), 16), ((9, 300), 64)):
+        picture = rng.integers(0, 256, shape, np.uint8)
+        rows, columns = (triangle(side, size).astype(object) for side in shape)
+        whole = np.outer(rows.sum(1), columns.sum(1))
+        expected = (2 * rows @ picture @ columns.T + whole) // (2 * whole)
+        np.testing.assert_array_equal(resize(picture[None], size)[0], expected)
+    images = rng.integers(0, 256, (30, 128, 128), np.uint8)
+    for size in (32, 48, 64, *range(72, 128, 8), 28, 40, 100):
+        brighter = resized(images, size).astype(int) - resize(images, size)
+        assert brighter.min() == 0 == brighter.max() * (size not in (28, 40, 100))
+        assert brighter.mean() < 2e-4
 
 
 def test_absent_ink_is_no_character() -> None:
@@ -146,13 +158,3 @@ def test_network_that_answers_with_no_numbers_is_rejected() -> None:
     block.bias[...] = block.bias[...] * jnp.nan
     with pytest.raises(ExportError, match="not a number"):
         flax_logits(network, 1)(pictures(32, 3)[0])
-
-
-def test_ties_of_the_resize_go_one_way_in_every_runtime() -> None:
-    """From 128 to 48 the weights are no binary fractions, and sums in float32 miss the halves."""
-    network = random_network(spec=Preprocessing(size=48))
-    graph = graph_of(network)
-    reference = make_reference(graph, ExportConfig(), flax_logits(network, 1))
-    logits = onnx_answers(onnx_model(graph, lower(graph)).SerializeToString(), reference.images)["logits"][:, :-1]
-    assert np.abs(logits - reference.logits).max() < 1e-4
-    assert np.abs(graph_logits(graph, reference.images)[:, :-1] - reference.logits).max() < 1e-4

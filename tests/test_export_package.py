@@ -22,9 +22,11 @@ from export.program import lower
 from export.recognizer import open_recognizer
 from export.reference import Reference, read_reference
 from export.verification import verify
+from fastetl.data.preprocessing import resize
 from fastetl.errors import FastetlError
 from model.evaluation import evaluate
 from model.run import open_run
+from tests.conftest import python
 from tests.export_data import CHARSET, failures, make_package, sound_package
 from tests.model_data import finished_run, tiny
 
@@ -73,7 +75,7 @@ def test_same_network_gives_same_bytes_whatever_was_written_before(canvas: Path,
 )
 def test_options_give_sound_packages(target: Target, storage: Storage, precision: Any, tmp_path: Path) -> None:
     """The script for the Mac is asked with onnxruntime's float32 on the package's own constants in Core ML's place."""
-    config = ExportConfig("canvas" if precision == "float16" else "picture", target, precision, storage)
+    config = ExportConfig(target, precision, storage)
     assert failures(make_package(tmp_path / "out", config)) == []
     package = read_package(tmp_path / "out" / COREML)
     assert package.spec.specificationVersion == SPECIFICATION[target]
@@ -144,19 +146,25 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
     sets = [result.as_dict() for result in evaluate(run, [tiny(seed=3)]).sets]
     steps: list[tuple[int, int]] = []
-    config = ExportConfig(input="picture")
-    checks = export(run, tmp_path / "out", config, sets=sets, progress=lambda k, n: steps.append((k, n)))
+    checks = export(run, tmp_path / "out", sets=sets, progress=lambda k, n: steps.append((k, n)))
     assert failures(checks) == []
     assert steps == [(k, 5) for k in range(6)]
     out = tmp_path / "out"
     assert {check.name for check in verify(out, str(run.path)) if check.passed} >= {"answers of the run", "weight.bin"}
     with np.load(out / REFERENCE) as stored:
-        mine = run.predict(stored["images"]) / run.temperature
+        mine = run.predict(resize(stored["images"], run.preprocessing.size)) / run.temperature
         assert np.abs(mine - stored["logits"]).max() < 1e-4
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(words in card for words in ("---\nlanguage: ja", "ETL Character Database", "KanjiVG", "tiny3"))
     with pytest.raises(FastetlError, match="exists already"):
-        export(run, out, config)
+        export(run, out)
+
+
+def test_a_users_model_py_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("class Net: pass", encoding="utf-8")
+    for code in ("import export; export.export", "import fastetl_cli.main as f; f.main(['evaluate', 'run', 'set'])"):
+        done = python(f"import os; os.chdir({str(tmp_path)!r}); {code}")
+        assert f"{tmp_path / 'model.py'}: this file is imported in place of fastetl's package model" in done.stderr
 
 
 def test_script_for_the_mac_tells_what_differs(canvas: Path) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.ink.drawings import MOST_POINTS, SIDE, Drawing, Stroke, rasterize
+from fastetl.ink import SIDE
+from fastetl.ink.drawings import MOST_POINTS, Drawing, Stroke, rasterize
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").read_text(encoding="utf-8"))
 """Drawings on which every rasterizer is compared, with the pictures of the readable twin: over its rows from the top,

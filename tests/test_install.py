@@ -76,7 +76,7 @@ from fastetl.etl.inspection import Sums
 Sums().update(memoryview(b"of ETL9G no digest is known"))
 data = fastetl.open_dataset("dataset")
 fastetl.read_picture("sheet.png", 64)
-answers = export.open_recognizer(charset="hiragana").read(255 - numpy.stack(data.images[:4]))
+answers = export.open_recognizer(charset="hiragana").read_all(255 - data.images[:4])
 assert len(answers) == 4
 try:
     fastetl.Batches

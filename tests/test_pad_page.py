@@ -324,7 +324,7 @@ def test_kanji_are_recognized_and_found(browser: Browser, japanese: str) -> None
 
 def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) -> None:
     code = """async (drawings) => {
-      const { readInk, Tables } = await import("/lines.js");
+      const { readDrawing, Tables } = await import("/lines.js");
       const { ServerEngine } = await import("/engine.js");
       const json = async (name) => (await fetch(name)).json();
       const bytes = async (name) => (await fetch(name)).arrayBuffer();
@@ -332,7 +332,7 @@ def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) ->
       const labels = await json("labels.json");
       const read = [];
       for (const drawing of drawings) {
-        const lines = await readInk(drawing, new ServerEngine(128), labels, tables);
+        const lines = await readDrawing(drawing, new ServerEngine(128), labels, tables);
         const characters = lines.flatMap((line) => line.characters);
         const text = lines.map((line) => line.text).join("\\n");
         read.push([text, characters.map((one) => [...one.box, one.confidence])]);

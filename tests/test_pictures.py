@@ -81,7 +81,6 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
         (5, "a file, its bytes.*found int"),
         (None, "a file, its bytes.*found NoneType"),
     ],
-    ids=["4 axes", "floats", "empty", "a number", "None"],
 )
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
     with pytest.raises(FastetlError, match=f"not a picture; expected {message}"):
@@ -106,7 +105,7 @@ def test_why_it_may_not_be_recognized() -> None:
     two = np.full((100, 200), 255, np.uint8)
     for left in (10, 110):
         two[10:90, left + 36 : left + 44] = two[46:54, left : left + 80] = 0
-    assert find_ink(two).fault == "two characters: use --lines"
+    assert find_ink(two).fault == "several characters: read them as a line"
 
 
 def test_heic_says_what_it_needs(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -67,7 +68,7 @@ def test_it_reads_synthetic_writers() -> None:
     pictures, labels = _written(4, HIRAGANA_SMALL.characters)
     recognizer = export.open_recognizer("kana")
     assert recognizer.labels == (*KANA.characters, "no character")
-    told = [five[0].label for five in recognizer.read(pictures)]
+    told = [five[0].label for five in recognizer.read_all(pictures)]
     shape = [one_shape(a) == one_shape(b) for a, b in zip(told, labels, strict=True)]
     assert np.mean(shape) > 0.85
 
@@ -76,11 +77,11 @@ def test_a_charset_leaves_only_its_characters_to_compete() -> None:
     pictures, labels = _written(1, HIRAGANA_SMALL.characters)
     every, some = export.open_recognizer("kana"), export.open_recognizer("kana", charset="hiragana-small")
     assert some.labels == (*HIRAGANA_SMALL.characters, "no character")
-    stacked = np.stack([find_ink(picture).picture(every.side) for picture in pictures])
+    stacked = np.stack([find_ink(picture).picture(128) for picture in pictures])
     wide, narrow = every.probabilities(stacked), some.probabilities(stacked)
     columns = [every.labels.index(label) for label in some.labels]
     np.testing.assert_allclose(narrow, wide[:, columns] / wide[:, columns].sum(1, keepdims=True), atol=1e-5)
-    right = [five[0].label == label for five, label in zip(some.read(pictures), labels, strict=True)]
+    right = [five[0].label == label for five, label in zip(some.read_all(pictures), labels, strict=True)]
     assert np.mean(right) > 0.85
     with pytest.raises(ValueError, match="does not know these characters"):
         every.restricted("digits")
@@ -90,7 +91,7 @@ def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
     pictures, _ = _written(1, ("へ", "り", "あ"))
     recognizer = export.open_recognizer()
     for answers, merged in zip(
-        recognizer.read(pictures, 20), recognizer.read(pictures, 20, by_shape=True), strict=True
+        recognizer.read_all(pictures, 20), recognizer.read_all(pictures, 20, by_shape=True), strict=True
     ):
         shares: dict[str, float] = {}
         for answer in answers:
@@ -99,12 +100,8 @@ def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
         assert merged[0].probability == pytest.approx(max(shares.values()), abs=1e-4)
         of_its_shape = [answer.label for answer in answers if answer.shape == merged[0].shape]
         assert merged[0].label == of_its_shape[0]
-
-
-def test_of_few_shapes_there_are_few_answers() -> None:
-    pictures, _ = _written(1, ("へ",))
-    answers = export.open_recognizer(charset=Charset("two", ("へ", "ヘ"))).read(pictures, by_shape=True)
-    assert [sum(answer.probability for answer in one) for one in answers] == pytest.approx([1] * len(answers))
+    few = recognizer.restricted(Charset("two", ("へ", "ヘ"))).read(pictures[0], by_shape=True)
+    assert sum(answer.probability for answer in few) == pytest.approx(1)
 
 
 def test_labels_come_with_facts() -> None:
@@ -202,10 +199,12 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     recognizer = export.open_recognizer(charset="hiragana")
     expected = recognizer.read(tmp_path / "a.png")
     assert isinstance(expected[0].label, str)
+    with pytest.raises(ValueError, match="most is out of range"):
+        recognizer.read(image, most=0)
     colour = np.asarray(image.convert("RGB"))
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
         assert recognizer.read(same) == expected
-        both = recognizer.read([same, same])
+        both = recognizer.read_all([same, same])
         assert [[answer.label for answer in five[:2]] for five in both] == [[a.label for a in expected[:2]]] * 2
 
 
@@ -214,12 +213,26 @@ def test_a_recognizer_survives_pickling() -> None:
     for recognizer in {export.open_recognizer(), export.open_recognizer(charset="hiragana")}:
         again = pickle.loads(pickle.dumps(recognizer))
         assert again.labels == recognizer.labels
-        assert again.read(pictures) == recognizer.read(pictures)
+        assert again.read_all(pictures) == recognizer.read_all(pictures)
 
 
-def test_an_export_of_a_package_is_of_todays_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.metadata.version", lambda name: "9.9")
-    assert open_stored("pretrained").graph(export.ExportConfig()).about["version"] == "9.9"
+def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.metadata.version", {"fastetl": "9.9", "numpy": "1", "onnx": "2"}.__getitem__)
+    path = tmp_path / "alone.onnx"
+    assert all(check.passed for check in export.export("kana", path))
+    facts = {p.key: p.value for p in onnx.load(path).metadata_props}
+    assert (facts["version"], facts["exported_with"]) == ("9.9", '{"numpy": "1", "onnx": "2"}')
+    pictures, _ = _written(1, ("あ",))
+    assert export.open_recognizer(path).read_all(pictures)[0][0].label == "あ"
+    with pytest.raises(export.ExportError, match=r"expected a directory .* found a lone model"):
+        export.verify(path)
+    with pytest.raises(export.ExportError, match=r"nowhere: no run or package here"):
+        export.export(tmp_path / "nowhere", tmp_path / "out")
+    with pytest.raises(export.ExportError) as missing:
+        read_reference(tmp_path / REFERENCE)
+    assert str(missing.value) == f"{tmp_path / REFERENCE}: there is no such file. Export it again"
 
 
 def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
@@ -236,9 +249,9 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     change = stored.prior_change(export.ExportConfig(prior=("hiragana=6", *stored.reference.config.prior[1:])))
     hiragana = np.array([script_of(c) == "hiragana" for c in stored.charset.characters])
     np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)
-    for wrong in ("hiragana", "hiragana=0", "hangul=2"):
+    for wrong in (("hiragana",), ("hiragana=0",), ("hangul=2",), ("hiragana=2", "hiragana=3")):
         with pytest.raises(ValueError, match="unknown prior"):
-            export.ExportConfig(prior=(wrong,)).prior_logits(KANA)
+            export.ExportConfig(prior=wrong).prior_logits(KANA)
 
 
 def test_what_is_no_number_is_not_among_five() -> None:

@@ -108,6 +108,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "nu.txt").write_text("ぬ", encoding="utf-8")
     some = samples_to_dataset(folder, tmp_path / "nu", SamplesConfig(str(tmp_path / "nu.txt")))
     assert (open_dataset(some.out).groups == data.groups[data.labels == data.labels[1]]).all()
+    assert samples_to_dataset(folder, tmp_path / "all", SamplesConfig("all")).classes == 4
     assert set(data.records["device"]) == {"pen"}
     assert load_labelled(tmp_path / "out", HIRAGANA, Preprocessing(size=64)).images.shape == (30, 64, 64)
     assert len(np.unique(data.split(valid=0, test=0.3).train)) > 0

@@ -81,7 +81,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
             weight, bias = (x + np.float32(share) * (y - x) for x, y in ((a.weight, b.weight), (a.bias, b.bias)))
             a = replace(a, weight=weight, bias=bias)
         layers.append(a)
-    about = {**tuned.graph(ExportConfig()).about, "prior": start.reference.graph.about["prior"]}
+    about = {**tuned.reference.graph.about, "prior": start.reference.graph.about["prior"]}
     graph = replace(start.reference.graph, layers=tuple(layers), about=about, threshold=tuned.reference.graph.threshold)
     blended = replace(start, reference=replace(start.reference, graph=graph))
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))

@@ -149,15 +149,18 @@ def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:
 
 
 def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Step 1. uint8 (N, H, W) → uint8 (N, size, size), ink as given; any H and W."""
+    """Step 1. uint8 (N, H, W) → uint8 (N, size, size), ink as given; exact for H and W up to 3,000."""
     if images.shape[1:] == (size, size):
         return np.ascontiguousarray(images)
-    rows = triangle_weights(images.shape[1], size).astype(np.float32)
-    columns = triangle_weights(images.shape[2], size).astype(np.float32)
+    rows, columns = (triangle(side, size) for side in images.shape[1:])
+    whole = np.outer(rows.sum(1), columns.sum(1))
+    # Sums of whole numbers are exact in any order, in a float type that holds the largest.
+    kind = np.dtype("f4" if 255 * whole.max() < 1 << 24 else "f8")
+    down, across = rows.astype(kind), columns.T.astype(kind)
     out = np.empty((len(images), size, size), np.uint8)
     for start in range(0, len(images), 256):
-        block = images[start : start + 256].astype(np.float32)
-        out[start : start + 256] = np.floor(rows @ (block @ columns.T) + np.float32(0.5))
+        sums = down @ (images[start : start + 256].astype(kind) @ across)
+        out[start : start + 256] = np.floor(sums / whole + 0.5)
     return out
 
 

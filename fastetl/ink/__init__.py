@@ -1,1 +1,6 @@
-MOST_SIDE = 4096  # pixels along a side of a picture that is made of a drawing or of found ink, at most
+"""Ink: drawings from a screen, and what is ink in a picture."""
+
+SIDE = 128
+"""Side in pixels of the picture that an app or a page makes of a drawing, and that a package's network takes."""
+MOST_SIDE = 4096
+"""Most pixels along a side of a picture that is made of a drawing or of found ink."""

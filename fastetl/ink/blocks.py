@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Bytes = NDArray[np.uint8]
 MOST_BLOCKS = 160
 """Blocks along a picture's longest side, at most."""
 

@@ -26,12 +26,10 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
-from fastetl.ink import MOST_SIDE
+from fastetl.ink import MOST_SIDE, SIDE
 from fastetl.kernels.ink import cover
 from fastetl.kernels.vector import ENABLED
 
-SIDE = 128
-"""Side of the picture in pixels, by default."""
 PEN = 0.05
 """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
 MOST_STROKES = 4_000
@@ -154,7 +152,7 @@ def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:
 
 
 def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """Steps 4 and 5 in numpy: the reference implementation of the kernel `cover`."""
+    """Step 4 and the maximum of step 5 in numpy: the reference implementation of the kernel `cover`."""
     y, x = np.indices(out.shape) + 0.5
     for ax, ay, bx, by, ra, rb in segments:
         dx, dy = bx - ax, by - ay

@@ -17,8 +17,19 @@ from PIL import Image
 
 from fastetl.checks import require_range
 from fastetl.ink import MOST_SIDE
-from fastetl.ink.blocks import MOST_BLOCKS, closed, extreme, odd_share, opened, pooled, quantile, smoothed, spread
-from fastetl.ink.components import Box, boxes_of, character_box, is_several_characters, label_components
+from fastetl.ink.blocks import (
+    MOST_BLOCKS,
+    Bytes,
+    closed,
+    extreme,
+    odd_share,
+    opened,
+    pooled,
+    quantile,
+    smoothed,
+    spread,
+)
+from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components
 from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
@@ -58,16 +69,13 @@ _TINY = 12
 _THIN = 4
 """If the least blocks that hold a pen's ink are more than so many times that ink, the pen is hardly seen."""
 _THICK = 12
-"""If a pen's width goes less often into the character, the pen is thick,"""
+"""If a pen's width goes less often into the character, the pen is thick."""
 _PEN = 20
-"""and thinned until it goes into it so many times."""
+"""A thick pen is thinned until its width goes so many times into the character."""
 _SAMPLED = 400
 """Pixels along the longest side that contrast is measured on."""
 _BAR = 4
 """A dark picture at least so many times as long as wide is a cropped stroke: ー."""
-
-Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 _LIGHT, _DARK = np.arange(256)[:, None], np.arange(256)
 _MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM) // (_LIGHT + _DIM)).astype(np.uint8).ravel()
@@ -158,12 +166,6 @@ def _edge(picture: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
-def _median_edge(picture: Bytes) -> int:
-    """Twice the median of the outermost pixels."""
-    edge = np.sort(_edge(picture)).astype(int)
-    return int(edge[len(edge) // 2 - 1] + edge[len(edge) // 2])
-
-
 def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
     """Whether a mask is one large area: a sixth of the picture, and filled to `per_cent` between its edges."""
     count, between = int(mask.sum()), 0
@@ -209,7 +211,7 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
     window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
     (dark_here, light_here), (dark_all, light_all) = seen[:, window] + 1.0, seen[:, -1] + 1.0
     thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
-    brightness = (_median_edge(dark) + 510 - _median_edge(light)) / 2 - darkest - lightest
+    brightness = float(np.median(_edge(dark)) + 255 - np.median(_edge(light))) - darkest - lightest
     brightness /= max(lightest - darkest, 1)
     # 1 if most of the edge is white, -1 if it is black: then it outweighs strokes that are thicker than their gaps. The
     # weights keep apart crops of 172 characters by six pens, dark and inverted; the power spares shadows.
@@ -428,7 +430,7 @@ def separate_ink(grey: Bytes) -> Ink:
     (rows, columns), (left, top, right, bottom) = dark.shape, character
     fault = ""
     if is_several_characters(mask[top:bottom, left:right]):
-        fault = "two characters: use --lines"
+        fault = "several characters: read them as a line"
     elif max(right - left, bottom - top) * _TINY < max(rows, columns):
         fault = "the character is small: crop the picture"
     box = (left * width // columns, top * height // rows, -(-right * width // columns), -(-bottom * height // rows))

@@ -34,14 +34,9 @@ Source = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 def _bounded(path: str | PathLike[str], size: tuple[int, int]) -> None:
     short, long = sorted(size)
     if not short >= 1 or long > LARGEST or long > LONGEST * short:
-        raise FastetlError(
-            "a picture of this size is not read",
-            file=path,
-            expected=f"sides up to {LARGEST:,} pixels, one at most {LONGEST} times the other",
-            found=f"{size[0]:,} × {size[1]:,}",
-            do="crop it",
-            also=ValueError,
-        )
+        what, found = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
+        expected = f"sides up to {LARGEST:,} pixels, one at most {LONGEST} times the other"
+        raise FastetlError(what, file=path, expected=expected, found=found, do="crop it", also=ValueError)
 
 
 def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,24 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.blocks import quantile
+from fastetl.ink.blocks import Bytes, quantile
+from fastetl.ink.components import Mask
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
 _COVERED = 0.35
-"""A line has ink on at least this share of the paper's width,"""
+"""A line has ink on at least this share of the paper's width."""
 _DASHED = 0.45
-"""on at least this share of its own length, since dashed lines have gaps,"""
+"""A line has ink on at least this share of its own length, since dashed lines have gaps."""
 _LENGTH = 0.6
-"""and is at least this long, as a share of the paper's width."""
+"""A line is at least this long, as a share of the paper's width."""
 _SLOPE = 10
 """Steepest line, in per cent of the width."""
 _THICKEST = 3
 """Thickest line, in per cent of the longest side."""
 _MOST = 60
 """Most lines that are looked for."""
-
-Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,8 @@ class SamplesConfig:
     """The options of a dataset of samples."""
 
     charset: str = "kana"
-    """The characters to take, by a name of `fastetl build --charset`: those of the network to train or measure."""
+    """The characters to take, those of the network to train or measure: a name of `fastetl build --charset`, or a text
+    file of characters."""
     size: int = 64
     """Side of the stored pictures in pixels."""
 
@@ -218,8 +219,8 @@ def samples_to_dataset(
     """
     out, files = Path(out), find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
-    charset = load_charset(config.charset)
     read, faults = _read_all(files)
+    charset = load_charset(config.charset, sorted({entry.sample.label for entry in read} - {""}))
     entries = [entry for entry in read if entry.sample.label in charset.class_of]
     left_out = Counter(e.sample.label or "no character" for e in read if e.sample.label not in charset.class_of)
     if not entries:

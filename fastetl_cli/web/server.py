@@ -29,6 +29,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.errors import FastetlError
+from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.samples import MOST_BYTES
 from fastetl_cli.base import note
@@ -100,7 +101,7 @@ async def _body(request: Request, kind: str, most: int) -> bytes:
 
 
 def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
-    side, limiter = recognizer.side, CapacityLimiter(1)  # one request is computed at a time
+    limiter = CapacityLimiter(1)  # one request is computed at a time
     contents = documents(recognizer, engine="server", samples=samples)
 
     async def document(request: Request) -> Response:
@@ -108,11 +109,11 @@ def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
         return Response(contents[name], media_type="application/json" if name.endswith(".json") else _OCTETS)
 
     async def read(request: Request) -> Response:
-        """Body: N pictures of side × side bytes. Answer: N × labels probabilities, float32, little-endian."""
-        body = await _body(request, _OCTETS, PICTURES * side**2)
-        if not body or len(body) % side**2:
-            raise HTTPException(400, f"expected 1 to {PICTURES} pictures of {side**2:,} bytes")
-        pictures = np.frombuffer(body, np.uint8).reshape(-1, side, side)
+        """Body: N pictures of SIDE × SIDE bytes. Answer: N × labels probabilities, float32, little-endian."""
+        body = await _body(request, _OCTETS, PICTURES * SIDE**2)
+        if not body or len(body) % SIDE**2:
+            raise HTTPException(400, f"expected 1 to {PICTURES} pictures of {SIDE**2:,} bytes")
+        pictures = np.frombuffer(body, np.uint8).reshape(-1, SIDE, SIDE)
         probabilities = await to_thread.run_sync(recognizer.probabilities, pictures, limiter=limiter)
         return Response(probabilities.astype("<f4").tobytes(), media_type=_OCTETS)
 

@@ -20,6 +20,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_bytes, read_json
+from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
 from fastetl.lines.path import FOLLOWS, SCRIPTS, weights
 from fastetl.lines.shapes import CORNER, TURNED
@@ -56,7 +57,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "version": __version__,
         "engine": engine,
         "samples": samples,
-        "side": recognizer.side,
+        "side": SIDE,
         "preprocessing": Preprocessing.from_dict(spec).as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,

@@ -484,7 +484,7 @@ function bestOf(line, competing, tables) {
 }
 
 /** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */
-export async function readInk(drawing, engine, labels, tables, go = () => true) {
+export async function readDrawing(drawing, engine, labels, tables, go = () => true) {
   const pen = drawing.pen * Math.max(drawing.width, drawing.height);
   const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
   const drawn = drawing.strokes.filter((stroke) => stroke.x.length), underlined = underlines(drawn.map(boxOf));

@@ -1,7 +1,7 @@
 // Words and lines on a wide canvas: the text grows while one writes; a character can be tapped for what else it may be.
 
 import { Board } from "./board.js";
-import { readInk, Tables } from "./lines.js";
+import { readDrawing, Tables } from "./lines.js";
 import { authorized, fetchJson } from "./server.js";
 import { t } from "./text.js";
 
@@ -82,7 +82,7 @@ export class Writing {
       this.wanted = false;
       const { turn } = this;
       try {
-        const lines = await readInk(this.board.drawing, this.engine, this.labels, await this.tables, () => turn === this.turn);
+        const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.tables, () => turn === this.turn);
         if (lines && turn === this.turn) {
           this.lines = lines;
           this.render();

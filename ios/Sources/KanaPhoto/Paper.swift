@@ -24,7 +24,7 @@ extension Photograph {
     /// Why a character may be recognized wrongly.
     public enum Fault: String, Sendable {
         case nothing = "there is no ink in it: look at the picture"
-        case two = "two characters: use --lines"
+        case two = "several characters: read them as a line"
         case small = "the character is small: crop the picture"
     }
 
