@@ -1,7 +1,6 @@
 """Decoding with resizing of records in memory.
 
-The baseline is the leanest loop: struct reads the fields that it can, Pillow (compiled) the picture. Beside it the loop
-of AIST's own script: bitstring, which reads the 36-bit words of K and C too, instead of struct.
+The baseline is the leanest loop: struct reads the fields that it can, Pillow (compiled) the picture.
 """
 
 from functools import partial
@@ -104,20 +103,18 @@ def test_decode_and_resize(benchmark: Any, etl: Path, layout: Layout, size: int)
     assert differing.mean() <= 0.01
     np.testing.assert_array_equal(out[: len(first)][differing], expected[differing] + 1)
     assert np.abs(matmul(layout, raw, first, size) - expected).mean() <= 1e-3 + differing.mean()
-    count, few, tenth = len(starts), starts[: max(1, len(starts) // 100)], records[: SLOW // 10]
+    count, few = len(starts), starts[: max(1, len(starts) // 100)]
 
-    def loop(decode: Any, records: list[bytes]) -> Any:
-        return tutorial.resized(decode(records, layout), size, layout)
+    def loop() -> Any:
+        return tutorial.resized(tutorial.decode(records, layout), size, layout)
 
-    aist = partial(loop, tutorial.decode_as_aist, tenth)
     race(
         benchmark,
         f"decode + resize, {layout.name} to {size} × {size}",
         [
             Contender("fastetl", "ours", count, lambda: own(starts)),
-            Contender("struct + Pillow", "baseline", len(records), partial(loop, tutorial.decode, records)),
+            Contender("struct + Pillow", "baseline", len(records), loop),
             Contender("numpy + matrix product", "peer", len(first), lambda: matmul(layout, raw, first, size)),
-            Contender("bitstring + Pillow", "peer", len(tenth), aist, ("bitstring",)),
             Contender("reading the bytes", "limit", count, lambda: read_bytes(raw)),
             *(Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in forms()[1:-1]),
             Contender("reference in numpy", "form", len(few), partial(own, few, PLAIN)),

@@ -9,7 +9,7 @@ does not know counts as wrong.
 
 import argparse
 import timeit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from benches.studies.accuracy import Labelled, read_npz
 from benches.studies.pages import conditions, markdown, table
 from export.names import BUNDLED, ONNX, package_path
 from export.recognizer import open_recognizer
@@ -98,18 +99,19 @@ def bundled(name: str) -> Peer:
     return Peer(f"fastetl `{name}`", recognizer.charset.characters, (read,), len(data), seconds)
 
 
-def accuracy(peer: Peer, pictures: Pictures, labels: Sequence[str], charset: Charset | None) -> str:
+def accuracy(peer: Peer, part: Labelled, charset: Charset | None) -> str:
     """Percent, strict / shapes as one / sizes as one, too, of the best way; with `charset` only its characters compete.
 
     "–" if the network lacks half of the set.
     """
     chosen = [k for k, c in enumerate(peer.characters) if charset is None or c in charset.characters]
     characters = [peer.characters[k] for k in chosen]
-    if np.isin(labels, characters).mean() < 0.5:
+    if np.isin(part.characters, characters).mean() < 0.5:
         return "–"
     ways = []
     for way in peer.ways:
-        pairs = [(characters[k], c) for k, c in zip(way(pictures)[:, chosen].argmax(1).tolist(), labels, strict=True)]
+        best = way(part.images)[:, chosen].argmax(1).tolist()
+        pairs = [(characters[k], c) for k, c in zip(best, part.characters, strict=True)]
         ways.append([float(np.mean([merged(a) == merged(b) for a, b in pairs])) for merged in MERGED])
     return " / ".join(f"{100 * share:.1f}" for share in max(ways, key=lambda shares: shares[1]))
 
@@ -132,13 +134,10 @@ def main() -> None:
     given = parser.parse_args()
     peers = [*map(bundled, BUNDLED), dakanji(given.peer, given.labels)]
     rows = []
-    for path in given.sets:
-        with np.load(path, allow_pickle=False) as stored:
-            pictures, labels = stored["images"], stored["labels"].tolist()
-        for charset in [None, *(c for c in (KANA, HIRAGANA) if np.isin(labels, c.characters).mean() > 0.9)]:
-            compete = "all" if charset is None else charset.name
-            cells = [accuracy(peer, pictures, labels, charset) for peer in peers]
-            rows.append([path.stem.replace("_", " "), compete, f"{len(labels):,}", *cells])
+    for part in map(read_npz, given.sets):
+        for charset in [None, *(c for c in (KANA, HIRAGANA) if np.isin(part.characters, c.characters).mean() > 0.9)]:
+            cells = [accuracy(peer, part, charset) for peer in peers]
+            rows.append([part.name, charset.name if charset else "all", f"{len(part.characters):,}", *cells])
     networks = [
         ["characters", *(f"{len(peer.characters):,}" for peer in peers)],
         ["ONNX, int8 weights, KB", *(f"{peer.size / 1000:,.0f}" for peer in peers)],

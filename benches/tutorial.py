@@ -1,11 +1,11 @@
-"""The baselines, record by record: struct and Pillow, as in the tutorial; bitstring and Pillow, as in AIST's script."""
+"""The baselines, record by record: struct and Pillow, as in the tutorial."""
 
 import re
 import struct
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,6 @@ Levels = list[NDArray[np.uint8]]
 
 FIELDS = {"M": ">H2sH6BI4H4B", "K": ">", "C": ">", "B": ">2H4s", "G": ">2H8sI4B4H2B"}
 """Type of record → its header for struct, which cannot read the 36-bit words of K and C."""
-BITS = {
-    "M": "uint:16,bytes:2,uint:16,6*uint:8,uint:32,4*uint:16,4*uint:8,pad:32",
-    "K": "uint:36,uint:6,pad:30,bits:36,bits:36,pad:24,bits:12,pad:180",
-    "C": "uint:36,uint:36,hex:8,pad:28,hex:8,pad:28,bits:24,pad:12,15*uint:36,pad:1008",
-    "B": "2*uint:16,bytes:4",
-    "G": "2*uint:16,bytes:8,uint:32,4*uint:8,4*uint:16,2*uint:8,pad:240",
-}
-"""Type of record → its header for bitstring."""
 
 
 @cache
@@ -49,15 +41,6 @@ def read(record: bytes, layout: Layout) -> tuple[Any, ...]:
 def decode(records: Sequence[bytes], layout: Layout) -> Levels:
     """Levels of each record."""
     return [read(record, layout)[-1] for record in records]
-
-
-def decode_as_aist(records: Sequence[bytes], layout: Layout) -> Levels:
-    """Levels of each record, read as AIST's own script does: fields by bitstring, pictures by Pillow."""
-    import bitstring
-
-    form = f"{BITS[layout.kind]},bytes:{layout.image_bytes}"
-    fields = [bitstring.ConstBitStream(bytes=record).readlist(form) for record in records]
-    return [_picture(cast("bytes", picture), layout) for *_, picture in fields]
 
 
 def resized(pictures: Levels, size: int, layout: Layout) -> NDArray[np.float32]:
