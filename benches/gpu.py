@@ -161,7 +161,7 @@ class Bench:
     def history(self, data: Dataset, config: TrainConfig) -> tuple[Epoch, ...]:
         """The epochs of a short training."""
         self.watch()
-        return train(data, self.folder / "short", config, overwrite=True, on_progress=self.watch).history
+        return train(data, self.folder / "short", config, overwrite=True, progress=self.watch).history
 
     def written(self, name: str) -> Dataset:
         """Wait until a dataset is written, and open it."""
@@ -297,7 +297,7 @@ class Bench:
 
         left = self.begun + self.seconds - TAIL - time.monotonic()
         config = replace(self.long, minutes=max(left / 60, 0.05))
-        run = train(mixture, path, config, on_progress=keep, command="python -m benches.gpu")
+        run = train(mixture, path, config, progress=keep, command="python -m benches.gpu")
         copy(path)
         first = mixture[0][0]
         pictures, labels = np.ascontiguousarray(first.images[: 128 * 7 : 7]), first.labels[: 128 * 7 : 7]

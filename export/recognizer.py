@@ -69,8 +69,6 @@ class Recognizer:
     threshold: float
     """Probability under which an answer should not be trusted."""
     session: Any
-    temperature: float = 1.0
-    """Always 1: the model divides its logits by the temperature itself."""
     prior: tuple[str, ...] = ()
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
     trained: Trained | None = None

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
-from fastetl_cli.options import SEVERAL as SEVERAL
-from fastetl_cli.options import Arg as Arg
+from fastetl_cli.options import SEVERAL, Arg
 
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
@@ -47,6 +47,7 @@ class Shards:
     """With --engine ray: approximate number of pictures in a shard."""
 
     def __post_init__(self) -> None:
+        require_range("shard_rows", self.shard_rows, 1)
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *OF_RAY)
 
@@ -109,7 +110,8 @@ def _plain(value: Any) -> Any:
 
 def show_json(value: object) -> None:
     """Print one JSON document to standard output."""
-    sys.stdout.write(clean(json.dumps(value, ensure_ascii=False, indent=1, default=_plain)) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=_plain, allow_nan=False)
+    sys.stdout.write(clean(text) + "\n")
 
 
 def _columns(text: str) -> int:
@@ -119,16 +121,19 @@ def _columns(text: str) -> int:
     return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
 
 
+def _aligned(column: Sequence[str]) -> Iterator[str]:
+    """The heading and the cells of a column, filled up with spaces; numbers stand at the right."""
+    width = max(map(_columns, column))
+    is_numeric = any(column[1:]) and all(cell[:1] in "0123456789-–" for cell in column[1:])
+    for cell in column:
+        gap = " " * (width - _columns(cell))
+        yield gap + cell if is_numeric else cell + gap
+
+
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table, with numbers aligned to the right."""
     texts = [list(columns), *([clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows)]
-    aligned = []
-    for column in zip(*texts, strict=True):
-        width = max(map(_columns, column))
-        numeric = any(column[1:]) and all(cell[:1] in "0123456789-–" for cell in column[1:])
-        gaps = [" " * (width - _columns(cell)) for cell in column]
-        aligned.append([gap + cell if numeric else cell + gap for gap, cell in zip(gaps, column, strict=True)])
-    for row in zip(*aligned, strict=True):
+    for row in zip(*map(_aligned, zip(*texts, strict=True)), strict=True):
         sys.stdout.write("  ".join(row).rstrip() + "\n")
 
 

@@ -10,7 +10,8 @@ from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
 from fastetl.etl.notices import summarize
-from fastetl_cli.base import Arg, Command, Shards, bar, command_line, counted, note
+from fastetl_cli.base import Command, Shards, bar, command_line, counted, note
+from fastetl_cli.options import Arg
 
 _MOST_LISTED = 20
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command, say
+from fastetl_cli.base import Command, say
+from fastetl_cli.options import Arg
 from model.comparison import Comparison, compare_runs
 
 _ROWS = 12  # epochs shown of a curve

@@ -1,17 +1,18 @@
 """fastetl evaluate."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.names import ONNX, package_path
 from fastetl.data.charset import load_charset
 from fastetl.data.store import load_labelled
+from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
-from model.evaluation import Reader, SetResult, evaluate, restrict
+from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
+from model.evaluation import Reader, Restricted, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
-from model.run import Run, open_run
+from model.run import Run, open_run, unfinished
 
 
 def open_reader(path: Path) -> Reader:
@@ -20,7 +21,19 @@ def open_reader(path: Path) -> Reader:
         from export.recognizer import open_recognizer
 
         return open_recognizer(path)
+    if not (path.exists() or unfinished(path).exists()):
+        what, do = "no run or package here", "train a run, or name a package"
+        raise FastetlError(what, file=path, do=do, also=FileNotFoundError)
     return open_run(path)
+
+
+def distinct_names(paths: Sequence[Path], names: list[str]) -> list[str]:
+    """The names of the datasets at `paths`, where equal ones get those of the folders above, as many as they need."""
+    folders = [list(path.absolute().parent.parts[1:]) for path in paths]
+    while len(set(names)) < len(names) and any(folders):
+        again = {name for name in names if names.count(name) > 1}
+        names = [f"{f.pop()}-{n}" if f and n in again else n for f, n in zip(folders, names, strict=True)]
+    return names
 
 
 def _details(result: SetResult) -> Iterator[str]:
@@ -70,13 +83,18 @@ class Evaluate(Command):
         """Print the table and write the report."""
         run = open_reader(self.run_path)
         if self.charset is not None:
-            run = restrict(run, load_charset(self.charset, run.charset.characters))
-        names = "+".join(dict.fromkeys(path.stem for path in self.sets))
-        report = self.report or (self.run_path / "reports" / names if isinstance(run, Run) else None)
-        if report is not None:
-            check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
+            run = Restricted(run, load_charset(self.charset, run.charset.characters))
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
-        evaluation = evaluate(run, data)
+        names = distinct_names(self.sets, [dataset.name for dataset in data])
+        report = self.report
+        if isinstance(run, Run) and report is None:
+            report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
+        if report is None:
+            require_unset(self, ("overwrite",), "is for a report", "give `report`")
+        else:
+            check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
+        only = f", {run.charset.name} only" if self.charset is not None else ""
+        evaluation = evaluate(run, [replace(d, name=name + only) for d, name in zip(data, names, strict=True)])
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)
         if self.json:

@@ -6,7 +6,6 @@ No other command's module is imported, so that `fastetl build` does not wait for
 import contextlib
 import io
 import os
-import re
 import signal
 import sys
 import threading
@@ -47,7 +46,7 @@ NEEDS = {
     "pad": ("pad",),
     "samples": ("batches",),
 }
-"""The extras that a command needs; the other commands need none."""
+"""The extras that a command needs; the other commands need none, but `recognize --boxes` the strokes of `synth`."""
 
 
 _USAGE = f"""usage: fastetl COMMAND …
@@ -134,6 +133,7 @@ def error_line(error: Exception, name: str) -> str:
     """The message of an error of the command `name`, in one line."""
     from fastetl._lazy import missing
     from fastetl.errors import FastetlError, scarcity
+    from fastetl_cli.options import with_options
 
     if isinstance(error, ImportError) and not isinstance(error, FastetlError):
         error = missing(error, *NEEDS.get(name, ())) or error
@@ -141,8 +141,8 @@ def error_line(error: Exception, name: str) -> str:
     lacking = None if isinstance(error, FastetlError) else scarcity(error)
     if lacking is not None:
         return f"this machine is out of {lacking}: {text}"
-    if isinstance(error, FastetlError | OSError):  # the library names parameters in backticks: here they are options
-        return re.sub(r"`([a-z][a-z_]*)`", lambda match: "--" + match[1].replace("_", "-"), text)
+    if isinstance(error, FastetlError | OSError):
+        return with_options(text, name)
     return f"a fault in fastetl: {type(error).__name__}: {error}. Run it with --debug and report what it prints"
 
 

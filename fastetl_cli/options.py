@@ -73,6 +73,19 @@ def command_of(name: str) -> type:
     return getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())  # type: ignore[no-any-return]
 
 
+def _flags(options: Iterable[_Option]) -> dict[str, str]:
+    """For each field that is given by an option, the option."""
+    return {option.field: option.names[-1] for option in options if option.names}
+
+
+def with_options(text: str, name: str) -> str:
+    """A text of the library: fields of the command `name` in backticks become its options, other words stay."""
+    if "`" not in text:
+        return text
+    flags = _flags(_options(command_of(name), explained=False))
+    return re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[0]), text)
+
+
 def parser_of(kind: type, name: str, explained: bool = True) -> argparse.ArgumentParser:
     """The parser of a command. If the class has BASIC, its help begins with the fields that are named there.
 
@@ -80,7 +93,7 @@ def parser_of(kind: type, name: str, explained: bool = True) -> argparse.Argumen
     """
     options = list(_options(kind, explained))
     basic: tuple[str, ...] = getattr(kind, "BASIC", ())
-    flags = {option.field: option.names[-1] for option in options if option.names}
+    flags = _flags(options)
     positional = [option.settings["metavar"] for option in options if not option.names]
     paragraphs = [
         textwrap.indent(p, "  ") if p.startswith("fastetl ") else textwrap.fill(p, 79)

@@ -15,7 +15,8 @@ from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Arg, Command, note, require_unset
+from fastetl_cli.base import Command, note, require_unset
+from fastetl_cli.options import Arg
 
 if TYPE_CHECKING:
     from fastetl_cli.web.sample_files import Store

@@ -40,7 +40,10 @@ class Quickstart(Command):
     etl: Path | None = None
     """A folder with your files of the ETL Character Database. They are trained on together with as many synthetic
     characters, and evaluated on their own test writers. Without: synthetic files alone."""
-    synth: SynthConfig = SynthConfig(files=200, charset="hiragana")
+    files: int = 200
+    """Number of synthetic files, by five writers each."""
+    charset: str = "hiragana"
+    """Characters to learn, by a name or a text file of them, as of `fastetl synth --charset`."""
     epochs: int = 0
     """Number of epochs. 0: 2 epochs, or 4 with `etl`."""
     network: str = ""
@@ -89,9 +92,9 @@ class Quickstart(Command):
         folder, overwrite = self.folder, self.overwrite
         files, data, run = folder / "etl", folder / "dataset", folder / "run"
         mixed, synthetic = self.etl is not None, folder / "synthetic"
-        source, config = self.etl or files, BuildConfig(charset=self.synth.charset)
+        source, config = self.etl or files, BuildConfig(charset=self.charset)
         return [
-            Synth(files, self.synth, overwrite=overwrite),
+            Synth(files, SynthConfig(files=self.files, charset=self.charset), overwrite=overwrite),
             Inspect((source,)),
             Build((source, data), config, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),

@@ -1,5 +1,6 @@
 """fastetl recognize."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,10 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
-from fastetl_cli.base import Command, Paths, note, require_unset, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, clean, note, require_unset, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes")
 
@@ -52,6 +53,8 @@ class Recognize(Command):
     """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters."""
     top: int = 5
     """Number of characters to show for each picture."""
+    by_shape: bool = False
+    """Take characters that are written alike, as へ and ヘ are, for one answer."""
     lines: bool = False
     """Read words, lines or pages, and print their text."""
     direction: Literal["auto", "across", "down"] = "auto"
@@ -59,14 +62,15 @@ class Recognize(Command):
     plain: bool = False
     """With --lines: ignore which characters follow one another in Japanese, as for codes, names and exercises."""
     boxes: Path | None = None
-    """With --lines: write this PNG, the picture with a box and the answer at each character, red if uncertain."""
+    """With --lines: write this PNG, the picture with a box and the answer at each character, red if uncertain. Needs
+    KanjiVG's strokes, which the extra `synth` brings."""
     overwrite: bool = False
     """With --boxes: replace that PNG if it exists."""
 
     def __post_init__(self) -> None:
         require_range("top", self.top, 1)
         if self.lines:
-            require_unset(self, ("top",), "is for single characters; `json` has all alternatives")
+            require_unset(self, ("top", "by_shape"), "is for single characters; `json` has all alternatives")
         else:
             require_unset(self, ("direction", "plain", "boxes"), "is for lines", "give `lines`")
         if self.boxes is None:
@@ -76,8 +80,13 @@ class Recognize(Command):
         """Print the answers to each picture. One that cannot be read is reported, and the command exits with 1."""
         recognizer = open_recognizer(self.package, charset=self.charset)
         paths = find_pictures(self.images)
-        if self.boxes is not None and len(paths) > 1:
-            raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
+        if self.boxes is not None:  # what could fail after the reading, first
+            if len(paths) > 1:
+                raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
+            from fastetl.synth.strokes import has_strokes
+
+            has_strokes("一")  # raises where no strokes are installed
+            check_output(self.boxes, BOXES, self.overwrite, paths)
         results: list[dict[str, Any]] = []
         for path in paths:
             try:
@@ -101,15 +110,16 @@ class Recognize(Command):
 
     def _read(self, recognizer: Recognizer, path: Path, alone: bool) -> dict[str, Any]:
         if not self.lines:
-            answers = recognizer.read(path, self.top)
+            answers = recognizer.read(path, self.top, self.by_shape)
             if answers.fault:
-                note(f"{path.name}: {answers.fault}")
+                note(f"{path}: {answers.fault}")
             listed = [{"label": a.label, "probability": a.probability} for a in answers]
             return {"answers": listed, "box": answers.box, "fault": answers.fault}
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
-            say(text.text if alone else f"{path}\t{text.text}")
+            for line in text.text.split("\n"):  # not wrapped on a terminal: these are the writer's lines
+                sys.stdout.write(clean(line if alone else f"{path}\t{line}") + "\n")
             uncertain = [c.label for c in text.characters if c.uncertain]
             if uncertain or not text.characters:
                 doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.ink.samples import SamplesConfig, samples_to_dataset
-from fastetl_cli.base import Arg, Command, Out, command_line, counted, note
+from fastetl_cli.base import Command, Out, command_line, counted, note
+from fastetl_cli.options import Arg
 
 
 @dataclass(frozen=True)

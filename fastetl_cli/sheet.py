@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import open_dataset
-from fastetl_cli.base import Arg, Command, DatasetPath
+from fastetl_cli.base import Command, DatasetPath
+from fastetl_cli.options import Arg
 
 
 @dataclass(frozen=True)

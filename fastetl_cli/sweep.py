@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Arg, Command, DatasetPath, Out, counted, say
+from fastetl_cli.base import Command, DatasetPath, Out, counted, say
+from fastetl_cli.options import Arg
 from fastetl_ray.sweep import read_sweep, sweep_on_ray
 
 

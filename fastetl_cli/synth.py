@@ -61,31 +61,28 @@ class Synth(Command):
         """Write lines, a dataset or files."""
         if self.lines:
             return self._write_lines()
-        count = self._write()
-        if count:
-            text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
-            return self.answer({"out": self.out, "config": self.config, "images": count}, text)
+        if self.size is not None or self.shards.engine == "ray":
+            return self._write_dataset()
+        with bar("synth") as progress:
+            write = partial(synthesize, processes=self.processes, overwrite=self.overwrite)
+            write(self.out, self.config, progress=progress)
         layout = layout_of(characters_of(self.config.charset))
         writers = self.config.writers if self.config.set else self.config.files * layout.data_sets_per_file
         files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or (layout.name,))
         text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
         return self.answer({"out": self.out, "config": self.config}, text)
 
-    def _write(self) -> int:
-        """Write a dataset or files; returns the number of the dataset's pictures, 0 for files."""
-        overwrite, processes, command = self.overwrite, self.processes, command_line()
-        with bar("synth") as progress:
-            if self.shards.engine == "ray":
-                from fastetl_ray import synthesize_on_ray
+    def _write_dataset(self) -> int:
+        write = partial(synthesize_dataset, processes=self.processes)
+        if self.shards.engine == "ray":
+            from fastetl_ray import synthesize_on_ray
 
-                write = partial(synthesize_on_ray, rows=self.shards.shard_rows, address=self.shards.address)
-                size = self.size or 64
-                return write(self.out, self.config, size, overwrite=overwrite, progress=progress, command=command)
-            if self.size is not None:
-                write_data = partial(synthesize_dataset, self.out, self.config, size=self.size, processes=processes)
-                return write_data(overwrite=overwrite, progress=progress, command=command)
-            synthesize(self.out, self.config, processes=processes, overwrite=overwrite, progress=progress)
-            return 0
+            write = partial(synthesize_on_ray, rows=self.shards.shard_rows, address=self.shards.address)
+        write = partial(write, overwrite=self.overwrite, command=command_line())
+        with bar("synth") as progress:
+            count = write(self.out, self.config, size=self.size or 64, progress=progress)
+        text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
+        return self.answer({"out": self.out, "config": self.config, "images": count}, text)
 
     def _write_lines(self) -> int:
         rng = np.random.default_rng(self.config.seed)

@@ -1,5 +1,7 @@
 """fastetl train."""
 
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar, Literal
@@ -9,7 +11,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address, is_url
 from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note, require_unset
 from fastetl_cli.options import SEVERAL, Arg
-from model.config import TrainConfig
+from model.config import FRAMING, TrainConfig
 from model.devices import is_first, join
 from model.run import Run, open_run
 from model.start import Start, start_of
@@ -19,18 +21,17 @@ from model.training import Progress, print_epochs, train
 def _path_and_weight(text: str) -> tuple[str, float]:
     """The parts of PATH or PATH=WEIGHT; the weight is 1 unless given."""
     path, equals, weight = text.rpartition("=")
-    try:
-        return (path, float(weight)) if equals else (text, 1.0)
-    except ValueError as error:
-        raise FastetlError(
-            f"`also` {text} has no weight that is a number", expected="DATASET or DATASET=WEIGHT", do="check `also`"
-        ) from error
+    if not equals:
+        return text, 1.0
+    with suppress(ValueError):
+        if 0 < float(weight) < math.inf:
+            return path, float(weight)
+    what, expected = f"{text} has no weight over 0", "DATASET or DATASET=WEIGHT"
+    raise FastetlError(what, expected=expected, found=weight, do="check `also`", also=ValueError)
 
 
-def _start(source: str) -> Start | None:
-    """The weights that --from names; None for no name."""
-    if not source:
-        return None
+def _open_start(source: str) -> Start:
+    """The weights of the run or package `source`."""
     from export.names import REFERENCE, package_path
 
     if (package_path(source) / REFERENCE).is_file():
@@ -57,7 +58,7 @@ class Train(Command):
     also: tuple[str, ...] = ()
     """Further datasets to train on, each as DATASET or DATASET=WEIGHT. The weight of the first dataset is 1."""
     config: TrainConfig = TrainConfig()
-    source: Annotated[str, Arg(("--from",), "SOURCE")] = ""
+    start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
     preprocessing. Characters that it does not know are learnt anew. With a tenth of the learning rates, it forgets
     little of what it knows."""
@@ -81,6 +82,14 @@ class Train(Command):
     """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
 
     def __post_init__(self) -> None:
+        if self.config.minutes:
+            require_unset(self.config, ("steps",), "has no effect with `minutes`")
+        if self.config.minutes or self.config.steps:
+            require_unset(self.config, ("epochs",), "has no effect with `minutes` or `steps`")
+        if self.config.optimizer == "adamw":
+            require_unset(self.config, ("muon_learning_rate",), "is for Muon", "let `optimizer` be muon")
+        if self.config.framing == "none":
+            require_unset(self.config, set(FRAMING) - {"framing"}, "has no effect with `framing` none")
         if self.engine == "ray":
             require_unset(self, ("coordinator", "processes", "process"), "is not for `engine` ray, which has `workers`")
             return
@@ -92,15 +101,15 @@ class Train(Command):
         """Train, and print how it went."""
         if is_url(self.run_path):
             raise FastetlError("a run is written to a disk", expected="a folder", found=as_address(self.run_path))
+        named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
         if self.engine == "ray":
-            return self._show(self._train_on_ray(config))
+            return self._show(self._train_on_ray(named, config))
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
-        start = _start(self.source)
-        data = [(open_dataset(self.dataset), 1.0)]
-        data += [(open_dataset(path), weight) for path, weight in map(_path_and_weight, self.also)]
+        start = _open_start(self.start) if self.start else None
+        data = [(open_dataset(path), weight) for path, weight in named]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
             names = ", ".join(ungrouped)
@@ -114,20 +123,20 @@ class Train(Command):
                         step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
                 begin = partial(train, start=start, resume=self.resume, overwrite=self.overwrite)
-                run = begin(data, self.run_path, config, on_progress=show, command=command_line())
+                run = begin(data, self.run_path, config, progress=show, command=command_line())
         except KeyboardInterrupt:
             note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
             raise
         return self._show(run) if is_first() else 0
 
-    def _train_on_ray(self, config: TrainConfig | None) -> Run:
+    def _train_on_ray(self, data: list[tuple[str, float]], config: TrainConfig | None) -> Run:
         from fastetl_ray.cluster import train_on_ray
 
         return train_on_ray(
-            [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)],
+            data,
             self.run_path,
             config,
-            start=_start(self.source),
+            start=_open_start(self.start) if self.start else None,
             workers=self.workers,
             gpus=self.gpus,
             address=self.address,

@@ -16,10 +16,11 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
         show_json(checks)
         return 1 if failures else 0
     skipped = [check for check in checks if not check.checked]
-    for group, members in groupby(checks, key=lambda check: check.group):
-        shown = [check for check in members if verbose or check in failures]
-        for line in [f"{group}:"] * bool(shown) + [f"  {_line(check)}" for check in shown]:
-            (say if verbose else note)(line)
+    show = say if verbose else note
+    for group, shown in groupby(checks if verbose else failures, key=lambda check: check.group):
+        show(f"{group}:")
+        for check in shown:
+            show(f"  {_line(check)}")
     if failures:
         say(f"{package}: FAILED, {len(failures)} of {counted(len(checks), 'check')}")
         return 1

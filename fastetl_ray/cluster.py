@@ -64,7 +64,7 @@ def _worker(config: dict[str, _Training]) -> None:
                 start=None if resume else training.start,
                 resume=resume,
                 overwrite=training.overwrite,
-                on_progress=None,
+                progress=None,
                 command=training.command,
             )
     except FastetlError as error:

@@ -142,7 +142,7 @@ def _trial(space: dict[str, Any]) -> None:
     number = int(tune.get_context().get_trial_id().rpartition("_")[2])
     config = configured(space["train"], space["options"])
     data = [(open_dataset(path), weight) for path, weight in space["data"]]
-    train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, on_progress=report)
+    train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
 
 def _tuner(config: SweepConfig, data: Sequence[tuple[str | Path, float]], out: Path, cpus: float, gpus: float) -> Any:

@@ -71,7 +71,7 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
     for path in sorted(types.keys() | stored_types.keys()):
         actual, wanted = stored_types.get(path, "none"), types.get(path, "none")
         if actual != wanted:
-            raise _unreadable(file, f"{path} {actual}; the network has {wanted}")
+            raise _unreadable(file, actual, f"{path} {wanted}")
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
     if (tree_digest := digest(tree)) != expected_digest:
         what, do = "the checkpoint is not what was written", "copy it again from a good copy, or train again"
@@ -79,5 +79,6 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
     return tree
 
 
-def _unreadable(file: Path, reason: object) -> ModelError:
-    return ModelError("cannot read the checkpoint", file=file, found=reason, do="copy it again, or train again")
+def _unreadable(file: Path, found: str, expected: str | None = None) -> ModelError:
+    do = "copy it again, or train again"
+    return ModelError("cannot read the checkpoint", file=file, expected=expected, found=found, do=do)

@@ -21,7 +21,8 @@ class Comparison:
     """The options of training, network, preprocessing, characters and data in which the runs differ, by their names."""
     best: tuple[Epoch, ...]
     accuracy: Mapping[str, tuple[float | None, ...]]
-    """Accuracy on each set that `fastetl evaluate` has reported, by "SET (part)"."""
+    """Accuracy on each set that `fastetl evaluate` has reported, by "SET (part)"; if a run has several reports of such
+    a set, by "SET (part), REPORT"."""
     curves: tuple[tuple[float, ...], ...]
     """Accuracy on the validation writers after each epoch."""
 
@@ -58,7 +59,12 @@ def compare_runs(runs: Sequence[Run | str | PathLike[str]]) -> Comparison:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
     options = _by_name([_options(run) for run in opened])
     results = [stored_results(run.path) for run in opened]
-    accuracies = [{f"{s['name']} ({s['part']})": s["accuracy"] for s in of_run} for of_run in results]
+    names = [[f"{result['name']} ({result['part']})" for result in of_run] for of_run in results]
+    repeated = {name for of_run in names for name in of_run if of_run.count(name) > 1}
+    accuracies = [
+        {name + f", {s['report']}" * (name in repeated): s["accuracy"] for name, s in zip(of_run, sets, strict=True)}
+        for of_run, sets in zip(names, results, strict=True)
+    ]
     return Comparison(
         runs=tuple(str(run.path) for run in opened),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},

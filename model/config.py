@@ -58,8 +58,8 @@ class TrainConfig:
     """Train for this many minutes: the speed of the first steps decides how many `steps` fit. The run records their
     number, and the same `steps` give the same training anywhere. 0: train for `epochs`."""
     batch_size: int = 64
-    """Pictures in one step, over all devices together. The learning rates are for 64. For as many epochs, 128 need
-    twice the rates, and 512 or more eight times; accuracy is a little lower all the same (docs/decisions/0024)."""
+    """Pictures in one step, over all devices together. The learning rates are for 64: batches of 128 need twice the
+    rates, batches of 512 or more eight times. Accuracy is a little lower all the same (docs/decisions/0024)."""
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon: Muon for the kernels of all convolutions but the first, Adam for the rest (Jordan, 2024). adamw: AdamW."""
     learning_rate: float = 4e-3

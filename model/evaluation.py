@@ -2,10 +2,10 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
 SCRIBBLES = 256
 """Random scribbles, all of which should be rejected."""
-_GROUP = 0xFFFFFFFF
-"""Bits of a writer's number that hold the group; those above hold the source."""
+_BLOCK = 1 << 11
+"""Pictures whose logits are in memory at a time."""
+MOST_MISTAKES = 96
+"""Most mistakes of each set that are kept with their pictures."""
 
 
 class Reader(Protocol):
@@ -37,36 +39,28 @@ class Reader(Protocol):
         """How pictures are prepared; `size` is the side of those that `predict` takes."""
 
     @property
-    def temperature(self) -> float: ...
-    @property
     def threshold(self) -> float: ...
     @property
     def trained(self) -> Trained | None:
         """What it was trained on; None if that is unknown."""
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes), before the temperature."""
+        """uint8 (N, size, size) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 
-@dataclass(frozen=True)
-class _Restricted:
-    path: Path
-    charset: Charset
-    preprocessing: Preprocessing
-    temperature: float
-    threshold: float
-    trained: Trained | None
-    predict: Callable[[Pictures], NDArray[np.float32]]
-
-
-def restrict(reader: Reader, charset: Charset) -> Reader:
-    """A reader that answers with characters of `charset` only.
+class Restricted:
+    """A reader that answers with the characters of another charset only.
 
     Raises FastetlError for a character that `reader` does not know.
     """
-    columns = reader.charset.columns_of(charset, reader.path)
-    facts = (reader.path, charset, reader.preprocessing, reader.temperature, reader.threshold, reader.trained)
-    return _Restricted(*facts, lambda pictures: reader.predict(pictures)[:, columns])
+
+    def __init__(self, reader: Reader, charset: Charset) -> None:
+        self.path, self.charset, self.preprocessing = reader.path, charset, reader.preprocessing
+        self.threshold, self.trained = reader.threshold, reader.trained
+        self._reader, self._columns = reader, reader.charset.columns_of(charset, reader.path)
+
+    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
+        return self._reader.predict(pictures)[:, self._columns]
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -148,8 +142,6 @@ class WriterResult:
     writers: int
     worst: float
     """The lowest accuracy of a writer."""
-    worst_writer: int
-    """The group of that writer."""
     deciles: tuple[float, ...]
     """Nine accuracies, below which 10 %, 20 % … 90 % of the writers are."""
 
@@ -220,7 +212,6 @@ class Evaluation:
     """The results of a run on all sets."""
 
     run: str
-    temperature: float
     threshold: float
     """Least confidence of an answer that is not rejected as no character."""
     scribbles_rejected: float
@@ -241,27 +232,26 @@ class Evaluation:
         return {**values, "sets": [s.as_dict() for s in self.sets]}
 
 
-def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset], *, most_mistakes: int = 96) -> Evaluation:
+def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset]) -> Evaluation:
     """Measure how well a run, or a package's model (`export.open_recognizer`), reads one or several sets.
 
     Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
     whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
 
-    most_mistakes: most mistakes of each set that are kept with their pictures. Raises ModelError for no set, an empty
-    set, and one with other characters or another picture size.
+    Raises ModelError for no set, an empty set, and one with other characters or another picture size.
     """
     datasets = [datasets] if isinstance(datasets, Dataset) else datasets
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
-    sets = tuple(_evaluate_set(run, dataset, most_mistakes) for dataset in datasets)
+    sets = tuple(_evaluate_set(run, dataset) for dataset in datasets)
     logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
-    rejected = float((_confidence(logits, run.temperature) < run.threshold).mean())
-    return Evaluation(str(run.path), run.temperature, run.threshold, rejected, sets)
+    rejected = float((_confidence(logits) < run.threshold).mean())
+    return Evaluation(str(run.path), run.threshold, rejected, sets)
 
 
-def _confidence(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+def _confidence(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """The probability of the likeliest answer to each picture, (N,)."""
-    return np.asarray(np.exp(log_softmax(logits / temperature).max(1)))
+    return np.asarray(np.exp(log_softmax(logits).max(1)))
 
 
 def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64], int]:
@@ -283,7 +273,11 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"
 
 
 def _require_match(run: Reader, dataset: Dataset) -> None:
-    """Raise ModelError for a dataset that is empty, or has other characters than the run."""
+    """Raise ModelError for a dataset that is empty, or has another picture size or other characters than the run."""
+    size, found_size = run.preprocessing.size, dataset.preprocessing.size
+    if size != found_size:
+        what = f"{dataset.name}: pictures of another size than the run's"
+        raise ModelError(what, expected=size, found=found_size, do=f"build it with `size` {size}", also=ValueError)
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     if dataset.charset.characters != run.charset.characters:
@@ -292,24 +286,37 @@ def _require_match(run: Reader, dataset: Dataset) -> None:
         raise ModelError(what, expected=expected, found=found, do=do)
 
 
-def _evaluate_set(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResult:
+class _Answers(NamedTuple):
+    """What a network answered to N pictures: the class, its probability, and whether the label is among five."""
+
+    classes: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    in_top5: NDArray[np.bool_]
+
+
+def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
+    """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
+    blocks: list[_Answers] = []
+    for start in range(0, len(indices), _BLOCK):
+        block = indices[start : start + _BLOCK]
+        logits = run.predict(dataset.images[block])
+        blocks.append(_Answers(logits.argmax(1), _confidence(logits), _in_top5(logits, dataset.labels[block])))
+    return _Answers(*map(np.concatenate, zip(*blocks, strict=True)))
+
+
+def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
     _require_match(run, dataset)
     part, indices, unknown = _part(run, dataset)
-    labels, groups = dataset.labels[indices].astype(np.int64), dataset.groups[indices]
-    writers = dataset.source[indices].astype(np.int64) << 32 | (groups.astype(np.int64) & _GROUP)
+    labels, groups, source = (array[indices] for array in (dataset.labels, dataset.groups, dataset.source))
+    writers = source.astype(np.int64) << 32 | groups.astype(np.int64)
     groups_known = bool((groups >= 0).all())
-    pictures = dataset.images if part == "all" else dataset.images[indices]
-    logits = run.predict(pictures)
-    answers = logits.argmax(1)
-    confidence = _confidence(logits, run.temperature)
-    right = answers == labels
-    mistakes = np.flatnonzero(~right)
-    worst = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:most_mistakes]
+    answers = _answers(run, dataset, indices)
+    right = answers.classes == labels
     # Of thousands of classes, a confusion matrix would be mostly 0.
-    combinations, occurrences = np.unique(np.stack([labels, answers], 1), axis=0, return_counts=True)
+    combinations, occurrences = np.unique(np.stack([labels, answers.classes], 1), axis=0, return_counts=True)
     counts = np.column_stack([combinations, occurrences])
-    characters = run.charset.characters
-    confusions = _confusions(counts, characters)
+    confusions = _confusions(counts, run.charset.characters)
+    mistakes = _mistakes(answers, labels, indices, run.charset.characters)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -319,7 +326,7 @@ def _evaluate_set(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         samples=len(labels),
         accuracy=float(right.mean()),
         interval=_interval(right, writers if groups_known else np.arange(len(right))),
-        top5=_top5(logits, labels),
+        top5=float(answers.in_top5.mean()),
         shape_accuracy=_merged_accuracy(counts, run.charset, sizes=False),
         shape_and_size_accuracy=_merged_accuracy(counts, run.charset, sizes=True),
         characters=_by_character(counts, run.charset),
@@ -327,15 +334,24 @@ def _evaluate_set(run: Reader, dataset: Dataset, most_mistakes: int) -> SetResul
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
-        rejected=float((confidence < run.threshold).mean()),
-        calibration=reliability(confidence, right),
-        mistakes=tuple(
-            Mistake(int(indices[k]), characters[labels[k]], characters[answers[k]], float(confidence[k])) for k in worst
-        ),
+        rejected=float((answers.confidence < run.threshold).mean()),
+        calibration=reliability(answers.confidence, right),
+        mistakes=mistakes,
         etl=dataset.is_etl,
         confusion_counts=counts,
-        pictures=np.ascontiguousarray(pictures[worst]),
+        pictures=dataset.images[np.array([m.index for m in mistakes], np.int64)],
     )
+
+
+def _mistakes(
+    answers: _Answers, labels: NDArray[Any], indices: NDArray[np.int64], characters: Sequence[str]
+) -> tuple[Mistake, ...]:
+    """The mistakes with the highest confidence, in descending order."""
+    wrong = np.flatnonzero(answers.classes != labels)
+    worst = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_MISTAKES]
+    columns = (indices[worst], labels[worst], answers.classes[worst], answers.confidence[worst])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return tuple(Mistake(index, characters[truth], characters[answer], sure) for index, truth, answer, sure in rows)
 
 
 def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
@@ -365,10 +381,10 @@ def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -
     return float(counts[right, 2].sum() / counts[:, 2].sum())
 
 
-def _top5(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def _in_top5(logits: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.bool_]:
     of_label = logits[np.arange(len(labels)), labels]
     # The logits that are not greater are counted, so that a NaN is never among the five.
-    return float(((logits <= of_label[:, None]).sum(1) > logits.shape[1] - min(5, logits.shape[1])).mean())
+    return np.asarray((logits <= of_label[:, None]).sum(1) > logits.shape[1] - min(5, logits.shape[1]))
 
 
 def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:
@@ -377,7 +393,7 @@ def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, fl
     total = np.bincount(group)
     hits = np.bincount(group, right)
     random = np.random.default_rng(0)
-    draws = [random.integers(0, len(total), len(total)) for _ in range(RESAMPLES)]
+    draws = (random.integers(0, len(total), len(total)) for _ in range(RESAMPLES))  # all would take much memory
     shares = [hits[draw].sum() / total[draw].sum() for draw in draws]
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
@@ -392,8 +408,7 @@ def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[Characte
 
 
 def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterResult:
-    numbers, group = np.unique(writers, return_inverse=True)
+    _, group = np.unique(writers, return_inverse=True)
     accuracy = np.bincount(group, right) / np.bincount(group)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
-    worst = int(accuracy.argmin())
-    return WriterResult(len(numbers), float(accuracy[worst]), int(numbers[worst]) & _GROUP, tuple(deciles.tolist()))
+    return WriterResult(len(accuracy), float(accuracy.min()), tuple(deciles.tolist()))

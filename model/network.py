@@ -117,15 +117,6 @@ def _conv_block(*features: int) -> tuple[LayerSpec, ...]:
 
 
 _TABLE = (
-    # The tutorial's Keras network, for comparison. Most of its weights are in one dense layer.
-    NetworkConfig(
-        "tutorial",
-        (
-            *(Conv(32), Relu(), Conv(32), Relu(), MaxPool(), Dropout(0.5)),
-            *(Conv(64), Relu(), Conv(64), Relu(), MaxPool(), Dropout(0.5)),
-            *(Flatten(), Dense(256), Relu(), Dropout(0.5)),
-        ),
-    ),
     # The first convolution halves the side, which costs little as it has few inputs, and quarters the cost of the rest.
     # The 1 × 1 convolution reduces the dense layer's weights, and keeps positions apart.
     # Numbers of features are multiples of 32, with which XLA's convolutions on a CPU are fastest: 40 cost half as much

@@ -1,4 +1,4 @@
-"""Pictures that are no characters: random scribbles, and two characters side by side.
+"""NDArray[np.uint8] that are no characters: random scribbles, and two characters side by side.
 
 Training shows a share of them as outliers, so that the network learns to reject what is no character (outlier exposure,
 Hendrycks et al., 2019).
@@ -15,7 +15,6 @@ from fastetl.data.dataset import Samples
 from fastetl.data.preprocessing import resize
 from model.config import TrainConfig
 
-Pictures = NDArray[np.uint8]
 MOST_SCRIBBLES, MOST_MERGED = 1 << 12, 1 << 14
 """Most outliers of each kind: drawing them is slow, and augmentation changes them whenever they are used."""
 _CANVAS = 128
@@ -55,7 +54,7 @@ class _Ink(NamedTuple):
     width: int
     crossings: float
 
-    def cut_from(self, picture: Pictures) -> Pictures:
+    def cut_from(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
@@ -72,7 +71,7 @@ def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfi
     ]
 
 
-def scribbles(count: int, size: int, seed: int = 0) -> Pictures:
+def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
     random = np.random.default_rng(seed)
     canvases = np.empty((count, _CANVAS, _CANVAS), np.uint8)
@@ -90,7 +89,7 @@ def scribbles(count: int, size: int, seed: int = 0) -> Pictures:
     return resize(canvases, size)
 
 
-def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> Pictures:
+def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> NDArray[np.uint8]:
     """uint8 (N, S, S), ink high: each shows two different characters that touch or nearly do; often one is cut off.
 
     Sources are drawn in proportion to their weights. N is less than `count` where most characters are narrow, small or
@@ -101,7 +100,7 @@ def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> 
     # Where pictures are read piece by piece, only one window of them is drawn from; sorted, so writer by writer.
     windows = [np.sort(next(source.windows(np.random.default_rng(seed)))) for source in sources]
     stored = [source.take(indices) for source, indices in zip(sources, windows, strict=True)]
-    composed: list[Pictures] = []
+    composed: list[NDArray[np.uint8]] = []
     for k in random.choice(len(sources), _TRIES * count, p=weights / weights.sum()).tolist():
         if len(composed) == count:
             break
@@ -116,7 +115,9 @@ def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> 
     return np.array(composed, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
 
-def _side_by_side(first: Pictures, second: Pictures, random: np.random.Generator) -> Pictures | None:
+def _side_by_side(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], random: np.random.Generator
+) -> NDArray[np.uint8] | None:
     """Two characters (S, S) in one picture (S, S), or None where the result might be one character."""
     a, b = _ink_of(first), _ink_of(second)
     if a is None or b is None:
@@ -129,23 +130,36 @@ def _side_by_side(first: Pictures, second: Pictures, random: np.random.Generator
     elif cut < _CUT:
         b = b._replace(width=_thinnest(second, b, random.uniform(*_LEFT)) - b.left, crossings=0)
     gap, offset = round(size * random.uniform(*_GAP)), round(size * random.uniform(*_OFFSET))
-    top = min(a.top, b.top + offset)
-    length, height = a.width + gap + b.width, max(a.top + a.height, b.top + b.height + offset) - top
+    joined = _joined(a.cut_from(first), b.cut_from(second), gap, b.top + offset - a.top)
+    height, length = joined.shape
     if max(a.crossings, b.crossings) < _TANGLED or length < _LONG * height:
         return None
-    window = round(size / random.uniform(*_SIZE))
-    room = max(length, height, window)
-    y, x = (room - height) // 2 - top, (room - length) // 2
+    return _in_the_middle(joined, round(size / random.uniform(*_SIZE)), len(first))
+
+
+def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:
+    """Two pieces of ink side by side, `gap` pixels apart, the right one `lower` pixels lower at its top."""
+    top = max(-lower, 0)
+    height = max(top + len(left), top + lower + len(right))
+    canvas = np.zeros((height, left.shape[1] + gap + right.shape[1]), np.uint8)
+    canvas[top : top + len(left), : left.shape[1]] = left
+    beside = canvas[top + lower :, -right.shape[1] :][: len(right)]
+    np.maximum(beside, right, out=beside)
+    return canvas
+
+
+def _in_the_middle(ink: NDArray[np.uint8], window: int, side: int) -> NDArray[np.uint8]:
+    """The middle `window` × `window` pixels around ink, resized to (side, side)."""
+    room = max(*ink.shape, window)
+    y, x = (room - ink.shape[0]) // 2, (room - ink.shape[1]) // 2
     canvas = np.zeros((room, room), np.uint8)
-    canvas[y + a.top :, x:][: a.height, : a.width] = a.cut_from(first)
-    beside = canvas[y + offset + b.top :, x + length - b.width :][: b.height, : b.width]
-    np.maximum(beside, b.cut_from(second), out=beside)
+    canvas[y : y + len(ink), x : x + ink.shape[1]] = ink
     spare = (room - window) // 2
     visible = Image.fromarray(canvas[spare : spare + window, spare : spare + window])
-    return np.asarray(visible.resize(first.shape, Image.Resampling.BILINEAR))
+    return np.asarray(visible.resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _ink_of(picture: Pictures) -> _Ink | None:
+def _ink_of(picture: NDArray[np.uint8]) -> _Ink | None:
     """Where a picture's ink is; None if it is narrow or small, or touches an edge of the picture."""
     ink = picture >= _INK
     rows, columns = np.flatnonzero(ink.any(1)).tolist(), np.flatnonzero(ink.any(0)).tolist()
@@ -159,7 +173,7 @@ def _ink_of(picture: Pictures) -> _Ink | None:
     return _Ink(rows[0], columns[0], height, width, float(crossings) / 2)
 
 
-def _thinnest(picture: Pictures, ink: _Ink, share: float) -> int:
+def _thinnest(picture: NDArray[np.uint8], ink: _Ink, share: float) -> int:
     """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
     reach = max(ink.width // 8, 1)
     start = round(ink.left + share * ink.width) - reach

@@ -62,11 +62,15 @@ def _page(title: str, figures: Mapping[str, Any]) -> str:
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """Some values of the `SetResult` of each set in a run's reports. Raises ModelError for one that cannot be read."""
+    """Some values of the `SetResult` of each set in a run's reports, and `report`, the report's folder in the run.
+
+    Raises ModelError for a report that cannot be read.
+    """
     names, results = ("name", "part", "samples", "accuracy", "interval", "top5"), []
     for file in sorted(run.glob("report*/**/evaluation.json")):
         try:
-            results += [{name: values[name] for name in names} for values in read_json(file)["sets"]]
+            report = {"report": file.parent.relative_to(run).as_posix()}
+            results += [report | {name: values[name] for name in names} for values in read_json(file)["sets"]]
         except (LookupError, TypeError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results

@@ -50,6 +50,16 @@ RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints"
 UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
 
 _LOCK = "lock"
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "temperature": float,
+    "threshold": float,
+    "finished": bool,
+    "best": str,
+    "start": str,
+    "command": str,
+    "versions": dict,
+}
+"""Fields of a run that run.json holds as they are."""
 
 
 def unfinished(path: Path) -> Path:
@@ -116,7 +126,7 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class TrainedOn:
+class DatasetShare:
     """One of the datasets of a training; parts are counted in groups, and in samples where groups are unknown."""
 
     name: str
@@ -138,7 +148,7 @@ class Run:
     network_config: NetworkConfig
     charset: Charset
     preprocessing: Preprocessing
-    data: tuple[TrainedOn, ...]
+    data: tuple[DatasetShare, ...]
     trained: Trained
     """Which part each group, or each sample of unknown group, was in; `trained.split(dataset)` splits a dataset so."""
     history: tuple[Epoch, ...] = ()
@@ -204,25 +214,19 @@ class Run:
         return lambda pictures: function(weights, pictures)
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, before the temperature."""
+        """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, divided by `temperature`."""
         side = self.preprocessing.size
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
             what, found = f"pictures must be uint8 (N, {side}, {side})", f"{pictures.dtype} {pictures.shape}"
             do = "resize them as the preprocessing says"
             raise ModelError(what, file=self.path, found=found, do=do, also=ValueError)
-        return predict(self._logits, pictures)
+        return predict(self._logits, pictures) / np.float32(self.temperature)
 
     def as_dict(self) -> dict[str, Any]:
         """The contents of run.json, without their digest."""
         return {
             "format": FORMAT,
-            "temperature": self.temperature,
-            "threshold": self.threshold,
-            "finished": self.finished,
-            "best": self.best,
-            "start": self.start,
-            "command": self.command,
-            "versions": self.versions,
+            **{name: getattr(self, name) for name in _PLAIN},
             "config": self.config.as_dict(),
             "charset": self.charset.as_dict(),
             "preprocessing": self.preprocessing.as_dict(),
@@ -241,16 +245,10 @@ class Run:
             network_config=NetworkConfig.from_dict(values["network"]),
             charset=Charset.from_dict(values["charset"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
-            data=tuple(TrainedOn(**dataset) for dataset in values["data"]),
+            data=tuple(DatasetShare(**dataset) for dataset in values["data"]),
             trained=Trained.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
-            temperature=float(values["temperature"]),
-            threshold=float(values["threshold"]),
-            finished=bool(values["finished"]),
-            best=str(values["best"]),
-            start=str(values["start"]),
-            command=str(values["command"]),
-            versions=dict(values["versions"]),
+            **{name: kind(values[name]) for name, kind in _PLAIN.items()},
         )
 
     def save(self) -> None:

@@ -83,7 +83,7 @@ class Start:
 
         Norms that were folded into convolutions are added again such that they change nothing.
         """
-        weights: Tree = jax.tree.map(np.array, weights_of(network))
+        weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         stored = [layer.weights for layer in self.layers if layer.weights]
         folded = not any(isinstance(layer.spec, Norm) for layer in self.layers)
         weighted = [k for k, block in enumerate(network.blocks) if block is not None]
@@ -102,7 +102,7 @@ class Start:
                 for part in ("kernel", "bias"):
                     params[part][..., classes] = layer[part][..., stored_classes]
                 continue
-            bias = layer.get("bias")
+            bias = layer.get("bias")  # of the norm after this convolution, if it was folded into it
             params |= {part: layer[part] for part in params}
             stats |= {part: layer[part] for part in stats}
         return weights

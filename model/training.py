@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from model.errors import ModelError
 from model.evaluation import fit_temperature, log_softmax
 from model.network import named_network
 from model.outliers import outlier_samples
-from model.run import RUN_KIND, Epoch, Run, TrainedOn, best_epoch, claim, clear, current_versions, open_run
+from model.run import RUN_KIND, DatasetShare, Epoch, Run, best_epoch, claim, clear, current_versions, open_run
 from model.start import Start, initial_weights, start_of
 from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict
 
@@ -90,16 +91,17 @@ def print_epochs(progress: Progress, write: Callable[[str], object] | None = Non
 
 def train(
     data: Dataset | Mixture,
-    path: str | Path,
+    out: str | PathLike[str],
     config: TrainConfig | None = None,
     *,
     start: Start | Run | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    on_progress: OnProgress | None = print_epochs,
+    progress: OnProgress | None = print_epochs,
     command: str = "",
+    **options: Any,
 ) -> Run:
-    """Train a network on a dataset, or on several with weights, and write the run to `path`.
+    """Train a network on a dataset, or on several with weights, and write the run to `out`.
 
     data: each batch has pictures of all datasets, in proportion to their weights. The writers of each dataset are split
     as the configuration says; a writer of two datasets is in the same part of both.
@@ -110,15 +112,18 @@ def train(
     resume: continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It uses
     its own configuration; one that is given must be the same.
 
-    on_progress: called after each step and each epoch. Without it, each epoch prints a line; None prints nothing.
+    progress: called after each step and each epoch. Without it, each epoch prints a line; None prints nothing.
+    options: fields of the config by keyword, as in `train(data, "run", epochs=5)`.
 
     Where several processes train together (`model.devices.join`), all of them call this with the same arguments, and
     see the same files.
 
-    Raises FastetlError if `path` exists (without `overwrite`), if an interrupted run is there (without `resume` or
+    Raises FastetlError if `out` exists (without `overwrite`), if an interrupted run is there (without `resume` or
     `overwrite`), and if data and configuration do not fit together.
     """
-    path, start_time = Path(path), time.perf_counter()
+    path, start_time = Path(out), time.perf_counter()
+    if options:
+        config = dataclasses.replace(config or TrainConfig(), **options)
     start = start_of(start) if isinstance(start, Run) else start
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
@@ -129,7 +134,7 @@ def train(
             run = _resumed_run(open_run(folder), mixture, config)
         else:
             run = _new_run(folder, mixture, config or TrainConfig(), start, command)
-        training = _Training(run, mixture, on_progress)
+        training = _Training(run, mixture, progress)
         barrier("all processes have seen what is there")
         if not resume:
             training.begin(start)
@@ -151,12 +156,12 @@ def _divide(mixture: Mixture, config: TrainConfig, trained: Trained) -> Trained:
     return trained
 
 
-def _trained_on(mixture: Mixture, trained: Trained) -> tuple[TrainedOn, ...]:
+def _trained_on(mixture: Mixture, trained: Trained) -> tuple[DatasetShare, ...]:
     described = []
     for dataset, weight in mixture:
         train, valid, test = trained.counts(dataset)
         digest = str(dataset.about.get("digest") or f"{digest_of(dataset.digests.tobytes()):016x}")
-        described.append(TrainedOn(dataset.name, len(dataset), weight, train, valid, test, digest))
+        described.append(DatasetShare(dataset.name, len(dataset), weight, train, valid, test, digest))
     return tuple(described)
 
 
@@ -224,9 +229,9 @@ def _events(directory: Path, step: int) -> Iterator[AddEvent]:
 class _Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
-    def __init__(self, run: Run, mixture: Mixture, on_progress: OnProgress | None) -> None:
+    def __init__(self, run: Run, mixture: Mixture, progress: OnProgress | None) -> None:
         """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
-        self.run, self.on_progress, config = run, on_progress, run.config
+        self.run, self.progress, config = run, progress, run.config
         if config.minutes and not config.steps and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         sources: list[Samples] = []
@@ -301,9 +306,9 @@ class _Training:
         dataclasses.replace(self.run, temperature=temperature, threshold=threshold, finished=True).save()
 
     def _report(self, step: int, loss: float) -> None:
-        if self.on_progress is not None:
+        if self.progress is not None:
             epochs = -(-self.steps // len(self.batches))
-            self.on_progress(Progress(step, self.steps, epochs, loss, self.run.history))
+            self.progress(Progress(step, self.steps, epochs, loss, self.run.history))
 
     def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[tuple[jax.Array, jax.Array]]]:
         """The batches of each dispatch; their copies to the devices may still be on the way."""

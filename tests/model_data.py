@@ -52,7 +52,7 @@ def run_training(path: Path, config: TrainConfig | None, *words: str) -> dict[in
         if "hang" in words and progress.step == 5:
             time.sleep(600)
 
-    train(tiny(), path, config, resume="resume" in words, on_progress=note)
+    train(tiny(), path, config, resume="resume" in words, progress=note)
     return losses
 
 

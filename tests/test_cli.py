@@ -19,12 +19,15 @@ import pytest
 from PIL import Image
 
 from benches.cli_pages import PAGE, page
+from export.lines import Text, TextLine
+from export.recognizer import Recognizer
+from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig
 from fastetl.ink.drawings import Drawing, Stroke
-from fastetl.synth import SynthConfig
-from fastetl_cli.base import bar, counted, say, show_table
+from fastetl_cli.base import bar, counted, say, show_json, show_table
 from fastetl_cli.build import Build
-from fastetl_cli.main import COMMANDS, main
+from fastetl_cli.evaluate import distinct_names
+from fastetl_cli.main import COMMANDS, error_line, main
 from fastetl_cli.options import command_of, parse
 from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
@@ -92,6 +95,8 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 def test_tables_and_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     show_table(["name", "count"], [["かな", "12"], ["a", "1,000"]])
     assert capsys.readouterr().out == "name  count\nかな     12\na     1,000\n"
+    with pytest.raises(ValueError, match="JSON"):
+        show_json({"mean": float("nan")})
     long = "word " * 40
     say(long)
     assert capsys.readouterr().out == long + "\n"
@@ -142,6 +147,11 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "{tmp}/empty", "s3://bucket/run"], "a run is written to a disk; expected a folder; found s3://"),
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["train", "{tmp}/empty"], "missing: RUN"),
+        (["train", "a", "b", "--also", "c=0"], "c=0 has no weight over 0; expected DATASET or DATASET=WEIGHT"),
+        (["evaluate", "{tmp}/run", "{tmp}/empty"], "run: no run or package here. Train a run, or name a package"),
+        (["synth", "{tmp}/out", "--shard-rows", "0"], "expected 1 or more; found 0. Check --shard-rows"),
+        (["recognize", "a.png", "--lines", "--boxes", "{tmp}/empty"], "exists already"),
+        (["quickstart", "--set", "ETL1"], "no option --set"),
         (["baseline", "{tmp}/empty"], "dataset.json"),
         (["verify", "{tmp}/empty"], "no package here; expected a directory with kana.onnx"),
         (["train", "", "{tmp}/run"], "dataset.json"),
@@ -167,6 +177,10 @@ UNUSED = {
     "train a b --workers 4": f"--workers {RAY}",
     "train a b --processes 2": f"--processes is for training on several hosts. {BOTH}",
     "train a b --engine ray --processes 2": "--processes is not for --engine ray, which has --workers. Leave it out",
+    "train a b --minutes 1 --steps 2": "--steps has no effect with --minutes. Leave it out",
+    "train a b --steps 2 --epochs 3": "--epochs has no effect with --minutes or --steps. Leave it out",
+    "train a b --optimizer adamw --muon-learning-rate 1": "--muon-learning-rate is for Muon. Let --optimizer be muon",
+    "train a b --framing none --frame 48": "--frame has no effect with --framing none. Leave it out",
     "synth out --engine ray --processes 2": "--processes has no effect with --set or --engine ray",
     "synth out --writers 2": "--writers is for --set",
     "synth out --lines 2 --charset kana": "--charset is not for lines",
@@ -184,6 +198,25 @@ def test_an_option_without_effect_is_an_error(line: str, tmp_path: Path, capsys:
     assert main(line.format(tmp=tmp_path).split()) == 2
     assert f"fastetl {line.split()[0]}: {UNUSED[line]}" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_only_options_that_the_command_has_are_named() -> None:
+    error = FastetlError("wrong", do="leave out `start`, `rows` or `digest`")
+    assert error_line(error, "train") == "wrong. Leave out --from, `rows` or `digest`"
+    assert error_line(error, "sheet") == "wrong. Leave out `start`, --rows or `digest`"
+
+
+def test_several_lines_of_several_pictures_each_have_a_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recognizer, "read_line", lambda *_, **__: Text((TextLine("かな", (), False),) * 2))
+    assert main(["recognize", "--lines", "a", "b"]) == 0
+    assert capsys.readouterr().out == "a\tかな\n" * 2 + "b\tかな\n" * 2
+
+
+def test_sets_of_one_name_are_told_apart() -> None:
+    paths = [Path("x/syn"), Path("y/syn"), Path("other")]
+    assert distinct_names(paths, ["syn", "syn", "other"]) == ["x-syn", "y-syn", "other"]
 
 
 LOST = """
@@ -256,7 +289,7 @@ def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
     assert steps["Evaluate"].sets == (Path("q/dataset"),)
     alone: dict[str, Any] = {type(step).__name__: step for step in Quickstart(Path("q"))._steps()}
     assert (steps["Export"].config.license, alone["Export"].config.license) == ("data", "kanjivg")
-    kana = Quickstart(Path("q"), Path("own"), SynthConfig(charset="kana"))._steps()
+    kana = Quickstart(Path("q"), Path("own"), charset="kana")._steps()
     assert [step.config.charset for step in kana if isinstance(step, Build)] == ["kana", "kana"]
     assert list(alone) == ["Synth", "Inspect", "Build", "Sheet", "Train", "Evaluate", "Export"]
 

@@ -36,6 +36,10 @@ def test_what_differs_is_shown(two: list[Run]) -> None:
     assert comparison.accuracy == {"tiny5 (all)": (accuracy, None)}
     assert comparison.best == tuple(best_epoch(run.history) for run in two)
     assert [len(curve) for curve in comparison.curves] == [3, 2]
+    write_report(two[0], evaluate(two[0], tiny(4, seed=5)), two[0].path / "reports" / "more")
+    named = compare_runs(two).accuracy
+    assert [*named] == ["tiny5 (all), report", "tiny5 (all), reports/more"]
+    assert named["tiny5 (all), report"] == (accuracy, None)
 
 
 def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.CaptureFixture[str]) -> None:

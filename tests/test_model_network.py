@@ -164,7 +164,7 @@ def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
 def test_impossible_and_unknown_networks_are_named() -> None:
     with pytest.raises(ModelError, match="nothing is left of the frame"):
         Network(NetworkConfig("bad", (m.MaxPool(), m.MaxPool(50))), SPEC, 7, rngs=nnx.Rngs(0))
-    with pytest.raises(ModelError, match="unknown network; expected one of tutorial"):
+    with pytest.raises(ModelError, match="unknown network; expected one of default"):
         named_network("vgg")
 
 

@@ -102,7 +102,7 @@ def test_damaged_weights_are_named(copied: Path) -> None:
         open_run(copied).network()
     best.write_bytes(sound)
     change(copied, lambda v: v["network"]["layers"][0].update(features=17))
-    with pytest.raises(ModelError, match=r"kernel \(3, 3, 2, 16\) of float32; the network has \(3, 3, 2, 17\)"):
+    with pytest.raises(ModelError, match=r"kernel \(3, 3, 2, 17\) of float32; found \(3, 3, 2, 16\)"):
         open_run(copied).network()
     change(copied, lambda v: v["network"]["layers"][0].update(features=16))
     change(copied, lambda v: v.update(best=v["best"][::-1]))  # sound weights, but of another run

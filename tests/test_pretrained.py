@@ -144,7 +144,7 @@ def test_the_example_of_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[s
     np.savez(tmp_path / "scans.npz", images=np.stack(pictures), labels=np.array(labels))
     assert main(["evaluate", "pretrained", str(tmp_path / "scans.npz"), "--charset", "hiragana", "--json"]) == 0
     (result,) = json.loads(capsys.readouterr().out)["sets"]
-    assert (result["samples"], result["accuracy"]) == (len(labels), 1)
+    assert (result["name"], result["samples"], result["accuracy"]) == ("scans, hiragana only", len(labels), 1)
 
 
 def _small(commands: str) -> str:
@@ -256,7 +256,7 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
 
 def test_what_is_no_number_is_not_among_five() -> None:
     logits = np.full((2, 8), np.nan, np.float32)
-    assert evaluation._top5(logits, np.zeros(2, np.int64)) == 0
+    assert not evaluation._in_top5(logits, np.zeros(2, np.int64)).any()
     logits = np.arange(8, dtype=np.float32)[None]
-    assert [evaluation._top5(logits, np.array([k])) for k in range(8)] == [0, 0, 0, 1, 1, 1, 1, 1]
-    assert evaluation._top5(logits[:, :3], np.array([0])) == 1
+    assert [*evaluation._in_top5(np.tile(logits, (8, 1)), np.arange(8))] == [False] * 3 + [True] * 5
+    assert evaluation._in_top5(logits[:, :3], np.array([0]))

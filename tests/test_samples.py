@@ -1,5 +1,6 @@
 """Sample files of pad and phone, and the dataset that is made of them."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -18,6 +19,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import MOST_BYTES, Sample, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
+from fastetl_cli.web.sample_files import Store
 
 LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))
 
@@ -112,6 +114,21 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert set(data.records["device"]) == {"pen"}
     assert load_labelled(tmp_path / "out", HIRAGANA, Preprocessing(size=64)).images.shape == (30, 64, 64)
     assert len(np.unique(data.split(valid=0, test=0.3).train)) > 0
+
+
+def test_removal_and_damage_leave_the_others_in_their_groups(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", *(sample(k).as_line() for k in range(25)))
+    samples_to_dataset(tmp_path, tmp_path / "before")
+    with contextlib.closing(Store(tmp_path)) as store:
+        store.remove("a.jsonl", "id-0")
+        assert store.list_samples("a.jsonl")["damaged"] == 0
+    lines = file.read_text(encoding="utf-8").splitlines()
+    write(file, *lines[:20], lines[20].replace("ぬ", "ぬ め"), *lines[21:24], b"{")
+    (damaged, torn) = samples_to_dataset(tmp_path, tmp_path / "after").faults
+    assert damaged.endswith('Write {"format":1,"id":"id-20","removed":true} instead')
+    assert torn.endswith("Empty the line, and leave it there")
+    before, after = (open_dataset(tmp_path / name).groups.tolist() for name in ("before", "after"))
+    assert after == [*before[1:20], *before[21:24]]
 
 
 def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:

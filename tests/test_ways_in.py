@@ -137,7 +137,9 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     assert main(arguments) == 2
     assert "Give --by sample to divide these one by one" in capsys.readouterr().err
     assert main([*arguments, "--by", "sample"]) == 0
-    assert "may be in training and test alike" in " ".join(capsys.readouterr().err.split())
+    shown = capsys.readouterr()
+    assert "may be in training and test alike" in " ".join(shown.err.split())
+    assert "characters on pictures never trained on" in shown.out
     split = open_run(tmp_path / "run").trained.split(open_dataset(tmp_path / "loose"))
     assert split is not None
     marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]

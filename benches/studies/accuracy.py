@@ -25,7 +25,7 @@ from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
 from fastetl.synth.writing import HEIGHT, WIDTH
 from fastetl_cli.evaluate import open_reader
-from model.evaluation import Reader, restrict
+from model.evaluation import Reader, Restricted
 
 SEED = 90_001
 """Seed of the test writers; trainings take others."""
@@ -98,7 +98,7 @@ def rows(name: str, reader: Reader, parts: Sequence[Labelled], own_script: bool)
         own = script(known) if own_script else reader.charset
         if not known.characters or own is None or (own_script and own.characters == reader.charset.characters):
             continue
-        cells = [f"{share:.2f}" for share in measure(restrict(reader, own), known)]
+        cells = [f"{share:.2f}" for share in measure(Restricted(reader, own), known)]
         cells += ["–"] * (len(CONDITIONS) - len(cells))
         compete = "one script" if own_script else "all"
         rows.append([part.name, name, compete, f"{len(known.characters):,}", *cells])
@@ -124,7 +124,7 @@ def _taken(reader: Reader, part: Labelled, partner: Mapping[str, str]) -> str:
 
 def limits(reader: Reader, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
     """Rows of what is measured, on what, in percent. prior: float32 (characters,), which the logits contain."""
-    kana, hiragana = restrict(reader, KANA), restrict(reader, HIRAGANA)
+    kana, hiragana = Restricted(reader, KANA), Restricted(reader, HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
     canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
     at_size, with_fragments = "size and place of scans", "… and fragments"

@@ -10,6 +10,8 @@ answer    the label that the network gave, or "" if it was not asked
 time      when, in UTC: 2026-11-24T20:01:02Z
 device    mouse, touch, pen or unknown
 app       what wrote it, such as "pad 0.1.0" (optional)
+
+A sample that was removed leaves {"format":1,"id":…,"removed":true}: its place and its id decide the groups of others.
 """
 
 import json
@@ -39,9 +41,10 @@ FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
 MOST_BYTES = 1 << 21
 """Longest line, in bytes: the largest drawing with pressure and time is shorter."""
-BLOCK = 20
+LINES_PER_GROUP = 20
 """How many lines of a file make a group, which a split keeps together: one person's samples are alike."""
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
 _MOST_CHARACTERS = {"answer": 16, "app": 64}
 
@@ -86,7 +89,7 @@ class Sample:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else error
-            raise FastetlError("not a sample", expected="JSON", found=reason, do="delete the line") from error
+            raise FastetlError("not a sample", expected="JSON", found=reason) from error
         return cls.from_values(values)
 
     @classmethod
@@ -95,7 +98,7 @@ class Sample:
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
         if not isinstance(values, dict) or version != FORMAT:
             expected = f"an object of format {FORMAT}"
-            raise FastetlError("not a sample", expected=expected, found=repr(version)[:40], do="delete the line")
+            raise FastetlError("not a sample", expected=expected, found=repr(version)[:40])
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
         texts |= {name: values[name] for name in ("device", "app") if name in values}
         for name, text in texts.items():
@@ -105,7 +108,12 @@ class Sample:
 
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
-    return FastetlError(f"sample: {name}", expected=expected, found=found, do="delete the line", also=ValueError)
+    return FastetlError(f"sample: {name}", expected=expected, found=found, also=ValueError)
+
+
+def removed(identity: str) -> str:
+    """The line, without its newline, that a sample of this id leaves when it is removed."""
+    return json.dumps({"format": FORMAT, "id": identity, "removed": True}, separators=(",", ":"))
 
 
 def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], list[FastetlError]]:
@@ -113,18 +121,28 @@ def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], l
 
     Raises FastetlError if the file cannot be read.
     """
-    samples: list[tuple[int, Sample]] = []
-    faults: list[FastetlError] = []
+    parsed = list(_parse(path))
+    samples = [(number, content) for number, _, content in parsed if isinstance(content, Sample)]
+    return samples, [content for *_, content in parsed if isinstance(content, FastetlError)]
+
+
+def _parse(path: str | PathLike[str]) -> Iterator[tuple[int, str, Sample | FastetlError | None]]:
+    """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
     for number, line in enumerate(_lines(path)):
+        match = _ID_IN_LINE.search(line)  # damaged lines have one, too
+        identity = match[1].decode() if match else ""
+        content: Sample | FastetlError | None = None
         try:
             if len(line) > MOST_BYTES:
                 raise _wrong("length", f"at most {MOST_BYTES:,} bytes", "more")
-            if line.strip():
-                samples.append((number, Sample.from_line(line)))
+            if line.strip() not in (b"", removed(identity).encode()):
+                content = Sample.from_line(line)
+                identity = content.id
         except FastetlError as error:
-            error.file, error.record, error.do = str(path), number, "delete the line"
-            faults.append(error)
-    return samples, faults
+            error.file, error.record = str(path), number
+            error.do = f"write {removed(identity)} instead" if identity else "empty the line, and leave it there"
+            content = error
+        yield number, identity, content
 
 
 def _lines(path: str | PathLike[str]) -> Iterator[bytes]:
@@ -186,20 +204,23 @@ class _Entry(NamedTuple):
 def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
     """Each sample of some files once, in its latest version, and an error for each line that is no sample.
 
-    A group is named by the id of its block's first sample, and a sample stays in the group of its first version. So
-    neither another charset nor a correction moves it to a group that a run does not know.
+    A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
+    another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
     by_id: dict[str, _Entry] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     faults: list[FastetlError] = []
     for file in files:
-        lines, file_faults = read_samples(file)
-        faults += file_faults
-        for line, sample in lines:
-            group = group_of_block.setdefault((file, line // BLOCK), digest_of(sample.id.encode()) >> 33)
-            by_id.pop(sample.id, None)
-            by_id[sample.id] = _Entry(file, line, sample, group_of.setdefault(sample.id, group))
+        for line, identity, content in _parse(file):
+            if identity:
+                block = file, line // LINES_PER_GROUP
+                group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
+            if isinstance(content, Sample):
+                by_id.pop(identity, None)
+                by_id[identity] = _Entry(file, line, content, group_of.setdefault(identity, group))
+            elif content is not None:
+                faults.append(content)
     return list(by_id.values()), faults
 
 

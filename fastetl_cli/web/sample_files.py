@@ -1,6 +1,5 @@
 """The folder of samples: a file for each day, to which corrections are appended. Nothing outside of it is written."""
 
-import errno
 import os
 import secrets
 import threading
@@ -10,7 +9,7 @@ from typing import Any
 
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.ink.samples import Sample, read_samples
+from fastetl.ink.samples import Sample, read_samples, removed
 
 MOST_FOLDER = 1 << 30
 """Most bytes of all sample files together."""
@@ -47,7 +46,7 @@ class Store:
     def add(self, values: dict[str, Any], app: str) -> Sample:
         """Append a sample: the values that the page sends, an id, and this machine's time.
 
-        Raises FastetlError for values that are no sample, and OSError if they cannot be written.
+        Raises FastetlError for values that are no sample or a full folder, and OSError if they cannot be written.
         """
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
@@ -55,7 +54,7 @@ class Store:
         line = sample.as_line().encode() + b"\n"
         with self._turn:
             if sum(p.stat().st_size for p in self._files()) + len(line) > MOST_FOLDER:
-                raise OSError(errno.EDQUOT, "the folder of samples is full: empty it, or name another")
+                raise FastetlError("the folder of samples is full", file=self.folder, do="empty it, or name another")
             _append(self.folder / f"{now:%Y-%m-%d}.jsonl", line)
         return sample
 
@@ -78,16 +77,18 @@ class Store:
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
-        """Remove a sample and leave its line empty, since the line numbers of the others decide their groups.
+        """Remove a sample; what its line then says keeps the others in their groups.
 
         Raises FileNotFoundError if the folder has no such file, or the file no such sample.
         """
         with self._turn:
             path = self._named(name)
-            removed = {line for line, sample in read_samples(path)[0] if sample.id == identity}
-            if not removed:
+            numbers = [line for line, sample in read_samples(path)[0] if sample.id == identity]
+            if not numbers:
                 raise FileNotFoundError("no such sample")
-            lines = [b"" if k in removed else line for k, line in enumerate(path.read_bytes().split(b"\n"))]
+            lines = path.read_bytes().split(b"\n")
+            for number in numbers:
+                lines[number] = removed(identity).encode()
             with replace_file(path) as temporary:
                 temporary.write_bytes(b"\n".join(lines))
 

@@ -106,10 +106,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
         if not file.exists():
-            what, do = (
-                "onnxruntime-web is not complete here",
-                "unpack its npm package; `runtime` is its folder dist",
-            )
+            what, do = "onnxruntime-web is not complete here", "let `runtime` be the folder dist of its npm package"
             expected, found = " and ".join(RUNTIME), f"no {name}"
             raise FastetlError(what, file=runtime, expected=expected, found=found, do=do, also=FileNotFoundError)
         contents[name] = read_bytes(file, _MOST_BYTES)

@@ -45,17 +45,20 @@ export class BrowserSamples {
   }
 
   async files() {
-    const lines = this.lines();
-    return lines.length ? [{ name: "kana.jsonl", bytes: lines.join("\n").length }] : [];
+    const { count } = await this.shown();
+    return count ? [{ name: "kana.jsonl", bytes: this.lines().join("\n").length }] : [];
   }
 
   async shown(name) {
-    const samples = this.lines().map((line) => JSON.parse(line)).reverse();
+    const samples = this.lines().map((line) => JSON.parse(line)).filter((sample) => !sample.removed).reverse();
     return { name, count: samples.length, damaged: 0, samples };
   }
 
+  /** What is left of the line keeps the other samples in their groups. */
   async remove(_, id) {
-    localStorage.setItem(KEY, this.lines().filter((line) => JSON.parse(line).id !== id).join("\n"));
+    const removed = JSON.stringify({ format: 1, id, removed: true });
+    const lines = this.lines().map((line) => (JSON.parse(line).id === id ? removed : line));
+    localStorage.setItem(KEY, lines.join("\n"));
   }
 
   save() {
