@@ -80,9 +80,7 @@ def _flags(options: Iterable[_Option]) -> dict[str, str]:
 
 def with_options(text: str, name: str) -> str:
     """A text of the library: fields of the command `name` in backticks become its options, other words stay."""
-    if "`" not in text:
-        return text
-    flags = _flags(_options(command_of(name), explained=False))
+    flags = _flags(_options(command_of(name), explained=False)) if "`" in text else {}
     return re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[0]), text)
 
 

@@ -41,9 +41,9 @@ class Quickstart(Command):
     """A folder with your files of the ETL Character Database. They are trained on together with as many synthetic
     characters, and evaluated on their own test writers. Without: synthetic files alone."""
     files: int = 200
-    """Number of synthetic files, by five writers each."""
+    """Number of synthetic files."""
     charset: str = "hiragana"
-    """Characters to learn, by a name or a text file of them, as of `fastetl synth --charset`."""
+    """Characters to learn, as of `fastetl synth --charset`."""
     epochs: int = 0
     """Number of epochs. 0: 2 epochs, or 4 with `etl`."""
     network: str = ""

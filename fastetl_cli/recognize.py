@@ -63,7 +63,7 @@ class Recognize(Command):
     """With --lines: ignore which characters follow one another in Japanese, as for codes, names and exercises."""
     boxes: Path | None = None
     """With --lines: write this PNG, the picture with a box and the answer at each character, red if uncertain. Needs
-    KanjiVG's strokes, which the extra `synth` brings."""
+    the extra synth."""
     overwrite: bool = False
     """With --boxes: replace that PNG if it exists."""
 
