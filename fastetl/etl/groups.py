@@ -175,10 +175,8 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
 
     starts: rank of each run's first record, −1 for a code that is not in the order. lengths: records in each run.
 
-    The least cost of a chain that ends with run b is the least of cost(a) + step(a, b) over the runs a before it; if b
-    is the first run kept, it is the records before b and the slots before its rank. In step(a, b) a record set aside
-    costs 1, and so does an empty slot. Either b goes on after a, perhaps some data sets later; or it goes back, and
-    then each slot that is filled again costs 2.
+    The least cost of a chain that ends with run b is the least of the cost at run a and that of the step from a to b,
+    over the runs a before it; if b is the first run kept, it is the records before b and the slots before its rank.
     """
     start, size = starts.tolist(), lengths.tolist()
     before = np.concatenate([[0], np.cumsum(lengths)]).tolist()  # records before each run
@@ -190,29 +188,36 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
         for a in range(max(0, b - back), b) if rank >= 0 else ():
             if start[a] < 0:
                 continue
-            end = start[a] + size[a]  # rank of the slot after run a, counted on over data sets
-            aside = before[b] - before[a + 1]
-            empty = (rank - end) % length
-            step, moves = abs(empty - aside) + aside, (end + empty) // length
-            back_sets = (end - 1 - rank) // length
-            doubled = 2 * (end - back_sets * length - rank) + aside
-            if back_sets >= 0 and doubled < step:
-                step, moves = doubled, back_sets
+            step, begun = _step(start[a] + size[a], rank, before[b] - before[a + 1], length)
             if costs[a] + step < cost:
-                cost, link = costs[a] + step, (a, moves)
+                cost, link = costs[a] + step, (a, begun)
         costs.append(cost)
         links.append(link)
     # What is left of the file after the last kept run is set aside.
     total = before[-1]
     ends = [cost + total - before[k + 1] for k, cost in enumerate(costs)]
     run = min(range(len(ends)), key=ends.__getitem__)
-    runs, begun = [], []
+    runs, steps = [], []
     while run >= 0 and ends[run] < float("inf"):
         runs.append(run)
-        run, moves = links[run]
-        begun.append(moves)
+        run, begun = links[run]
+        steps.append(begun)
     # The first kept run begins in data set 0.
-    return runs[::-1], np.cumsum(begun[::-1]).astype(int).tolist()
+    return runs[::-1], np.cumsum(steps[::-1]).astype(int).tolist()
+
+
+def _step(end: int, rank: int, aside: int, length: int) -> tuple[int, int]:
+    """The least cost of keeping a run next to another one, and how many data sets begin between them.
+
+    end: rank of the slot after the first run, counted on over data sets. rank: where the second one begins. aside: how
+    many records between them are set aside. Each costs 1, and so does an empty slot, unless such a record may belong
+    there. If the second run goes back instead of on, each slot that is filled again costs 2.
+    """
+    empty = (rank - end) % length
+    onwards = abs(empty - aside) + aside, (end + empty) // length
+    sets_back = (end - 1 - rank) // length
+    back = 2 * (end - sets_back * length - rank) + aside, sets_back
+    return back if sets_back >= 0 and back[0] < onwards[0] else onwards
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:

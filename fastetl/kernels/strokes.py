@@ -14,7 +14,10 @@ GRAIN_STEP = 977
 
 @jit
 def _draw_segments(canvas: Floats, segments: Floats, first: int, last: int, dx: float, dy: float) -> None:
-    """Raise `canvas` to the coverage by these segments, which falls from 1 to 0 over one pixel at their edges."""
+    """Raise `canvas` to the coverage by these segments, which falls from 1 to 0 over one pixel at their edges.
+
+    `fastetl.kernels.ink` has the same in float64, as app and page compute it. Here speed counts: writers draw millions.
+    """
     height, width = canvas.shape
     for k in range(first, last):
         x0, y0 = F(segments[k, 0] + dx), F(segments[k, 1] + dy)
