@@ -18,7 +18,7 @@ from fastetl.etl.layouts import Layout, bytes_of
 
 BLOCK_BYTES = 1 << 21
 """Bytes of a block, few enough to stay in the processor's caches."""
-_SLACK = 128  # at least as many as kernels read behind a picture; otherwise they copy the last one
+_SLACK = 128  # at least as many as kernels read behind a picture (their OVERREAD)
 _SHORT = 4096  # bytes; shorter records are read whole, which is faster than a system call for each header
 
 

@@ -39,12 +39,15 @@ class WriterRange:
 
     def dataset(self) -> Dataset:
         """Their samples, in memory."""
-        from fastetl.kernels.resize import resize_records  # compiles: not before the arguments have been checked
+        from fastetl.kernels.resize import (
+            OVERREAD,
+            resize_records,
+        )  # compiles: not before the arguments have been checked
 
         each, layout = len(self.characters), layout_of(self.characters)
         writers = np.arange(self.first, self.end)
-        raw = np.zeros(self.count * layout.record_bytes, np.uint8)
-        records = raw.view(layout.dtype)
+        raw = np.zeros(self.count * layout.record_bytes + OVERREAD, np.uint8)
+        records = raw[:-OVERREAD].view(layout.dtype)
         for k, writer in enumerate(writers.tolist()):
             records[k * each : (k + 1) * each] = draw_data_set(self.seed, writer, self.characters, self.scans)
         pictures = np.empty((self.count, self.size, self.size), np.uint8)
