@@ -78,7 +78,7 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
     only files have.
     """
     require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
-    require_range("rows", pictures, 1)
+    require_range("shard_rows", pictures, 1)
     if config.set:
         raise FastetlError("a dataset without files is of no set", do="leave out `set`")
     characters, charset = characters_of(config.charset), charset_of(config.charset)
