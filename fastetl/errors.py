@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import errno
+import re
 from functools import cache, partial
 from os import PathLike
 from typing import Any, Self
 
-_SIGNS = {
-    "memory": (
-        errno.ENOMEM,
-        "os error 12",
-        "cannot allocate memory",
-        "bad_alloc",
-        "bad allocation",
-        "resource_exhausted",
-    ),
-    "file handles (ulimit -n)": (errno.EMFILE, errno.ENFILE, "os error 24", "too many open files"),
-    "threads or processes (ulimit -u)": (errno.EAGAIN, "can't start new thread"),
-    "space on a disk": (errno.ENOSPC, errno.EDQUOT, "os error 28", "no space left"),
+_SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
+    "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted"),
+    "file handles (ulimit -n)": ((errno.EMFILE, errno.ENFILE), "too many open files"),
+    "threads or processes (ulimit -u)": ((errno.EAGAIN,), "can't start new thread"),
+    "space on a disk": ((errno.ENOSPC, errno.EDQUOT), "no space left|quota exceeded"),
 }
-"""Resources of a machine, each with the errno values and the words by which Python, Rust, C++ and XLA report a lack."""
+"""Resources of a machine, each with the errno values and the words by which Python, C++ and XLA report a lack."""
+_RUST = r"os error (?:{})\b"  # how Rust's libraries write an errno value
 
 
 def scarcity(error: BaseException) -> str | None:
@@ -29,11 +24,15 @@ def scarcity(error: BaseException) -> str | None:
     while current is not None:
         if isinstance(current, MemoryError):
             return "memory"
-        text = "" if isinstance(current, FastetlError) else str(current).lower()
-        number = current.errno if isinstance(current, OSError) else None
-        for resource, signs in _SIGNS.items():
-            if number in signs or any(isinstance(sign, str) and sign in text for sign in signs):
-                return resource
+        if isinstance(current, FastetlError):
+            if current._lacking is not None:
+                return current._lacking[0]
+        else:
+            number = current.errno if isinstance(current, OSError) else None
+            for resource, (numbers, words) in _SIGNS.items():
+                rust = _RUST.format("|".join(map(str, numbers)))
+                if number in numbers or re.search(f"{words}|{rust}", str(current), re.IGNORECASE):
+                    return resource
         current = current.__cause__
     return None
 
@@ -82,12 +81,17 @@ class FastetlError(Exception):
         self.found = None if found is None else str(found)
         self.do = do
         self._also = also
+        self._lacking: tuple[str, str] | None = None  # what `_lack` gave in the process that this error comes from
+
+    def _lack(self) -> tuple[str, str] | None:
+        """What the machine has run out of, and the words that report it, by the cause."""
+        lacking = None if self.__cause__ is None else scarcity(self.__cause__)
+        return self._lacking if lacking is None or self._lacking else (lacking, str(self.__cause__))
 
     def __str__(self) -> str:
-        lacking = None if self.__cause__ is None else scarcity(self.__cause__)
-        if lacking is not None:  # then any other advice would mislead
+        if (lack := self._lack()) is not None:  # then any other advice would mislead
             prefix = f"{self.file}: " if self.file else ""
-            return f"{prefix}{self.what}; this machine is out of {lacking}: {self.__cause__}"
+            return f"{prefix}{self.what}; this machine is out of {lack[0]}: {lack[1]}"
         where = [] if self.file is None else [self.file]
         if self.record is not None:
             where.append(f"record {self.record}")
@@ -104,4 +108,12 @@ class FastetlError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = ("what", "file", "record", "offset", "expected", "found", "do")
-        return partial(self._kind, **{name: getattr(self, name) for name in names}, also=self._also), ()
+        made = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self._also)
+        return made, (), {"_lacking": self._lack()}  # a cause is not pickled
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what an error says; of a FastetlError the fault, without the place and advice of another."""
+    if isinstance(error, FastetlError):
+        return error.what if error.found is None else f"{error.what}: {error.found}"
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -55,7 +55,7 @@ class Build(Command):
             return build(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)
         from fastetl_ray import build_on_ray
 
-        build_shards = partial(build_on_ray, rows=self.shards.shard_rows, address=self.shards.address)
+        build_shards = partial(build_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
         return build_shards(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)
 
 

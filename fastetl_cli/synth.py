@@ -77,7 +77,7 @@ class Synth(Command):
         if self.shards.engine == "ray":
             from fastetl_ray import synthesize_on_ray
 
-            write = partial(synthesize_on_ray, rows=self.shards.shard_rows, address=self.shards.address)
+            write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
             count = write(self.out, self.config, size=self.size or 64, progress=progress)

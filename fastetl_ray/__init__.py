@@ -1,6 +1,6 @@
 """Building, synthesizing, training and sweeping on a Ray cluster. Extra: `ray`; see docs/scale.md.
 
-`read_etl` and `synthesize` give Ray Data datasets. `build_on_ray` and `synthesize_on_ray` write datasets of Parquet
+`read_etl` gives a Ray Data dataset. `build_on_ray` and `synthesize_on_ray` write datasets of Parquet
 shards, which `fastetl.open_dataset` opens. Files are in folders that every worker sees, or at addresses for fsspec,
 such as s3://bucket/ETL8G_01, which each worker copies to its own disk.
 """

@@ -33,7 +33,7 @@ class _Training:
     data: tuple[tuple[str, float], ...]
     path: Path
     config: TrainConfig | None
-    start: Start | None
+    start: Start | Run | None
     resume: bool
     overwrite: bool
     command: str
@@ -53,15 +53,15 @@ def _worker(config: dict[str, _Training]) -> None:
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
     resume = (unfinished(training.path) / "run.json").is_file()
-    # Resumed after a loss, the run has its configuration; a user who resumes it gives one to be compared.
-    options = None if resume and not training.resume else training.config
+    # Resumed after a loss, the run has its configuration and start; what a user who resumes it gives is checked.
+    options, start = (None, None) if resume and not training.resume else (training.config, training.start)
     try:
         if resume or not training.path.exists() or training.overwrite:
             train(
                 [(open_dataset(path), weight) for path, weight in training.data],
                 training.path,
                 options,
-                start=None if resume else training.start,
+                start=start,
                 resume=resume,
                 overwrite=training.overwrite,
                 progress=None,
@@ -88,7 +88,7 @@ def train_on_ray(
     path: str | Path,
     config: TrainConfig | None = None,
     *,
-    start: Start | None = None,
+    start: Start | Run | None = None,
     workers: int = 1,
     gpus: int = 0,
     address: str = "",

@@ -1,6 +1,6 @@
 """Reading ETL files, and writing synthetic ones, on the workers of a Ray cluster.
 
-The result is a Ray Data dataset, or a dataset of shards. The work is cut into pieces. The rows of a piece depend on its
+The result is a dataset of shards, or a Ray Data dataset. The work is cut into pieces. The rows of a piece depend on its
 description alone, so a piece whose worker was lost is repeated by any other.
 """
 
@@ -14,12 +14,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fastetl.checks import require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.parquet import table
-from fastetl.data.shards import ROWS, SHARDS_KIND, Shard, encode_shard, write_index
-from fastetl.data.writing import MANIFEST
+from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
+from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, Progress, convert, finish, result_of, run_plan
+from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy, write_file
 from fastetl.files.atomic import check_output, new_output
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 256
 """Rows of a Ray Data block: one megabyte at size 64."""
 T = TypeVar("T")
-Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class SomeRecords:
     def dataset(self) -> Dataset:
         """Read and convert the records. Raises FastetlError, or DisorderError if a record differs from the plan."""
         parts = [
-            replace(part, file=replace(part.file, path=local_copy(address)))
+            replace(part, file=replace(part.file, path=local_copy(address))) if len(part.index) else part
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
         return convert(parts, self.charset, self.size)
@@ -57,44 +58,27 @@ class SomeRecords:
 Piece = SomeRecords | WriterRange
 
 
-def _addresses(sources: Sources) -> list[str]:
-    return [as_address(s) for s in ([sources] if isinstance(sources, str | PathLike) else sources)]
-
-
 def _run_in_pieces(
-    files: list[str], config: BuildConfig, rows: int, do: Callable[[Plan, list[SomeRecords]], T], by_order: bool = True
+    files: list[str], config: BuildConfig, size: int, do: Callable[[Plan, list[SomeRecords]], T], by_order: bool = True
 ) -> T:
-    """The result of `do` for the plan of a build and its records in pieces of `rows`. by_order: as of `run_plan`."""
+    """The result of `do` for the plan of a build and its records in pieces of `size`. by_order: as of `run_plan`."""
     address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
 
     def cut_and_do(plan: Plan) -> T:
+        first_of = {part.file.layout: part for part in reversed(plan.parts)}
         pieces = []
-        for first in range(0, sum(len(part.index) for part in plan.parts), rows):
+        for first in range(0, sum(len(part.index) for part in plan.parts), size):
             parts, before = [], 0
             for part in plan.parts:
-                selection = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
+                selection = part.cut(slice(max(first - before, 0), max(first + size - before, 0)))
                 before += len(part.index)
-                parts += [selection] if len(selection.index) else []
+                # The first one of a set also without records, so that all pieces have the same columns.
+                parts += [selection] if len(selection.index) or part is first_of[part.file.layout] else []
             addresses = tuple(address_of.get(path, path) for path in (str(part.file.path) for part in parts))
             pieces.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
         return do(plan, pieces)
 
     return run_plan([local_copy(file).absolute() for file in files], config, cut_and_do, by_order=by_order)
-
-
-def _of_ray_data(pieces: Sequence[Piece]) -> ray.data.Dataset:
-    """A Ray Data dataset with a block for each piece, in their order.
-
-    Sets this process's option of Ray Data that keeps the order, and does not reset it, as reading is lazy.
-    """
-    import ray.data
-
-    def rows(batch: Mapping[str, Any]) -> Any:
-        return table(batch["item"][0].dataset())
-
-    ray.data.DataContext.get_current().execution_options.preserve_order = True
-    items = ray.data.from_items(list(pieces), override_num_blocks=len(pieces))
-    return items.map_batches(rows, batch_size=1)
 
 
 def read_etl(
@@ -103,33 +87,31 @@ def read_etl(
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
     sources: files or folders that every worker sees, or addresses of files for fsspec. rows: most of a block. Columns
-    are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures.
+    are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Sets the option
+    of Ray Data that keeps the order, and does not reset it, as reading is lazy.
 
     Raises FastetlError as `fastetl.build` does. A file that is damaged later raises one when it is read.
     """
+    require_range("rows", rows, 1)
     connect(address)
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
-    return _of_ray_data(_run_in_pieces(_addresses(sources), config, rows, lambda plan, pieces: pieces, by_order=False))
+    pieces = _run_in_pieces(
+        list(map(as_address, as_paths(sources))), config, rows, lambda plan, pieces: pieces, by_order=False
+    )
+    import ray.data
 
+    def read(batch: Mapping[str, Any]) -> Any:
+        return table(batch["item"][0].dataset())
 
-def synthesize(
-    config: SynthConfig = SynthConfig(), size: int = 64, *, rows: int = BLOCK_ROWS, address: str = ""
-) -> ray.data.Dataset:
-    """A Ray Data dataset of characters by synthetic writers, made without ETL files.
-
-    Each writer depends on (seed, number) alone. size: side of the pictures in pixels. rows: most of a block.
-
-    Raises FastetlError as `fastetl.synthesize_dataset` does.
-    """
-    connect(address)
-    return _of_ray_data(split_writers(config, size, rows))
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    return ray.data.from_items(pieces, override_num_blocks=len(pieces)).map_batches(read, batch_size=1)
 
 
 @contextmanager
 def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
     """The folder to write shards to: a temporary sibling of `out`, or an address itself, where nothing is renamed."""
     if not is_url(out):
-        with new_output(Path(out), SHARDS_KIND, overwrite, inputs) as folder:
+        with new_output(Path(out), DATASET_KIND, overwrite, inputs) as folder:
             yield str(folder.absolute())
     else:
         claim_address(out, MANIFEST, overwrite)
@@ -167,13 +149,13 @@ def build_on_ray(
     out: str | PathLike[str],
     config: BuildConfig = BuildConfig(),
     *,
-    rows: int = ROWS,
+    shard_rows: int = ROWS,
     address: str = "",
     overwrite: bool = False,
     progress: Progress | None = None,
     command: str = "",
 ) -> BuildResult:
-    """Build a dataset of shards of about `rows` pictures on the workers of a Ray cluster.
+    """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
     Rows, order and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for fsspec.
     The output is whole or absent, also when workers are lost. The same input gives the same bytes.
@@ -181,10 +163,11 @@ def build_on_ray(
     Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
     """
     begun = time.perf_counter()
-    files, target = _addresses(sources), as_address(out)
+    require_range("shard_rows", shard_rows, 1)
+    files, target = list(map(as_address, as_paths(sources))), as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
     if not is_url(target):
-        check_output(Path(target), SHARDS_KIND, overwrite, inputs)
+        check_output(Path(target), DATASET_KIND, overwrite, inputs)
     ray = connect(address)
 
     def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
@@ -194,28 +177,28 @@ def build_on_ray(
             write_index(folder, data, shards, columns)
         return result_of(target, data, begun, plan)
 
-    return _run_in_pieces(files, config, rows, write)
+    return _run_in_pieces(files, config, shard_rows, write)
 
 
 def synthesize_on_ray(
     out: str | PathLike[str],
     config: SynthConfig = SynthConfig(),
-    size: int = 64,
     *,
-    rows: int = ROWS,
+    size: int = 64,
+    shard_rows: int = ROWS,
     address: str = "",
     overwrite: bool = False,
     progress: Progress | None = None,
     command: str = "",
 ) -> int:
-    """Write a dataset of synthetic writers, in shards of about `rows` pictures, on the workers of a Ray cluster.
+    """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 
     Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
     pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    target, pieces = as_address(out), split_writers(config, size, rows)
+    target, pieces = as_address(out), split_writers(config, size, shard_rows)
     if not is_url(target):
-        check_output(Path(target), SHARDS_KIND, overwrite)
+        check_output(Path(target), DATASET_KIND, overwrite)
     about, ray = writers_provenance(pieces, command), connect(address)
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(ray, pieces, folder, progress)

@@ -9,15 +9,18 @@ After each epoch, trainings are compared by their accuracy on the validation gro
 
 import dataclasses
 import json
+import math
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-from fastetl.checks import ABOVE_0, require_choice, require_range
+import numpy as np
+
+from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -34,7 +37,6 @@ _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
 _NEVER = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
-_WIDEST = 1e300  # of a bound, so that the difference of two bounds is finite
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class SweepConfig:
     """What to try. train: options of all trainings. search: for each option a list of values, or {low, high, log}.
 
     trials: how many trainings. grace: epochs before one may be stopped. reduction: of so many, one goes on. seed:
-    draws the options. Raises ModelError for any value that could be drawn and that `TrainConfig` rejects.
+    draws the options. Raises ModelError for values, and for drawn options, that `TrainConfig` rejects.
     """
 
     train: Mapping[str, Any]
@@ -60,6 +62,13 @@ class SweepConfig:
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
             for value in values if isinstance(values, list) and values else _bounds(name, values):
                 configured(self.train, {name: value})
+        for options in self.drawn():
+            configured(self.train, options)
+
+    def drawn(self) -> list[dict[str, Any]]:
+        """The options of each trial."""
+        rng = np.random.default_rng(self.seed)
+        return [{name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials)]
 
 
 @dataclass(frozen=True)
@@ -72,20 +81,30 @@ class Trial:
 
     @property
     def best(self) -> float:
+        """The best of these accuracies, 0 if there is none."""
         return max(self.history, default=0.0)
+
+
+def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
+    """One of the values, or a number of the interval, for the option `name`."""
+    if isinstance(values, list):
+        return values[rng.integers(len(values))]
+    low, high = _bounds(name, values)
+    hint = get_type_hints(TrainConfig).get(name)
+    is_whole = int in (hint, *get_args(hint))
+    drawn = math.exp(rng.uniform(math.log(low), math.log(high))) if values.get("log") else rng.uniform(low, high)
+    drawn = min(max(drawn, low), high)  # an exponential may be rounded beyond
+    return round(drawn) if is_whole else drawn
 
 
 def _bounds(name: str, values: Any) -> tuple[float, float]:
     """The bounds that an option is drawn between. Raises ModelError unless they are an interval."""
     if isinstance(values, dict) and {"low", "high"} <= set(values) <= {"low", "high", "log"}:
-        log = values.get("log", False)
-        require_choice(f"{name}.log", log, (False, True), error=ModelError)
-        for bound in ("low", "high"):
-            least = ABOVE_0 if log else -_WIDEST
-            require_range(f"{name}.{bound}", values[bound], least, _WIDEST, integer=False, error=ModelError)
-        if values["low"] < values["high"]:
-            return float(values["low"]), float(values["high"])
-    expected = "a list of values, or {low, high, log} with low below high"
+        low, high, log = values["low"], values["high"], values.get("log", False)
+        are_numbers = isinstance(low, int | float) and isinstance(high, int | float)
+        if are_numbers and low < high and isinstance(log, bool) and (low > 0 or not log):
+            return low, high
+    expected = "a list of values, or {low, high, log} with low below high, and above 0 with log"
     raise ModelError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
 
 
@@ -139,8 +158,8 @@ def _trial(space: dict[str, Any]) -> None:
             tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
         reported = len(progress.history)
 
-    number = int(tune.get_context().get_trial_id().rpartition("_")[2])
-    config = configured(space["train"], space["options"])
+    number, options = space["trial"]
+    config = configured(space["train"], options)
     data = [(open_dataset(path), weight) for path, weight in space["data"]]
     train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
@@ -149,12 +168,6 @@ def _tuner(config: SweepConfig, data: Sequence[tuple[str | Path, float]], out: P
     """Ray's tuner, which runs `_trial`. out: the folder for the runs and for Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
-    from ray.tune.search import BasicVariantGenerator
-
-    def domain(values: Any) -> Any:
-        if isinstance(values, list):
-            return tune.choice(values)
-        return (tune.loguniform if values.get("log") else tune.uniform)(values["low"], values["high"])
 
     scheduler = ASHAScheduler(
         time_attr="epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction
@@ -163,17 +176,11 @@ def _tuner(config: SweepConfig, data: Sequence[tuple[str | Path, float]], out: P
         tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
         param_space={
             "train": dict(config.train),
-            "options": {name: domain(values) for name, values in config.search.items()},
+            "trial": tune.grid_search(list(enumerate(config.drawn()))),
             "data": [(absolute(source), weight) for source, weight in data],
             "runs": str(out / "trials"),
         },
-        tune_config=tune.TuneConfig(
-            metric=_METRIC,
-            mode="max",
-            num_samples=config.trials,
-            search_alg=BasicVariantGenerator(random_state=config.seed),
-            scheduler=scheduler,
-        ),
+        tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
         run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
     )
 
@@ -200,12 +207,12 @@ def sweep_on_ray(
     connect(address)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials = []
-        for number, result in enumerate(_tuner(config, data, folder.absolute(), cpus, gpus).fit()):
+        for result in _tuner(config, data, folder.absolute(), cpus, gpus).fit():
             if result.error is not None:
                 raise fault_of(result.error)
             frame = result.metrics_dataframe
-            history = () if frame is None else tuple(frame[_METRIC].tolist())
-            trials.append(Trial(number, result.config["options"], history))
+            number, options = result.config["trial"]
+            trials.append(Trial(number, options, () if frame is None else tuple(frame[_METRIC].tolist())))
         trials.sort(key=lambda trial: (-trial.best, trial.number))
         for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
             shutil.rmtree(remnant, ignore_errors=True)

@@ -327,7 +327,7 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
         raise ModelError(
             "no interrupted run to resume", file=path, found=state, do="leave out `resume`", also=FileNotFoundError
         )
-    if folder.exists() and (reason := UNFINISHED.foreign(folder)) is not None:
+    if folder.exists() and (reason := UNFINISHED.why_foreign(folder)) is not None:
         raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
     lock: BinaryIO | None = None
     if is_first():

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
-from fastetl.data.shards import ShardedImages
+from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from tests.conftest import some_pictures, write_shards
@@ -52,6 +52,7 @@ def test_an_epoch_has_every_sample_once_but_the_remainder(prefetch: int) -> None
     for epoch in range(2):
         pairs = epoch_of(batches, epoch)
         assert [images.shape for images, _ in pairs] == [(8, SIDE, SIDE)] * 6
+        assert len({images.ctypes.data for images, _ in pairs}) == 6  # arrays of their own
         for images, labels in pairs:
             assert [images.dtype, labels.dtype] == [np.uint8, np.int32]
             np.testing.assert_array_equal(images[:, 0, 0] + 256 * images[:, 0, 1].astype(int), labels)
@@ -110,14 +111,6 @@ def test_any_number_of_threads_gives_the_same_pixels(count: int) -> None:
 
     assert same(pictures(count), pictures(1))
     assert not threads()
-
-
-@pytest.mark.parametrize("prefetch", [0, 2])
-def test_each_batch_has_arrays_of_its_own(prefetch: int) -> None:
-    batches = Batches([samples(200)], batch_size=4, seed=0, augmentation=None, prefetch=prefetch)
-    pairs = list(batches.epoch(0))
-    assert same(pairs, epoch_of(batches, 0))
-    assert len({images.ctypes.data for images, _ in pairs}) == len(pairs) == 50
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
@@ -183,7 +176,7 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
     assert sorted(p.tobytes() for p in pictures) == sorted(p.tobytes() for p in whole.images[chosen])
     # What augmentation does to a sample does not depend on where it is kept.
     batches = Batches(of_shards, batch_size=1, seed=3, augmentation=Augmentation())
-    [(index, _)] = next(batches.steps(0, 0))
+    [(index, _)] = next(batches.picks(0, 0))
     out = np.empty((1, 8, 8), np.uint8)
     augment(np.asarray(whole.images), index, out, config=Augmentation(), seed=3, epoch=0)
     assert (next(batches.epoch(0))[0] == out).all()
@@ -208,17 +201,17 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_shards(some_pictures(groups=120), tmp_path / "shards", rows=30)
-    read: list[int] = []
+    read: list[str] = []
     held = 0
-    once = ShardedImages.read
+    once = ShardedImages.table
 
-    def counted(self: ShardedImages, number: int) -> NDArray[np.uint8]:
+    def counted(self: ShardedImages, shard: Shard, columns: Sequence[str]) -> Any:
         nonlocal held
-        read.append(number)
+        read.append(shard.file)
         held = max(held, 1 + len(self._cache))
-        return once(self, number)
+        return once(self, shard, columns)
 
-    monkeypatch.setattr(ShardedImages, "read", counted)
+    monkeypatch.setattr(ShardedImages, "table", counted)
     part: Any = open_dataset(tmp_path / "shards").samples(np.arange(20, 1180))
     part.images.cache_bytes = 4 * 30 * 8**2
     for _ in Batches([part], batch_size=16, seed=3, augmentation=None).epoch(0):
@@ -231,14 +224,14 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
 
 def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
     batches = Batches([samples(500), samples(300, 600)], batch_size=16, seed=3)
-    steps = list(batches.steps(0, 0))
+    steps = list(batches.picks(0, 0))
     numbers = np.concatenate([number for step in steps for _, number in step])
     assert len(steps) == len(batches) == 50
     assert len(set(numbers.tolist())) == 800
     # Equal weights: the second is gone through once and a third.
     first, second = (Counter(np.concatenate([step[k][0] for step in steps]).tolist()) for k in range(2))
     assert (Counter(first.values()), Counter(second.values())) == ({1: 400}, {1: 200, 2: 100})
-    for step, again in zip(steps[17:], batches.steps(0, 17), strict=True):
+    for step, again in zip(steps[17:], batches.picks(0, 17), strict=True):
         assert all((a == b).all() for pairs in zip(step, again, strict=True) for a, b in zip(*pairs, strict=True))
 
 

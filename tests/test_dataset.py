@@ -13,6 +13,7 @@ from PIL import Image
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -85,7 +86,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
     "other format": (lambda out: edit(out, format=2), "of another format; expected 3; found 2. Build it again"),
     "unknown preprocessing": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
-    "scale not finite": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "scale is out of range"),
+    "scale NaN": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "range: nan. B"),
     "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "a charset is"),
 }
 
@@ -159,6 +160,8 @@ def test_header_fields_that_could_not_be_opened_are_not_taken(records: dict[str,
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
     assert repr(data) == "Dataset('out': 142 pictures 16 × 16, charset hiragana (71), 2 groups)"
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
+    with pytest.raises(FastetlError, match="data does not fit; expected a picture; found none"):
+        write_sheet(data[:0], "none.png")
 
 
 def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_path: Path) -> None:

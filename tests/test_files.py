@@ -1,6 +1,7 @@
 import errno
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
+from fastetl.files.addresses import write_file
 from fastetl.files.atomic import replace_file
 from fastetl.testing.records import make_records
 from tests.conftest import Write
@@ -126,7 +128,7 @@ def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: lis
     assert (align(codes, order).groups[sound] == true[sound]).all()
 
 
-def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path) -> None:
+def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (ConnectionResetError(errno.ECONNRESET, "reset"), OSError(errno.EIO, "damaged", "input.npz")):
         with pytest.raises(type(error), match=error.strerror), replace_file(tmp_path / "out"):
             raise error
@@ -138,4 +140,7 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path) -> None
     with pytest.raises(FastetlError, match=r"out: cannot write the output; found No such file"):  # noqa: SIM117
         with replace_file(tmp_path / "out") as unnamed:
             (unnamed / "inner").touch()
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):
+        write_file(str(tmp_path), "out", b"shard")
     assert not list(tmp_path.iterdir())

@@ -123,7 +123,7 @@ def test_what_a_run_records_comes_back_from_json() -> None:
     again = Trained.from_dict(values)
     assert again == trained
     assert again.parts[0]["ETL8"].tolist() == groups.tolist()
-    for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"]):
+    for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
             Trained.from_dict(values)

@@ -1,5 +1,6 @@
 """Labelled pictures of any script become datasets."""
 
+import errno
 import gzip
 import os
 import shutil
@@ -7,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -96,10 +98,13 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> None:
     (symbols / "한" / "notes.png").write_text("not a picture")
+    (symbols / "notes").mkdir()
+    (symbols / "notes" / "readme.txt").write_text("no character's folder")
     result = fastetl.build(symbols, tmp_path / "out")
-    assert result.images == len(NAMES) * EACH
-    assert [notice.done for notice in result.noticed] == ["left out"]
-    with pytest.raises(FastetlError, match=r"notes\.png"):
+    assert (result.images, result.classes, result.missing) == (len(NAMES) * EACH, len(NAMES), ())
+    assert [notice.done for notice in result.noticed] == ["left out", "left out"]
+    assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"
+    with pytest.raises(FastetlError, match="symbols.*notes"):
         fastetl.build(symbols, tmp_path / "strict", strict=True)
 
 
@@ -209,6 +214,8 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "a.csv").write_text("path,label\nb.png,a\n"), "columns file and character; found 'path"),
     (lambda folder: save(folder / "a.npz", images=np.zeros((3, 8, 8))), "pictures; expected arrays images, uint8"),
     (lambda folder: save(folder / "a.npz", labels=["a", "b"]), "not labelled pictures; .* found .* labels <U1"),
+    (lambda folder: save(folder / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected .* found -2"),
+    (lambda folder: save(folder / "a.npz", groups=[1.0, 2.0, 3.0]), "record 0: no group; expected .* found 1.0"),
 ]
 
 
@@ -234,10 +241,15 @@ def test_of_many_characters_without_a_sample_a_few_are_named(
     assert "found none of ぁあぃいぅうぇえぉおかきぎくぐけげこごさ … (6,622)" in capsys.readouterr().err
 
 
-def test_records_and_pictures_are_not_mixed(symbols: Path, etl_file: Callable[..., Path], tmp_path: Path) -> None:
+def test_records_and_pictures_are_not_mixed(
+    symbols: Path, etl_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(FastetlError, match="records and labelled pictures"):
         fastetl.build([etl_file(), symbols], tmp_path / "out")
     shutil.rmtree(symbols)
     symbols.mkdir()
     with pytest.raises(FastetlError, match="no ETL file"):
+        fastetl.build(symbols, tmp_path / "out")
+    monkeypatch.setattr(Path, "iterdir", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(FastetlError, match="symbols: cannot list the folder; found Permission denied"):
         fastetl.build(symbols, tmp_path / "out")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -121,7 +122,8 @@ def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (RuntimeError("can't start new thread"), "threads"),
         (ValueError("I/O error: Cannot allocate memory (os error 12)"), "memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "space"),
-        (ValueError("No character"), None),
+        (ValueError("Disk quota exceeded (os error 122)"), "space"),
+        (ValueError("No character (os error 121)"), None),
         (FileNotFoundError(errno.ENOENT, "no space left"), "space"),
     ],
 )
@@ -142,6 +144,7 @@ def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking:
     with pytest.raises(FastetlError, match=expected) as info:
         list(gather("x", raised))
     assert "train again" not in str(info.value)
+    assert str(pickle.loads(pickle.dumps(info.value))) == str(info.value)
     assert lacking in error_line(error, "export")
 
 

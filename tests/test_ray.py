@@ -22,8 +22,8 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
+from fastetl.testing.records import write_set
 from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray, train_on_ray
-from fastetl_ray import synthesize as synthetic_rows
 from model.run import unfinished
 from model.training import train
 from tests.conftest import write_shards
@@ -74,16 +74,18 @@ def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path) -> 
 
 
 def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    """Copies too: they were not looked for, and a writer was in both parts of a split."""
-    copy = tmp_path / "another name"
+    """Copies too: they were not looked for, and a writer was in both parts of a split. And fields of one set alone."""
+    copy, other = tmp_path / "another name", tmp_path / "ETL1"
     copy.write_bytes((etl / "ETL8G_02").read_bytes())
-    local = build([etl, copy], tmp_path / "here", BUILD)
-    there = build_on_ray([etl, copy], tmp_path / "there", BUILD, rows=30)
+    write_set(other, "ETL1")
+    local = build([etl, copy, other], tmp_path / "here", BUILD)
+    there = build_on_ray([etl, copy, other], tmp_path / "there", BUILD, shard_rows=30)
     same = ("images", "classes", "groups", "missing", "noticed")
     assert [getattr(there, name) for name in same] == [getattr(local, name) for name in same]
     assert "pictures that other groups have too: 50" in str(there.noticed[-1])
-    assert open_dataset(tmp_path / "there") == open_dataset(tmp_path / "here")
-    assert len(files_of(tmp_path / "there")) == 5
+    assert open_dataset(tmp_path / "there") == (data := open_dataset(tmp_path / "here"))
+    assert {"", "0", "1"} < set(map(str.strip, data.records["letters"].tolist()))
+    assert len(files_of(tmp_path / "there")) == -(-len(data) // 30)
     with pytest.raises(FileExistsError, match="the output exists already"):
         build_on_ray(etl, tmp_path / "there", BUILD)
     with pytest.raises(FastetlError, match="pictures that other groups have too"):
@@ -92,25 +94,23 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
 
 
 def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    count = synthesize_on_ray(tmp_path / "there", SYNTH, BUILD.size, rows=30)
+    count = synthesize_on_ray(tmp_path / "there", SYNTH, size=BUILD.size, shard_rows=30)
     there, here = open_dataset(tmp_path / "there"), open_dataset(etl.with_name("here"))
     assert count == len(there) == 100
     assert (np.asarray(there.images) == np.asarray(here.images)).all()
     assert (there.groups == here.groups).all()
-    rows = synthetic_rows(SYNTH, BUILD.size, rows=20).take_all()
-    assert [row["image"] for row in rows] == [picture.tobytes() for picture, _ in here]
 
 
 def test_a_lost_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
     config = SynthConfig(files=5, charset="digits")
-    synthesize_on_ray(tmp_path / "calm", config, BUILD.size, rows=20)
+    synthesize_on_ray(tmp_path / "calm", config, size=BUILD.size, shard_rows=20)
     node = cluster.add_node(num_cpus=1)
 
     def lose(done: int, total: int) -> None:
         if done == 2:
             cluster.remove_node(node, allow_graceful=False)
 
-    synthesize_on_ray(tmp_path / "lost", config, BUILD.size, rows=20, progress=lose)
+    synthesize_on_ray(tmp_path / "lost", config, size=BUILD.size, shard_rows=20, progress=lose)
     assert files_of(tmp_path / "lost") == files_of(tmp_path / "calm")
 
 
@@ -122,6 +122,8 @@ def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl
         build_on_ray(tmp_path, tmp_path / "out", BUILD)
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
+    with pytest.raises(FastetlError, match="shard_rows is out of range; expected 1 or more; found 0"):
+        build_on_ray(etl, tmp_path / "out", BUILD, shard_rows=0)
 
 
 def test_a_workers_error_is_raised_as_it_was_there(cluster: Any) -> None:
@@ -172,13 +174,13 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
     for file in etl.glob("ETL8G_*"):
         system.pipe(f"/etl/{file.name}", file.read_bytes())
     try:
-        build_on_ray(sources, there, BUILD, rows=30)
+        build_on_ray(sources, there, BUILD, shard_rows=30)
         written, local = open_dataset(there), open_dataset(etl.with_name("here"))
         assert (np.asarray(written.images) == local.images).all()
         assert written.split(seed=1) == local.split(seed=1)
         with pytest.raises(FileExistsError, match="the output exists already"):
             build_on_ray(sources, there, BUILD)
-        build_on_ray(sources, there, BUILD, rows=50, overwrite=True)
+        build_on_ray(sources, there, BUILD, shard_rows=50, overwrite=True)
         again = open_dataset(there)
         assert (again.labels == local.labels).all()
         system.rm("/out/digits/shard-00001.parquet")
@@ -208,6 +210,8 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
         train_on_ray([(tmp_path / "none", 1.0)], tmp_path / "half", config, overwrite=True)
+    with pytest.raises(FastetlError, match="a resumed run has its weights already"):
+        train_on_ray(data, tmp_path / "half", config, start=there, resume=True)
     with pytest.raises(FastetlError, match="the run has other options"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
     shutil.rmtree(unfinished(tmp_path / "half"))
@@ -244,10 +248,11 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
         ("[search]\nepoch = [3]", "no such option; expected an option of train; found epoch"),
         ("[search]\nepochs = [3]\n[sweep]\ntrials = 0", "trials is out of range; expected 1 to 10,000; found 0"),
         ("[search]\nepochs = [3]\n[sweep]\ntrial = 3", "unknown key of .sweep.; expected one of trials"),
-        ("[search]\nepochs = {low = 1, high = 3}", "epochs is out of range; expected a whole number"),
-        ("[search]\nepochs = {low = 1, high = 3, log = 1}", "unknown epochs.log"),
-        (f"[search]\nlearning_rate = {{low = 1, high = {'9' * 400}}}", "learning_rate.high is out of range"),
-        ("[search]\nlearning_rate = {low = -1e308, high = 1e308}", "learning_rate.low is out of range"),
+        ("[search]\nepochs = {low = 1.5, high = 3}", "epochs is out of range; expected a whole number"),
+        ("[search]\nepochs = {low = 1, high = 3, log = 1}", "epochs has nothing to choose from"),
+        (f"[search]\nlearning_rate = {{low = 1, high = {'9' * 400}}}", "learning_rate is out of range"),
+        ("[search]\nlearning_rate = {low = -1e308, high = 1e308}", "learning_rate is out of range"),
+        ("[search]\nvalid = [0.1, 0.6]\ntest = [0.2, 0.6]", "valid and test leave nothing to train on"),
         (f"[search]\nepochs = [{'9' * 5000}]", "cannot read the sweep"),
         ('[search]\noptimizer = ["adam"]', "unknown optimizer; expected one of muon, adamw; found 'adam'"),
         ('[search]\nnetwork = ["none", "small"]', "unknown network"),

@@ -45,7 +45,8 @@ class Batches:
     ) -> None:
         """parts: a whole dataset, or samples of datasets (`Dataset.samples`), all with pictures of one size.
 
-        `threads` threads keep `prefetch` batches ready, which have new arrays each; 0 makes each batch on demand.
+        `threads` threads keep `prefetch` batches ready; with `prefetch` 0, each batch is made when it is asked for.
+        Every batch has new arrays.
 
         Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """
@@ -121,7 +122,7 @@ class Batches:
             )
         return batch
 
-    def steps(self, epoch: int, start: int) -> Iterator[Picks]:
+    def picks(self, epoch: int, start: int) -> Iterator[Picks]:
         """The samples of each batch from step `start` on; repeated ones get further augmentation numbers."""
         total = len(self) * self.batch_size
         taken = self._counts * total // self._counts.sum()
@@ -146,7 +147,7 @@ class Batches:
             yield [(indices[rows], numbers[rows]) for rows in rows_of]
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        steps, side = self.steps(epoch, start), self.parts[0].side
+        picks, side = self.picks(epoch, start), self.parts[0].side
 
         def new_batch() -> Batch:
             return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
@@ -156,11 +157,11 @@ class Batches:
         try:
             for _ in range(start, len(self)):
                 if pool is None:
-                    batch = self._fill(new_batch(), epoch, next(steps))
+                    batch = self._fill(new_batch(), epoch, next(picks))
                 else:
-                    for picks in itertools.islice(steps, self.prefetch + 1 - len(coming)):
+                    for one in itertools.islice(picks, self.prefetch + 1 - len(coming)):
                         # Allocated here, as memory that one thread frees is not reused by another.
-                        coming.append(pool.submit(self._fill, new_batch(), epoch, picks))
+                        coming.append(pool.submit(self._fill, new_batch(), epoch, one))
                     batch = coming.popleft().result()
                 yield batch
         finally:

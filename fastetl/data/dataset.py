@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, get_args, overload
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import does_not_fit, require_choice
+from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, nfc
 from fastetl.data.identity import By, Split, Trained, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
@@ -239,17 +239,8 @@ class Dataset:
             about={name: value for name, value in self.about.items() if name != "digest"},  # is of the whole dataset
         )
 
-    def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the directory that `fastetl.open_dataset` opens. Raises FastetlError if `path` exists."""
-        from fastetl.data.writing import write
-
-        write(self, path, overwrite=overwrite)
-
-    def to_parquet(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=path)`, `open_dataset`."""
-        from fastetl.data.parquet import write_parquet
-
-        write_parquet(self, path, overwrite=overwrite)
+    write = writing.write
+    to_parquet = parquet.write_parquet
 
     def split(self, *, by: By = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide the samples into train, valid and test; all samples of a group go to one part.
@@ -296,7 +287,7 @@ def _check_columns(count: int, columns: Mapping[str, Any], records: Mapping[str,
     if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:
         raise does_not_fit("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
     for name, values in records.items():
-        if name in _COLUMNS or values.ndim != 1 or values.dtype.kind not in "biufSU" or values.itemsize > WIDEST:
+        if name in _COLUMNS or values.ndim != 1 or values.dtype.kind not in "biufU" or values.itemsize > WIDEST:
             expected = f"numbers or texts up to {WIDEST} bytes, and no name such as {', '.join(_COLUMNS)}"
             raise does_not_fit(f"records: {name}", expected, values, "correct it")
 

@@ -28,6 +28,7 @@ By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 _PARTS = ("train", "valid", "test")
+_MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,14 +124,16 @@ def _ranges(values: NDArray[np.int32]) -> list[int]:
     return ranges
 
 
-def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
-    """The sorted numbers that `_ranges` made `ranges` of. Raises ValueError for anything that it cannot have made."""
+def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
+    """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make, and for over `most`."""
     if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
     if any(after < before for before, after in itertools.pairwise(ranges)):
         raise ValueError("groups are out of order")
-    parts = [np.arange(first, last + 1) for first, last in zip(ranges[::2], ranges[1::2], strict=True)]
-    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
+    if sum(ranges[1::2]) - sum(ranges[::2]) + len(ranges) // 2 > most:
+        raise ValueError(f"groups are more than {_MOST_GROUPS:,}")
+    parts = [np.arange(first, last + 1, dtype=np.int32) for first, last in zip(ranges[::2], ranges[1::2], strict=True)]
+    return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 Identities = Mapping[str | None, NDArray[Any]]
@@ -195,11 +198,13 @@ class Trained:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Trained:
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
-        parts = []
+        parts, left = [], _MOST_GROUPS
         for key in _PARTS:
             digests = np.frombuffer(base64.b64decode(values[key]["digests"], validate=True), "<u8").astype(np.uint64)
-            part: dict[str | None, NDArray[Any]] = {n: _numbers(r) for n, r in values[key]["groups"].items()}
-            part[None] = np.sort(digests)
+            part: dict[str | None, NDArray[Any]] = {None: np.sort(digests)}
+            for source, ranges in values[key]["groups"].items():
+                part[source] = _numbers(ranges, left)
+                left -= len(part[source])
             parts.append({source: numbers for source, numbers in part.items() if len(numbers)})
         return cls(tuple(parts))
 

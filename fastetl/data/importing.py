@@ -32,9 +32,9 @@ from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, load
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
 from fastetl.errors import FastetlError, scarcity
-from fastetl.files.untrusted import is_clutter, open_regular, read_bytes, read_npz
+from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
 """Endings of file names that are taken for pictures in a folder."""
 _LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
@@ -50,12 +50,16 @@ Sample = tuple[int, NDArray[np.uint8], int]
 
 @dataclass(frozen=True)
 class Labelled:
-    """The contents of one source. images: uint8 (N, H, W), or N files. groups: int32 (N,), −1 where unknown."""
+    """The contents of one source. images: uint8 (N, H, W), or N files. groups: int32 (N,), −1 where unknown.
+
+    passed_over: an error for each subfolder that is of no character.
+    """
 
     path: Path
     images: NDArray[np.uint8] | list[Path]
     characters: list[str]
     groups: NDArray[np.int32]
+    passed_over: Sequence[FastetlError] = ()
 
     def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[Sample | FastetlError]:
         """The samples whose characters are in the charset, and an error for each file that is no picture.
@@ -113,7 +117,7 @@ def import_pictures(
     charset_name: as `load_charset` takes; if None, the characters that occur, in code point order.
 
     Also returns how many pictures of each character were left out, as the charset lacks it, and the errors of files
-    that are no pictures. Raises FastetlError if no picture is left.
+    that are no pictures and of folders without one. Raises FastetlError if no picture is left.
     """
     counts = Counter(character for source in sources for character in source.characters)
     first = sources[0].path
@@ -128,7 +132,7 @@ def import_pictures(
     charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     done, total = 0, counts.total() - sum(left_out.values())
-    unread: list[FastetlError] = []
+    unread = [error for source in sources for error in source.passed_over]
     parts: list[Dataset] = []
     for source in sources:
         samples = []
@@ -158,7 +162,7 @@ def labelled_in(path: Path) -> list[Labelled]:
 
     Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
     """
-    entries = _visible(path) if path.is_dir() else [path]
+    entries = list_folder(path) if path.is_dir() else [path]
     kinds: dict[Callable[[Path], Labelled | None], list[Path]] = {}
     for entry in entries:
         kind = _kind(entry)
@@ -185,11 +189,6 @@ def labelled_in(path: Path) -> list[Labelled]:
     return []
 
 
-def _visible(folder: Path) -> list[Path]:
-    """The files and folders in a folder, sorted, without hidden ones and those of the operating system."""
-    return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
-
-
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
@@ -197,7 +196,7 @@ def _is_picture(path: Path) -> bool:
 def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
     """The function that reads a path of its kind; None if it is no labelled pictures."""
     if path.is_dir():
-        return _from_folders if any(map(_is_picture, _visible(path))) else None
+        return _from_folders if any(map(_is_picture, list_folder(path))) else None
     if _is_picture(path) or not path.is_file():
         return None
     if path.suffix.lower() in _TABLES:
@@ -245,16 +244,22 @@ def _characters(texts: Iterable[str], file: Path) -> list[str]:
     return [cache.get(t) or cache.setdefault(t, _character(t, file, k)) for k, t in enumerate(texts)]
 
 
-def _groups(values: Iterable[Any]) -> NDArray[np.int32]:
-    """int32 group numbers: whole numbers unchanged, a hash of any other name, −1 for an empty one."""
+def _group(text: str, file: Path, record: int) -> int:
+    """The group that a text tells: a whole number below 2³¹ itself, a hash of any other name, −1 for none.
 
-    def number(text: str) -> int:
-        if not text or text == "-1":
-            return -1
-        is_number = text.isdecimal() and len(text) < 11 and int(text) < 2**31
-        return int(text) if is_number else digest_of(nfc(text).encode()) & 0x7FFFFFFF
+    Raises FastetlError for a number that is not whole, or below −1.
+    """
+    if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
+        return int(text)
+    if re.fullmatch(r"[-+]?(\d+\.?\d*(e[-+]\d+)?|nan|inf)", text, re.IGNORECASE) and not text.isdecimal():
+        expected, do = "a name, a whole number from 0, or −1 where unknown", "correct it"
+        raise FastetlError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
+    return digest_of(nfc(text).encode()) & 0x7FFFFFFF if text else -1
 
-    return np.array([number(str(value).strip()) for value in values], np.int32)
+
+def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
+    """int32 (N,): the group of each value, as of `_group`."""
+    return np.array([_group(str(value).strip(), file, k) for k, value in enumerate(values)], np.int32)
 
 
 def _names_of_numbers(path: Path) -> dict[int, str]:
@@ -262,7 +267,7 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     label_file = path.parent / _LABELS
     if label_file.is_file():
         return dict(enumerate(_characters(read_entries(label_file), label_file)))
-    maps = [p for p in _visible(path.parent) if p.name.endswith("classmap.csv")]
+    maps = [p for p in list_folder(path.parent) if p.name.endswith("classmap.csv")]
     maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
     if len(maps) != 1:
         raise FastetlError(
@@ -296,8 +301,12 @@ def _from_folders(folder: Path) -> Labelled:
     entries = _characters(read_entries(label_file), label_file) if label_file.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
-    for subfolder in filter(Path.is_dir, _visible(folder)):
-        name = subfolder.name
+    passed_over = []
+    for subfolder in filter(Path.is_dir, list_folder(folder)):
+        name, entries_in_it = subfolder.name, list_folder(subfolder)
+        if not any(map(_is_picture, entries_in_it)):
+            passed_over.append(FastetlError("a folder without a picture", file=subfolder))
+            continue
         if entries is not None and not (name.isdecimal() and int(name) < len(entries)):
             raise FastetlError(
                 "a folder that is no number",
@@ -306,10 +315,10 @@ def _from_folders(folder: Path) -> Labelled:
                 do=f"rename it, or take {_LABELS} away where folders are named by their characters",
             )
         character = _character(name, subfolder) if entries is None else entries[int(name)]
-        pictures = [p for p in _visible(subfolder) if p.is_file()]
+        pictures = [p for p in entries_in_it if p.is_file()]
         files += pictures
         characters += [character] * len(pictures)
-    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32))
+    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32), passed_over)
 
 
 def _header(path: Path) -> str:
@@ -342,7 +351,7 @@ def _from_csv(path: Path) -> Labelled:
         if row["file"] is None or row["character"] is None:
             raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
     files, characters = ([row[name].strip() for row in rows] for name in ("file", "character"))
-    groups = _groups(row.get("group") or "" for row in rows)
+    groups = _groups((row.get("group") or "" for row in rows), path)
     return Labelled(path, [path.parent / file for file in files], _characters(characters, path), groups)
 
 
@@ -383,7 +392,7 @@ def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: ND
     if not fits or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, {"images": images, "labels": labels, "groups": groups})
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
-    return Labelled(path, images, characters, _groups(groups))
+    return Labelled(path, images, characters, _groups(groups, path))
 
 
 def from_npz(path: Path) -> Labelled:

@@ -63,7 +63,7 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
     }
     for name, values in data.records.items():
         if name not in columns:
-            columns[name] = pa.array(values.astype(str) if values.dtype.kind == "S" else values)
+            columns[name] = pa.array(values)
     if not png:
         return pa.table(columns)
     # The types that `datasets` gives pictures, classes and texts: for others it ignores the metadata.
@@ -84,8 +84,11 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def write_parquet(data: Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a dataset as a Parquet file. With one version of pyarrow, the same dataset gives the same bytes."""
+def write_parquet(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
+    """Write one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=out)`, `open_dataset`.
+
+    With one version of pyarrow, the same dataset gives the same bytes. Raises FastetlError if it exists.
+    """
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 
@@ -96,5 +99,5 @@ def write_parquet(data: Dataset, path: str | PathLike[str], *, overwrite: bool =
     }
     metadata = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}  # the first is the mark of `PARQUET`
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
-    with new_output(Path(path), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(Path(out), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

@@ -26,9 +26,8 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, write_description
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, reason_of
 from fastetl.files.addresses import is_url, read_file, write_file
-from fastetl.files.atomic import Kind
 from fastetl.files.untrusted import JSON_BYTES, require_regular
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
 """The files beside the shards, in the order of writing, and the most bytes that each may have."""
-SHARDS_KIND = Kind("a dataset", (MANIFEST,), (*INDEX, "shard-*.parquet"))
 ROWS = 4096
 """Rows of a shard: at size 64 sixteen megabytes of pictures."""
 SHARD_BYTES = 1 << 28
@@ -111,15 +109,12 @@ class ShardedImages:
     def _pictures(self, number: int) -> NDArray[np.uint8]:
         with self._lock:  # so that no two threads read the same shard
             if number not in self._cache:
-                self._cache[number] = self.read(number)
+                column = self.table(self.shards[number], ["image"])["image"]
+                self._cache[number] = pictures_of(column, self.shape[1])
             self._cache.move_to_end(number)
             while len(self._cache) > 1 and sum(part.nbytes for part in self._cache.values()) > self.cache_bytes:
                 self._cache.popitem(last=False)
             return self._cache[number]
-
-    def read(self, number: int) -> NDArray[np.uint8]:
-        """Read the pictures of a shard, without the cache."""
-        return pictures_of(self.table(self.shards[number], ["image"])["image"], self.shape[1])
 
     def table(self, shard: Shard, columns: Sequence[str]) -> Any:
         """Read columns of a shard as an Arrow table. Raises FastetlError if it is damaged or missing."""
@@ -176,8 +171,8 @@ def sharded_images(address: str, about: Mapping[str, Any], side: int) -> Sharded
         if not isinstance(columns, list) or rows != about["count"]:
             raise ValueError(f"shards of {rows} pictures, columns {columns}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error) or type(error).__name__
-        raise FastetlError("cannot read", file=f"{address}/{MANIFEST}", found=reason, do="build it again") from error
+        file, do = f"{address}/{MANIFEST}", "build it again"
+        raise FastetlError("cannot read", file=file, found=reason_of(error), do=do) from error
     for shard in () if is_url(address) else shards:
         size = require_regular(Path(address) / shard.file)
         if size != shard.bytes:

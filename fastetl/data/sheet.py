@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.checks import require_range
+from fastetl.checks import does_not_fit, require_range
 from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
@@ -61,11 +61,13 @@ def write_sheet(
 ) -> None:
     """Write a PNG with a labelled row of `columns` random samples for each of `rows` random classes.
 
-    Raises FastetlError if `out` exists or cannot be written.
+    Raises FastetlError if there is no picture, or `out` exists or cannot be written.
     """
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)
     require_range("seed", seed, 0, 2**64 - 1)
+    if not len(data):
+        raise does_not_fit("data", "a picture", "none")
     with new_output(Path(out), PNG, overwrite, [] if data.path is None else [data.path]) as file:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `PNG`

@@ -36,7 +36,7 @@ from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, reason_of
 from fastetl.files.addresses import as_address, is_url, read_file
 from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular, require_sealed
 
@@ -55,17 +55,9 @@ def _fault(what: str, path: Path | None, expected: object, found: object, do: st
     return FastetlError(what, file=path, expected=expected, found=found, do=do)
 
 
-def _array(path: Path, dtype: str, ndim: int) -> np.memmap[Any, Any]:
-    array = mapped_array(path)
-    if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        actual = f"{array.dtype} with {array.ndim}"
-        raise _fault("not the array of a dataset", path, f"{dtype} with {ndim} axes", actual)
-    return array
-
-
 def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-        if shape != (count,) or dtype.kind not in "biufSU" or dtype.itemsize > WIDEST:
+        if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > WIDEST:
             raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
         if dtype != IDENTITY.get(name, dtype):
             raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY[name])}")
@@ -85,7 +77,8 @@ def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Datas
     size: side in pixels to resize the pictures of an `.npz` to; if not given, as of `Dataset.create`.
 
     The pictures of a directory stay on the disk. `images.npy` is mapped, so it must not be shortened meanwhile (that is
-    a bus error); all other files are checked against digests.
+    a bus error). Description, labels, groups, sources and digests are checked against the description's own digest;
+    shards against their hashes when they are read.
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
@@ -125,10 +118,12 @@ def _open_directory(folder: Path, address: str) -> Dataset:
     expected, version = SHARDS_FORMAT if is_sharded else FORMAT, about.get("format")
     if version != expected:
         raise _fault("dataset of another format", folder, expected, version)
-    labels = np.array(_array(folder / "labels.npy", "u2", 1))
+    labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))
     records = _records(folder / "records.npz", about.get("count"))
     images_of = (
-        partial(sharded_images, address, about) if is_sharded else lambda _: _array(folder / "images.npy", "u1", 3)
+        partial(sharded_images, address, about)
+        if is_sharded
+        else lambda _: mapped_array(folder / "images.npy", "u1", 3)
     )
     data = _dataset(folder, about, images_of, labels, records)
     require_sealed(about, folder / MANIFEST, labels, data.groups, data.source, data.digests)
@@ -161,8 +156,7 @@ def _dataset(
         if not sources or not all(isinstance(name, str) for name in sources):
             raise ValueError("sources are no names")
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        reason = str(error) or type(error).__name__
-        raise FastetlError("cannot read", file=path / MANIFEST, found=reason, do="build it again") from error
+        raise FastetlError("cannot read", file=path / MANIFEST, found=reason_of(error), do="build it again") from error
     images = images_of(preprocessing.size)
     groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
     for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
@@ -231,8 +225,7 @@ def _read_parquet(path: Path) -> Dataset:
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
         return _dataset(path, about, partial(_decoded, rows["image"]), columns.pop("label"), columns)
     except Exception as error:  # Pillow's readers raise exceptions of any class
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise _fault("cannot read", path, "a Parquet file of `Dataset.to_parquet`", reason) from error
+        raise _fault("cannot read", path, "a Parquet file of `Dataset.to_parquet`", reason_of(error)) from error
 
 
 def _decoded(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:

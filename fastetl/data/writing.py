@@ -23,7 +23,7 @@ MANIFEST = "dataset.json"
 """The file that describes a dataset."""
 FORMAT, SHARDS_FORMAT = 3, 7
 """Versions of the format with `images.npy`, and of that with shards (`fastetl.data.shards`)."""
-DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.npy", "records.npz"))
+DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.npy", "records.npz", "*.parquet"))
 _BLOCK = 1 << 12  # pictures written together
 
 
@@ -57,7 +57,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
 
 
 def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a dataset as a directory, whole or not at all. Raises FastetlError if `out` exists."""
+    """Write the directory that `fastetl.open_dataset` opens, whole or not at all. Raises FastetlError if it exists."""
     inputs = [] if data.path is None else [data.path]
     with new_output(Path(out), DATASET_KIND, overwrite, inputs) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:

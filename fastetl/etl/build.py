@@ -118,7 +118,10 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
                 kind = np.dtype(np.int64)
             absent: Any = b"" if kind.kind == "S" else -1
             filled = [np.full(n, absent, kind) if c is None else c for n, c in zip(sizes, columns, strict=True)]
-            out[name] = np.concatenate(filled).astype(kind)
+            values = np.concatenate(filled).astype(kind)
+            if kind.kind == "S":  # Latin-1, since a damaged record may have any byte
+                values = values.view(np.uint8).astype(np.uint32).view(f"U{kind.itemsize}")
+            out[name] = values
     return out
 
 
@@ -145,7 +148,7 @@ def convert(
     blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
     for part, start, header in zip(parts, starts[:-1], headers, strict=True):
         layout, buffer = part.file.layout, buffers[part.file.layout]
-        for span, records in read_records(part.file, part.index, buffer):
+        for span, records in read_records(part.file, part.index, buffer) if len(part.index) else ():
             _require_order(part, span, records)
             target = slice(start + span.start, start + span.stop)
             resized = pictures[target] if file is None else blocks[layout][: len(records)]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.untrusted import open_regular, require_regular
+from fastetl.files.untrusted import list_folder, open_regular, require_regular
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
@@ -192,14 +192,11 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
     Hidden folders are left out, since an interrupted `synth` leaves one with half of its files.
     """
-
-    def stop(error: OSError) -> None:
-        # By default os.walk skips what it cannot list, and its files would be missed without a word.
-        raise FastetlError("cannot list the folder", file=error.filename, found=error.strerror, do="allow reading it")
-
-    for parent, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+    for path in list_folder(folder):
+        if not path.is_dir():
+            yield path
+        elif not path.is_symlink():  # a link may lead back here
+            yield from _files_below(path)
 
 
 @contextmanager

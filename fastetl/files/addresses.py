@@ -1,7 +1,6 @@
 """Files on this machine, or at addresses that fsspec opens, such as s3://bucket/folder. Addresses: extra `arrow`."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fastetl.errors import FastetlError
+from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_bytes
 
 
@@ -79,12 +79,11 @@ def local_copy(address: str) -> Path:
 
 def write_file(folder: str, name: str, data: bytes) -> None:
     """Write a file; on a local disk it appears whole or not at all. Raises FastetlError if it cannot be written."""
-    with _one_line_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
-        if not is_url(folder):
-            temporary = Path(folder) / f".{name}.new-{os.urandom(4).hex()}"
+    if not is_url(folder):
+        with replace_file(Path(folder) / name) as temporary:
             temporary.write_bytes(data)
-            temporary.replace(Path(folder) / name)
-            return
+        return
+    with _one_line_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
         import fsspec
 
         with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:

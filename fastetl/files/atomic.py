@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,7 +45,7 @@ class Kind:
     def is_file(self) -> bool:
         return isinstance(self.marks, bytes)
 
-    def foreign(self, path: Path) -> str | None:
+    def why_foreign(self, path: Path) -> str | None:
         """The reason why `path` is no earlier output of this kind; None if it is one."""
         if path.is_symlink():
             return "a link"
@@ -79,7 +80,7 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
     if not os.access(folder, os.W_OK):
         raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
     if not (path.exists() or path.is_symlink()):
-        for remnant in sorted(path.parent.glob(f".{_escaped(path.name)}.old-*")):
+        for remnant in sorted(path.parent.glob(f".{escape(path.name)}.old-*")):
             what, do = "an interrupted command left the old output aside", "move it back to its name, or delete it"
             raise FastetlError(what, file=path, found=remnant, do=do, also=FileExistsError)
         return
@@ -90,14 +91,10 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
         if any(part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)):
             what, do = "an input of this command would be replaced", "choose another output"
             raise FastetlError(what, file=path, found=source, do=do, also=FileExistsError)
-    reason = kind.foreign(path)
+    reason = kind.why_foreign(path)
     if reason is not None:
         what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
         raise FastetlError(what, file=path, expected=kind.name, found=reason, do=do, also=FileExistsError)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def _exchanged(a: Path, b: Path) -> bool:
@@ -135,7 +132,7 @@ def _failed(path: Path, error: OSError) -> FastetlError:
 
 def _clean(path: Path) -> None:
     """Remove temporary siblings of `path` that killed commands left: nobody holds their locks."""
-    for holder in path.parent.glob(f".{_escaped(path.name)}.new-*"):
+    for holder in path.parent.glob(f".{escape(path.name)}.new-*"):
         if (lock := try_lock(holder / _LOCK)) is not None:
             shutil.rmtree(holder, ignore_errors=True)
             lock.close()

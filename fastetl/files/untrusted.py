@@ -13,12 +13,13 @@ import stat
 import zipfile
 from collections.abc import Callable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, reason_of
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer."""
@@ -34,17 +35,28 @@ def is_clutter(name: str) -> bool:
     return name.startswith("._") or name.lower() in _CLUTTER
 
 
+def list_folder(folder: Path) -> list[Path]:
+    """The files and folders in a folder, sorted, without hidden ones and those of the operating system.
+
+    Raises FastetlError if it cannot be listed.
+    """
+    try:
+        return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
+    except OSError as error:
+        raise _unreadable(folder, error, "cannot list the folder") from error
+
+
 def require_regular(path: str | PathLike[str]) -> int:
     """The size of a regular file in bytes; links are followed. Raises FastetlError for anything else."""
     with open_regular(path) as file:
         return os.fstat(file.fileno()).st_size
 
 
-def _unreadable(path: str | PathLike[str], error: Exception) -> FastetlError:
+def _unreadable(path: str | PathLike[str], error: Exception, what: str = "cannot read the file") -> FastetlError:
     if isinstance(error, FileNotFoundError):
         return FastetlError("there is no such file", file=path, do="check the path", also=FileNotFoundError)
     reason = getattr(error, "strerror", None) or error
-    return FastetlError("cannot read the file", file=path, found=reason, do="check it")
+    return FastetlError(what, file=path, found=reason, do="check it")
 
 
 def open_regular(path: str | PathLike[str]) -> BinaryIO:
@@ -106,19 +118,20 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def mapped_array(path: str | PathLike[str]) -> np.memmap[Any, Any]:
+def mapped_array(path: str | PathLike[str], dtype: str, ndim: int) -> np.memmap[Any, Any]:
     """The array of an `.npy` file, mapped read-only.
 
-    Raises FastetlError if the header is damaged or names another size than the file has.
+    Raises FastetlError if the header is damaged, or names another size than the file has, another dtype or `ndim`.
     """
     size = require_regular(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.memmap) or not array.flags.c_contiguous or array.offset + array.nbytes != size:
             raise ValueError(f"{size:,} bytes are another size than its header says")
+        if array.dtype != np.dtype(dtype) or array.ndim != ndim:
+            raise ValueError(f"{array.dtype} with {array.ndim} axes, not {dtype} with {ndim}")
     except Exception as error:  # numpy's parser of headers raises its own, and those of `tokenize` and `ast`
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise FastetlError("cannot read the array", file=path, found=reason, do="make it again") from error
+        raise FastetlError("cannot read the array", file=path, found=reason_of(error), do="make it again") from error
     return array
 
 
@@ -152,8 +165,8 @@ def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any
                     if dtype.kind == "U" and size and np.frombuffer(values, dtype.byteorder + "u4").max() > 0x10FFFF:
                         raise ValueError(f"{name} has code points beyond Unicode's")
         except Exception as error:  # for a damaged archive, zipfile raises many classes
-            fault = str(error) or type(error).__name__
-            raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error
+            what, fault, do = "cannot read", reason_of(error), "make it again"
+            raise FastetlError(what, file=path, expected="an .npz", found=fault, do=do) from error
     return arrays
 
 

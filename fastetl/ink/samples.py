@@ -263,7 +263,7 @@ def samples_to_dataset(
             **{name: np.array([getattr(s, name) for s in samples]) for name in ("answer", "time", "device")},
         },
     )
-    about = {"set": "samples", "files": [{"file": file.name} for file in files], "command": command}
+    about = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
     correct = sum(s.answer == s.label for s in samples)
     return SamplesResult(
