@@ -89,7 +89,7 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
 def test_a_package_reads_them_as_it_reads_an_array(tmp_path: Path) -> None:
     recognizer = open_recognizer(sound_package())
     pictures = np.random.default_rng(0).integers(0, 256, (3, 128, 128), np.uint8)
-    write_shards(Dataset.create(pictures, "あいう", source=""), tmp_path / "shards")
+    write_shards(Dataset.create(pictures, "あいう", source="", size=128), tmp_path / "shards")
     assert (recognizer.predict(open_dataset(tmp_path / "shards").images) == recognizer.predict(pictures)).all()
 
 
