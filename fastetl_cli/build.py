@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, BuildResult, Progress, build
+from fastetl.etl.build import BuildConfig, BuildResult, OnProgress, build
 from fastetl.etl.notices import summarize
 from fastetl_cli.base import Command, Shards, bar, command_line, counted, note
 from fastetl_cli.options import Arg
@@ -49,7 +49,7 @@ class Build(Command):
             f"from {groups}, {result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)",
         )
 
-    def _build(self, sources: list[Path], out: Path, progress: Progress | None) -> BuildResult:
+    def _build(self, sources: list[Path], out: Path, progress: OnProgress | None) -> BuildResult:
         overwrite, command = self.overwrite, command_line()
         if self.shards.engine == "local":
             return build(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)

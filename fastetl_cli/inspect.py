@@ -9,7 +9,7 @@ from fastetl.etl.notices import summarize
 from fastetl.etl.statistics import PERCENTILES, statistics
 from fastetl_cli.base import Command, Paths, Verbose, bar, counted, require_unset, say, show_json, show_table
 
-_COLUMNS = ("file", "set", "records", "groups", "characters", "hiragana", "katakana", "kanji", "genuine")
+_COLUMNS = ("file", "set", "records", "groups", "characters", "genuine")
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
@@ -66,7 +66,6 @@ class Inspect(Command):
             rows = [
                 [
                     *(Path(r.file).name, r.set, f"{r.records:,}", f"{r.first_group}–{r.last_group}", r.characters),
-                    *(r.hiragana, r.katakana, r.kanji),
                     "yes" if r.genuine else "differs" if r.differs else "unknown",
                 ]
                 for r in reports

@@ -20,7 +20,7 @@ from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
-from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, Progress, convert, finish, result_of, run_plan
+from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, OnProgress, convert, finish, result_of, run_plan
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy, write_file
@@ -119,7 +119,7 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write_shards(
-    ray: Any, pieces: Sequence[Piece], folder: str, progress: Progress | None
+    ray: Any, pieces: Sequence[Piece], folder: str, progress: OnProgress | None
 ) -> tuple[Dataset, list[Shard], list[str]]:
     """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields.
 
@@ -152,7 +152,7 @@ def build_on_ray(
     shard_rows: int = ROWS,
     address: str = "",
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     command: str = "",
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
@@ -188,7 +188,7 @@ def synthesize_on_ray(
     shard_rows: int = ROWS,
     address: str = "",
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     command: str = "",
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.

@@ -27,7 +27,7 @@ from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def convert(
     charset: Charset,
     size: int,
     file: BinaryIO | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Dataset:
     """Read the records of a plan, or of some of its parts, as a dataset in memory.
 
@@ -210,7 +210,7 @@ def build(
     config: BuildConfig = BuildConfig(),
     *,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     command: str = "",
     **options: Any,
 ) -> BuildResult:
@@ -254,7 +254,7 @@ def build(
 
 
 def _import(
-    sources: list[Labelled], config: BuildConfig, progress: Progress | None, command: str
+    sources: list[Labelled], config: BuildConfig, progress: OnProgress | None, command: str
 ) -> tuple[Dataset, Plan]:
     """Labelled pictures as a dataset, and a plan with what is to be said of them."""
     if config.model_pattern:

@@ -71,9 +71,6 @@ class FileReport:
     first_group: int
     last_group: int
     characters: int
-    hiragana: int
-    katakana: int
-    kanji: int
     characterless: int
     models: int
     fingerprint: str
@@ -156,7 +153,6 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
     groups = content.groups[(content.groups >= 0) & ~content.models]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
-    row = codes >> 8
     return FileReport(
         file=str(file.path),
         set=file.layout.name,
@@ -166,9 +162,6 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
         first_group=int(groups.min()) if len(groups) else 0,
         last_group=int(groups.max()) if len(groups) else 0,
         characters=len(codes),
-        hiragana=int((row == 0x24).sum()),
-        katakana=int((row == 0x25).sum()),
-        kanji=int(((row >= 0x30) & (row <= 0x74)).sum()),
         characterless=content.characterless,
         models=int(content.models.sum()),
         fingerprint=scan.fingerprint,

@@ -39,10 +39,7 @@ class WriterRange:
 
     def dataset(self) -> Dataset:
         """Their samples, in memory."""
-        from fastetl.kernels.resize import (
-            OVERREAD,
-            resize_records,
-        )  # compiles: not before the arguments have been checked
+        from fastetl.kernels.resize import OVERREAD, resize_records  # compiles: only after checks of arguments
 
         each, layout = len(self.characters), layout_of(self.characters)
         writers = np.arange(self.first, self.end)
