@@ -23,5 +23,5 @@ class Baseline(Command):
         """Print a row for each algorithm and split."""
         with bar("baseline") as progress:
             results = baselines(open_dataset(self.dataset), seed=self.seed, progress=progress)
-        rows = [(r.algorithm, r.pixels, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
-        return self.answer_table(results, ["algorithm", "pixels", "split", "trained on", "tested on", "accuracy"], rows)
+        rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
+        return self.answer_table(results, ["algorithm", "split", "trained on", "tested on", "accuracy"], rows)

@@ -5,22 +5,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.names import ONNX, package_path
-from fastetl.data.charset import load_charset
 from fastetl.data.store import load_labelled
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
-from model.evaluation import Reader, Restricted, SetResult, evaluate
+from model.evaluation import Reader, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run, unfinished
 
 
-def open_reader(path: Path) -> Reader:
-    """Open a run, or a package ("pretrained" is the bundled one)."""
+def _open_reader(path: Path, charset: str | None) -> Reader:
+    """Open a run, or a package ("pretrained" is the bundled one), of which only a charset may compete."""
     if (package_path(path) / ONNX).is_file():
         from export.recognizer import open_recognizer
 
-        return open_recognizer(path)
+        return open_recognizer(path, charset=charset)
+    if charset is not None:
+        raise FastetlError("`charset` is for packages", file=path, do="export the run, or leave it out")
     if not (path.exists() or unfinished(path).exists()):
         what, do = "no run or package here", "train a run, or name a package"
         raise FastetlError(what, file=path, do=do, also=FileNotFoundError)
@@ -72,18 +73,15 @@ class Evaluate(Command):
     sets: Paths
     """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Folder for the report (index.html and evaluation.json). Without: RUN/reports/SETS, but no report of a package or
-    with --charset."""
+    """Folder for the report (index.html and evaluation.json). Without: RUN/reports/SETS, but no report of a package."""
     charset: str | None = None
-    """Answer with these characters only: a name such as hiragana, or a text file of characters."""
+    """Of a package: answer with these characters only, a name such as hiragana, or a text file of characters."""
     overwrite: bool = False
     """Replace an earlier report."""
 
     def run(self) -> int:
         """Print the table and write the report."""
-        run = open_reader(self.run_path)
-        if self.charset is not None:
-            run = Restricted(run, load_charset(self.charset, run.charset.characters))
+        run = _open_reader(self.run_path, self.charset)
         data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         names = distinct_names(self.sets, [dataset.name for dataset in data])
         report = self.report

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.notices import summarize
 from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import Command, Paths, Verbose, bar, counted, require_unset, say, show_json, show_table
-
-_COLUMNS = ("file", "set", "records", "groups", "characters", "genuine")
+from fastetl_cli.base import Command, Paths, bar, counted, require_unset, say, show_json
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
@@ -40,8 +37,6 @@ class Inspect(Command):
     """ETL files or folders of them."""
     strict: bool = False
     """Exit with 1 if anything is irregular, such as lost records, incomplete data sets or blank pictures."""
-    verbose: Verbose = False
-    """Show a table of the files."""
     statistics: bool = False
     """Measure the pictures instead: fragments of neighbouring characters at the edges, size and position of the
     characters, pen width, levels. docs/scans.md has these figures of real and of synthetic scans."""
@@ -49,8 +44,8 @@ class Inspect(Command):
     """With --statistics: characters whose pictures are measured."""
 
     def __post_init__(self) -> None:
-        unused = ("strict", "verbose") if self.statistics else ("charset",)
-        require_unset(self, unused, f"has no effect with{'' if self.statistics else 'out'} `statistics`")
+        unused = "strict" if self.statistics else "charset"
+        require_unset(self, (unused,), f"has no effect with{'' if self.statistics else 'out'} `statistics`")
 
     def run(self) -> int:
         """Print a line for each set and each kind of irregularity, and a verdict."""
@@ -62,15 +57,6 @@ class Inspect(Command):
         if self.json:
             show_json(reports)
             return code
-        if self.verbose:
-            rows = [
-                [
-                    *(Path(r.file).name, r.set, f"{r.records:,}", f"{r.first_group}–{r.last_group}", r.characters),
-                    "yes" if r.genuine else "differs" if r.differs else "unknown",
-                ]
-                for r in reports
-            ]
-            show_table(_COLUMNS, rows)
         for name in dict.fromkeys(report.set for report in reports):
             say(_summary(name, [report for report in reports if report.set == name]))
         for line in summarize([notice for report in reports for notice in report.noticed]):

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
-from fastetl.data.preprocessing import framed
 from model.errors import ModelError
 
 SplitKind = Literal["group", "random"]
-Pixels = Literal["as stored", "framed"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +21,6 @@ class BaselineResult:
     algorithm: str
     by: SplitKind
     """How the dataset is split. group: no group is in both parts. random: as in the tutorial, writers are in both."""
-    pixels: Pixels
-    """framed: after the network's preprocessing (polarity, contrast, framing)."""
     train: int
     test: int
     accuracy: float
@@ -43,22 +38,16 @@ def baselines(
     random_parts = draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed)
     by_group = dataset.split(valid=0, test=0.2, seed=seed)
     splits: dict[SplitKind, Split] = {"group": by_group, "random": Split.of(random_parts)}
-    stored = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
-    kinds: dict[Pixels, NDArray[np.float32]] = {"as stored": stored}
-    if dataset.preprocessing.framing != "none":
-        frames, _ = framed(np.asarray(dataset.images), dataset.preprocessing)
-        kinds["framed"] = frames[..., 0].reshape(len(dataset), -1)
+    pixels = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     for by, split in splits.items():
         train, test, labels = split.train, split.test, dataset.labels
-        guess = BaselineResult("guessing", by, "as stored", len(train), len(test), 1 / len(dataset.charset))
-        results.append(guess)
-        for kind, pixels in kinds.items():
-            for name, model in _models(seed):
-                model.fit(pixels[train], labels[train])
-                right = model.predict(pixels[test]) == labels[test]
-                results.append(BaselineResult(name, by, kind, len(train), len(test), float(right.mean())))
-                if progress is not None:
-                    progress(sum(r.algorithm != "guessing" for r in results), 4 * len(kinds))
+        results.append(BaselineResult("guessing", by, len(train), len(test), 1 / len(dataset.charset)))
+        for name, model in _models(seed):
+            model.fit(pixels[train], labels[train])
+            right = model.predict(pixels[test]) == labels[test]
+            results.append(BaselineResult(name, by, len(train), len(test), float(right.mean())))
+            if progress is not None:
+                progress(sum(r.algorithm != "guessing" for r in results), 4)
     return tuple(results)
 
 

@@ -69,18 +69,14 @@ def barrier(where: str) -> None:
 
 
 @cache
-def _sharding(*axes: str) -> NamedSharding:
+def sharding(*axes: str) -> NamedSharding:
+    """The sharding of arrays that every device holds in full (weights); with "batch", of those that are divided."""
     return NamedSharding(Mesh(np.array(jax.devices()), ("batch",)), PartitionSpec(*axes))  # type: ignore[no-untyped-call]
-
-
-def replicated() -> NamedSharding:
-    """The sharding of arrays that every device holds in full: weights, optimizer state."""
-    return _sharding()
 
 
 def replicate(tree: Any) -> Any:
     """The same tree, with its arrays on every device in full."""
-    return jax.tree.map(lambda x: _put(np.asarray(x), replicated()), tree)
+    return jax.tree.map(lambda x: _put(np.asarray(x), sharding()), tree)
 
 
 def shard(array: NDArray[Any]) -> jax.Array:
@@ -89,7 +85,7 @@ def shard(array: NDArray[Any]) -> jax.Array:
     if len(array) % count:
         what = f"a batch of {len(array)} cannot be shared by {count} devices"
         raise ModelError(what, expected=f"a multiple of {count}", do="check `batch_size`")
-    return _put(array, _sharding("batch"))
+    return _put(array, sharding("batch"))
 
 
 def _put(array: NDArray[Any], sharding: NamedSharding) -> jax.Array:

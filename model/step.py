@@ -23,7 +23,7 @@ from optax.contrib import MuonDimensionNumbers, muon
 
 from fastetl.data.dataset import Pictures
 from model.config import TrainConfig
-from model.devices import replicated, shard
+from model.devices import shard, sharding
 from model.network import Network
 
 Tree = dict[str, Any]
@@ -175,7 +175,7 @@ def _step(
 def make_eval(network: Network) -> Eval:
     """The compiled function (weights, pictures uint8 (B, size, size)) → float32 logits (B, classes), as in use."""
     # Replicated on all devices, so that each process can read all logits.
-    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=replicated())
+    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=sharding())
 
 
 def predict(answers: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:

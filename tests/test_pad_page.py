@@ -516,6 +516,18 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
     assert violations == []
 
 
+def test_what_is_deleted_in_the_browser_leaves_its_line(page: Page) -> None:
+    code = """async () => {
+      const { BrowserSamples } = await import("./corrections.js");
+      const samples = new BrowserSamples("pad");
+      for (const label of ["ぬ", "め"]) await samples.keep({ label });
+      const [, { id }] = (await samples.shown("")).samples;
+      await samples.remove("", id);
+      return [(await samples.shown("")).count, ...samples.lines().map((line) => JSON.parse(line).removed ?? false)];
+    }"""
+    assert page.evaluate(code) == [1, True, False]
+
+
 @pytest.mark.skipif(ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package")
 def test_the_static_folder_works_offline_with_the_same_answers(
     browser: Browser, package: Recognizer, tmp_path: Path

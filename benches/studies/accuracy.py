@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from benches.studies.conditions import CONDITIONS
 from benches.studies.pages import insert, table
+from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM, Charset, is_kanji, one_shape, script_of
 from fastetl.data.preprocessing import resize
 from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
 from fastetl.synth.writing import HEIGHT, WIDTH
-from fastetl_cli.evaluate import open_reader
-from model.evaluation import Reader, Restricted
 
 SEED = 90_001
 """Seed of the test writers; trainings take others."""
@@ -67,7 +66,7 @@ def test_writers(charset: Charset, files: int) -> list[Labelled]:
     return sets
 
 
-def _answers(reader: Reader, part: Labelled, prior: NDArray[np.float32] | float = 0.0) -> list[str]:
+def _answers(reader: Recognizer, part: Labelled, prior: NDArray[np.float32] | float = 0.0) -> list[str]:
     logits = reader.predict(resize(part.images, reader.preprocessing.size)) - prior
     return [reader.charset.characters[k] for k in logits.argmax(1).tolist()]
 
@@ -78,7 +77,7 @@ def _share(answers: Sequence[str], characters: Sequence[str], sizes: bool = Fals
     return 100 * float(np.mean([one_shape(a, sizes) == one_shape(c, sizes) for a, c in pairs]))
 
 
-def measure(reader: Reader, part: Labelled) -> list[float]:
+def measure(reader: Recognizer, part: Labelled) -> list[float]:
     """Percent of right answers, under each condition of the set."""
     under = (replace(part, images=CONDITIONS[name](part.images, SEED)) for name in part.conditions)
     return [_share(_answers(reader, pictures), part.characters) for pictures in under]
@@ -90,7 +89,7 @@ def script(part: Labelled) -> Charset | None:
     return next(of_all, None)
 
 
-def rows(name: str, reader: Reader, parts: Sequence[Labelled], own_script: bool) -> list[list[str]]:
+def rows(name: str, reader: Recognizer, parts: Sequence[Labelled], own_script: bool) -> list[list[str]]:
     """A row for each set, a column for each condition. own_script: only sets of one script, which alone competes."""
     rows = []
     for part in parts:
@@ -98,7 +97,7 @@ def rows(name: str, reader: Reader, parts: Sequence[Labelled], own_script: bool)
         own = script(known) if own_script else reader.charset
         if not known.characters or own is None or (own_script and own.characters == reader.charset.characters):
             continue
-        cells = [f"{share:.2f}" for share in measure(Restricted(reader, own), known)]
+        cells = [f"{share:.2f}" for share in measure(reader.restricted(own), known)]
         cells += ["–"] * (len(CONDITIONS) - len(cells))
         compete = "one script" if own_script else "all"
         rows.append([part.name, name, compete, f"{len(known.characters):,}", *cells])
@@ -116,15 +115,15 @@ def summary(row: list[str]) -> list[str]:
     return [*row[:4], f"{plain:.1f}", f"{np.mean([value for value, _ in others]):.1f}", f"{worst:.1f}, {name}"]
 
 
-def _taken(reader: Reader, part: Labelled, partner: Mapping[str, str]) -> str:
+def _taken(reader: Recognizer, part: Labelled, partner: Mapping[str, str]) -> str:
     """Percent of the characters that are taken for their partners."""
     asked = part.only({c for c, other in partner.items() if {c, other} <= reader.charset.class_of.keys()})
     return f"{_share(_answers(reader, asked), [partner[c] for c in asked.characters]):.1f}"
 
 
-def limits(reader: Reader, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
+def limits(reader: Recognizer, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
     """Rows of what is measured, on what, in percent. prior: float32 (characters,), which the logits contain."""
-    kana, hiragana = Restricted(reader, KANA), Restricted(reader, HIRAGANA)
+    kana, hiragana = reader.restricted(KANA), reader.restricted(HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
     canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
     at_size, with_fragments = "size and place of scans", "… and fragments"
@@ -150,7 +149,7 @@ def limits(reader: Reader, prior: NDArray[np.float32], sets: Sequence[Labelled],
 def main() -> None:
     """Read the arguments, measure, write table and page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("readers", nargs="+", type=Path, metavar="NAME", help="runs or packages")
+    parser.add_argument("readers", nargs="+", type=Path, metavar="NAME", help="packages")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument(
         "--files", type=int, default=4, help="of synthetic test writers of each kind: five writers a file"
@@ -159,7 +158,7 @@ def main() -> None:
     given = parser.parse_args()
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
     for path in given.readers:
-        reader = open_reader(path)
+        reader = open_recognizer(path)
         measured += rows(path.name, reader, [*sets, *test_writers(reader.charset, given.files)], own_script=False)
         measured += rows(path.name, reader, sets, own_script=True)
     with (given.docs / "data" / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
