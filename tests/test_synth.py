@@ -19,7 +19,7 @@ from scipy import ndimage
 from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, is_kanji
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.build import build
 from fastetl.etl.detection import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
@@ -29,7 +29,7 @@ from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms
 from fastetl.synth.raster import draw
-from fastetl.synth.records import ORDER, characters_of, readings
+from fastetl.synth.records import ORDER, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import FILLS, Ink, choose_glyphs, ink_of, pen_strokes
@@ -155,25 +155,6 @@ def test_canvas_writers_show_no_fragments() -> None:
     measured = picture_statistics(np.concatenate(written))
     assert measured["fragment left"].mean() < 0.01
     assert measured["fragment top"].mean() < 0.01
-
-
-@pytest.mark.parametrize("name", ["kana", "digits", "latin"])
-def test_every_charset_is_written_and_read_again(name: str, tmp_path: Path) -> None:
-    synthesize(tmp_path / "etl", SynthConfig(files=1, charset=name))
-    build(tmp_path / "etl", tmp_path / "data", BuildConfig(charset=name, size=32, strict=True))
-    data = open_dataset(tmp_path / "data")
-    assert np.unique(data.labels).tolist() == list(range(len(data.charset)))
-    assert len(np.unique(data.groups)) == 5
-    assert (np.asarray(data.images).max((1, 2)) > 0).all()
-
-
-def test_every_character_of_japanese_is_written() -> None:
-    characters = characters_of("japanese")
-    assert len(characters) == 6625
-    others = tuple(c for c in characters if not "\u4e00" <= c <= "\u9fff")
-    records = draw_data_set(0, 0, (*others, "亜", "熙"), scans=0)
-    assert (unpack(records["image"]).max((1, 2)) > 0).all()
-    assert [jis_to_char(code) for code in records["code"].tolist()] == [*others, "亜", "熙"]
 
 
 def test_small_kana_are_small() -> None:

@@ -20,18 +20,14 @@ from benches.studies.pages import insert, table
 
 PARTS: dict[str, tuple[Callable[[Tally, Path], None], int, int, float]] = {
     "damaged files through build": (records.damaged_builds, 15_000, 60, 60),
-    "damaged files through inspect": (records.damaged_inspections, 15_000, 60, 60),
     "damaged pictures through read_picture": (inputs.damaged_pictures, 10_000, 200, 20),
     "damaged datasets through open_dataset": (inputs.damaged_datasets, 10_000, 200, 20),
-    "damaged run.json through open_run": (inputs.damaged_descriptions, 10_000, 20, 60),
     "kills of build": (partial(commands.kills, name="build"), 400, 8, 30),
     "kills of train": (partial(commands.kills, name="train"), 400, 2, 120),
     "build on full disks": (partial(commands.full_disks, name="build"), 40, 2, 30),
     "train on full disks": (partial(commands.full_disks, name="train"), 40, 2, 60),
-    "damaged checkpoints through Run.network": (inputs.damaged_checkpoints, 1_000, 2, 60),
 }
-"""Name → what runs, its target, its target with --quick, its minutes. What uses JAX in this process comes last, since
-the commands run in forks of it."""
+"""Name → what runs, its target, its target with --quick, its minutes."""
 
 
 def main() -> int:

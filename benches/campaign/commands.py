@@ -118,12 +118,6 @@ def _train(folder: Path) -> Command:
     return command
 
 
-def trained(folder: Path) -> Path:
-    """A finished run."""
-    _train(folder)
-    return folder / "run"
-
-
 _COMMANDS = {"build": _build, "train": _train}
 
 

@@ -1,4 +1,4 @@
-"""Damaged pictures, datasets and runs: each must be opened with the right contents, or rejected in one line."""
+"""Damaged pictures and datasets: each must be opened with the right contents, or rejected in one line."""
 
 import io
 import json
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benches.campaign.commands import trained
 from benches.campaign.damage import damaged_bytes
 from benches.campaign.tally import Rng, Tally
 from fastetl.data.store import open_dataset
@@ -105,23 +104,3 @@ def damaged_datasets(tally: Tally, folder: Path) -> None:
         )
 
     _damaged_files(tally, source, sorted(entry.name for entry in source.iterdir()), contents)
-
-
-def damaged_descriptions(tally: Tally, folder: Path) -> None:
-    """Open runs whose run.json is damaged."""
-    from model.run import open_run
-
-    _damaged_files(tally, trained(folder), ["run.json"], lambda path: open_run(path).as_dict())
-
-
-def damaged_checkpoints(tally: Tally, folder: Path) -> None:
-    """Load damaged checkpoints, which have a digest."""
-    import jax
-    from flax import nnx
-
-    from model.run import open_run
-
-    def contents(path: Path) -> object:
-        return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(nnx.state(open_run(path).network(), nnx.Param))]
-
-    _damaged_files(tally, trained(folder), ["checkpoints/best.safetensors"], contents)

@@ -1,4 +1,4 @@
-"""Damaged files of every set, given to `build` and `inspect`; the independent decoder says what is right."""
+"""Damaged files of every set, given to `build`; the independent decoder says what is right."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,6 @@ from benches.campaign.tally import Rng, Tally
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
-from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout, genuine_files
 from fastetl.testing.records import first_records
@@ -141,23 +140,3 @@ def damaged_builds(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None
         config = BuildConfig(charset=str(charset) if turn % 3 else "all", size=SIZE, strict=turn % 3 == 2)
         tally.attempt(what, partial(build, case.path, out, config), partial(_build_fault, case, config, out))
         shutil.rmtree(out, ignore_errors=True)
-
-
-def _inspect_fault(case: _Case, reports: Sequence[FileReport]) -> str | None:
-    report, plain = reports[0], case.plain
-    if report.set != case.layout.name:
-        return None if any("the name is" in notice.what for notice in report.noticed) else "taken for another set"
-    if report.records != len(case.codes) or report.bytes != len(case.damage.data):
-        return "another number of records or bytes"
-    if case.must_be_reported and not report.noticed:
-        return _UNREPORTED
-    length = plain.height * plain.width * plain.bits // 8
-    are_blank = ~case.records[plain.empty :, plain.image : plain.image + length].any(1)
-    reported = any("blank pictures" in notice.what for notice in report.noticed)
-    return None if reported == are_blank.any() else "blank pictures"
-
-
-def damaged_inspections(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:
-    """Inspect damaged files."""
-    for _, what, case in _cases(tally, folder, sets):
-        tally.attempt(what, partial(inspect, case.path), partial(_inspect_fault, case))
