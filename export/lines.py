@@ -199,8 +199,11 @@ def _resized(ink: Pixels, factor: float) -> Pixels:
 
 
 def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size: float, down: bool) -> _Line:
-    """part: the ink of one line. corner: left and top of `part` in the reduced picture. factor: how much that one was
-    reduced from the original. size: of the line, in pixels of `part`."""
+    """A line of a picture, parted into pieces.
+
+    part: the line's ink. corner: left and top of `part` in the reduced picture. factor: how much that one was reduced
+    from the original. size: of the line, in pixels of `part`.
+    """
     zoom = SIZE / size
     ink = _resized(part, zoom)
     pieces = parted(*pieces_of(np.rot90(ink) if down else ink), SIZE, down)
@@ -245,7 +248,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
 
 
 def _line_of_strokes(strokes: list[Stroke], oriented: Floats, pen: float, down: bool) -> _Line:
-    """strokes: in the order in which they were written. oriented: float64 (N, 4), their boxes, running across."""
+    """A line of strokes, which are in the order of writing. oriented: float64 (N, 4), their boxes, running across."""
     from fastetl.ink.drawings import Drawing, rasterize
 
     zoom = SIZE / line_size(oriented)
@@ -254,15 +257,11 @@ def _line_of_strokes(strokes: list[Stroke], oriented: Floats, pen: float, down: 
         x, y = (-y / zoom, x / zoom) if down else (x / zoom, y / zoom)
         shown = oriented[list(members)]
         side = max(SIDE / zoom, MARGIN * float(shown[:, 2].max() - shown[:, 0].min()))
-        moved = tuple(
-            dataclasses.replace(
-                strokes[k],
-                x=tuple(v - x + side / 2 for v in strokes[k].x),
-                y=tuple(v - y + side / 2 for v in strokes[k].y),
-            )
-            for k in members
-        )
-        return rasterize(Drawing(side, side, moved, min(pen / side, 0.5)))
+        left, top, moved = x - side / 2, y - side / 2, []
+        for stroke in map(strokes.__getitem__, members):
+            columns = {"x": tuple(v - left for v in stroke.x), "y": tuple(v - top for v in stroke.y)}
+            moved.append(dataclasses.replace(stroke, **columns))
+        return rasterize(Drawing(side, side, tuple(moved), min(pen / side, 0.5)))
 
     def back(boxes: Floats) -> Floats:
         return (unturned(boxes) if down else boxes) / zoom
@@ -354,10 +353,10 @@ def _read_line(
     recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
 ) -> TextLine:
     competing = competition(recognizer, line, asked, alone)
-    runs, fitted, rest = line.runs, weights(), competing.rest(line.runs, line.geometry.size)
+    runs, fitted, spare = line.runs, weights(), competing.spare(line.runs, line.geometry.size)
 
     def best(geometry: Geometry, plain: bool) -> list[State]:
-        scores = features(runs, geometry, competing, rest, line.down) @ np.array(fitted.features)
+        scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features)
         return best_path(scores, competing.classes, runs.runs, len(runs.atoms), fitted.bigram, plain)
 
     outcomes = []

@@ -94,6 +94,6 @@ class Synth(Command):
             if not rows:
                 raise FastetlError("no text", file=self.text, expected="lines to write")
             texts = [rows[k % len(rows)] for k in range(self.lines)]
-        write_lines(self.out, texts, self.line, self.config.seed, self.overwrite)
+        write_lines(self.out, texts, self.line, seed=self.config.seed, overwrite=self.overwrite)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)

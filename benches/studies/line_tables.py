@@ -19,7 +19,7 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines.path import FEATURES, WEIGHTS_FILE, features, fitted_geometry, log_follows
 from fastetl.lines.shapes import FILE
-from fastetl.synth.lines import Line, LineConfig, line_style, random_text, write_line
+from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, pen_strokes
 
@@ -126,7 +126,7 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
         return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
 
 
-def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line: Any) -> Lattice | None:
+def lattice(recognizer: Recognizer, text: str, plain: bool, written: WrittenLine, line: Any) -> Lattice | None:
     """The lattice of a written line; None if what was written is not among its runs and characters."""
     shown, alone = line.pictures()
     c = competition(recognizer, line, all_probabilities(recognizer, shown), alone)
@@ -146,7 +146,7 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: Line, line:
     classes = c.classes.ravel()
     written_boxes = line.runs.boxes[[state // columns for state in truth]]
     geometry = fitted_geometry(written_boxes, classes[truth], line.geometry, line.down)
-    values = features(line.runs, geometry, c, c.rest(line.runs, geometry.size), line.down)
+    values = features(line.runs, geometry, c, c.spare(line.runs, geometry.size), line.down)
     steps = []
     for t in range(1, count):
         left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
@@ -197,7 +197,7 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
     # The fit knows the line's true geometry; a reader estimates it from what it has read.
     limits |= {"form": (0, 0.8)}
     # A feature that speaks against a character must not speak for it by chance.
-    limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "rest", "joined"), (None, 0))
+    limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "spare", "joined"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]
     done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
     *values, bigram = (round(float(w), 3) for w in done.x)

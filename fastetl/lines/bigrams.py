@@ -42,8 +42,8 @@ class Bigrams:
         first, second = np.broadcast_arrays(first, second)
         key = np.where((first >= 0) & (second >= 0), first * count + second, -1)
         at = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
-        rest = np.where(first < 0, self.beginnings[second], self.factors[first] + self.shares[second])
-        return np.where(self.keys[at] == key, self.values[at], rest)
+        backed_off = np.where(first < 0, self.beginnings[second], self.factors[first] + self.shares[second])
+        return np.where(self.keys[at] == key, self.values[at], backed_off)
 
 
 @cache

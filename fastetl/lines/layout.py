@@ -44,7 +44,8 @@ def underlines(boxes: Boxes) -> NDArray[np.bool_]:
     """bool (N,): which boxes are thin and much longer than characters: underlines, or sidelines of columns."""
     extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
     order = np.sort(extents)
-    first = np.searchsorted(order, 2 * thickness, "right")  # What is shorter are dots, which say nothing of the size.
+    # What is shorter than two pens are dots, which say nothing of the size.
+    first = np.searchsorted(order, 2 * thickness, "right")
     usual = np.append(order, np.inf)[first + (0.7 * (len(boxes) - first - 1)).astype(int)]
     return np.asarray((len(boxes) - first > 3) & (extents > LONG * usual) & (thickness < THIN * extents))
 
@@ -192,7 +193,7 @@ def line_size(boxes: Boxes) -> float:
     stretch = np.floor((x - x.min()) / max(3 * size, 1e-6)).astype(np.int64)
     heights = [float(bottom[stretch == k].max() - top[stretch == k].min()) for k in np.unique(stretch)]
     height = float(np.quantile(heights, 0.7))
-    # A single ー or 一 is as wide as it is not high.
+    # A single ー or 一 is wide but not high.
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
 

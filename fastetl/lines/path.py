@@ -29,7 +29,7 @@ FEATURES = (
     "wide",  # length beyond one size of the writing
     "gaps",  # sum of the gaps to both neighbours, in sizes of the writing
     "cuts",  # how many of the two ends cut a piece of ink
-    "rest",  # how much longer the run is than a part of it that the network takes for the same character
+    "spare",  # how much longer the run is than a part of it that the network takes for the same character
     "joined",  # share of the character's strokes that the run lacks
     "more strokes",  # log of one plus the strokes that the run has beyond the character's
 )
@@ -39,7 +39,7 @@ UNKNOWN = -9.0
 NEIGHBOURS = 40
 """How many of the best states before each cut are followed further."""
 _SEEN = 0.01
-"""Characters that the network gives less probability than this are ignored in the feature `rest`."""
+"""Characters that the network gives less probability than this are ignored in the feature `spare`."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Competition:
     log_shape: Floats
     log_own: Floats
 
-    def rest(self, runs: Runs, size: float) -> Floats:
-        """float64 (R, K): the feature `rest`. size: of the writing.
+    def spare(self, runs: Runs, size: float) -> Floats:
+        """float64 (R, K): the feature `spare`. size: of the writing.
 
         The network often takes the picture of two characters for one of them.
         """
@@ -141,8 +141,8 @@ class Geometry:
         return np.stack([length / self.stretch, height, offset, gaps / self.stretch], 1) / self.size
 
 
-def features(runs: Runs, geometry: Geometry, competition: Competition, rest: Floats, down: bool) -> Floats:
-    """float64 (R, K, F): the `FEATURES` of each run and each of its characters. rest: see `Competition.rest`."""
+def features(runs: Runs, geometry: Geometry, competition: Competition, spare: Floats, down: bool) -> Floats:
+    """float64 (R, K, F): the `FEATURES` of each run and each of its characters. spare: see `Competition.spare`."""
     boxes, (first, last) = runs.boxes, runs.runs.T
     edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
     apart = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]
@@ -159,7 +159,7 @@ def features(runs: Runs, geometry: Geometry, competition: Competition, rest: Flo
         np.maximum(measured[:, :1] - 1, 0),
         (gaps[first] + gaps[last + 1])[:, None],
         (runs.cuts[first].astype(float) + runs.cuts[last + 1])[:, None],
-        rest,
+        spare,
         np.maximum(usual - strokes, 0) / np.maximum(usual, 1),
         np.log1p(np.maximum(strokes - usual, 0)) * (strokes > 0),
     )
@@ -218,15 +218,14 @@ def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weight: flo
     """
     if not count:
         return []
-    columns = np.arange(scores.shape[1])
-    begins = [(np.flatnonzero(runs[:, 0] == t)[:, None] * len(columns) + columns).ravel() for t in range(count)]
-    ends = [(np.flatnonzero(runs[:, 1] == t)[:, None] * len(columns) + columns).ravel() for t in range(count)]
-    flat, labels = scores.ravel(), classes.ravel()
+    columns, flat, labels = np.arange(scores.shape[1]), scores.ravel(), classes.ravel()
+    begins, ends = (
+        [(np.flatnonzero(side == t)[:, None] * len(columns) + columns).ravel() for t in range(count)] for side in runs.T
+    )
     forward, before = flat.copy(), np.full(flat.shape, -1)
     forward[begins[0]] += weight * log_follows(np.array(-1), labels[begins[0]], plain)
     steps: list[tuple[Ints, Ints, Floats]] = []
-    for t in range(1, count):
-        left, right = ends[t - 1], begins[t]
+    for left, right in zip(ends, begins[1:], strict=False):
         left = left[np.argsort(-forward[left], kind="stable")[:NEIGHBOURS]]
         if not len(left) or not len(right):
             continue
@@ -263,10 +262,10 @@ def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool
     boxes: (M, 4); classes: (M,); geometry: what is kept where the characters tell too little.
     """
     rows = shapes(down)[classes]
-    rests = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - rows[:, :2]
+    residuals = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - rows[:, :2]
     telling = rows[:, :2] > np.log(0.3)  # the thickness of a ー says nothing about the size
     along, across = (
-        np.median(rests[telling[:, k], k]) if telling[:, k].any() else np.log(geometry.size) for k in (0, 1)
+        np.median(residuals[telling[:, k], k]) if telling[:, k].any() else np.log(geometry.size) for k in (0, 1)
     )
     stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR)
     size = float(np.exp((along + across - stretch) / 2))
@@ -274,14 +273,14 @@ def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool
     y = y - rows[:, 2] * size
     slope = line_through(x, y)[1] if len(boxes) >= 4 else geometry.slope
     middle = float(np.mean(y - slope * x))
-    sizes = rests[telling.all(1)].mean(1) - (along + across) / 2
+    sizes = residuals[telling.all(1)].mean(1) - (along + across) / 2
     offsets = (y - middle - slope * x) / size
     own_sizes, own_offsets = np.hypot(*rows[telling.all(1), 4:6].T) / 2, rows[:, 6]
     spreads = _spread(sizes, own_sizes, _USUAL[0]), _spread(offsets, own_offsets, _USUAL[1])
     return Geometry(middle, slope, size, float(np.exp(stretch)), *spreads)
 
 
-def _spread(rests: Floats, own: Floats, usual: float) -> float:
+def _spread(residuals: Floats, own: Floats, usual: float) -> float:
     """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
-    added = np.maximum(rests**2 - own**2, 0).sum()
-    return float(np.sqrt((_PRIOR * usual**2 + added) / (_PRIOR + len(rests))))
+    added = np.maximum(residuals**2 - own**2, 0).sum()
+    return float(np.sqrt((_PRIOR * usual**2 + added) / (_PRIOR + len(residuals))))

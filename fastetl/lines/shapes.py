@@ -72,11 +72,11 @@ def log_likelihood(
     wide, high, placed, apart = np.moveaxis(rows[..., 4:], -1, 0)
     own = np.hypot(wide, high)
     # Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
-    rests = (
+    residuals = (
         ((length + height) / 2, np.hypot(own / 2, uneven)),
         (length - height, own),
         (offset, np.hypot(placed, wander)),
         (gap, np.hypot(apart, UNEVEN_GAP)),
     )
     # Student's t with four degrees of freedom: real writers vary more than the synthetic ones that were measured.
-    return np.asarray(-sum(2.5 * np.log1p((rest / d) ** 2 / 4) + np.log(d / 0.2) for rest, d in rests))
+    return np.asarray(-sum(2.5 * np.log1p((residual / d) ** 2 / 4) + np.log(d / 0.2) for residual, d in residuals))

@@ -54,7 +54,7 @@ class LineConfig:
 
 
 @dataclass(frozen=True)
-class Line:
+class WrittenLine:
     """A written line.
 
     drawing: its strokes in the order of writing. boxes: left, top, right and bottom of each character except spaces,
@@ -83,7 +83,7 @@ def _turned(points: Array, character: str) -> Array:
     return np.asarray(points + np.array([far, -far]))
 
 
-def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineConfig()) -> Line:
+def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineConfig()) -> WrittenLine:
     """Write a line in a synthetic writer's hand. The same seed writes the same line. Spaces leave a gap.
 
     Raises FastetlError for a character without strokes, or if KanjiVG's strokes are not installed.
@@ -146,7 +146,7 @@ def random_text(rng: np.random.Generator, length: int) -> str:
 
 
 def write_lines(
-    out: Path, texts: Sequence[str], config: LineConfig = LineConfig(), seed: int = 0, overwrite: bool = False
+    out: Path, texts: Sequence[str], config: LineConfig = LineConfig(), *, seed: int = 0, overwrite: bool = False
 ) -> None:
     """Write a directory of lines: 00000.png … with dark ink, lines.jsonl with text, boxes and drawings, the licence.
 
@@ -173,7 +173,7 @@ def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator)
 
 def _drawn(
     text: str, strokes: list[tuple[bool, Stroke]], boxes: Sequence[Array], style: WriterStyle, late: bool
-) -> Line:
+) -> WrittenLine:
     """Put the strokes on a canvas just large enough. late: write all dakuten at the end."""
     if late:
         strokes = sorted(strokes, key=lambda stroke: stroke[0])
@@ -189,4 +189,4 @@ def _drawn(
         placed.append(Stroke(x, y, stroke.pressure, tuple(map(float, time))))
     drawing = Drawing(width, height, tuple(placed), style.pen / max(width, height))
     moved = corners - np.concatenate([low, low])
-    return Line(text, drawing, tuple(tuple(map(float, np.round(box, 2))) for box in moved))  # type: ignore[misc]
+    return WrittenLine(text, drawing, tuple(tuple(map(float, np.round(box, 2))) for box in moved))  # type: ignore[misc]

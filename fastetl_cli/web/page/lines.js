@@ -256,7 +256,7 @@ export class Tables {
 // The best path
 
 /** For each run and character: how much longer the run is than a part of it that the network takes for the same character. */
-function restOf({ runs, boxes, place }, competing) {
+function spareOf({ runs, boxes, place }, competing) {
   const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r])), length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) => columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > SEEN));
   return runs.map(([i, j], r) => {
@@ -271,7 +271,7 @@ function restOf({ runs, boxes, place }, competing) {
   });
 }
 
-function features(line, place, competing, rest, tables) {
+function features(line, place, competing, spare, tables) {
   const { runs, boxes, atoms, down } = line;
   const apart = [];
   let reach = -Infinity;
@@ -289,7 +289,7 @@ function features(line, place, competing, rest, tables) {
     const ofRun = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, own, character }, column) => {
       const usual = tables.strokes.at(character), counted = [Math.max(usual - strokes, 0) / usual, Math.log1p(Math.max(strokes - usual, 0))];
-      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...ofRun, rest[r][column], ...counted];
+      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...ofRun, spare[r][column], ...counted];
     });
   });
 }
@@ -297,13 +297,13 @@ function features(line, place, competing, rest, tables) {
 function likelihood(form, row, { uneven, wander }) {
   const [length, height, place, gap] = form.map((value, k) => value - row[k]), [wide, high, placed, apart] = row.slice(4);
   const own = Math.hypot(wide, high);
-  const rests = [
+  const residuals = [
     [(length + height) / 2, Math.hypot(own / 2, uneven)],
     [length - height, own],
     [place, Math.hypot(placed, wander)],
     [gap, Math.hypot(apart, UNEVEN_GAP)],
   ];
-  return -sum(rests.map(([rest, d]) => 2.5 * Math.log1p((rest / d) ** 2 / 4) + Math.log(d / 0.2)));
+  return -sum(residuals.map(([residual, d]) => 2.5 * Math.log1p((residual / d) ** 2 / 4) + Math.log(d / 0.2)));
 }
 
 /** [{run, column, scores, other}] of the best path. `scores`: of each column of each run. */
@@ -353,9 +353,9 @@ const value = (table, [r, c]) => table[r][c];
 
 function fittedPlace(boxes, characters, place, down, tables) {
   const forms = characters.map((character) => tables.form(character, down)), telling = (length) => length > Math.log(0.3);
-  const rests = boxes.map(([a, b, c, d], k) => [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]));
+  const residuals = boxes.map(([a, b, c, d], k) => [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]));
   const [along, across] = [0, 1].map((side) => {
-    const values = rests.map((rest) => rest[side]).filter((_, k) => telling(forms[k][side]));
+    const values = residuals.map((residual) => residual[side]).filter((_, k) => telling(forms[k][side]));
     return values.length ? quantile(values, 0.5) : Math.log(place.size);
   });
   const stretch = ((along - across) * boxes.length) / (boxes.length + PRIOR), size = Math.exp((along + across - stretch) / 2);
@@ -363,9 +363,9 @@ function fittedPlace(boxes, characters, place, down, tables) {
   let { slope } = place;
   if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
   const middle = mean(y.map((one, k) => one - slope * x[k]));
-  const spread = (usual, rests) => Math.sqrt((PRIOR * usual ** 2 + sum(rests.map(([rest, own]) => Math.max(rest ** 2 - own ** 2, 0)))) / (PRIOR + rests.length));
+  const spread = (usual, residuals) => Math.sqrt((PRIOR * usual ** 2 + sum(residuals.map(([residual, own]) => Math.max(residual ** 2 - own ** 2, 0)))) / (PRIOR + residuals.length));
   const whole = range(boxes.length).filter((k) => telling(forms[k][0]) && telling(forms[k][1]));
-  const uneven = spread(USUAL[0], whole.map((k) => [mean(rests[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2]));
+  const uneven = spread(USUAL[0], whole.map((k) => [mean(residuals[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2]));
   const wander = spread(USUAL[1], y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
   return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
@@ -467,10 +467,10 @@ function textOf(line, competing, path, place, names) {
 
 /** The best path and the place of its line. */
 function bestOf(line, competing, tables) {
-  const rest = restOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
+  const spare = spareOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
   const best = (place, plain = false) => {
     const { features: weights } = tables.weights;
-    const scores = features(line, place, competing, rest, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
+    const scores = features(line, place, competing, spare, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
     return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
   };
   const outcomes = STRETCHES.map((stretch) => {

@@ -58,12 +58,12 @@ struct LinePlace {
 
     /// Fit it to characters that were read, from their usual sizes and positions.
     mutating func fit(_ boxes: [InkBox], _ forms: [LineTables.Form]) {
-        let rests = zip(boxes, forms).map { box, form in
+        let residuals = zip(boxes, forms).map { box, form in
             [log(max(box.width, 1e-3)) - form[0], log(max(box.height, 1e-3)) - form[1]]
         }
         let medians = [0, 1].map { side in
             // The thickness of a ー says nothing about the size.
-            let telling = zip(rests, forms).filter { $1[side] > log(0.3) }.map { $0.0[side] }
+            let telling = zip(residuals, forms).filter { $1[side] > log(0.3) }.map { $0.0[side] }
             return telling.isEmpty ? log(size) : quantile(telling, 0.5)
         }
         let (count, prior) = (Double(boxes.count), Self.usual.characters)
@@ -72,12 +72,12 @@ struct LinePlace {
         let (x, y) = (boxes.map(\.x), zip(boxes, forms).map { $0.y - $1[2] * size })
         if boxes.count >= 4 { slope = Self.line(x, y).1 }
         middle = mean(zip(x, y).map { $1 - slope * $0 })
-        func spread(_ usual: Double, _ rests: [(rest: Double, own: Double)]) -> Double {
-            let more = rests.reduce(0) { $0 + max($1.rest * $1.rest - $1.own * $1.own, 0) }
-            return ((prior * usual * usual + more) / (prior + Double(rests.count))).squareRoot()
+        func spread(_ usual: Double, _ residuals: [(residual: Double, own: Double)]) -> Double {
+            let more = residuals.reduce(0) { $0 + max($1.residual * $1.residual - $1.own * $1.own, 0) }
+            return ((prior * usual * usual + more) / (prior + Double(residuals.count))).squareRoot()
         }
-        let sizes = zip(rests, forms).filter { $1[0] > log(0.3) && $1[1] > log(0.3) }.map { rest, form in
-            ((rest[0] + rest[1] - medians[0] - medians[1]) / 2, hypot(form[4], form[5]) / 2)
+        let sizes = zip(residuals, forms).filter { $1[0] > log(0.3) && $1[1] > log(0.3) }.map { residual, form in
+            ((residual[0] + residual[1] - medians[0] - medians[1]) / 2, hypot(form[4], form[5]) / 2)
         }
         uneven = spread(Self.usual.uneven, sizes)
         wander = spread(
@@ -255,7 +255,7 @@ enum LineLayout {
         let heights = stretches.values.map { stretch in
             (stretch.map { $0.bottom - slope * $0.x }.max() ?? 0) - (stretch.map { $0.top - slope * $0.x }.min() ?? 0)
         }
-        // A single ー or 一 is as wide as it is not high.
+        // A single ー or 一 is wide but not high.
         return max(quantile(heights, 0.7), boxes.count < 4 ? 0.9 * size : 0.5 * size, 1e-6)
     }
 

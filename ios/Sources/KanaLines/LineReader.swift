@@ -100,7 +100,7 @@ public actor LineReader {
             }
         }
         var competing = likely.map { known.competition($0, script, most: Self.most) }
-        line.path.addRest(to: &competing, size: Self.box * Self.size)
+        line.path.addSpare(to: &competing, size: Self.box * Self.size)
         var outcome: (steps: [LinePath.Step], place: LinePlace) = ([], line.place)
         for stretch in Self.stretches {
             var place = line.place

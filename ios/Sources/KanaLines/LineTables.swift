@@ -21,7 +21,7 @@ struct LineTables: Sendable {
     /// Standard deviation that real writers' inner gaps have beyond the synthetic writers', in sizes of the writing.
     private static let unevenGap = 0.06
     private static let features = [
-        "one", "shape", "own", "form", "wide", "gaps", "cuts", "rest", "joined", "more strokes",
+        "one", "shape", "own", "form", "wide", "gaps", "cuts", "spare", "joined", "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
     /// Probability of each script after hiragana, katakana, kanji, digits, letters, signs.
