@@ -18,7 +18,7 @@ from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, term
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, reason_of
 from fastetl.files.untrusted import read_bytes, read_json
 
 _SHARED = 64  # elements: equal constants of at least so many are stored once
@@ -57,8 +57,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
                 package_dir=str(built),
             )
         except (ValueError, TypeError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise ExportError("coremltools cannot write this graph", found=reason, do="report it") from error
+            raise ExportError("coremltools cannot write this graph", found=reason_of(error), do="report it") from error
         spec = model.get_spec()
         _describe(spec, graph, config)
         _write_package(path, spec, Path(model.weights_dir) / "weight.bin")

@@ -8,6 +8,9 @@ from functools import cache, partial
 from os import PathLike
 from typing import Any, Self
 
+StrPath = str | PathLike[str]
+"""A path as a user gives it."""
+
 _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
     "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted"),
     "file handles (ulimit -n)": ((errno.EMFILE, errno.ENFILE), "too many open files"),
@@ -15,24 +18,23 @@ _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
     "space on a disk": ((errno.ENOSPC, errno.EDQUOT), "no space left|quota exceeded"),
 }
 """Resources of a machine, each with the errno values and the words by which Python, C++ and XLA report a lack."""
-_RUST = r"os error (?:{})\b"  # how Rust's libraries write an errno value
 
 
-def scarcity(error: BaseException) -> str | None:
-    """The resource that the machine has run out of, if an error or one of its causes reports that; otherwise None."""
+def scarcity(error: BaseException) -> tuple[str, str] | None:
+    """The resource that the machine has run out of and the words that say so, if an error or one of its causes does."""
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, MemoryError):
-            return "memory"
+            return "memory", str(current)
         if isinstance(current, FastetlError):
-            if current._lacking is not None:
-                return current._lacking[0]
+            if current._scarcity is not None:
+                return current._scarcity
         else:
             number = current.errno if isinstance(current, OSError) else None
             for resource, (numbers, words) in _SIGNS.items():
-                rust = _RUST.format("|".join(map(str, numbers)))
+                rust = "|".join(rf"os error {n}\b" for n in numbers)  # as Rust's libraries write it
                 if number in numbers or re.search(f"{words}|{rust}", str(current), re.IGNORECASE):
-                    return resource
+                    return resource, str(current)
         current = current.__cause__
     return None
 
@@ -64,7 +66,7 @@ class FastetlError(Exception):
         self,
         what: str,
         *,
-        file: str | PathLike[str] | None = None,
+        file: StrPath | None = None,
         record: int | None = None,
         offset: int | None = None,
         expected: object = None,
@@ -81,17 +83,12 @@ class FastetlError(Exception):
         self.found = None if found is None else str(found)
         self.do = do
         self._also = also
-        self._lacking: tuple[str, str] | None = None  # what `_lack` gave in the process that this error comes from
-
-    def _lack(self) -> tuple[str, str] | None:
-        """What the machine has run out of, and the words that report it, by the cause."""
-        lacking = None if self.__cause__ is None else scarcity(self.__cause__)
-        return self._lacking if lacking is None or self._lacking else (lacking, str(self.__cause__))
+        self._scarcity: tuple[str, str] | None = None  # by the cause, in the process that this error comes from
 
     def __str__(self) -> str:
-        if (lack := self._lack()) is not None:  # then any other advice would mislead
+        if (lacking := scarcity(self)) is not None:  # then any other advice would mislead
             prefix = f"{self.file}: " if self.file else ""
-            return f"{prefix}{self.what}; this machine is out of {lack[0]}: {lack[1]}"
+            return f"{prefix}{self.what}; this machine is out of {lacking[0]}: {lacking[1]}"
         where = [] if self.file is None else [self.file]
         if self.record is not None:
             where.append(f"record {self.record}")
@@ -109,7 +106,7 @@ class FastetlError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         names = ("what", "file", "record", "offset", "expected", "found", "do")
         made = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self._also)
-        return made, (), {"_lacking": self._lack()}  # a cause is not pickled
+        return made, (), {"_scarcity": scarcity(self)}  # a cause is not pickled
 
 
 def reason_of(error: BaseException) -> str:

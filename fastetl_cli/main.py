@@ -140,7 +140,7 @@ def error_line(error: Exception, name: str) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     lacking = None if isinstance(error, FastetlError) else scarcity(error)
     if lacking is not None:
-        return f"this machine is out of {lacking}: {text}"
+        return f"this machine is out of {lacking[0]}: {text}"
     if isinstance(error, FastetlError | OSError):
         return with_options(text, name)
     return f"a fault in fastetl: {type(error).__name__}: {error}. Run it with --debug and report what it prints"

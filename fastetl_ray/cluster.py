@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fastetl.checks import require_range
 from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.addresses import absolute, is_url, write_file
 from fastetl.files.atomic import check_output
 from fastetl_ray.nodes import RETRIES, connect, fault_of
@@ -84,8 +84,8 @@ def _free_address() -> str:
 
 
 def train_on_ray(
-    data: Sequence[tuple[str | Path, float]],
-    path: str | Path,
+    data: Sequence[tuple[StrPath, float]],
+    path: StrPath,
     config: TrainConfig | None = None,
     *,
     start: Start | Run | None = None,

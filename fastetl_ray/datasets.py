@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +19,7 @@ from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
+from fastetl.errors import StrPath
 from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, OnProgress, convert, finish, result_of, run_plan
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
@@ -146,7 +146,7 @@ def _write_shards(
 
 def build_on_ray(
     sources: Sources,
-    out: str | PathLike[str],
+    out: StrPath,
     config: BuildConfig = BuildConfig(),
     *,
     shard_rows: int = ROWS,
@@ -181,7 +181,7 @@ def build_on_ray(
 
 
 def synthesize_on_ray(
-    out: str | PathLike[str],
+    out: StrPath,
     config: SynthConfig = SynthConfig(),
     *,
     size: int = 64,

@@ -14,7 +14,6 @@ import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -23,7 +22,7 @@ import numpy as np
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.addresses import absolute
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
@@ -123,7 +122,7 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
     return config
 
 
-def read_sweep(path: str | PathLike[str]) -> SweepConfig:
+def read_sweep(path: StrPath) -> SweepConfig:
     """Read the TOML file of a sweep. Raises FastetlError if it is none, or for a value that is rejected."""
     try:
         tables = tomllib.loads(read_bytes(path, _FILE_BYTES).decode("utf-8"))
@@ -164,7 +163,7 @@ def _trial(space: dict[str, Any]) -> None:
     train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
 
-def _tuner(config: SweepConfig, data: Sequence[tuple[str | Path, float]], out: Path, cpus: float, gpus: float) -> Any:
+def _tuner(config: SweepConfig, data: Sequence[tuple[StrPath, float]], out: Path, cpus: float, gpus: float) -> Any:
     """Ray's tuner, which runs `_trial`. out: the folder for the runs and for Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
@@ -186,8 +185,8 @@ def _tuner(config: SweepConfig, data: Sequence[tuple[str | Path, float]], out: P
 
 
 def sweep_on_ray(
-    data: Sequence[tuple[str | Path, float]],
-    out: str | PathLike[str],
+    data: Sequence[tuple[StrPath, float]],
+    out: StrPath,
     config: SweepConfig,
     *,
     cpus: float = 1,

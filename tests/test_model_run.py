@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from fastetl.files.untrusted import sealed
 from model.errors import ModelError
 from model.run import open_run
 from model.step import PREDICTED
@@ -24,8 +25,7 @@ def copied(tmp_path: Path) -> Path:
 def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     values = json.loads((path / "run.json").read_text())
     edit(values)
-    values.pop("digest", None)
-    (path / "run.json").write_text(json.dumps(values))
+    (path / "run.json").write_text(json.dumps(sealed(values)))
 
 
 def test_a_notebook_shows_a_table() -> None:

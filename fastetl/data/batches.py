@@ -45,8 +45,7 @@ class Batches:
     ) -> None:
         """parts: a whole dataset, or samples of datasets (`Dataset.samples`), all with pictures of one size.
 
-        `threads` threads keep `prefetch` batches ready; with `prefetch` 0, each batch is made when it is asked for.
-        Every batch has new arrays.
+        `threads` threads keep `prefetch` batches ready, which have new arrays each; with `prefetch` 0 no thread starts.
 
         Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """

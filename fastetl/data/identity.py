@@ -229,11 +229,10 @@ class Trained:
             undivided[source] = np.setdiff1d(numbers, members, assume_unique=True)
         samples = len(undivided.get(None, ()))
         drawn = np.concatenate([draw(sum(map(len, undivided.values())) - samples, "group"), draw(samples, "sample")])
-        parts = [dict(part) for part in self.parts]
-        for source, numbers in undivided.items():
+        parts, ends = [dict(part) for part in self.parts], np.cumsum([len(numbers) for numbers in undivided.values()])
+        for (source, numbers), part_of in zip(undivided.items(), np.split(drawn, ends[:-1]), strict=False):
             for number, part in enumerate(parts):
-                members = numbers[drawn[: len(numbers)] == number]
+                members = numbers[part_of == number]
                 if len(members):
                     part[source] = np.union1d(part.get(source, members), members)
-            drawn = drawn[len(numbers) :]
         return Trained(tuple(parts))

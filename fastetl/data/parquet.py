@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
+from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def write_parquet(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
+def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
     """Write one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=out)`, `open_dataset`.
 
     With one version of pyarrow, the same dataset gives the same bytes. Raises FastetlError if it exists.

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from fastetl.checks import does_not_fit, require_range
+from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
 
 
 def write_sheet(
-    data: Dataset, out: str | Path, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
+    data: Dataset, out: StrPath, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
     """Write a PNG with a labelled row of `columns` random samples for each of `rows` random classes.
 

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
-from fastetl.errors import FastetlError, reason_of
+from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, read_file
 from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular, require_sealed
 
@@ -70,7 +69,7 @@ def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     return records
 
 
-def open_dataset(path: str | PathLike[str], *, size: int | None = None) -> Dataset:
+def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
     """Open a dataset: a directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
 
     path: on this machine; a directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
@@ -186,7 +185,7 @@ def _dataset(
     )
 
 
-def load_labelled(path: str | PathLike[str], charset: Charset, preprocessing: Preprocessing) -> Dataset:
+def load_labelled(path: StrPath, charset: Charset, preprocessing: Preprocessing) -> Dataset:
     """Open a dataset to evaluate a network on, in the classes and the picture size of the network.
 
     Samples of other characters are left out; `about["left_out"]` counts them by character.

@@ -6,13 +6,13 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import sealed
 
@@ -56,7 +56,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
         yield file
 
 
-def write(data: Dataset, out: str | PathLike[str], *, overwrite: bool = False) -> None:
+def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
     """Write the directory that `fastetl.open_dataset` opens, whole or not at all. Raises FastetlError if it exists."""
     inputs = [] if data.path is None else [data.path]
     with new_output(Path(out), DATASET_KIND, overwrite, inputs) as folder:

@@ -5,26 +5,26 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from os import PathLike, fspath
+from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_bytes
 
 
-def is_url(path: str | PathLike[str]) -> bool:
+def is_url(path: StrPath) -> bool:
     """Whether a path is an address for fsspec, also one that `Path` has changed."""
     return "://" in as_address(path)
 
 
-def as_address(path: str | PathLike[str]) -> str:
+def as_address(path: StrPath) -> str:
     """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket."""
     return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", lambda m: f"{m[1]}://{'/' * (m[1] == 'file')}", fspath(path))
 
 
-def absolute(path: str | PathLike[str]) -> str:
+def absolute(path: StrPath) -> str:
     """A path that also leads to the file from another working directory. Addresses stay as they are."""
     return as_address(path) if is_url(path) else str(Path(path).absolute())
 

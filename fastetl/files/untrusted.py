@@ -12,14 +12,13 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
-from os import PathLike
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, reason_of
+from fastetl.errors import FastetlError, StrPath, reason_of
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer."""
@@ -46,20 +45,20 @@ def list_folder(folder: Path) -> list[Path]:
         raise _unreadable(folder, error, "cannot list the folder") from error
 
 
-def require_regular(path: str | PathLike[str]) -> int:
+def require_regular(path: StrPath) -> int:
     """The size of a regular file in bytes; links are followed. Raises FastetlError for anything else."""
     with open_regular(path) as file:
         return os.fstat(file.fileno()).st_size
 
 
-def _unreadable(path: str | PathLike[str], error: Exception, what: str = "cannot read the file") -> FastetlError:
+def _unreadable(path: StrPath, error: Exception, what: str = "cannot read the file") -> FastetlError:
     if isinstance(error, FileNotFoundError):
         return FastetlError("there is no such file", file=path, do="check the path", also=FileNotFoundError)
     reason = getattr(error, "strerror", None) or error
     return FastetlError(what, file=path, found=reason, do="check it")
 
 
-def open_regular(path: str | PathLike[str]) -> BinaryIO:
+def open_regular(path: StrPath) -> BinaryIO:
     """Open a file for reading, as bytes and buffered. Raises FastetlError unless it is a regular file."""
     # O_NONBLOCK, as opening a FIFO that nobody writes to would block for ever.
     try:
@@ -77,7 +76,7 @@ def open_regular(path: str | PathLike[str]) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def read_bytes(path: str | PathLike[str], most: int) -> bytes:
+def read_bytes(path: StrPath, most: int) -> bytes:
     """The contents of a regular file. Raises FastetlError if they are more than `most` bytes, or cannot be read."""
     with open_regular(path) as file:
         try:
@@ -89,12 +88,12 @@ def read_bytes(path: str | PathLike[str], most: int) -> bytes:
     return data
 
 
-def read_json(path: str | PathLike[str]) -> dict[str, Any]:
+def read_json(path: StrPath) -> dict[str, Any]:
     """The object in a JSON file. Raises FastetlError if there is none, or it is nested too deeply."""
     return parse_json(read_bytes(path, JSON_BYTES), path)
 
 
-def parse_json(data: bytes, path: str | PathLike[str]) -> dict[str, Any]:
+def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
     """The object in `data`, the contents of the JSON file `path`. Raises FastetlError as `read_json` does."""
     try:
         values = json.loads(data.decode("utf-8"))
@@ -118,7 +117,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def mapped_array(path: str | PathLike[str], dtype: str, ndim: int) -> np.memmap[Any, Any]:
+def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
     """The array of an `.npy` file, mapped read-only.
 
     Raises FastetlError if the header is damaged, or names another size than the file has, another dtype or `ndim`.
@@ -135,7 +134,7 @@ def mapped_array(path: str | PathLike[str], dtype: str, ndim: int) -> np.memmap[
     return array
 
 
-def read_npz(path: str | PathLike[str], accept: Accept) -> dict[str, NDArray[Any]]:
+def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
     """The arrays of an `.npz` that `accept` allows; the others are not unpacked.
 
     An array takes exactly the memory that its header claims, and only if the archive has as many bytes for it. Raises
@@ -186,23 +185,12 @@ def sealed(described: Mapping[str, Any], *arrays: NDArray[Any]) -> dict[str, Any
 
 def require_sealed(
     described: Mapping[str, Any],
-    file: str | PathLike[str],
+    file: StrPath,
     *arrays: NDArray[Any],
     kind: type[FastetlError] = FastetlError,
 ) -> None:
-    """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given.
-
-    A description without a digest, of an earlier version, is accepted.
-    """
-    stored = described.get("digest")
-    if stored is None:
-        return
-    digest = _digest(described, arrays)
+    """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
+    stored, digest = described.get("digest"), _digest(described, arrays)
     if stored != digest:
-        raise kind(
-            "not what was written",
-            file=file,
-            expected=f"digest {stored}",
-            found=digest,
-            do="copy it again from a good copy, or make it again; if the change was meant, take out `digest`",
-        )
+        do = "copy it again from a good copy, or make it again"
+        raise kind("not what was written", file=file, expected=f"digest {stored}", found=digest, do=do)
