@@ -28,8 +28,9 @@ def _open_reader(path: Path, charset: str | None) -> Reader:
     return open_run(path)
 
 
-def distinct_names(paths: Sequence[Path], names: list[str]) -> list[str]:
-    """The names of the datasets at `paths`, where equal ones get those of the folders above, as many as they need."""
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """The names of the datasets at `paths`; equal ones begin with the folders above them, as many as they need."""
+    names = [path.stem if path.suffix in (".npz", ".parquet") else path.name for path in paths]
     folders = [list(path.absolute().parent.parts[1:]) for path in paths]
     while len(set(names)) < len(names) and any(folders):
         again = {name for name in names if names.count(name) > 1}
@@ -82,9 +83,7 @@ class Evaluate(Command):
     def run(self) -> int:
         """Print the table and write the report."""
         run = _open_reader(self.run_path, self.charset)
-        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
-        names = distinct_names(self.sets, [dataset.name for dataset in data])
-        report = self.report
+        names, report = distinct_names(self.sets), self.report
         if isinstance(run, Run) and report is None:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
         if report is None:
@@ -92,6 +91,7 @@ class Evaluate(Command):
         else:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         only = f", {run.charset.name} only" if self.charset is not None else ""
+        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
         evaluation = evaluate(run, [replace(d, name=name + only) for d, name in zip(data, names, strict=True)])
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)

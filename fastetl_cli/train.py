@@ -3,8 +3,7 @@
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -104,11 +103,15 @@ class Train(Command):
         named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
-        if self.engine == "ray":
-            return self._show(self._train_on_ray(named, config))
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
-        start = _open_start(self.start) if self.start else None
+        options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
+        options["start"] = _open_start(self.start) if self.start else None
+        if self.engine == "ray":
+            from fastetl_ray.cluster import train_on_ray
+
+            options |= {"workers": self.workers, "gpus": self.gpus, "address": self.address}
+            return self._show(train_on_ray(named, self.run_path, config, **options))
         data = [(open_dataset(path), weight) for path, weight in named]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
@@ -122,28 +125,11 @@ class Train(Command):
                     if step is not None and is_first():
                         step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
-                begin = partial(train, start=start, resume=self.resume, overwrite=self.overwrite)
-                run = begin(data, self.run_path, config, progress=show, command=command_line())
+                run = train(data, self.run_path, config, progress=show, **options)
         except KeyboardInterrupt:
             note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
             raise
         return self._show(run) if is_first() else 0
-
-    def _train_on_ray(self, data: list[tuple[str, float]], config: TrainConfig | None) -> Run:
-        from fastetl_ray.cluster import train_on_ray
-
-        return train_on_ray(
-            data,
-            self.run_path,
-            config,
-            start=_open_start(self.start) if self.start else None,
-            workers=self.workers,
-            gpus=self.gpus,
-            address=self.address,
-            resume=self.resume,
-            overwrite=self.overwrite,
-            command=command_line(),
-        )
 
     def _show(self, run: Run) -> int:
         unseen = "by writers" if run.config.by == "group" else "on pictures"

@@ -200,8 +200,8 @@ def test_several_lines_of_several_pictures_each_have_a_name(
 
 
 def test_sets_of_one_name_are_told_apart() -> None:
-    paths = [Path("x/syn"), Path("y/syn"), Path("other")]
-    assert distinct_names(paths, ["syn", "syn", "other"]) == ["x-syn", "y-syn", "other"]
+    paths = [Path("x/syn"), Path("y/syn.npz"), Path("other.1")]
+    assert distinct_names(paths) == ["x-syn", "y-syn", "other.1"]
 
 
 LOST = """

@@ -71,6 +71,7 @@ for command in (
     "sheet dataset sheet.png", "recognize sheet.png",
 ):
     assert main(command.split()) == 0, command
+assert main("recognize --lines sheet.png --boxes boxes.png".split()) == 2
 import export, fastetl, numpy, fastetl.synth.practice
 from fastetl.etl.inspection import Sums
 Sums().update(memoryview(b"of ETL9G no digest is known"))
@@ -85,6 +86,7 @@ except fastetl.FastetlError as error:
 """
     )
     assert done.returncode == 0, done.stderr
+    assert "fastetl recognize: kanji is not installed. Run: pip install 'fastetl[synth]'" in done.stderr
 
 
 def test_a_command_without_its_extra_names_it() -> None:
