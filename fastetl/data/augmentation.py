@@ -107,45 +107,31 @@ def augment(
     (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the
     random values derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch,
     need numbers of their own). neighbours uint8 (K, S, S), and pool int64 (M,), indices into it: the pictures whose
-    pieces may come in as fragments, the training pictures; all of `images` unless given. Paper (0) comes in where the
-    picture ends. Releases the interpreter lock while it works.
+    pieces may come in as fragments, the training pictures; all of `images` unless given.
 
-    One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; then fragments, the pen,
-    contrast and, in a second resampling, crops.
+    One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; fragments, pen, contrast and, in
+    a second resampling, crops follow. Paper (0) comes in where the picture ends. Releases the interpreter lock.
     Raises FastetlError for arrays of another shape or dtype, or an index outside.
     """
-    samples = indices if samples is None else samples
-    # The kernels do not look where they read and write.
-    count, side, source = len(indices), images.shape[-1], _read_only(images)
-    if images.ndim != 3 or not 1 <= side <= LARGEST_SIDE:
-        raise does_not_fit("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}", images)
-    _require("images", source, np.uint8, len(images), side, side)
-    _require("out", out, np.uint8, count, side, side)
-    if not out.flags.writeable:
-        raise does_not_fit("out", "an array to write into", "a read-only one", "give a copy of it")
-    _require_numbers("indices", indices, count, len(images))
-    _require_numbers("samples", samples, count, 2**63)
+    source, samples = _read_only(images), indices if samples is None else samples
+    _check(source, indices, out, samples)
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
-    if not count:
+    if not len(indices):
         return out
-    draws = np.empty((count, ELASTIC_DRAWS if config.elastic else AFFINE_DRAWS), np.float32)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
-    uniforms(samples, key, 0, draws)
-    affines = np.empty((count, 2, 3), np.float32)
-    nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
-    amounts = np.empty(count, np.int16)
-    which = np.empty(count, np.int64)
-    parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
-    warp(source, indices, affines, nodes, terms(side), out)
-    framed = np.empty((count, FRAGMENT_DRAWS), np.float32)
+    affines, nodes, amounts, which = _drawn(samples, key, config, out.shape[1])
+    warp(source, indices, affines, nodes, terms(out.shape[1]), out)
+    framed = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, framed)
     if config.fragments:
         beside = source if neighbours is None else _read_only(neighbours)
-        _require("neighbours", beside, np.uint8, len(beside), side, side)
         pool = np.arange(len(beside)) if pool is None else pool
-        _require_numbers("pool", pool, max(1, len(pool)), min(len(beside), 2**31))
+        _require("neighbours", beside, np.uint8, len(beside), *out.shape[1:])
+        if not len(pool):
+            raise does_not_fit("pool", "at least one number", "none")
+        _require_numbers("pool", pool, len(pool), min(len(beside), 2**31))
         fragments(beside, pool, framed, config.crop, config.fragments, SIDES, DEPTHS, out)
     if config.thickness:
         thickness(amounts, out)
@@ -154,6 +140,36 @@ def augment(
     if config.crop:
         _crop(out, framed, config.crop)
     return out
+
+
+def _check(
+    source: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
+) -> None:
+    """Raise FastetlError for what does not fit: the kernels do not look where they read and write."""
+    count, side = len(source), source.shape[-1]
+    if source.ndim != 3 or not 1 <= side <= LARGEST_SIDE:
+        raise does_not_fit("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}", source)
+    _require("images", source, np.uint8, count, side, side)
+    _require("out", out, np.uint8, len(indices), side, side)
+    if not out.flags.writeable:
+        raise does_not_fit("out", "an array to write into", "a read-only one", "give a copy of it")
+    _require_numbers("indices", indices, len(indices), count)
+    if samples is not indices:
+        _require_numbers("samples", samples, len(indices), 2**63)
+
+
+def _drawn(
+    samples: NDArray[np.int64], key: NDArray[np.uint64], config: Augmentation, side: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
+    """The arguments of `warp`, `thickness` and `contrast` (see `parameters`)."""
+    count = len(samples)
+    draws = np.empty((count, ELASTIC_DRAWS if config.elastic else AFFINE_DRAWS), np.float32)
+    uniforms(samples, key, 0, draws)
+    affines = np.empty((count, 2, 3), np.float32)
+    nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
+    amounts, which = np.empty(count, np.int16), np.empty(count, np.int64)
+    parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
+    return affines, nodes, amounts, which
 
 
 def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

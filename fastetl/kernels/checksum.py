@@ -14,12 +14,11 @@ def _kernel() -> Kernel:
     def write(code: Code, data: Value, count: Value, total: Value) -> None:
         b = code.b
         one, fifteen, mask = (ir.Constant(I32, value) for value in (1, 15, 0xFFFF))
-        with code.loop(count, code.load(total, I32)) as turn:
-            (checksum,) = turn.values
+        with code.loop(count) as index:
+            checksum = code.load(total, I32)
             rotated = b.or_(b.lshr(checksum, one), b.shl(checksum, fifteen))
-            byte = b.zext(code.load(data, I8, 0, turn.index), I32)
-            turn.values = [b.and_(b.add(rotated, byte), mask)]
-        code.store(turn.values[0], total)
+            byte = b.zext(code.load(data, I8, 0, index), I32)
+            code.store(b.and_(b.add(rotated, byte), mask), total)
 
     return compile_kernel("bsd_sum", "pip", write, "portable")
 

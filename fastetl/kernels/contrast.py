@@ -40,12 +40,12 @@ def _vector(pixels: int) -> Kernel:
     def write(code: Code, tables: Any, which: Any, count: Any, images: Any) -> None:
         b = code.b
         with code.loop(count) as picture:
-            number = code.load(which, I64, 0, b.mul(picture.index, code.number(8)))
+            number = code.load(which, I64, 0, b.mul(picture, code.number(8)))
             table = code.at(tables, b.mul(number, code.number(256)))
             quarters = [code.load(table, I8, _LANES, _LANES * k) for k in range(4)]
-            flat = code.at(images, b.mul(picture.index, code.number(pixels)))
+            flat = code.at(images, b.mul(picture, code.number(pixels)))
             with code.loop(pixels // _LANES) as block:
-                at = b.mul(block.index, code.number(_LANES))
+                at = b.mul(block, code.number(_LANES))
                 pixel = code.load(flat, I8, _LANES, at)
                 # Each look-up takes the lower seven bits in two quarters of the table; the highest bit chooses.
                 dark, pale = (

@@ -9,6 +9,7 @@ float64, or the next float32 where `factors` finds that exact, which is twice as
 """
 
 from functools import cache, reduce
+from itertools import accumulate
 
 import numpy as np
 from llvmlite import ir
@@ -72,14 +73,14 @@ def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel 
     def write(code: Code, addresses: Value, count: Value, out: Value) -> None:
         b = code.b
         scratch = code.room(64 * len(plan.rows) * plan.registers)
-        with code.loop(count) as turn:
-            following = b.add(turn.index, code.number(1))
-            following = b.select(b.icmp_signed("<", following, count), following, turn.index)
+        with code.loop(count) as index:
+            following = b.add(index, code.number(1))
+            following = b.select(b.icmp_signed("<", following, count), following, index)
             source, next_source = (
-                code.load(addresses, POINTER, offset=b.mul(index, code.number(8))) for index in (turn.index, following)
+                code.load(addresses, POINTER, 0, b.mul(k, code.number(8))) for k in (index, following)
             )
             _columns(code, g, plan, source, next_source, scratch)
-            _rows(code, g, plan, scratch, code.at(out, b.mul(turn.index, code.number(g.size**2))))
+            _rows(code, g, plan, scratch, code.at(out, b.mul(index, code.number(g.size**2))))
 
     return compile_kernel("resize", "pip", write, form)
 
@@ -101,12 +102,14 @@ def _columns(code: Code, g: Geometry, plan: Plan, source: Value, following: Valu
     places = code.table(np.where(plan.rows < 0, -1, plan.rows * row_bytes).astype(np.int64))
     paper = code.table(np.zeros(OVERREAD, np.uint8))
     ahead = -(-g.height * row_bytes // (64 * len(plan.rows)))  # cache lines of the next picture
+    hint = [ir.Constant(I32, v) for v in (0, 2, 1)]  # to be read; into the second cache, the first takes few; data
     with code.loop(len(plan.rows)) as line:
         for k in range(ahead):
-            code.prefetch(following, b.mul(b.add(line.index, code.number(k * len(plan.rows))), code.number(64)))
+            address = code.at(following, b.mul(b.add(line, code.number(k * len(plan.rows))), code.number(64)))
+            code.call("llvm.prefetch.p0", ir.VoidType(), address, *hint)
         rows = []
         for k in range(width):
-            place = code.load(places, I64, 0, b.add(b.mul(line.index, code.number(8 * width)), code.number(8 * k)))
+            place = code.load(places, I64, 0, b.add(b.mul(line, code.number(8 * width)), code.number(8 * k)))
             levels = b.select(b.icmp_signed("<", place, code.number(0)), paper, code.at(source, place))
             *planes, where = unpack_vector(code, levels, code.number(0), g.bits)
             rows.append(planes)
@@ -114,21 +117,15 @@ def _columns(code: Code, g: Geometry, plan: Plan, source: Value, following: Valu
             sums = _halved(code, g, rows)
         else:
             sums = _column_sums(code, g, plan, _weighted(code, rows) if plan.weighted else rows, where)
-        to = code.at(scratch, b.mul(line.index, code.number(64 * plan.registers)))
+        to = code.at(scratch, b.mul(line, code.number(64 * plan.registers)))
         for k, total in enumerate(sums):
             code.store(total, to, 64 * k)
 
 
 def _weighted(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
     """The sum of all rows, and of row k times k, in bytes."""
-    sums = []
-    for first, *others in zip(*rows, strict=True):
-        total = weighted = others[-1]
-        for row in others[-2::-1]:
-            total = code.b.add(total, row)
-            weighted = code.b.add(weighted, total)
-        sums.append((code.b.add(total, first), weighted))
-    return [list(planes) for planes in zip(*sums, strict=True)]
+    totals = [list(accumulate(reversed(plane), code.b.add)) for plane in zip(*rows, strict=True)]
+    return [[total[-1] for total in totals], [reduce(code.b.add, total[:-1]) for total in totals]]
 
 
 def _column_sums(code: Code, g: Geometry, plan: Plan, rows: list[list[Value]], where: list[int]) -> list[Value]:
@@ -181,8 +178,7 @@ def _rows(code: Code, g: Geometry, plan: Plan, scratch: Value, out: Value) -> No
     places = np.stack([64 * plan.registers * plan.first, kinds * len(g.groups) * LANES * table.itemsize], 1)
     places_at = code.table(places.astype(np.int64))
     biases_at = code.table(plan.bias * plan.weights.sum((1, 2), dtype=np.int32))
-    with code.loop(g.size) as turn:
-        y = turn.index
+    with code.loop(g.size) as y:
         first, row_kind = (
             code.load(places_at, I64, 0, b.add(b.mul(y, code.number(16)), code.number(k))) for k in (0, 8)
         )

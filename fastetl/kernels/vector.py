@@ -180,11 +180,6 @@ class Code:
         """x · y + z with a single rounding, float32 or float64."""
         return self.call(f"llvm.fma.v{x.type.count}{'f32' if x.type.element == F32 else 'f64'}", x.type, x, y, z)
 
-    def prefetch(self, pointer: Value, offset: Value | int) -> None:
-        """Ask for the cache line there; any address will do. Into the second cache: the first takes few at a time."""
-        hint = [ir.Constant(I32, v) for v in (0, 2, 1)]  # to be read; locality; data
-        self.call("llvm.prefetch.p0", ir.VoidType(), self.at(pointer, offset), *hint)
-
     def _halves(self, name: str, result: Value, x: Value, y: Value) -> Value:
         half = x.type.count // 2
         parts = []
@@ -224,36 +219,17 @@ class Code:
         return self.b.add(total, self.b.add(low, self.b.mul(self.b.lshr(x, by), self.b.ashr(y, by))))
 
     @contextmanager
-    def loop(self, count: Value | int, *carried: Value) -> Iterator[Loop]:
-        """Repeat the code written inside, at least once, for index 0 … count − 1.
-
-        `carried` are values kept in registers between turns: read them in `.values`, and set `.values` to the new
-        ones at the end of the block. Afterwards they hold the last ones.
-        """
+    def loop(self, count: Value | int) -> Iterator[Value]:
+        """Repeat the code written inside, at least once, for index 0 … count − 1 (i64)."""
         count = ir.Constant(I64, count) if isinstance(count, int) else count
-        before = self.b.block
-        block = self.b.append_basic_block()
+        before, block = self.b.block, self.b.append_basic_block()
         self.b.branch(block)
         self.b.position_at_end(block)
         index = self.b.phi(I64)
         index.add_incoming(ir.Constant(I64, 0), before)
-        phis = [self.b.phi(value.type) for value in carried]
-        for phi, value in zip(phis, carried, strict=True):
-            phi.add_incoming(value, before)
-        state = Loop(index, list(phis))
-        yield state
+        yield index
         following = self.b.add(index, ir.Constant(I64, 1))
         index.add_incoming(following, self.b.block)
-        for phi, value in zip(phis, state.values, strict=True):
-            phi.add_incoming(value, self.b.block)
         after = self.b.append_basic_block()
         self.b.cbranch(self.b.icmp_signed("<", following, count), block, after)
         self.b.position_at_end(after)
-
-
-@dataclass
-class Loop:
-    """One loop: its index (i64) and the values that it carries."""
-
-    index: Value
-    values: list[Value]

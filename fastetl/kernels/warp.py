@@ -18,8 +18,7 @@ _NODES = (-1.0, -1 / 3, 1 / 3, 1.0)
 _F = np.float32
 _ZERO, _HALF = _F(0), _F(0.5)
 _BYTE = np.uint32(0xFF)
-_8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
-_32, _WORD = np.uint64(32), np.uint64(0xFFFFFFFF)
+_WORD, _WORD_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @cache
@@ -34,8 +33,13 @@ def terms(side: int) -> NDArray[np.float32]:
 
 
 @jit
-def pack(image: NDArray[np.uint8], padded: NDArray[np.uint8], quads: NDArray[np.uint32]) -> None:
-    """Set quads[i] to the four neighbours padded[i], [i + 1], [i + stride], [i + stride + 1], lowest byte first."""
+def gather_quads(
+    image: NDArray[np.uint8], padded: NDArray[np.uint8], pairs: NDArray[np.uint16], quads: NDArray[np.uint32]
+) -> None:
+    """Set quads[i] to the four neighbours padded[i], [i + 1], [i + stride], [i + stride + 1], lowest byte first.
+
+    pairs: scratch, the two that are side by side.
+    """
     side, count = image.shape[0], quads.size
     stride = side + 2
     for y in range(side):
@@ -44,15 +48,12 @@ def pack(image: NDArray[np.uint8], padded: NDArray[np.uint8], quads: NDArray[np.
         for x in range(side):
             target[x] = row[x]
     # Views, since an index with an offset may be negative, and that check keeps the loop from becoming vectors.
-    upper, lower = padded[:count], padded[stride : stride + count]
-    upper_right, lower_right = padded[1 : count + 1], padded[stride + 1 : stride + 1 + count]
+    left, right = padded[: pairs.size], padded[1 : pairs.size + 1]
+    for i in range(pairs.size):
+        pairs[i] = np.uint16(left[i]) | np.uint16(right[i]) << np.uint16(8)
+    upper, lower = pairs[:count], pairs[stride : stride + count]
     for i in range(count):
-        quads[i] = (
-            np.uint32(upper[i])
-            | np.uint32(upper_right[i]) << _8
-            | np.uint32(lower[i]) << _16
-            | np.uint32(lower_right[i]) << _24
-        )
+        quads[i] = np.uint32(upper[i]) | np.uint32(lower[i]) << np.uint32(16)
 
 
 @jit
@@ -112,7 +113,7 @@ def gather(
     twos, targets = index.view(np.uint64), neighbourhoods.view(np.uint64)
     for i in range(twos.size):
         two = twos[i]
-        targets[i] = np.uint64(quads[two & _WORD]) | np.uint64(quads[two >> _32]) << _32
+        targets[i] = np.uint64(quads[two & _WORD]) | np.uint64(quads[two >> _WORD_BITS]) << _WORD_BITS
 
 
 @jit
@@ -122,9 +123,9 @@ def interpolate(
     """Set out[i] to the picture's value at position i: bilinear, rounded half up."""
     for i in range(out.size):
         quad = neighbourhoods[i]
-        fx, fy = px[i] - _F(np.int32(px[i])), py[i] - _F(np.int32(py[i]))
-        a, b = _F(np.int32(quad & _BYTE)), _F(np.int32(quad >> _8 & _BYTE))
-        c, d = _F(np.int32(quad >> _16 & _BYTE)), _F(np.int32(quad >> _24))
+        fx, fy = px[i] - np.floor(px[i]), py[i] - np.floor(py[i])
+        a, b = _F(np.int32(quad & _BYTE)), _F(np.int32(quad >> np.uint32(8) & _BYTE))
+        c, d = _F(np.int32(quad >> np.uint32(16) & _BYTE)), _F(np.int32(quad >> np.uint32(24)))
         upper, lower = a + (b - a) * fx, c + (d - c) * fx
         out[i] = np.uint8(np.int32(upper + (lower - upper) * fy + _HALF))
 
@@ -148,7 +149,7 @@ def warp(
     side = images.shape[1]
     stride, count = side + 2, side * side
     padded = np.zeros(stride * (stride + 1) + 1, np.uint8)
-    quads = np.empty(stride * stride, np.uint32)
+    pairs, quads = np.empty(stride * (stride + 1), np.uint16), np.empty(stride * stride, np.uint32)
     places = np.empty((2, side, side), np.float32)
     px, py = places[0].reshape(count), places[1].reshape(count)
     # Of an even length, which `gather` needs.
@@ -158,7 +159,7 @@ def warp(
         at[x] = _F(x) - _F(side - 1) / _F(2)
     elastic = nodes.shape[0] > 0
     for b in range(indices.size):
-        pack(images[indices[b]], padded, quads)
+        gather_quads(images[indices[b]], padded, pairs, quads)
         locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), through, at, columns, places)
         gather(px, py, stride, index, quads, neighbourhoods)
         interpolate(px, py, neighbourhoods, out[b].reshape(count))
