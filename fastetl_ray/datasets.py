@@ -7,11 +7,11 @@ description alone, so a piece whose worker was lost is repeated by any other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset
@@ -31,10 +31,6 @@ from fastetl_ray.nodes import connect, results_of_tasks
 
 if TYPE_CHECKING:
     import ray.data
-
-BLOCK_ROWS = 256
-"""Rows of a Ray Data block: one megabyte at size 64."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,31 +54,25 @@ class SomeRecords:
 Piece = SomeRecords | WriterRange
 
 
-def _run_in_pieces(
-    files: list[str], config: BuildConfig, size: int, do: Callable[[Plan, list[SomeRecords]], T], by_order: bool = True
-) -> T:
-    """The result of `do` for the plan of a build and its records in pieces of `size`. by_order: as of `run_plan`."""
+def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[SomeRecords]:
+    """The records of a plan, `rows` at a time. files: the paths and addresses that the plan was made of."""
     address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
-
-    def cut_and_do(plan: Plan) -> T:
-        first_of = {part.file.layout: part for part in reversed(plan.parts)}
-        pieces = []
-        for first in range(0, sum(len(part.index) for part in plan.parts), size):
-            parts, before = [], 0
-            for part in plan.parts:
-                selection = part.cut(slice(max(first - before, 0), max(first + size - before, 0)))
-                before += len(part.index)
-                # The first one of a set also without records, so that all pieces have the same columns.
-                parts += [selection] if len(selection.index) or part is first_of[part.file.layout] else []
-            addresses = tuple(address_of.get(path, path) for path in (str(part.file.path) for part in parts))
-            pieces.append(SomeRecords(tuple(parts), addresses, plan.charset, config.size))
-        return do(plan, pieces)
-
-    return run_plan([local_copy(file).absolute() for file in files], config, cut_and_do, by_order=by_order)
+    first_of = {part.file.layout: part for part in reversed(plan.parts)}
+    pieces = []
+    for first in range(0, sum(len(part.index) for part in plan.parts), rows):
+        parts, before = [], 0
+        for part in plan.parts:
+            selection = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
+            before += len(part.index)
+            # The first one of a set also without records, so that all pieces have the same columns.
+            parts += [selection] if len(selection.index) or part is first_of[part.file.layout] else []
+        addresses = tuple(address_of.get(path, path) for path in (str(part.file.path) for part in parts))
+        pieces.append(SomeRecords(tuple(parts), addresses, plan.charset, size))
+    return pieces
 
 
 def read_etl(
-    sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = BLOCK_ROWS, address: str = ""
+    sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256, address: str = ""
 ) -> ray.data.Dataset:
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
@@ -94,10 +84,10 @@ def read_etl(
     """
     require_range("rows", rows, 1)
     connect(address)
+    files = list(map(as_address, as_paths(sources)))
+    local = [local_copy(file).absolute() for file in files]
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
-    pieces = _run_in_pieces(
-        list(map(as_address, as_paths(sources))), config, rows, lambda plan, pieces: pieces, by_order=False
-    )
+    pieces = run_plan(local, config, lambda plan: _pieces(plan, files, config.size, rows), by_order=False)
     import ray.data
 
     def read(batch: Mapping[str, Any]) -> Any:
@@ -170,14 +160,15 @@ def build_on_ray(
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
     ray = connect(address)
 
-    def write(plan: Plan, pieces: list[SomeRecords]) -> BuildResult:
+    def write(plan: Plan) -> BuildResult:
+        pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(ray, pieces, folder, progress)
             data, plan = finish(plan, data, config, command)
             write_index(folder, data, shards, columns)
         return result_of(target, data, begun, plan)
 
-    return _run_in_pieces(files, config, shard_rows, write)
+    return run_plan([local_copy(file).absolute() for file in files], config, write)
 
 
 def synthesize_on_ray(

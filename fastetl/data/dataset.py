@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, get_args, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from fastetl.data.charset import Charset, in_a_line, nfc
 from fastetl.data.identity import By, Split, Trained, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
 
+if TYPE_CHECKING:
+    from fastetl.data.shards import ShardedImages
+
 WIDEST = 256
 """Most bytes of one value of a header field."""
 _SIDE = 64  # of pictures that are not square and alike, if no size is given
@@ -24,23 +27,7 @@ _COLUMNS = ("image", "label", "character", "group", "source", "digest")  # reser
 _NEIGHBOURS = 4096  # fragments come from so many pictures, where pictures are read from shards
 
 
-class StoredPictures(Protocol):
-    """Pictures uint8 (N, S, S), ink high, that are read from a disk in pieces and indexed like an array of them."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def dtype(self) -> np.dtype[np.uint8]: ...
-    @property
-    def ndim(self) -> int: ...
-    def __len__(self) -> int: ...
-    def __array__(self) -> NDArray[np.uint8]: ...
-    def __getitem__(self, index: int | np.integer[Any] | slice | NDArray[np.integer[Any]], /) -> NDArray[np.uint8]: ...
-    def windows(self, indices: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """All `indices` in a random order that reads few pieces at a time, in consecutive parts."""
-
-
-Pictures = NDArray[np.uint8] | StoredPictures
+Pictures: TypeAlias = "NDArray[np.uint8] | ShardedImages"
 """Pictures uint8 (N, S, S), ink high: an array, in memory or mapped, or read in pieces."""
 
 
@@ -80,7 +67,7 @@ class Samples:
         return len(self.indices)
 
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """`indices` in random order, in one part, or in as many as `StoredPictures.windows` gives."""
+        """`indices` in random order, in one part, or in as many as `ShardedImages.windows` gives."""
         if isinstance(self.images, np.ndarray):
             yield self.indices[random.permutation(len(self.indices))]
         else:

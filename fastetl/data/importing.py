@@ -244,22 +244,21 @@ def _characters(texts: Iterable[str], file: Path) -> list[str]:
     return [cache.get(t) or cache.setdefault(t, _character(t, file, k)) for k, t in enumerate(texts)]
 
 
-def _group(text: str, file: Path, record: int) -> int:
-    """The group that a text tells: a whole number below 2³¹ itself, a hash of any other name, −1 for none.
+def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
+    """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for none.
 
     Raises FastetlError for a number that is not whole, or below −1.
     """
-    if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
-        return int(text)
-    if re.fullmatch(r"[-+]?(\d+\.?\d*(e[-+]\d+)?|nan|inf)", text, re.IGNORECASE) and not text.isdecimal():
-        expected, do = "a name, a whole number from 0, or −1 where unknown", "correct it"
-        raise FastetlError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
-    return digest_of(nfc(text).encode()) & 0x7FFFFFFF if text else -1
-
-
-def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
-    """int32 (N,): the group of each value, as of `_group`."""
-    return np.array([_group(str(value).strip(), file, k) for k, value in enumerate(values)], np.int32)
+    groups = []
+    for k, text in enumerate(str(value).strip() for value in values):
+        if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
+            groups.append(int(text))
+        elif re.fullmatch(r"[-+]?(\d+\.?\d*(e[-+]\d+)?|nan|inf)", text, re.IGNORECASE) and not text.isdecimal():
+            expected, do = "a name, a whole number from 0, or −1 where unknown", "correct it"
+            raise FastetlError("no group", file=file, record=k, expected=expected, found=text[:40], do=do)
+        else:
+            groups.append(digest_of(nfc(text).encode()) & 0x7FFFFFFF if text else -1)
+    return np.array(groups, np.int32)
 
 
 def _names_of_numbers(path: Path) -> dict[int, str]:

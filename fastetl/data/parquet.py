@@ -85,10 +85,7 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
-    """Write one Parquet file: for pandas, `datasets.load_dataset("parquet", data_files=out)`, `open_dataset`.
-
-    With one version of pyarrow, the same dataset gives the same bytes. Raises FastetlError if it exists.
-    """
+    """Write one Parquet file: for pandas, `datasets.load_dataset`, `open_dataset`. Raises FastetlError if it exists."""
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 

@@ -59,7 +59,7 @@ class Shard:
 
 
 class ShardedImages:
-    """The pictures uint8 (N, side, side) of a dataset of shards (`fastetl.data.dataset.StoredPictures`).
+    """The pictures uint8 (N, side, side), ink high, of a dataset of shards; indexed like an array of them.
 
     Every index gives a copy in memory. Reading is safe from several threads.
     """
