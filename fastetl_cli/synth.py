@@ -66,7 +66,7 @@ class Synth(Command):
         with bar("synth") as progress:
             write = partial(synthesize, processes=self.processes, overwrite=self.overwrite)
             write(self.out, self.config, progress=progress)
-        layout = layout_of(characters_of(self.config.charset))
+        layout = layout_of(characters_of(self.config.charset)[1])
         writers = self.config.writers if self.config.set else self.config.files * layout.data_sets_per_file
         files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or (layout.name,))
         text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"

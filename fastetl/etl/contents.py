@@ -46,11 +46,6 @@ class Contents:
         samples = (self.groups >= 0) & (self.codes > 0)
         return samples if model_pattern else samples & ~self.models
 
-    def samples(self, model_pattern: bool) -> dict[int, int]:
-        """How many records that a dataset may have there are of each code."""
-        codes, counts = np.unique(self.codes[self.taken(model_pattern)], return_counts=True)
-        return dict(zip(codes.tolist(), counts.tolist(), strict=True))
-
     @property
     def characterless(self) -> int:
         """How many samples have no character."""

@@ -10,7 +10,7 @@ every header is read (docs/decisions/0007-what-build-checks.md).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -105,17 +105,6 @@ def _select_by_headers(content: Contents, charset: Charset, model_pattern: bool)
     return Selection(content.file, index, content.codes[index], labels, content.groups[index])
 
 
-def _same_writing(sets: Sequence[Sequence[EtlFile]]) -> Iterator[Notice]:
-    """Sets of the same writing whose files do not tell their numbers, by which such sets share their groups."""
-    what = "the same writing as in another set here, in files whose names do not tell which they are"
-    families = [members[0].layout.family for members in sets]
-    for members in sets:
-        layout, nameless = members[0].layout, [file for file in members if file.number is None]
-        if nameless and layout.group == "data set" and families.count(layout.family) > 1:
-            file = nameless[0].path
-            yield Notice(what, str(file), None, layout.file_name, file.name, "groups are counted")
-
-
 def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     """Kana that are not wanted, though others of their script are → number of samples. samples, wanted: by code."""
     scripts = {code >> 8 for code in wanted}.intersection(_KANA)
@@ -166,14 +155,14 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
             samples.update(dict.fromkeys(order.tolist(), sum(file.count for file in members) // len(order)))
         for content in contents.get(k, ()):
             parts.append(_select_by_headers(content, charset, model_pattern))
-            samples.update(content.samples(model_pattern))
+            samples.update(content.codes[content.taken(model_pattern)].tolist())
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in headers for notice in content.noticed]
     return Plan(
         charset=charset,
         parts=tuple(part for part in parts if len(part.index)),
         unknown_codes=unknown_codes,
-        noticed=(*noticed, *_same_writing(sets)),
+        noticed=tuple(noticed),
         characterless=sum(content.characterless for content in headers),
         left_out=_left_out(samples, set(codes_of(charset).tolist())),
     )

@@ -17,7 +17,7 @@ from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import results_of
-from fastetl.synth.records import SynthConfig, characters_of, charset_of, draw_data_set, files_of, layout_of
+from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
 
 
 @dataclass(frozen=True)
@@ -32,23 +32,19 @@ class WriterRange:
     size: int
     scans: float
 
-    @property
-    def count(self) -> int:
-        """How many pictures they draw."""
-        return (self.end - self.first) * len(self.characters)
-
     def dataset(self) -> Dataset:
         """Their samples, in memory."""
         from fastetl.kernels.resize import OVERREAD, resize_records  # compiles: only after checks of arguments
 
         each, layout = len(self.characters), layout_of(self.characters)
         writers = np.arange(self.first, self.end)
-        raw = np.zeros(self.count * layout.record_bytes + OVERREAD, np.uint8)
+        count = each * len(writers)
+        raw = np.zeros(count * layout.record_bytes + OVERREAD, np.uint8)
         records = raw[:-OVERREAD].view(layout.dtype)
         for k, writer in enumerate(writers.tolist()):
             records[k * each : (k + 1) * each] = draw_data_set(self.seed, writer, self.characters, self.scans)
-        pictures = np.empty((self.count, self.size, self.size), np.uint8)
-        starts = np.arange(self.count) * layout.record_bytes + layout.image_offset
+        pictures = np.empty((count, self.size, self.size), np.uint8)
+        starts = np.arange(count) * layout.record_bytes + layout.image_offset
         resize_records(raw, starts, layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
@@ -62,7 +58,7 @@ class WriterRange:
             charset=self.charset,
             preprocessing=Preprocessing(size=self.size),
             digests=digest_rows(layout.packed(records)),
-            source=np.zeros(self.count, np.uint16),
+            source=np.zeros(count, np.uint16),
             sources=(f"synth:{self.seed}",),
             records=columns,
         )
@@ -71,14 +67,13 @@ class WriterRange:
 def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[WriterRange]:
     """The writers of a configuration, in ranges that draw about `pictures` pictures each, a process's work at a time.
 
-    Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set`, which
-    only files have.
+    Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set`.
     """
     require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
     require_range("shard_rows", pictures, 1)
     if config.set:
         raise FastetlError("a dataset without files is of no set", do="leave out `set`")
-    characters, charset = characters_of(config.charset), charset_of(config.charset)
+    charset, characters = characters_of(config.charset)
     writers, each = config.files * layout_of(characters).data_sets_per_file, max(1, pictures // len(characters))
     return [
         WriterRange(config.seed, first, min(first + each, writers), characters, charset, size, config.scans)
@@ -88,9 +83,8 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
 
 def writers_provenance(parts: Sequence[WriterRange], command: str) -> Mapping[str, Any]:
     """What a dataset says of where it comes from."""
-    last = parts[-1]
-    values = {"sets": ["synthetic"], "groups": last.end, "seed": last.seed, "scans": last.scans}
-    return {**values, "files": [], "command": command}
+    where = {"sets": ["synthetic"], "files": [], "command": command}
+    return {**where, "groups": parts[-1].end, "seed": parts[-1].seed, "scans": parts[-1].scans}
 
 
 def synthesize_dataset(
@@ -113,7 +107,7 @@ def synthesize_dataset(
     out = Path(out)
     check_output(out, DATASET_KIND, overwrite)
     jobs = split_writers(config, size)
-    count, parts = sum(job.count for job in jobs), []
+    count, parts = jobs[-1].end * len(jobs[0].characters), []
     with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
             for rows in results_of(WriterRange.dataset, jobs, processes):

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from fastetl.synth.strokes import Polyline
 
-_COORDINATES = ("points", "anchor", "targets", "corner")  # fields of `Glyph`
 _REACH = 3  # corners are rounded over so many points to either side (chosen, like the next numbers, for KanjiVG)
 _LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
 _BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
@@ -78,7 +77,8 @@ class Glyph:
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
         fixed = np.array(centre, np.float32)
-        lengths = {name: (getattr(self, name) - fixed) * np.float32(factor) + fixed for name in _COORDINATES}
+        names = "points", "anchor", "targets", "corner"
+        lengths = {name: (getattr(self, name) - fixed) * np.float32(factor) + fixed for name in names}
         return replace(self, **lengths, length=self.length * np.float32(factor))
 
     @cached_property
@@ -89,7 +89,8 @@ class Glyph:
     @cached_property
     def middles(self) -> NDArray[np.float32]:
         """float32 (S, 2): mean of the points of each stroke."""
-        return _means(self.points, self.starts)
+        sums = np.add.reduceat(self.points, self.starts[:-1], 0)
+        return np.asarray(sums / np.diff(self.starts)[:, None], np.float32)
 
     @cached_property
     def mark_middles(self) -> NDArray[np.float32]:
@@ -100,10 +101,6 @@ class Glyph:
         np.add.at(sums, self.character, self.middles * weights)
         np.add.at(counts, self.character, weights)
         return np.asarray(sums / np.maximum(counts, 1), np.float32)
-
-
-def _means(values: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-    return np.asarray(np.add.reduceat(values, starts[:-1], 0) / np.diff(starts)[:, None], np.float32)
 
 
 def _crossing(stroke: Polyline) -> tuple[int, int, NDArray[np.float32]] | None:

@@ -26,9 +26,6 @@ from fastetl.files.tables import table_rows
 from fastetl.synth.strokes import TABLES, load_strokes
 
 BOX = 1000
-SOURCE = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"
-LICENSE = "CC BY-SA 3.0"
-_SPACING = 0.03  # of the box, between two points of a stroke
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,7 @@ def practice() -> dict[str, Any]:
     entries = [
         {**asdict(entry), "strokes": [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in strokes]}
         for entry in kana()
-        for strokes in [load_strokes(entry.character, _SPACING)]
+        for strokes in [load_strokes(entry.character, 0.03)]
     ]
-    return {"source": SOURCE, "license": LICENSE, "box": BOX, "kana": entries}
+    source = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"
+    return {"source": source, "license": "CC BY-SA 3.0", "box": BOX, "kana": entries}

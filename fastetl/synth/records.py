@@ -2,8 +2,7 @@
 
 import itertools
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from os import PathLike
@@ -67,39 +66,20 @@ class SynthConfig:
         require_options(self, ranges)
         for name in self.set:
             require_choice("set", name, tuple(BY_NAME))
-        if len({*self.set}) < len(self.set):
-            raise FastetlError("a set is named twice", found=" ".join(self.set), do="name each `set` once")
         reason = "has no effect with" if self.set else "is for"
         for name in ("charset", "files") if self.set else ("writers",):
             if getattr(self, name) != getattr(SynthConfig, name):
                 raise FastetlError(f"`{name}` {reason} `set`", do=f"leave out `{name}`", also=ValueError)
 
 
-def charset_of(name: str) -> Charset:
-    """The characters to write, in the order of a build's classes. Raises FastetlError for one that has no strokes."""
+def characters_of(name: str) -> tuple[Charset, tuple[str, ...]]:
+    """The charset as in a build, and its characters as written. Raises FastetlError for characters without strokes."""
     charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
     without = [c for c in charset.characters if not has_strokes(c)]
     if without:
         expected, do = "characters that KanjiVG holds", "leave them out of `charset`"
         raise FastetlError("characters without strokes", expected=expected, found=in_a_line(without, 20), do=do)
-    return charset
-
-
-def characters_of(charset: str) -> tuple[str, ...]:
-    """The characters of one data set, in the order of writing. Raises FastetlError for one that has no strokes."""
-    characters = charset_of(charset).characters
-    return ORDER if charset == "all" else characters
-
-
-def _require_codes(characters: Sequence[str]) -> None:
-    """Raise FastetlError unless each character has a JIS X 0208 code of its own, by which records are told apart."""
-    codes = [char_to_jis(c) for c in characters]
-    counts = Counter(codes)
-    lost = [c for c, code in zip(characters, codes, strict=True) if code is None or counts[code] > 1]
-    if lost:
-        what, expected = "characters without a code of their own", "one of JIS X 0208 for each, since records hold it"
-        do = "leave them out of `charset`, or give `size`: a dataset without files may have them"
-        raise FastetlError(what, expected=expected, found=in_a_line(lost, 20), do=do)
+    return charset, ORDER if name == "all" else charset.characters
 
 
 @cache
@@ -196,8 +176,12 @@ def _files(
     config: SynthConfig, processes: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """The data sets one after the other: name of the file, and records."""
-    characters = characters_of(config.charset)
-    _require_codes(characters)
+    _, characters = characters_of(config.charset)
+    lost = [c for c in characters if char_to_jis(c) is None]
+    if lost:
+        what, expected = "characters without a code", "those of JIS X 0208, since records hold its codes"
+        do = "leave them out of `charset`, or give `size`: a dataset without files may have them"
+        raise FastetlError(what, expected=expected, found=in_a_line(lost, 20), do=do)
     layout = layout_of(characters)
     writers = range(config.files * layout.data_sets_per_file)
     work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)
@@ -220,5 +204,5 @@ def _files_of_sets(
             progress(min(next(drawings), total), total)
         return draw_pictures(layout, writer)
 
-    for name in config.set:
+    for name in dict.fromkeys(config.set):
         yield from set_files(name, config.writers, draw_and_count, config.seed)

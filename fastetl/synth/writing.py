@@ -24,8 +24,6 @@ BESIDE = 64
 """How many kanji a writer writes in addition, for fragments."""
 LOWER = (0.0, 0.22)
 """The middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point."""
-LINK = np.linspace(0, 1, 8)[:, None, None].astype(np.float32)
-"""Parameters of the eight points on a line between two joined strokes."""
 RING, GAP = 0.131, 0.079
 """In KanjiVG, the width of a handakuten, and the distance between the middles of a dakuten's strokes."""
 HOLE = 1.9
@@ -295,7 +293,7 @@ def _joins(
     swing = (rng.uniform(0.1, 0.5, len(k)) * gap[k] * box)[:, None]
     c = a + leave / np.maximum(np.hypot(*leave.T), 1e-3)[:, None] * swing
     d = b - arrive / np.maximum(np.hypot(*arrive.T), 1e-3)[:, None] * swing
-    t = LINK
+    t = np.linspace(0, 1, 8)[:, None, None].astype(np.float32)  # of the line's eight points
     line = (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * c + 3 * (1 - t) * t**2 * d + t**3 * b
     return k, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
 
