@@ -76,7 +76,7 @@ def test_every_value_of_a_choice_runs(k: int, tmp_path: Path, monkeypatch: pytes
 def test_every_named_charset(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None of its characters (every fortieth of the kanji) is lost from synth to build; all commands take it."""
     monkeypatch.chdir(tmp_path)
-    every = characters_of(name)
+    _, every = characters_of(name)
     assert split_writers(SynthConfig(charset=name), 8)[0].characters == every
     some = [c for k, c in enumerate(every) if k % 40 == 0 or not is_kanji(c)]
     Path("some.txt").write_text("".join(some), encoding="utf-8")
