@@ -183,15 +183,8 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
             make: Any = kind
             layers.append(make(**fields))
         charset = Charset.from_dict(described["charset"])
-        return Graph(
-            side=int(described["side"]),
-            preprocessing=Preprocessing.from_dict(described["preprocessing"]),
-            layers=tuple(layers),
-            charset=charset,
-            temperature=float(described["temperature"]),
-            threshold=float(described["threshold"]),
-            about=described["about"],
-        )
+        spec = Preprocessing.from_dict(described["preprocessing"])
+        return Graph(**{**described, "layers": tuple(layers), "charset": charset, "preprocessing": spec})
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the layer graph", found=reason, do="export the run again") from error

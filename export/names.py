@@ -6,10 +6,13 @@ from pathlib import Path
 PRETRAINED = "pretrained"
 """Stands for the first of the bundled packages wherever a package may be named."""
 BUNDLED = ("japanese", "kana")
+"""The bundled packages: 6,625 characters, and a small one of all kana."""
 
+COREML = "Kana.mlpackage"
+"""The Core ML package, whatever characters it knows: apps that were built with it name it so."""
 MODEL = "com.apple.CoreML/model.mlmodel"
 WEIGHTS = "com.apple.CoreML/weights"
-COREML = "Kana.mlpackage"
+"""Where Core ML keeps program and weights, below `COREML`/Data."""
 ONNX = "kana.onnx"
 LABELS = "labels.json"
 REFERENCE = "reference.npz"

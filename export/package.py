@@ -96,13 +96,14 @@ def export(
     sets: Sequence[Mapping[str, Any]] = (),
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> tuple[Check, ...]:
     """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it.
 
     run: a run, the network of another package, or the path of one. A package's network is compared with the answers
     that are stored there. out: if it ends in `.onnx`, only that model is written and checked, without coremltools.
-    sets: results of `evaluate` for the model card (`SetResult.as_dict()`). The same run, configuration and versions
-    give the same bytes.
+    sets: results of `evaluate` for the model card (`SetResult.as_dict()`). options: fields of the config by keyword, as
+    in `export(run, "package", onnx="int8")`. The same run, configuration and versions give the same bytes.
 
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A failed
     check is no error: it is in the result, and in `verification.json`.
@@ -111,7 +112,7 @@ def export(
         run = open_exportable(run)
     out = Path(out)
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
-    config = config or ExportConfig()
+    config = replace(config or ExportConfig(), **options)
     if isinstance(run, StoredNetwork):
         stored, change = run, run.prior_change(config)
         graph = run.reference.graph.expecting(config.prior, change)

@@ -227,7 +227,7 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     """Centre and variance of the ink under a window. Sums are matrix products, which take one operation each.
 
     both: (1, 2, size, size): the picture transposed, and the picture. window: (1, 2, 1, size). crossing: the window
-    with its channels exchanged, since a product of the transposed picture with the window of x leaves its rows.
+    with its channels exchanged: the transposed picture, multiplied by the window of x, gives the profile along y.
     """
     profile = p.matmul(f"profile{turn}", crossing, both)
     windowed = profile if isinstance(window, float) else p.binary("mul", f"seen{turn}", profile, window)
@@ -292,11 +292,17 @@ def _positions(count: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
-def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[dict[str, str], str]:
-    """The framed picture with its surroundings, by the prefix of each reading; see fastetl.data.preprocessing.
+class _Input(NamedTuple):
+    """What the layers get: names of tensors."""
 
-    The second result is "", or `with_place` where the frame lay, (1, PLACE), for the layer `Place`.
-    """
+    frames: dict[str, str]
+    """(1, channels, side, side), by the prefix of each reading."""
+    place: str
+    """(1, PLACE), where the frame lay, for the layer `Place`; "" if there is no frame or no such layer."""
+
+
+def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
+    """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
     if spec.framing == "adaptive":
         moments = _adaptive_moments(p, both, spec)
@@ -311,22 +317,18 @@ def _frame(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> tuple[
     pictures, centres = x, moments.centre
     if spec.surroundings:
         pictures, centres = p.concat("pictures", (x, x)), p.concat("centres", (centres, centres))
-    framed: dict[str, str] = {}
+    frames: dict[str, str] = {}
     for prefix, stretch in zip(reading_names(spec), spec.stretches, strict=True):
         scales = p.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
-        framed[prefix] = _sampled(p, pictures, centres, scales, spec, prefix)
+        frames[prefix] = _sampled(p, pictures, centres, scales, spec, prefix)
     if not with_place:
-        return framed, ""
+        return _Input(frames, "")
     place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE)
-    return framed, p.cast(place, p.real, "place_number")
+    return _Input(frames, p.cast(place, p.real, "place_number"))
 
 
-def _preprocess(p: _Program, graph: g.Graph) -> tuple[dict[str, str], str, str]:
-    """The network's input (1, channels, side, side) by the prefix of each reading, where the frame lay (1, PLACE), and
-    whether the picture is blank (1, 1, 1, 1).
-
-    The second is "" if nothing is framed or no layer needs it.
-    """
+def _preprocess(p: _Program, graph: g.Graph) -> tuple[_Input, str]:
+    """The network's input, and whether the picture is blank (1, 1, 1, 1)."""
     spec = graph.preprocessing
     x = "image"  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != spec.size:
@@ -340,10 +342,11 @@ def _preprocess(p: _Program, graph: g.Graph) -> tuple[dict[str, str], str, str]:
     little = p.binary("less", "little", ink, g.LEAST_INK, "bool")
     much = p.binary("greater", "much", ink, g.MOST_INK, "bool")
     none = p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
-    frames, place = {"": x}, ""
+    seen = _Input({"": x}, "")
     if spec.framing != "none":
-        frames, place = _frame(p, x, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
-    return {key: p.cast(frame, p.real, f"{key}frame_number") for key, frame in frames.items()}, place, none
+        seen = _framed(p, x, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
+    frames = {prefix: p.cast(frame, p.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
+    return _Input(frames, seen.place), none
 
 
 def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, prefix: str) -> str:
@@ -374,11 +377,11 @@ def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "
     first layer on; before it, all is float32. storage: of the weights.
     """
     p = _Program(precision, storage)
-    frames, place, blank = _preprocess(p, graph)
+    seen, blank = _preprocess(p, graph)
     readings = []
-    for prefix, x in frames.items():
+    for prefix, x in seen.frames.items():
         for layer in graph.layers:
-            x = _layer(p, x, layer, place, prefix)
+            x = _layer(p, x, layer, seen.place, prefix)
         readings.append(p.cast(x, "fp32", f"{prefix}character_logits"))
     character_logits = readings[0]
     for k, reading in enumerate(readings[1:], 2):

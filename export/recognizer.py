@@ -62,13 +62,12 @@ class Recognizer:
     """All labels of the model, the last one "no character"."""
     charset: Charset
     """The characters that compete for an answer: all known ones, or those of `restricted`."""
-    columns: list[int]
-    """Indices into `known` of the competing characters and, last, of "no character"."""
-    preprocessing: Preprocessing
-    """What the model does to a picture by itself; `size` is that of the pictures that it takes."""
+    inside: Preprocessing
+    """What the model does to a picture by itself."""
     threshold: float
     """Probability under which an answer should not be trusted."""
-    session: Any
+    _columns: list[int]  # of the competing characters among the known ones and, last, of "no character"
+    _session: Any
     prior: tuple[str, ...] = ()
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
     trained: Trained | None = None
@@ -97,7 +96,12 @@ class Recognizer:
         """
         competing = charset if isinstance(charset, Charset) else load_charset(charset, self.known[:-1])
         columns = Charset("known", self.known[:-1]).columns_of(competing, self.path)
-        return replace(self, charset=competing, columns=[*columns, len(self.known) - 1])
+        return replace(self, charset=competing, _columns=[*columns, len(self.known) - 1])
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """`inside`, for the pictures that the model takes: 128 × 128."""
+        return replace(self.inside, size=SIDE)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -115,7 +119,7 @@ class Recognizer:
 
         If not all characters compete, the model's probabilities are divided by the sum over those that do.
         """
-        logits = self.logits(pictures)[:, self.columns]
+        logits = self.logits(pictures)[:, self._columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
@@ -124,14 +128,14 @@ class Recognizer:
         if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != (SIDE, SIDE):
             raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "resize them")
         blocks = [np.zeros((0, len(self.known)), np.float32)] + [
-            self.session.run(["logits"], {"image": pictures[at : at + _BATCH][:, None]})[0]
+            self._session.run(["logits"], {"image": pictures[at : at + _BATCH][:, None]})[0]
             for at in range(0, len(pictures), _BATCH)
         ]
         return np.concatenate(blocks)
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
-        return self.logits(pictures)[:, self.columns[:-1]]
+        return self.logits(pictures)[:, self._columns[:-1]]
 
     def read(self, picture: Picture, most: int = 5, by_shape: bool = False) -> Answers:
         """The `most` likeliest labels of the character in a picture, likeliest first.
@@ -210,14 +214,13 @@ def open_recognizer(path: str | PathLike[str] = PRETRAINED, *, charset: str | Ch
     try:
         properties = session.get_modelmeta().custom_metadata_map
         labels = tuple(properties["labels"].split("\n"))
-        inside = Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file))
         opened = Recognizer(
             path,
             labels,
             Charset(properties["charset_name"], labels[:-1]),
-            list(range(len(labels))),
-            replace(inside, size=SIDE),
+            Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
             float(properties["threshold"]),
+            list(range(len(labels))),
             session,
             prior=tuple(properties.get("prior", "").split()),
             trained=trained_of(properties),

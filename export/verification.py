@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from os import PathLike
@@ -125,19 +126,17 @@ def verify(
     cannot be read.
     """
     out = package_path(path)
-    if against is None:
-        return package_checks(out, progress=progress)
-    from export.from_run import flax_logits, graph_from_run  # JAX: only when there is a run to compare with
-    from model.run import open_run
+    graph = logits = None
+    if against is not None:
+        from export.from_run import flax_logits, graph_from_run  # JAX: only when there is a run to compare with
+        from model.run import open_run
 
-    run = open_run(against) if isinstance(against, str | PathLike) else against
-    network = run.network()
-    try:
-        config = read_reference(out / REFERENCE).config
-    except ExportError:
-        return package_checks(out, progress=progress)
-    graph = graph_from_run(run, config, network)
-    logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
+        run = open_run(against) if isinstance(against, str | PathLike) else against
+        network = run.network()
+        with suppress(ExportError):  # a failed check says that the reference cannot be read
+            config = read_reference(out / REFERENCE).config
+            graph = graph_from_run(run, config, network)
+            logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
     return package_checks(out, graph=graph, logits=logits, progress=progress)
 
 

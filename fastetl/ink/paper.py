@@ -200,11 +200,11 @@ def _is_light(dark: Bytes, light: Bytes) -> bool:
     middle = (darkest + lightest) // 2
     bright = dark > middle
     if _edge(dark).max() <= middle and _is_sheet(bright):
-        return False
+        return False  # a bright sheet on a dark table
     if _edge(dark).min() > middle and not _is_sheet(~bright, 95):
-        return False
+        return False  # bright paper
     if _edge(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
-        return True
+        return True  # a blackboard
     seen, least = _ink_by_window(dark, light)
     # The narrowest window that shows half of the dark ink, or of the light ink.
     half = ((2 * seen >= seen[:, -1:]) & (seen >= 12 * least)).any(0)

@@ -53,7 +53,8 @@ def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.u
     seen = grey[visible]
     if 10 * len(seen) < 7 * area or quantile(seen, 95) - quantile(seen, 5) < _SHEET:
         return 255 - alpha
-    return grey - ((255 - alpha.astype(np.int32)) * (255 - quantile(seen, 50)) // 255).clip(0, grey).astype(np.uint8)
+    darker = (255 - alpha.astype(np.int32)) * (255 - quantile(seen, 50)) // 255  # than white, where it is transparent
+    return grey - darker.clip(0, grey).astype(np.uint8)
 
 
 def _grey(opened: Image.Image) -> NDArray[np.uint8]:

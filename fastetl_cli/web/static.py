@@ -16,7 +16,6 @@ from export.names import LABELS, ONNX
 from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
-from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_bytes, read_json
@@ -52,13 +51,12 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     """
     labels = list(recognizer.labels)
     of_model = {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}
-    spec = json.loads(recognizer.session.get_modelmeta().custom_metadata_map["preprocessing"])
     about = {
         "version": __version__,
         "engine": engine,
         "samples": samples,
         "side": SIDE,
-        "preprocessing": Preprocessing.from_dict(spec).as_dict(),
+        "preprocessing": recognizer.inside.as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,
     }

@@ -81,7 +81,7 @@ public struct SampleStore: Sendable {
 
     /// The samples in the order in which they were kept, and how many lines are none, which stay in the file.
     public func read() throws -> (samples: [Sample], others: Int) {
-        let lines = try lines()
+        let lines = try lines().filter { !$0.isEmpty && (try? JSONDecoder().decode(Removed.self, from: $0)) == nil }
         let samples = lines.compactMap { try? JSONDecoder().decode(Sample.self, from: $0) }
         return (samples, lines.count - samples.count)
     }
@@ -94,9 +94,11 @@ public struct SampleStore: Sendable {
     /// Remove the samples of these ids.
     public func delete(_ ids: Set<String>) throws {
         try write(
-            try lines().filter { line in
-                guard let sample = try? JSONDecoder().decode(Sample.self, from: line) else { return true }
-                return !ids.contains(sample.id)
+            try lines().map { line in
+                guard let sample = try? JSONDecoder().decode(Sample.self, from: line), ids.contains(sample.id) else {
+                    return line
+                }
+                return try Self.line(Removed(format: Sample.format, id: sample.id, removed: true))
             })
     }
 
@@ -105,15 +107,24 @@ public struct SampleStore: Sendable {
         if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
     }
 
-    static func line(_ sample: Sample) throws -> Data {
+    /// What a removed sample leaves: `fastetl samples` keeps the samples of 20 lines together, and names them by an id.
+    private struct Removed: Codable {
+        let format: Int
+        let id: String
+        let removed: Bool
+    }
+
+    static func line(_ content: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(sample)
+        return try encoder.encode(content)
     }
 
     private func lines() throws -> [Data] {
         guard FileManager.default.fileExists(atPath: file.path) else { return [] }
-        return try Data(contentsOf: file).split(separator: UInt8(ascii: "\n")).map { Data($0) }
+        let newline = UInt8(ascii: "\n")
+        let lines = try Data(contentsOf: file).split(separator: newline, omittingEmptySubsequences: false)
+        return (lines.last?.isEmpty == true ? lines.dropLast() : lines[...]).map { Data($0) }
     }
 
     private func write(_ lines: [Data]) throws {
