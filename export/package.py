@@ -14,7 +14,6 @@ from export import check_on_mac
 from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
-from export.errors import ExportError
 from export.from_run import flax_logits, graph_from_run
 from export.graph import Graph
 from export.metadata import exporting_versions, labels_text, terms_of
@@ -26,7 +25,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
-from model.run import Run, open_run, unfinished
+from model.run import Run, open_run
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
@@ -80,12 +79,7 @@ def open_stored(path: str | PathLike[str]) -> StoredNetwork:
 
 def open_exportable(path: str | PathLike[str]) -> Run | StoredNetwork:
     """The run at `path`, or the network of the package there ("pretrained": a bundled one)."""
-    if (package_path(path) / REFERENCE).is_file():
-        return open_stored(path)
-    if not (Path(path).exists() or unfinished(Path(path)).exists()):
-        do = "train a run, or name a package"
-        raise ExportError("no run or package here", file=path, do=do, also=FileNotFoundError)
-    return open_run(path)
+    return open_stored(path) if (package_path(path) / REFERENCE).is_file() else open_run(path)
 
 
 def export(

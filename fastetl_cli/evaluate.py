@@ -11,7 +11,7 @@ from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
 from model.evaluation import Reader, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
-from model.run import Run, open_run, unfinished
+from model.run import Run, open_run
 
 
 def _open_reader(path: Path, charset: str | None) -> Reader:
@@ -22,9 +22,6 @@ def _open_reader(path: Path, charset: str | None) -> Reader:
         return open_recognizer(path, charset=charset)
     if charset is not None:
         raise FastetlError("`charset` is for packages", file=path, do="export the run, or leave it out")
-    if not (path.exists() or unfinished(path).exists()):
-        what, do = "no run or package here", "train a run, or name a package"
-        raise FastetlError(what, file=path, do=do, also=FileNotFoundError)
     return open_run(path)
 
 

@@ -290,7 +290,7 @@ def open_run(path: str | PathLike[str]) -> Run:
             file=path,
             expected="a directory with run.json",
             found=f"{unfinished(path)}, which is not finished" if interrupted else None,
-            do="continue it with `resume`" if interrupted else "train one",
+            do="continue it with `resume`" if interrupted else "train one, or name a package where one will do",
             also=FileNotFoundError,
         )
     try:

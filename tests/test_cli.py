@@ -147,7 +147,10 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["train", "{tmp}/empty"], "missing: RUN"),
         (["train", "a", "b", "--also", "c=0"], "c=0 has no weight over 0; expected DATASET or DATASET=WEIGHT"),
-        (["evaluate", "{tmp}/run", "{tmp}/empty"], "run: no run or package here. Train a run, or name a package"),
+        (
+            ["evaluate", "{tmp}/run", "{tmp}/empty"],
+            "run: no run here; expected a directory with run.json. Train one, or name a package where",
+        ),
         (["synth", "{tmp}/out", "--shard-rows", "0"], "expected 1 or more; found 0. Check --shard-rows"),
         (["recognize", "a.png", "--lines", "--boxes", "{tmp}/empty"], "exists already"),
         (["quickstart", "--set", "ETL1"], "no option --set"),
