@@ -226,7 +226,7 @@ def test_fragments_are_of_the_pool_alone() -> None:
     )
     assert next(batches.epoch(0))[0].max() == 100
     wrong: list[tuple[Any, str]]
-    wrong = [(np.arange(41), "0 to 39"), (np.arange(0), "at least one"), (np.ones(2), "float")]
+    wrong = [(np.arange(41), "0 to 39"), (np.arange(0), "at least 1"), (np.ones(2), "float")]
     for pool, words in wrong:
         with pytest.raises(FastetlError, match=words):
             augmented(images, replace(OFF, fragments=1.0), pool=pool)

@@ -83,8 +83,10 @@ def _require(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: in
         raise does_not_fit(name, f"{dtype.__name__} ({sizes}), contiguous", array)
 
 
-def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int) -> None:
+def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int, least: int = 0) -> None:
     _require(name, numbers, np.int64, count)
+    if count < least:
+        raise does_not_fit(name, f"at least {least}", "none")
     if count and not 0 <= int(numbers.min()) <= int(numbers.max()) < below:
         raise does_not_fit(name, f"0 to {below - 1}", f"{numbers.min()} to {numbers.max()}")
 
@@ -114,9 +116,9 @@ def augment(
     Raises FastetlError for arrays of another shape or dtype, or an index outside.
     """
     source, samples = _read_only(images), indices if samples is None else samples
-    _check(source, indices, out, samples)
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
+    _check(source, indices, out, samples)
     if not len(indices):
         return out
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
@@ -129,9 +131,7 @@ def augment(
         beside = source if neighbours is None else _read_only(neighbours)
         pool = np.arange(len(beside)) if pool is None else pool
         _require("neighbours", beside, np.uint8, len(beside), *out.shape[1:])
-        if not len(pool):
-            raise does_not_fit("pool", "at least one number", "none")
-        _require_numbers("pool", pool, len(pool), min(len(beside), 2**31))
+        _require_numbers("pool", pool, len(pool), min(len(beside), 2**31), least=1)
         fragments(beside, pool, framed, config.crop, config.fragments, SIDES, DEPTHS, out)
     if config.thickness:
         thickness(amounts, out)

@@ -1,8 +1,8 @@
 """The one preprocessing specification: from a canvas with a character on it to what the network sees.
 
 It is frozen, stored with every dataset and run, and baked into the exported graph. A dataset holds pictures
-after step 1; steps 2–4 are the first layers of the network itself (in Flax, in the exported graph, and here in
-numpy as the readable twin that the others are tested against).
+after step 1; steps 2–4 are the first layers of the network itself: `framed`, which runs in numpy and in JAX alike, and
+layers of the exported graph, which are tested against it.
 
 1. resize: canvas of any size → `size` × `size`, Pillow's triangle filter, uint8, rounded half up
 2. polarity: x / 255, or (255 − x) / 255 where the border's mean is over `invert_above` (black ink on white)

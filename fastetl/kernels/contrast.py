@@ -1,13 +1,12 @@
 """Darker and paler ink: a table for each picture replaces its pixels."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
-from fastetl.kernels.vector import ENABLED, I8, I64, Code, Kernel, best, compile_kernel, has
+from fastetl.kernels.vector import ENABLED, I8, I64, Code, Kernel, Value, best, compile_kernel, has
 
 _LANES = 64
 
@@ -37,7 +36,7 @@ def _plain(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[
 
 @cache
 def _vector(pixels: int) -> Kernel:
-    def write(code: Code, tables: Any, which: Any, count: Any, images: Any) -> None:
+    def write(code: Code, tables: Value, which: Value, count: Value, images: Value) -> None:
         b = code.b
         with code.loop(count) as picture:
             number = code.load(which, I64, 0, b.mul(picture, code.number(8)))

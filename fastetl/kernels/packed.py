@@ -1,12 +1,10 @@
 """How levels are packed in records, and how they are unpacked: in numpy, or in a register."""
 
-from typing import Any
-
 import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels.vector import I8, I16, I64, Code
+from fastetl.kernels.vector import I8, I16, I64, Code, Value
 
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level, by the bits of a stored pixel. The first pixel is in the highest bits; rows have no gap between
@@ -52,7 +50,7 @@ def pack(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
     return np.packbits(stream.reshape(len(levels), levels[0].size * bits), axis=1)
 
 
-def unpack_vector(code: Code, source: Any, offset: Any, bits: int) -> tuple[Any, Any, list[int]]:
+def unpack_vector(code: Code, source: Value, offset: Value, bits: int) -> tuple[Value, Value, list[int]]:
     """Unpack the next PIXELS[bits] levels into two vectors of 64 bytes.
 
     Returns them and each level's place in them, from 64 on in the second. Reads 64 bytes (8 for 1 bit).
