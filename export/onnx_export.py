@@ -188,9 +188,9 @@ class _Writer:
             channels = self.constant(f"{op.name}_picked", weight[:, :, 0, 0].argmax(1).astype(np.int64))
             self.node("Gather", [self.input(op, "x"), channels], op.name, axis=1)
             return
-        top, bottom, left, right = _integers(op.inputs["pad"])
+        top, bottom, left, right = np.asarray(op.inputs["pad"]).tolist()
         inputs = [self.input(op, k) for k in ("x", "weight", "bias")]
-        strides = _integers(op.inputs["strides"])
+        strides = np.asarray(op.inputs["strides"]).tolist()
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
 
     def matmul(self, op: Op) -> None:
@@ -205,7 +205,9 @@ class _Writer:
         self.node("MatMul", [x, f"{op.name}_y"], op.name)
 
     def reshape(self, op: Op) -> None:
-        shape = self.constant(f"{op.name}_shape", np.array([-1, *_integers(op.inputs["shape"])[1:]], np.int64))
+        shape = self.constant(
+            f"{op.name}_shape", np.array([-1, *np.asarray(op.inputs["shape"]).tolist()[1:]], np.int64)
+        )
         self.node("Reshape", [self.input(op, "x"), shape], op.name)
 
 
@@ -216,7 +218,3 @@ _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
     "matmul": _Writer.matmul,
     "reshape": _Writer.reshape,
 }
-
-
-def _integers(value: Value) -> list[int]:
-    return [int(n) for n in np.asarray(value)]

@@ -85,7 +85,7 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Image.Image]:
+def _opened(source: Source, name: str | PathLike[str]) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image | np.ndarray):
         yield _image_of(source) if isinstance(source, np.ndarray) else source
         return
@@ -98,7 +98,6 @@ def _opened(source: Source) -> Iterator[Image.Image]:
             try:
                 importlib.import_module("pillow_heif").register_heif_opener()
             except ImportError as error:
-                name = source if isinstance(source, str | PathLike) else "the picture"
                 message = "HEIC, as iPhones store it, needs another package"
                 raise FastetlError(message, file=name, do="install pillow-heif (by pip), or save it as JPEG") from error
             formats = ("HEIF",)
@@ -112,7 +111,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with _opened(source) as opened:
+            with _opened(source, path) as opened:
                 size = opened.size
                 _bounded(path, size)
                 if isinstance(source, str | PathLike | bytes):

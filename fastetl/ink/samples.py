@@ -34,7 +34,7 @@ from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
-from fastetl.files.untrusted import is_clutter, open_regular
+from fastetl.files.untrusted import is_clutter, open_regular, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
 
 FORMAT = 1
@@ -85,12 +85,7 @@ class Sample:
     @classmethod
     def from_line(cls, line: bytes | str) -> Self:
         """A sample from a line of a file. Raises FastetlError for anything that is no sample of this format."""
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else error
-            raise FastetlError("not a sample", expected="JSON", found=reason) from error
-        return cls.from_values(values)
+        return cls.from_values(parse_json(line.encode() if isinstance(line, str) else line, "the line"))
 
     @classmethod
     def from_values(cls, values: Any) -> Self:
@@ -100,7 +95,7 @@ class Sample:
             expected = f"an object of format {FORMAT}"
             raise FastetlError("not a sample", expected=expected, found=repr(version)[:40])
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
-        texts |= {name: values[name] for name in ("device", "app") if name in values}
+        texts |= {name: values.get(name, default) for name, default in (("device", "unknown"), ("app", ""))}
         for name, text in texts.items():
             if not isinstance(text, str):
                 raise _wrong(name, "a text", "none" if text is None else type(text).__name__)
