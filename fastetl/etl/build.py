@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -17,7 +16,7 @@ from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
 from fastetl.etl.layouts import bytes_of
@@ -206,7 +205,7 @@ def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tupl
 
 def build(
     sources: Sources,
-    out: str | PathLike[str],
+    out: StrPath,
     config: BuildConfig = BuildConfig(),
     *,
     overwrite: bool = False,

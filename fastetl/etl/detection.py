@@ -12,21 +12,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import list_folder, open_regular, require_regular
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
-Sources = str | PathLike[str] | Sequence[str | PathLike[str]]
+Sources = StrPath | Sequence[StrPath]
 """A file or folder, or several."""
 Read = Callable[[int, int], bytes]
 """(offset, count) → `count` bytes of the file, fewer at its end."""
@@ -253,7 +252,7 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 
 def as_paths(sources: Sources) -> list[Path]:
     """One or several sources as paths."""
-    return [Path(sources)] if isinstance(sources, str | PathLike) else list(map(Path, sources))
+    return [Path(sources)] if isinstance(sources, str | os.PathLike) else list(map(Path, sources))
 
 
 def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:

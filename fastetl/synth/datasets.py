@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
@@ -88,7 +87,7 @@ def writers_provenance(parts: Sequence[WriterRange], command: str) -> Mapping[st
 
 
 def synthesize_dataset(
-    out: str | PathLike[str],
+    out: StrPath,
     config: SynthConfig = SynthConfig(),
     *,
     size: int = 64,

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_choice, require_options, require_range
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
@@ -144,7 +143,7 @@ def draw_data_set(
 
 
 def synthesize(
-    out: str | PathLike[str],
+    out: StrPath,
     config: SynthConfig = SynthConfig(),
     *,
     processes: int = 1,
