@@ -19,6 +19,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.importing import import_pictures, labelled_in
 from fastetl.errors import FastetlError
 from fastetl.ink.pictures import read_picture
+from fastetl.ink.samples import find_samples
 from fastetl_cli.main import main
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3")
@@ -251,5 +252,6 @@ def test_records_and_pictures_are_not_mixed(
     with pytest.raises(FastetlError, match="no ETL file"):
         fastetl.build(symbols, tmp_path / "out")
     monkeypatch.setattr(Path, "iterdir", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
-    with pytest.raises(FastetlError, match="symbols: cannot list the folder; found Permission denied"):
-        fastetl.build(symbols, tmp_path / "out")
+    for read in (lambda folder: fastetl.build(folder, tmp_path / "out"), find_samples):
+        with pytest.raises(FastetlError, match="symbols: cannot list the folder; found Permission denied"):
+            read(symbols)

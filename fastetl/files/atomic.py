@@ -140,7 +140,7 @@ def _clean(path: Path) -> None:
 
 @contextmanager
 def writes(path: Path, folder: Path) -> Iterator[None]:
-    """A block that writes the output `path` in `folder`. OSErrors there become FastetlErrors; others stay."""
+    """A block that writes the output `path`. OSErrors of paths that begin with `folder` become FastetlErrors."""
     try:
         yield
     except OSError as error:

@@ -34,7 +34,7 @@ from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
-from fastetl.files.untrusted import is_clutter, open_regular, parse_json
+from fastetl.files.untrusted import list_folder, open_regular, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
 
 FORMAT = 1
@@ -154,7 +154,7 @@ def find_samples(source: str | PathLike[str]) -> list[Path]:
     source = Path(source)
     if not source.is_dir():
         return [source]
-    files = sorted(file for file in source.glob("*.jsonl") if not is_clutter(file.name))
+    files = [file for file in list_folder(source) if file.suffix == ".jsonl"]
     if not files:
         raise FastetlError("no samples here", file=source, expected="files *.jsonl", do="give the folder of samples")
     return files
