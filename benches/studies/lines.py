@@ -193,10 +193,10 @@ names and exercises. Characters with a confidence under one half are called unce
 NOTES = (
     """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or
 more. The table of bigrams comes from dictionaries, the weights are fitted to synthetic lines. How much the
-table and a character's form may weigh, and from which width pieces are parted, was chosen by these rows.
+table and a character's form may weigh, how wide one is, and from which width pieces are parted, was chosen by these
+rows, partly with other seeds.
 
-Not good yet: characters that touch or overlap are often parted at the wrong place or not at all, and of the wilder
-synthetic writers more than 3 % is read wrongly.""",
+Not good yet: characters that touch or overlap are often parted at the wrong place or not at all.""",
 )
 
 

@@ -103,10 +103,8 @@ def _joined_by_time(bands: list[list[int]]) -> list[list[int]]:
     joined = bands[:1]
     for band in bands[1:]:
         upper = np.isin(np.sort(joined[-1] + band), band)
-        if np.count_nonzero(upper[1:] != upper[:-1]) > 2:
-            joined[-1] = joined[-1] + band
-        else:
-            joined.append(band)
+        together = np.count_nonzero(upper[1:] != upper[:-1]) > 2
+        joined[-1:] = [joined[-1] + band] if together else [joined[-1], band]
     return joined
 
 

@@ -108,9 +108,8 @@ class Competition:
                 for last in range(first, j + (first > i)):
                     part = run_of[first, last]
                     for k, p in likely[part]:
-                        if k in column_of:
-                            at = r, column_of[k]
-                            out[at] = max(out[at], p * (lengths[r] - lengths[part]))
+                        if (column := column_of.get(k)) is not None:
+                            out[r, column] = max(out[r, column], p * (lengths[r] - lengths[part]))
         return out
 
 
@@ -282,5 +281,5 @@ def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool
 
 def _spread(residuals: Floats, own: Floats, usual: float) -> float:
     """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
-    added = np.maximum(residuals**2 - own**2, 0).sum()
-    return float(np.sqrt((_PRIOR * usual**2 + added) / (_PRIOR + len(residuals))))
+    added = _PRIOR * usual**2 + np.maximum(residuals**2 - own**2, 0).sum()
+    return float(np.sqrt(added / (_PRIOR + len(residuals))))

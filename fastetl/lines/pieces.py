@@ -91,11 +91,8 @@ def parted(marks: Marks, boxes: Boxes, size: float, down: bool) -> Pieces:
             patches += [last + piece for piece in _cut(labels, side, stroke, count, APART * size)]
             joints += [(a, a + 1) for a in range(begun, len(patches) - 1)]
         part[mask] = last + labels[mask] + count * side[mask]
-        owners: dict[int, list[int]] = {}
-        for piece in range(first, len(patches)):
-            for patch in patches[piece].tolist():
-                owners.setdefault(patch, []).append(piece)
-        joints += [pair for pieces in owners.values() for pair in combinations(pieces, 2)]
+        owned = [set(piece.tolist()) for piece in patches[first:]]
+        joints += [(first + a, first + b) for a, b in combinations(range(len(owned)), 2) if owned[a] & owned[b]]
         last = int(part.max())
     numbers, compact = np.unique(marks, return_inverse=True)
     outlines = np.zeros((last + 1, 4))
@@ -111,9 +108,7 @@ def _cut(
 
     A patch with label n to the right of k seams (`side`, see `_sides`) has the number n + k × `count`.
     """
-    member = np.zeros(count, bool)
-    member[stroke] = True
-    inside = member[labels]
+    inside = np.isin(labels, stroke)
     x, where, patch = np.nonzero(inside)[1], side[inside], labels[inside]
     begin = int(where.min())
     for k in range(begin + 1, int(where.max()) + 1):
