@@ -1,6 +1,6 @@
 """fastetl build."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastetl.data.charset import in_a_line
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, BuildResult, OnProgress, build
+from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.notices import summarize
 from fastetl_cli.base import Command, Shards, bar, command_line, counted, note
 from fastetl_cli.options import Arg
@@ -38,8 +38,14 @@ class Build(Command):
         *sources, out = self.paths
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
+        write: Callable[..., BuildResult] = build
+        if self.shards.engine == "ray":
+            from fastetl_ray import build_on_ray
+
+            write = partial(build_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
+        write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("build") as progress:
-            result = self._build(sources, out, progress)
+            result = write(sources, out, self.config, progress=progress)
         for line in _notices(result) if not self.json else ():
             note(line)
         groups = counted(result.groups, "group") if result.groups else "unknown groups"
@@ -48,15 +54,6 @@ class Build(Command):
             f"{result.out}: {counted(result.images, 'picture')} of {counted(result.classes, 'character')} "
             f"from {groups}, {result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)",
         )
-
-    def _build(self, sources: list[Path], out: Path, progress: OnProgress | None) -> BuildResult:
-        overwrite, command = self.overwrite, command_line()
-        if self.shards.engine == "local":
-            return build(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)
-        from fastetl_ray import build_on_ray
-
-        build_shards = partial(build_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
-        return build_shards(sources, out, self.config, overwrite=overwrite, progress=progress, command=command)
 
 
 def _notices(result: BuildResult) -> Iterator[str]:

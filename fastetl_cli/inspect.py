@@ -22,10 +22,6 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
-
-
 @dataclass(frozen=True)
 class Inspect(Command):
     """What ETL files are, whether they are complete, and what is irregular in them.
@@ -68,6 +64,9 @@ class Inspect(Command):
 
     def _measure(self) -> int:
         figures = statistics(self.paths, charset=self.charset)
-        rows = [[f.name, f.unit, *map(_figure, (f.mean, *f.percentiles))] for f in figures]
+        rows = [
+            [f.name, f.unit, *("–" if value is None else f"{value:.3g}" for value in (f.mean, *f.percentiles))]
+            for f in figures
+        ]
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
         return self.answer_table(figures, columns, [row + [""] * (len(columns) - len(row)) for row in rows])

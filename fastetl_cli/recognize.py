@@ -18,6 +18,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
+from fastetl.synth.strokes import has_strokes, load_strokes
 from fastetl_cli.base import Command, Paths, clean, note, require_unset, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes")
@@ -83,8 +84,6 @@ class Recognize(Command):
         if self.boxes is not None:  # what could fail after the reading, first
             if len(paths) > 1:
                 raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
-            from fastetl.synth.strokes import has_strokes
-
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
         results: list[dict[str, Any]] = []
@@ -131,8 +130,6 @@ class Recognize(Command):
 
 def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
     """Write the picture in grey with a box around each character, and above it the answer in KanjiVG's strokes."""
-    from fastetl.synth.strokes import has_strokes, load_strokes
-
     grey, times = brightness_of(path)
     shown = Image.fromarray(grey).convert("RGB")
     draw = ImageDraw.Draw(shown)

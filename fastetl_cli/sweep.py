@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Command, DatasetPath, Out, counted, say
+from fastetl_cli.base import Command, DatasetPath, Out, say
 from fastetl_cli.options import Arg
 from fastetl_ray.sweep import read_sweep, sweep_on_ray
 
@@ -42,13 +42,11 @@ class Sweep(Command):
             address=self.address,
             overwrite=self.overwrite,
         )
-        names = list(trials[0].options) if trials else []
         rows = []
         for trial in trials:
             values = [f"{value:.4g}" if isinstance(value, float) else value for value in trial.options.values()]
             rows.append([trial.number, *values, len(trial.history), f"{trial.best:.2%}"])
-        self.answer_table(trials, ["trial", *names, "epochs", "validation"], rows)
-        if trials and not self.json:
-            best = max(trial.best for trial in trials)
-            say(f"{self.out}: {counted(len(trials), 'trial')}, the best {best:.2%} on writers never trained on")
+        self.answer_table(trials, ["trial", *trials[0].options, "epochs", "validation"], rows)
+        if not self.json:
+            say(f"{self.out}: at best {trials[0].best:.2%} on writers never trained on")
         return 0

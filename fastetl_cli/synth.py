@@ -14,7 +14,6 @@ from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl.synth.records import characters_of, layout_of
 from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted, require_unset
 
 
@@ -66,10 +65,7 @@ class Synth(Command):
         with bar("synth") as progress:
             write = partial(synthesize, processes=self.processes, overwrite=self.overwrite)
             write(self.out, self.config, progress=progress)
-        layout = layout_of(characters_of(self.config.charset)[1])
-        writers = self.config.writers if self.config.set else self.config.files * layout.data_sets_per_file
-        files, sets = counted(len(list(self.out.glob("ETL*"))), "file"), " + ".join(self.config.set or (layout.name,))
-        text = f"{self.out}: {files} of {sets} by {counted(writers, 'synthetic writer')}"
+        text = f"{self.out}: {counted(len(list(self.out.glob('ETL*'))), 'file')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config}, text)
 
     def _write_dataset(self) -> int:

@@ -178,7 +178,7 @@ def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.C
     assert main(command) == 2
     assert "give --runtime" in " ".join(capsys.readouterr().err.split()).lower()
     assert main([*command, "--runtime", str(runtime)]) == 2
-    assert "no ort.wasm.bundle.min.mjs" in " ".join(capsys.readouterr().err.split())
+    assert "ort.wasm.bundle.min.mjs: there is no such file" in " ".join(capsys.readouterr().err.split())
     (runtime / "dist").mkdir(parents=True)
     for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
         (runtime / "dist" / name).write_bytes(b"runtime")

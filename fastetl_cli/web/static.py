@@ -16,7 +16,6 @@ from export.names import LABELS, ONNX
 from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_bytes, read_json
 from fastetl.ink import SIDE
@@ -103,10 +102,6 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     contents = {}
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
-        if not file.exists():
-            what, do = "onnxruntime-web is not complete here", "let `runtime` be the folder dist of its npm package"
-            expected, found = " and ".join(RUNTIME), f"no {name}"
-            raise FastetlError(what, file=runtime, expected=expected, found=found, do=do, also=FileNotFoundError)
         contents[name] = read_bytes(file, _MOST_BYTES)
     contents[ONNX] = read_bytes(recognizer.path / ONNX, _MOST_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
