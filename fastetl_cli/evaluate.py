@@ -5,23 +5,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.names import ONNX, package_path
+from fastetl.data.charset import load_charset
 from fastetl.data.store import load_labelled
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
-from model.evaluation import Reader, SetResult, evaluate
+from model.evaluation import Reader, Restricted, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
 
-def _open_reader(path: Path, charset: str | None) -> Reader:
-    """Open a run, or a package ("pretrained" is the bundled one), of which only a charset may compete."""
+def _open_reader(path: Path) -> Reader:
+    """Open a run, or a package ("pretrained" is the bundled one)."""
     if (package_path(path) / ONNX).is_file():
         from export.recognizer import open_recognizer
 
-        return open_recognizer(path, charset=charset)
-    if charset is not None:
-        raise FastetlError("`charset` is for packages", file=path, do="export the run, or leave it out")
+        return open_recognizer(path)
     return open_run(path)
 
 
@@ -71,15 +69,18 @@ class Evaluate(Command):
     sets: Paths
     """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Folder for the report (index.html and evaluation.json). Without: RUN/reports/SETS, but no report of a package."""
+    """Folder for the report (index.html and evaluation.json). Without: RUN/reports/SETS, but no report of a package or
+    with --charset."""
     charset: str | None = None
-    """Of a package: answer with these characters only, a name such as hiragana, or a text file of characters."""
+    """Answer with these characters only: a name such as hiragana, or a text file of characters."""
     overwrite: bool = False
     """Replace an earlier report."""
 
     def run(self) -> int:
         """Print the table and write the report."""
-        run = _open_reader(self.run_path, self.charset)
+        run = _open_reader(self.run_path)
+        if self.charset is not None:
+            run = Restricted(run, load_charset(self.charset, run.charset.characters))
         names, report = distinct_names(self.sets), self.report
         if isinstance(run, Run) and report is None:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))

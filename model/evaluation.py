@@ -48,6 +48,18 @@ class Reader(Protocol):
         """uint8 (N, size, size) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 
+class Restricted:
+    """A reader that answers with characters of `charset` only. Raises FastetlError for one that it does not know."""
+
+    def __init__(self, reader: Reader, charset: Charset) -> None:
+        self._reader, self._columns = reader, reader.charset.columns_of(charset, reader.path)
+        self.path, self.charset, self.preprocessing = reader.path, charset, reader.preprocessing
+        self.threshold, self.trained = reader.threshold, reader.trained
+
+    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
+        return self._reader.predict(pictures)[:, self._columns]
+
+
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Logits (N, classes) → logarithms of the probabilities, float64 (N, classes)."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)

@@ -62,10 +62,7 @@ def _page(title: str, figures: Mapping[str, Any]) -> str:
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """Some values of the `SetResult` of each set in a run's reports, and `report`, the report's folder in the run.
-
-    Raises ModelError for a report that cannot be read.
-    """
+    """Some values of each `SetResult` in a run's reports, and `report`, its folder. Raises ModelError for damage."""
     names, results = ("name", "part", "samples", "accuracy", "interval", "top5"), []
     for file in sorted(run.glob("report*/**/evaluation.json")):
         try:

@@ -97,7 +97,7 @@ def best_epoch(history: tuple[Epoch, ...]) -> Epoch:
 
 
 def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
-    """Sentences for a beginner: is it learning, overfitting, still improving, waiting for data? Never empty."""
+    """Sentences for a beginner: is it learning, overfitting, still improving? Never empty."""
     if not history:
         return ("No epoch is complete yet.",)
     last = history[-1]
@@ -106,23 +106,17 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
         guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
         return (f"Not learning: {guessing}. Try another learning rate, and check that the labels fit the pictures.",)
     best = min(history, key=lambda e: e.valid_loss)
-    sentences = []
     if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
-        sentences.append(
+        return (
             f"Overfitting since epoch {best.epoch}: the loss on the validation writers rose from"
             f" {best.valid_loss:.3f} to {last.valid_loss:.3f} while the training loss fell from"
-            f" {best.loss:.3f} to {last.loss:.3f}. Add writers, augmentation or dropout, or stop earlier."
+            f" {best.loss:.3f} to {last.loss:.3f}. Add writers, augmentation or dropout, or stop earlier.",
         )
-    elif len(history) > 1 and last.valid_loss >= history[-2].valid_loss:
-        sentences.append("The validation loss has stopped falling: more epochs alone will help little.")
-    elif len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
-        sentences.append("The validation loss was still falling at the end: more epochs may help.")
-    else:
-        sentences.append(f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).")
-    if last.data_wait > 0.1:
-        waited = f"{last.data_wait:.0%} of the last epoch was spent waiting for pictures"
-        sentences.append(f"{waited}: give more threads. A larger network would cost no time.")
-    return tuple(sentences)
+    if len(history) > 1 and last.valid_loss >= history[-2].valid_loss:
+        return ("The validation loss has stopped falling: more epochs alone will help little.",)
+    if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
+        return ("The validation loss was still falling at the end: more epochs may help.",)
+    return (f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).",)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from model.baseline import baselines
 from model.errors import ModelError
-from model.evaluation import evaluate, fit_temperature, log_softmax, reliability
+from model.evaluation import Restricted, evaluate, fit_temperature, log_softmax, reliability
 from model.report import write_report
 from model.run import Epoch, diagnose, open_run
 from tests.model_data import finished_run, tiny
@@ -114,6 +114,8 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert own.writers.writers == len(test) == 1
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
     assert (unseen.part, unseen.samples) == ("all", 128)
+    two = Restricted(run, Charset("two", run.charset.characters[6:]))
+    assert (two.predict(tiny().images) == run.predict(tiny().images)[:, 6:]).all()
 
 
 def test_sets_that_do_not_fit_are_named() -> None:
@@ -234,8 +236,8 @@ def test_calibration_error_counted_by_hand() -> None:
     assert result.error == pytest.approx((1 * 0.69 + 5 * (0.92 - 0.6)) / 6)
 
 
-def history(*losses: tuple[float, float], data_wait: float = 0.0) -> list[Epoch]:
-    return [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, data_wait) for k, (a, b) in enumerate(losses, 1)]
+def history(*losses: tuple[float, float]) -> list[Epoch]:
+    return [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, 0.0) for k, (a, b) in enumerate(losses, 1)]
 
 
 @pytest.mark.parametrize(
@@ -251,8 +253,3 @@ def history(*losses: tuple[float, float], data_wait: float = 0.0) -> list[Epoch]
 )
 def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) -> None:
     assert word in diagnose(history(*losses), 71)[0]
-
-
-def test_diagnosis_says_what_waited() -> None:
-    assert "40% of the last epoch was spent waiting" in diagnose(history((1.0, 1.0), data_wait=0.4), 71)[-1]
-    assert len(diagnose(history((1.0, 1.0)), 71)) == 1
