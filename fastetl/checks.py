@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -63,7 +64,8 @@ def require_options(
 
     Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None.
     """
-    for name, hint in get_type_hints(type(config)).items():
+    kind: Any = type(config)
+    for name, hint in type_hints(kind).items():
         value = getattr(config, name)
         if get_origin(hint) in (Union, UnionType):
             if value is None:
@@ -77,6 +79,12 @@ def require_options(
                 _require(name, part, hint, ranges.get(name), error)
         else:
             _require(name, value, hint, ranges.get(name), error)
+
+
+@cache
+def type_hints(kind: Any) -> dict[str, Any]:
+    """The annotations of a class, found once: a sweep makes thousands of configurations."""
+    return get_type_hints(kind)
 
 
 def _require(

@@ -15,11 +15,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import numpy as np
 
-from fastetl.checks import require_choice, require_range
+from fastetl.checks import require_choice, require_range, type_hints
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError, StrPath
@@ -89,7 +89,7 @@ def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
     if isinstance(values, list):
         return values[rng.integers(len(values))]
     low, high = _bounds(name, values)
-    hint = get_type_hints(TrainConfig).get(name)
+    hint = type_hints(TrainConfig).get(name)
     is_whole = int in (hint, *get_args(hint))
     drawn = math.exp(rng.uniform(math.log(low), math.log(high))) if values.get("log") else rng.uniform(low, high)
     drawn = min(max(drawn, low), high)  # an exponential may be rounded beyond
