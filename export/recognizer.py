@@ -16,6 +16,7 @@ from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, is_bundled, package_path
 from export.runtimes import onnx_session
+from fastetl._html import html_table
 from fastetl.checks import does_not_fit, require_range
 from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Pictures
@@ -79,6 +80,10 @@ class Recognizer:
         """Pickle its path and charset: whoever unpickles it opens the model again."""
         charset = self.charset if self.labels != self.known else None
         return partial(open_recognizer, self.path, charset=charset), ()
+
+    def _repr_html_(self) -> str:
+        rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
+        return html_table(f"Recognizer {self.path}", rows)
 
     def restricted(self, charset: str | Charset) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.
@@ -177,7 +182,7 @@ class Recognizer:
         ink = picture if isinstance(picture, Ink) else find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
-    def read_drawing(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
+    def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page from strokes in the order in which they were drawn; see `read_line`.
 
         Boxes are in the canvas' units.

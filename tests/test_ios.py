@@ -135,7 +135,7 @@ def lines() -> list[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recognizer, "logits", recorded)
         for row in json.loads(golden_lines.FILE.read_text(encoding="utf-8")):
-            recognizer.read_drawing(Drawing.from_dict(row["drawing"]))
+            recognizer.read_ink(Drawing.from_dict(row["drawing"]))
             pictures, values = asked.pop()
             answers = np.exp(values - values.max(1, keepdims=True))
             answers /= answers.sum(1, keepdims=True)

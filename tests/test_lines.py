@@ -91,7 +91,7 @@ def test_pieces_are_what_hangs_together() -> None:
 def test_a_canvas_has_any_unit(recognizer: Recognizer) -> None:
     drawing = write_line("おはよう", SEED, LineConfig(running=0)).drawing
     strokes = [Stroke(*(tuple(v / drawing.height for v in c) for c in (s.x, s.y))) for s in drawing.strokes]
-    small = recognizer.read_drawing(Drawing(drawing.width / drawing.height, 1, tuple(strokes), drawing.pen))
+    small = recognizer.read_ink(Drawing(drawing.width / drawing.height, 1, tuple(strokes), drawing.pen))
     assert small.text == "おはよう"
     assert len(small.lines) == 1
 
@@ -114,7 +114,7 @@ def test_underlines_are_no_writing(recognizer: Recognizer, down: bool) -> None:
     (left, top), (right, bottom) = np.min(line.boxes, 0)[:2], np.max(line.boxes, 0)[2:]
     ends = ((right + 9,) * 3, (top, bottom / 2, bottom)) if down else ((left, right / 2, right), (bottom + 9,) * 3)
     drawing = dataclasses.replace(line.drawing, strokes=(*line.drawing.strokes, Stroke(*ends)))
-    assert recognizer.read_drawing(drawing).text == "さくらのはな"
+    assert recognizer.read_ink(drawing).text == "さくらのはな"
     assert recognizer.read_line(255 - dataclasses.replace(line, drawing=drawing).picture()).text == "さくらのはな"
     dots = [(1.5 + k, 0.47, 1.56 + k, 0.53) for k in range(6)]
     assert not underlines(np.array([(0.1, 0.47, 0.9, 0.53), *dots])).any(), "a long stroke beside dots"
@@ -199,7 +199,7 @@ def test_golden_lines(recognizer: Recognizer) -> None:
 @pytest.mark.parametrize(("text", "seed"), [("へや", [5000, 31]), ("りんご", [5000, 46])])
 def test_two_characters_have_more_strokes_than_one(recognizer: Recognizer, text: str, seed: list[int]) -> None:
     """や is written with three strokes: with へ it is へや."""
-    assert recognizer.read_drawing(write_line(text, seed).drawing).text == text
+    assert recognizer.read_ink(write_line(text, seed).drawing).text == text
 
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
@@ -242,9 +242,9 @@ def test_only_what_competes_is_answered(recognizer: Recognizer) -> None:
 
 def test_without_ink_there_is_no_text(recognizer: Recognizer) -> None:
     blank = np.full((60, 300), 255, np.uint8)
-    assert recognizer.read_line(blank) == recognizer.read_drawing(Drawing(100, 50, ())) == Text(())
+    assert recognizer.read_line(blank) == recognizer.read_ink(Drawing(100, 50, ())) == Text(())
     dot = Drawing(100, 50, (Stroke((50.0,), (20.0,)),))
-    assert len(recognizer.read_drawing(dot).characters) <= 1
+    assert len(recognizer.read_ink(dot).characters) <= 1
 
 
 def _cat() -> NDArray[np.uint8]:

@@ -165,7 +165,7 @@ def tallied(recognizer: Recognizer, samples: Iterable[Sample], plain: bool = Fal
         down = sample.down if directed else None
         begin = time.perf_counter()
         if isinstance(sample.ink, Drawing):
-            text = recognizer.read_drawing(sample.ink, down=down, plain=plain)
+            text = recognizer.read_ink(sample.ink, down=down, plain=plain)
         else:
             text = recognizer.read_line(255 - sample.ink, down=down, plain=plain)
         tally.seconds += time.perf_counter() - begin
@@ -183,7 +183,7 @@ fastetl recognize --lines note.jpg --boxes boxes.png   # the picture with boxes 
 fastetl synth lines --lines 100 --down                 # synthetic lines: pictures, strokes, boxes
 ```
 
-In Python `Recognizer.read_line(picture)` reads pictures, `read_drawing(drawing)` strokes in the order of writing. Both
+In Python `Recognizer.read_line(picture)` reads pictures, `read_ink(drawing)` strokes in the order of writing. Both
 return lines in reading order, across or in columns from right to left. The ink is cut wherever a character may end, and
 the network is asked once about all runs of parts. The best path weighs its answers, the usual size, position and gaps
 of each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in

@@ -143,8 +143,8 @@ def find_ink(source: Source) -> Ink:
     """
     given: object = source
     if not isinstance(given, str | PathLike | bytes | Image.Image | np.ndarray):
-        expected, kind = "a file, its bytes, a PIL image or an array", type(given).__name__
-        raise FastetlError("not a picture", expected=expected, found=kind, do="convert it", also=ValueError)
+        expected, do = "a file, its bytes, a PIL image or an array", "give several to `read_all`"
+        raise FastetlError("not a picture", expected=expected, found=type(given).__name__, do=do, also=ValueError)
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)
