@@ -133,8 +133,10 @@ def verify(
 
         run = open_run(against) if isinstance(against, str | PathLike) else against
         network = run.network()
+        config = None
         with suppress(ExportError):  # a failed check says that the reference cannot be read
             config = read_reference(out / REFERENCE).config
+        if config is not None:
             graph = graph_from_run(run, config, network)
             logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
     return package_checks(out, graph=graph, logits=logits, progress=progress)

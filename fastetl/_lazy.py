@@ -40,7 +40,7 @@ def missing(error: ImportError, *needed: str) -> FastetlError | None:
     """
     package = (error.name or "").partition(".")[0]
     file = getattr(sys.modules.get(package), "__file__", None) if package in ("model", "export") else None
-    if file is not None and Path(file).resolve().parents[1] != Path(__file__).resolve().parents[1]:
+    if file is not None and Path(file).resolve().parent.parent != Path(__file__).resolve().parent.parent:
         what = f"this file is imported in place of fastetl's package {package}"
         return FastetlError(what, file=file, do="rename it, or work in another folder", also=ImportError)
     if package not in EXTRAS:

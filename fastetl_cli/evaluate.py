@@ -27,8 +27,7 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The names of the datasets at `paths`; equal ones begin with the folders above them, as many as they need."""
     names = [path.stem if path.suffix in (".npz", ".parquet") else path.name for path in paths]
     folders = [list(path.absolute().parent.parts[1:]) for path in paths]
-    while len(set(names)) < len(names) and any(folders):
-        again = {name for name in names if names.count(name) > 1}
+    while again := {name for name, f in zip(names, folders, strict=True) if f and names.count(name) > 1}:
         names = [f"{f.pop()}-{n}" if f and n in again else n for f, n in zip(folders, names, strict=True)]
     return names
 

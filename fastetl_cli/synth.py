@@ -76,7 +76,7 @@ class Synth(Command):
             write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
-            count = write(self.out, self.config, size=self.size or 64, progress=progress)
+            count = write(self.out, self.config, size=64 if self.size is None else self.size, progress=progress)
         text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config, "images": count}, text)
 

@@ -1,4 +1,4 @@
-"""NDArray[np.uint8] that are no characters: random scribbles, and two characters side by side.
+"""Pictures that are no characters: random scribbles, and two characters side by side.
 
 Training shows a share of them as outliers, so that the network learns to reject what is no character (outlier exposure,
 Hendrycks et al., 2019).

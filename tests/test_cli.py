@@ -141,6 +141,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["build", "{tmp}/empty", "{tmp}/out"], "no ETL files here"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "3"], "expected 8 to 126; found 3. Check --size"),
         (["build", "{tmp}/empty", "{tmp}/out", "--size", "big"], "--size: invalid int value: 'big'"),
+        (["synth", "{tmp}/out", "--size", "0"], "expected 8 to 126; found 0. Check --size"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
         (["train", "{tmp}/empty", "s3://bucket/run"], "a run is written to a disk; expected a folder; found s3://"),
@@ -205,6 +206,7 @@ def test_several_lines_of_several_pictures_each_have_a_name(
 def test_sets_of_one_name_are_told_apart() -> None:
     paths = [Path("x/syn"), Path("y/syn.npz"), Path("other.1")]
     assert distinct_names(paths) == ["x-syn", "y-syn", "other.1"]
+    assert len(distinct_names([Path("a/x.npz"), Path("a/x"), Path("b/x")])) == 3  # two stay of one name
 
 
 LOST = """
@@ -313,6 +315,7 @@ def test_the_whole_way_small(
     assert "bad.png: cannot read the picture" in shown.err
 
     assert main(["verify", str(package), "--against", str(folder / "run")]) == 0
+    assert main(["verify", "pretrained", "--against", str(folder / "run")]) == 2  # whose prior it cannot have
     text = (package / "labels.json").read_text(encoding="utf-8")
     (package / "labels.json").write_text(text.replace("あ", "ア"), encoding="utf-8")
     assert main(["verify", str(package)]) == 1

@@ -84,7 +84,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a column too many": (lambda out: column(out, bomb=np.zeros(10**7, np.uint8)), "one value for each"),
     "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
     "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
-    "other format": (lambda out: edit(out, format=2), "of another format; expected 3; found 2. Build it again"),
+    "other format": (lambda out: edit(out, format=2), "of another format; expected 4; found 2. Build it again"),
     "unknown preprocessing": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
     "scale NaN": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "range: nan. B"),
     "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "a charset is"),
@@ -166,8 +166,7 @@ def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
 
 def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_path: Path) -> None:
     """Its place may hold another one by then, whose pictures it took."""
-    stored = pickle.dumps(data)
-    before = data[:]
+    stored, before = pickle.dumps(data), data[:]
     build([etl_file(records=make_records(2, seed=5))], tmp_path / "out", BuildConfig(size=16), overwrite=True)
     assert pickle.loads(stored) == before != open_dataset(tmp_path / "out")
 

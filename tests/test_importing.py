@@ -122,7 +122,7 @@ def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     rows = [
-        f"{p.relative_to(tmp_path)},{p.parent.name},{'Ann' if p.stem == '0' else '7'}"
+        f"{p.relative_to(tmp_path)},{p.parent.name},{'Nan' if p.stem == '0' else '7'}"
         for p in symbols.rglob("[0-9].png")
     ]
     table = tmp_path / "symbols.csv"
@@ -136,7 +136,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     shutil.copy(table, tmp_path / "other")
     with pytest.raises(FastetlError, match="two sources of one name"):
         fastetl.build([table, tmp_path / "other"], tmp_path / "out")
-    table.write_text("\n".join(["file;note;group;character", "symbols/한/0.png;a\u2028b;Ann;한"]), encoding="utf-8")
+    table.write_text("\n".join(["file;note;group;character", "symbols/한/0.png;a\u2028b;Nan;한"]), encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]
 
 

@@ -83,7 +83,8 @@ def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None
 def test_faults_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
     deep = b"[" * 100_000
     long = b'{"format":1,"x":"' + b"y" * (2 * MOST_BYTES) + b'"}'
-    file = write(tmp_path / "a.jsonl", sample(1).as_line(), b"\xff\xfe", deep, long, b"", sample(2).as_line(), b"{}")
+    one, two = "\ufeff" + sample(1).as_line(), sample(2).as_line()
+    file = write(tmp_path / "a.jsonl", one, b"\xff\xfe", deep, long, b"", two, b"{}")
     read, faults = read_samples(file)
     assert [(line, s.id) for line, s in read] == [(0, "id-1"), (5, "id-2")]
     assert [fault.record for fault in faults] == [1, 2, 3, 6]

@@ -114,7 +114,7 @@ def test_damage_is_one_line(shards: Path) -> None:
         ({"shards": [{"file": "../x"}]}, "cannot read"),
         ({"shards": 3}, "cannot read"),
         ({"columns": 1}, "cannot read"),
-        ({"format": 3}, "dataset of another format; expected 7; found 3"),
+        ({"format": 3}, "dataset of another format; expected 8; found 3"),
     ],
 )
 def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, object], message: str) -> None:

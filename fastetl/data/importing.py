@@ -247,13 +247,14 @@ def _characters(texts: Iterable[str], file: Path) -> list[str]:
 def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
     """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for none.
 
-    Raises FastetlError for a number that is not whole, or below −1.
+    Raises FastetlError for a whole number below −1, and for any number with decimals that is no text.
     """
     groups = []
-    for k, text in enumerate(str(value).strip() for value in values):
+    for k, value in enumerate(values):
+        text, is_float = str(value).strip(), isinstance(value, float | np.floating)
         if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
             groups.append(int(text))
-        elif re.fullmatch(r"[-+]?(\d+\.?\d*(e[-+]\d+)?|nan|inf)", text, re.IGNORECASE) and not text.isdecimal():
+        elif is_float or re.fullmatch(r"-\d+", text):
             expected, do = "a name, a whole number from 0, or −1 where unknown", "correct it"
             raise FastetlError("no group", file=file, record=k, expected=expected, found=text[:40], do=do)
         else:

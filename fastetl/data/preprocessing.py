@@ -158,9 +158,10 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     kind = np.dtype("f4" if 255 * whole.max() < 1 << 24 else "f8")
     down, across = rows.astype(kind), columns.T.astype(kind)
     out = np.empty((len(images), size, size), np.uint8)
-    for start in range(0, len(images), 256):
-        sums = down @ (images[start : start + 256].astype(kind) @ across)
-        out[start : start + 256] = np.floor(sums / whole + 0.5)
+    step = max(1, (1 << 22) // max(1, images[:1].size))  # 4 million pixels
+    for start in range(0, len(images), step):
+        sums = down @ (images[start : start + step].astype(kind) @ across)
+        out[start : start + step] = np.floor(sums / whole + 0.5)
     return out
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 MANIFEST = "dataset.json"
 """The file that describes a dataset."""
-FORMAT, SHARDS_FORMAT = 3, 7
+FORMAT, SHARDS_FORMAT = 4, 8
 """Versions of the format with `images.npy`, and of that with shards (`fastetl.data.shards`)."""
-DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.npy", "records.npz", "*.parquet"))
+DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet"))
 _BLOCK = 1 << 12  # pictures written together
 
 

@@ -10,7 +10,7 @@ every header is read (docs/decisions/0007-what-build-checks.md).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,6 +112,17 @@ def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     return {character: samples[code] for code in others if (character := jis_to_char(code))}
 
 
+def _same_writing(sets: Sequence[Sequence[EtlFile]]) -> Iterator[Notice]:
+    """Sets of the same writing whose files do not tell their numbers, by which such sets share their groups."""
+    what = "the same writing as in another set here, in files whose names do not tell which they are"
+    families = [members[0].layout.family for members in sets]
+    for members in sets:
+        layout, nameless = members[0].layout, [file for file in members if file.number is None]
+        if nameless and layout.group == "data set" and families.count(layout.family) > 1:
+            file = nameless[0].path
+            yield Notice(what, str(file), None, layout.file_name, file.name, "groups are counted")
+
+
 def _learn(
     sets: list[list[EtlFile]], name: str, by_order: bool
 ) -> tuple[Charset, int, list[NDArray[np.uint16] | None], dict[int, list[Contents]]]:
@@ -162,7 +173,7 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
         charset=charset,
         parts=tuple(part for part in parts if len(part.index)),
         unknown_codes=unknown_codes,
-        noticed=tuple(noticed),
+        noticed=(*noticed, *_same_writing(sets)),
         characterless=sum(content.characterless for content in headers),
         left_out=_left_out(samples, set(codes_of(charset).tolist())),
     )

@@ -96,7 +96,7 @@ def read_json(path: StrPath) -> dict[str, Any]:
 def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
     """The object in `data`, the contents of the JSON file `path`. Raises FastetlError as `read_json` does."""
     try:
-        values = json.loads(data.decode("utf-8"))
+        values = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise FastetlError("cannot read", file=path, expected="JSON", found=reason, do="make it again") from error

@@ -79,7 +79,8 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
         expected, kind = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
-        raise FastetlError("not a picture", expected=expected, found=kind, do="convert it", also=ValueError)
+        do = "convert it, or give several to `read_all`"
+        raise FastetlError("not a picture", expected=expected, found=kind, do=do, also=ValueError)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
 

@@ -85,7 +85,8 @@ class Sample:
     @classmethod
     def from_line(cls, line: bytes | str) -> Self:
         """A sample from a line of a file. Raises FastetlError for anything that is no sample of this format."""
-        return cls.from_values(parse_json(line.encode() if isinstance(line, str) else line, "the line"))
+        data = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+        return cls.from_values(parse_json(data, "the line"))
 
     @classmethod
     def from_values(cls, values: Any) -> Self:
