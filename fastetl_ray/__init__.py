@@ -1,8 +1,8 @@
 """Building, synthesizing, training and sweeping on a Ray cluster. Extra: `ray`; see docs/scale.md.
 
-`read_etl` gives a Ray Data dataset. `build_on_ray` and `synthesize_on_ray` write datasets of Parquet
-shards, which `fastetl.open_dataset` opens. Files are in folders that every worker sees, or at addresses for fsspec,
-such as s3://bucket/ETL8G_01, which each worker copies to its own disk.
+`read_etl` gives a Ray Data dataset. `build_on_ray` and `synthesize_on_ray` write datasets of Parquet shards, which
+`fastetl.open_dataset` opens. Files are in folders that every worker sees, or at addresses for fsspec, such as
+s3://bucket/ETL8G_01, which each worker copies to its own disk.
 """
 
 from fastetl._lazy import lazy
