@@ -4,7 +4,6 @@ import hashlib
 import json
 import tempfile
 import uuid
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +36,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             expected="its wheel for Linux on x86-64 or for macOS",
             do="use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx",
         )
-    with tempfile.TemporaryDirectory() as folder, quiet(), warnings.catch_warnings():
-        # coremltools leaves a temporary folder to the garbage collector, which causes a ResourceWarning.
-        warnings.simplefilter("ignore", ResourceWarning)
-        # Its serializer converts arrays of one element to numbers in a way that numpy deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with tempfile.TemporaryDirectory() as folder, quiet():
         built = Path(folder) / "built.mlpackage"
         try:
             model = ct.convert(
@@ -161,8 +156,7 @@ def read_package(path: Path) -> MlPackage:
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string
 
-    with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             spec.ParseFromString(read_bytes(model, _MOST))
             program = load(spec, spec.specificationVersion, str(weights))

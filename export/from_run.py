@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from os import PathLike, fspath
+from os import fspath
 from typing import Any, assert_never
 
 import jax
@@ -16,9 +16,10 @@ from export import graph as g
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import trained_of
-from export.names import REFERENCE, package_path
+from export.names import REFERENCE, file_of
 from export.reference import Logits, read_reference
 from fastetl.data.charset import Charset
+from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as m
 from model.run import Run
@@ -158,12 +159,12 @@ def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array] | None) -> g.Con
     return g.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
 
 
-def open_start(path: str | PathLike[str]) -> Start:
+def open_start(path: StrPath) -> Start:
     """The network of a package ("pretrained": a bundled one) to begin a training with: `model.train(…, start=…)`.
 
     Its logits are divided by the temperature that was fitted. Raises ExportError if it is missing or damaged.
     """
-    return start_of_graph(read_reference(package_path(path) / REFERENCE).graph, fspath(path))
+    return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))
 
 
 def start_of_graph(graph: g.Graph, name: str) -> Start:

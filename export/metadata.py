@@ -38,7 +38,7 @@ def exporting_versions(libraries: Iterable[str] = ("coremltools", "numpy", "onnx
 
 
 def other_versions(graph: Graph) -> str:
-    """ "" if the package of `graph` can be written again here with the same bytes; else which versions differ."""
+    """Which versions differ here from those that wrote the package of `graph`; "" if it can be written again alike."""
     return "; ".join(
         f"{name} {graph.about.get(name, 'not recorded')}, here {value}"
         for name, value in exporting_versions().items()

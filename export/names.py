@@ -1,7 +1,10 @@
 """Names of the files in a package directory. A module of its own, so that a recognizer imports no exporter."""
 
-from os import PathLike, fspath
+from os import fspath
 from pathlib import Path
+
+from export.errors import ExportError
+from fastetl.errors import StrPath
 
 PRETRAINED = "pretrained"
 """Stands for the first of the bundled packages wherever a package may be named."""
@@ -43,7 +46,28 @@ def files_of(out: Path) -> tuple[str, ...]:
     return tuple(file for file in FILES if file != MAC or not is_bundled(out))
 
 
-def package_path(path: str | PathLike[str] = PRETRAINED) -> Path:
+def package_path(path: StrPath = PRETRAINED) -> Path:
     """The directory of a package: a bundled one for its name or "pretrained", unless a folder has that name."""
     name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
     return _BUNDLED_IN / name if name in BUNDLED and not Path(path).is_dir() else Path(path)
+
+
+def is_package(path: StrPath) -> bool:
+    """Whether `path` is a package: the name of a bundled one, a folder with any file of one, or an ONNX model alone."""
+    folder = package_path(path)
+    return any(file.exists() for file in ([folder] if folder.suffix == ".onnx" else map(folder.joinpath, FILES)))
+
+
+def file_of(path: StrPath, name: str) -> Path:
+    """The file `name` of a package, which may lack it; of an ONNX model alone `ONNX` is the model itself.
+
+    Raises ExportError if there is no package at `path`, or only a model alone where another file is asked for.
+    """
+    folder = package_path(path)
+    is_alone = folder.suffix == ".onnx" and folder.exists()
+    if is_package(path) and (not is_alone or name == ONNX):
+        return folder if is_alone else folder / name
+    expected = f"a directory with {name}, or one of {', '.join(BUNDLED)}"
+    found = "a model alone, which was checked when it was exported" if is_alone else None
+    do = "export to a directory" if is_alone else "check the path"
+    raise ExportError("no package here", file=path, expected=expected, found=found, do=do, also=FileNotFoundError)

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
 from export.graph import Graph
 from export.metadata import exporting_versions, labels_text, terms_of
-from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, files_of, package_path
+from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, file_of, files_of, is_package
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, gather, onnx_checks, package_checks, verification_text
-from fastetl.data.charset import Charset
-from fastetl.data.preprocessing import Preprocessing
+from fastetl.checks import require_unset
+from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
 from model.run import Run, open_run
@@ -43,48 +42,38 @@ class StoredNetwork:
 
     path: Path
     reference: Reference
-    text: str
-    """The package's model card."""
+    card: str
+    """The text of the package's model card."""
 
     @property
-    def charset(self) -> Charset:
-        return self.reference.graph.charset
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        return self.reference.graph.preprocessing
+    def graph(self) -> Graph:
+        return self.reference.graph
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes), by the layer graph."""
-        return graph_logits(replace(self.reference.graph, side=self.preprocessing.size), pictures)[:, :-1]
+        return graph_logits(replace(self.graph, side=self.graph.preprocessing.size), pictures)[:, :-1]
 
     def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes); of the reference pictures, Flax's, which are stored."""
-        if np.array_equal(pictures, resized(self.reference.images, self.preprocessing.size)):
+        if np.array_equal(pictures, resized(self.reference.images, self.graph.preprocessing.size)):
             return self.reference.logits
         return self.predict(pictures)
 
     def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
         """float32 (classes,): what to add to the logits so that `config.prior` replaces the package's own prior."""
-        stored = ExportConfig(prior=tuple(self.reference.graph.about.get("prior", "").split()) if config.prior else ())
-        return config.prior_logits(self.charset) - stored.prior_logits(self.charset)
+        stored = ExportConfig(prior=tuple(self.graph.about.get("prior", "").split()) if config.prior else ())
+        return config.prior_logits(self.graph.charset) - stored.prior_logits(self.graph.charset)
 
 
-def open_stored(path: str | PathLike[str]) -> StoredNetwork:
-    """Open the network of a package ("pretrained": a bundled one). Raises ExportError if it is missing or damaged."""
-    folder = package_path(path)
-    text = read_bytes(folder / CARD, _CARD_BYTES).decode("utf-8", "replace")
-    return StoredNetwork(folder, read_reference(folder / REFERENCE), text)
-
-
-def open_exportable(path: str | PathLike[str]) -> Run | StoredNetwork:
-    """The run at `path`, or the network of the package there ("pretrained": a bundled one)."""
-    return open_stored(path) if (package_path(path) / REFERENCE).is_file() else open_run(path)
+def open_stored(path: StrPath) -> StoredNetwork:
+    """Open the network of a package ("pretrained": a bundled one). Raises FastetlError if it is missing or damaged."""
+    reference, card = read_reference(file_of(path, REFERENCE)), file_of(path, CARD)
+    return StoredNetwork(card.parent, reference, read_bytes(card, _CARD_BYTES).decode("utf-8", "replace"))
 
 
 def export(
-    run: Run | StoredNetwork | str | PathLike[str],
-    out: str | PathLike[str],
+    run: Run | StoredNetwork | StrPath,
+    out: StrPath,
     config: ExportConfig | None = None,
     *,
     sets: Sequence[Mapping[str, Any]] = (),
@@ -99,20 +88,22 @@ def export(
     sets: results of `evaluate` for the model card (`SetResult.as_dict()`). options: fields of the config by keyword, as
     in `export(run, "package", onnx="int8")`. The same run, configuration and versions give the same bytes.
 
-    Raises ExportError or FastetlError if `out` exists, the run cannot be read, or the graph cannot be written. A failed
-    check is no error: it is in the result, and in `verification.json`.
+    Raises ExportError or FastetlError if `out` exists, the run cannot be read, the graph cannot be written, or an
+    option would have no effect. A failed check is no error: it is in the result, and in `verification.json`.
     """
-    if isinstance(run, str | PathLike):
-        run = open_exportable(run)
-    out = Path(out)
+    out, config = Path(out), replace(config or ExportConfig(), **options)
+    if out.suffix == ".onnx":
+        require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
+    if not isinstance(run, Run | StoredNetwork):
+        run = open_stored(run) if is_package(run) else open_run(run)
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
-    config = replace(config or ExportConfig(), **options)
     if isinstance(run, StoredNetwork):
+        require_unset(config, ("license",), "is for a run, and a package keeps its own")
         stored, change = run, run.prior_change(config)
-        graph = run.reference.graph.expecting(config.prior, change)
-        config = replace(config, license=terms_of(graph))  # another export has the same licence
+        graph = run.graph.expecting(config.prior, change)
+        config = replace(config, license=terms_of(graph))
         logits: Logits = lambda pictures: stored.logits(pictures) + change  # noqa: E731
-        card = repeated_card(run.text, graph, config)
+        card = repeated_card(run.card, graph, config)
     else:
         network = run.network()
         graph = graph_from_run(run, config, network)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +13,7 @@ from export.config import ExportConfig
 from export.errors import damaged
 from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_lines
 from export.metadata import trained_of
-from export.names import ONNX, PRETRAINED, is_bundled, package_path
+from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.checks import does_not_fit, require_range
@@ -22,7 +21,7 @@ from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import parse_json, read_bytes
 from fastetl.ink import SIDE
 from fastetl.ink.components import Box
@@ -147,6 +146,8 @@ class Recognizer:
     def read_all(self, pictures: Iterable[Picture], most: int = 5, by_shape: bool = False) -> list[Answers]:
         """What `read` answers to each picture. Faster than one by one, for the network sees them together."""
         require_range("most", most, 1)
+        if isinstance(pictures, str | bytes):
+            raise does_not_fit("pictures", "several", "one", "give it to `read`")
         inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in pictures]
         resized = np.empty((len(inks), SIDE, SIDE), np.uint8)
         for k, ink in enumerate(inks):
@@ -190,7 +191,7 @@ class Recognizer:
         return read_lines(self, lines_of_drawing(drawing, down), plain)
 
 
-def open_recognizer(path: str | PathLike[str] = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
+def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
     """Open the ONNX model of a package directory, or one that was exported alone.
 
     path: by default, the bundled package with 6,625 characters.
@@ -200,19 +201,18 @@ def open_recognizer(path: str | PathLike[str] = PRETRAINED, *, charset: str | Ch
     The model is checked before it is run, since it may come from anybody. Raises ExportError if it is missing or
     damaged, holds anything that no export holds, or does not know a character of `charset`.
     """
-    path = package_path(path)
-    file = path if path.suffix == ".onnx" else path / ONNX
-    data = read_bytes(file, _MODEL_BYTES)
-    if not is_bundled(path):
-        from export.onnx_structure import parsed  # takes a tenth of a second
-
-        parsed(data, file)
-    session = onnx_session(data, file)
+    file = file_of(path, ONNX)
     try:
+        data = read_bytes(file, _MODEL_BYTES)
+        if not is_bundled(file):
+            from export.onnx_structure import parsed  # takes a tenth of a second
+
+            parsed(data, file)
+        session = onnx_session(data, file)
         properties = session.get_modelmeta().custom_metadata_map
         labels = tuple(properties["labels"].split("\n"))
         opened = Recognizer(
-            path,
+            package_path(path),
             labels,
             Charset(properties["charset_name"], labels[:-1]),
             Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
@@ -222,6 +222,6 @@ def open_recognizer(path: str | PathLike[str] = PRETRAINED, *, charset: str | Ch
             prior=tuple(properties.get("prior", "").split()),
             trained=trained_of(properties),
         )
-    except (KeyError, ValueError, TypeError, FastetlError) as error:  # of its metadata
+    except (KeyError, ValueError, TypeError, FastetlError) as error:
         raise damaged(error, "cannot open the model", file) from error
     return opened if charset is None else opened.restricted(charset)

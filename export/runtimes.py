@@ -18,14 +18,17 @@ from fastetl._lazy import missing
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence coremltools' log and progress bars; afterwards they are as before."""
+    """Silence coremltools' log, warnings and progress bars; afterwards they are as before."""
     logger = logging.getLogger("coremltools")
     pipeline: Any = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline", SimpleNamespace(tqdm=None))
     level, bar = logger.level, pipeline.tqdm
     logger.setLevel(logging.CRITICAL)
     pipeline.tqdm = lambda steps, **_: steps
     try:
-        yield
+        with warnings.catch_warnings():
+            # Of what is deprecated, and of a temporary folder that it leaves to the garbage collector.
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
         pipeline.tqdm = bar
@@ -46,9 +49,7 @@ def coremltools() -> Any:
     """The module coremltools. Importing it takes seconds: call this only where it is needed."""
     hidden: Any = _NoScikitLearn()
     # It logs a line for each of Apple's libraries that is missing on other systems.
-    with quiet(), warnings.catch_warnings():
-        # Importing it and what it depends on causes deprecation warnings.
-        warnings.simplefilter("ignore")
+    with quiet():
         sys.meta_path.insert(0, hidden)  # importing scikit-learn would take as long again
         try:
             import coremltools

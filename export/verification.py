@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +26,12 @@ from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, graph_to_arrays
 from export.metadata import exporting_versions, labels_text, other_versions
-from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, files_of, package_path
+from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, file_of, files_of
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.reference import Logits, Reference, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts
-from fastetl.errors import FastetlError, scarcity
+from fastetl.errors import FastetlError, StrPath, scarcity
 from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
@@ -113,8 +112,8 @@ def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]
 
 
 def verify(
-    path: str | PathLike[str],
-    against: "Run | str | PathLike[str] | None" = None,
+    path: StrPath,
+    against: "Run | StrPath | None" = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
     """Check the package directory `path` ("pretrained": the bundled one); nothing in it is changed.
@@ -125,13 +124,13 @@ def verify(
     Any damage is a failed check. Raises ExportError only if `path` has no file of a package, and ModelError if the run
     cannot be read.
     """
-    out = package_path(path)
+    out = file_of(path, REFERENCE).parent
     graph = logits = None
     if against is not None:
         from export.from_run import flax_logits, graph_from_run  # JAX: only when there is a run to compare with
-        from model.run import open_run
+        from model.run import Run, open_run
 
-        run = open_run(against) if isinstance(against, str | PathLike) else against
+        run = against if isinstance(against, Run) else open_run(against)
         network = run.network()
         config = None
         with suppress(ExportError):  # a failed check says that the reference cannot be read
@@ -150,10 +149,6 @@ def package_checks(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
     """The checks of `verify`. graph, logits: layer graph and network of the run, if there is one to compare with."""
-    if not any((out / name).exists() for name in FILES):
-        found = "a lone model, which was checked when it was exported" if out.is_file() else None
-        expected = f"a directory with {ONNX} and {REFERENCE}"
-        raise ExportError("no package here", file=out, expected=expected, found=found, do="export to a directory")
     coremltools()  # if it is missing, that is no damage
     checks = list(gather("files", lambda: _file_checks(out)))
     try:

@@ -1,7 +1,8 @@
 """Checks of options. A value that is out of range, of a wrong type or unknown is an error of one line."""
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -79,6 +80,16 @@ def require_options(
                 _require(name, part, hint, ranges.get(name), error)
         else:
             _require(name, value, hint, ranges.get(name), error)
+
+
+def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:
+    """Raise FastetlError if one of these options was given, as it would have no effect.
+
+    reason: why, after the option's name: "is for a Ray cluster". do: what makes it have one: "give `engine` ray".
+    """
+    for field in dataclasses.fields(options):
+        if field.name in names and getattr(options, field.name) != field.default:
+            raise FastetlError(f"`{field.name}` {reason}", do=f"{do}, or leave it out" if do else "leave it out")
 
 
 @cache

@@ -82,7 +82,7 @@ class FastetlError(Exception):
         self.expected = None if expected is None else str(expected)
         self.found = None if found is None else str(found)
         self.do = do
-        self._also = also
+        self.also = also
         self._scarcity: tuple[str, str] | None = None  # by the cause, in the process that this error comes from
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class FastetlError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = ("what", "file", "record", "offset", "expected", "found", "do")
-        made = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self._also)
+        made = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self.also)
         return made, (), {"_scarcity": scarcity(self)}  # a cause is not pickled
 
 

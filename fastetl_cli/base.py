@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
-from fastetl.checks import require_range
-from fastetl.errors import FastetlError
+from fastetl.checks import require_range, require_unset
 from fastetl_cli.options import SEVERAL, Arg
 
 Out = Annotated[Path, Arg((), "OUT")]
@@ -23,16 +22,6 @@ RunPath = Annotated[Path, Arg((), "RUN")]
 OF_RAY = ("is for a Ray cluster", "give `engine` ray")
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
-
-
-def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:
-    """Raise FastetlError if one of these options was given, as it would have no effect.
-
-    reason: why, after the option's name: "is for a Ray cluster". do: what makes it have one: "give `engine` ray".
-    """
-    for field in dataclasses.fields(options):
-        if field.name in names and getattr(options, field.name) != field.default:
-            raise FastetlError(f"`{field.name}` {reason}", do=f"{do}, or leave it out" if do else "leave it out")
 
 
 @dataclass(frozen=True)

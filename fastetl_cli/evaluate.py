@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from export.names import ONNX, package_path
+from export.names import is_package
+from fastetl.checks import require_unset
 from fastetl.data.charset import load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, counted, require_unset, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
 from model.evaluation import Reader, Restricted, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
@@ -16,7 +17,7 @@ from model.run import Run, open_run
 
 def _open_reader(path: Path) -> Reader:
     """Open a run, or a package ("pretrained" is the bundled one)."""
-    if (package_path(path) / ONNX).is_file():
+    if is_package(path):
         from export.recognizer import open_recognizer
 
         return open_recognizer(path)
@@ -64,7 +65,7 @@ class Evaluate(Command):
     """
 
     run_path: RunPath
-    """A run directory, or a package directory ("pretrained" is the bundled one)."""
+    """A run, a package ("pretrained" is the bundled one) or an ONNX model alone."""
     sets: Paths
     """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from export.config import ExportConfig
-from export.package import StoredNetwork, export, open_exportable
-from fastetl_cli.base import Command, Out, RunPath, Verbose, bar, require_unset
+from export.package import export
+from fastetl_cli.base import Command, Out, RunPath, Verbose, bar
 from fastetl_cli.verify import show_checks
 from model.report import stored_results
 
@@ -27,16 +27,9 @@ class Export(Command):
     verbose: Verbose = False
     """Show every check with its figure and bound."""
 
-    def __post_init__(self) -> None:
-        if self.out.suffix == ".onnx":
-            require_unset(self.config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
-
     def run(self) -> int:
         """Write the package, verify it, and print failed checks and a verdict."""
-        run = open_exportable(self.run_path)
-        if is_package := isinstance(run, StoredNetwork):
-            require_unset(self.config, ("license",), "is for a run, and a package keeps its own")
-        results = [] if is_package else stored_results(self.run_path)
+        run, results = self.run_path, stored_results(self.run_path)
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=results, overwrite=self.overwrite, progress=progress)
         return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)

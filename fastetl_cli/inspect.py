@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fastetl.checks import require_unset
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.notices import summarize
 from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import Command, Paths, bar, counted, require_unset, say, show_json
+from fastetl_cli.base import Command, Paths, bar, counted, say, show_json
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:

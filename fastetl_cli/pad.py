@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
-from fastetl.checks import require_range
+from fastetl.checks import require_range, require_unset
 from fastetl.errors import FastetlError
-from fastetl_cli.base import Command, note, require_unset
+from fastetl_cli.base import Command, note
 from fastetl_cli.options import Arg
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from PIL.PngImagePlugin import PngInfo
 from export.lines import Text
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
-from fastetl.checks import require_range
+from fastetl.checks import require_range, require_unset
 from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import Command, Paths, clean, note, require_unset, show_json, show_table
+from fastetl_cli.base import Command, Paths, clean, note, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes")
 
@@ -49,7 +49,7 @@ class Recognize(Command):
     images: Paths
     """Pictures, or folders that are searched for pictures with all folders below them."""
     package: Path = Path(PRETRAINED)
-    """A package directory. Without: the bundled one, for 6,625 characters; "kana" is a small bundled one."""
+    """A package, or an ONNX model alone. Without: the bundled one, for 6,625 characters; "kana" is a small one."""
     charset: str | None = None
     """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters."""
     top: int = 5

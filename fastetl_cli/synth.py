@@ -7,14 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastetl.checks import require_range
+from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted, require_unset
+from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted
 
 
 @dataclass(frozen=True)

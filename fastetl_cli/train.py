@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address, is_url
-from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note, require_unset
+from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note
 from fastetl_cli.options import SEVERAL, Arg
 from model.config import FRAMING, TrainConfig
 from model.devices import is_first, join
@@ -31,9 +32,9 @@ def _path_and_weight(text: str) -> tuple[str, float]:
 
 def _open_start(source: str) -> Start:
     """The weights of the run or package `source`."""
-    from export.names import REFERENCE, package_path
+    from export.names import is_package
 
-    if (package_path(source) / REFERENCE).is_file():
+    if is_package(source):
         from export.from_run import open_start
 
         return open_start(source)

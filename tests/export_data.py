@@ -39,11 +39,9 @@ TINY = m.NetworkConfig(
 
 
 @cache
-def random_network(
-    config: m.NetworkConfig = TINY, seed: int = 0, spec: Preprocessing | None = None, classes: int = len(CHARSET)
-) -> m.Network:
+def random_network(config: m.NetworkConfig = TINY, seed: int = 0, spec: Preprocessing | None = None) -> m.Network:
     """As if it had been trained: batch norms with statistics of their own, biases that are not 0. Not to be changed."""
-    network = m.Network(config, spec or Preprocessing(), classes, rngs=nnx.Rngs(seed))
+    network = m.Network(config, spec or Preprocessing(), len(CHARSET), rngs=nnx.Rngs(seed))
     rng = np.random.default_rng(seed)
     for block in network.blocks:
         if isinstance(block, nnx.BatchNorm):
@@ -64,20 +62,12 @@ def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0, 
     return replace(graph, about=exporting_versions())
 
 
-def make_package(
-    out: Path,
-    config: ExportConfig | None = None,
-    *,
-    network: m.Network | None = None,
-    temperature: float = 1.5,
-    charset: Charset = CHARSET,
-) -> tuple[Check, ...]:
-    """A whole package directory of `network` at `out`; returns what `verify` found."""
-    network = network or random_network(classes=len(charset))
-    config = config or ExportConfig()
-    graph = graph_of(network, temperature=temperature, charset=charset)
+def make_package(out: Path, config: ExportConfig = ExportConfig(), *, seed: int = 0) -> tuple[Check, ...]:
+    """A whole package directory at `out`, of the network of `seed`; returns what `verify` found."""
+    network = random_network(seed=seed)
+    graph = graph_of(network, temperature=1.5)
     card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
-    return write_package_directory(graph, config, flax_logits(network, temperature), card, out)
+    return write_package_directory(graph, config, flax_logits(network, 1.5), card, out)
 
 
 @cache
@@ -85,7 +75,7 @@ def sound_package(seed: int = 0) -> Path:
     """A package of the network of `seed`, made once for all tests: don't change it."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    make_package(folder / "package", network=random_network(seed=seed))
+    make_package(folder / "package", seed=seed)
     return folder / "package"
 
 

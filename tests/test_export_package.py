@@ -32,7 +32,8 @@ from tests.model_data import finished_run, tiny
 
 
 @pytest.fixture
-def canvas() -> Path:
+def sound() -> Path:
+    """A package, not to be changed."""
     return sound_package()
 
 
@@ -40,15 +41,15 @@ def _bytes(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_package_is_whole(canvas: Path) -> None:
-    assert set(_bytes(canvas)) == {*FILES, VERIFICATION}
-    recorded = json.loads((canvas / VERIFICATION).read_text(encoding="utf-8"))
+def test_package_is_whole(sound: Path) -> None:
+    assert set(_bytes(sound)) == {*FILES, VERIFICATION}
+    recorded = json.loads((sound / VERIFICATION).read_text(encoding="utf-8"))
     assert recorded["passed"] is True
     assert set(recorded["files"]) == set(FILES)
     assert all(c["passed"] and c["checked"] for c in recorded["checks"])
 
 
-def test_same_network_gives_same_bytes_whatever_was_written_before(canvas: Path, tmp_path: Path) -> None:
+def test_same_network_gives_same_bytes_whatever_was_written_before(sound: Path, tmp_path: Path) -> None:
     from coremltools.converters.mil import Builder
 
     def fails(image: object) -> None:
@@ -59,7 +60,7 @@ def test_same_network_gives_same_bytes_whatever_was_written_before(canvas: Path,
         Builder.program(input_specs=[Builder.TensorSpec(shape=(1, 1, 8, 8))])(fails)
     assert Builder.name_count
     make_package(tmp_path / "again")
-    assert _bytes(tmp_path / "again") == _bytes(canvas)
+    assert _bytes(tmp_path / "again") == _bytes(sound)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def asked(reference: Reference, answers: Any) -> Callable[[Image.Image], Mapping
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none(name: str) -> None:
-    graph, model = open_stored(name).reference.graph, onnx.load(package_path(name) / ONNX)
+    graph, model = open_stored(name).graph, onnx.load(package_path(name) / ONNX)
     assert "DequantizeLinear" not in {node.op_type for node in model.graph.node}  # computed for every picture
     assert (package_path(name) / ONNX).stat().st_size < 1.5 * graph.parameters + 30_000
     first = next(layer.name for layer in graph.layers if hasattr(layer, "weight"))
@@ -114,7 +115,7 @@ def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none
 
 @pytest.mark.parametrize("storage", ["plain", "int8"])
 def test_three_readings_share_their_weights(storage: Storage) -> None:
-    graph = open_stored("kana").reference.graph
+    graph = open_stored("kana").graph
     assert len(graph.preprocessing.stretches) == 3
     model = onnx_model(graph, lower(graph, storage=storage))
     sizes = [math.prod(t.dims) for t in model.graph.initializer if math.prod(t.dims) > 1000]
@@ -122,11 +123,11 @@ def test_three_readings_share_their_weights(storage: Storage) -> None:
     assert sizes.count(largest) == 1
 
 
-def test_labels_are_the_same_everywhere(canvas: Path) -> None:
+def test_labels_are_the_same_everywhere(sound: Path) -> None:
     labels = (*CHARSET.characters, "no character")
-    listed = json.loads((canvas / LABELS).read_text(encoding="utf-8"))
-    package = read_package(canvas / COREML)
-    assert tuple(listed["labels"]) == labels == package.labels == open_recognizer(canvas).labels
+    listed = json.loads((sound / LABELS).read_text(encoding="utf-8"))
+    package = read_package(sound / COREML)
+    assert tuple(listed["labels"]) == labels == package.labels == open_recognizer(sound).labels
     assert listed["labels"][listed["no_character"]] == "no character"
     metadata = package.spec.description.metadata.userDefined
     assert metadata["charset"] == "".join(CHARSET.characters)
@@ -167,9 +168,9 @@ def test_a_users_model_py_is_named(tmp_path: Path) -> None:
         assert f"{tmp_path / 'model.py'}: this file is imported in place of fastetl's package model" in done.stderr
 
 
-def test_script_for_the_mac_tells_what_differs(canvas: Path) -> None:
-    assert (canvas / MAC).read_text(encoding="utf-8") == Path(mac.__file__).read_text(encoding="utf-8")
-    reference = read_reference(canvas / REFERENCE)
+def test_script_for_the_mac_tells_what_differs(sound: Path) -> None:
+    assert (sound / MAC).read_text(encoding="utf-8") == Path(mac.__file__).read_text(encoding="utf-8")
+    reference = read_reference(sound / REFERENCE)
     labels, stored = list(reference.graph.labels), vars(reference)
     predict = asked(reference, reference.answers)
     assert mac.compare(predict, stored, labels) == {"parity": 0, "faults": [], "passed": True}

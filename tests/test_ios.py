@@ -184,16 +184,8 @@ def test_swift_is_formatted() -> None:
 def type_check(modules: Path, module: str, files: list[Path], *options: str | Path) -> None:
     """Type-check the files of a module, and keep its interface for those that import it; warnings are errors."""
     words = ("-swift-version", "6", "-parse-as-library", "-typecheck", "-warnings-as-errors", "-I", modules)
-    run(
-        "swiftc",
-        *words,
-        "-module-name",
-        module,
-        *options,
-        "-emit-module-path",
-        modules / f"{module}.swiftmodule",
-        *files,
-    )
+    interface = ("-emit-module-path", modules / f"{module}.swiftmodule")
+    run("swiftc", *words, "-module-name", module, *options, *interface, *files)
 
 
 def test_what_needs_apples_frameworks_has_right_types(built: Path, tmp_path: Path) -> None:

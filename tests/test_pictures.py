@@ -1,3 +1,5 @@
+"""Pictures of every kind, and what is none."""
+
 import io
 import os
 from collections.abc import Callable
@@ -34,6 +36,7 @@ def grey(value: float, dtype: type, paper: float) -> Image.Image:
         (grey(0, np.uint16, 65535), "a.png"),
         (grey(0, np.uint16, 65535), "a.tif"),
         (grey(0, np.int32, 65535), "a.tif"),
+        (grey(0, np.int32, 255), "a.tif"),
         (grey(0, np.float32, 1), "a.tif"),
         (grey(0, np.float32, 255), "a.tif"),
         (Image.fromarray(~INK), "a.png"),

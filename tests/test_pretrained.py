@@ -16,6 +16,7 @@ from export.names import BUNDLED, CARD, COREML, LABELS, REFERENCE, package_path
 from export.package import open_stored
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
+from fastetl.errors import FastetlError
 from fastetl.etl.jis import char_to_jis
 from fastetl.ink.pictures import find_ink
 from fastetl.kernels.packed import unpack
@@ -200,6 +201,8 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     expected = recognizer.read(tmp_path / "a.png")
     with pytest.raises(ValueError, match="most is out of range"):
         recognizer.read(image, most=0)
+    with pytest.raises(ValueError, match="pictures does not fit; expected several; found one. Give it to `read`"):
+        recognizer.read_all(str(tmp_path / "a.png"))
     colour = np.asarray(image.convert("RGB"))
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
         assert recognizer.read(same) == expected
@@ -221,16 +224,27 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
 ) -> None:
     monkeypatch.setattr("export.metadata.version", {"fastetl": "9.9", "numpy": "1", "onnx": "2"}.__getitem__)
     path = tmp_path / "alone.onnx"
+    with pytest.raises(FastetlError, match="`precision` is for Core ML"):
+        export.export("kana", path, precision="float32")
+    with pytest.raises(FastetlError, match="`license` is for a run"):
+        export.export("kana", path, license="kanjivg")
     assert all(check.passed for check in export.export("kana", path))
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}
     assert (facts["version"], facts["exported_with"]) == ("9.9", '{"numpy": "1", "onnx": "2"}')
-    pictures, _ = _written(1, ("あ",))
+    pictures, labels = _written(1, ("あ",))
     assert export.open_recognizer(path).read_all(pictures)[0][0].label == "あ"
-    with pytest.raises(export.ExportError, match=r"expected a directory .* found a lone model"):
-        export.verify(path)
-    with pytest.raises(export.ExportError) as missing:
-        read_reference(tmp_path / REFERENCE)
-    assert str(missing.value) == f"{tmp_path / REFERENCE}: there is no such file. Export it again"
+    for needs_a_folder in (export.verify, export.open_start, lambda path: export.export(path, tmp_path / "again")):
+        with pytest.raises(export.ExportError, match=r"alone.onnx: no package.* found a model alone.* Export to a dir"):
+            needs_a_folder(path)
+    np.savez(tmp_path / "scans.npz", images=np.stack(pictures), labels=np.array(labels))
+    assert main(["evaluate", str(path), str(tmp_path / "scans.npz")]) == 0
+
+
+@pytest.mark.parametrize("line", ["evaluate {} a", "recognize a --package {}", "train a b --from {}", "export {} c"])
+def test_a_package_that_lost_a_file_is_still_one(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / CARD).touch()
+    assert main(line.format(tmp_path).split()) == 2
+    assert re.search(r"(kana.onnx|reference.npz): there is no such file. Export it again", capsys.readouterr().err)
 
 
 def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
@@ -245,7 +259,7 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     assert "factors: hiragana=12." in (tmp_path / "likelier" / CARD).read_text(encoding="utf-8")
     stored = open_stored("japanese")  # whose own prior another one takes the place of
     change = stored.prior_change(export.ExportConfig(prior=("hiragana=6", *stored.reference.config.prior[1:])))
-    hiragana = np.array([script_of(c) == "hiragana" for c in stored.charset.characters])
+    hiragana = np.array([script_of(c) == "hiragana" for c in stored.graph.charset.characters])
     np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)
     for wrong in (("hiragana",), ("hiragana=0",), ("hangul=2",), ("hiragana=2", "hiragana=3")):
         with pytest.raises(ValueError, match="unknown prior"):

@@ -126,11 +126,8 @@ def _prepared(folder: Path, name: str) -> tuple[Command, Path, Ended]:
     command, old, workspace = _COMMANDS[name](folder), folder / f"{name}.old", folder / name
     run_command(command.line(old, *command.old), old)
     workspace.mkdir()
-    return (
-        command,
-        old,
-        [run_command(command.line(workspace / f"whole{turn}"), workspace) for turn in range(2)][-1],
-    )  # warm
+    _, warm = (run_command(command.line(workspace / f"whole{turn}"), workspace) for turn in range(2))
+    return command, old, warm
 
 
 def _files(path: Path | None) -> dict[str, bytes]:

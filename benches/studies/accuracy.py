@@ -2,7 +2,7 @@
 
     python -m benches.studies.accuracy NAME... --sets NPZ... [--files 4]
 
-NAME is a run or a package. The test writers have a seed that no training uses. `limits` is for docs/pretrained.md.
+NAME is a package. The test writers have a seed that no training uses. `limits` is for docs/pretrained.md.
 """
 
 from __future__ import annotations

@@ -76,19 +76,19 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     """
     start, tuned = open_stored(first), open_stored(second)
     layers = []
-    for a, b in zip(start.reference.graph.layers, tuned.reference.graph.layers, strict=True):
+    for a, b in zip(start.graph.layers, tuned.graph.layers, strict=True):
         if isinstance(a, Conv | Dense) and isinstance(b, Conv | Dense):
             weight, bias = (x + np.float32(share) * (y - x) for x, y in ((a.weight, b.weight), (a.bias, b.bias)))
             a = replace(a, weight=weight, bias=bias)
         layers.append(a)
-    about = {**tuned.reference.graph.about, "prior": start.reference.graph.about["prior"]}
-    graph = replace(start.reference.graph, layers=tuple(layers), about=about, threshold=tuned.reference.graph.threshold)
+    about = {**tuned.graph.about, "prior": start.graph.about["prior"]}
+    graph = replace(start.graph, layers=tuple(layers), about=about, threshold=tuned.graph.threshold)
     blended = replace(start, reference=replace(start.reference, graph=graph))
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
     note = (
         f"{1 - share:.0%} of the weights are an earlier network's (docs/pretrained.md), {share:.0%} of one trained on:"
     )
-    text = tuned.text.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1)
+    text = tuned.card.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1)
     card = repeated_card(text, graph, config)
     checks = write_package_directory(graph, config, blended.predict, card, out, overwrite=True)
     if failed := [check.name for check in checks if not check.passed]:

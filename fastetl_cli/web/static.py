@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.lines import MARKS, alike
-from export.names import LABELS, ONNX
+from export.names import LABELS, ONNX, file_of
 from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
@@ -61,7 +61,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     }
     return {
         "about.json": _as_json(about),
-        LABELS: _as_json({**read_json(recognizer.path / LABELS), **of_model}),
+        LABELS: _as_json({**read_json(file_of(recognizer.path, LABELS)), **of_model}),
         "kana.json": _as_json(practice()),
         "lines.json": _as_json(_lines(recognizer)),
         "bigrams.bin": bigrams.FILE.read_bytes(),
