@@ -149,9 +149,7 @@ class Recognizer:
         if isinstance(pictures, str | bytes):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
         inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in pictures]
-        resized = np.empty((len(inks), SIDE, SIDE), np.uint8)
-        for k, ink in enumerate(inks):
-            resized[k] = ink.picture(SIDE)
+        resized = np.array([ink.picture(SIDE) for ink in inks], np.uint8).reshape(-1, SIDE, SIDE)
         probabilities = self.probabilities(resized)
         if by_shape:
             probabilities = self._by_shape(probabilities)

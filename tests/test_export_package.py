@@ -152,6 +152,9 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert steps == [(k, 5) for k in range(6)]
     out = tmp_path / "out"
     assert {check.name for check in verify(out, str(run.path)) if check.passed} >= {"answers of the run", "weight.bin"}
+    for source, name, prior in ((run, "likelier", "hiragana=3"), (tmp_path / "likelier", "again", "hiragana=1")):
+        export(source, tmp_path / name, prior=(prior,))
+    assert failures(verify(tmp_path / "again", run)) == []
     with np.load(out / REFERENCE) as stored:
         mine = run.predict(resize(stored["images"], run.preprocessing.size))
         assert np.abs(mine - stored["logits"]).max() < 1e-4

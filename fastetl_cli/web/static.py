@@ -103,7 +103,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
         contents[name] = read_bytes(file, _MOST_BYTES)
-    contents[ONNX] = read_bytes(recognizer.path / ONNX, _MOST_BYTES)
+    contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), _MOST_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)
     # The policy must permit compiling WebAssembly.

@@ -43,7 +43,7 @@ struct DrawScreen: View {
         }
         .alert("What did you mean?", isPresented: $corrects) {
             TextField("What did you mean?", text: $correction)
-            Button("OK") { if !correction.isEmpty { choose(correction) } }
+            Button("OK") { if correction.count == 1 { choose(correction) } }
         }
     }
 

@@ -60,8 +60,10 @@ public struct ModelFacts: Equatable, Sendable {
         guard let threshold = Double(written) else {
             throw ModelFactsError("threshold", expected: "a number", found: written)
         }
-        // One label is one code point: が is U+304C, never か with a mark.
-        let characters = try text("charset").unicodeScalars.map { String($0) }
+        // Blanks part the labels if one has several code points; else each code point is one, as が, U+304C.
+        let charset = try text("charset").unicodeScalars
+        let characters =
+            charset.contains(" ") ? charset.split(separator: " ").map { String($0) } : charset.map { String($0) }
         try self.init(labels: characters + [noCharacter], noCharacter: noCharacter, threshold: threshold)
     }
 

@@ -26,6 +26,11 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
         #expect(found.threshold == 0.5403)
     }
 
+    @Test func labelsOfSeveralCodePoints() throws {
+        let metadata = ["charset": "/ spiral क्ष 한", "no_character_label": "no character", "threshold": "0.5"]
+        #expect(try ModelFacts(metadata: metadata).characters == ["/", "spiral", "क्ष", "한"])
+    }
+
     @Test func labelsFile() throws {
         let text = #"{"labels": ["あ", "い", "no character"], "no_character": 2, "threshold": 0.54, "charset": "x"}"#
         let found = try ModelFacts(labelsJSON: Data(text.utf8))
