@@ -6,7 +6,7 @@
 
 It checks the package in which it lies; of a bundled one, `python -m export.check_on_mac DIRECTORY`. The expected
 answers are those of this very package, computed on the machine that exported it; how far they are from the trained
-network's is in verification.json. It exits 1 if Core ML's differ.
+network's is in verification.json. It exits with 1 if Core ML's differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import time
+import timeit
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,11 +61,7 @@ def compare(predict: Predict, reference: Mapping[str, NDArray[Any]], labels: lis
 
 def milliseconds(predict: Predict, picture: Any, count: int = 50) -> float:
     """Median time of one prediction, after three to warm up."""
-    times = []
-    for _ in range(count + 3):
-        start = time.perf_counter()
-        predict(picture)
-        times.append(time.perf_counter() - start)
+    times = timeit.repeat(lambda: predict(picture), number=1, repeat=count + 3)
     return 1000 * float(np.median(times[3:]))
 
 
@@ -87,11 +83,14 @@ def choices(system: str) -> tuple[str, ...]:
 
 def main() -> int:
     """Print parity, latency and placement for each choice of compute units; 1 if any answers wrongly."""
+    here = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
+    here = here if here.is_dir() else here.parent
+    if platform.system() != "Darwin" or not (here / "labels.json").is_file():
+        sys.stderr.write(f"Core ML answers on a Mac, and needs a package; found {platform.system()}, {here}\n")
+        return 2
     import coremltools as ct
     from PIL import Image
 
-    here = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
-    here = here if here.is_dir() else here.parent
     labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))["labels"]
     with np.load(here / "reference.npz") as stored:
         reference = {name: stored[name] for name in ("images", "answers")}

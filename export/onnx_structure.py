@@ -6,7 +6,6 @@ model is rejected if it has external files, subgraphs, or tensors larger than su
 
 import math
 from collections.abc import Iterator
-from os import PathLike
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -14,6 +13,7 @@ from onnx import AttributeProto, TensorProto
 
 from export.errors import ExportError
 from export.onnx_export import NODES
+from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 
 OPERATIONS = frozenset(
@@ -27,7 +27,7 @@ _ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
 _ELEMENTS = 1 << 24  # of one tensor for one picture, at most
 
 
-def parsed(data: bytes, file: str | PathLike[str]) -> onnx.ModelProto:
+def parsed(data: bytes, file: StrPath) -> onnx.ModelProto:
     """The model in the bytes of `file`. Raises ExportError, naming the file and a fault, if it may not be run."""
     model = onnx.ModelProto()
     try:

@@ -83,7 +83,7 @@ def _same(name: str, same: bool, detail: str) -> Check:
     return _equal(name, "the same" if same else "others", "the same", detail)
 
 
-def _none(name: str, faults: Sequence[str], detail: str = "") -> Check:
+def _no_faults(name: str, faults: Sequence[str], detail: str = "") -> Check:
     """Check that there are no faults."""
     return _equal(name, f"{len(faults)} faults", "0 faults", ", ".join(faults[:3]) or detail)
 
@@ -189,12 +189,12 @@ def _file_checks(out: Path) -> Iterator[Check]:
             else:
                 regular.add(entry)
     missing = sorted(expected - regular)
-    yield _none("contents", missing)
-    yield _none("nothing beside", sorted(others))
+    yield _no_faults("contents", missing)
+    yield _no_faults("nothing beside", sorted(others))
     if not missing:
         recorded, now = read_json(out / VERIFICATION)["files"], _hashes(out)
         changed = sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name))
-        yield _none("file hashes", changed)
+        yield _no_faults("file hashes", changed)
 
 
 def _hashes(out: Path) -> dict[str, str]:
@@ -221,16 +221,16 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
     same = kinds == reference.kinds and np.array_equal(images, reference.images)
     yield _same("reference pictures", same, f"{len(kinds)} pictures")
     if graph is not None:
-        weights, expected = reference.graph.weights, graph.weights
+        weights = reference.graph.weights
         # Rounded twice if the prior took the place of another export's.
         bounds = {f"{graph.layers[-1].name}_bias": 1e-5} if "prior" in graph.about else {}
-        off = {name: max_abs_diff(weights.get(name, np.empty(0)), expected[name]) for name in expected}
-        yield _none("weights of the run", [name for name in off if off[name] > bounds.get(name, 0)])
+        off = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in graph.weights.items()}
+        yield _no_faults("weights of the run", [name for name in off if off[name] > bounds.get(name, 0)])
         stored, described = (json.loads(str(graph_to_arrays(g)["graph"])) for g in (reference.graph, graph))
         for key in exporting_versions():  # of the export, not of the run
             stored["about"].pop(key, None)
             described["about"].pop(key, None)
-        yield _none("description of the run", [key for key in described if stored.get(key) != described[key]])
+        yield _no_faults("description of the run", [key for key in described if stored.get(key) != described[key]])
     if logits is not None:
         answers = logits(resized(reference.images, reference.graph.preprocessing.size))
         bound = max(1e-3, 1e-4 * float(np.abs(answers).max()))
@@ -257,8 +257,9 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
-    numbered = enumerate(zip_longest(labels, expected))
-    return _none(name, [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in numbered if a != b], f"{len(labels)} labels")
+    pairs = enumerate(zip_longest(labels, expected))
+    faults = [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in pairs if a != b]
+    return _no_faults(name, faults, f"{len(labels)} labels")
 
 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
@@ -321,7 +322,7 @@ def _answer_check(
         for k, (best, expected) in enumerate(zip(probabilities.argmax(1).tolist(), reference.labels, strict=True))
         if (label := labels[best]) != expected and (sure[k] or no_character in (label, expected))
     ]
-    return _none(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
+    return _no_faults(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
 
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:

@@ -17,7 +17,7 @@ from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHAR
 SIDE = 128
 Pictures = NDArray[np.uint8]
 
-# At the shares of `CUMULATIVE`, on the same scans; the ends were chosen.
+# Pixels of 128 at the shares of `CUMULATIVE`, on the real scans of fastetl/kernels/fragments.py; the ends were chosen.
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
 _CENTRE_X = (57, 60, 64, 67, 70, 74, 77)
 _CENTRE_Y = (54, 58, 65, 69, 73, 79, 83)

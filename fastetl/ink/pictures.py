@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
 from fastetl.ink.paper import MOST, Ink, separate_ink
@@ -27,11 +27,11 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _SHEET = 64
 """If levels in the opaque part of a picture differ by at least this, it is a sheet with ink on it. Chosen by eye."""
 
-Source = str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+Source = StrPath | bytes | Image.Image | NDArray[np.uint8]
 """A picture file, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
 
 
-def _bounded(path: str | PathLike[str], size: tuple[int, int]) -> None:
+def _bounded(path: StrPath, size: tuple[int, int]) -> None:
     short, long = sorted(size)
     if not short >= 1 or long > LARGEST or long > LONGEST * short:
         what, found = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
@@ -86,7 +86,7 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
 
 
 @contextmanager
-def _opened(source: Source, name: str | PathLike[str]) -> Iterator[Image.Image]:
+def _opened(source: Source, name: StrPath) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image | np.ndarray):
         yield _image_of(source) if isinstance(source, np.ndarray) else source
         return

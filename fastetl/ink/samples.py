@@ -20,7 +20,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -32,7 +31,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import list_folder, open_regular, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
@@ -107,12 +106,12 @@ def _wrong(name: str, expected: str, found: object) -> FastetlError:
     return FastetlError(f"sample: {name}", expected=expected, found=found, also=ValueError)
 
 
-def removed(identity: str) -> str:
+def removal_line(identity: str) -> str:
     """The line, without its newline, that a sample of this id leaves when it is removed."""
     return json.dumps({"format": FORMAT, "id": identity, "removed": True}, separators=(",", ":"))
 
 
-def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], list[FastetlError]]:
+def read_samples(path: StrPath) -> tuple[list[tuple[int, Sample]], list[FastetlError]]:
     """The samples of a file, each with its line number from 0, and an error for each line that is no sample.
 
     Raises FastetlError if the file cannot be read.
@@ -122,7 +121,7 @@ def read_samples(path: str | PathLike[str]) -> tuple[list[tuple[int, Sample]], l
     return samples, [content for *_, content in parsed if isinstance(content, FastetlError)]
 
 
-def _parse(path: str | PathLike[str]) -> Iterator[tuple[int, str, Sample | FastetlError | None]]:
+def _parse(path: StrPath) -> Iterator[tuple[int, str, Sample | FastetlError | None]]:
     """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
     for number, line in enumerate(_lines(path)):
         match = _ID_IN_LINE.search(line)  # damaged lines have one, too
@@ -131,17 +130,17 @@ def _parse(path: str | PathLike[str]) -> Iterator[tuple[int, str, Sample | Faste
         try:
             if len(line) > MOST_BYTES:
                 raise _wrong("length", f"at most {MOST_BYTES:,} bytes", "more")
-            if line.strip() not in (b"", removed(identity).encode()):
+            if line.strip() not in (b"", removal_line(identity).encode()):
                 content = Sample.from_line(line)
                 identity = content.id
         except FastetlError as error:
             error.file, error.record = str(path), number
-            error.do = f"write {removed(identity)} instead" if identity else "empty the line, and leave it there"
+            error.do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
             content = error
         yield number, identity, content
 
 
-def _lines(path: str | PathLike[str]) -> Iterator[bytes]:
+def _lines(path: StrPath) -> Iterator[bytes]:
     """The lines of a file. One that is too long is cut off at one byte more than `MOST_BYTES`."""
     with open_regular(path) as file:
         while line := file.readline(MOST_BYTES + 1):
@@ -150,7 +149,7 @@ def _lines(path: str | PathLike[str]) -> Iterator[bytes]:
                 line = file.readline(MOST_BYTES + 1)
 
 
-def find_samples(source: str | PathLike[str]) -> list[Path]:
+def find_samples(source: StrPath) -> list[Path]:
     """The sample files of a folder, sorted by name, or the one file given. Raises FastetlError if there is none."""
     source = Path(source)
     if not source.is_dir():
@@ -221,8 +220,8 @@ def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
 
 
 def samples_to_dataset(
-    source: str | PathLike[str],
-    out: str | PathLike[str],
+    source: StrPath,
+    out: StrPath,
     config: SamplesConfig = SamplesConfig(),
     *,
     overwrite: bool = False,

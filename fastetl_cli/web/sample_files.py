@@ -9,7 +9,7 @@ from typing import Any
 
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.ink.samples import Sample, read_samples, removed
+from fastetl.ink.samples import Sample, read_samples, removal_line
 
 MOST_FOLDER = 1 << 30
 """Most bytes of all sample files together."""
@@ -88,7 +88,7 @@ class Store:
                 raise FileNotFoundError("no such sample")
             lines = path.read_bytes().split(b"\n")
             for number in numbers:
-                lines[number] = removed(identity).encode()
+                lines[number] = removal_line(identity).encode()
             with replace_file(path) as temporary:
                 temporary.write_bytes(b"\n".join(lines))
 
