@@ -4,6 +4,7 @@ No other command's module is imported, so that `fastetl build` does not wait for
 """
 
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -147,6 +148,8 @@ def error_line(error: Exception, name: str) -> str:
 
 
 def _run(name: str, arguments: list[str]) -> int:
+    gc.disable()  # until all is imported, which leaves no garbage
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else numpy's idle threads spin for 25 ms
     from fastetl_cli.base import Command, note
     from fastetl_cli.options import command_of, parse, parser_of
 
@@ -157,6 +160,7 @@ def _run(name: str, arguments: list[str]) -> int:
             sys.stdout.write(parser_of(kind, name).format_help())
             return 0
         command: Command = parse(kind, name, arguments)
+        gc.enable()
         with _ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as interrupt:

@@ -17,7 +17,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.detection import EtlFile, detect
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
-from fastetl.etl.reading import block, new_buffer, read_blocks, read_headers, read_records
+from fastetl.etl.reading import block, new_buffer, read_headers, read_records
 from fastetl.etl.selection import Plan, select
 from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import Records, make_records
@@ -116,7 +116,6 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
         assert seen.all()
     assert (read_headers(file)["code"] == records["code"]).all()
     assert read_headers(file, end=7)["age"].tolist() == records["age"][:7].tolist()
-    assert b"".join(map(bytes, read_blocks(file, buffer))) == records.tobytes()
 
 
 def test_a_file_that_ends_while_it_is_read(etl_file: Write) -> None:
@@ -126,8 +125,6 @@ def test_a_file_that_ends_while_it_is_read(etl_file: Write) -> None:
         list(read_records(file, np.array([3, 99, 100]), new_buffer(file.layout)))
     with pytest.raises(FastetlError, match="the file ended while"):
         read_headers(file)
-    with pytest.raises(FastetlError, match="the file ended while"):
-        list(read_blocks(file, new_buffer(file.layout)))
     file.path.unlink()
     with pytest.raises(FastetlError, match="cannot read the file"):
         list(read_records(file, np.array([3]), new_buffer(file.layout)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.etl.contents import Contents, contents_of
-from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
+from fastetl.etl.detection import EtlFile, Sources, find_files, open_file, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
 from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_length, notices_of_name
-from fastetl.etl.reading import new_buffer, read_blocks
+from fastetl.etl.reading import new_buffer, read_records
 
 KNOWN = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
 """Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""
@@ -27,7 +28,7 @@ class Sums:
     def __init__(self) -> None:
         self._bsd, self._bytes = 0, 0
 
-    def update(self, data: memoryview) -> None:
+    def update(self, data: memoryview | bytes) -> None:
         from fastetl.kernels.checksum import bsd_sum  # compiles, and where a digest is known it is not needed
 
         raw = np.frombuffer(data, np.uint8)
@@ -91,17 +92,18 @@ class _Scan:
 
 def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
-    fingerprint, at = new_fingerprint(file.count * layout.record_bytes + file.tail, layout), 0
+    size = file.count * layout.record_bytes
+    fingerprint = new_fingerprint(size + file.tail, layout)
     headers, blank = np.empty(file.count, layout.header), np.empty(file.count, bool)
     digests = np.empty(file.count, np.uint64)
-    for part in read_blocks(file, buffer):
-        fingerprint.update(part)
-        count = len(part) // layout.record_bytes
-        records, span = buffer[: count * layout.record_bytes].view(layout.dtype), slice(at, at + count)
+    for span, records in read_records(file, np.arange(file.count), buffer):
+        fingerprint.update(bytes_of(records).data)
         bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
         blank[span] = ~layout.packed(records).any(1)
         digests[span] = digest_rows(layout.packed(records))
-        at += count
+    if file.tail:
+        with open_file(file.path) as source:
+            fingerprint.update(os.pread(source, file.tail, size))
     blank[: file.first] = False  # empty by rule
     return _Scan(fingerprint.hexdigest(), headers, blank, digests)
 

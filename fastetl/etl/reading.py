@@ -19,7 +19,6 @@ from fastetl.etl.layouts import Layout, bytes_of
 BLOCK_BYTES = 1 << 21
 """Bytes of a block, few enough to stay in the processor's caches."""
 _SLACK = 128  # at least as many as kernels read behind a picture (their OVERREAD)
-_SHORT = 4096  # bytes; shorter records are read whole, which is faster than a system call for each header
 
 
 def block(layout: Layout) -> int:
@@ -48,12 +47,9 @@ def read_records(
     with open_file(file.path) as source:
         for at in range(0, len(index), most):
             part = index[at : at + most]
-            firsts = np.flatnonzero(np.diff(part, prepend=-2) != 1)
-            ends = [*firsts[1:].tolist(), len(part)]
-            if len(firsts) == len(part):  # most runs are one record
-                runs = single[: len(part)]
-            else:
-                runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
+            firsts = np.flatnonzero(np.append(True, part[1:] - part[:-1] != 1))
+            spans = zip(firsts.tolist(), [*firsts[1:].tolist(), len(part)], strict=True)
+            runs = [single[k] if k + 1 == end else (view[k * size : end * size],) for k, end in spans]
             _fill(file, source, runs, (part[firsts] * size).tolist(), len(part) * size)
             yield slice(at, at + len(part)), records[: len(part)]
 
@@ -61,33 +57,15 @@ def read_records(
 def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArray[Any]:
     """The headers of records `begin` to `end` − 1 (or the last one), structured (n,).
 
+    Records are read whole, which takes no longer than a system call for each header.
+
     Raises FastetlError if the file cannot be read or ends too early.
     """
     layout, index = file.layout, np.arange(file.count)[begin:end]
-    headers, size, step = np.empty(len(index), layout.header), layout.image_offset, layout.record_bytes
-    if step < _SHORT:
-        for span, records in read_records(file, index, new_buffer(layout)):
-            bytes_of(headers)[span] = bytes_of(records)[:, :size]
-        return headers
-    view = headers.view(np.uint8).data
-    with open_file(file.path) as source:
-        runs = [(view[k * size : (k + 1) * size],) for k in range(len(index))]
-        _fill(file, source, runs, (index * step).tolist(), len(index) * size)
+    headers = np.empty(len(index), layout.header)
+    for span, records in read_records(file, index, new_buffer(layout)):
+        bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
     return headers
-
-
-def read_blocks(file: EtlFile, buffer: NDArray[np.uint8]) -> Iterator[memoryview]:
-    """All bytes of the file with its tail, in `buffer`, a block at a time, which the next step overwrites.
-
-    Raises FastetlError if the file cannot be read or ends too early.
-    """
-    size = file.layout.record_bytes
-    total, most, view = file.count * size + file.tail, block(file.layout) * size, buffer.data
-    with open_file(file.path) as source:
-        for at in range(0, total, most):
-            part = view[: min(most, total - at)]
-            _fill(file, source, [(part,)], [at], len(part))
-            yield part
 
 
 def _fill(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets: Sequence[int], total: int) -> None:

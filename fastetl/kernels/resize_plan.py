@@ -165,6 +165,8 @@ def chunks(columns: NDArray[np.int64], each: int) -> list[tuple[NDArray[np.int64
     taps = -(-int((columns > 0).sum(1).max()) // each) * each
     first = np.minimum((columns > 0).argmax(1), max(0, width - taps))
     place = first[:, None] + np.arange(taps)
+    # Even pixels first: of 4 bits, they lie in another register than odd ones, and a chunk then needs one of both.
+    place = np.take_along_axis(place, (place % 2).argsort(1, kind="stable"), 1)
     weights = np.take_along_axis(np.pad(columns, ((0, 0), (0, taps))), place, 1)
-    pixels = np.minimum(place, width - 1)
+    pixels = np.minimum(place, width - 2 + place % 2)
     return [(pixels[:, k : k + each].ravel(), weights[:, k : k + each].ravel()) for k in range(0, taps, each)]
