@@ -92,10 +92,8 @@ def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "")
             raise FastetlError(f"`{field.name}` {reason}", do=f"{do}, or leave it out" if do else "leave it out")
 
 
-@cache
-def type_hints(kind: Any) -> dict[str, Any]:
-    """The annotations of a class, found once: a sweep makes thousands of configurations."""
-    return get_type_hints(kind)
+type_hints = cache(get_type_hints)
+"""The annotations of a class, found once: a sweep makes thousands of configurations."""
 
 
 def _require(

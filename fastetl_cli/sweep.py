@@ -45,7 +45,7 @@ class Sweep(Command):
         rows = []
         for trial in trials:
             values = [f"{value:.4g}" if isinstance(value, float) else value for value in trial.options.values()]
-            rows.append([trial.number, *values, len(trial.history), f"{trial.best:.2%}"])
+            rows.append([trial.number, *values, len(trial.history), trial.error or f"{trial.best:.2%}"])
         self.answer_table(trials, ["trial", *trials[0].options, "epochs", "validation"], rows)
         if not self.json:
             say(f"{self.out}: at best {trials[0].best:.2%} on writers never trained on")

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.files.addresses import as_address, is_url
 from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note
 from fastetl_cli.options import SEVERAL, Arg
 from model.config import FRAMING, TrainConfig
@@ -99,8 +98,6 @@ class Train(Command):
 
     def run(self) -> int:
         """Train, and print how it went."""
-        if is_url(self.run_path):
-            raise FastetlError("a run is written to a disk", expected="a folder", found=as_address(self.run_path))
         named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config

@@ -15,8 +15,8 @@ from pathlib import Path
 from fastetl.checks import require_range
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError, StrPath
-from fastetl.files.addresses import absolute, is_url, write_file
-from fastetl.files.atomic import check_output
+from fastetl.files.addresses import absolute, is_url
+from fastetl.files.atomic import check_output, require_local, write_file
 from fastetl_ray.nodes import RETRIES, connect, fault_of
 from model.config import TrainConfig
 from model.devices import join
@@ -110,6 +110,7 @@ def train_on_ray(
     require_range("gpus", gpus, 0, error=ModelError)
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
     _require_resources(connect(address).cluster_resources(), resources, workers)
+    require_local(Path(path))
     path = Path(path).absolute()
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in data if not is_url(source)])
     for source, _ in data:

@@ -23,8 +23,8 @@ from fastetl.errors import StrPath
 from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, OnProgress, convert, finish, result_of, run_plan
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
-from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy, write_file
-from fastetl.files.atomic import check_output, new_output
+from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy
+from fastetl.files.atomic import check_output, new_output, write_file
 from fastetl.synth import SynthConfig
 from fastetl.synth.datasets import WriterRange, split_writers, writers_provenance
 from fastetl_ray.nodes import connect, results_of_tasks

@@ -72,11 +72,13 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: the options drawn for it, and its accuracy on the validation groups after each epoch."""
+    """One training: the options drawn for it, its accuracy on the validation groups after each epoch, and the error
+    that ended it, if one did."""
 
     number: int
     options: Mapping[str, Any]
     history: tuple[float, ...]
+    error: str | None = None
 
     @property
     def best(self) -> float:
@@ -194,25 +196,27 @@ def sweep_on_ray(
     address: str = "",
     overwrite: bool = False,
 ) -> list[Trial]:
-    """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first.
+    """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
     Writes the folder `out`: sweep.json, and in trials/ the runs that were not stopped (`fastetl compare` shows them
     side by side). data: as of `train_on_ray`. cpus, gpus: of each training, fractions allowed.
 
-    Raises FastetlError if `out` exists (without `overwrite`), or a training raises one.
+    Raises FastetlError if `out` exists (without `overwrite`), and the error of the first training if all raise one.
     """
     out = Path(out)
     check_output(out, SWEEP_KIND, overwrite)
     connect(address)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
+        results = list(_tuner(config, data, folder.absolute(), cpus, gpus).fit())
+        faults = [fault_of(result.error) for result in results if result.error is not None]
+        if len(faults) == len(results):
+            raise faults[0]
         trials = []
-        for result in _tuner(config, data, folder.absolute(), cpus, gpus).fit():
-            if result.error is not None:
-                raise fault_of(result.error)
-            frame = result.metrics_dataframe
-            number, options = result.config["trial"]
-            trials.append(Trial(number, options, () if frame is None else tuple(frame[_METRIC].tolist())))
-        trials.sort(key=lambda trial: (-trial.best, trial.number))
+        for result in results:
+            (number, options), frame = result.config["trial"], result.metrics_dataframe
+            error = None if result.error is None else str(fault_of(result.error))
+            trials.append(Trial(number, options, () if frame is None else tuple(frame[_METRIC].tolist()), error))
+        trials.sort(key=lambda trial: (trial.error is not None, -trial.best, trial.number))
         for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
             shutil.rmtree(remnant, ignore_errors=True)
         described = {"train": dict(config.train), "trials": [dataclasses.asdict(trial) for trial in trials]}

@@ -36,7 +36,7 @@ from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, replace_file, try_lock
+from fastetl.files.atomic import Kind, replace_file, require_local, try_lock
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
 from model.config import TrainConfig
@@ -312,6 +312,7 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     Raises ModelError if another training holds the lock, if there is nothing to resume, if an interrupted run is there
     (without `resume` or `overwrite`), or if something that is no run has the directory's name.
     """
+    require_local(path)
     if not path.name:
         raise ModelError("a run needs a name", file=path, do="give a folder to write", also=ValueError)
     folder = unfinished(path)

@@ -78,10 +78,7 @@ def test_an_epoch_taken_up_at_a_step_gives_the_identical_batches(prefetch: int) 
 
 
 def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
-    large, small = samples(400), samples(40, 1000)
-    batches = Batches(
-        [large, Samples(small.images, small.labels, small.indices, 3.0)], batch_size=20, seed=0, augmentation=None
-    )
+    batches = Batches([samples(400), samples(40, 1000, 3.0)], batch_size=20)
     assert len(batches) == 22
     seen = []
     for epoch in range(2):
@@ -98,15 +95,10 @@ def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_any_number_of_threads_gives_the_same_pixels(count: int) -> None:
+    parts, config = [samples(60), samples(30, 1000, 2.0)], Augmentation(fragments=0.5, crop=0.3)
+
     def pictures(threads: int) -> list[tuple[Any, Any]]:
-        batches = Batches(
-            [samples(60), samples(30, 1000, 2.0)],
-            batch_size=4,
-            seed=3,
-            augmentation=Augmentation(fragments=0.5, crop=0.3),
-            prefetch=4,
-            threads=threads,
-        )
+        batches = Batches(parts, batch_size=4, seed=3, augmentation=config, prefetch=4, threads=threads)
         return [(images.copy(), labels.copy()) for images, labels in batches.epoch(1, start=2)]
 
     assert same(pictures(count), pictures(1))
@@ -238,3 +230,4 @@ def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
 def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next() -> None:
     batches = Batches(samples(12), batch_size=4, seed=3)
     assert same([*batches, *batches], epoch_of(batches, 0) + epoch_of(batches, 1))
+    assert len(Batches([some_pictures(), some_pictures()], batch_size=20)) == 6  # whole datasets

@@ -30,9 +30,8 @@ def test_the_named_charsets() -> None:
     assert not set("ぁぃぅぇぉゎゐゑ") & set(HIRAGANA_SMALL.characters)
     kana = {chr(code) for code in (*range(0x3041, 0x3094), *range(0x30A1, 0x30F7))}
     assert [chr(ord(c) + 0x60) for c in HIRAGANA.characters] == list(KATAKANA.characters)
-    assert set(HIRAGANA_SMALL.characters + KATAKANA.characters) | set("ぁぃぅぇぉッャュョァィゥェォヴー") == set(
-        KANA.characters
-    )
+    small = set("ぁぃぅぇぉッャュョァィゥェォヴー")
+    assert {*HIRAGANA_SMALL.characters, *KATAKANA.characters} | small == set(KANA.characters)
     assert len(KANA) == 71 + 9 + 71 + 9 + 2
     assert "".join(DIGITS.characters) == "0123456789"
     assert (len(LATIN), LATIN.characters[0], LATIN.characters[-1]) == (52, "A", "z")
@@ -109,8 +108,9 @@ def test_charset_file_and_unknown_name(tmp_path: Path) -> None:
     path = tmp_path / "vowels.txt"
     path.write_text("あ いう\n", encoding="utf-8")
     assert load_charset(str(path)) == Charset("vowels", ("あ", "い", "う"))
-    with pytest.raises(FastetlError, match="expected one of hiragana"):
-        load_charset("hirgana")
+    for name in ("hirgana", "あいう" * 100):
+        with pytest.raises(FastetlError, match="expected one of hiragana"):
+            load_charset(name)
 
 
 def test_a_file_with_an_entry_a_line(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["synth", "{tmp}/out", "--size", "0"], "expected 8 to 126; found 0. Check --size"),
         (["sheet", "{tmp}/empty", "{tmp}/a.png"], "dataset.json"),
         (["train", "{tmp}/empty", "{tmp}/run"], "dataset.json"),
-        (["train", "{tmp}/empty", "s3://bucket/run"], "a run is written to a disk; expected a folder; found s3://"),
+        (["synth", "s3://bucket/etl"], "s3://bucket/etl: the output is at an address; expected a path on this machine"),
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["train", "{tmp}/empty"], "missing: RUN"),
         (["train", "a", "b", "--also", "c=0"], "c=0 has no weight over 0; expected DATASET or DATASET=WEIGHT"),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import NEW, Trained, digest_of, digest_rows
+from fastetl.data.identity import NEW, UNKNOWN, Trained, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -56,12 +57,8 @@ def test_copies_have_the_group_of_the_first_and_are_named(etl_file: Write, tmp_p
     assert not np.intersect1d(data.digests[split.train], data.digests[split.test]).size
     with pytest.raises(FastetlError, match="pictures that other groups have too"):
         build([first, other, copy], tmp_path / "strict", dataclasses.replace(SMALL, strict=True))
-    reports = inspect([first, other, copy])
-    assert [any("pictures that other groups have too" in n.what for n in report.noticed) for report in reports] == [
-        False,
-        False,
-        True,
-    ]
+    noticed = [report.noticed for report in inspect([first, other, copy])]
+    assert [any("pictures that other groups have too" in n.what for n in of_file) for of_file in noticed] == [0, 0, 1]
 
 
 def test_pictures_without_ink_are_no_copies(etl_file: Write, tmp_path: Path) -> None:
@@ -90,7 +87,7 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "own") == data
     assert (data.charset.characters, data.sources) == (("あ", "い", "う"), ("mine",))
     pictures = [np.full((10, 20), 7, np.uint8), np.full((5, 5), 9, np.uint8)]
-    twice = Dataset.create([pictures[0], pictures[0]], ["a", "a"], [-1, 4], source="mine")
+    twice = Dataset.create([Image.fromarray(pictures[0])] * 2, ["a", "a"], [-1, 4], source="mine")
     assert twice.groups.tolist() == [4, 4]
     mixed = Dataset.create(pictures, ["a", "b"], source="", size=16)
     assert (mixed.images.shape, mixed.groups.max()) == ((2, 16, 16), -1)
@@ -105,13 +102,19 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
         ({"images": np.zeros((12, 8, 8))}, "images does not fit"),
         ({"size": 600}, "size is out of range; expected 8 to 512"),
         ({"size": 0}, "size is out of range"),
-        ({"records": {"age": np.zeros(3)}}, "age does not fit"),
+        ({"records": {"age": [3]}}, "records: age does not fit"),
+        ({"records": {"group": np.zeros(12)}}, "records: group does not fit"),
+        ({"records": {"note": ["x" * 65] * 12}}, "records: note does not fit"),
+        ({"records": {"at": np.zeros((12, 1))}}, "records: at does not fit"),
+        ({"groups": np.zeros((12, 1), int)}, r"groups does not fit; expected 12, .* found int64 \(12, 1\)"),
+        ({"digests": np.arange(12)}, "digests does not fit; expected uint64; found int64"),
+        ({"source": None}, "source does not fit; expected a name; found None"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: str) -> None:
-    given: dict[str, object] = {"images": own().images, "characters": ["あ"] * 12, "groups": [0] * 12, **change}
+    given: dict[str, object] = {"images": own().images, "characters": ["あ"] * 12, "groups": [0] * 12, "source": "x"}
     with pytest.raises(FastetlError, match=message):
-        Dataset.create(**given, source="mine")  # type: ignore[arg-type]
+        Dataset.create(**(given | change))  # type: ignore[arg-type]
 
 
 def test_what_a_run_records_comes_back_from_json() -> None:
@@ -127,6 +130,18 @@ def test_what_a_run_records_comes_back_from_json() -> None:
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
             Trained.from_dict(values)
+
+
+def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) -> None:
+    """Their numbers alone told which samples of any such file a run was trained on."""
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 12, 8, 8), np.uint8)
+    for name, images in zip("ab", pictures, strict=True):
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=["あ"] * 12, groups=np.arange(12) // 3)
+    mine, other = (open_dataset(tmp_path / f"{name}.npz") for name in "ab")
+    trained = Trained().divided(mine, by="group", valid=0.25, test=0.25, seed=0)
+    assert (trained.where(other) == UNKNOWN).all()
+    (tmp_path / "a.npz").rename(tmp_path / "c.npz")
+    assert trained.split(open_dataset(tmp_path / "c.npz", size=16)) == mine.split(valid=0.25, test=0.25)
 
 
 def test_groups_mean_something_within_a_source_only() -> None:

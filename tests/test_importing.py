@@ -126,7 +126,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
         for p in symbols.rglob("[0-9].png")
     ]
     table = tmp_path / "symbols.csv"
-    table.write_text("\n".join(["file,character,group", *rows]), encoding="utf-8")
+    table.write_text("\n".join(['"file","character","group"', *rows]), encoding="utf-8")
     data = imported(table)
     assert data.charset.characters == CHARACTERS
     ann, seven = sorted(set(data.groups.tolist()), key=lambda g: g == 7)
@@ -214,7 +214,11 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: save(folder / "a.npz", images=None, pictures=arrays(3)[0]), r"found labels <U1 \(3,\), pictures u"),
     (lambda folder: (folder / "a.csv").write_text("path,label\nb.png,a\n"), "columns file and character; found 'path"),
     (lambda folder: save(folder / "a.npz", images=np.zeros((3, 8, 8))), "pictures; expected arrays images, uint8"),
-    (lambda folder: save(folder / "a.npz", labels=["a", "b"]), "not labelled pictures; .* found .* labels <U1"),
+    (lambda folder: save(folder / "a.npz", labels=["a", "b"]), r"not labelled pictures; .* labels <U1 \(2,\)\. Write"),
+    (lambda folder: save(folder / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
+    (lambda folder: save(folder / "a.npz", images=7), r"not labelled pictures; .* found images int64 \(\),"),
+    (lambda folder: np.savez(folder / "a.npz", *arrays(3)), r"not labelled pictures; .* found arr_0 uint8 \(3, 28"),
+    (lambda folder: (folder / "a.csv").write_text("file,character\n"), r"a\.csv: cannot read; .* found no rows"),
     (lambda folder: save(folder / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected .* found -2"),
     (lambda folder: save(folder / "a.npz", groups=[1.0, 2.0, 3.0]), "record 0: no group; expected .* found 1.0"),
 ]
@@ -229,6 +233,13 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path],
             fastetl.build(source, tmp_path / "out")
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_dataset_is_made_of_is_told(symbols: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("file,character\n")
+    for path in (symbols, symbols / "한" / "0.png", tmp_path / "a.csv"):
+        with pytest.raises(FastetlError, match=f"^{path}: no dataset here; .* with `fastetl build`$"):
+            fastetl.open_dataset(path)
 
 
 def test_of_many_characters_without_a_sample_a_few_are_named(

@@ -130,9 +130,7 @@ def test_only_regular_files_are_read(tmp_path: Path, etl_file: Write) -> None:
     (folder / "link").symlink_to("ETL8G_02")
     for path in (folder / "ETL8G_02", folder / "link", Path("/dev/zero"), folder):
         for attempt in (lambda path=path: build([path], tmp_path / "out"), lambda path=path: inspect([path])):
-            with pytest.raises(
-                FastetlError, match=r"not a file to read; expected a regular file; found a (FIFO|device)"
-            ):
+            with pytest.raises(FastetlError, match="to read; expected a regular file; found a (FIFO|device)"):
                 attempt()
 
 

@@ -239,6 +239,22 @@ def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
     assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in trials]
 
 
+def test_a_trial_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastetl_ray import sweep
+
+    config = sweep.SweepConfig({}, {"learning_rate": [0.1, 90.0]}, trials=2)
+    done = MagicMock(error=None, config={"trial": (1, {})}, metrics_dataframe={"valid_accuracy": np.array([0.5])})
+    results = [MagicMock(error=FastetlError("diverged"), config={"trial": (0, {})}, metrics_dataframe=None), done]
+    monkeypatch.setattr(sweep, "connect", print)
+    monkeypatch.setattr(sweep, "_tuner", lambda *_: MagicMock(fit=lambda: results))
+    trials = sweep.sweep_on_ray([(tmp_path, 1.0)], tmp_path / "out", config)
+    assert [(trial.number, trial.best, trial.error) for trial in trials] == [(1, 0.5, None), (0, 0.0, "diverged")]
+    results.remove(done)
+    with pytest.raises(FastetlError, match="diverged"):
+        sweep.sweep_on_ray([(tmp_path, 1.0)], tmp_path / "other", config)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

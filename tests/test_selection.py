@@ -74,10 +74,8 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
         return
     assert [p.file for p in short.parts] == [p.file for p in long.parts]
     for a, b in zip(short.parts, long.parts, strict=True):
-        np.testing.assert_array_equal(a.index, b.index)
-        np.testing.assert_array_equal(a.codes, b.codes)
-        np.testing.assert_array_equal(a.labels, b.labels)
-        np.testing.assert_array_equal(a.groups, b.groups)
+        for name in ("index", "codes", "labels", "groups"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
 def holds(plan: Plan) -> bool:

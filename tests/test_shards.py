@@ -145,7 +145,8 @@ def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkey
 
 def test_a_parquet_file_is_that_table(tmp_path: Path) -> None:
     data = some_pictures()
-    data.to_parquet(tmp_path / "data.parquet")
-    assert pq.read_table(tmp_path / "data.parquet") == table(data, png=True)
+    data.to_parquet(tmp_path / "data")
+    assert pq.read_table(tmp_path / "data") == table(data, png=True)
+    assert open_dataset(tmp_path / "data") == data
     with pytest.raises(FastetlError, match="the output exists already"):
-        data.to_parquet(tmp_path / "data.parquet")
+        data.to_parquet(tmp_path / "data")

@@ -51,6 +51,7 @@ def test_every_form_is_the_dataset(places: dict[str, str], form: str) -> None:
     data = open_dataset(places[form])
     assert data == tiny()
     assert data.split(seed=3) == tiny().split(seed=3)
+    assert np.array_equal(open_dataset(places[form], size=16).images, resize(np.asarray(data.images), 16))
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -35,7 +35,7 @@ class Batches:
 
     def __init__(
         self,
-        parts: Dataset | Samples | Sequence[Samples],
+        parts: Dataset | Samples | Sequence[Dataset | Samples],
         *,
         batch_size: int = 64,
         seed: int = 0,
@@ -43,20 +43,17 @@ class Batches:
         prefetch: int = 1,
         threads: int = 1,
     ) -> None:
-        """parts: a whole dataset, or samples of datasets (`Dataset.samples`), all with pictures of one size.
+        """parts: datasets, or samples of datasets (`Dataset.samples`), one or several, all with pictures of one size.
 
         `threads` threads keep `prefetch` batches ready, which have new arrays each; with `prefetch` 0 no thread starts.
 
         Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """
-        if isinstance(parts, Dataset):
-            parts = [parts.samples()]
-        elif not isinstance(parts, Sequence):
-            parts = [parts]
-        if not parts or len({part.side for part in parts}) != 1:
-            sides = ", ".join(str(part.side) for part in parts)
+        several = [parts] if isinstance(parts, Dataset | Samples) else parts
+        self.parts = tuple(part.samples() if isinstance(part, Dataset) else part for part in several)
+        sides = ", ".join(str(part.side) for part in self.parts)
+        if len({part.side for part in self.parts}) != 1:
             raise does_not_fit("parts", "pictures of one size", sides or "none", "build the datasets with one `size`")
-        self.parts = tuple(parts)
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation

@@ -6,6 +6,7 @@ Unicode's normal form C.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -130,14 +131,9 @@ class Charset:
         """
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:
-            raise FastetlError(
-                "the network does not know these characters",
-                file=file,
-                expected=f"some of its {len(self):,}",
-                found=in_a_line(unknown[:20]) + ("…" if len(unknown) > 20 else ""),
-                do="choose another `charset`",
-                also=ValueError,
-            )
+            what, do = "the network does not know these characters", "choose another `charset`"
+            expected, actual = f"some of its {len(self):,}", in_a_line(unknown, 20)
+            raise FastetlError(what, file=file, expected=expected, found=actual, do=do, also=ValueError)
         return [self.class_of[c] for c in charset.characters]
 
 
@@ -225,12 +221,9 @@ def load_charset(name: str, present: Iterable[str] = ()) -> Charset:
             raise FastetlError(f"charset {name!r}: the data hold no such characters", do="choose another `charset`")
         return Charset(name, characters)
     path = Path(name)
-    if not path.is_file():
-        raise FastetlError(
-            f"no charset {name!r}",
-            expected=f"one of {', '.join(NAMES)}, or a text file of characters",
-            do="check `charset`",
-        )
+    if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
+        expected = f"one of {', '.join(NAMES)}, or a text file of characters"
+        raise FastetlError(f"no charset {name[:40]!r}", expected=expected, do="check `charset`")
     return Charset(path.stem, read_entries(path))
 
 

@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastetl.checks import does_not_fit, require_choice
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, nfc
-from fastetl.data.identity import By, Split, Trained, digest_of, group_copies
+from fastetl.data.identity import UNNAMED, By, Split, Trained, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from fastetl.data.shards import ShardedImages
 
 WIDEST = 256
 """Most bytes of one value of a header field."""
 _SIDE = 64  # of pictures that are not square and alike, if no size is given
 _COLUMNS = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
+_PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
 _NEIGHBOURS = 4096  # fragments come from so many pictures, where pictures are read from shards
 
 
@@ -122,7 +125,7 @@ class Dataset:
     @classmethod
     def create(
         cls,
-        images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
+        images: NDArray[np.uint8] | Sequence[ArrayLike | Image],
         characters: Sequence[str] | NDArray[np.str_],
         groups: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         *,
@@ -130,20 +133,23 @@ class Dataset:
         size: int | None = None,
         charset: Charset | None = None,
         digests: NDArray[np.uint64] | None = None,
-        records: Mapping[str, NDArray[Any]] | None = None,
+        records: Mapping[str, ArrayLike] | None = None,
         name: str = "",
     ) -> Dataset:
         """A dataset of your own pictures, to train on, to mix, to evaluate and to write.
 
-        images: uint8 (N, H, W), or N arrays uint8 (H, W), ink high. characters: N texts. groups: N whole numbers from
-        0 (who wrote it), −1 where unknown; copies of a picture get the group of the first. source: the name under
-        which these groups are known; "" if unknown. size: side in pixels to resize to; if not given, the pictures'
-        own where all are square and alike, otherwise 64. charset: if not given, the characters that occur, sorted.
-        digests: uint64 (N,), of the source data; if not given, of `images`. records: further fields, N values each.
+        images: uint8 (N, H, W), or N pictures uint8 (H, W), such as Pillow's in mode L, ink high. characters: N texts.
+        groups: N whole numbers from 0 (who wrote it), −1 where unknown; copies of a picture get the group of the first.
+        source: the name under which these groups are known; "" if they mean something in this dataset alone. size: side
+        in pixels to resize to; if not given, the pictures' own where all are square and alike, otherwise 64. charset:
+        if not given, the characters that occur, sorted. digests: uint64 (N,), of the source data; if not given, of
+        `images`. records: further fields, N values each.
 
         Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
         """
-        name, records = name or source or "own", dict(records or {})
+        if not isinstance(source, str):
+            raise does_not_fit("source", "a name", repr(source))
+        name, fields = name or source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
         pictures = _checked_pictures(images)
         texts = [nfc(str(character)) for character in characters]
         charset = Charset(name, tuple(sorted(set(texts)))) if charset is None else charset
@@ -153,7 +159,11 @@ class Dataset:
         if digests is None:
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
         group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)
-        _check_columns(len(pictures), {"characters": texts, "groups": group_numbers, "digests": digests}, records)
+        digests = np.asarray(digests)
+        columns = {"characters": np.array(texts), "groups": group_numbers, "digests": digests}
+        _check_columns(len(pictures), columns, fields)
+        if not source and (group_numbers >= 0).any():
+            source = f"{UNNAMED}{digest_of(digests.tobytes()):016x}"
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         one_source = np.zeros(len(pictures), np.uint16)
@@ -168,7 +178,7 @@ class Dataset:
             digests=digests,
             source=source_numbers,
             sources=(source,),
-            records=records,
+            records=fields,
         )
 
     @property
@@ -187,7 +197,10 @@ class Dataset:
         if isinstance(index, int | np.integer):
             # A copy: mapped pictures are read-only, which torch.from_numpy does not take.
             return np.array(self.images[index]), int(self.labels[index])
-        return self.subset(np.arange(len(self))[index])
+        indices = np.arange(len(self))[index]
+        if indices.ndim != 1:
+            raise IndexError(f"one index, or a slice, mask or array of one axis, not {index!r}")
+        return self.subset(indices)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int]]:
         return (self[k] for k in range(len(self)))
@@ -215,16 +228,10 @@ class Dataset:
 
     def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
         """The samples at `indices`, in that order, with their pictures copied into memory."""
-        return replace(
-            self,
-            images=np.ascontiguousarray(self.images[indices]),
-            labels=self.labels[indices],
-            groups=self.groups[indices],
-            digests=self.digests[indices],
-            source=self.source[indices],
-            records={name: values[indices] for name, values in self.records.items()},
-            about={name: value for name, value in self.about.items() if name != "digest"},  # is of the whole dataset
-        )
+        columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _PER_SAMPLE}
+        records = {name: values[indices] for name, values in self.records.items()}
+        about = {name: value for name, value in self.about.items() if name != "digest"}  # is of the whole dataset
+        return replace(self, **columns, records=records, about=about)
 
     write = writing.write
     to_parquet = parquet.write_parquet
@@ -258,23 +265,25 @@ class Dataset:
         return Samples(self.images, self.labels, np.arange(len(self)) if indices is None else indices, weight)
 
 
-def _checked_pictures(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    pictures = list(images)
+def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:
+    pictures = list(map(np.asarray, images))
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
         raise does_not_fit("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
     return pictures
 
 
-def _check_columns(count: int, columns: Mapping[str, Any], records: Mapping[str, NDArray[Any]]) -> None:
-    for name, values in {**columns, **records}.items():
-        if len(values) != count:
-            raise does_not_fit(name, f"{count}, one for each picture", len(values))
-    groups = columns["groups"]
+def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Mapping[str, NDArray[Any]]) -> None:
+    groups, digests = columns["groups"], columns["digests"]
+    for name, values in {**columns, **{f"records: {name}": values for name, values in records.items()}}.items():
+        if values.shape != (count,):
+            raise does_not_fit(name, f"{count}, one for each picture", values)
+    if digests.dtype != np.uint64:
+        raise does_not_fit("digests", "uint64", digests)
     if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:
         raise does_not_fit("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
     for name, values in records.items():
-        if name in _COLUMNS or values.ndim != 1 or values.dtype.kind not in "biufU" or values.itemsize > WIDEST:
+        if name in _COLUMNS or values.dtype.kind not in "biufU" or values.itemsize > WIDEST:
             expected = f"numbers or texts up to {WIDEST} bytes, and no name such as {', '.join(_COLUMNS)}"
             raise does_not_fit(f"records: {name}", expected, values, "correct it")
 
@@ -292,13 +301,9 @@ def concatenated(parts: Sequence[Dataset]) -> Dataset:
     """
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
     source = [np.array([sources.index(name) for name in part.sources], np.uint16)[part.source] for part in parts]
-    return replace(
-        parts[0],
-        images=np.concatenate([np.asarray(part.images) for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        groups=np.concatenate([part.groups for part in parts]),
-        digests=np.concatenate([part.digests for part in parts]),
-        source=np.concatenate(source),
-        sources=sources,
-        records={name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records},
-    )
+    columns: dict[str, Any] = {
+        name: np.concatenate([np.asarray(getattr(part, name)) for part in parts]) for name in _PER_SAMPLE
+    }
+    columns["source"] = np.concatenate(source)
+    records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
+    return replace(parts[0], **columns, sources=sources, records=records)

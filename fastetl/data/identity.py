@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
+UNNAMED = "unnamed:"
+"""Stands, with a digest behind it, for the source of groups that have meaning within one dataset without a name."""
 _PARTS = ("train", "valid", "test")
 _MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
@@ -161,9 +163,9 @@ class Trained:
         Unknown is a sample without source or group, if the run knows what it was trained on by groups.
         """
         sources = {source for part in self.parts for source in part if source is not None}
-        is_nameless = np.array([not source for source in data.sources], np.bool_)[data.source]
         is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
-        is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))
+        is_nameless = np.array([not source or source.startswith(UNNAMED) for source in data.sources])[data.source]
+        is_unknown = bool(sources) & ((is_nameless & ~is_in_source) | (is_in_source & (data.groups < 0)))
         parts = np.where(is_unknown, UNKNOWN, NEW).astype(np.int8)
         for number in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
             for source, members in self.parts[number].items():

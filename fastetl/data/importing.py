@@ -178,12 +178,9 @@ def labelled_in(path: Path) -> list[Labelled]:
             raise _not_labelled(files[0], _arrays(files[0]))
         return sources
     if any(map(_is_picture, entries)):
-        raise FastetlError(
-            "pictures without characters",
-            file=path,
-            expected="one subfolder for each character, or a CSV of file and character",
-            do="sort them into folders; to read pictures, use `fastetl recognize`",
-        )
+        expected = "one subfolder for each character, or a CSV of file and character"
+        do = "sort them into folders; to read pictures, use `fastetl recognize`"
+        raise FastetlError("pictures without characters", file=path, expected=expected, do=do)
     if entries and all(entry.is_file() and entry.suffix.lower() in (_NPZ, *_TABLES) for entry in entries):
         raise _not_labelled(entries[0], _arrays(entries[0]))
     return []
@@ -228,14 +225,9 @@ def _character(text: str, file: Path, record: int | None = None) -> str:
         character = "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
     character = nfc(character)
     if not is_character(character):
-        raise FastetlError(
-            "not a character",
-            file=file,
-            record=record,
-            expected=f"1 to {LONGEST} code points without white space, or U+3042, or U+0915-U+094D",
-            found=repr(text[:40]),
-            do="correct it",
-        )
+        what, actual, do = "not a character", repr(text[:40]), "correct it"
+        expected = f"1 to {LONGEST} code points without white space, or U+3042, or U+0915-U+094D"
+        raise FastetlError(what, file=file, record=record, expected=expected, found=actual, do=do)
     return character
 
 
@@ -328,21 +320,23 @@ def _header(path: Path) -> str:
 
 def _delimiter(path: Path) -> str | None:
     """The delimiter of a CSV that has the columns file and character; None if it lacks them."""
-    header = _header(path)
-    columns = {delimiter: {name.strip() for name in header.split(delimiter)} for delimiter in ",;\t"}
-    return next((delimiter for delimiter, names in columns.items() if {"file", "character"} <= names), None)
+    header = _header(path).splitlines()[:1]
+    rows = {delimiter: next(csv.reader(header, delimiter=delimiter), []) for delimiter in ",;\t"}
+    return next((delimiter for delimiter, row in rows.items() if {"file", "character"} <= {*map(str.strip, row)}), None)
 
 
 def _table(path: Path) -> list[dict[str, Any]]:
     """The rows of a CSV, each as its cells by the names in the header, None where a row is short."""
     try:
         text = io.StringIO(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"), newline="")
-        head, first, *others = filter(None, csv.reader(text, delimiter=_delimiter(path) or ","))
-    except (ValueError, csv.Error) as error:  # not UTF-8, no rows, or a cell without an end
+        rows = list(filter(None, csv.reader(text, delimiter=_delimiter(path) or ",")))
+        if len(rows) < 2:
+            raise ValueError("no rows")
+    except (ValueError, csv.Error) as error:  # not UTF-8, or a cell without an end
         expected = "a table in UTF-8 with a header and rows"
         raise FastetlError("cannot read", file=path, expected=expected, found=error, do="mend it") from error
-    names = [name.strip() for name in head]
-    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in (first, *others)]
+    names = [name.strip() for name in rows[0]]
+    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows[1:]]
 
 
 def _from_csv(path: Path) -> Labelled:
@@ -386,11 +380,12 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _labelled(path: Path, images: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None) -> Labelled:
-    groups = np.full(len(images), -1) if groups is None else groups
+def _labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
+    images, labels = arrays["images"], arrays["labels"]
+    groups = arrays.get("groups", np.full(images.shape[:1], -1))
     fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
     if not fits or not labels.shape == groups.shape == images.shape[:1]:
-        raise _not_labelled(path, {"images": images, "labels": labels, "groups": groups})
+        raise _not_labelled(path, arrays)
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
     return Labelled(path, images, characters, _groups(groups, path))
 
@@ -400,14 +395,17 @@ def from_npz(path: Path) -> Labelled:
     arrays = _arrays(path, ("images", "labels", "groups"))
     if not {"images", "labels"} <= arrays.keys():
         raise _not_labelled(path, arrays)
-    return _labelled(path, arrays["images"], arrays["labels"], arrays.get("groups"))
+    return _labelled(path, arrays)
 
 
 def _from_pair(path: Path) -> Labelled | None:
     """Read a file of pictures with the file of labels beside it; None if `path` is the file of labels itself."""
-    if _arrays(path)["arr_0"].ndim == 1:
+    alone = _arrays(path)
+    if alone["arr_0"].ndim == 1:
         return None
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
+    if name == path.name:
+        raise _not_labelled(path, alone)
     beside = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
     labels = next((file for file in beside if file != path and file.is_file()), None)
     if labels is None:
@@ -417,4 +415,4 @@ def _from_pair(path: Path) -> Labelled | None:
     for file, array in zip((path, labels), arrays, strict=True):
         if array is None:
             raise FastetlError("the file is damaged", file=file, expected="an array", do="download it again")
-    return _labelled(path, arrays[0], arrays[1])  # type: ignore[arg-type]
+    return _labelled(path, {"images": arrays[0], "labels": arrays[1]})  # type: ignore[dict-item]

@@ -27,7 +27,8 @@ from fastetl._lazy import import_extra
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, write_description
 from fastetl.errors import FastetlError, reason_of
-from fastetl.files.addresses import is_url, read_file, write_file
+from fastetl.files.addresses import is_url, read_file
+from fastetl.files.atomic import write_file
 from fastetl.files.untrusted import JSON_BYTES, require_regular
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_imag
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, read_file
-from fastetl.files.untrusted import mapped_array, read_json, read_npz, require_regular, require_sealed
+from fastetl.files.untrusted import mapped_array, open_regular, read_json, read_npz, require_sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +73,8 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
     """Open a dataset: a directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
 
     path: on this machine; a directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
-    size: side in pixels to resize the pictures of an `.npz` to; if not given, as of `Dataset.create`.
+    size: side in pixels to resize the pictures to, in memory; if not given, that of the file, of an `.npz` as of
+    `Dataset.create`.
 
     The pictures of a directory stay on the disk. `images.npy` is mapped, so it must not be shortened meanwhile (that is
     a bus error). Description, labels, groups, sources and digests are checked against the description's own digest;
@@ -81,17 +82,33 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
+    data = _open(path, size)
+    return data if size is None else _resized(data, size)
+
+
+def _resized(data: Dataset, size: int) -> Dataset:
+    if data.preprocessing.size == size:
+        return data
+    preprocessing = replace(data.preprocessing, size=size)
+    return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing)
+
+
+def _open(path: StrPath, size: int | None) -> Dataset:
+    """The dataset at `path`. size: that of the pictures of an `.npz`, which may have any shape."""
     address = as_address(path)
     path = Path(address.removeprefix("file://"))
     if is_url(address) and not path.exists():
         return _open_address(address)
-    if path.is_dir():
+    is_archive = path.suffix.lower() == ".npz"
+    if (path / MANIFEST).is_file():
         return _open_directory(path, address)
-    if path.suffix == ".parquet":
+    if path.is_dir() or not path.exists() or not (is_archive or _is_parquet(path)):
+        also = None if path.exists() else FileNotFoundError
+        forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
+        do = "make one of records or pictures with `fastetl build`"
+        raise FastetlError("no dataset here", file=path, expected=forms, do=do, also=also)
+    if not is_archive:
         return _read_parquet(path)
-    if not path.exists():
-        forms = "a directory, a Parquet file or an .npz"
-        raise FastetlError("no dataset here", file=path, expected=forms, do="build one", also=FileNotFoundError)
     labelled = from_npz(path)
     data = Dataset.create(
         np.asarray(labelled.images), labelled.characters, labelled.groups, source="", size=size, name=path.stem
@@ -192,7 +209,7 @@ def load_labelled(path: StrPath, charset: Charset, preprocessing: Preprocessing)
 
     Raises FastetlError as `open_dataset` does, and if no sample is left.
     """
-    data = open_dataset(path, size=preprocessing.size)
+    data = _open(path, preprocessing.size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
@@ -205,14 +222,16 @@ def load_labelled(path: StrPath, charset: Charset, preprocessing: Preprocessing)
             classes = classes[classes >= 0]
         about = {**data.about, "left_out": dict(left_out)}
         data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)
-    if data.preprocessing.size != preprocessing.size:
-        data = replace(data, images=resize(np.asarray(data.images), preprocessing.size))
-    return replace(data, preprocessing=preprocessing)
+    return replace(_resized(data, preprocessing.size), preprocessing=preprocessing)
+
+
+def _is_parquet(path: Path) -> bool:
+    with open_regular(path) as file:
+        return path.suffix == ".parquet" or file.read(4) == b"PAR1"
 
 
 def _read_parquet(path: Path) -> Dataset:
     """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
-    require_regular(path)
     import_extra("pyarrow")
     import pyarrow.parquet as pq
 

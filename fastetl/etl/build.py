@@ -229,12 +229,9 @@ def build(
     labelled = [source for in_path in by_path for source in in_path]
     if labelled:
         if not all(by_path):
-            raise FastetlError(
-                "records and labelled pictures in one dataset",
-                file=labelled[0].path,
-                expected="sources of one kind",
-                do="build two datasets with one `charset`, and train on both with `also`",
-            )
+            what = "records and labelled pictures in one dataset"
+            do = "build two datasets with one `charset`, and train on both with `also`"
+            raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
         data, plan = _import(labelled, config, progress, command)
         write(replace(data, name=out.name), out, overwrite=overwrite)
         return result_of(str(out), data, begun, plan)
@@ -273,13 +270,7 @@ def _import(
     return replace(data, about=about), plan
 
 
-def run_plan(
-    sources: Sources,
-    config: BuildConfig,
-    do: Callable[[Plan], T],
-    *,
-    by_order: bool = True,
-) -> T:
+def run_plan(sources: Sources, config: BuildConfig, do: Callable[[Plan], T], *, by_order: bool = True) -> T:
     """Call `do` with the plan of a build. If it raises DisorderError, plan again by every header, and call it again.
 
     by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
@@ -288,11 +279,8 @@ def run_plan(
     """
     files = [f for f in find_files(sources) if config.model_pattern or not f.is_model_pattern]
     if not files:
-        raise FastetlError(
-            "only the model-pattern file is here",
-            expected="files that writers wrote",
-            do="give `model_pattern` to take it",
-        )
+        what, advice = "only the model-pattern file is here", "give `model_pattern` to take it"
+        raise FastetlError(what, expected="files that writers wrote", do=advice)
     for notice in (notice for file in files for notice in notices_of_length(file)):
         raise notice.error("download or copy it again")
     noticed: tuple[Notice, ...] = ()
@@ -333,12 +321,8 @@ def _require_all(plan: Plan, labels: NDArray[np.uint16]) -> None:
         raise plan.noticed[0].error()
     missing = _missing(plan.charset, labels)
     if missing:
-        raise FastetlError(
-            "characters without a sample",
-            expected=plan.charset.name,
-            found=f"none of {in_a_line(missing, 20)}",
-            do="choose another `charset`, or leave out `strict`",
-        )
+        actual, do = f"none of {in_a_line(missing, 20)}", "choose another `charset`, or leave out `strict`"
+        raise FastetlError("characters without a sample", expected=plan.charset.name, found=actual, do=do)
 
 
 def _missing(charset: Charset, labels: NDArray[np.uint16]) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ share their groups.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +18,7 @@ from fastetl.data.identity import digest_rows
 from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import align, number_groups
-from fastetl.etl.layouts import FAMILY, Layout
+from fastetl.etl.layouts import FAMILY
 from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
 
@@ -77,18 +76,11 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
     return models
 
 
-@cache
-def _codes_of_data_set(layout: Layout) -> NDArray[np.uint16]:
-    """uint16: the codes of one data set, as the genuine files have them."""
-    return np.array([entry.code for entry in classes(layout.name)], np.uint16)
-
-
 def _contents_by_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
-    alignments = [
-        align(code[file.first :], _codes_of_data_set(layout)) for file, code in zip(files, codes, strict=True)
-    ]
+    genuine = np.array([entry.code for entry in classes(layout.name)], np.uint16)
+    alignments = [align(code[file.first :], genuine) for file, code in zip(files, codes, strict=True)]
     orders = [aligned.order.tobytes() for aligned in alignments]
     usual = orders.index(Counter(orders).most_common(1)[0][0])
     numbers = number_groups(files, [aligned.groups for aligned in alignments])

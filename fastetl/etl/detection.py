@@ -293,7 +293,7 @@ def find_files(sources: Sources) -> list[EtlFile]:
             "no ETL files here",
             file=", ".join(map(str, paths)),
             expected="files such as ETL8G_01",
-            do="unpack ETL8G.zip, or make some with `fastetl synth`",
+            do="unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures",
         )
     unique = {file.path.resolve(): file for file in files}
     ordered = sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))

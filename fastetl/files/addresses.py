@@ -1,4 +1,4 @@
-"""Files on this machine, or at addresses that fsspec opens, such as s3://bucket/folder. Addresses: extra `arrow`."""
+"""Reading files on this machine, or at addresses for fsspec, such as s3://bucket/folder. Addresses: extra `arrow`."""
 
 import hashlib
 import re
@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fastetl.errors import FastetlError, StrPath
-from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_bytes
 
 
@@ -30,7 +29,7 @@ def absolute(path: StrPath) -> str:
 
 
 @contextmanager
-def _one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
+def one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
     """Whatever a block raises becomes a FastetlError: each file system of fsspec has exceptions of its own."""
     try:
         yield
@@ -46,7 +45,7 @@ def read_file(folder: str, name: str, most: int) -> bytes:
     if not is_url(folder):
         return read_bytes(Path(folder) / name, most)
     address = f"{folder.rstrip('/')}/{name}"
-    with _one_line_errors("cannot read the file", address, "check the address"):
+    with one_line_errors("cannot read the file", address, "check the address"):
         import fsspec
 
         with fsspec.open(address, "rb") as file:
@@ -68,7 +67,7 @@ def local_copy(address: str) -> Path:
     """
     if not is_url(address):
         return Path(address)
-    with _one_line_errors("cannot read the file", address, "check the address"):
+    with one_line_errors("cannot read the file", address, "check the address"):
         import fsspec
 
         # fsspec names copies by the last part of the address alone, so each address has a folder.
@@ -77,25 +76,12 @@ def local_copy(address: str) -> Path:
         return Path(fsspec.open_local(f"simplecache::{address}", simplecache=options))
 
 
-def write_file(folder: str, name: str, data: bytes) -> None:
-    """Write a file; on a local disk it appears whole or not at all. Raises FastetlError if it cannot be written."""
-    if not is_url(folder):
-        with replace_file(Path(folder) / name) as temporary:
-            temporary.write_bytes(data)
-        return
-    with _one_line_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
-        import fsspec
-
-        with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:
-            file.write(data)
-
-
 def claim_address(out: str, mark: str, overwrite: bool) -> None:
     """Make way for a new output at an address: remove the file `mark`, without which the old one is none.
 
     Raises FastetlError if `mark` exists and `overwrite` is false.
     """
-    with _one_line_errors("cannot write the output", out, "check the address"):
+    with one_line_errors("cannot write the output", out, "check the address"):
         import fsspec
 
         system, path = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")

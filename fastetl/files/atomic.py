@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import as_address, is_url, one_line_errors
 from fastetl.files.untrusted import is_clutter
 
 _LOCK = "lock"
@@ -40,10 +41,6 @@ class Kind:
     name: str
     marks: tuple[str, ...] | bytes
     entries: tuple[str, ...] = ()
-
-    @property
-    def is_file(self) -> bool:
-        return isinstance(self.marks, bytes)
 
     def why_foreign(self, path: Path) -> str | None:
         """The reason why `path` is no earlier output of this kind; None if it is one."""
@@ -70,12 +67,20 @@ def _ends(path: Path) -> bytes:
         return begin + file.read(_END)
 
 
+def require_local(path: Path) -> None:
+    """Raise FastetlError for an address, which all but Ray would take for the name of a folder here."""
+    if is_url(path):
+        expected, do = "a path on this machine", "give one; to addresses, only Ray writes"
+        raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
+
+
 def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
     """Raise FastetlError if `path` may not be written. To be called before long work.
 
     It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
     nor contains one of `inputs`. An old output that an interrupted command moved aside is an error, too.
     """
+    require_local(path)
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if not os.access(folder, os.W_OK):
         raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
@@ -184,7 +189,7 @@ def new_output(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence
     """
     check_output(path, kind, overwrite, inputs)
     with _sibling(path) as temporary:
-        if kind.is_file:
+        if isinstance(kind.marks, bytes):
             yield temporary
             _flush(temporary)
         else:
@@ -201,6 +206,19 @@ def replace_file(path: Path) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         temporary.replace(path)
+
+
+def write_file(folder: str, name: str, data: bytes) -> None:
+    """Write a file; on a local disk it appears whole or not at all. Raises FastetlError if it cannot be written."""
+    if not is_url(folder):
+        with replace_file(Path(folder) / name) as temporary:
+            temporary.write_bytes(data)
+        return
+    with one_line_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
+        import fsspec
+
+        with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:
+            file.write(data)
 
 
 def _flush(temporary: Path) -> None:
