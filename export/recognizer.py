@@ -211,12 +211,12 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
         labels = tuple(properties["labels"].split("\n"))
         opened = Recognizer(
             package_path(path),
-            labels,
-            Charset(properties["charset_name"], labels[:-1]),
-            Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
-            float(properties["threshold"]),
-            list(range(len(labels))),
-            session,
+            known=labels,
+            charset=Charset(properties["charset_name"], labels[:-1]),
+            inside=Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
+            threshold=float(properties["threshold"]),
+            _columns=list(range(len(labels))),
+            _session=session,
             prior=tuple(properties.get("prior", "").split()),
             trained=trained_of(properties),
         )

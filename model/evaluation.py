@@ -274,11 +274,11 @@ def _require_match(run: Reader, dataset: Dataset) -> None:
     size, found_size = run.preprocessing.size, dataset.preprocessing.size
     if size != found_size:
         what = f"{dataset.name}: pictures of another size than the run's"
-        raise ModelError(what, expected=size, found=found_size, do=f"build it with `size` {size}", also=ValueError)
+        raise ModelError(what, expected=size, found=found_size, do="open it with `load_labelled`", also=ValueError)
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     if dataset.charset.characters != run.charset.characters:
-        what, do = f"{dataset.name}: other characters than the run's", "build it with the same `charset`"
+        what, do = f"{dataset.name}: other characters than the run's", "open it with `load_labelled`"
         expected, found = (f"{charset.name} ({len(charset)})" for charset in (run.charset, dataset.charset))
         raise ModelError(what, expected=expected, found=found, do=do)
 

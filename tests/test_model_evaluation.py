@@ -127,7 +127,7 @@ def test_sets_that_do_not_fit_are_named() -> None:
     with pytest.raises(ModelError, match=r"other characters than the run's; expected few \(8\); found abc"):
         evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
     images = np.zeros((len(data), 48, 48), np.uint8)
-    with pytest.raises(ModelError, match="pictures of another size than the run's; expected 32; found 48"):
+    with pytest.raises(ModelError, match=r"pictures of another size .* 32; found 48. Open it with `load_l"):
         evaluate(run, dataclasses.replace(data, images=images, preprocessing=Preprocessing(size=48)))
 
 

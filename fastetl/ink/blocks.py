@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+Grey = NDArray[np.uint8]
+"""A picture, or its blocks, uint8 (H, W)."""
 MOST_BLOCKS = 160
 """Blocks along a picture's longest side, at most."""
 
@@ -23,7 +24,7 @@ def _edges(length: int, count: int) -> NDArray[np.intp]:
     return np.arange(count) * length // count
 
 
-def pooled(picture: NDArray[np.uint8], op: np.ufunc) -> NDArray[np.uint8]:
+def pooled(picture: Grey, op: np.ufunc) -> Grey:
     """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block."""
     if block_shape(picture.shape) == picture.shape:
         return picture
@@ -58,7 +59,7 @@ def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDA
     return picture
 
 
-def smoothed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def smoothed(picture: Grey, size: int) -> Grey:
     """The mean of a square of odd `size`, at most 15, around each pixel."""
     sums = np.pad(picture, size // 2, mode="edge").astype(np.uint16)
     for _ in range(2):
@@ -67,7 +68,7 @@ def smoothed(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return (sums // np.uint16(size * size)).astype(np.uint8)
 
 
-def closed(blocks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def closed(blocks: Grey, size: int) -> Grey:
     """Morphological closing: the blocks without what is dark and narrower than `size`."""
     return extreme(extreme(blocks, size, np.maximum, 0), size, np.minimum, 255)
 

@@ -19,7 +19,7 @@ from fastetl.checks import require_range
 from fastetl.ink import MOST_SIDE
 from fastetl.ink.blocks import (
     MOST_BLOCKS,
-    Bytes,
+    Grey,
     closed,
     extreme,
     odd_share,
@@ -85,7 +85,7 @@ _MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM) // (_LIGHT + _DIM)).ast
 class Ink:
     """The ink of a picture."""
 
-    plane: Bytes
+    plane: Grey
     """uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MOST`."""
     box: Box | None
     """The character in the plane, without dirt; None where there is no ink."""
@@ -94,7 +94,7 @@ class Ink:
     fault: str = ""
     """Why the character may be recognized wrongly, and what to do; "" if there is no reason."""
 
-    def square(self) -> Bytes:
+    def square(self) -> Grey:
         """uint8 (S, S): the plane in a square of paper, cropped to the character where that is small in it.
 
         Very thin pens are thickened and very thick ones thinned, to what networks are trained on.
@@ -112,13 +112,13 @@ class Ink:
         square[inside] = self.plane[rows, columns]
         return _with_usual_pen(square)
 
-    def picture(self, side: int) -> Bytes:
+    def picture(self, side: int) -> Grey:
         """uint8 (side, side), ink high: the square resized. side: 1 to 4,096, else FastetlError."""
         require_range("side", side, 1, MOST_SIDE)
         return np.asarray(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _with_usual_pen(square: Bytes) -> Bytes:
+def _with_usual_pen(square: Grey) -> Grey:
     """uint8 (S, S): the ink as a usual pen leaves it; a thinned one is reduced to at most 160 × 160 pixels."""
     side, small = len(square), pooled(square, np.maximum)
     step = side // MOST_BLOCKS
@@ -143,19 +143,19 @@ def _with_usual_pen(square: Bytes) -> Bytes:
     return thinner
 
 
-def _grain(small: Bytes) -> int:
+def _grain(small: Grey) -> int:
     """How far neighbouring blocks differ in the quietest quarter of the picture; 0 if those are strokes on white."""
     grain = quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
     return 0 if grain > _GRAINIEST and quantile(small, 90) >= _WHITE else grain
 
 
-def _missing(paper: Bytes, picture: Bytes, grain: int = 0) -> Bytes:
+def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     """The share of the paper's light that is missing in a picture, of 255; `grain` brighter than it is."""
     darker = np.minimum(picture, 255 - grain) + np.uint8(grain) if grain else picture
     return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
 
 
-def _top(missing: Bytes, few: int = _SPECKS) -> int:
+def _top(missing: Grey, few: int = _SPECKS) -> int:
     """The highest level that a few blocks reach."""
     counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
     return 255 - int((counts >= min(few, missing.size // 8 + 1)).argmax())
@@ -175,7 +175,7 @@ def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
     return 6 * count >= mask.size and count * 100 >= per_cent * between
 
 
-def _ink_by_window(dark: Bytes, light: Bytes) -> tuple[NDArray[np.int_], int]:
+def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
     """How much dark and light ink, (2, windows), is narrower than each of `_WINDOWS`; and the least level of ink."""
     shares = []
     for blocks in (dark, light):
@@ -189,7 +189,7 @@ def _ink_by_window(dark: Bytes, light: Bytes) -> tuple[NDArray[np.int_], int]:
     return np.array(seen).reshape(2, -1), least
 
 
-def _is_light(dark: Bytes, light: Bytes) -> bool:
+def _is_light(dark: Grey, light: Grey) -> bool:
     """Whether the ink is lighter than the paper.
 
     dark: the darkest pixel of each block; light: 255 minus the lightest. If the picture's edge is dark or light all
@@ -260,9 +260,9 @@ def _stroke_width(mask: Mask, tenths: int = 3) -> int:
 class _Sheet:
     """Paper and ink of each block (H, W)."""
 
-    paper: Bytes
+    paper: Grey
     """Level of the paper."""
-    missing: Bytes
+    missing: Grey
     """Share of the paper's light that is missing, of 255; 0 outside of the sheet."""
     outside: Mask
     """Table and frames."""
@@ -293,13 +293,13 @@ class _Sheet:
         return rest if rest.top and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
 
-def _closed_beyond(dark: Bytes, size: int) -> Bytes:
+def _closed_beyond(dark: Grey, size: int) -> Grey:
     """A closing in which the picture goes on beyond its edges, so that a shadow in a corner is as wide as elsewhere."""
     reach = size // 2
     return closed(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
-def _sheet(dark: Bytes) -> _Sheet:
+def _sheet(dark: Grey) -> _Sheet:
     """Paper and ink, found with ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
     size, grain = odd_share(dark, _WIDEST), _grain(dark)
     paper = closed(dark, size)
@@ -367,7 +367,7 @@ def _are_strokes(ink: Mask, across: list[Line], down: list[Line], strength: int)
     return max(line.level for line in across + down) > 2 * strength and bool(beside.sum() < _LEAST_INK)
 
 
-def _full_contrast(plane: Bytes, top: int) -> Bytes | None:
+def _full_contrast(plane: Grey, top: int) -> Grey | None:
     """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; None if there is no ink."""
     step = -(-max(plane.shape) // _SAMPLED)
     sample = plane[::step, ::step]
@@ -379,14 +379,14 @@ def _full_contrast(plane: Bytes, top: int) -> Bytes | None:
     return np.asarray(((np.arange(256) - faint) * 255 // (full - faint)).clip(0, 255).astype(np.uint8).take(plane))
 
 
-def _is_bar(grey: Bytes) -> bool:
+def _is_bar(grey: Grey) -> bool:
     """Whether the picture is nothing but one dark stroke, cropped."""
     long = grey if grey.shape[1] >= grey.shape[0] else grey.T
     height, width = long.shape
     return width >= _BAR * height and bool((long[height // 3 : height - height // 3] < 128).all())
 
 
-def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
+def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
     """The plane uint8 (H, W), None if there is no ink, and a mask of the blocks in which it has ink."""
     across, down, top = _printed_lines(sheet)
     if sheet.is_plain and not across and not down:
@@ -403,7 +403,7 @@ def _ink_on(sheet: _Sheet, grey: Bytes) -> tuple[Bytes | None, Mask]:
     return ink, sheet.outside if ink is None else pooled(ink, np.maximum) >= 128
 
 
-def separate_ink(grey: Bytes) -> Ink:
+def separate_ink(grey: Grey) -> Ink:
     """Find the ink of a character on any paper, in any light. grey: uint8 (H, W), brightness."""
     longest = max(grey.shape)
     scale = max(1.0, longest / MOST)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.blocks import Bytes, quantile
+from fastetl.ink.blocks import Grey, quantile
 from fastetl.ink.components import Mask
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
@@ -53,7 +53,7 @@ class Line:
 class _Blocks:
     """What lines are looked for on, each (H, W)."""
 
-    missing: Bytes
+    missing: Grey
     ink: Mask
     thin: Mask
     """The ink that is no thicker than a line may be."""
@@ -89,7 +89,7 @@ def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
     return sums
 
 
-def ruled_lines(missing: Bytes, paper: Mask, least: int) -> list[Line]:
+def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     """The nearly horizontal lines, the one with the most ink first.
 
     missing: share of the paper's light that is missing in each block, of 255. paper: which blocks are on the sheet.
