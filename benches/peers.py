@@ -145,11 +145,7 @@ def main() -> None:
         ["licence", *("CC BY-SA 3.0 (code: MIT)" for _ in BUNDLED), "MIT"],
     ]
     names = [peer.name for peer in peers]
-    blocks: list[str] = [
-        ABOUT,
-        table(["set", "compete", "samples", *names], rows, 2),
-        table(["", *names], networks),
-    ]
+    blocks: list[str] = [ABOUT, table(["set", "compete", "samples", *names], rows, 2), table(["", *names], networks)]
     page = markdown("Beside DaKanji v2", "python -m benches.peers", blocks, conditions("onnxruntime"))
     given.page.write_text(page, encoding="utf-8")
 

@@ -1,3 +1,5 @@
+"""`build`: what a dataset has of its records, and what it says of them."""
+
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path

@@ -38,8 +38,7 @@ def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("part", "target"),
-    [(records.damaged_builds, 60), (inputs.damaged_pictures, 200), (inputs.damaged_datasets, 200)],
+    ("part", "target"), [(records.damaged_builds, 60), (inputs.damaged_pictures, 200), (inputs.damaged_datasets, 200)]
 )
 def test_a_small_part(part: Callable[..., None], target: int, tmp_path: Path) -> None:
     tally = tallied(part, target, tmp_path)

@@ -1,3 +1,5 @@
+"""Charsets by name and from files, and the codes of their characters."""
+
 import json
 from pathlib import Path
 

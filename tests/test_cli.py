@@ -1,3 +1,5 @@
+"""The commands: the whole way, their pages of options, and what they say of wrong input."""
+
 import contextlib
 import importlib
 import io
@@ -156,10 +158,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["recognize", "a.png", "--lines", "--boxes", "{tmp}/empty"], "exists already"),
         (["quickstart", "--set", "ETL1"], "no option --set"),
         (["baseline", "{tmp}/empty"], "dataset.json"),
-        (
-            ["verify", "{tmp}/empty"],
-            "no package here; expected a directory with reference.npz, or one of japanese",
-        ),
+        (["verify", "{tmp}/empty"], "no package here; expected a directory with reference.npz, or one of japanese"),
         (["recognize", "a", "--package", "{tmp}/empty"], "empty: no package here; expected a directory with kana.onnx"),
         (["pad", "{tmp}/empty.onnx"], "empty.onnx: no package here; expected a directory with kana.onnx"),
         (["train", "", "{tmp}/run"], "dataset.json"),

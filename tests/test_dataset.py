@@ -1,3 +1,5 @@
+"""Datasets: damage, splits, slices, pickles."""
+
 import json
 import os
 import pickle

@@ -1,3 +1,5 @@
+"""ETL files: which set they are of and whose writing each record is; outputs that fail."""
+
 import errno
 import os
 from functools import partial

@@ -1,3 +1,5 @@
+"""What became slower, and what a fresh process loads."""
+
 from pathlib import Path
 
 from benches.table import printed, slower

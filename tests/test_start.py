@@ -42,8 +42,7 @@ def shared(logits: np.ndarray, expected: np.ndarray, wanted: Charset, known: Cha
 
 
 @pytest.mark.parametrize(
-    ("config", "framing"),
-    [(TINY, "adaptive"), (NETWORKS["default"], "adaptive"), (NETWORKS["small"], "none")],
+    ("config", "framing"), [(TINY, "adaptive"), (NETWORKS["default"], "adaptive"), (NETWORKS["small"], "none")]
 )
 def test_a_folded_network_begins_as_it_was(config: NetworkConfig, framing: str) -> None:
     spec = Preprocessing(framing=framing, readings=1)  # type: ignore[arg-type]

@@ -5,14 +5,13 @@
 NAME is a package. The test writers have a seed that no training uses. `limits` is for docs/pretrained.md.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import sys
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +39,7 @@ class Labelled:
     characters: tuple[str, ...]
     conditions: tuple[str, ...] = tuple(CONDITIONS)
 
-    def only(self, characters: Container[str]) -> Labelled:
+    def only(self, characters: Container[str]) -> Self:
         """The pictures of these characters."""
         kept = [k for k, c in enumerate(self.characters) if c in characters]
         return replace(self, images=self.images[kept], characters=tuple(self.characters[k] for k in kept))

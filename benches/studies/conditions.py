@@ -352,9 +352,6 @@ CURVES: Mapping[str, Curve] = {
     "specks beside a small one": ((0, 5, 20), _dirty),
     "pen wider by, of 200": ((0, 4, 8, 12, 16, 20), _penned),
     "turned by degrees": ((0, 3, 6, 10, 15), _turned),
-    "a blackboard's ink": (
-        (1, 0.7, 0.4),
-        lambda p, level, rng: _photograph((255 - _sheet(p, rng)) * level, rng),
-    ),
+    "a blackboard's ink": ((1, 0.7, 0.4), lambda p, level, rng: _photograph((255 - _sheet(p, rng)) * level, rng)),
 }
 """Each condition's levels, and a function that gives a picture (ink high) at a level as a camera or program does."""
