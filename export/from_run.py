@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from os import fspath
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import jax
 import jax.numpy as jnp
@@ -16,14 +16,16 @@ from export import graph as g
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import trained_of
-from export.names import REFERENCE, file_of
-from export.reference import Logits, read_reference
+from export.names import REFERENCE, file_of, is_package
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as m
-from model.run import Run
-from model.start import Start
+from model.run import Run, open_run
+from model.start import Start, start_of
+
+if TYPE_CHECKING:
+    from export.reference import Logits
 
 _Array = NDArray[np.float32]
 
@@ -48,7 +50,7 @@ def _answers(network: m.Network, pictures: jax.Array) -> jax.Array:
     return network(pictures)
 
 
-def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> Logits:
+def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> "Logits":
     """The trained network as a function, computed by JAX on its device in full float32.
 
     prior: is added to the logits, see `ExportConfig.prior_logits`. The function raises ExportError for logits that are
@@ -160,10 +162,14 @@ def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array] | None) -> g.Con
 
 
 def open_start(path: StrPath) -> Start:
-    """The network of a package ("pretrained": a bundled one) to begin a training with: `model.train(…, start=…)`.
+    """The network of a run or a package ("pretrained": a bundled one) to begin a training with: `train(…, start=…)`.
 
-    Its logits are divided by the temperature that was fitted. Raises ExportError if it is missing or damaged.
+    A package's logits are divided by the temperature that was fitted. Raises FastetlError if it is missing or damaged.
     """
+    if not is_package(path):
+        return start_of(open_run(path))
+    from export.reference import read_reference  # which needs onnx, and a run does not
+
     return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))
 
 

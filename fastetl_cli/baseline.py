@@ -9,7 +9,7 @@ from model.baseline import baselines
 
 @dataclass(frozen=True)
 class Baseline(Command):
-    """Guessing, k-nearest neighbours and a random forest: on writers never seen, and on the tutorial's mixed split.
+    """Guessing, k-nearest neighbours and a random forest: on writers never seen, if known, and on the tutorial's split.
 
     fastetl baseline kana
     """

@@ -1,5 +1,6 @@
 """fastetl evaluate."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +27,9 @@ def _open_reader(path: Path) -> Reader:
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The names of the datasets at `paths`; equal ones begin with the folders above them, as many as they need."""
-    names = [path.stem if path.suffix in (".npz", ".parquet") else path.name for path in paths]
-    folders = [list(path.absolute().parent.parts[1:]) for path in paths]
+    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
+    names = [path.stem if path.suffix in (".npz", ".parquet") else path.name for path in whole]
+    folders = [list(path.parent.parts[1:]) for path in whole]
     while again := {name for name, f in zip(names, folders, strict=True) if f and names.count(name) > 1}:
         names = [f"{f.pop()}-{n}" if f and n in again else n for f, n in zip(folders, names, strict=True)]
     return names

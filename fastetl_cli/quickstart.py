@@ -10,9 +10,11 @@ from export.config import ExportConfig
 from export.names import VERIFICATION
 from fastetl.data.augmentation import Augmentation
 from fastetl.etl.build import BuildConfig
+from fastetl.etl.detection import find_files
 from fastetl.files.atomic import Kind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
+from fastetl.synth.records import characters_of
 from fastetl_cli.base import Command, note, say, show_json
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import Evaluate
@@ -22,6 +24,7 @@ from fastetl_cli.sheet import Sheet
 from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
 from model.config import TrainConfig
+from model.network import named_network
 
 QUICKSTART_KIND = Kind(
     "a folder of quickstart", (), ("etl", "dataset", "synthetic", "sheet.png", "run", "run.unfinished", "package")
@@ -54,6 +57,10 @@ class Quickstart(Command):
     def run(self) -> int:
         """Run all commands in turn, until one fails."""
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
+        named_network(self.training.network)  # what would fail after minutes, first
+        characters_of(self.charset)
+        if self.etl is not None:
+            find_files([self.etl])
         seconds: dict[str, float] = {}
         for step in self._steps():
             name, start_time = type(step).__name__.lower(), time.perf_counter()

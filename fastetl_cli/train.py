@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+import export
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -12,8 +13,7 @@ from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command
 from fastetl_cli.options import SEVERAL, Arg
 from model.config import FRAMING, TrainConfig
 from model.devices import is_first, join
-from model.run import Run, open_run
-from model.start import Start, start_of
+from model.run import Run
 from model.training import Progress, print_epochs, train
 
 
@@ -27,17 +27,6 @@ def _path_and_weight(text: str) -> tuple[str, float]:
             return path, float(weight)
     what, expected = f"{text} has no weight over 0", "DATASET or DATASET=WEIGHT"
     raise FastetlError(what, expected=expected, found=weight, do="check `also`", also=ValueError)
-
-
-def _open_start(source: str) -> Start:
-    """The weights of the run or package `source`."""
-    from export.names import is_package
-
-    if is_package(source):
-        from export.from_run import open_start
-
-        return open_start(source)
-    return start_of(open_run(source))
 
 
 @dataclass(frozen=True)
@@ -104,7 +93,7 @@ class Train(Command):
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
-        options["start"] = _open_start(self.start) if self.start else None
+        options["start"] = export.open_start(self.start) if self.start else None
         if self.engine == "ray":
             from fastetl_ray.cluster import train_on_ray
 

@@ -11,15 +11,13 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
 from model.errors import ModelError
 
-SplitKind = Literal["group", "random"]
-
 
 @dataclass(frozen=True)
 class BaselineResult:
     """Accuracy of one algorithm on the test part of one split."""
 
     algorithm: str
-    by: SplitKind
+    by: Literal["group", "random"]
     """How the dataset is split. group: no group is in both parts. random: as in the tutorial, writers are in both."""
     train: int
     test: int
@@ -29,15 +27,17 @@ class BaselineResult:
 def baselines(
     dataset: Dataset, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> tuple[BaselineResult, ...]:
-    """Measure guessing, k nearest neighbours and a random forest on both splits; a fifth of a dataset is its test part.
+    """Measure guessing, k nearest neighbours and a random forest; a fifth of a dataset is its test part.
 
-    progress: called with (done, total) after each algorithm. Raises FastetlError if the writers are unknown or too few.
+    It is split by group, if all groups are known, and at random.
+    progress: called with (done, total) after each algorithm. Raises FastetlError for too few groups or samples.
     """
     require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
     results: list[BaselineResult] = []
-    random_parts = draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed)
-    by_group = dataset.split(valid=0, test=0.2, seed=seed)
-    splits: dict[SplitKind, Split] = {"group": by_group, "random": Split.of(random_parts)}
+    splits: dict[Literal["group", "random"], Split] = {}
+    if (dataset.groups >= 0).all():
+        splits["group"] = dataset.split(valid=0, test=0.2, seed=seed)
+    splits["random"] = Split.of(draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed))
     pixels = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     for by, split in splits.items():
         train, test, labels = split.train, split.test, dataset.labels
@@ -47,7 +47,7 @@ def baselines(
             right = model.predict(pixels[test]) == labels[test]
             results.append(BaselineResult(name, by, len(train), len(test), float(right.mean())))
             if progress is not None:
-                progress(sum(r.algorithm != "guessing" for r in results), 4)
+                progress(sum(r.algorithm != "guessing" for r in results), 2 * len(splits))
     return tuple(results)
 
 

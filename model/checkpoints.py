@@ -58,7 +58,7 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
     """
     file = folder / f"{name}.safetensors"
     if not file.exists():
-        raise ModelError("no checkpoint", file=file, do="train again", also=FileNotFoundError)
+        raise ModelError("no checkpoint", file=file, do="train it further, or again", also=FileNotFoundError)
     require_regular(file)
     try:
         with safe_open(file, framework="numpy") as stored:

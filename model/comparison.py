@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
+from fastetl.errors import StrPath
 from model.config import FRAMING
 from model.errors import ModelError
 from model.report import stored_results
@@ -46,7 +46,7 @@ def _options(run: Run) -> dict[str, Any]:
     }
 
 
-def compare_runs(runs: Sequence[Run | str | PathLike[str]]) -> Comparison:
+def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
     """Compare two or more runs, given as `Run` or as paths.
 
     Raises ModelError for fewer than two runs, a run without a complete epoch, and a file that cannot be read.

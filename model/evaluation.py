@@ -4,6 +4,7 @@ import dataclasses
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -14,6 +15,8 @@ from fastetl.data.charset import Charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, Trained
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.store import load_labelled
+from fastetl.errors import StrPath
 from model.errors import ModelError
 from model.outliers import scribbles
 
@@ -148,7 +151,7 @@ class Mistake:
     """An answer that differs from the label, which may itself be wrong."""
 
     index: int
-    """Index of the picture in its dataset."""
+    """Index of the picture in its dataset, samples of `left_out` not counted."""
     truth: str
     answer: str
     confidence: float
@@ -229,18 +232,20 @@ class Evaluation:
         return {**values, "sets": [s.as_dict() for s in self.sets]}
 
 
-def evaluate(run: Reader, datasets: Dataset | Sequence[Dataset]) -> Evaluation:
+def evaluate(run: Reader, datasets: Dataset | StrPath | Sequence[Dataset | StrPath]) -> Evaluation:
     """Measure how well a run, or a package's model (`export.open_recognizer`), reads one or several sets.
+
+    datasets: opened ones or paths, which `fastetl.load_labelled` fits to the network's characters and picture size.
 
     Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
     whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
 
-    Raises ModelError for no set, an empty set, and one with other characters or another picture size.
+    Raises ModelError for no set and an empty set, FastetlError for one that cannot be opened or shares no character.
     """
-    datasets = [datasets] if isinstance(datasets, Dataset) else datasets
+    datasets = [datasets] if isinstance(datasets, Dataset | str | PathLike) else datasets
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
-    sets = tuple(_evaluate_set(run, dataset) for dataset in datasets)
+    sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
     logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
     rejected = float((_confidence(logits) < run.threshold).mean())
     return Evaluation(str(run.path), run.threshold, rejected, sets)
@@ -269,20 +274,6 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"
     return "valid", valid, 0
 
 
-def _require_match(run: Reader, dataset: Dataset) -> None:
-    """Raise ModelError for a dataset that is empty, or has another picture size or other characters than the run."""
-    size, found_size = run.preprocessing.size, dataset.preprocessing.size
-    if size != found_size:
-        what = f"{dataset.name}: pictures of another size than the run's"
-        raise ModelError(what, expected=size, found=found_size, do="open it with `load_labelled`", also=ValueError)
-    if not len(dataset):
-        raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
-    if dataset.charset.characters != run.charset.characters:
-        what, do = f"{dataset.name}: other characters than the run's", "open it with `load_labelled`"
-        expected, found = (f"{charset.name} ({len(charset)})" for charset in (run.charset, dataset.charset))
-        raise ModelError(what, expected=expected, found=found, do=do)
-
-
 class _Answers(NamedTuple):
     """What a network answered to N pictures: the class, its probability, and whether the label is among five."""
 
@@ -302,7 +293,8 @@ def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answ
 
 
 def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
-    _require_match(run, dataset)
+    if not len(dataset):
+        raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     part, indices, unknown = _part(run, dataset)
     labels, groups, source = (array[indices] for array in (dataset.labels, dataset.groups, dataset.source))
     writers = source.astype(np.int64) << 32 | groups.astype(np.int64)

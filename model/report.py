@@ -17,6 +17,7 @@ from PIL import Image
 
 from fastetl import __version__
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
+from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
@@ -26,12 +27,12 @@ from model.run import Run
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 
 
-def write_report(run: Reader, evaluation: Evaluation, out: Path, *, overwrite: bool = False) -> Path:
+def write_report(run: Reader, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
     """Write `index.html` and `evaluation.json` into the directory `out`; returns the page.
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    values_of_sets = evaluation.as_dict()
+    out, values_of_sets = Path(out), evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
     for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):
         values |= {"characters": _by_character(result, run.charset.characters), "pictures": _pictures(result)}

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,7 +34,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import Kind, replace_file, require_local, try_lock
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
@@ -64,7 +63,7 @@ _PLAIN: Mapping[str, Callable[[Any], Any]] = {
 
 def unfinished(path: Path) -> Path:
     """The directory in which the run `path` is trained."""
-    return path.with_name(path.name + ".unfinished")
+    return path.parent / f"{path.name}.unfinished"
 
 
 @dataclass(frozen=True)
@@ -270,7 +269,7 @@ def current_versions() -> dict[str, str]:
     }
 
 
-def open_run(path: str | PathLike[str]) -> Run:
+def open_run(path: StrPath) -> Run:
     """Open a run directory; the weights are read when they are first needed.
 
     Raises ModelError, which names the file, for anything missing, damaged or of another format version.

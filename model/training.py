@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,8 @@ from tensorboardX.summary import scalar
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID, Trained, digest_of
+from fastetl.data.store import open_dataset
+from fastetl.errors import StrPath
 from fastetl.files.atomic import check_output, new_output, writes
 from model.checkpoints import restore, save
 from model.config import TrainConfig
@@ -90,8 +91,8 @@ def print_epochs(progress: Progress, write: Callable[[str], object] | None = Non
 
 
 def train(
-    data: Dataset | Mixture,
-    out: str | PathLike[str],
+    data: Dataset | StrPath | Mixture,
+    out: StrPath,
     config: TrainConfig | None = None,
     *,
     start: Start | Run | None = None,
@@ -103,8 +104,9 @@ def train(
 ) -> Run:
     """Train a network on a dataset, or on several with weights, and write the run to `out`.
 
-    data: each batch has pictures of all datasets, in proportion to their weights. The writers of each dataset are split
-    as the configuration says; a writer of two datasets is in the same part of both.
+    data: a dataset, opened or a path, or several opened ones with weights: each batch has pictures of all of them, in
+    proportion to the weights. The writers of each dataset are split as the configuration says; a writer of two datasets
+    is in the same part of both.
 
     start: trained weights to begin with: a run, or a package's (`export.open_start`). Its network and preprocessing are
     used; characters that it does not know are learnt anew.
@@ -127,6 +129,7 @@ def train(
     start = start_of(start) if isinstance(start, Run) else start
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
+    data = open_dataset(data) if isinstance(data, str | os.PathLike) else data
     mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
     with writes(path, path), claim(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])

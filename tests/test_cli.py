@@ -164,6 +164,10 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "", "{tmp}/run"], "dataset.json"),
         (["synth", "{tmp}/empty"], "exists already"),
         (["quickstart", "--folder", "{tmp}/empty"], "exists already"),
+        (["quickstart", "--folder", "{tmp}/q", "--charset", "nope"], "no charset 'nope'"),
+        (["quickstart", "--folder", "{tmp}/q", "--network", "nope"], "unknown network"),
+        (["quickstart", "--folder", "{tmp}/q", "--etl", "{tmp}/empty"], "no ETL files here"),
+        (["evaluate", ".", "{tmp}/empty"], ".: no run here"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(
@@ -210,6 +214,7 @@ def test_several_lines_of_several_pictures_each_have_a_name(
 def test_sets_of_one_name_are_told_apart() -> None:
     paths = [Path("x/syn"), Path("y/syn.npz"), Path("other.1")]
     assert distinct_names(paths) == ["x-syn", "y-syn", "other.1"]
+    assert distinct_names([Path(), Path("a/../b")]) == [Path.cwd().name, "b"]
     assert len(distinct_names([Path("a/x.npz"), Path("a/x"), Path("b/x")])) == 3  # two stay of one name
 
 

@@ -17,6 +17,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import NOT_FOR_PUBLICATION
+from fastetl.errors import FastetlError
 from model.baseline import baselines
 from model.errors import ModelError
 from model.evaluation import Restricted, evaluate, fit_temperature, log_softmax, reliability
@@ -124,11 +125,8 @@ def test_sets_that_do_not_fit_are_named() -> None:
         evaluate(run, [data.subset(np.zeros(0, np.int64))])
     with pytest.raises(ModelError, match="nothing to evaluate; expected at least one dataset"):
         evaluate(run, [])
-    with pytest.raises(ModelError, match=r"other characters than the run's; expected few \(8\); found abc"):
+    with pytest.raises(FastetlError, match=r"no character of the network; expected few \(8\); found abc"):
         evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
-    images = np.zeros((len(data), 48, 48), np.uint8)
-    with pytest.raises(ModelError, match=r"pictures of another size .* 32; found 48. Open it with `load_l"):
-        evaluate(run, dataclasses.replace(data, images=images, preprocessing=Preprocessing(size=48)))
 
 
 def test_thousands_of_samples_by_unknown_writers_take_little_memory() -> None:
@@ -146,7 +144,7 @@ def test_thousands_of_samples_by_unknown_writers_take_little_memory() -> None:
 def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
     evaluation = evaluate(run, [tiny(), dataclasses.replace(tiny(seed=2), name="<b>unseen")])
-    page = write_report(run, evaluation, tmp_path / "report")
+    page = write_report(run, evaluation, str(tmp_path / "report"))
     assert {p.name for p in page.parent.iterdir()} == {"index.html", "evaluation.json"}
     text = page.read_text(encoding="utf-8")
     assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,|#)", text)
@@ -207,6 +205,8 @@ def test_baselines_beat_guessing_on_both_splits() -> None:
     assert [r.by for r in results] == ["group"] * 3 + ["random"] * 3
     assert all(r.accuracy == 1 / 8 if r.algorithm == "guessing" else r.accuracy > 0.5 for r in results)
     assert steps == [(k, 4) for k in range(1, 5)]
+    nameless = dataclasses.replace(tiny(), groups=np.full(len(tiny()), -1, np.int32))
+    assert baselines(nameless) == results[3:]
 
 
 def test_temperature_makes_confidence_honest() -> None:

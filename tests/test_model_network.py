@@ -166,9 +166,3 @@ def test_impossible_and_unknown_networks_are_named() -> None:
         Network(NetworkConfig("bad", (m.MaxPool(), m.MaxPool(50))), SPEC, 7, rngs=nnx.Rngs(0))
     with pytest.raises(ModelError, match="unknown network; expected one of default"):
         named_network("vgg")
-
-
-def test_without_framing_the_network_sees_the_picture() -> None:
-    network = Network(NETWORKS["small"], Preprocessing(size=28, framing="none"), 7, rngs=nnx.Rngs(0))
-    assert network.preprocessing.side == 28
-    assert network(jnp.zeros((2, 28, 28), jnp.uint8)).shape == (2, 7)

@@ -134,21 +134,20 @@ def test_leitners_boxes(page: Page) -> None:
 
 def test_every_kana_is_read(browser: Browser, japanese: str) -> None:
     """Drawn by pointer events from KanjiVG's strokes, read by the bundled network: at least 160 of 162 right."""
-    code = """async ([draw, kana]) => {
+    code = """async (kana) => {
       const strokes = kana.strokes.map((stroke) => stroke.map((v) => 0.1 + (0.8 * v) / 1000));
-      (0, draw)(strokes);
+      (DRAW)(strokes);
       while (!fastetlPad.idle()) await new Promise((resolve) => setTimeout(resolve, 1));
       const read = document.getElementById("hero").textContent;
       document.getElementById("clear").click();
       return read;
     }"""
-    code = code.replace("(0, draw)", f"({DRAW})").replace("[draw, kana]", "kana")
     read: dict[str, str] = {}
     with opened(browser, japanese) as page:
         for script in ("hiragana", "katakana"):
             page.click(f"[data-compete={script}]")
             asked = [kana for kana in practice()["kana"] if kana["script"] == script]
-            read |= {kana["character"]: page.evaluate(code, kana) for kana in asked}
+            read |= {kana["character"]: page.evaluate(code.replace("DRAW", DRAW), kana) for kana in asked}
     assert len(read) == 162
     assert len(wrong_of(read)) <= 2, wrong_of(read)
 

@@ -16,7 +16,7 @@ from fastetl.data.preprocessing import Preprocessing
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
-from model.start import initial_weights, start_of
+from model.start import initial_weights
 from model.step import load_weights, make_eval, weights_of
 from model.training import train
 from tests.export_data import TINY, random_network
@@ -74,7 +74,7 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, epochs=1, network="default")
     run = train(more, tmp_path / "run", config, start=source)
     assert run.network_config == source.network_config
-    assert run.start == str(start_of(source))
+    assert run.start == str(open_start(source.path))
     assert open_run(run.path).start == run.start
     assert run.history[0].loss < 0.8 * source.history[0].loss  # which began with random weights
 

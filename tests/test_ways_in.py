@@ -1,16 +1,16 @@
 """One tiny run, and its data in every form that a command or Python takes: the same samples are known in each."""
 
-import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fastetl.data.identity import Split
-from fastetl.data.preprocessing import resize
+from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.sheet import write_sheet
-from fastetl.data.store import load_labelled, open_dataset
+from fastetl.data.store import open_dataset
 from fastetl_cli.main import main
 from model.baseline import baselines
 from model.errors import ModelError
@@ -21,7 +21,7 @@ from tests.conftest import write_shards
 from tests.model_data import CONFIG, finished_run, tiny
 
 FORMS = ("directory", "shards", "parquet", "address")
-ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1, scribbles=0)
+ONE_EPOCH = replace(CONFIG, epochs=1, scribbles=0)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_evaluate_knows_what_was_trained_on(
     places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = open_run(finished_run()[0])
-    (mine,) = evaluate(run, open_dataset(places[form])).sets
+    (mine,) = evaluate(run, places[form]).sets
     assert (mine.part, mine.samples, mine.excluded, mine.unknown) == ("test", 16, 112, 0)
     answer = printed(capsys, "evaluate", str(run.path), places[form], "--report", str(tmp_path / "report"))
     assert isinstance(answer, dict)
@@ -80,7 +80,7 @@ def test_train_sheet_and_baseline_take_every_form(
     assert [row["accuracy"] for row in rows] == [result.accuracy for result in baselines(data)]
     options = ["--network", "small", "--epochs", "1", "--batch-size", "32", "--ema-decay", "0.9", "--test", "0.1"]
     printed(capsys, "train", place, str(tmp_path / "run"), *options, "--scribbles", "0", "--checkpoint-steps", "2")
-    run = train(data, tmp_path / "python", ONE_EPOCH)
+    run = train(place, tmp_path / "python", ONE_EPOCH)
     assert open_run(tmp_path / "run").best == run.best
     assert run.trained == open_run(finished_run()[0]).trained
 
@@ -90,8 +90,9 @@ def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Pa
     whole = run.trained.split(tiny())
     assert whole is not None
     data = tiny()
-    larger = dataclasses.replace(data, images=resize(np.asarray(data.images), 48))
+    larger = replace(data, images=resize(np.asarray(data.images), 48), preprocessing=Preprocessing(size=48))
     assert run.trained.split(larger) == whole
+    assert evaluate(run, larger).sets[0].samples == len(whole.test)
     some = np.arange(0, len(data), 3)
     part = run.trained.split(data.subset(some))
     assert part is not None
@@ -107,7 +108,7 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     characters = np.array([data.charset.characters[k] for k in data.labels])
     np.savez(tmp_path / "elsewhere.npz", images=data.images, labels=characters)
     run = open_run(finished_run()[0])
-    (result,) = evaluate(run, load_labelled(tmp_path / "elsewhere.npz", run.charset, run.preprocessing)).sets
+    (result,) = evaluate(run, tmp_path / "elsewhere.npz").sets
     assert (result.part, result.samples, result.unknown) == ("all", 128, 128)
     report = ["--report", str(tmp_path / "report")]
     assert main(["evaluate", str(run.path), str(tmp_path / "elsewhere.npz"), *report]) == 0
@@ -130,7 +131,7 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tiny()
-    loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
+    loose = replace(data, groups=np.full(len(data), -1, np.int32))
     twice = loose.subset(np.concatenate([np.arange(len(data)), np.arange(16)]))
     twice.write(tmp_path / "loose")
     arguments = ["train", str(tmp_path / "loose"), str(tmp_path / "run"), "--network", "small", "--epochs", "1"]
@@ -146,7 +147,7 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]
     assert sum(map(len, marks)) == len(set.union(*marks))
     assert sum(map(len, marks)) == len(data)
-    resized = dataclasses.replace(loose, images=resize(np.asarray(loose.images), 48))
+    resized = replace(loose, images=resize(np.asarray(loose.images), 48))
     parts = open_run(tmp_path / "run").trained.split(resized)
     assert parts is not None
     assert set(loose.digests[parts.test].tolist()) == marks[2]

@@ -202,14 +202,14 @@ def _dataset(
     )
 
 
-def load_labelled(path: StrPath, charset: Charset, preprocessing: Preprocessing) -> Dataset:
-    """Open a dataset to evaluate a network on, in the classes and the picture size of the network.
+def load_labelled(data: StrPath | Dataset, charset: Charset, preprocessing: Preprocessing) -> Dataset:
+    """A dataset, given or to open, to evaluate a network on: in the classes and the picture size of the network.
 
     Samples of other characters are left out; `about["left_out"]` counts them by character.
 
     Raises FastetlError as `open_dataset` does, and if no sample is left.
     """
-    data = _open(path, preprocessing.size)
+    data = data if isinstance(data, Dataset) else _open(data, preprocessing.size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())

@@ -10,6 +10,7 @@ import json
 import logging
 import mimetypes
 import threading
+from functools import partial
 
 import numpy as np
 from anyio import CapacityLimiter, to_thread
@@ -172,6 +173,23 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     return response
 
 
+async def _guard(token: str, request: Request, answer: RequestResponseEndpoint) -> Response:
+    """The answer to a request of the pad's own page that has the token; to others why there is none."""
+    headers = request.headers
+    origin = f"http://{headers.get('host', '')}"
+    is_own_page = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+    is_open = not token or request.scope["path"] in _PUBLIC
+    authorization = headers.get("authorization", "").encode()
+    if headers.get("origin", origin) != origin or not is_own_page:
+        response = _one_line(403, "requests from other pages are not answered")
+    elif is_open or hmac.compare_digest(authorization, f"Bearer {token}".encode()):
+        response = await answer(request)
+    else:
+        response = _one_line(401, "the token is missing or wrong: use the whole address that fastetl pad printed")
+    response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
+    return response
+
+
 def make_app(recognizer: Recognizer, store: Store | None = None, token: str = "") -> Starlette:
     """The application, for uvicorn or a test client.
 
@@ -186,24 +204,6 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
     if store is not None:  # loads the compiled rasterizer, for which the first drawing would wait otherwise
         threading.Thread(target=rasterize, args=[Drawing(1, 1, ())]).start()
 
-    async def guard(request: Request, answer: RequestResponseEndpoint) -> Response:
-        headers = request.headers
-        origin = f"http://{headers.get('host', '')}"
-        authorization = headers.get("authorization", "").encode()
-        is_own_page = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
-        if headers.get("origin", origin) != origin or not is_own_page:
-            response = _one_line(403, "requests from other pages are not answered")
-        elif (
-            request.scope["path"] in _PUBLIC
-            or not token
-            or hmac.compare_digest(authorization, f"Bearer {token}".encode())
-        ):
-            response = await answer(request)
-        else:
-            response = _one_line(401, "the token is missing or wrong: use the whole address that fastetl pad printed")
-        response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
-        return response
-
     return Starlette(
         routes=[
             *_network_routes(recognizer, samples=store is not None),
@@ -211,7 +211,7 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
         middleware=[
-            Middleware(BaseHTTPMiddleware, dispatch=guard),
+            Middleware(BaseHTTPMiddleware, dispatch=partial(_guard, token)),
             Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if token else LOOPBACK),
         ],
         exception_handlers=dict.fromkeys((HTTPException, FastetlError, OSError, Exception), _answer_error),
