@@ -76,9 +76,9 @@ class Recognizer:
         return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels)"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle its path and charset: whoever unpickles it opens the model again."""
+        """Pickle its path and charset: whoever unpickles it, in any folder, opens the model again."""
         charset = self.charset if self.labels != self.known else None
-        return partial(open_recognizer, self.path, charset=charset), ()
+        return partial(open_recognizer, self.path.absolute(), charset=charset), ()
 
     def _repr_html_(self) -> str:
         rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}

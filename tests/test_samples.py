@@ -37,7 +37,7 @@ def write(path: Path, *lines: str | bytes) -> Path:
 
 
 def test_a_sample_comes_back_from_its_line() -> None:
-    bare = dataclasses.replace(sample(label=""), app="", device="unknown")
+    bare = dataclasses.replace(sample(label="", answer="x" * 32), app="", device="unknown")
     for original in (sample(), bare):
         assert Sample.from_line(original.as_line()) == original
     assert "app" not in bare.as_line()
@@ -53,7 +53,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
         ("id", None, "id; expected a text; found none"),
         ("label", "ぬ め", "label; expected one character"),
         ("label", "\n", "label; expected one character"),
-        ("answer", "x" * 17, "answer; expected at most 16"),
+        ("answer", "x" * 33, "answer; expected at most 32"),
         ("time", "yesterday", "time; expected a time such as"),
         ("device", "nose", "device; expected mouse, touch, pen, unknown"),
         ("app", "a\x1b[2J", "app; expected at most 64"),

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from fastetl.checks import require_options
-from fastetl.data.charset import is_character, load_charset, nfc
+from fastetl.data.charset import LONGEST, is_character, load_charset, nfc
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
@@ -45,7 +45,7 @@ LINES_PER_GROUP = 20
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
-_MOST_CHARACTERS = {"answer": 16, "app": 64}
+_MOST_CHARACTERS = {"answer": LONGEST, "app": 64}
 
 
 @dataclass(frozen=True)
