@@ -63,11 +63,15 @@ def require_options(
 ) -> None:
     """Raise `error` unless every field of a dataclass fits its annotation and its range, if `ranges` has one.
 
-    Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None.
+    Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None. Numbers
+    of numpy become Python's, which JSON takes.
     """
     kind: Any = type(config)
     for name, hint in type_hints(kind).items():
         value = getattr(config, name)
+        if isinstance(value, Real) and hasattr(value, "item"):
+            value = value.item()
+            object.__setattr__(config, name, value)
         if get_origin(hint) in (Union, UnionType):
             if value is None:
                 continue

@@ -113,4 +113,5 @@ def reason_of(error: BaseException) -> str:
     """The first line of what an error says; of a FastetlError the fault, without the place and advice of another."""
     if isinstance(error, FastetlError):
         return error.what if error.found is None else f"{error.what}: {error.found}"
-    return str(error).partition("\n")[0] or type(error).__name__
+    missing = " is missing" if isinstance(error, KeyError) else ""
+    return (str(error).partition("\n")[0] or type(error).__name__) + missing

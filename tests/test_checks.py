@@ -46,6 +46,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     require_range("seed", np.int64(3), 0, 3)
     require_range("weight", np.float32(0.5), 0, 1, integer=False)
     require_choice("by", "group", ("group", "sample"))
+    assert type(BuildConfig(size=np.int64(8)).size) is int  # type: ignore[arg-type]
     for value in (np.float64(3), np.inf, None, "3"):
         with pytest.raises(FastetlError, match="seed is out of range"):
             require_range("seed", value, 0)

@@ -22,7 +22,7 @@ from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import check_output
-from fastetl.ink.samples import Sample, find_samples
+from fastetl.ink.samples import find_samples
 from fastetl.testing.records import make_records
 from fastetl_cli.main import error_line
 from fastetl_cli.recognize import find_pictures
@@ -199,10 +199,3 @@ def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Pa
     build(etl, tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(b"x")
     check_output(tmp_path / "out", DATASET_KIND, True)
-
-
-def test_a_sample_is_told_by_its_label_however_it_was_typed() -> None:
-    values = {"format": 1, "id": "a", "width": 1, "height": 1, "strokes": [], "label": "か\u3099", "answer": ""}
-    assert Sample.from_values({**values, "time": "2026-11-24T20:01:02Z"}).label == "が"
-    with pytest.raises(FastetlError, match="time"):
-        Sample.from_values({**values, "time": "２０２６-11-24T20:01:02Z"})

@@ -41,6 +41,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
     for original in (sample(), bare):
         assert Sample.from_line(original.as_line()) == original
     assert "app" not in bare.as_line()
+    assert Sample.from_line(sample(label="か\u3099").as_line()).label == "が"  # however it was typed
     older = {**json.loads(sample().as_line()), "picture": "a PNG, as pads of before kept it"}
     assert Sample.from_values(older) == sample()
 
@@ -54,6 +55,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
         ("label", "ぬ め", "label; expected one character"),
         ("label", "\n", "label; expected one character"),
         ("answer", "x" * 33, "answer; expected at most 32"),
+        ("time", "２０２６-11-24T20:01:02Z", "time; expected a time such as"),
         ("time", "yesterday", "time; expected a time such as"),
         ("device", "nose", "device; expected mouse, touch, pen, unknown"),
         ("app", "a\x1b[2J", "app; expected at most 64"),

@@ -26,6 +26,7 @@ from tests.conftest import Write
 _KANA = codes_of(HIRAGANA)
 CODES = [_KANA[0], 0x3021, _KANA[1], _KANA[2], *range(0x3022, 0x302A), _KANA[3]]
 WANTED = "".join(HIRAGANA.characters[:4])
+_SETTINGS = settings(max_examples=30 if best() == PLAIN else 150, deadline=None)
 
 
 def damaged(records: Records, kind: str, at: int, to: int) -> Records:
@@ -51,11 +52,7 @@ def has_a_second_sample(plan: Plan) -> bool:
     return any(len(set(zip(p.groups.tolist(), p.codes.tolist(), strict=True))) < len(p.index) for p in plan.parts)
 
 
-@settings(
-    max_examples=30 if best() == PLAIN else 150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(_SETTINGS, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(first=[], second=[("swapped", 1, 908)], sets=(1, 2))
 @given(first=CHANGES, second=CHANGES, sets=st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets: tuple[int, int]) -> None:

@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -46,10 +47,15 @@ def test_rows_are_the_same(shards: Path) -> None:
     assert pq.read_schema(shards / "shard-00000.parquet").names == names
 
 
-def test_an_address_has_no_path(shards: Path) -> None:
+def test_an_address_has_no_path(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shards)
+    assert open_dataset(".").name == "shards"
     assert open_dataset(Path(f"file://{shards}")).path is None  # `Path` makes one of two slashes
     with pytest.raises(FileNotFoundError, match=r"nowhere/dataset\.json: (cannot read the file|there is no such file)"):
         open_dataset(f"file://{shards}/nowhere")
+    monkeypatch.setattr("fsspec.open", Mock(side_effect=ImportError("Install s3fs to access S3")))
+    with pytest.raises(FastetlError, match=r"Install s3fs to access S3\. Install it$"):
+        open_dataset("s3://bucket/data")
 
 
 def test_the_same_rows_give_the_same_bytes(shards: Path, tmp_path: Path) -> None:
@@ -138,6 +144,9 @@ def test_a_table_holds_every_column() -> None:
 
 def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some_pictures().to_parquet(tmp_path / "a.parquet")
+    pq.write_table(table(some_pictures()), tmp_path / "b.parquet")
+    with pytest.raises(FastetlError, match=r"b\.parquet: cannot read; .* found b'fastetl dataset' is missing"):
+        open_dataset(tmp_path / "b.parquet")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(FastetlError, match=r"a\.parquet: cannot read; .* exceeds limit"):
         open_dataset(tmp_path / "a.parquet")

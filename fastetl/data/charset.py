@@ -242,11 +242,7 @@ def read_entries(path: Path) -> tuple[str, ...]:
         return tuple(lines)
     marks = [c for c in lines[0] if unicodedata.category(c)[0] == "M" or c in _JOINERS]
     if marks:
-        raise FastetlError(
-            "a character of several code points in a line of characters",
-            file=path,
-            expected="one entry a line",
-            found=f"U+{ord(marks[0]):04X}, which belongs to the character before it",
-            do="put each entry on a line of its own",
-        )
+        what, do = "a character of several code points in a line of characters", "put each entry on a line of its own"
+        actual = f"U+{ord(marks[0]):04X}, which belongs to the character before it"
+        raise FastetlError(what, file=path, expected="one entry a line", found=actual, do=do)
     return tuple("".join(lines[0].split()))

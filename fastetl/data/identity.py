@@ -219,11 +219,9 @@ class Trained:
         Raises FastetlError for fractions that do not fit, unknown groups or too few of them.
         """
         if by != "sample" and (data.groups < 0).any():
-            raise FastetlError(
-                f"{data.name}: the groups of some samples are not known",
-                expected="groups, which a split keeps together",
-                do="give `by` sample to divide these one by one; their writers may then be in both parts",
-            )
+            what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
+            do = "give `by` sample to divide these one by one; their writers may then be in both parts"
+            raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
         undivided = {}
         for source, numbers in _identities(data).items():

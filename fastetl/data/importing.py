@@ -262,13 +262,9 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     maps = [p for p in list_folder(path.parent) if p.name.endswith("classmap.csv")]
     maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
     if len(maps) != 1:
-        raise FastetlError(
-            "labels that are numbers",
-            file=path,
-            expected=f"a {_LABELS} beside it with one character a line, the first that of label 0",
-            found="several class maps" if maps else "none",
-            do=f"write {_LABELS}; of KMNIST, put kmnist_classmap.csv there",
-        )
+        expected = f"a {_LABELS} beside it with one character a line, the first that of label 0"
+        actual, do = "several class maps" if maps else "none", f"write {_LABELS}; of KMNIST, put its class map there"
+        raise FastetlError("labels that are numbers", file=path, expected=expected, found=actual, do=do)
     try:
         return {int(row["index"]): _character(row["char"], maps[0]) for row in _table(maps[0])}
     except (KeyError, TypeError, ValueError) as error:
@@ -300,12 +296,9 @@ def _from_folders(folder: Path) -> Labelled:
             passed_over.append(FastetlError("a folder without a picture", file=subfolder))
             continue
         if entries is not None and not (name.isdecimal() and int(name) < len(entries)):
-            raise FastetlError(
-                "a folder that is no number",
-                file=subfolder,
-                expected=f"0 to {len(entries) - 1}, a line of {_LABELS}",
-                do=f"rename it, or take {_LABELS} away where folders are named by their characters",
-            )
+            expected = f"0 to {len(entries) - 1}, a line of {_LABELS}"
+            do = f"rename it, or take {_LABELS} away where folders are named by their characters"
+            raise FastetlError("a folder that is no number", file=subfolder, expected=expected, do=do)
         character = _character(name, subfolder) if entries is None else entries[int(name)]
         pictures = [p for p in entries_in_it if p.is_file()]
         files += pictures

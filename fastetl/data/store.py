@@ -36,7 +36,7 @@ from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError, StrPath, reason_of
-from fastetl.files.addresses import as_address, is_url, read_file
+from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, open_regular, read_json, read_npz, require_sealed
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _open_directory(folder: Path, address: str) -> Dataset:
         return data
     return replace(
         data,
-        name=address.rstrip("/").rpartition("/")[2],
+        name=name_of(address),
         records=HeaderFields(data.images, about["columns"]),
         about={name: value for name, value in about.items() if name not in ("shards", "columns")},
         path=None if is_url(address) else folder,
@@ -187,7 +187,7 @@ def _dataset(
             actual = f"{values.min()} to {values.max()}"
             raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", actual)
     return Dataset(
-        name=path.name.removesuffix(".parquet"),
+        name=name_of(path).removesuffix(".parquet"),
         images=images,
         labels=labels.astype(np.uint16, copy=False),
         groups=groups,
@@ -237,7 +237,7 @@ def _read_parquet(path: Path) -> Dataset:
 
     try:
         rows = pq.read_table(path)
-        about = {**json.loads(rows.schema.metadata[ABOUT]), "count": len(rows)}
+        about = {**json.loads(dict(rows.schema.metadata or {})[ABOUT]), "count": len(rows)}
         number = {name: k for k, name in enumerate(about["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)

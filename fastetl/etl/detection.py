@@ -289,12 +289,9 @@ def find_files(sources: Sources) -> list[EtlFile]:
                 "there is no such file or folder", file=path, do="check the path", also=FileNotFoundError
             )
     if not files:
-        raise FastetlError(
-            "no ETL files here",
-            file=", ".join(map(str, paths)),
-            expected="files such as ETL8G_01",
-            do="unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures",
-        )
+        where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
+        do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
+        raise FastetlError("no ETL files here", file=where, expected=expected, do=do)
     unique = {file.path.resolve(): file for file in files}
     ordered = sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
     return list(_with_sources(ordered))

@@ -1,6 +1,7 @@
 """Reading files on this machine, or at addresses for fsspec, such as s3://bucket/folder. Addresses: extra `arrow`."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,11 @@ def absolute(path: StrPath) -> str:
     return as_address(path) if is_url(path) else str(Path(path).absolute())
 
 
+def name_of(path: StrPath) -> str:
+    """The last part of a path or an address, also of `.` and `..`."""
+    return os.path.normpath(Path(path).absolute()).rpartition("/")[2]
+
+
 @contextmanager
 def one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
     """Whatever a block raises becomes a FastetlError: each file system of fsspec has exceptions of its own."""
@@ -35,7 +41,8 @@ def one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
-        do = "run: pip install 'fastetl[arrow]'" if isinstance(error, ImportError) else do
+        if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
+            do = "run: pip install 'fastetl[arrow]'" if error.name == "fsspec" else "install it"
         also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
         raise FastetlError(what, file=address, found=reason, do=do, also=also) from error
 
