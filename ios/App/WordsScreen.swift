@@ -39,7 +39,7 @@ struct WordsScreen: View {
             }
             .defaultScrollAnchor(.bottom)
             CanvasRow(ink: writing.ink, settings: app.settings.value, heights: writing.width)
-            Button("Go on with an empty canvas") { window.takeWriting() }
+            Button("Go on with an empty canvas") { Task { await window.takeWriting() } }
                 .buttonStyle(.bordered)
                 .disabled(writing.characters.isEmpty)
         }

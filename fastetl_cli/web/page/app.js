@@ -113,7 +113,7 @@ async function start() {
   const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
   const answer = new Answer((one) => keep(one.none ? "" : one.label));
   const live = new Live(board, engine, answered);
-  measured.idle = () => !live.busy && !writing.busy;
+  measured.idle = () => !live.busy && !writing.reading;
   const read = async () => (last?.picture && !live.busy ? last.found : engine.probabilities(board.ink.picture()));
   const kept = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
   const lesson = new Lesson({ kana, labels, cards, board, order, read, kept, rendered: () => audible() });

@@ -18,7 +18,8 @@ export class Writing {
     this.chosen = new WeakMap(); // first stroke of a character → its number of strokes, and what its writer says it is
     this.word = null;
     this.turn = 0;
-    this.busy = this.wanted = false;
+    this.wanted = false;
+    this.reading = null; // of all that is written: a promise while it is under way
     this.board = new Board(null, (kind) => this.changed(kind), { frame: "strip-frame", canvas: "strip", width: NARROW });
     const handlers = {
       "strip-undo": () => this.board.undo(),
@@ -74,10 +75,14 @@ export class Writing {
   }
 
   /** One reading at a time; what is written meanwhile is read next. */
-  async read() {
+  read() {
     this.wanted = true;
-    if (this.busy) return;
-    this.busy = true;
+    this.reading ??= this.readAll().finally(() => {
+      this.reading = null;
+    });
+  }
+
+  async readAll() {
     while (this.wanted) {
       this.wanted = false;
       const { turn } = this;
@@ -91,7 +96,6 @@ export class Writing {
         this.failed(error);
       }
     }
-    this.busy = false;
   }
 
   /** What was chosen for a character, unless strokes have come or gone since. */
@@ -152,19 +156,23 @@ export class Writing {
     choices[0].focus();
   }
 
-  /** The text is done; the canvas is empty again. */
-  take() {
+  /** The text is done, with the last strokes; the canvas is empty again. */
+  async take() {
+    await this.reading;
     this.taken += this.text();
+    this.renew();
+  }
+
+  restart() {
+    this.taken = "";
+    this.renew();
+  }
+
+  renew() {
     this.lines = [];
     this.board.widen(this.least());
     this.board.renew();
     element("strip-frame").scrollTo({ left: 0 });
-    this.render();
-  }
-
-  restart() {
-    this.take();
-    this.taken = "";
     this.render();
   }
 
@@ -189,7 +197,8 @@ export class Writing {
     this.restart();
   }
 
-  check() {
+  async check() {
+    await this.reading;
     const read = this.text(), { word } = this.word, right = this.same(read, word);
     element("word-said").textContent = right ? t("right", word) : t("wordMissed", read, word);
     element("word-said").dataset.kind = right ? "right" : "missed";

@@ -49,6 +49,7 @@ public struct PracticeSession: Sendable {
     /// Leave the character for another day, without a miss.
     public mutating func skip(_ settings: AppSettings, deck: Deck, today: Int, now: Int) {
         guard let task, !task.isFinished else { return }
+        if skipped.day != today { skipped = (today, []) }
         skipped.characters.insert(task.character)
         next(settings, deck: deck, today: today, now: now)
     }

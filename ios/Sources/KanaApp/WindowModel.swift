@@ -57,8 +57,9 @@ public final class WindowModel {
         ink.reset()
     }
 
-    /// Add what the wide canvas reads to the text, and clear it.
-    public func takeWriting() {
+    /// Add what the wide canvas reads to the text, the last strokes too, and clear it; nothing if it is not read.
+    public func takeWriting() async {
+        guard await writing.ink.readNow() != nil else { return }
         text += writing.text
         writing.reset()
     }

@@ -62,7 +62,11 @@ public actor KanaModel: CharacterReading {
     private func ready() async throws -> Loaded {
         if let loaded { return loaded }
         if loading == nil { loading = Task { try await compiled() } }
-        let file = try await loading?.value
+        let file: URL?
+        do { file = try await loading?.value } catch {
+            loading = nil  // the next question tries again
+            throw error
+        }
         if let loaded { return loaded }  // by another question meanwhile
         guard let file else { throw KanaModelError.missing }
         let configuration = MLModelConfiguration()

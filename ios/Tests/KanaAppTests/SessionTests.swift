@@ -95,6 +95,13 @@ private func read(_ label: String) -> Verdict { .read([Answer(label: label, prob
         #expect(next(today: 2) == "い")
     }
 
+    @Test func whatIsSkippedAfterALaunchComesAnotherDay() {
+        var session = PracticeSession(table: table())
+        session.ask("あ", settings(), now: 0)
+        for _ in 0..<3 { session.skip(settings(), deck: deck, today: 1, now: 0) }
+        #expect(session.task == nil)
+    }
+
     @Test mutating func newOnesAreSoManyADayAndOfTheChosenRows() {
         #expect(next(settings(rows: [1])) == "か")
         write("か")

@@ -55,10 +55,21 @@ private struct Stripes: CharacterReading {
         let again = launch()
         await again.writing.ink.reading?.value
         #expect(again.writing.text == "ーー" + other && abs(again.writing.ink.pen - 0.035 / 3) < 1e-12)
-        again.takeWriting()
+        await again.takeWriting()
         #expect(again.text == "ーー" + other && again.writing.text.isEmpty && again.writing.ink.editor.isEmpty)
         await write(again.writing.ink, at: 0.2)
         #expect(again.writing.text.count == 1 && launch().text == "ーー" + other)
+    }
+
+    @Test func strokesThatAreNotReadYetAreTakenToo() async {
+        let window = launch()
+        window.writing.ink.resize(width: 300, height: 100)
+        await write(window.writing.ink, at: 0.2)
+        window.writing.ink.begin(InkPoint(x: 120, y: 50))
+        window.writing.ink.extend((1...8).map { InkPoint(x: 120 + 6 * Double($0), y: 50) })
+        window.writing.ink.end()
+        await window.takeWriting()
+        #expect(window.text == "ーー" && window.writing.ink.editor.isEmpty)
     }
 
     @Test func anotherNetworksLinesAreAFailureInWords() async {
