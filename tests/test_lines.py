@@ -262,7 +262,9 @@ def _many() -> NDArray[np.uint8]:
     return picture
 
 
-@pytest.mark.parametrize("picture", [_cat(), _many()], ids=["cat", "3,000 pieces"])
+@pytest.mark.parametrize(
+    "picture", [_cat(), _many(), *(np.pad(np.zeros((n, 100), np.uint8), 50, constant_values=255) for n in (20, 100))]
+)
 def test_unusual_pictures_take_bounded_time(recognizer: Recognizer, picture: NDArray[np.uint8]) -> None:
     begin = time.monotonic()
     with contextlib.suppress(FastetlError):

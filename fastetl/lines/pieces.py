@@ -96,6 +96,7 @@ def parted(marks: Marks, boxes: Boxes, size: float, down: bool) -> Pieces:
         last = int(part.max())
     numbers, compact = np.unique(marks, return_inverse=True)
     outlines = np.zeros((last + 1, 4))
+    compact += numbers[0] > 0  # no paper
     outlines[numbers[numbers > 0]] = boxes_of(compact.reshape(marks.shape).astype(np.int32))
     around = [(*outlines[p, :2].min(0), *outlines[p, 2:].max(0)) for p in patches]
     return Pieces(np.reshape(around, (-1, 4)).astype(np.float64), marks, patches, joints)
@@ -148,9 +149,9 @@ def _thinned(mask: Mask) -> Mask:
 
 
 def _pen(mask: Mask) -> float:
-    """Estimate the width of the strokes, in pixels, from the ink's area and the length of its outline."""
+    """Estimate the width of the strokes, in pixels, from the ink's area and the length of its outline inside `mask`."""
     outline = int((mask[1:] ^ mask[:-1]).sum() + (mask[:, 1:] ^ mask[:, :-1]).sum())
-    return max(2.4 * float(mask.sum()) / max(outline, 1), 1)
+    return float(np.clip(2.4 * mask.sum() / max(outline, 1), 1, min(mask.shape)))
 
 
 def _strokes(mask: Mask) -> tuple[Marks, list[list[int]]]:
