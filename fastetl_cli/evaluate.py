@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.names import is_package
 from fastetl.checks import require_unset
-from fastetl.data.charset import load_charset
+from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
@@ -51,8 +51,8 @@ def _details(result: SetResult) -> Iterator[str]:
     if result.unknown:
         yield f"unknown for {counted(result.unknown, 'sample')}: whether the run was trained on them"
     if result.left_out:
-        counts = ", ".join(f"{character} {count:,}" for character, count in sorted(result.left_out.items()))
-        yield f"left out, not among the run's characters: {counts}"
+        characters = f"{in_a_line(sorted(result.left_out), 20)}, not among the run's characters"
+        yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"
 
 
 @dataclass(frozen=True)

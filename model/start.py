@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from fastetl.checks import require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Trained
@@ -65,18 +66,13 @@ class Start:
         return NetworkConfig(self.name, tuple(spec for specs in with_norms for spec in specs))
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
-        """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""
-        size = self.preprocessing.size
-        found: object = dataset.preprocessing.size
-        if found != size:
+        """Raise FastetlError for a dataset of another picture size, and for an option that the weights decide."""
+        size, dataset_size = self.preprocessing.size, dataset.preprocessing.size
+        if dataset_size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
             expected, do = f"{size} × {size}", f"build it with `size` {size}"
-            raise ModelError(what, expected=expected, found=found, do=do, also=ValueError)
-        for name in _FIXED:
-            found = getattr(config, name)
-            if found != getattr(TrainConfig(), name):
-                what = f"{name} is decided by {self.name}, with whose weights training begins"
-                raise ModelError(what, found=found, do=f"leave out `{name}`", also=ValueError)
+            raise ModelError(what, expected=expected, found=dataset_size, do=do, also=ValueError)
+        require_unset(config, _FIXED, f"is decided by {self.name}, with whose weights training begins")
 
     def weights(self, network: Network, charset: Charset) -> Tree:
         """These weights for an untrained `network` of this architecture whose classes are the characters of `charset`.

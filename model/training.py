@@ -176,6 +176,8 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         if dataset.charset.characters != first.charset.characters or dataset.preprocessing != first.preprocessing:
             what = f"{dataset.name}: its characters or its preprocessing differ from {first.name}'s"
             raise ModelError(what, do="build both with the same `charset` and `size`")
+    if len(first.charset) < 2:
+        raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
     trained = _divide(mixture, config, (start and start.trained) or Trained())

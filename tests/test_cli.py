@@ -36,7 +36,7 @@ from fastetl_cli.train import Train
 from fastetl_cli.web.sample_files import Store
 from model.config import TrainConfig
 
-Made = tuple[Path, dict[str, Any]]
+Quick = tuple[Path, dict[str, Any]]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -157,7 +157,6 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["synth", "{tmp}/out", "--shard-rows", "0"], "expected 1 or more; found 0. Check --shard-rows"),
         (["recognize", "a.png", "--lines", "--boxes", "{tmp}/empty"], "exists already"),
         (["quickstart", "--set", "ETL1"], "no option --set"),
-        (["baseline", "{tmp}/empty"], "dataset.json"),
         (["verify", "{tmp}/empty"], "no package here; expected a directory with reference.npz, or one of japanese"),
         (["recognize", "a", "--package", "{tmp}/empty"], "empty: no package here; expected a directory with kana.onnx"),
         (["pad", "{tmp}/empty.onnx"], "empty.onnx: no package here; expected a directory with kana.onnx"),
@@ -294,9 +293,9 @@ def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
     """The folder of a small quickstart, and what it printed. Change a copy."""
-    folder, printed = tmp_path_factory.mktemp("made") / "q", io.StringIO()
+    folder, printed = tmp_path_factory.mktemp("quick") / "q", io.StringIO()
     options = ["--folder", str(folder), "--files", "1", "--epochs", "1", "--network", "small", "--json"]
     with contextlib.redirect_stdout(printed):
         assert main(["quickstart", *options]) == 0
@@ -304,12 +303,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def test_the_whole_way_small(
-    made: tuple[Path, dict[str, Any]],
+    quick: Quick,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder, result = Path(shutil.copytree(made[0], tmp_path / "q")), made[1]
+    folder, result = Path(shutil.copytree(quick[0], tmp_path / "q")), quick[1]
     assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])
     for output in ("sheet.png", "run/reports/dataset/index.html", "package/Kana.mlpackage", "package/kana.onnx"):
@@ -361,12 +360,12 @@ SMALL = {
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_examples_of_the_help_run(
-    example: str, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    example: str, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folders = {"ETL8G": "etl", "kana": "dataset", "own": "dataset", "package": "package"}
     for name, source in {**folders, **dict.fromkeys(("run", "run1", "run2"), "run")}.items():
-        shutil.copytree(made[0] / source, name)
+        shutil.copytree(quick[0] / source, name)
     pictures = np.load("own/images.npy")[:10]
     np.savez("scans.npz", images=pictures, labels=np.array([*"あいうえおかきくけこ"]))
     for folder in ("scans", "my-pictures/あ", "my-pictures/ア"):

@@ -13,6 +13,7 @@ from export.package import export
 from export.recognizer import open_recognizer
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.errors import FastetlError
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
@@ -91,11 +92,11 @@ def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
     source, path = open_run(finished_run()[0]), tmp_path / "run"
     with pytest.raises(ModelError, match="tiny0: pictures of another size.*; expected 64 × 64; found 32. Build"):
         train(tiny(), path, CONFIG, start=open_start("pretrained"))
-    with pytest.raises(ModelError, match="network is decided by .*run, with whose weights .* begins; found small"):
+    with pytest.raises(FastetlError, match="`network` is decided by .*run, with whose weights training begins. Leave"):
         train(tiny(), path, CONFIG, start=source)
-    with pytest.raises(ModelError, match="framing is decided by"):
+    with pytest.raises(FastetlError, match="`framing` is decided by"):
         train(tiny(), path, dataclasses.replace(CONFIG, network="default", framing="none"), start=source)
-    with pytest.raises(ModelError, match="frame is decided by"):
+    with pytest.raises(FastetlError, match="`frame` is decided by"):
         train(tiny(), path, dataclasses.replace(CONFIG, network="default", frame=24), start=source)
     with pytest.raises(ModelError, match="nothing to validate on"):
         train(tiny(1, seed=9), path, dataclasses.replace(CONFIG, network="default", batch_size=8), start=source)

@@ -105,14 +105,16 @@ def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Pa
 
 def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tiny()
-    characters = np.array([data.charset.characters[k] for k in data.labels])
+    characters = np.array([*"漢漢漢", *(data.charset.characters[k] for k in data.labels[3:])])
     np.savez(tmp_path / "elsewhere.npz", images=data.images, labels=characters)
     run = open_run(finished_run()[0])
     (result,) = evaluate(run, tmp_path / "elsewhere.npz").sets
-    assert (result.part, result.samples, result.unknown) == ("all", 128, 128)
+    assert (result.part, result.samples, result.unknown) == ("all", 125, 125)
     report = ["--report", str(tmp_path / "report")]
     assert main(["evaluate", str(run.path), str(tmp_path / "elsewhere.npz"), *report]) == 0
-    assert "unknown for 128 samples: whether the run was trained on them" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "unknown for 125 samples: whether the run was trained on them" in shown
+    assert "left out: 3 samples of 漢, not among the run's characters" in shown
 
 
 def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:

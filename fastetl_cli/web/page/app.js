@@ -74,8 +74,8 @@ class Live {
       if (this.board.empty) continue;
       const picture = this.board.ink.picture();
       try {
-        const found = await this.engine.probabilities(picture);
-        if (sheet === this.sheet) this.answered(found, picture, pointTime, !this.wanted);
+        const probabilities = await this.engine.probabilities(picture);
+        if (sheet === this.sheet) this.answered(probabilities, picture, pointTime, !this.wanted);
       } catch (error) {
         failed(error);
       }
@@ -114,9 +114,9 @@ async function start() {
   const answer = new Answer((one) => keep(one.none ? "" : one.label));
   const live = new Live(board, engine, answered);
   measured.idle = () => !live.busy && !writing.reading;
-  const read = async () => (last?.picture && !live.busy ? last.found : engine.probabilities(board.ink.picture()));
-  const kept = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
-  const lesson = new Lesson({ kana, labels, cards, board, order, read, kept, rendered: () => audible() });
+  const read = async () => (last?.picture && !live.busy ? last.probabilities : engine.probabilities(board.ink.picture()));
+  const saveCards = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
+  const lesson = new Lesson({ kana, labels, cards, board, order, read, saveCards, rendered: () => audible() });
   let first = null; // the likeliest character of the newest answer
   const prompted = () => lesson.current?.word || lesson.current?.character;
   const audible = startSpeech({ prompt: prompted, first: () => first });
@@ -145,16 +145,16 @@ async function start() {
     live.request(time);
   }
 
-  function answered(found, picture, time, newest) {
-    last = { found, picture };
+  function answered(probabilities, picture, time, newest) {
+    last = { probabilities, picture };
     if (view !== "draw") return;
-    show(found, picture);
+    show(probabilities, picture);
     painted(time);
     if (newest && changed.ended) speak(answer.spoken(labels.threshold));
   }
 
-  function show(found, picture) {
-    const list = found && answers(found, labels, compete && scripts[compete]);
+  function show(probabilities, picture) {
+    const list = probabilities && answers(probabilities, labels, compete && scripts[compete]);
     answer.show(list, labels.threshold, known, keeping());
     first = list && !list[0].none ? list[0].label : null;
     element("order-first").hidden = !strokesOf.has(first);
@@ -237,12 +237,12 @@ async function start() {
   element("keep-here-box").addEventListener("change", ({ target }) => {
     localStorage.setItem(KEEP_HERE, JSON.stringify(target.checked));
     explainKeeping();
-    show(last?.found ?? null, last?.picture ?? null);
+    show(last?.probabilities ?? null, last?.picture ?? null);
   });
   element("forget").addEventListener("click", async () => {
     if (!(await ask(t("forgetAsk")))) return;
     cards.cards.clear();
-    kept();
+    saveCards();
     tables();
   });
   element("compete").hidden = Object.values(scripts).filter((set) => set.size).length < 2;
@@ -251,7 +251,7 @@ async function start() {
     button.addEventListener("click", () => {
       compete = button.dataset.compete || null;
       for (const one of document.querySelectorAll("[data-compete]")) one.setAttribute("aria-pressed", String(one === button));
-      show(last?.found ?? null, last?.picture ?? null);
+      show(last?.probabilities ?? null, last?.picture ?? null);
     });
   }
 
@@ -302,7 +302,7 @@ async function start() {
     });
     board.repaint();
     writing.board.repaint();
-    show(last?.found ?? null, last?.picture ?? null);
+    show(last?.probabilities ?? null, last?.picture ?? null);
     if (view === "write") writing.open();
     if (view === "practice") lesson.open();
     if (view === "table") tables();

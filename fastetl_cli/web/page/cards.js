@@ -10,13 +10,13 @@ export const today = (now = new Date()) => {
 };
 
 export class Cards {
-  /** `kana`: characters in the order in which they are introduced. `kept`: what `values` gave, or anything. */
-  constructor(kana, kept = {}) {
+  /** `kana`: characters in the order in which they are introduced. `stored`: what `values` gave, or anything. */
+  constructor(kana, stored = {}) {
     this.kana = kana;
     this.turn = 0;
     this.cards = new Map();
     for (const character of kana) {
-      const known = kept?.[character];
+      const known = stored?.[character];
       const whole = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
       if (Array.isArray(known) && whole(known[0], 4) && known.slice(1, 4).every((value) => whole(value, 1e7))) {
         const [box, due, asked, right] = known;

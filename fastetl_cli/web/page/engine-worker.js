@@ -17,9 +17,9 @@ self.onmessage = async ({ data: { number, pictures, side } }) => {
     fatal = false;
     const count = pictures.length / side ** 2;
     const image = new ort.Tensor("uint8", pictures, [count, 1, side, side]);
-    const { probabilities } = await network.run({ image }, ["probabilities"]);
-    const found = Float32Array.from(probabilities.data);
-    self.postMessage({ number, found }, [found.buffer]);
+    const { probabilities: tensor } = await network.run({ image }, ["probabilities"]);
+    const probabilities = Float32Array.from(tensor.data);
+    self.postMessage({ number, probabilities }, [probabilities.buffer]);
   } catch (error) {
     self.postMessage({ number, error: String(error?.message ?? error), fatal });
   }

@@ -31,11 +31,11 @@ export class BrowserEngine {
     };
   }
 
-  settle(number, { found, error, fatal }) {
+  settle(number, { probabilities, error, fatal }) {
     const [resolve, reject] = this.waiting.get(number) ?? [];
     this.waiting.delete(number);
     if (error) reject?.(Object.assign(new Error(error), { fatal }));
-    else resolve?.(found);
+    else resolve?.(probabilities);
   }
 
   probabilities(pictures) {

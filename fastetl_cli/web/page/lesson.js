@@ -9,10 +9,10 @@ const SMALL = /^small /;
 const HALF = 0.58; // of the square's side: what a small kana stays below
 
 export class Lesson {
-  /** `read()`: a promise of the drawing's probabilities. `order`: shows strokes. `kept()` is called when a card has
-   *  changed, `rendered()` when another one is shown. */
-  constructor({ kana, labels, cards, board, order, read, kept, rendered }) {
-    Object.assign(this, { labels, cards, board, order, read, kept, rendered, said: () => {} });
+  /** `read()`: a promise of the drawing's probabilities. `order`: shows strokes. `rendered()` is called when another
+   *  card is shown. */
+  constructor({ kana, labels, cards, board, order, read, saveCards, rendered }) {
+    Object.assign(this, { labels, cards, board, order, read, saveCards, rendered, said: () => {} });
     this.known = new Set(labels.labels);
     this.kana = new Map(kana.map((one) => [one.character, one]));
     this.script = "hiragana";
@@ -134,10 +134,10 @@ export class Lesson {
     this.state = "checking";
     const one = this.current;
     try {
-      const found = await this.read();
+      const probabilities = await this.read();
       if (this.current !== one) return;
       this.state = "asked";
-      this.judge(answers(found, this.labels, new Set(this.chosen())));
+      this.judge(answers(probabilities, this.labels, new Set(this.chosen())));
     } catch (error) {
       this.state = "asked";
       this.say(() => t("failed", error.message), undefined, "missed");
@@ -165,15 +165,15 @@ export class Lesson {
     this.misses++;
     const read = list[0].label;
     // A difference in size alone is explained: another attempt would look the same.
-    const told = () => (size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "");
+    const explanation = () => (size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "");
     if (this.misses < 2) {
-      this.say(() => told() || t("missed", read), undefined, "missed");
+      this.say(() => explanation() || t("missed", read), undefined, "missed");
       this.board.clear();
       return;
     }
     this.board.renew();
     this.order.show(one.strokes);
-    this.finish(() => t("missedTwice", read, one.character), told, "missed");
+    this.finish(() => t("missedTwice", read, one.character), explanation, "missed");
   }
 
   /** "I do not know": the answer at once. */
@@ -188,7 +188,7 @@ export class Lesson {
 
   finish(verdict, advice, kind) {
     const card = this.cards.answered(this.current.character, this.misses);
-    this.kept();
+    this.saveCards();
     this.state = "done";
     const days = DAYS[card.box];
     const back = () => t("comesBack")[Math.min(days, 2)].replace("{0}", days);

@@ -23,11 +23,11 @@ export async function occlusion(engine, picture, side, [first, second], go = () 
     for (let i = box[0]; i < box[2]; i++) copy.fill(0, i * side + box[1], i * side + box[3]);
     pictures.set(copy, (n + 1) * side * side);
   });
-  const found = await askAll(engine, pictures, go);
+  const probabilities = await askAll(engine, pictures, go);
   if (!go()) return null;
-  const labels = found.length / (places.length + 1);
+  const labels = probabilities.length / (places.length + 1);
   const odds = (n) => {
-    const at = (k) => Math.log(Math.max(found[n * labels + k], 1e-7));
+    const at = (k) => Math.log(Math.max(probabilities[n * labels + k], 1e-7));
     return at(first) - at(second);
   };
   const map = new Float32Array(side * side), times = new Float32Array(side * side);
