@@ -12,12 +12,12 @@ StrPath = str | PathLike[str]
 """A path as a user gives it."""
 
 _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
-    "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted"),
+    "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory"),
     "file handles (ulimit -n)": ((errno.EMFILE, errno.ENFILE), "too many open files"),
     "threads or processes (ulimit -u)": ((errno.EAGAIN,), "can't start new thread"),
     "space on a disk": ((errno.ENOSPC, errno.EDQUOT), "no space left|quota exceeded"),
 }
-"""Resources of a machine, each with the errno values and the words by which Python, C++ and XLA report a lack."""
+"""Resources of a machine, each with the errno values and the words by which Python, C++, XLA and Ray report a lack."""
 
 
 def scarcity(error: BaseException) -> tuple[str, str] | None:
@@ -34,7 +34,7 @@ def scarcity(error: BaseException) -> tuple[str, str] | None:
             for resource, (numbers, words) in _SIGNS.items():
                 rust = "|".join(rf"os error {n}\b" for n in numbers)  # as Rust's libraries write it
                 if number in numbers or re.search(f"{words}|{rust}", str(current), re.IGNORECASE):
-                    return resource, str(current)
+                    return resource, str(current).partition("\n")[0]
         current = current.__cause__
     return None
 

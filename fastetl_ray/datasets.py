@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
+from fastetl.data.importing import labelled_in
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
-from fastetl.errors import StrPath
+from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, OnProgress, convert, finish, result_of, run_plan
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
@@ -158,6 +159,10 @@ def build_on_ray(
     inputs = [Path(source) for source in files if not is_url(source)]
     if not is_url(target):
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
+    if any(labelled_in(path) for path in inputs if path.exists()):
+        raise FastetlError(
+            "labelled pictures are not built by Ray", file=inputs[0], do="build them without `engine` ray"
+        )
     ray = connect(address)
 
     def write(plan: Plan) -> BuildResult:

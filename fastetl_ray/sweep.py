@@ -22,7 +22,7 @@ import numpy as np
 from fastetl.checks import require_choice, require_range, type_hints
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.addresses import absolute
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
@@ -186,6 +186,14 @@ def _tuner(config: SweepConfig, data: Sequence[tuple[StrPath, float]], out: Path
     )
 
 
+def _fault(error: BaseException) -> FastetlError:
+    """The error of a trial as one line, also where a worker was killed."""
+    fault = fault_of(error)
+    cause = getattr(fault, "cause", None) or fault
+    reason = f"{type(cause).__name__}: {reason_of(cause)}"
+    return fault if isinstance(fault, FastetlError) else ModelError("a training failed", found=reason)
+
+
 def sweep_on_ray(
     data: Sequence[tuple[StrPath, float]],
     out: StrPath,
@@ -207,15 +215,15 @@ def sweep_on_ray(
     check_output(out, SWEEP_KIND, overwrite)
     connect(address)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
-        results = list(_tuner(config, data, folder.absolute(), cpus, gpus).fit())
-        faults = [fault_of(result.error) for result in results if result.error is not None]
-        if len(faults) == len(results):
-            raise faults[0]
-        trials = []
-        for result in results:
+        trials, faults = [], []
+        for result in _tuner(config, data, folder.absolute(), cpus, gpus).fit():
             (number, options), frame = result.config["trial"], result.metrics_dataframe
-            error = None if result.error is None else str(fault_of(result.error))
-            trials.append(Trial(number, options, () if frame is None else tuple(frame[_METRIC].tolist()), error))
+            history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
+            fault = None if result.error is None else _fault(result.error)
+            faults += [fault] if fault else []
+            trials.append(Trial(number, options, history, str(fault) if fault else None))
+        if len(faults) == len(trials):
+            raise faults[0]
         trials.sort(key=lambda trial: (trial.error is not None, -trial.best, trial.number))
         for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
             shutil.rmtree(remnant, ignore_errors=True)

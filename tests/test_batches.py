@@ -112,7 +112,6 @@ def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
     assert len(threads()) == 1
     steps.close()  # type: ignore[attr-defined]
     assert not threads()
-
     assert len(epoch_of(batches, 0)) == 50
     assert not threads()
 

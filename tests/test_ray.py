@@ -122,6 +122,9 @@ def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl
         build_on_ray(tmp_path, tmp_path / "out", BUILD)
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
+    np.savez(tmp_path / "a.npz", images=np.ones((1, 8, 8), np.uint8), labels=["あ"])
+    with pytest.raises(FastetlError, match=r"a\.npz: labelled pictures are not built by Ray"):
+        build_on_ray(tmp_path / "a.npz", tmp_path / "out", BUILD)
     with pytest.raises(FastetlError, match="shard_rows is out of range; expected 1 or more; found 0"):
         build_on_ray(etl, tmp_path / "out", BUILD, shard_rows=0)
 
@@ -244,7 +247,7 @@ def test_a_trial_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytes
 
     config = sweep.SweepConfig({}, {"learning_rate": [0.1, 90.0]}, trials=2)
     done = MagicMock(error=None, config={"trial": (1, {})}, metrics_dataframe={"valid_accuracy": np.array([0.5])})
-    results = [MagicMock(error=FastetlError("diverged"), config={"trial": (0, {})}, metrics_dataframe=None), done]
+    results = [MagicMock(error=FastetlError("diverged"), config={"trial": (0, {})}, metrics_dataframe={}), done]
     monkeypatch.setattr(sweep, "connect", print)
     monkeypatch.setattr(sweep, "_tuner", lambda *_: MagicMock(fit=lambda: results))
     trials = sweep.sweep_on_ray([(tmp_path, 1.0)], tmp_path / "out", config)

@@ -36,8 +36,6 @@ from fastetl.synth.writing import FILLS, Ink, choose_glyphs, ink_of, pen_strokes
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
-
-
 Written = tuple[Path, list[tuple[int, int]]]
 
 

@@ -290,9 +290,8 @@ def run_plan(sources: Sources, config: BuildConfig, do: Callable[[Plan], T], *, 
             return do(plan)
         except DisorderError as disorder:
             noticed = (disorder.notice,)
-    changed = noticed[0].error()
-    changed.what, changed.do = "the file changed while it was read", "another process is changing it: wait and retry"
-    raise changed
+    changed = replace(noticed[0], what="the file changed while it was read")
+    raise changed.error("another process is changing it: wait and retry")
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...]) -> Plan:

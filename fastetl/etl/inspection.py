@@ -122,11 +122,7 @@ def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
         yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name that it has now")
 
 
-def inspect(
-    paths: Sources,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[FileReport]:
+def inspect(paths: Sources, *, progress: Callable[[int, int], None] | None = None) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
     Raises FastetlError if a path does not exist, cannot be read or holds no ETL file.

@@ -62,9 +62,9 @@ def _together(kind: str, members: Sequence[Notice]) -> str:
     return f"{line} (first: {members[0].file})" + (f". {treatment[0].upper()}{treatment[1:]}" if treatment else "")
 
 
-def format_code(code: int) -> str:
+def format_code(code: int | np.integer[Any]) -> str:
     """A code, with its character where it has one."""
-    return f"0x{code:02X} {jis_to_char(code) or ''}".strip()
+    return f"0x{code:02X} {jis_to_char(int(code)) or ''}".strip()
 
 
 def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
@@ -154,10 +154,7 @@ def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Itera
     if len(aligned.aside):
         at = int(aligned.aside[0])
         what = f"records out of order: {format_records(aligned.aside + file.first)}"
-        expected, actual = (
-            format_code(int(aligned.order[aligned.expected[at]])),
-            format_code(int(codes[at + file.first])),
-        )
+        expected, actual = map(format_code, (aligned.order[aligned.expected[at]], codes[at + file.first]))
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
         yield Notice(what, str(file.path), at + file.first, expected, actual, treatment)
 
@@ -234,10 +231,7 @@ _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}
 
 
 def notices_of_classes(
-    file: EtlFile,
-    headers: NDArray[Any],
-    groups: Groups,
-    models: NDArray[np.bool_],
+    file: EtlFile, headers: NDArray[Any], groups: Groups, models: NDArray[np.bool_]
 ) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 

@@ -184,10 +184,7 @@ def sealed(described: Mapping[str, Any], *arrays: NDArray[Any]) -> dict[str, Any
 
 
 def require_sealed(
-    described: Mapping[str, Any],
-    file: StrPath,
-    *arrays: NDArray[Any],
-    kind: type[FastetlError] = FastetlError,
+    described: Mapping[str, Any], file: StrPath, *arrays: NDArray[Any], kind: type[FastetlError] = FastetlError
 ) -> None:
     """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
     stored, digest = described.get("digest"), _digest(described, arrays)
