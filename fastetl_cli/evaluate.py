@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import export
 from export.names import is_package
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line, load_charset
@@ -14,15 +15,6 @@ from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, s
 from model.evaluation import Reader, Restricted, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
-
-
-def _open_reader(path: Path) -> Reader:
-    """Open a run, or a package ("pretrained" is the bundled one)."""
-    if is_package(path):
-        from export.recognizer import open_recognizer
-
-        return open_recognizer(path)
-    return open_run(path)
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
@@ -80,7 +72,8 @@ class Evaluate(Command):
 
     def run(self) -> int:
         """Print the table and write the report."""
-        run = _open_reader(self.run_path)
+        path = self.run_path
+        run: Reader = export.open_recognizer(path) if is_package(path) else open_run(path)
         if self.charset is not None:
             run = Restricted(run, load_charset(self.charset, run.charset.characters))
         names, report = distinct_names(self.sets), self.report

@@ -85,8 +85,8 @@ class Synth(Command):
         if self.text is None:
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(self.lines)]
         else:
-            rows = nfc(read_bytes(self.text, 1 << 20).decode("utf-8-sig", "replace")).split("\n")
-            rows = [row.strip() for row in rows if row.strip()]
+            text = nfc(read_bytes(self.text, 1 << 20).decode("utf-8-sig", "replace"))
+            rows = [row.strip() for row in text.split("\n") if row.strip()]
             if not rows:
                 raise FastetlError("no text", file=self.text, expected="lines to write")
             texts = [rows[k % len(rows)] for k in range(self.lines)]

@@ -58,7 +58,7 @@ def _worker(config: dict[str, _Training]) -> None:
     try:
         if resume or not training.path.exists() or training.overwrite:
             train(
-                [(open_dataset(path), weight) for path, weight in training.data],
+                training.data,
                 training.path,
                 options,
                 start=start,

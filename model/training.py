@@ -71,6 +71,7 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 Mixture = Sequence[tuple[Dataset, float]]
+Data = Dataset | StrPath | Sequence[Dataset | StrPath | tuple[Dataset | StrPath, float]]
 AddEvent = Callable[[str, float, int], None]
 """Writes a TensorBoard event: name, value and step."""
 
@@ -91,7 +92,7 @@ def print_epochs(progress: Progress, write: Callable[[str], object] | None = Non
 
 
 def train(
-    data: Dataset | StrPath | Mixture,
+    data: Data,
     out: StrPath,
     config: TrainConfig | None = None,
     *,
@@ -104,7 +105,7 @@ def train(
 ) -> Run:
     """Train a network on a dataset, or on several with weights, and write the run to `out`.
 
-    data: a dataset, opened or a path, or several opened ones with weights: each batch has pictures of all of them, in
+    data: a dataset or several, opened or paths, each alone or with a weight: each batch has pictures of all of them, in
     proportion to the weights. The writers of each dataset are split as the configuration says; a writer of two datasets
     is in the same part of both.
 
@@ -129,8 +130,7 @@ def train(
     start = start_of(start) if isinstance(start, Run) else start
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
-    data = open_dataset(data) if isinstance(data, str | os.PathLike) else data
-    mixture = [(data, 1.0)] if isinstance(data, Dataset) else list(data)
+    mixture = _opened(data)
     with writes(path, path), claim(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
@@ -150,6 +150,13 @@ def train(
                 folder.rename(temporary)
         barrier("the run has its name")
     return open_run(path)
+
+
+def _opened(data: Data) -> Mixture:
+    """The datasets of a training, opened, with their weights; without one it is 1."""
+    parts = [data] if isinstance(data, Dataset | str | os.PathLike) else data
+    weighted = [part if isinstance(part, tuple) else (part, 1.0) for part in parts]
+    return [(part if isinstance(part, Dataset) else open_dataset(part), weight) for part, weight in weighted]
 
 
 def _divide(mixture: Mixture, config: TrainConfig, trained: Trained) -> Trained:

@@ -85,7 +85,6 @@ def test_a_package_says_what_it_was_trained_on(tmp_path: Path) -> None:
     assert all(check.passed for check in export(run, tmp_path / "package"))
     assert open_recognizer(tmp_path / "package").trained == run.trained
     assert open_start(tmp_path / "package").trained == run.trained
-    assert run.trained.split(tiny()) is not None
 
 
 def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
