@@ -160,9 +160,8 @@ def build_on_ray(
     if not is_url(target):
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
     if any(labelled_in(path) for path in inputs if path.exists()):
-        raise FastetlError(
-            "labelled pictures are not built by Ray", file=inputs[0], do="build them without `engine` ray"
-        )
+        what, do = "labelled pictures are not built by Ray", "build them without `engine` ray"
+        raise FastetlError(what, file=inputs[0], do=do)
     ray = connect(address)
 
     def write(plan: Plan) -> BuildResult:

@@ -138,7 +138,9 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
         np.savez(tmp_path / f"{name}.npz", images=images, labels=["あ"] * 12, groups=np.arange(12) // 3)
     mine, other = (open_dataset(tmp_path / f"{name}.npz") for name in "ab")
     trained = Trained().divided(mine, by="group", valid=0.25, test=0.25, seed=0)
-    assert (trained.where(other) == UNKNOWN).all()
+    build(tmp_path / "a.npz", tmp_path / "built", SMALL)
+    for data in (other, open_dataset(tmp_path / "built")):
+        assert (trained.where(data) == UNKNOWN).all()
     (tmp_path / "a.npz").rename(tmp_path / "c.npz")
     assert trained.split(open_dataset(tmp_path / "c.npz", size=16)) == mine.split(valid=0.25, test=0.25)
 

@@ -87,13 +87,11 @@ class Charset:
             raise FastetlError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
         for k, character in enumerate(self.characters):
             if not is_character(character):
-                raise FastetlError(
-                    f"charset {self.name!r}: not a character",
-                    record=k,
-                    expected=f"1 to {LONGEST} code points without white space and control codes",
-                    found=f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})",
-                    do="correct it; where an entry has several code points, list one entry a line",
-                )
+                expected = f"1 to {LONGEST} code points without white space and control codes"
+                actual = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
+                what = f"charset {self.name!r}: not a character"
+                do = "correct it; where an entry has several code points, list one entry a line"
+                raise FastetlError(what, record=k, expected=expected, found=actual, do=do)
 
     def __len__(self) -> int:
         return len(self.characters)

@@ -105,8 +105,9 @@ class Dataset:
     images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,), classes. groups: int32 (N,), what a split keeps
     together, −1 where unknown: a writer, or the smallest unit that the files tell. A group number has a meaning within
     its source only. digests: uint64 (N,), XXH64 of each sample's source data before any resizing. source: uint16 (N,),
-    indices into `sources`, which are names; "" stands for an unknown source. records: header fields, each an array of
-    length N. about: what `dataset.json` says beyond these fields. path: where the dataset was opened.
+    indices into `sources`, which are names; "" stands for an unknown source, "unnamed:" and a digest for one whose
+    groups mean something in this dataset alone. records: header fields, each an array of length N. about: what
+    `dataset.json` says beyond these fields. path: where the dataset was opened.
     """
 
     name: str

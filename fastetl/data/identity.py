@@ -29,6 +29,7 @@ TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset without a name."""
+_TOLD = ("ETL", "synth:")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
 _MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
@@ -138,6 +139,10 @@ def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
+def _is_unnamed(source: str) -> bool:
+    return not source or source.startswith(UNNAMED)
+
+
 Identities = Mapping[str | None, NDArray[Any]]
 """Sorted numbers: under the name of each source its groups, under None the digests of samples of unknown group."""
 
@@ -160,12 +165,15 @@ class Trained:
     def where(self, data: Dataset) -> NDArray[np.int8]:
         """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN.
 
-        Unknown is a sample without source or group, if the run knows what it was trained on by groups.
+        Unknown is a sample without source or group, if the run knows what it was trained on by groups. If some of
+        these groups are unnamed, so is one of any source that a user named.
         """
         sources = {source for part in self.parts for source in part if source is not None}
+        names_tell = not any(map(_is_unnamed, sources))
         is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
-        is_nameless = np.array([not source or source.startswith(UNNAMED) for source in data.sources])[data.source]
-        is_unknown = bool(sources) & ((is_nameless & ~is_in_source) | (is_in_source & (data.groups < 0)))
+        nameless = [_is_unnamed(source) or not (names_tell or source.startswith(_TOLD)) for source in data.sources]
+        is_nameless = np.array(nameless, np.bool_)[data.source] & ~is_in_source
+        is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))
         parts = np.where(is_unknown, UNKNOWN, NEW).astype(np.int8)
         for number in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
             for source, members in self.parts[number].items():

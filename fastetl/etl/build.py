@@ -303,12 +303,9 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     left_out = plan.left_out if config.charset else {}  # the user did not choose the default charset
     plan = replace(plan, noticed=noticed + plan.noticed, left_out=left_out)
     if not plan.parts:
-        raise FastetlError(
-            "no record has a character of the charset",
-            file=", ".join(str(file.path) for file in files[:3]) + (", …" if len(files) > 3 else ""),
-            expected=plan.charset.name,
-            do="choose another `charset`",
-        )
+        where = ", ".join(str(file.path) for file in files[:3]) + (", …" if len(files) > 3 else "")
+        what, do = "no record has a character of the charset", "choose another `charset`"
+        raise FastetlError(what, file=where, expected=plan.charset.name, do=do)
     if config.strict:
         _require_all(plan, np.concatenate([part.labels for part in plan.parts]))
     return plan

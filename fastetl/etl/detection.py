@@ -285,9 +285,8 @@ def find_files(sources: Sources) -> list[EtlFile]:
         elif path.exists():
             files.append(detect(path))
         else:
-            raise FastetlError(
-                "there is no such file or folder", file=path, do="check the path", also=FileNotFoundError
-            )
+            what, do = "there is no such file or folder", "check the path"
+            raise FastetlError(what, file=path, do=do, also=FileNotFoundError)
     if not files:
         where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
         do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"

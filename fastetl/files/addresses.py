@@ -96,6 +96,5 @@ def claim_address(out: str, mark: str, overwrite: bool) -> None:
         if exists and overwrite:
             system.rm(path)
     if exists and not overwrite:
-        raise FastetlError(
-            "the output exists already", file=out, do="choose another, or give `overwrite`", also=FileExistsError
-        )
+        do = "choose another, or give `overwrite`"
+        raise FastetlError("the output exists already", file=out, do=do, also=FileExistsError)

@@ -63,8 +63,7 @@ def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: in
             yield ahead.popleft().result()
             ahead.extend(pool.submit(work, job) for job in islice(others, 1))
     except BrokenProcessPool as error:
-        raise FastetlError(
-            "a process was killed", expected=f"{processes} to work", do="free memory, or give fewer `processes`"
-        ) from error
+        do = "free memory, or give fewer `processes`"
+        raise FastetlError("a process was killed", expected=f"{processes} to work", do=do) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -75,9 +75,8 @@ def _folder() -> Path:
     for location in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
-    raise FastetlError(
-        "KanjiVG's strokes are not installed", expected="the package kanjivg", do="run: pip install 'fastetl[synth]'"
-    )
+    do = "run: pip install 'fastetl[synth]'"
+    raise FastetlError("KanjiVG's strokes are not installed", expected="the package kanjivg", do=do)
 
 
 def _piece(text: str) -> NDArray[np.float64]:
