@@ -342,6 +342,8 @@ class _Training:
         done, begin, before = 0, 0.0, None
         epochs = (self._dispatches(k, k * per_epoch, (k + 1) * per_epoch) for k in itertools.count())
         for batches in itertools.chain.from_iterable(epochs):  # an epoch may be shorter than the untimed steps
+            if before is None and len(batches) > 1:  # the program of a single step, which ends an epoch, compiles too
+                state, _ = self.train_steps(state, batches[:1])
             state, losses = self.train_steps(state, batches)
             if before is not None:
                 before.block_until_ready()  # one dispatch ahead, as in training

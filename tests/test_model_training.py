@@ -102,6 +102,10 @@ def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypa
     assert training._resumed_run(timed, [(tiny(), 1.0)], config) is timed
     again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=9))
     assert again.best == timed.best
+    steps = Mock(side_effect=make_train(timed.untrained(), config))
+    monkeypatch.setattr(training, "make_train", lambda *_: steps)
+    train(tiny(), tmp_path / "two", config, steps_per_dispatch=2)
+    assert [len(call.args[1]) for call in steps.mock_calls[:2]] == [1, 2]  # both are compiled before the clock starts
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(ModelError, match="`minutes` are for training by one process. Give `steps`"):
         train(tiny(), tmp_path / "several", config)
