@@ -72,8 +72,7 @@ class Evaluate(Command):
 
     def run(self) -> int:
         """Print the table and write the report."""
-        path = self.run_path
-        run: Reader = export.open_recognizer(path) if is_package(path) else open_run(path)
+        run: Reader = export.open_recognizer(self.run_path) if is_package(self.run_path) else open_run(self.run_path)
         if self.charset is not None:
             run = Restricted(run, load_charset(self.charset, run.charset.characters))
         names, report = distinct_names(self.sets), self.report

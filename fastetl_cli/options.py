@@ -55,6 +55,7 @@ class _Option:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace("the following arguments are required", "missing")
+        message = message.replace("ignored explicit argument", "takes no value; found")
         raise FastetlError(message.removesuffix("?"), do=f"See {self.prog} --help")
 
 
@@ -198,8 +199,9 @@ def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]
-        names = [name for action in parser._actions for name in action.option_strings]
-        parser.error(f"no option {first}{suggestion(first, names)}")
+        if not first.startswith("-"):
+            parser.error(f"one word too many: {unknown[0]}")
+        parser.error(f"no option {first}{suggestion(first, parser._option_string_actions)}")
     return _construct(kind, vars(values))  # type: ignore[no-any-return]
 
 

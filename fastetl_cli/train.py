@@ -102,8 +102,7 @@ class Train(Command):
         data = [(open_dataset(path), weight) for path, weight in named]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
-            names = ", ".join(ungrouped)
-            note(f"{names}: the writers of some samples are unknown, and may be in training and test alike")
+            note(f"{', '.join(ungrouped)}: the writers of some samples are unknown, and may be in several parts")
         try:
             with bar("train") as step:
 

@@ -150,10 +150,8 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "{tmp}/empty", "{tmp}/run", "--coordinator", "bad host:99999"], "Check --coordinator"),
         (["train", "{tmp}/empty"], "missing: RUN"),
         (["train", "a", "b", "--also", "c=0"], "c=0 has no weight over 0; expected DATASET or DATASET=WEIGHT"),
-        (
-            ["evaluate", "{tmp}/run", "{tmp}/empty"],
-            "run: no run here; expected a directory with run.json. Train one, or name a package where",
-        ),
+        (["sheet", "a", "b", "c"], "one word too many: c. See fastetl sheet --help"),
+        (["sheet", "a", "--json=1"], "--json: takes no value; found '1'. See fastetl sheet --help"),
         (["synth", "{tmp}/out", "--shard-rows", "0"], "expected 1 or more; found 0. Check --shard-rows"),
         (["recognize", "a.png", "--lines", "--boxes", "{tmp}/empty"], "exists already"),
         (["quickstart", "--set", "ETL1"], "no option --set"),
@@ -166,7 +164,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["quickstart", "--folder", "{tmp}/q", "--charset", "nope"], "no charset 'nope'"),
         (["quickstart", "--folder", "{tmp}/q", "--network", "nope"], "unknown network"),
         (["quickstart", "--folder", "{tmp}/q", "--etl", "{tmp}/empty"], "no ETL files here"),
-        (["evaluate", ".", "{tmp}/empty"], ".: no run here"),
+        (["evaluate", ".", "{tmp}/empty"], ".: no run here; expected a directory with run.json. Train one, or name"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(

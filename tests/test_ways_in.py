@@ -142,7 +142,7 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     assert "Give --by sample to divide these one by one" in capsys.readouterr().err
     assert main([*arguments, "--by", "sample"]) == 0
     shown = capsys.readouterr()
-    assert "may be in training and test alike" in " ".join(shown.err.split())
+    assert "may be in several parts" in " ".join(shown.err.split())
     assert "characters on pictures never trained on" in shown.out
     split = open_run(tmp_path / "run").trained.split(open_dataset(tmp_path / "loose"))
     assert split is not None
