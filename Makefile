@@ -17,7 +17,7 @@ quickstart: setup
 	$(BIN)/fastetl quickstart
 
 test: setup lint types
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # The pages and the Python API as a site with search, in build/docs; the generator has an environment of its own.
 docs: setup
