@@ -5,7 +5,7 @@ gives the same pixels.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from fastetl.checks import does_not_fit, require_options, require_range
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.kernels.contrast import contrast
-from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, SIDES, crop_maps, fragments
-from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, Ranges, parameters
+from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, crop_maps, fragments
+from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, thickness
 from fastetl.kernels.warp import terms, warp
@@ -24,18 +24,8 @@ from fastetl.kernels.warp import terms, warp
 TABLES = 65
 """Steps between the palest and the darkest contrast."""
 
-LIMITS: dict[str, float] = {
-    "rotation": 180,
-    "zoom": 1,
-    "aspect": 1,
-    "shear": 1,
-    "shift": 0.5,
-    "elastic": 0.25,
-    "thickness": 1,
-    "contrast": 2,
-    "fragments": 1,
-    "crop": 1,
-}
+LIMITS = {"rotation": 180, "shift": 0.5, "elastic": 0.25, "contrast": 2}
+"""The most of each change; 1 of those that are not named."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class Augmentation:
     """Share of pictures cut to their ink, with hardly any paper around it; they get no fragments (0–1)."""
 
     def __post_init__(self) -> None:
-        require_options(self, {name: (0, limit) for name, limit in LIMITS.items()})
+        require_options(self, {field.name: (0, LIMITS.get(field.name, 1)) for field in fields(self)})
 
 
 @lru_cache(maxsize=8)
@@ -132,7 +122,7 @@ def augment(
         pool = np.arange(len(beside)) if pool is None else pool
         _require("neighbours", beside, np.uint8, len(beside), *out.shape[1:])
         _require_numbers("pool", pool, len(pool), min(len(beside), 2**31), least=1)
-        fragments(beside, pool, framed, config.crop, config.fragments, SIDES, DEPTHS, out)
+        fragments(beside, pool, framed, config.crop, config.fragments, FRAGMENT_SHARES, DEPTHS, out)
     if config.thickness:
         thickness(amounts, out)
     if config.contrast:
@@ -168,7 +158,10 @@ def _drawn(
     affines = np.empty((count, 2, 3), np.float32)
     nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
     amounts, which = np.empty(count, np.int16), np.empty(count, np.int64)
-    parameters(draws, _ranges(config), side, TABLES, affines, nodes, amounts, which)
+    # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
+    pens, turn = (config.thickness, FULL, FULL // 2), math.radians(config.rotation)
+    most = turn, config.zoom, config.aspect, config.shear, config.shift, config.elastic, *pens
+    parameters(draws, tuple(map(float, most)), side, TABLES, affines, nodes, amounts, which)
     return affines, nodes, amounts, which
 
 
@@ -186,11 +179,3 @@ def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> 
     cropped = np.empty((crops, side, side), np.uint8)
     warp(_read_only(out), chosen[:crops], affines[:crops], np.empty((0, 4, 2, 4), np.float32), terms(side), cropped)
     out[chosen[:crops]] = cropped
-
-
-@lru_cache(maxsize=8)
-def _ranges(config: Augmentation) -> Ranges:
-    # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
-    pen = (float(config.thickness), float(FULL), float(FULL // 2))
-    turn, zoom, aspect, shear = math.radians(config.rotation), config.zoom, config.aspect, config.shear
-    return turn, float(zoom), float(aspect), float(shear), float(config.shift), float(config.elastic), *pen

@@ -202,10 +202,7 @@ def _positions(count: int) -> NDArray[np.float32]:
     return ((np.arange(count) + 0.5) * (2 / count) - 1).astype(np.float32)
 
 
-_Moments = tuple[Any, Any, Any]
-
-
-def _moments(x: Any, xp: Any) -> _Moments:
+def _moments(x: Any, xp: Any) -> tuple[Any, Any, Any]:
     """Centre y, centre x and summed variance of ink (N, size, size), each float32 (N, 1)."""
     position = xp.asarray(_positions(x.shape[1]))
     by_row, by_column = x.mean(2), x.mean(1)
@@ -220,7 +217,7 @@ def _moments(x: Any, xp: Any) -> _Moments:
     return cy, cx, vy + vx
 
 
-def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> _Moments:
+def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
     """Centre y, centre x and summed variance of the ink under a Gaussian, which is moved to that ink `TURNS` times.
 
     x: ink, (N, size, size). Each result is float32 (N, 1).
@@ -237,7 +234,7 @@ def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> _Moments:
     return cy, cx, summed * (2 * spec.window / (2 * spec.window - 1))
 
 
-def place(x: Any, spec: Preprocessing, xp: Any = np) -> _Moments:
+def place(x: Any, spec: Preprocessing, xp: Any = np) -> tuple[Any, Any, Any]:
     """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
     cy, cx, summed = _adaptive_moments(x, spec, xp) if spec.framing == "adaptive" else _moments(x, xp)
     return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)

@@ -29,7 +29,7 @@ class Sums:
         self._bsd, self._bytes = 0, 0
 
     def update(self, data: memoryview | bytes) -> None:
-        from fastetl.kernels.checksum import bsd_sum  # compiles, and where a digest is known it is not needed
+        from fastetl.kernels.digests import bsd_sum  # compiles, and where a digest is known it is not needed
 
         raw = np.frombuffer(data, np.uint8)
         self._bsd = bsd_sum(raw, self._bsd)
@@ -101,9 +101,8 @@ def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
         bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
         blank[span] = ~layout.packed(records).any(1)
         digests[span] = digest_rows(layout.packed(records))
-    if file.tail:
-        with open_file(file.path) as source:
-            fingerprint.update(os.pread(source, file.tail, size))
+    with open_file(file.path) as source:
+        fingerprint.update(os.pread(source, file.tail, size))
     blank[: file.first] = False  # empty by rule
     return _Scan(fingerprint.hexdigest(), headers, blank, digests)
 

@@ -41,15 +41,13 @@ def read_records(
     Raises FastetlError if the file cannot be read or ends too early.
     """
     size, most = file.layout.record_bytes, block(file.layout)
-    records = buffer[: most * size].view(file.layout.dtype)
-    view = buffer.data
-    single = [(view[k * size : (k + 1) * size],) for k in range(min(most, len(index)))]
+    records, view = buffer[: most * size].view(file.layout.dtype), buffer.data
     with open_file(file.path) as source:
         for at in range(0, len(index), most):
             part = index[at : at + most]
             firsts = np.flatnonzero(np.append(True, part[1:] - part[:-1] != 1))
-            spans = zip(firsts.tolist(), [*firsts[1:].tolist(), len(part)], strict=True)
-            runs = [single[k] if k + 1 == end else (view[k * size : end * size],) for k, end in spans]
+            ends = [*firsts[1:].tolist(), len(part)]
+            runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
             _fill(file, source, runs, (part[firsts] * size).tolist(), len(part) * size)
             yield slice(at, at + len(part)), records[: len(part)]
 

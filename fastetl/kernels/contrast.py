@@ -11,15 +11,10 @@ from fastetl.kernels.vector import ENABLED, I8, I64, Code, Kernel, Value, best, 
 _LANES = 64
 
 
-def contrast(
-    tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8], plain: bool = not ENABLED
-) -> None:
-    """Replace every pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel]; tables uint8 (T, 256).
-
-    plain: one pixel at a time, even on processors that can look up 64 at once.
-    """
+def contrast(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+    """Replace each pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel], uint8 (T, 256)."""
     pixels = images.shape[1] * images.shape[2]
-    if plain or not has("avx512vbmi") or pixels % _LANES or not len(images):
+    if not ENABLED or not has("avx512vbmi") or pixels % _LANES or not len(images):
         _plain(tables, which, images)
     else:
         _vector(pixels)(tables.ctypes.data, which.ctypes.data, len(images), images.ctypes.data)

@@ -25,9 +25,6 @@ _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's m
 # Whether a side has a fragment, its depth, its slide, and the two halves of the number that chooses the neighbour.
 _HAS, _DEPTH, _SLIDE, _HIGH, _LOW = range(5)
 
-SIDES = np.array(FRAGMENT_SHARES)
-"""Probability of a fragment at the left, right, top and bottom."""
-
 DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0), strict=True)))
 """Rows of cumulative share and depth in 1/128 of the side, to be interpolated linearly. The first and the last two are
 not the measured ones: a depth from 1 to 24 was chosen for training."""
@@ -111,7 +108,7 @@ def fragments(
     draws: NDArray[np.float32],
     cropped: float,
     share: float,
-    sides: NDArray[np.float64],
+    sides: tuple[float, ...],
     depths: NDArray[np.float64],
     out: NDArray[np.uint8],
 ) -> None:
@@ -119,7 +116,7 @@ def fragments(
 
     images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32
     (B, FRAGMENT_DRAWS) in −1 … 1. cropped: the share of pictures that `crop_maps` will crop; they get no fragments.
-    sides, depths: SIDES and DEPTHS; as globals, they would be frozen into the cached kernel and survive a change here.
+    sides, depths: FRAGMENT_SHARES, DEPTHS; as globals, they would be frozen into the cached kernel and outlive changes.
     """
     side = images.shape[1]
     box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)

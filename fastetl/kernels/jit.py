@@ -6,14 +6,13 @@
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
 from fastetl.kernels.vector import ENABLED
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {
     "nogil": True,  # batches are made in a thread beside the training step
@@ -22,7 +21,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def jit(function: Callable[P, R]) -> Callable[P, R]:
+def jit(function: F) -> F:
     """Compile `function` with fastetl's options: once on a machine, or once a process where no file can be written."""
     compiled = numba.njit(**_OPTIONS)(function)
     if ENABLED:
@@ -32,14 +31,13 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
             _warn("no folder to keep them in")
         else:
             _survive_a_full_disk(compiled)
-    return cast(Callable[P, R], compiled)
+    return cast(F, compiled)
 
 
 def _survive_a_full_disk(compiled: Any) -> None:
-    """Make a failure to store the compiled kernel a warning, since it runs without its file.
+    """Make a failure to store the compiled kernel, raised at its first call, a warning: it runs without its file.
 
-    numba raises it at the kernel's first call and has no public hook for it. `_cache.save_overload` is private: if a
-    release of numba renames it, importing any kernel raises AttributeError here, and tests/test_machines.py says so.
+    numba has no public hook for it; tests/test_machines.py fails if a release renames `_cache.save_overload`.
     """
     save = compiled._cache.save_overload
 

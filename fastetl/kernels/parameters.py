@@ -15,15 +15,11 @@ ELASTIC_DRAWS = 48
 """Random values for each picture with elastic warp: AFFINE_DRAWS as without it, then the displacements of the nodes,
 indexed by [node row, x or y, node column]."""
 
-Ranges = tuple[float, float, float, float, float, float, float, float, float]
-"""The most of each change: rotation in radians, zoom, aspect, shear, shift and elastic in sides of the picture; the
-share of pictures whose pen changes, the most thickening and thinning in 1/256. All are float."""
-
 
 @jit
 def parameters(
     draws: NDArray[np.float32],
-    ranges: Ranges,
+    ranges: tuple[float, ...],
     side: int,
     tables: int,
     affines: NDArray[np.float32],
@@ -34,7 +30,9 @@ def parameters(
     """Fill the arguments of `warp`, `thickness` and `contrast`, whose docstrings explain them.
 
     affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), amounts int16 (B,), which int64 (B,). draws float32
-    (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. tables: number of contrast tables.
+    (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. ranges: the most of each change: rotation in radians, zoom, aspect,
+    shear, shift and elastic in sides of the picture, the share of pictures whose pen changes, the most thickening and
+    thinning in 1/256. tables: number of contrast tables.
     """
     centre = (side - 1) / 2 + 1  # of the picture within its border of one pixel
     most_turn, most_zoom, most_aspect, most_shear, shift, elastic, pens, thicker, thinner = ranges

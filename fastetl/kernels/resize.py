@@ -118,16 +118,13 @@ def _columns(code: Code, g: Geometry, plan: Plan, source: Value, following: Valu
         if plan.in_bytes and g.bits == 4 and g.width == 2 * g.size == 128:
             sums = _halved(code, g, rows)
         else:
-            sums = _column_sums(code, g, plan, _weighted(code, rows) if plan.weighted else rows, where)
+            if plan.weighted:  # the sum of all rows, and of row k times k, in bytes
+                totals = [list(accumulate(reversed(plane), b.add)) for plane in zip(*rows, strict=True)]
+                rows = [[total[-1] for total in totals], [reduce(b.add, total[:-1]) for total in totals]]
+            sums = _column_sums(code, g, plan, rows, where)
         to = code.at(scratch, b.mul(line, code.number(64 * plan.registers)))
         for k, total in enumerate(sums):
             code.store(total, to, 64 * k)
-
-
-def _weighted(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
-    """The sum of all rows, and of row k times k, in bytes."""
-    totals = [list(accumulate(reversed(plane), code.b.add)) for plane in zip(*rows, strict=True)]
-    return [[total[-1] for total in totals], [reduce(code.b.add, total[:-1]) for total in totals]]
 
 
 def _column_sums(code: Code, g: Geometry, plan: Plan, rows: list[list[Value]], where: list[int]) -> list[Value]:
@@ -189,7 +186,11 @@ def _rows(code: Code, g: Geometry, plan: Plan, scratch: Value, out: Value) -> No
         target = code.at(out, b.mul(y, code.number(g.size)))
         if plan.in_bytes:
             bias = code.broadcast(code.load(biases_at, I32, 0, b.mul(y, code.number(4))), LANES)
-            totals = _of_bytes(code, plan.registers, bias, sums, row)
+            by = code.cast(code.broadcast(code.load(row, I32), LANES), I8)
+            two = [
+                [code.load(sums, I16, 32, 64 * (k + at)) for at in (0, plan.registers)] for k in range(plan.registers)
+            ]
+            totals = [code.dot4(bias, by, code.cast(four, I8)) for lines in two for four in code.interleaved(*lines)]
         else:
             totals = _of_lines(code, plan, sums, row)
         for k, group in enumerate(g.groups):
@@ -200,8 +201,9 @@ def _rows(code: Code, g: Geometry, plan: Plan, scratch: Value, out: Value) -> No
             else:
                 factor = code.load(row_factors, kind, LANES, k * LANES * table.itemsize)
             value = b.sitofp(totals[k], ir.VectorType(kind, LANES))
-            rounded = b.bitcast(code.fma(value, factor, code.splat(kind, LANES, magic)), ir.VectorType(integer, LANES))
-            part = b.trunc(rounded, ir.VectorType(I8, LANES))
+            fma = f"llvm.fma.v{LANES}{'f32' if kind == F32 else 'f64'}"  # with a single rounding
+            rounded = code.call(fma, value.type, value, factor, code.splat(kind, LANES, magic))
+            part = b.trunc(b.bitcast(rounded, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))
             code.store(code.shuffle(part, part, range(min(LANES, g.size))), target, int(group[0]))
 
 
@@ -213,10 +215,3 @@ def _of_lines(code: Code, plan: Plan, sums: Value, row: Value) -> list[Value]:
         for k, total in enumerate(totals):
             totals[k] = code.dot2(total, code.load(sums, I16, 2 * LANES, 64 * (tap * plan.registers + k)), weight)
     return totals
-
-
-def _of_bytes(code: Code, registers: int, bias: Value, sums: Value, row: Value) -> list[Value]:
-    """The same out of bytes: the four rows of two lines."""
-    weights = code.cast(code.broadcast(code.load(row, I32), LANES), I8)
-    lines = [[code.load(sums, I16, 32, 64 * (k + at)) for at in (0, registers)] for k in range(registers)]
-    return [code.dot4(bias, weights, code.cast(four, I8)) for two in lines for four in code.interleaved(*two)]

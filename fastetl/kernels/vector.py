@@ -176,10 +176,6 @@ class Code:
             function = ir.Function(self.b.module, ir.FunctionType(result, [a.type for a in arguments]), name)
         return self.b.call(function, arguments)
 
-    def fma(self, x: Value, y: Value, z: Value) -> Value:
-        """x · y + z with a single rounding, float32 or float64."""
-        return self.call(f"llvm.fma.v{x.type.count}{'f32' if x.type.element == F32 else 'f64'}", x.type, x, y, z)
-
     def _halves(self, name: str, result: Value, x: Value, y: Value) -> Value:
         half = x.type.count // 2
         parts = []
