@@ -258,7 +258,7 @@ def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.Monk
     """Whether they are new ones or, in a process of its own, where JAX is not loaded, forked."""
     monkeypatch.setattr(processes, "can_fork", lambda: False)
     config, seen = SynthConfig(files=2, charset="digits", seed=3), []
-    synthesize(tmp_path / "one", config)
+    synthesize(tmp_path / "one", files=2, charset="digits", seed=3)
     synthesize(tmp_path / "new", config, processes=2, progress=lambda *state: seen.append(state))
     assert seen == [(k, 10) for k in range(1, 11)]
     code = f"""
@@ -328,7 +328,7 @@ def test_a_character_without_a_code_is_for_datasets_alone(tmp_path: Path) -> Non
     config = SynthConfig(files=1, charset=str(tmp_path / "mine.txt"))
     with pytest.raises(FastetlError, match="characters without a code; .*; found 鷗"):
         synthesize(tmp_path / "etl", config)
-    assert synthesize_dataset(tmp_path / "data", config, size=16) == 2 * 5
+    assert synthesize_dataset(tmp_path / "data", files=1, charset=config.charset, size=16) == 2 * 5
 
 
 def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,9 +230,8 @@ def read_entries(path: Path) -> tuple[str, ...]:
     try:
         text = nfc(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise FastetlError(
-            "cannot read the charset", file=path, expected="UTF-8 text", found=error, do="save it as UTF-8"
-        ) from error
+        what, do = "cannot read the charset", "save it as UTF-8"
+        raise FastetlError(what, file=path, expected="UTF-8 text", found=error, do=do) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise FastetlError("the charset file is empty", file=path, expected="characters", do="list some")

@@ -75,13 +75,9 @@ def _fill(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets
             offset = offsets[k] + filled
             count = os.preadv(source, (run[filled:],), offset)
             if not count:
+                what, do = "the file ended while it was read", "another process is changing it: wait and retry"
+                record, expected = offset // file.layout.record_bytes, f"{len(run) - filled} more bytes"
                 raise FastetlError(
-                    "the file ended while it was read",
-                    file=file.path,
-                    record=offset // file.layout.record_bytes,
-                    offset=offset,
-                    expected=f"{len(run) - filled} more bytes",
-                    found="its end",
-                    do="another process is changing it: wait and retry",
+                    what, file=file.path, record=record, offset=offset, expected=expected, found="its end", do=do
                 )
             filled += count

@@ -70,9 +70,8 @@ def open_regular(path: StrPath) -> BinaryIO:
         os.close(descriptor)
         kind = "a folder" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
         also = IsADirectoryError if stat.S_ISDIR(mode) else None
-        raise FastetlError(
-            "not a file to read", file=path, expected="a regular file", found=kind, do="give a file", also=also
-        )
+        what, do = "not a file to read", "give a file"
+        raise FastetlError(what, file=path, expected="a regular file", found=kind, do=do, also=also)
     return os.fdopen(descriptor, "rb")
 
 

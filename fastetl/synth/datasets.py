@@ -95,17 +95,19 @@ def synthesize_dataset(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
     command: str = "",
+    **options: Any,
 ) -> int:
     """Write the dataset that `build` makes of the files of `synthesize`, and return the number of pictures.
 
-    The columns that name files are missing. size: side of the pictures in pixels. processes: as in `synthesize`.
+    The columns that name files are missing. size: side of the pictures in pixels. processes, options: as of
+    `synthesize`.
 
     Raises FastetlError as `synthesize` does, and for `set`, which only files have.
     """
     require_range("processes", processes, 0)
     out = Path(out)
     check_output(out, DATASET_KIND, overwrite)
-    jobs = split_writers(config, size)
+    jobs = split_writers(replace(config, **options), size)
     count, parts = jobs[-1].end * len(jobs[0].characters), []
     with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:

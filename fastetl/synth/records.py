@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -149,11 +149,13 @@ def synthesize(
     processes: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
 
     With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. The genuine
     ETL8G_33 has model patterns alone, so file 34 follows 32. progress: called with (data sets done, data sets in all).
+    options: fields of the config by keyword, as in `synthesize(out, files=3)`.
 
     processes: how many draw at the same time, 0 for one on each processor; the bytes do not depend on it. With `set`
     there is one. They are forked on Linux, if no other thread runs and JAX is not imported. Otherwise new processes
@@ -163,6 +165,7 @@ def synthesize(
     or without a code in JIS X 0208, or if KanjiVG's strokes are not installed.
     """
     require_range("processes", processes, 0)
+    config = replace(config, **options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
     with new_output(Path(out), SYNTHETIC_KIND, overwrite) as folder:
         for name, records in files:
