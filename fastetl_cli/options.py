@@ -23,7 +23,6 @@ from fastetl.errors import FastetlError
 
 C = TypeVar("C")
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
-_COMMON = ("json", "debug")
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def parser_of(kind: type, name: str, explained: bool = True) -> argparse.Argumen
     def section(option: _Option) -> tuple[int, str | None]:
         if not option.names:
             return 0, None
-        if option.field in _COMMON:
+        if option.field in ("json", "debug"):
             return 4, "Every command"
         if option.section:
             return 3, option.section

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -203,8 +203,10 @@ class Run:
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:
         network = self.network()
-        function, weights = make_eval(network), replicate(weights_of(network))
-        return lambda pictures: function(weights, pictures)
+        return partial(make_eval(network), replicate(weights_of(network)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_logits"}  # which is compiled again
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, divided by `temperature`."""

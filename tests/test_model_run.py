@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -51,8 +52,8 @@ def test_predict_takes_any_number_of_pictures() -> None:
     run, images = open_run(finished_run()[0]), tiny(writers=20).images
     assert len(images) > PREDICTED
     logits = run.predict(images)
-    assert logits.shape == (len(images), 8)
-    assert logits.dtype == np.float32
+    assert (logits.shape, str(logits.dtype)) == ((len(images), 8), "float32")
+    assert pickle.loads(pickle.dumps(run)) == run
     assert run.predict(images[:0]).shape == (0, 8)
     for wrong in (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32), np.float32)):
         with pytest.raises(ModelError, match=r"must be uint8 \(N, 32, 32\)"):

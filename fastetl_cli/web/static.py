@@ -34,7 +34,6 @@ POLICY = (
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package."""
 _MOST_BYTES = 1 << 28
-_MARK = b"<!-- policy -->"
 _TYPES = ("html", "css", "js", "json", "svg", "webmanifest", "mjs", "wasm", "onnx", "bin")
 PAD_KIND = Kind(
     "the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*.{t}" for t in _TYPES)
@@ -109,7 +108,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     # The policy must permit compiling WebAssembly.
     policy = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
-    contents["index.html"] = contents["index.html"].replace(_MARK, meta)
+    contents["index.html"] = contents["index.html"].replace(b"<!-- policy -->", meta)
     names = sorted(set(contents) - {"service-worker.js"})
     version = hashlib.sha256(b"".join(hashlib.sha256(contents[name]).digest() for name in names)).hexdigest()[:16]
     worker = contents["service-worker.js"].decode()
