@@ -27,7 +27,7 @@ from fastetl.lines.shapes import TURNED
 
 if TYPE_CHECKING:
     from export.recognizer import Recognizer
-    from fastetl.ink.drawings import Drawing, Stroke
+    from fastetl.ink.drawings import Drawing
 
 SIZE = 92
 """Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
@@ -234,22 +234,28 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     if not strokes:
         return []
-    pen = drawing.pen * max(drawing.width, drawing.height)
+    from fastetl.ink.drawings import segments_of
+
+    longer = max(drawing.width, drawing.height)
+    pen = drawing.pen * longer
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
     written = ~underlines(boxes)
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
+    square = dataclasses.replace(drawing, width=longer, height=longer)
+    segments = [longer * segments_of(dataclasses.replace(square, strokes=(stroke,)), 1) for stroke in strokes]
     down = is_down(boxes, in_time=True) if down is None else down
     oriented = turned(boxes) if down else boxes
     return [
-        _line_of_strokes([strokes[k] for k in np.sort(members)], oriented[np.sort(members)], pen, down)
+        _line_of_strokes([segments[k] for k in np.sort(members)], oriented[np.sort(members)], pen, down)
         for members in rows(oriented, in_time=True)
     ]
 
 
-def _line_of_strokes(strokes: list[Stroke], oriented: Floats, pen: float, down: bool) -> _Line:
-    """A line of strokes, which are in the order of writing. oriented: float64 (N, 4), their boxes, running across."""
-    from fastetl.ink.drawings import Drawing, rasterize
+def _line_of_strokes(segments: list[Floats], oriented: Floats, pen: float, down: bool) -> _Line:
+    """A line of strokes in the order of writing. oriented: float64 (N, 4), their boxes, running across. segments: of
+    each stroke as `segments_of` returns them; they and the pen's width are in the canvas' units."""
+    from fastetl.ink.drawings import painted
 
     zoom = SIZE / line_size(oriented)
 
@@ -257,16 +263,14 @@ def _line_of_strokes(strokes: list[Stroke], oriented: Floats, pen: float, down: 
         x, y = (-y / zoom, x / zoom) if down else (x / zoom, y / zoom)
         shown = oriented[list(members)]
         side = max(SIDE / zoom, MARGIN * float(shown[:, 2].max() - shown[:, 0].min()))
-        left, top, moved = x - side / 2, y - side / 2, []
-        for stroke in map(strokes.__getitem__, members):
-            columns = {"x": tuple(v - left for v in stroke.x), "y": tuple(v - top for v in stroke.y)}
-            moved.append(dataclasses.replace(stroke, **columns))
-        return rasterize(Drawing(side, side, tuple(moved), min(pen / side, 0.5)))
+        left, top, thinner = x - side / 2, y - side / 2, min(1.0, side / 2 / pen)
+        drawn = np.concatenate([segments[k] for k in members]) - (left, top, left, top, 0, 0)
+        return painted(drawn * (SIDE / side * np.array([1, 1, 1, 1, thinner, thinner])), (SIDE, SIDE))
 
     def back(boxes: Floats) -> Floats:
         return (unturned(boxes) if down else boxes) / zoom
 
-    return _Line(oriented * zoom, np.arange(len(strokes)), [], window, back, float(SIZE), down, True)
+    return _Line(oriented * zoom, np.arange(len(segments)), [], window, back, float(SIZE), down, True)
 
 
 def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
@@ -288,9 +292,12 @@ def all_probabilities(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDA
     """
     stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
     # The bigrams already say how often a script occurs, so the network's prior is taken off.
-    logits = recognizer.logits(stacked) - recognizer.prior_logits
-    raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
-    return np.asarray(raised / raised.sum(1, keepdims=True))
+    values = recognizer.logits(stacked)
+    values -= recognizer.prior_logits
+    values -= values.max(1, keepdims=True, initial=-np.inf)
+    np.exp(values, out=values)
+    values /= values.sum(1, keepdims=True)
+    return values
 
 
 def alike(labels: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -309,26 +316,32 @@ def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
 
 def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Competition:
     """The characters that compete for each run. asked: `all_probabilities` of `line.pictures()`; alone: see there."""
-    known = recognizer.known[:-1]
-    likely = _upright(recognizer, line, asked, alone)
-    pooled, sized = likely.copy(), likely.copy()
-    marks = [known.index(c) for c in MARKS if c in known]
-    for values, groups in zip((pooled, sized), _groups(known), strict=True):
-        for members in groups:
-            values[:, members] = likely[:, members].sum(1, keepdims=True)
-        # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
-        values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
+    known, competing = recognizer.known[:-1], recognizer.labels[:-1]
     class_of = {label: k for k, label in enumerate(known)}
-    competing = np.array([class_of[label] for label in recognizer.labels[:-1]])
-    shape, own = pooled[:, competing], sized[:, competing]
-    rank = shape + SIZE_RANK * own + OWN_RANK * likely[:, competing]
+    marks = [class_of[c] for c in MARKS if c in class_of]
+    known_as, classes = (np.array([of.get(c, -1) for c in competing]) for of in (class_of, JAPANESE.class_of))
     count = min(COLUMNS, len(competing))
-    columns = np.argpartition(-rank, count - 1, axis=1)[:, :count]
-    columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(rank, columns, 1), 1, kind="stable"), 1)
-    shape, own = (np.take_along_axis(values, columns, 1) for values in (shape, own))
-    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
+
+    def best(likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+        pooled, sized = likely.copy(), likely.copy()
+        for values, groups in zip((pooled, sized), _groups(known), strict=True):
+            for members in groups:
+                values[:, members] = likely[:, members].sum(1, keepdims=True)
+            # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
+            values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
+        shape, own = pooled[:, known_as], sized[:, known_as]
+        rank = shape + SIZE_RANK * own + OWN_RANK * likely[:, known_as]
+        columns = np.argpartition(-rank, count - 1, axis=1)[:, :count]
+        columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(rank, columns, 1), 1, kind="stable"), 1)
+        return columns, np.take_along_axis(shape, columns, 1), np.take_along_axis(own, columns, 1)
+
+    likely = _upright(recognizer, line, asked, alone)
+    # A few rows at a time stay in the processor's cache.
+    blocks = [best(likely[at : at + 32]) for at in range(0, len(likely), 32)]
+    columns, shape, own = (np.concatenate(each) for each in zip(*blocks, strict=True))
     share = np.maximum(own, NONZERO) / np.maximum(shape, NONZERO)
-    return Competition(columns, classes, np.log(np.maximum(shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0))
+    log_shape, log_own = np.log(np.maximum(shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0)
+    return Competition(columns, classes[columns], log_shape, log_own)
 
 
 def _upright(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Floats:
@@ -376,14 +389,14 @@ def _read_line(
 
 def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
     """What a path says. columns: (R, K), the labels that compete; size: of the writing."""
-    characters, boxes = [], line.runs.boxes[[state.run for state in path]]
+    characters, labels, boxes = [], recognizer.labels, line.runs.boxes[[state.run for state in path]]
     for state, box in zip(path, line.back(boxes), strict=True):
         best = state.scores[state.column]
         odds = np.exp(np.minimum(state.scores - best, 0))
         shares = odds / (odds.sum() + np.exp(min(state.other - best, 50)))
         order = np.argsort(-shares, kind="stable")[:5]
-        answers = tuple(Answer(recognizer.labels[columns[state.run, k]], float(shares[k])) for k in order)
-        label = recognizer.labels[columns[state.run, state.column]]
+        answers = tuple(Answer(labels[columns[state.run, k]], float(shares[k])) for k in order)
+        label = labels[columns[state.run, state.column]]
         left, top, right, bottom = map(float, np.round(box, 2))
         confidence = float(shares[state.column])
         characters.append(Character(label, (left, top, right, bottom), confidence, confidence < SURE, answers))

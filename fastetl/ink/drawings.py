@@ -164,9 +164,14 @@ def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> N
         np.maximum(out, np.clip(radius + 0.5 - np.sqrt(ex * ex + ey * ey), 0, 1), out=out)
 
 
+def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
+    covered = np.zeros(shape)
+    (cover if ENABLED else _cover_plainly)(segments, covered)
+    return np.floor(255 * covered + 0.5).astype(np.uint8)
+
+
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
     """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096, else FastetlError."""
     require_range("side", side, 1, MOST_SIDE)
-    covered = np.zeros((side, side))
-    (cover if ENABLED else _cover_plainly)(segments_of(drawing, side), covered)
-    return np.floor(255 * covered + 0.5).astype(np.uint8)
+    return painted(segments_of(drawing, side), (side, side))

@@ -16,8 +16,7 @@ from fastetl.checks import require_options
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
-from fastetl.ink.drawings import Drawing, Stroke, segments_of
-from fastetl.kernels.ink import cover
+from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
 from fastetl.lines.bigrams import bigrams
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.records import ATTRIBUTION
@@ -67,12 +66,11 @@ class WrittenLine:
 
     def picture(self) -> NDArray[np.uint8]:
         """uint8 (height, width): the drawing as a picture, ink high."""
-        width, height = self.drawing.width, self.drawing.height
-        side, covered = max(width, height), np.zeros((round(height), round(width)))
+        shape = round(self.drawing.height), round(self.drawing.width)
+        side = max(shape)
         # `segments_of` centres a drawing in a square.
-        x, y = (side - width) / 2, (side - height) / 2
-        cover(segments_of(self.drawing, max(covered.shape)) - np.array([x, y, x, y, 0, 0]), covered)
-        return np.floor(255 * covered + 0.5).astype(np.uint8)
+        x, y = (side - shape[1]) / 2, (side - shape[0]) / 2
+        return painted(segments_of(self.drawing, side) - np.array([x, y, x, y, 0, 0]), shape)
 
 
 def _turned(points: Array, character: str) -> Array:
