@@ -3,7 +3,7 @@
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
-const SIZE = 92, BOX = 1.15, COLUMNS = 16, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
+const SIZE = 92, BOX = 1.15, COLUMNS = 16, OTHER = 0.3, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
 const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
@@ -480,7 +480,8 @@ function bestOf(line, competing, tables) {
     return best(fittedPlace(path.map(({ run }) => line.boxes[run]), characters, place, line.down, tables));
   });
   const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
-  return likelier(chosen, best(chosen[1], true));
+  const other = best(chosen[1], true);
+  return total(other) + OTHER * other[0].length > total(chosen) ? other : chosen;
 }
 
 /** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */

@@ -44,6 +44,8 @@ public actor LineReader {
     private static let most = 16
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
     private static let space = 0.75
+    /// By how much the score of each character of text that is no Japanese is raised before it is compared.
+    private static let other = 0.3
     /// Values of `LinePlace.stretch` from which a line is fitted; the likelier outcome is taken.
     private static let stretches = [1, 0.7]
 
@@ -117,7 +119,7 @@ public actor LineReader {
         let place = outcome.place
         // Text that is no Japanese scores higher without the bigrams.
         let plain = line.path.best(competing, place, isPlain: true)
-        let steps = plain.total > outcome.steps.total ? plain : outcome.steps
+        let steps = plain.total + Self.other * Double(plain.count) > outcome.steps.total ? plain : outcome.steps
         let boxes = steps.map { line.path.boxes[$0.run] }
         let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
         let wide = Self.space * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
