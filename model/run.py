@@ -103,7 +103,7 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
     chance = math.log(classes)
     if last.loss > 0.95 * chance:
         guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
-        return (f"Not learning: {guessing}. Try another learning rate, and check that the labels fit the pictures.",)
+        return (f"Not learning yet: {guessing}. Train longer or at another learning rate, and check the labels.",)
     best = min(history, key=lambda e: e.valid_loss)
     if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
         return (

@@ -243,7 +243,7 @@ def history(*losses: tuple[float, float]) -> list[Epoch]:
 @pytest.mark.parametrize(
     ("losses", "word"),
     [
-        ([(4.3, 4.3), (4.25, 4.27)], "Not learning: the training loss is 4.25, and guessing among 71"),
+        ([(4.3, 4.3), (4.25, 4.27)], "Not learning yet: the training loss is 4.25, and guessing among 71"),
         ([(1.0, 1.0), (0.6, 0.8), (0.4, 0.9), (0.3, 1.0)], "Overfitting since epoch 2: the loss on the validation"),
         ([(1.0, 1.0), (0.6, 0.5)], "more epochs may help"),
         ([(1.0, 1.0), (0.6, 0.5), (0.6, 0.5)], "has stopped falling"),

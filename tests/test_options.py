@@ -29,8 +29,8 @@ def conditional() -> Iterator[list[str]]:
         paths = ["a"] * sum(2 if a.nargs == "+" else a.nargs is None for a in actions if not a.option_strings)
         for action in actions:
             value = [] if action.nargs == 0 else [str([3, *(action.choices or ())][-1])]
-            if found := CONDITION.search(action.help or ""):
-                yield [name, *paths, action.option_strings[0], *value, *([found[2], "ETL1"] if found[1] else [])]
+            if match := CONDITION.search(action.help or ""):
+                yield [name, *paths, action.option_strings[0], *value, *([match[2], "ETL1"] if match[1] else [])]
 
 
 @pytest.mark.parametrize("line", [*conditional()], ids=" ".join)
