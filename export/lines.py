@@ -22,7 +22,7 @@ from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.ink import SIDE
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, best_path, features, fitted_geometry, weights
-from fastetl.lines.pieces import parted, pieces_of
+from fastetl.lines.pieces import parted, pieces_of, rules
 from fastetl.lines.shapes import TURNED
 
 if TYPE_CHECKING:
@@ -180,10 +180,18 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     factor = min(1.0, REDUCED / max(ink.shape))
     small = _resized(ink, factor) if factor < 1 else ink
     marks, boxes = pieces_of(small)
+    if (ruled := rules(marks, boxes)).any():
+        small = np.where(ruled, 0, small).astype(np.uint8)
+        marks, boxes = pieces_of(small)
     if len(boxes) > MOST_PIECES:
         expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
         raise ExportError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
-    written = np.flatnonzero(~underlines(boxes))
+
+    def points(k: int) -> Floats:
+        y, x = np.nonzero(marks == k + 1)
+        return np.stack([x + 0.5, y + 0.5])
+
+    written = np.flatnonzero(~underlines(boxes, points))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
     lines = []
@@ -243,7 +251,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
     pen = drawing.pen * longer
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
-    written = ~underlines(boxes)
+    written = ~underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     square = dataclasses.replace(drawing, width=longer, height=longer)
     segments = [longer * segments_of(dataclasses.replace(square, strokes=(stroke,)), 1) for stroke in strokes]

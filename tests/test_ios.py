@@ -129,7 +129,7 @@ def lines() -> list[dict[str, Any]]:
 
     def recorded(self: Recognizer, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         asked.append((pictures, logits(self, pictures)))
-        return asked[-1][1]
+        return asked[-1][1].copy()
 
     rows = []
     with pytest.MonkeyPatch.context() as patch:

@@ -188,7 +188,7 @@ return lines in reading order, across or in columns from right to left. The ink 
 the network is asked once about all runs of parts. The best path weighs its answers, the usual size, position and gaps
 of each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in
 Japanese. The last is left out where the text is likelier without it, and always with `--plain`: use that for codes,
-names and exercises. Characters with a confidence under one half are called uncertain. Underlines are ignored.""",
+names and exercises. Characters with confidence under one half are uncertain. Underlines and frames are ignored.""",
 )
 NOTES = (
     """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or

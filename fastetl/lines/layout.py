@@ -4,8 +4,10 @@ A box is left, top, right, bottom. The functions expect lines that run across. F
 boxes as if they ran across, and `unturned` gives the original ones back.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Boxes = NDArray[np.float64]
 """float64 (N, 4): left, top, right, bottom."""
@@ -20,6 +22,10 @@ ONE_LINE = 1.5
 """Two overlapping bands are one line if together they are less high than this, in heights of the higher one."""
 LONG, THIN = 3.5, 0.12
 """An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths."""
+LONGEST = 8
+"""Greatest length of a ー, in usual lengths of boxes."""
+HOLLOW = 0.33
+"""The ink of a frame is farther than this from the middle of its box, in widths or heights of the box."""
 SQUARE = 0.6
 """Writing may be a grid if its rows and columns differ less in thickness than by this ratio."""
 _SLOPES = np.arange(-20, 21) / 100
@@ -40,14 +46,29 @@ def _extents(boxes: Boxes) -> NDArray[np.float64]:
     return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
 
 
-def underlines(boxes: Boxes) -> NDArray[np.bool_]:
-    """bool (N,): which boxes are thin and much longer than characters: underlines, or sidelines of columns."""
+def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.bool_]:
+    """bool (N,): which boxes are much longer than characters and mark them: underlines, sidelines of columns, frames.
+
+    points: gives x and y, (2, P), of the ink in the box of an index.
+    """
     extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
-    order = np.sort(extents)
+    order, flat = np.sort(extents), thickness < THIN * extents
     # What is shorter than two pens are dots, which say nothing of the size.
-    first = np.searchsorted(order, 2 * thickness, "right")
+    first = np.searchsorted(order, np.where(flat, 2 * thickness, 0), "right")
     usual = np.append(order, np.inf)[first + (0.7 * (len(boxes) - first - 1)).astype(int)]
-    return np.asarray((len(boxes) - first > 3) & (extents > LONG * usual) & (thickness < THIN * extents))
+    found = (len(boxes) - first > 3) & (extents > LONG * usual)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    for k in np.flatnonzero(found):
+        low, high = boxes[k, :2], boxes[k, 2:]
+        beside = usual[k] * (high - low < extents[k])
+        marked = ((middles >= low - beside) & (middles <= high + beside)).all(1).sum() > 2
+        if flat[k]:
+            # A long ー has no writing over or under it.
+            found[k] = marked or extents[k] > LONGEST * usual[k]
+        else:
+            away = np.abs(np.asarray(points(int(k))).T - middles[k]) / (high - low)
+            found[k] = marked and away.max(1).min() > HOLLOW
+    return np.asarray(found)
 
 
 def _typical(boxes: Boxes) -> float:

@@ -37,6 +37,11 @@ writing."""
 ASLANT = 0.01
 """Cost of a seam's step to the side, in widths of a stroke."""
 
+RULED, PAPER, STRAYING, THICKER, ALONE, HANGING = 3.5, 0.1, 0.0015, 1.8, 0.8, 0.3
+"""A ruled line with writing is longer than this, in its heights; each of its pixels costs this on paper and `ASLANT`
+aslant, this at most on average; it is thicker than this, in usual thicknesses, where strokes cross it; it is thinner in
+this share of its length; and this share of the piece's ink is writing."""
+
 
 def pieces_of(ink: NDArray[np.uint8]) -> tuple[Marks, Boxes]:
     """The connected pieces of ink (uint8 (H, W), ink high).
@@ -118,6 +123,30 @@ def _cut(
             yield np.unique((patch + count * where)[before])
             begin = k
     yield np.unique((patch + count * where)[where >= begin])
+
+
+def rules(marks: Marks, boxes: Boxes) -> Mask:
+    """bool (H, W): the ink of straight lines to which writing hangs. marks, boxes: as `pieces_of` returns them."""
+    ruled = np.zeros(marks.shape, bool)
+    for k, (left, top, right, bottom) in enumerate(boxes.astype(int)):
+        width, height = right - left, bottom - top
+        if max(width, height) > RULED * min(width, height):
+            part = marks[top:bottom, left:right] == k + 1
+            ruled[top:bottom, left:right] |= _rule(part) if width > height else _rule(part.T).T
+    return ruled
+
+
+def _rule(mask: Mask) -> Mask:
+    """bool (H, W): a line from the left of a piece to its right, without the strokes that cross it."""
+    cost, paths = _cheapest(np.where(mask.T, 0, PAPER))
+    begin = int(cost.argmin())
+    # In each column the run of ink that is on the line.
+    runs = np.cumsum(mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1], 0)
+    chosen = mask & (runs == runs[paths[:, begin], np.arange(mask.shape[1])])
+    thickness = chosen.sum(0)
+    thin = thickness <= THICKER * np.median(thickness)
+    is_rule = cost[begin] < STRAYING * len(thin) and thin.mean() > ALONE and np.median(thickness) > 0.8 * _pen(mask)
+    return chosen & thin if is_rule and (chosen & thin).sum() < (1 - HANGING) * mask.sum() else np.zeros_like(mask)
 
 
 _AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))

@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, OTHER = 0.3, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, LONGEST = 8, HOLLOW = 0.33, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 40, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -29,14 +29,22 @@ const middleX = (box) => (box[0] + box[2]) / 2;
 const middleY = (box) => (box[1] + box[3]) / 2;
 const around = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
 
-/** Whether each box is thin and much longer than characters: an underline, or a sideline of a column. */
-function underlines(boxes) {
+/** Whether each box is much longer than characters and marks them: an underline, a sideline of a column, a frame. `strokes`: of the boxes. */
+function underlines(boxes, strokes) {
   const extents = boxes.map(extent), order = [...extents].sort((a, b) => a - b);
   return boxes.map(([a, b, c, d], k) => {
     // What is shorter than two pens are dots, which say nothing of the size.
-    const thickness = Math.min(c - a, d - b), sizes = order.filter((value) => value > 2 * thickness);
+    const thickness = Math.min(c - a, d - b), flat = thickness < THIN * extents[k];
+    const sizes = flat ? order.filter((value) => value > 2 * thickness) : order;
     const usual = sizes[Math.floor(0.7 * (sizes.length - 1))];
-    return sizes.length > 3 && extents[k] > LONG * usual && thickness < THIN * extents[k];
+    if (sizes.length <= 3 || extents[k] <= LONG * usual) return false;
+    const [besideX, besideY] = [c - a, d - b].map((length) => (length < extents[k] ? usual : 0));
+    const isNear = (x, y) => x >= a - besideX && x <= c + besideX && y >= b - besideY && y <= d + besideY;
+    const marked = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
+    // A long ー has no writing over or under it.
+    if (flat) return marked || extents[k] > LONGEST * usual;
+    const away = (x, y) => Math.max(Math.abs(x - (a + c) / 2) / (c - a), Math.abs(y - (b + d) / 2) / (d - b));
+    return marked && strokes[k].x.every((x, n) => away(x, strokes[k].y[n]) > HOLLOW);
   });
 }
 
@@ -488,7 +496,7 @@ function bestOf(line, competing, tables) {
 export async function readDrawing(drawing, engine, labels, tables, go = () => true) {
   const pen = drawing.pen * Math.max(drawing.width, drawing.height);
   const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
-  const drawn = drawing.strokes.filter((stroke) => stroke.x.length), underlined = underlines(drawn.map(boxOf));
+  const drawn = drawing.strokes.filter((stroke) => stroke.x.length), underlined = underlines(drawn.map(boxOf), drawn);
   const strokes = drawn.filter((_, k) => !underlined[k]), boxes = strokes.map(boxOf);
   if (!strokes.length) return [];
   const down = isDown(boxes), oriented = down ? turned(boxes) : boxes;

@@ -115,19 +115,37 @@ enum LineLayout {
     private static let oneLine = 1.5
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
     private static let (long, thin) = (3.5, 0.12)
+    /// Greatest length of a ー, in usual lengths of boxes.
+    private static let longest = 8.0
+    /// The ink of a frame is farther than this from the middle of its box, in widths or heights of the box.
+    private static let hollow = 0.33
     /// Writing may be a grid if its rows and columns differ less in thickness than by this ratio.
     private static let square = 0.6
 
-    /// Which boxes are thin and much longer than characters: underlines, or sidelines of columns.
-    static func underlines(_ boxes: [InkBox]) -> [Bool] {
+    /// Which strokes are much longer than characters and mark them: underlines, sidelines of columns, frames. `boxes`: of
+    /// the strokes.
+    static func underlines(_ boxes: [InkBox], _ strokes: [Stroke]) -> [Bool] {
         let order = boxes.map(\.extent).sorted()
-        return boxes.map { box in
+        return zip(boxes, strokes).map { box, stroke -> Bool in
             let thickness = min(box.width, box.height)
+            let isFlat = thickness < thin * box.extent
             // What is shorter than two pens are dots, which say nothing of the size.
-            let sizes = order.filter { $0 > 2 * thickness }
+            let sizes = isFlat ? order.filter { $0 > 2 * thickness } : order
             guard sizes.count > 3 else { return false }
             let usual = sizes[Int(0.7 * Double(sizes.count - 1))]
-            return box.extent > long * usual && thickness < thin * box.extent
+            guard box.extent > long * usual else { return false }
+            let besideX = box.width < box.extent ? usual : 0
+            let besideY = box.height < box.extent ? usual : 0
+            let near = InkBox(box.left - besideX, box.top - besideY, box.right + besideX, box.bottom + besideY)
+            let marked = boxes.filter {
+                $0.x >= near.left && $0.x <= near.right && $0.y >= near.top && $0.y <= near.bottom
+            }
+            // A long ー has no writing over or under it.
+            if isFlat { return marked.count > 2 || box.extent > longest * usual }
+            let isHollow = zip(stroke.x, stroke.y).allSatisfy { x, y in
+                max(abs(x - box.x) / box.width, abs(y - box.y) / box.height) > hollow
+            }
+            return marked.count > 2 && isHollow
         }
     }
 

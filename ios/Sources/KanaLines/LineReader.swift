@@ -61,7 +61,8 @@ public actor LineReader {
     public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
         let reach = drawing.pen * max(drawing.width, drawing.height) / 2
         let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
-        let underlined = LineLayout.underlines(drawn.map { InkBox(drawing.strokes[$0], reach: reach) })
+        let strokes = drawn.map { drawing.strokes[$0] }
+        let underlined = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
         let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
         guard !places.isEmpty else { return [] }
         let known = try await known()
