@@ -186,12 +186,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     if len(boxes) > MOST_PIECES:
         expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
         raise ExportError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
-
-    def points(k: int) -> Floats:
-        y, x = np.nonzero(marks == k + 1)
-        return np.stack([x + 0.5, y + 0.5])
-
-    written = np.flatnonzero(~underlines(boxes, points))
+    written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((marks == k + 1).T).T + 0.5))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
     lines = []
