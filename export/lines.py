@@ -180,12 +180,12 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     factor = min(1.0, REDUCED / max(ink.shape))
     small = _resized(ink, factor) if factor < 1 else ink
     marks, boxes = pieces_of(small)
-    if (ruled := rules(marks, boxes)).any():
-        small = np.where(ruled, 0, small).astype(np.uint8)
-        marks, boxes = pieces_of(small)
     if len(boxes) > MOST_PIECES:
         expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
         raise ExportError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
+    if (ruled := rules(marks, boxes)).any():
+        small = np.where(ruled, 0, small).astype(np.uint8)
+        marks, boxes = pieces_of(small)
     written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((marks == k + 1).T).T + 0.5))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes

@@ -156,11 +156,11 @@ def _run(name: str, arguments: list[str]) -> int:
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     try:
         kind = command_of(name)
+        gc.enable()
         if {"-h", "--help"} & set(arguments):
             sys.stdout.write(parser_of(kind, name).format_help())
             return 0
         command: Command = parse(kind, name, arguments)
-        gc.enable()
         with _ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as interrupt:

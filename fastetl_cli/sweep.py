@@ -48,5 +48,7 @@ class Sweep(Command):
             rows.append([trial.number, *values, len(trial.history), trial.error or f"{trial.best:.2%}"])
         self.answer_table(trials, ["trial", *trials[0].options, "epochs", "validation"], rows)
         if not self.json:
-            say(f"{self.out}: at best {trials[0].best:.2%} on writers never trained on")
+            failed = sum(trial.error is not None for trial in trials)
+            failures = f", {failed} of {len(trials)} failed" * bool(failed)
+            say(f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}")
         return 0

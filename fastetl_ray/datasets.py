@@ -159,9 +159,8 @@ def build_on_ray(
     inputs = [Path(source) for source in files if not is_url(source)]
     if not is_url(target):
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
-    if any(labelled_in(path) for path in inputs if path.exists()):
-        what, do = "labelled pictures are not built by Ray", "build them without `engine` ray"
-        raise FastetlError(what, file=inputs[0], do=do)
+    for path in filter(labelled_in, filter(Path.exists, inputs)):
+        raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
     ray = connect(address)
 
     def write(plan: Plan) -> BuildResult:

@@ -11,8 +11,10 @@ import dataclasses
 import json
 import math
 import shutil
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -216,7 +218,9 @@ def sweep_on_ray(
     connect(address)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials, faults = [], []
-        for result in _tuner(config, data, folder.absolute(), cpus, gpus).fit():
+        with redirect_stdout(sys.stderr):  # Ray's messages
+            results = _tuner(config, data, folder.absolute(), cpus, gpus).fit()
+        for result in results:
             (number, options), frame = result.config["trial"], result.metrics_dataframe
             history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
             fault = None if result.error is None else _fault(result.error)

@@ -206,7 +206,7 @@ class Run:
         return partial(make_eval(network), replicate(weights_of(network)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_logits"}  # which is compiled again
+        return {k: v for k, v in vars(self).items() if k != "_logits"} | {"path": self.path.absolute()}
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, divided by `temperature`."""

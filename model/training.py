@@ -156,7 +156,7 @@ def _opened(data: Data) -> Mixture:
     """The datasets of a training, opened, with their weights; without one it is 1."""
     parts = [data] if isinstance(data, Dataset | str | os.PathLike) else data
     weighted = [part if isinstance(part, tuple) else (part, 1.0) for part in parts]
-    return [(part if isinstance(part, Dataset) else open_dataset(part), weight) for part, weight in weighted]
+    return [(part if isinstance(part, Dataset) else open_dataset(part), float(weight)) for part, weight in weighted]
 
 
 def _divide(mixture: Mixture, config: TrainConfig, trained: Trained) -> Trained:

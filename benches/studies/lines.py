@@ -187,7 +187,7 @@ In Python `Recognizer.read_line(picture)` reads pictures, `read_ink(drawing)` st
 return lines in reading order, across or in columns from right to left. The ink is cut wherever a character may end, and
 the network is asked once about all runs of parts. The best path weighs its answers, the usual size, position and gaps
 of each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in
-Japanese. The last is left out where the text is likelier without it, and always with `--plain`: use that for codes,
+Japanese. The last is left out where text is as likely without it, and always with `--plain`: use that for codes,
 names and exercises. Characters with confidence under one half are uncertain. Underlines and frames are ignored.""",
 )
 NOTES = (

@@ -221,7 +221,7 @@ def load_charset(name: str, present: Iterable[str] = ()) -> Charset:
     path = Path(name)
     if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         expected = f"one of {', '.join(NAMES)}, or a text file of characters"
-        raise FastetlError(f"no charset {name[:40]!r}", expected=expected, do="check `charset`")
+        raise FastetlError(f"no charset {str(name)[:40]!r}", expected=expected, do="check `charset`")
     return Charset(path.stem, read_entries(path))
 
 

@@ -301,10 +301,10 @@ def concatenated(parts: Sequence[Dataset]) -> Dataset:
     All have the same charset, size and header fields.
     """
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
-    source = [np.array([sources.index(name) for name in part.sources], np.uint16)[part.source] for part in parts]
+    indices = [np.array([sources.index(name) for name in part.sources], np.uint16) for part in parts]
+    parts = [replace(part, source=index[part.source]) for part, index in zip(parts, indices, strict=True)]
     columns: dict[str, Any] = {
         name: np.concatenate([np.asarray(getattr(part, name)) for part in parts]) for name in _PER_SAMPLE
     }
-    columns["source"] = np.concatenate(source)
     records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
     return replace(parts[0], **columns, sources=sources, records=records)

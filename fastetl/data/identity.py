@@ -29,8 +29,10 @@ TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset without a name."""
-_TOLD = ("ETL", "synth:")  # begin the names of sources that files tell, which no user gave
+_TOLD = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
+_FEW = 1 << 14  # rows that xxhash digests in less time than a compilation takes
+_digested: dict[int, int] = {}  # how many rows of each length were digested
 _MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
 
@@ -96,11 +98,13 @@ def digest_of(data: bytes) -> int:
 
 def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """uint64 (N,): XXH64 of each row of uint8 (N, B). The bytes of a row are contiguous; rows may be strided."""
-    out, compiled = np.empty(len(rows), np.uint64), 0
-    if len(rows) >= 64 and rows.shape[1] % 32 == 0:  # fewer are not worth a compilation
+    out, compiled, length = np.empty(len(rows), np.uint64), 0, rows.shape[1]
+    _digested[length] = _digested.get(length, 0) + len(rows)
+    if _digested[length] > _FEW and length % 32 == 0:
         from fastetl.kernels.digests import xxh64
+        from fastetl.kernels.vector import ENABLED
 
-        compiled = len(rows) // 8 * 8
+        compiled = len(rows) // 8 * 8 * ENABLED
         xxh64(rows[:compiled], out[:compiled])
     out[compiled:] = list(map(xxhash.xxh64_intdigest, rows[compiled:]))
     return out
@@ -177,7 +181,7 @@ class Trained:
         """
         sources = {source for part in self.parts for source in part if source is not None}
         names_tell = not any(map(_is_unnamed, sources))
-        is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
+        is_in_source = np.array([bool(source) and source in sources for source in data.sources], np.bool_)[data.source]
         nameless = [_is_unnamed(source) or not (names_tell or source.startswith(_TOLD)) for source in data.sources]
         is_nameless = np.array(nameless, np.bool_)[data.source] & ~is_in_source
         is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))

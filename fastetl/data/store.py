@@ -89,8 +89,9 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
 def _resized(data: Dataset, size: int) -> Dataset:
     if data.preprocessing.size == size:
         return data
-    preprocessing = replace(data.preprocessing, size=size)
-    return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing)
+    about = {name: value for name, value in data.about.items() if name != "digest"}  # is of the stored pictures
+    images, preprocessing = resize(np.asarray(data.images), size), replace(data.preprocessing, size=size)
+    return replace(data, images=images, preprocessing=preprocessing, about=about)
 
 
 def _open(path: StrPath, size: int | None) -> Dataset:
@@ -103,7 +104,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
     if (path / MANIFEST).is_file():
         return _open_directory(path, address)
     if path.is_dir() or not path.exists() or not (is_archive or _is_parquet(path)):
-        also = None if path.exists() else FileNotFoundError
+        also = None if path.is_file() else FileNotFoundError
         forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
         do = "make one of records or pictures with `fastetl build`"
         raise FastetlError("no dataset here", file=path, expected=forms, do=do, also=also)

@@ -70,7 +70,7 @@ def _ends(path: Path) -> bytes:
 def require_local(path: Path) -> None:
     """Raise FastetlError for an address, which all but Ray would take for the name of a folder here."""
     if is_url(path):
-        expected, do = "a path on this machine", "give one; to addresses, only Ray writes"
+        expected, do = "a path on this machine", "give one; only datasets that Ray writes may be at addresses"
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
 
 

@@ -138,6 +138,8 @@ def rules(marks: Marks, boxes: Boxes) -> Mask:
 
 def _rule(mask: Mask) -> Mask:
     """bool (H, W): a line from the left of a piece to its right, without the strokes that cross it."""
+    if np.quantile(mask.sum(0), 0.2) * mask.shape[1] >= (1 - HANGING) * mask.sum():  # nothing hangs to it
+        return np.zeros_like(mask)
     cost, paths = _cheapest(np.where(mask.T, 0, PAPER))
     begin = int(cost.argmin())
     # In each column the run of ink that is on the line.

@@ -89,10 +89,12 @@ export class Writing {
       try {
         const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.tables, () => turn === this.turn);
         if (lines && turn === this.turn) {
+          this.unread = false;
           this.lines = lines;
           this.render();
         }
       } catch (error) {
+        this.unread = true;
         this.failed(error);
       }
     }
@@ -159,6 +161,7 @@ export class Writing {
   /** The text is done, with the last strokes; the canvas is empty again. */
   async take() {
     await this.reading;
+    if (this.unread) return;
     this.taken += this.text();
     this.renew();
   }
@@ -169,6 +172,7 @@ export class Writing {
   }
 
   renew() {
+    this.unread = false;
     this.lines = [];
     this.board.widen(this.least());
     this.board.renew();
@@ -178,6 +182,7 @@ export class Writing {
 
   async copy() {
     try {
+      await this.reading;
       await navigator.clipboard.writeText(this.taken + this.text());
       this.toast(t("copied"));
     } catch (error) {
@@ -198,8 +203,10 @@ export class Writing {
   }
 
   async check() {
+    const asked = this.word;
     await this.reading;
-    const read = this.text(), { word } = this.word, right = this.same(read, word);
+    if (this.unread || asked !== this.word) return;
+    const read = this.text(), { word } = asked, right = this.same(read, word);
     element("word-said").textContent = right ? t("right", word) : t("wordMissed", read, word);
     element("word-said").dataset.kind = right ? "right" : "missed";
   }
