@@ -100,7 +100,7 @@ def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """uint64 (N,): XXH64 of each row of uint8 (N, B). The bytes of a row are contiguous; rows may be strided."""
     out, compiled, length = np.empty(len(rows), np.uint64), 0, rows.shape[1]
     _digested[length] = _digested.get(length, 0) + len(rows)
-    if _digested[length] > _FEW and length % 32 == 0:
+    if _digested[length] > _FEW and length % 32 == 0 and len(rows) >= 8:
         from fastetl.kernels.digests import xxh64
         from fastetl.kernels.vector import ENABLED
 
