@@ -193,7 +193,7 @@ def synthesize_on_ray(
     target, pieces = as_address(out), split_writers(config, size, shard_rows)
     if not is_url(target):
         check_output(Path(target), DATASET_KIND, overwrite)
-    about, ray = writers_provenance(pieces, command), connect(address)
+    about, ray = writers_provenance(pieces[0], command), connect(address)
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(ray, pieces, folder, progress)
         write_index(folder, replace(data, about=about), shards, columns)

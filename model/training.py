@@ -23,7 +23,7 @@ from tensorboardX.summary import scalar
 
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.identity import TRAIN, VALID, Trained, digest_of
+from fastetl.data.identity import TRAIN, VALID, Trained
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import check_output, new_output, writes
@@ -170,8 +170,7 @@ def _trained_on(mixture: Mixture, trained: Trained) -> tuple[DatasetShare, ...]:
     described = []
     for dataset, weight in mixture:
         train, valid, test = trained.counts(dataset)
-        digest = str(dataset.about.get("digest") or f"{digest_of(dataset.digests.tobytes()):016x}")
-        described.append(DatasetShare(dataset.name, len(dataset), weight, train, valid, test, digest))
+        described.append(DatasetShare(dataset.name, len(dataset), weight, train, valid, test, dataset.digest))
     return tuple(described)
 
 

@@ -29,7 +29,7 @@ def tiny(writers: int = 8, each: int = 2, seed: int = 0) -> Dataset:
     random = np.random.default_rng(seed + 1)
     ink = shapes[labels] * random.uniform(60, 230, (len(labels), 1, 1)) + random.uniform(0, 20, (len(labels), 32, 32))
     characters, name = [CHARSET.characters[k] for k in labels.tolist()], f"tiny{seed}"
-    return Dataset.create(ink.astype(np.uint8), characters, owners, source=name, charset=CHARSET, name=name)
+    return Dataset.create(ink.astype(np.uint8), characters, owners, source=name, charset=CHARSET)
 
 
 @cache

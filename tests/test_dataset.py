@@ -142,7 +142,8 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
             data[index]  # type: ignore[index]
     assert data[10:20] == data.subset(np.arange(10, 20)) == data[[*range(10, 20)]]
     assert len(data[data.labels == 3]) == 2
-    assert data.about.keys() - data[10:20].about.keys() == {"digest"}
+    assert data.digest != data[10:20].digest == data[10:20].digest
+    assert data.samples(data.labels == 3).indices.tolist() == np.flatnonzero(data.labels == 3).tolist()
     assert data not in (data[1:], 1)
 
 

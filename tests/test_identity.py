@@ -109,6 +109,8 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
         ({"groups": np.zeros((12, 1), int)}, r"groups does not fit; expected 12, .* found int64 \(12, 1\)"),
         ({"digests": np.arange(12)}, "digests does not fit; expected uint64; found int64"),
         ({"source": None}, "source does not fit; expected a name; found None"),
+        ({"characters": [None] * 12}, "characters does not fit; expected texts; found None. Convert them"),
+        ({"charset": "kanas"}, "no charset 'kanas'"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: str) -> None:

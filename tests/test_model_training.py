@@ -381,8 +381,8 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
         train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
     with pytest.raises(ModelError, match="a run needs a name"):
         train(tiny(), "", CONFIG)
-    with pytest.raises(ModelError, match="one: nothing to tell apart; expected two characters or more"):
-        train(Dataset.create(tiny().images[:], "あ" * len(tiny()), source="", name="one"), tmp_path / "run", CONFIG)
+    with pytest.raises(ModelError, match="own: nothing to tell apart; expected two characters or more"):
+        train(Dataset.create(tiny().images[:], "あ" * len(tiny()), source=""), tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)
     assert not list(tmp_path.iterdir())

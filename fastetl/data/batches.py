@@ -88,8 +88,8 @@ class Batches:
 
         Raises FastetlError for a negative epoch or a step outside the epoch.
         """
-        if epoch < 0 or not 0 <= start <= len(self):
-            raise does_not_fit("epoch or start", f"0 or more and 0 to {len(self)}, its steps", f"{epoch} and {start}")
+        require_range("epoch", epoch, 0, 2**32 - 1)
+        require_range("start", start, 0, len(self))
         return self._batches(epoch, start)
 
     def _fill(self, batch: Batch, epoch: int, picks: Picks) -> Batch:

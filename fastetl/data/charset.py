@@ -76,6 +76,7 @@ class Charset:
     characters: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "characters", tuple(self.characters))  # a text or an iterator, too
         if not self.characters:
             raise FastetlError(f"charset {self.name!r} is empty", expected="characters", do="list some")
         text = "".join(self.characters)

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastetl.checks import does_not_fit, require_choice
 from fastetl.data import parquet, writing
-from fastetl.data.charset import Charset, in_a_line, nfc
-from fastetl.data.identity import UNNAMED, By, Split, Trained, digest_of, group_copies
+from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
+from fastetl.data.identity import By, Split, Trained, digest_of, group_copies, unnamed_source
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
+from fastetl.files.untrusted import sealed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,8 +52,8 @@ class Samples:
         images, count = self.images, len(self.images)
         if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1] != images.shape[2]:
             raise does_not_fit("images", "uint8 (N, S, S)", images)
-        if self.labels.shape != (count,):
-            raise does_not_fit("labels", f"one for each of {count} images", self.labels)
+        if self.labels.shape != (count,) or self.labels.dtype.kind not in "iu":
+            raise does_not_fit("labels", f"whole numbers, one for each of {count} images", self.labels)
         if self.indices.ndim != 1 or not len(self.indices) or self.indices.dtype.kind not in "iu":
             raise does_not_fit("indices", "int64 (M,), M at least 1", self.indices)
         if int(self.indices.min()) < 0 or int(self.indices.max()) >= count:
@@ -94,6 +95,22 @@ class Samples:
             yield self.images[index], self.labels[index]
 
 
+class About(TypedDict, total=False):
+    """Where a dataset comes from, as `dataset.json` says it."""
+
+    sets: list[str]
+    """Names of ETL sets, or of the other sources."""
+    files: list[dict[str, str | int]]
+    noticed: list[str]
+    """What was odd in the files."""
+    command: str
+    seed: int
+    """Of the synthetic writers, as is `scans`."""
+    scans: float
+    left_out: dict[str, int]
+    """How many samples `load_labelled` left out, by their characters."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Pictures of single characters with their classes and groups.
@@ -105,9 +122,8 @@ class Dataset:
     images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,), classes. groups: int32 (N,), what a split keeps
     together, −1 where unknown: a writer, or the smallest unit that the files tell. A group number has a meaning within
     its source only. digests: uint64 (N,), XXH64 of each sample's source data before any resizing. source: uint16 (N,),
-    indices into `sources`, which are names; "" stands for an unknown source, "unnamed:" and a digest for one whose
-    groups mean something in this dataset alone. records: header fields, each an array of length N. about: what
-    `dataset.json` says beyond these fields. path: where the dataset was opened.
+    indices into `sources`, which are names; one that begins with "unnamed:" means something in this dataset alone.
+    records: header fields, each an array of length N. path: where the dataset was opened.
     """
 
     name: str
@@ -120,7 +136,7 @@ class Dataset:
     source: NDArray[np.uint16]
     sources: tuple[str, ...]
     records: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
     path: Path | None = None
 
     @classmethod
@@ -132,10 +148,9 @@ class Dataset:
         *,
         source: str,
         size: int | None = None,
-        charset: Charset | None = None,
+        charset: Charset | str | None = None,
         digests: NDArray[np.uint64] | None = None,
         records: Mapping[str, ArrayLike] | None = None,
-        name: str = "",
     ) -> Dataset:
         """A dataset of your own pictures, to train on, to mix, to evaluate and to write.
 
@@ -143,17 +158,19 @@ class Dataset:
         groups: N whole numbers from 0 (who wrote it), −1 where unknown; copies of a picture get the group of the first.
         source: the name under which these groups are known; "" if they mean something in this dataset alone. size: side
         in pixels to resize to; if not given, the pictures' own where all are square and alike, otherwise 64. charset:
-        if not given, the characters that occur, sorted. digests: uint64 (N,), of the source data; if not given, of
-        `images`. records: further fields, N values each.
+        one, or as `load_charset` takes it; if not given, the characters that occur, sorted. digests: uint64 (N,), of
+        the source data; if not given, of `images`. records: further fields, N values each.
 
         Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
         """
         if not isinstance(source, str):
             raise does_not_fit("source", "a name", repr(source))
-        name, fields = name or source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
-        pictures = _checked_pictures(images)
-        texts = [nfc(str(character)) for character in characters]
-        charset = Charset(name, tuple(sorted(set(texts)))) if charset is None else charset
+        name, fields = source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
+        pictures, texts = _checked_pictures(images), _checked_texts(characters)
+        if charset is None:
+            charset = Charset(name, tuple(sorted(set(texts))))
+        elif isinstance(charset, str):
+            charset = load_charset(charset, sorted(set(texts)))
         lacking = sorted(set(texts) - set(charset.characters))
         if lacking:
             raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
@@ -163,8 +180,6 @@ class Dataset:
         digests = np.asarray(digests)
         columns = {"characters": np.array(texts), "groups": group_numbers, "digests": digests}
         _check_columns(len(pictures), columns, fields)
-        if not source and (group_numbers >= 0).any():
-            source = f"{UNNAMED}{digest_of(digests.tobytes()):016x}"
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         one_source = np.zeros(len(pictures), np.uint16)
@@ -178,7 +193,7 @@ class Dataset:
             preprocessing=preprocessing,
             digests=digests,
             source=source_numbers,
-            sources=(source,),
+            sources=(source or unnamed_source(digests),),
             records=fields,
         )
 
@@ -186,6 +201,12 @@ class Dataset:
     def is_etl(self) -> bool:
         """Whether there are pictures of the ETL Character Database, which must not be published."""
         return any(source.startswith("ETL") for source in self.sources)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all but pictures, header fields and name: another one of another build, selection or picture size."""
+        arrays = self.labels, self.groups, self.source, self.digests
+        return str(sealed(writing.description_of(self), *arrays)["digest"])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -231,8 +252,7 @@ class Dataset:
         """The samples at `indices`, in that order, with their pictures copied into memory."""
         columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _PER_SAMPLE}
         records = {name: values[indices] for name, values in self.records.items()}
-        about = {name: value for name, value in self.about.items() if name != "digest"}  # is of the whole dataset
-        return replace(self, **columns, records=records, about=about)
+        return replace(self, **columns, records=records)
 
     write = writing.write
     to_parquet = parquet.write_parquet
@@ -261,9 +281,10 @@ class Dataset:
         """How many groups are known, over all sources."""
         return sum(map(len, self.groups_by_source().values()))
 
-    def samples(self, indices: NDArray[np.int64] | None = None, weight: float = 1.0) -> Samples:
-        """Samples to draw batches from: those at `indices`, such as a part of a `Split`, or all."""
-        return Samples(self.images, self.labels, np.arange(len(self)) if indices is None else indices, weight)
+    def samples(self, indices: NDArray[Any] | Sequence[int] | slice | None = None, weight: float = 1.0) -> Samples:
+        """Samples to draw batches from: all, or those at `indices`, a slice or mask, such as a part of a `Split`."""
+        index = np.arange(len(self))[slice(None) if indices is None else indices]
+        return Samples(self.images, self.labels, index, weight)
 
 
 def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:
@@ -272,6 +293,14 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
         raise does_not_fit("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
     return pictures
+
+
+def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
+    texts = list(characters)
+    for text in texts:
+        if not isinstance(text, str):
+            raise does_not_fit("characters", "texts", repr(text), "convert them: a class to its character")
+    return list(map(nfc, texts))
 
 
 def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Mapping[str, NDArray[Any]]) -> None:

@@ -28,8 +28,8 @@ By = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 UNNAMED = "unnamed:"
-"""Stands, with a digest behind it, for the source of groups that have meaning within one dataset without a name."""
-_TOLD = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
+"""Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
+_OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
 _FEW = 1 << 14  # rows that xxhash digests in less time than a compilation takes
 _digested: dict[int, int] = {}  # how many rows of each length were digested
@@ -150,8 +150,13 @@ def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
+def unnamed_source(digests: NDArray[np.uint64]) -> str:
+    """The source of samples whose groups mean something in one dataset alone."""
+    return f"{UNNAMED}{digest_of(digests.tobytes()):016x}"
+
+
 def _is_unnamed(source: str) -> bool:
-    return not source or source.startswith(UNNAMED)
+    return source.startswith(UNNAMED)
 
 
 Identities = Mapping[str | None, NDArray[Any]]
@@ -181,8 +186,8 @@ class Trained:
         """
         sources = {source for part in self.parts for source in part if source is not None}
         names_tell = not any(map(_is_unnamed, sources))
-        is_in_source = np.array([bool(source) and source in sources for source in data.sources], np.bool_)[data.source]
-        nameless = [_is_unnamed(source) or not (names_tell or source.startswith(_TOLD)) for source in data.sources]
+        is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
+        nameless = [_is_unnamed(source) or not (names_tell or source.startswith(_OF_FILES)) for source in data.sources]
         is_nameless = np.array(nameless, np.bool_)[data.source] & ~is_in_source
         is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))
         parts = np.where(is_unknown, UNKNOWN, NEW).astype(np.int8)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
+from fastetl.data.writing import description_of
 from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
 
@@ -89,12 +90,8 @@ def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> No
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 
-    about = {
-        "charset": data.charset.as_dict(),
-        "preprocessing": data.preprocessing.as_dict(),
-        "sources": list(data.sources),
-    }
-    metadata = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(about)}  # the first is the mark of `PARQUET`
+    # The first is the mark of `PARQUET`.
+    metadata = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(description_of(data))}
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
     with new_output(Path(out), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

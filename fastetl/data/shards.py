@@ -201,8 +201,8 @@ def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Se
 
     The pictures of `data` are not used.
     """
-    about = {**data.about, "shards": [asdict(shard) for shard in shards], "columns": list(columns)}
+    described = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
     with TemporaryDirectory() as temporary:
-        write_description(Path(temporary), replace(data, records={}, about=about))
+        write_description(Path(temporary), replace(data, records={}), described)
         for name in INDEX:
             write_file(folder, name, (Path(temporary) / name).read_bytes())

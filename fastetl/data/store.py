@@ -17,23 +17,23 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import WIDEST, Dataset, Pictures
+from fastetl.data.dataset import WIDEST, About, Dataset, Pictures
+from fastetl.data.identity import UNNAMED
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
+from fastetl.data.shards import INDEX, HeaderFields, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
@@ -89,9 +89,8 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
 def _resized(data: Dataset, size: int) -> Dataset:
     if data.preprocessing.size == size:
         return data
-    about = {name: value for name, value in data.about.items() if name != "digest"}  # is of the stored pictures
-    images, preprocessing = resize(np.asarray(data.images), size), replace(data.preprocessing, size=size)
-    return replace(data, images=images, preprocessing=preprocessing, about=about)
+    preprocessing = replace(data.preprocessing, size=size)
+    return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing)
 
 
 def _open(path: StrPath, size: int | None) -> Dataset:
@@ -100,21 +99,18 @@ def _open(path: StrPath, size: int | None) -> Dataset:
     path = Path(address.removeprefix("file://"))
     if is_url(address) and not path.exists():
         return _open_address(address)
-    is_archive = path.suffix.lower() == ".npz"
     if (path / MANIFEST).is_file():
         return _open_directory(path, address)
-    if path.is_dir() or not path.exists() or not (is_archive or _is_parquet(path)):
-        also = None if path.is_file() else FileNotFoundError
-        forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
-        do = "make one of records or pictures with `fastetl build`"
-        raise FastetlError("no dataset here", file=path, expected=forms, do=do, also=also)
-    if not is_archive:
+    if path.is_file() and path.suffix.lower() == ".npz":
+        npz = from_npz(path)
+        data = Dataset.create(np.asarray(npz.images), npz.characters, npz.groups, source="", size=size)
+        return replace(data, name=path.stem, path=path)
+    if path.is_file() and _is_parquet(path):
         return _read_parquet(path)
-    labelled = from_npz(path)
-    data = Dataset.create(
-        np.asarray(labelled.images), labelled.characters, labelled.groups, source="", size=size, name=path.stem
-    )
-    return replace(data, path=path)
+    also = None if path.is_file() else FileNotFoundError
+    forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
+    do = "make one of records or pictures with `fastetl build`"
+    raise FastetlError("no dataset here", file=path, expected=forms, do=do, also=also)
 
 
 def _open_address(address: str) -> Dataset:
@@ -130,59 +126,68 @@ def _open_address(address: str) -> Dataset:
 
 def _open_directory(folder: Path, address: str) -> Dataset:
     """The dataset whose description is in `folder`. address: where its shards are, if its pictures are in shards."""
-    about = read_json(folder / MANIFEST)
-    is_sharded = "shards" in about
-    expected, version = SHARDS_FORMAT if is_sharded else FORMAT, about.get("format")
+    described = read_json(folder / MANIFEST)
+    is_sharded = "shards" in described
+    expected, version = SHARDS_FORMAT if is_sharded else FORMAT, described.get("format")
     if version != expected:
         raise _fault("dataset of another format", folder, expected, version)
     labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))
-    records = _records(folder / "records.npz", about.get("count"))
-    images_of = (
-        partial(sharded_images, address, about)
-        if is_sharded
-        else lambda _: mapped_array(folder / "images.npy", "u1", 3)
-    )
-    data = _dataset(folder, about, images_of, labels, records)
-    require_sealed(about, folder / MANIFEST, labels, data.groups, data.source, data.digests)
-    if not isinstance(data.images, ShardedImages):
-        return data
-    return replace(
-        data,
-        name=name_of(address),
-        records=HeaderFields(data.images, about["columns"]),
-        about={name: value for name, value in about.items() if name not in ("shards", "columns")},
-        path=None if is_url(address) else folder,
-    )
+    records = _records(folder / "records.npz", described.get("count"))
+    description = _description(described, folder / MANIFEST)
+    if not is_sharded:
+        data = _dataset(folder, description, mapped_array(folder / "images.npy", "u1", 3), labels, records)
+    else:
+        images = sharded_images(address, described, description.preprocessing.size)
+        data = _dataset(folder, description, images, labels, records)
+        path = None if is_url(address) else folder
+        data = replace(data, name=name_of(address), records=HeaderFields(images, described["columns"]), path=path)
+    require_sealed(described, folder / MANIFEST, labels, data.groups, data.source, data.digests)
+    return data
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What the description of a dataset says, checked."""
+
+    charset: Charset
+    preprocessing: Preprocessing
+    sources: tuple[str, ...]
+    count: int
+    about: About
+
+
+def _description(described: Mapping[str, Any], file: Path) -> _Description:
+    try:
+        sources = tuple(described["sources"])
+        if not sources or not all(isinstance(name, str) for name in sources):
+            raise ValueError("sources are no names")
+        return _Description(
+            Charset.from_dict(described["charset"]),
+            Preprocessing.from_dict(described["preprocessing"]),
+            tuple(name or UNNAMED for name in sources),  # once written for an unknown source
+            int(described["count"]),
+            cast("About", {name: described[name] for name in About.__annotations__ if name in described}),
+        )
+    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise FastetlError("cannot read", file=file, found=reason_of(error), do="build it again") from error
 
 
 def _dataset(
-    path: Path,
-    about: Mapping[str, Any],
-    images_of: Callable[[int], Pictures],
-    labels: NDArray[Any],
-    records: dict[str, NDArray[Any]],
+    path: Path, description: _Description, images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
 ) -> Dataset:
     """The Dataset of a description and of arrays, which are checked against it and each other.
 
-    images_of: gives the pictures for their side. records: the columns of `IDENTITY`, which are taken out, and others.
+    records: the columns of `IDENTITY`, which are taken out, and others.
     """
-    try:
-        charset = Charset.from_dict(about["charset"])
-        preprocessing = Preprocessing.from_dict(about["preprocessing"])
-        sources, shape = tuple(about["sources"]), (int(about["count"]), preprocessing.size, preprocessing.size)
-        if not sources or not all(isinstance(name, str) for name in sources):
-            raise ValueError("sources are no names")
-    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise FastetlError("cannot read", file=path / MANIFEST, found=reason_of(error), do="build it again") from error
-    images = images_of(preprocessing.size)
     groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
-    for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
+    size, count = description.preprocessing.size, description.count
+    for what, array, expected in (("images", images, (count, size, size)), ("labels", labels, (count,))):
         if array.shape != expected:
             raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
     for what, values, least, below in (
-        ("labels", labels, 0, len(charset)),
+        ("labels", labels, 0, len(description.charset)),
         ("groups", groups, -1, 2**31),
-        ("sources", source, 0, len(sources)),
+        ("sources", source, 0, len(description.sources)),
     ):
         if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
             actual = f"{values.min()} to {values.max()}"
@@ -192,13 +197,13 @@ def _dataset(
         images=images,
         labels=labels.astype(np.uint16, copy=False),
         groups=groups,
-        charset=charset,
-        preprocessing=preprocessing,
+        charset=description.charset,
+        preprocessing=description.preprocessing,
         digests=digests,
         source=source,
-        sources=sources,
+        sources=description.sources,
         records=records,
-        about=about,
+        about=description.about,
         path=path,
     )
 
@@ -221,7 +226,7 @@ def load_labelled(data: StrPath | Dataset, charset: Charset, preprocessing: Prep
         if left_out:
             data = data.subset(np.flatnonzero(classes >= 0))
             classes = classes[classes >= 0]
-        about = {**data.about, "left_out": dict(left_out)}
+        about: About = {**data.about, "left_out": dict(left_out)}
         data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)
     return replace(_resized(data, preprocessing.size), preprocessing=preprocessing)
 
@@ -238,11 +243,13 @@ def _read_parquet(path: Path) -> Dataset:
 
     try:
         rows = pq.read_table(path)
-        about = {**json.loads(dict(rows.schema.metadata or {})[ABOUT]), "count": len(rows)}
-        number = {name: k for k, name in enumerate(about["sources"])}
+        described = {**json.loads(dict(rows.schema.metadata or {})[ABOUT]), "count": len(rows)}
+        number = {name: k for k, name in enumerate(described["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
-        return _dataset(path, about, partial(_decoded, rows["image"]), columns.pop("label"), columns)
+        description = _description(described, path)
+        images = _decoded(rows["image"], description.preprocessing.size)
+        return _dataset(path, description, images, columns.pop("label"), columns)
     except Exception as error:  # Pillow's readers raise exceptions of any class
         raise _fault("cannot read", path, "a Parquet file of `Dataset.to_parquet`", reason_of(error)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -27,8 +27,14 @@ DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.n
 _BLOCK = 1 << 12  # pictures written together
 
 
-def write_description(folder: Path, data: Dataset) -> None:
-    """Write all files of a dataset's directory but `images.npy`."""
+def description_of(data: Dataset) -> dict[str, Any]:
+    """What a description says of a dataset wherever it is stored, for JSON."""
+    charset, preprocessing = data.charset.as_dict(), data.preprocessing.as_dict()
+    return {"charset": charset, "preprocessing": preprocessing, "sources": list(data.sources)}
+
+
+def write_description(folder: Path, data: Dataset, shards: Mapping[str, Any] | None = None) -> None:
+    """Write all files of a dataset's directory but its pictures. shards: what is to be said of a dataset of shards."""
     np.save(folder / "labels.npy", data.labels)
     identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
     with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez takes no column called file
@@ -36,13 +42,13 @@ def write_description(folder: Path, data: Dataset) -> None:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)
     described = {
-        "format": SHARDS_FORMAT if "shards" in data.about else FORMAT,
+        "format": FORMAT if shards is None else SHARDS_FORMAT,
         "count": len(data),
-        "charset": data.charset.as_dict(),
-        "preprocessing": data.preprocessing.as_dict(),
-        "sources": list(data.sources),
+        "groups": data.group_count,
+        **description_of(data),
+        **data.about,
+        **(shards or {}),
     }
-    described |= {name: value for name, value in data.about.items() if name not in (*described, "digest")}
     text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 

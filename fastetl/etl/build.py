@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_options
 from fastetl.data.charset import Charset, in_a_line
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
@@ -174,12 +174,11 @@ def convert(
     )
 
 
-def provenance(plan: Plan, data: Dataset, command: str) -> dict[str, Any]:
+def provenance(plan: Plan, command: str) -> About:
     """What a dataset says of where it comes from."""
     files = [part.file for part in plan.parts]
     return {
         "sets": list(dict.fromkeys(file.layout.name for file in files)),
-        "groups": data.group_count,
         "files": [
             {"file": f.path.name, "set": f.layout.name, "bytes": f.count * f.layout.record_bytes, "records": f.count}
             for f in files
@@ -200,7 +199,7 @@ def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tupl
     if notices and config.strict:
         raise notices[0].error()
     data, plan = replace(data, groups=groups, source=source), replace(plan, noticed=(*plan.noticed, *notices))
-    return replace(data, about=provenance(plan, data, command)), plan
+    return replace(data, about=provenance(plan, command)), plan
 
 
 def build(
@@ -265,9 +264,8 @@ def _import(
     plan = Plan(data.charset, (), 0, noticed, left_out=left_out)
     if config.strict:
         _require_all(plan, data.labels)
-    about = provenance(plan, data, command)
-    about |= {"sets": list(data.sources), "files": [{"file": source.path.name} for source in sources]}
-    return replace(data, about=about), plan
+    files: list[dict[str, str | int]] = [{"file": source.path.name} for source in sources]
+    return replace(data, about={**provenance(plan, command), "sets": list(data.sources), "files": files}), plan
 
 
 def run_plan(sources: Sources, config: BuildConfig, do: Callable[[Plan], T], *, by_order: bool = True) -> T:

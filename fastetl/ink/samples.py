@@ -27,7 +27,7 @@ import numpy as np
 
 from fastetl.checks import require_options
 from fastetl.data.charset import LONGEST, is_character, load_charset, nfc
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.data.writing import DATASET_KIND
@@ -258,7 +258,7 @@ def samples_to_dataset(
             **{name: np.array([getattr(s, name) for s in samples]) for name in ("answer", "time", "device")},
         },
     )
-    about = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
+    about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
     correct = sum(s.answer == s.label for s in samples)
     return SamplesResult(

@@ -1,6 +1,6 @@
 """Datasets by synthetic writers without files in between: the same samples as in a build of their files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, concatenated
+from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
@@ -80,10 +80,9 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
     ]
 
 
-def writers_provenance(parts: Sequence[WriterRange], command: str) -> Mapping[str, Any]:
+def writers_provenance(writers: WriterRange, command: str) -> About:
     """What a dataset says of where it comes from."""
-    where = {"sets": ["synthetic"], "files": [], "command": command}
-    return {**where, "groups": parts[-1].end, "seed": parts[-1].seed, "scans": parts[-1].scans}
+    return {"sets": ["synthetic"], "files": [], "command": command, "seed": writers.seed, "scans": writers.scans}
 
 
 def synthesize_dataset(
@@ -116,5 +115,5 @@ def synthesize_dataset(
                 parts.append(replace(rows, images=rows.images[:0].copy()))
                 if progress is not None:
                     progress(len(parts), len(jobs))
-        write_description(folder, replace(concatenated(parts), about=writers_provenance(jobs, command)))
+        write_description(folder, replace(concatenated(parts), about=writers_provenance(jobs[0], command)))
     return count
