@@ -123,28 +123,28 @@ def _same_writing(sets: Sequence[Sequence[EtlFile]]) -> Iterator[Notice]:
             yield Notice(what, str(file), None, layout.file_name, file.name, "groups are counted")
 
 
-def _learn(
-    sets: list[list[EtlFile]], name: str, by_order: bool
-) -> tuple[Charset, int, list[NDArray[np.uint16] | None], dict[int, list[Contents]]]:
-    """The charset, how many codes stand for no character, each set's order (if `by_order`), and its contents instead.
+Known = NDArray[np.uint16] | list[Contents]
+"""What the records of a set are selected by: the order of its files, or every header."""
 
-    The contents are those of sets without an order that has the whole charset. The charset may be what the data hold:
-    then more characters may be wanted after headers have been read.
+
+def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charset, int, list[Known]]:
+    """The charset, how many codes stand for no character, and what is known of each set.
+
+    The charset may be what the data hold: then more characters may be wanted after headers have been read.
     """
     orders = [learn_order(members) if by_order else None for members in sets]
-    contents: dict[int, list[Contents]] = {}
+    known: list[Known] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
-        contents |= {k: contents_of(sets[k]) for k, order in enumerate(orders) if order is None and k not in contents}
-        codes = {code for order in orders if order is not None for code in order.tolist()}
-        codes |= {c for of_set in contents.values() for one in of_set for c in np.unique(one.codes).tolist()}
-        characters = [jis_to_char(code) for code in sorted(codes - {0})]
+        arrays = ([one] if isinstance(one, np.ndarray) else [content.codes for content in one] for one in known)
+        codes = [set(np.unique(np.concatenate(of_set)).tolist()) for of_set in arrays]
+        characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, order in enumerate(orders) if order is not None and not wanted <= set(order.tolist())]
+        lacking = [k for k, one in enumerate(known) if isinstance(one, np.ndarray) and not wanted <= codes[k]]
         if not lacking:
-            return charset, characters.count(None), orders, contents
-        # A wanted character may be somewhere in a set whose order lacks it: read the headers of this set too.
-        orders = [None if k in lacking else order for k, order in enumerate(orders)]
+            return charset, characters.count(None), known
+        for k in lacking:  # a wanted character may be somewhere in a set whose order lacks it
+            known[k] = contents_of(sets[k])
 
 
 def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -156,24 +156,26 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     """
     files = [file for file in files if file.count]
     sets = by_layout(files)
-    charset, unknown_codes, orders, contents = _learn(sets, name, by_order)
-    headers = [content for of_set in contents.values() for content in of_set]
+    charset, unknown_codes, known = _learn(sets, name, by_order)
     parts: list[Selection] = []
+    contents: list[Contents] = []
     samples = Counter[int]()
-    for k, (members, order) in enumerate(zip(sets, orders, strict=True)):
-        if order is not None:
-            parts += _select_by_order(members, order, charset)
-            samples.update(dict.fromkeys(order.tolist(), sum(file.count for file in members) // len(order)))
-        for content in contents.get(k, ()):
+    for members, one in zip(sets, known, strict=True):
+        if isinstance(one, np.ndarray):
+            parts += _select_by_order(members, one, charset)
+            samples.update(dict.fromkeys(one.tolist(), sum(file.count for file in members) // len(one)))
+            continue
+        contents += one
+        for content in one:
             parts.append(_select_by_headers(content, charset, model_pattern))
             samples.update(content.codes[content.taken(model_pattern)].tolist())
     noticed = [notice for file in files for notice in notices_of_name(file)]
-    noticed += [notice for content in headers for notice in content.noticed]
+    noticed += [notice for content in contents for notice in content.noticed]
     return Plan(
         charset=charset,
         parts=tuple(part for part in parts if len(part.index)),
         unknown_codes=unknown_codes,
         noticed=(*noticed, *_same_writing(sets)),
-        characterless=sum(content.characterless for content in headers),
+        characterless=sum(content.characterless for content in contents),
         left_out=_left_out(samples, set(codes_of(charset).tolist())),
     )
