@@ -249,7 +249,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
     written = ~underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     square = dataclasses.replace(drawing, width=longer, height=longer)
-    segments = [longer * segments_of(dataclasses.replace(square, strokes=(stroke,)), 1) for stroke in strokes]
+    segments = [longer * segments_of(dataclasses.replace(square, strokes=(stroke,)), (1, 1)) for stroke in strokes]
     down = is_down(boxes, in_time=True) if down is None else down
     oriented = turned(boxes) if down else boxes
     return [

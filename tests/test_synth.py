@@ -32,7 +32,7 @@ from fastetl.synth.raster import draw
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import FILLS, Ink, choose_glyphs, ink_of, pen_strokes
+from fastetl.synth.writing import FILLS, PenInk, choose_glyphs, ink_of, pen_strokes
 
 KNOWN = {"あ": 0, "い": 15, "う": 30, "え": 45, "お": 60, "か": 75, "平": 82, "が": 90, "き": 96, "ゃ": 97, "ぎ": 111}
 KNOWN |= {"ゅ": 238, "ょ": 378, "っ": 495, "開": 869, "を": 950, "ん": 955}
@@ -299,7 +299,7 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
         assert {"file_name", "code"} <= missing
         assert {"sheet", "age"} <= set(records)
         assert dataclasses.replace(built, records=records | {"record": written.records["record"]}) == written
-    with pytest.raises(FastetlError, match="a dataset without files is of no set"):
+    with pytest.raises(FastetlError, match="`set` is for files"):
         synthesize_dataset(tmp_path / "no", SynthConfig(set=("ETL1",)))
 
 
@@ -348,7 +348,7 @@ def test_kernel_and_twin_agree(seed: int) -> None:
     low, high = np.repeat([(-30, 0.3, 0.3), (158, 6, 1)], (4, 2, 1), 1)
     segments = rng.uniform(low, high, (9, 7))
     segments[0, 2:4] = segments[0, :2]
-    ink = Ink(
+    ink = PenInk(
         segments.astype(np.float32),
         np.array([0, 4, 4, 9]),
         np.array([[-1, 1], [2, -1], [0, 2]]),
@@ -366,7 +366,7 @@ def test_kernel_and_twin_agree(seed: int) -> None:
 
 def test_a_capsule_has_its_width_and_length() -> None:
     segments, nobody, one = np.array([[40, 60, 80, 60, 3, 3, 1]], np.float32), np.array([[-1]]), np.ones(1, np.float32)
-    ink = Ink(segments, np.array([0, 1]), nobody, np.zeros((1, 1, 2), np.float32), 9 * one, one, 0.0)
+    ink = PenInk(segments, np.array([0, 1]), nobody, np.zeros((1, 1, 2), np.float32), 9 * one, one, 0.0)
     drawn = unpack(draw(ink))[0]
     assert np.array_equal(np.flatnonzero(drawn[:, 60]), np.arange(57, 64))
     assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))

@@ -60,8 +60,8 @@ AROUND = 1.5
 """Side of the surroundings, in sides of the frame."""
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
-_UNSAID: dict[str, Any] = {"surroundings": False, "readings": 1}
-"""Values that are not written to files: those of 0.1.0 and the bundled `japanese` have no keys for them."""
+_ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
+"""Values of keys that a file does not have, as those of 0.1.0 and the bundled `japanese`: they are not written."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Preprocessing:
         return 0 if self.framing == "none" else PLACE
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields for JSON, without those that equal `_UNSAID`."""
-        omitted = {key for key, value in _UNSAID.items() if getattr(self, key) == value}
+        """The fields for JSON, without those that equal `_ABSENT`."""
+        omitted = {key for key, value in _ABSENT.items() if getattr(self, key) == value}
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in omitted}
 
     @classmethod
@@ -139,7 +139,7 @@ class Preprocessing:
         unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if unknown:
             raise FastetlError("preprocessing: unknown keys", found=unknown, do="use the version that wrote them")
-        return cls(**{**_UNSAID, **values})
+        return cls(**{**_ABSENT, **values})
 
 
 def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_options
+from fastetl.checks import require_options, require_unset
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
@@ -252,9 +252,7 @@ def _import(
     sources: list[Labelled], config: BuildConfig, progress: OnProgress | None, command: str
 ) -> tuple[Dataset, Plan]:
     """Labelled pictures as a dataset, and a plan with what is to be said of them."""
-    if config.model_pattern:
-        what = "`model_pattern` is for ETL files, and these are pictures"
-        raise FastetlError(what, file=sources[0].path, do="leave out `model_pattern`")
+    require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
     data, left_out, unread = import_pictures(sources, config.charset, config.size, read_picture, progress)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,13 +100,13 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 
 
 @cache
-def _set_by_size() -> dict[tuple[int, float], str]:
+def _set_by_size() -> dict[tuple[int, float], Layout]:
     """(length of a record, number of records) → the set, where one set alone has such files."""
-    sets: dict[tuple[int, float], set[str]] = {}
+    sets: dict[tuple[int, float], set[Layout]] = {}
     for layout in LAYOUTS:
         for entry in genuine_files(layout):
-            sets.setdefault((layout.record_bytes, entry.records), set()).add(layout.name)
-    return {key: names.pop() for key, names in sets.items() if len(names) == 1}
+            sets.setdefault((layout.record_bytes, entry.records), set()).add(layout)
+    return {key: layouts.pop() for key, layouts in sets.items() if len(layouts) == 1}
 
 
 def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
@@ -116,22 +116,21 @@ def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
     return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header)
 
 
-def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: str | None) -> Layout:
+def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: Layout | None) -> Layout:
     """The set whose classes the records have, among `candidates` with the same type of record.
 
     If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
     """
     index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
     matches = [
-        (layout.name != genuine, layout is not set_by_name(name), len(part), layout)
+        (layout is not genuine, layout is not set_by_name(name), len(part), layout)
         for layout in candidates
         for sample in [_headers(layout, read, index)]
         for part in classes_by_file(layout.name)
         if np.mean(match_classes(layout, sample, part)) >= _LEAST
     ]
     if not matches:
-        exact = [layout for layout in candidates if layout.name == genuine]
-        return (exact or [set_by_name(name) or candidates[0]])[0]
+        return genuine or set_by_name(name) or candidates[0]
     return min(matches, key=lambda match: match[:3])[3]
 
 
@@ -164,17 +163,17 @@ def _set_of(read: Read, size: int, name: str) -> Layout | None:
         heads = _headers(layout, read, range(min(size // length, _PROBE)))
         if len(heads) and _is_plausible(layout, heads, name):
             candidates.append(layout)
-            # A damaged file of type M may have as many records as a file of another set.
-            if layout.kind != "M" and layout.name == _set_by_size().get((length, size / length)):
-                return layout
     if not candidates:
         return None
-    length = candidates[0].record_bytes
-    if candidates[0].kind == "G":
+    first, length = candidates[0], candidates[0].record_bytes
+    by_size = _set_by_size().get((length, size / length))
+    genuine = by_size if by_size in candidates else None
+    # A damaged file of type M may have as many records as a file of another set.
+    if genuine is not None and first.kind != "M":
+        return genuine
+    if first.kind == "G":
         return _by_data_set(read, size // length, name)
-    if len(candidates) == 1:
-        return candidates[0]
-    return _by_classes(candidates, read, size // length, name, _set_by_size().get((length, size / length)))
+    return first if len(candidates) == 1 else _by_classes(candidates, read, size // length, name, genuine)
 
 
 def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
@@ -199,11 +198,11 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[int]:
-    """The descriptor of the opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """The opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
     try:
         with open_regular(path) as opened:
-            yield opened.fileno()
+            yield opened
     except OSError as error:
         raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
 
@@ -217,7 +216,7 @@ def detect(path: Path) -> EtlFile:
     with open_file(path) as opened:
 
         def read(offset: int, count: int) -> bytes:
-            return os.pread(opened, count, offset)
+            return os.pread(opened.fileno(), count, offset)
 
         layout = _set_of(read, size, name)
         if layout is None:
@@ -231,7 +230,7 @@ def detect(path: Path) -> EtlFile:
 
 def _digest_of_ends(path: Path) -> str:
     """SHA-1 of both ends of a file, since hashing all of a large one would take longer than a build."""
-    with open_regular(path) as opened:
+    with open_file(path) as opened:
         digest = hashlib.sha1(opened.read(_DIGESTED), usedforsecurity=False)
         opened.seek(max(0, opened.seek(0, os.SEEK_END) - _DIGESTED))
         digest.update(opened.read(_DIGESTED))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +101,8 @@ def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
         blank[span] = ~layout.packed(records).any(1)
         digests[span] = digest_rows(layout.packed(records))
     with open_file(file.path) as source:
-        fingerprint.update(os.pread(source, file.tail, size))
+        source.seek(size)
+        fingerprint.update(source.read(file.tail))
     blank[: file.first] = False  # empty by rule
     return _Scan(fingerprint.hexdigest(), headers, blank, digests)
 

@@ -48,7 +48,7 @@ def read_records(
             firsts = np.flatnonzero(np.append(True, part[1:] - part[:-1] != 1))
             ends = [*firsts[1:].tolist(), len(part)]
             runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
-            _fill(file, source, runs, (part[firsts] * size).tolist(), len(part) * size)
+            _fill(file, source.fileno(), runs, (part[firsts] * size).tolist(), len(part) * size)
             yield slice(at, at + len(part)), records[: len(part)]
 
 

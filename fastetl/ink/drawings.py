@@ -134,10 +134,14 @@ def _require(name: str, value: object, least: float, most: float) -> None:
         raise _wrong(name, f"{least:g} to {most:g}", repr(value)[:40])
 
 
-def segments_of(drawing: Drawing, side: int) -> NDArray[np.float64]:
-    """float64 (M, 6): x and y of a, x and y of b, and the radii at a and b of each segment. Steps 1 to 3."""
+def segments_of(drawing: Drawing, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """float64 (M, 6): x and y of a, x and y of b, and the radii at a and b of each segment. Steps 1 to 3.
+
+    shape: height and width of the picture, a square or in the canvas' own proportion.
+    """
+    side = max(shape)
     scale = side / max(drawing.width, drawing.height)
-    across, down = (side - drawing.width * scale) / 2, (side - drawing.height * scale) / 2
+    down, across = (shape[0] - drawing.height * scale) / 2, (shape[1] - drawing.width * scale) / 2
     segments = [np.empty((0, 6))]
     for stroke in drawing.strokes:
         if not len(stroke):
@@ -174,4 +178,4 @@ def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
     """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096, else FastetlError."""
     require_range("side", side, 1, MOST_SIDE)
-    return painted(segments_of(drawing, side), (side, side))
+    return painted(segments_of(drawing, (side, side)), (side, side))

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastetl.checks import require_range
+from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import StrPath
 from fastetl.files.atomic import check_output, new_output
 from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
@@ -70,8 +70,7 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
     """
     require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
     require_range("shard_rows", pictures, 1)
-    if config.set:
-        raise FastetlError("a dataset without files is of no set", do="leave out `set`")
+    require_unset(config, ("set",), "is for files, and a dataset has none")
     charset, characters = characters_of(config.charset)
     writers, each = config.files * layout_of(characters).data_sets_per_file, max(1, pictures // len(characters))
     return [

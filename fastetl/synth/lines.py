@@ -67,10 +67,7 @@ class WrittenLine:
     def picture(self) -> NDArray[np.uint8]:
         """uint8 (height, width): the drawing as a picture, ink high."""
         shape = round(self.drawing.height), round(self.drawing.width)
-        side = max(shape)
-        # `segments_of` centres a drawing in a square.
-        x, y = (side - shape[1]) / 2, (side - shape[0]) / 2
-        return painted(segments_of(self.drawing, side) - np.array([x, y, x, y, 0, 0]), shape)
+        return painted(segments_of(self.drawing, shape), shape)
 
 
 def _turned(points: Array, character: str) -> Array:

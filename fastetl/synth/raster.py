@@ -12,12 +12,12 @@ from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL, Draw
 from fastetl.synth.strokes import UNKNOWN
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, Ink, choose_glyphs, ink_of
+from fastetl.synth.writing import HEIGHT, WIDTH, PenInk, choose_glyphs, ink_of
 
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
-def draw(ink: Ink, plain: bool = not ENABLED) -> NDArray[np.uint8]:
+def draw(ink: PenInk, plain: bool = not ENABLED) -> NDArray[np.uint8]:
     """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high.
 
     plain: by the reference implementation, whose pictures differ by rounding alone and take about twenty times as long.
@@ -45,7 +45,7 @@ def _cover(canvas: NDArray[np.float32], segments: NDArray[np.float32], shift: ND
         np.maximum(window, edge.clip(0, 1) * ink, out=window)
 
 
-def _draw_plainly(ink: Ink) -> NDArray[np.uint8]:
+def _draw_plainly(ink: PenInk) -> NDArray[np.uint8]:
     canvas = np.zeros((len(ink.levels), HEIGHT, WIDTH), np.float32)
     for c, fragments in enumerate(ink.neighbours):
         _cover(canvas[c], ink.segments[ink.starts[c] : ink.starts[c + 1]], np.zeros(2, np.float32))

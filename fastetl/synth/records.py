@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_choice, require_options, require_range
+from fastetl.checks import require_choice, require_options, require_range, require_unset
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import classes, classes_by_file
@@ -65,10 +65,8 @@ class SynthConfig:
         require_options(self, ranges)
         for name in self.set:
             require_choice("set", name, tuple(BY_NAME))
-        reason = "has no effect with" if self.set else "is for"
-        for name in ("charset", "files") if self.set else ("writers",):
-            if getattr(self, name) != getattr(SynthConfig, name):
-                raise FastetlError(f"`{name}` {reason} `set`", do=f"leave out `{name}`", also=ValueError)
+        unused = ("charset", "files") if self.set else ("writers",)
+        require_unset(self, unused, f"{'has no effect with' if self.set else 'is for'} `set`")
 
 
 def characters_of(name: str) -> tuple[Charset, tuple[str, ...]]:

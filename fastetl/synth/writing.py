@@ -35,7 +35,7 @@ _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner m
 
 
 @dataclass(frozen=True)
-class Ink:
+class PenInk:
     """The arguments of the kernel `fastetl.kernels.strokes.draw_characters`, which explains them."""
 
     segments: Array
@@ -359,7 +359,7 @@ def pen_strokes(
     return characters
 
 
-def ink_of(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
+def ink_of(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> PenInk:
     """The ink of the characters of `g` as `style` writes them."""
     p = _points_of(g, style, rng)
     radius, ink = _trace(p, g, style, rng)
@@ -373,7 +373,7 @@ def ink_of(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ink:
     specks, specked = _specks(p, g, style, rng)
     character = np.concatenate([g.character[g.stroke[first]], linked, specked])
     order = np.argsort(character, kind="stable")
-    return Ink(
+    return PenInk(
         segments=np.concatenate([strokes, links, specks])[order],
         starts=np.searchsorted(character[order], np.arange(g.count + 1)).astype(np.int64),
         neighbours=neighbours,
