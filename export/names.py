@@ -68,6 +68,6 @@ def file_of(path: StrPath, name: str) -> Path:
     if is_package(path) and (not is_alone or name == ONNX):
         return folder if is_alone else folder / name
     expected = f"a directory with {name}, or one of {', '.join(BUNDLED)}"
-    found = "a model alone, which was checked when it was exported" if is_alone else None
+    found = "an ONNX model alone" if is_alone else None
     do = "export to a directory" if is_alone else "check the path"
     raise ExportError("no package here", file=path, expected=expected, found=found, do=do, also=FileNotFoundError)

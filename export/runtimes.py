@@ -4,7 +4,6 @@ import importlib.util
 import logging
 import os
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,29 +33,21 @@ def quiet() -> Iterator[None]:
         pipeline.tqdm = bar
 
 
-class _NoScikitLearn:
-    """An import hook that hides scikit-learn, which nothing here needs of coremltools, from the thread that made it."""
-
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "sklearn" and threading.get_ident() == self.thread:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
 def coremltools() -> Any:
     """The module coremltools. Importing it takes seconds: call this only where it is needed."""
-    hidden: Any = _NoScikitLearn()
+    modules: dict[str, Any] = sys.modules
+    hides = "sklearn" not in modules
     # It logs a line for each of Apple's libraries that is missing on other systems.
     with quiet():
-        sys.meta_path.insert(0, hidden)  # importing scikit-learn would take as long again
+        if hides:
+            modules["sklearn"] = None  # importing it would take as long again, and nothing here needs it
         try:
             import coremltools
         except ModuleNotFoundError as error:
             raise missing(error) or error from error
         finally:
-            sys.meta_path.remove(hidden)
+            if hides:
+                del modules["sklearn"]
     return coremltools
 
 

@@ -92,7 +92,10 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     from fastetl_cli.options import completion, suggestion
 
-    if name == "--completion" and rest in (["bash"], ["zsh"], ["fish"]):
+    if name == "--completion":
+        if rest not in (["bash"], ["zsh"], ["fish"]):
+            sys.stderr.write("fastetl: --completion needs the name of a shell: bash, zsh or fish\n")
+            return 2
         sys.stdout.write(completion(rest[0], COMMANDS) + "\n")
         return 0
     if name not in COMMANDS:

@@ -32,7 +32,7 @@ class Pad(Command):
     """
 
     package: Annotated[Path, Arg((), "PACKAGE")] = Path(PRETRAINED)
-    """A package directory, or the name of a bundled package."""
+    """A package directory, the name of a bundled package, or an ONNX model alone."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder. Without: nothing is kept."""
     host: str = "127.0.0.1"
@@ -81,7 +81,7 @@ class Pad(Command):
     def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
         import uvicorn
 
-        from fastetl_cli.web.server import LOOPBACK, Connection, make_app
+        from fastetl_cli.web.server import LOOPBACK, make_app
 
         listening = listen(self.host, self.port)
         port = listening.getsockname()[1]
@@ -105,7 +105,7 @@ class Pad(Command):
             app,
             log_level="critical",
             access_log=False,
-            http=Connection,
+            http="h11",
             server_header=False,
             date_header=False,
             ws="none",

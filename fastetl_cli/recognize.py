@@ -21,7 +21,7 @@ from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
 from fastetl_cli.base import Command, Paths, clean, note, show_json, show_table
 
-BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes")
+BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from export.names import LABELS, ONNX, package_path
-from export.recognizer import Recognizer, open_recognizer
+from export.recognizer import Recognizer
 from fastetl.data.charset import KANA
 
 if TYPE_CHECKING:
@@ -122,27 +121,19 @@ def reads(page: Page, **shares: float) -> None:
     page.route("**/read", answer)
 
 
-def bundled_package(out: Path) -> Recognizer:
-    """A copy of what the pad needs of the bundled package: the model and its labels."""
-    out.mkdir(parents=True)
-    for name in (ONNX, LABELS):
-        shutil.copyfile(package_path("kana") / name, out / name)
-    return open_recognizer(out)
-
-
 @contextmanager
-def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str = "", http: Any = None) -> Iterator[str]:
-    """The address of a server that ends with the block; http: instead of its `Connection`."""
+def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str = "") -> Iterator[str]:
+    """The address of a server that ends with the block."""
     import uvicorn
 
     from fastetl_cli.pad import listen
     from fastetl_cli.web.sample_files import Store
-    from fastetl_cli.web.server import Connection, make_app
+    from fastetl_cli.web.server import make_app
 
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     store = None if samples is None else Store(samples)
-    options: Any = {"log_level": "critical", "access_log": False, "ws": "none", "http": http or Connection}
+    options: Any = {"log_level": "critical", "access_log": False, "ws": "none", "http": "h11"}
     server = uvicorn.Server(uvicorn.Config(make_app(recognizer, store, token), **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

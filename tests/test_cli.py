@@ -153,7 +153,11 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["sheet", "a", "b", "c"], "one word too many: c. See fastetl sheet --help"),
         (["sheet", "a", "--json=1"], "--json: takes no value; found '1'. See fastetl sheet --help"),
         (["synth", "{tmp}/out", "--shard-rows", "0"], "expected 1 or more; found 0. Check --shard-rows"),
-        (["recognize", "a.png", "--lines", "--boxes", "{tmp}/empty"], "exists already"),
+        (
+            ["recognize", "a.png", "--lines", "--boxes", "{tmp}/b.jpg"],
+            "with boxes by fastetl; expected a name in .png",
+        ),
+        (["--completion"], "fastetl: --completion needs the name of a shell: bash, zsh or fish"),
         (["verify", "{tmp}/empty"], "no package here; expected a directory with reference.npz, or one of japanese"),
         (["recognize", "a", "--package", "{tmp}/empty"], "empty: no package here; expected a directory with kana.onnx"),
         (["pad", "{tmp}/empty.onnx"], "empty.onnx: no package here; expected a directory with kana.onnx"),

@@ -139,8 +139,10 @@ def test_verify_needs_a_package(tmp_path: Path) -> None:
         with pytest.raises(ExportError, match="no package here"):
             verify(tmp_path / name)
         (tmp_path / "empty").mkdir(exist_ok=True)
-    (tmp_path / "empty" / ONNX).touch()
-    assert failures(verify(tmp_path / "empty")) == ["contents", "reference"]
+    (tmp_path / "empty" / ONNX).mkdir()
+    with pytest.raises(ExportError, match="expected a regular file; found a folder. Give a file"):
+        open_recognizer(tmp_path / "empty")
+    assert failures(verify(tmp_path / "empty")) == ["contents", "nothing beside", "reference"]
 
 
 def test_run_is_exported_and_verified(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """The pad's server: what it answers, what it turns away, what it keeps."""
 
-import contextlib
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,8 @@ from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.sample_files import Store
-from fastetl_cli.web.server import Connection
-from fastetl_cli.web.static import PAGE, documents
-from tests.pad import bundled_package, serving
+from fastetl_cli.web.static import PAGE
+from tests.pad import serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
 SAMPLE = {**LINE.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}
@@ -194,16 +191,6 @@ def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.C
     assert main([*command, "--runtime", str(runtime), "--overwrite"]) == 0
 
 
-def test_labels_are_the_models(package: Recognizer, tmp_path: Path) -> None:
-    other = bundled_package(tmp_path / "other")
-    labels = other.path / "labels.json"
-    labels.write_text('{"labels": 3}', encoding="utf-8")
-    assert json.loads(documents(other, engine="server", samples=False)["labels.json"])["labels"] == list(other.labels)
-    labels.write_text("[", encoding="utf-8")
-    with pytest.raises(FastetlError, match=r"labels\.json"):
-        documents(other, engine="server", samples=False)
-
-
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -230,22 +217,3 @@ def test_what_hostile_samples_leave_is_whole(client: httpx.Client, samples: Path
     client.post("/samples", json=SAMPLE)
     [file] = samples.glob("*.jsonl")
     assert read_samples(file)[1] == []
-
-
-def test_idle_connections_and_slow_heads_keep_nobody_out(package: Recognizer) -> None:
-    class Impatient(Connection):
-        MOST, SECONDS = 8, 0.5
-
-    with serving(package, http=Impatient) as address, contextlib.ExitStack() as stack:
-        place = ("127.0.0.1", int(address.rpartition(":")[2]))
-        idle = [stack.enter_context(socket.create_connection(place, 5)) for _ in range(12)]
-        answered, deadline = False, time.monotonic() + 5
-        while not answered and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                idle[0].sendall(b"x")  # a head that never ends
-            with contextlib.suppress(httpx.TransportError):
-                answered = httpx.get(address).status_code == 200
-            time.sleep(0.05)
-        assert answered
-        with contextlib.suppress(ConnectionError):
-            assert idle[5].recv(1) == b""

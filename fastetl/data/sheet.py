@@ -18,7 +18,7 @@ from fastetl.files.atomic import Kind, new_output
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-PNG = Kind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet")
+PNG = Kind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
 _LINE = 216  # brightness of the line between pictures
 _LABEL, _BANNER = 116, 18  # pixels
@@ -62,7 +62,7 @@ def write_sheet(
 ) -> None:
     """Write a PNG with a labelled row of `columns` random samples for each of `rows` random classes.
 
-    Raises FastetlError if there is no picture, or `out` exists or cannot be written.
+    Raises FastetlError if there is no picture, or `out` exists, cannot be written or does not end in .png.
     """
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)

@@ -36,11 +36,13 @@ class Kind:
 
     name: in words. marks: of a directory, the files that it must have; of a file, bytes that only fastetl writes, near
     the beginning or the end. entries: patterns of all names in such a directory; any other file in it is the user's.
+    suffix: with which the name of such a file ends.
     """
 
     name: str
     marks: tuple[str, ...] | bytes
     entries: tuple[str, ...] = ()
+    suffix: str = ""
 
     def why_foreign(self, path: Path) -> str | None:
         """The reason why `path` is no earlier output of this kind; None if it is one."""
@@ -81,6 +83,9 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
     nor contains one of `inputs`. An old output that an interrupted command moved aside is an error, too.
     """
     require_local(path)
+    if not path.name.lower().endswith(kind.suffix):
+        do = "choose another output"
+        raise FastetlError(f"not the name of {kind.name}", file=path, expected=f"a name in {kind.suffix}", do=do)
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if not os.access(folder, os.W_OK):
         raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))

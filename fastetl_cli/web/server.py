@@ -25,7 +25,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from export.recognizer import Recognizer
 from fastetl import __version__
@@ -56,30 +55,6 @@ _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 
 mimetypes.add_type("text/javascript", ".js")  # the system's table may say otherwise
-
-
-class Connection(H11Protocol):
-    """uvicorn's connection, with a limit for each client address. One that sends no complete request is closed."""
-
-    MOST = 64
-    """Most connections from one address; uvicorn's own limit is for all addresses together."""
-    SECONDS = 10.0
-    """Time between two checks for a new request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        address = (self.client or ("", 0))[0]
-        if sum((getattr(other, "client", None) or ("", 0))[0] == address for other in self.connections) > self.MOST:
-            transport.abort()
-        self._close_if_idle(self)
-
-    def _close_if_idle(self, last_request: object) -> None:
-        """Close the connection if it is idle and was so after the same request at the check before."""
-        is_idle = self.cycle is None or self.cycle.response_complete
-        if is_idle and self.cycle is last_request:
-            self.transport.close()
-        elif not self.transport.is_closing():
-            self.loop.call_later(self.SECONDS, self._close_if_idle, self.cycle if is_idle else self)
 
 
 def _one_line(status: int, text: str) -> Response:
@@ -195,8 +170,6 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
 
     store: keeps corrections; without it they are not kept. token: what all requests but those for the page's own files
     must carry; without it, requests must be addressed to this machine by one of `LOOPBACK`.
-
-    Raises FastetlError if the package's `labels.json` cannot be read.
     """
     # asyncio logs every connection that breaks off. Errors of fastetl are printed by `_answer_error`.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)

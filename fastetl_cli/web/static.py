@@ -17,7 +17,7 @@ from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
 from fastetl.files.atomic import Kind, new_output
-from fastetl.files.untrusted import read_bytes, read_json
+from fastetl.files.untrusted import read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
 from fastetl.lines.path import FOLLOWS, SCRIPTS, weights
@@ -44,11 +44,8 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     """The documents that the page loads, by their names.
 
     engine: where the network is computed, "server" or "browser". samples: whether the server keeps corrections.
-
-    Raises FastetlError if the package's `labels.json` cannot be read. Where it and the model differ, the model counts.
     """
-    labels = list(recognizer.labels)
-    of_model = {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}
+    labels = recognizer.labels
     about = {
         "version": __version__,
         "engine": engine,
@@ -60,7 +57,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     }
     return {
         "about.json": _as_json(about),
-        LABELS: _as_json({**read_json(file_of(recognizer.path, LABELS)), **of_model}),
+        LABELS: _as_json({"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}),
         "kana.json": _as_json(practice()),
         "lines.json": _as_json(_lines(recognizer)),
         "bigrams.bin": bigrams.FILE.read_bytes(),
