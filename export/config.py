@@ -41,7 +41,7 @@ class ExportConfig:
     "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin."""
 
     def __post_init__(self) -> None:
-        require_options(self, {}, error=ExportError)
+        require_options(self, error=ExportError)
         if self.storage != "plain" and self.target == "iOS15":
             what = f"`storage` {self.storage} needs `target` iOS16 or newer"
             raise ExportError(what, found=self.target, do="check `target`", also=ValueError)

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import FastetlError
 
@@ -14,6 +15,18 @@ ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)
 _BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """The least and the greatest value of an option, in its annotation: `size: Annotated[int, Range(8, 126)]`."""
+
+    low: float
+    high: float = math.inf
+
+
+Share = Annotated[float, Range(0, 1)]
+"""A share of a whole."""
 
 
 def does_not_fit(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
@@ -58,17 +71,18 @@ def require_choice(
         raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value, error)
 
 
-def require_options(
-    config: Any, ranges: Mapping[str, tuple[float, float]], *, error: type[FastetlError] = FastetlError
-) -> None:
-    """Raise `error` unless every field of a dataclass fits its annotation and its range, if `ranges` has one.
+def require_options(config: Any, *, error: type[FastetlError] = FastetlError) -> None:
+    """Raise `error` unless every field of a dataclass fits its annotation.
 
-    Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None. Numbers
-    of numpy become Python's, which JSON takes.
+    Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None, and
+    `Range` in `Annotated` bounds a number. Numbers of numpy become Python's, which JSON takes.
     """
     kind: Any = type(config)
-    for name, hint in type_hints(kind).items():
-        value = getattr(config, name)
+    for name, hint in _type_hints(kind).items():
+        value, bounds = getattr(config, name), None
+        if get_origin(hint) is Annotated:
+            hint, *extras = get_args(hint)
+            bounds = next((extra for extra in extras if isinstance(extra, Range)), None)
         if isinstance(value, Real) and hasattr(value, "item"):
             value = value.item()
             object.__setattr__(config, name, value)
@@ -81,9 +95,9 @@ def require_options(
                 raise _error(f"{name} is not a tuple", name, "a tuple", value, error)
             hint = get_args(hint)[0]
             for part in value:
-                _require(name, part, hint, ranges.get(name), error)
+                _require(name, part, hint, bounds, error)
         else:
-            _require(name, value, hint, ranges.get(name), error)
+            _require(name, value, hint, bounds, error)
 
 
 def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:
@@ -96,16 +110,16 @@ def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "")
             raise FastetlError(f"`{field.name}` {reason}", do=f"{do}, or leave it out" if do else "leave it out")
 
 
-type_hints = cache(get_type_hints)
-"""The annotations of a class, found once: a sweep makes thousands of configurations."""
+@cache
+def _type_hints(kind: type) -> dict[str, Any]:
+    """The annotations of a class, found once: a sweep makes thousands of configurations."""
+    return get_type_hints(kind, include_extras=True)
 
 
-def _require(
-    name: str, value: object, hint: Any, bounds: tuple[float, float] | None, error: type[FastetlError]
-) -> None:
+def _require(name: str, value: object, hint: Any, bounds: Range | None, error: type[FastetlError]) -> None:
     if get_origin(hint) is Literal:
         require_choice(name, value, get_args(hint), error=error)
     elif bounds is not None:
-        require_range(name, value, *bounds, integer=hint is int, error=error)
-    elif not isinstance(value, hint):
+        require_range(name, value, bounds.low, bounds.high, integer=hint is int, error=error)
+    elif not isinstance(value, get_origin(hint) or hint):
         raise _error(f"{name} is of another type", name, _KINDS.get(hint, hint.__name__), value, error)

@@ -139,7 +139,8 @@ def _options(kind: type, explained: bool, instance: Any = None) -> Iterator[_Opt
             continue
         hint, arg = hints[field.name], Arg()
         if get_origin(hint) is Annotated:
-            hint, arg = get_args(hint)
+            hint, *extras = get_args(hint)
+            arg = next((extra for extra in extras if isinstance(extra, Arg)), arg)
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
         settings = _settings(hint, default, arg.metavar, bool(names))
         if names:

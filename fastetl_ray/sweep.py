@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_type_hints
 
 import numpy as np
 
-from fastetl.checks import require_choice, require_range, type_hints
+from fastetl.checks import Range, require_choice, require_options
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError, StrPath, reason_of
@@ -37,6 +37,8 @@ SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
+_WHOLE = {name for name, hint in get_type_hints(TrainConfig).items() if int in (hint, *get_args(hint))}
+"""The options of training that are whole numbers."""
 _NEVER = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
 
 
@@ -50,14 +52,13 @@ class SweepConfig:
 
     train: Mapping[str, Any]
     search: Mapping[str, Any]
-    trials: int = 10
-    grace: int = 1
-    reduction: int = 3
-    seed: int = 0
+    trials: Annotated[int, Range(1, _MOST)] = 10
+    grace: Annotated[int, Range(1, _MOST)] = 1
+    reduction: Annotated[int, Range(2, _MOST)] = 3
+    seed: Annotated[int, Range(0, _MOST)] = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("grace", 1), ("reduction", 2), ("seed", 0)):
-            require_range(name, getattr(self, name), least, _MOST, error=ModelError)
+        require_options(self, error=ModelError)
         for name, values in self.search.items():
             if name in self.train:
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
@@ -93,11 +94,9 @@ def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
     if isinstance(values, list):
         return values[rng.integers(len(values))]
     low, high = _bounds(name, values)
-    hint = type_hints(TrainConfig).get(name)
-    is_whole = int in (hint, *get_args(hint))
     drawn = math.exp(rng.uniform(math.log(low), math.log(high))) if values.get("log") else rng.uniform(low, high)
     drawn = min(max(drawn, low), high)  # an exponential may be rounded beyond
-    return round(drawn) if is_whole else drawn
+    return round(drawn) if name in _WHOLE else drawn
 
 
 def _bounds(name: str, values: Any) -> tuple[float, float]:

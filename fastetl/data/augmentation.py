@@ -5,14 +5,14 @@ gives the same pixels.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_options, require_range
+from fastetl.checks import Range, Share, does_not_fit, require_options, require_range
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.kernels.contrast import contrast
 from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, crop_maps, fragments
@@ -24,38 +24,35 @@ from fastetl.kernels.warp import terms, warp
 TABLES = 65
 """Steps between the palest and the darkest contrast."""
 
-LIMITS = {"rotation": 180, "shift": 0.5, "elastic": 0.25, "contrast": 2}
-"""The most of each change; 1 of those that are not named."""
-
 
 @dataclass(frozen=True)
 class Augmentation:
     """How far a training picture may be changed. 0 switches a change off; all 0 leaves the pictures as they are."""
 
-    rotation: float = 14.0
+    rotation: Annotated[float, Range(0, 180)] = 14.0
     """Turn by up to this many degrees either way (0–180)."""
-    zoom: float = 0.25
+    zoom: Share = 0.25
     """Size by a factor of e^−zoom to e^zoom, log-uniform (0–1)."""
-    aspect: float = 0.3
+    aspect: Share = 0.3
     """Width over height by a factor of e^−aspect to e^aspect, log-uniform (0–1)."""
-    shear: float = 0.3
+    shear: Share = 0.3
     """Slant: x moves by up to this share of y, either way (0–1)."""
-    shift: float = 0.06
+    shift: Annotated[float, Range(0, 0.5)] = 0.06
     """Move by up to this fraction of the side, in x and in y (0–0.5)."""
-    elastic: float = 0.06
+    elastic: Annotated[float, Range(0, 0.25)] = 0.06
     """Smooth warp: 4 × 4 places move by up to this fraction of the side, in x and in y (0–0.25)."""
-    thickness: float = 0.5
+    thickness: Share = 0.5
     """Share of pictures whose pen becomes thicker or thinner, half of them each (0–1)."""
-    contrast: float = 0.3
+    contrast: Annotated[float, Range(0, 2)] = 0.3
     """Ink to the power of e^−contrast to e^contrast, log-uniform (0–2)."""
-    fragments: float = 0.0
+    fragments: Share = 0.0
     """Share of pictures that get pieces of other training pictures at their edges, as real scans have: at the left in
     77 of 100, right 11, top 15, bottom 6. 0.5 leaves half of them without any (0–1)."""
-    crop: float = 0.0
+    crop: Share = 0.0
     """Share of pictures cut to their ink, with hardly any paper around it; they get no fragments (0–1)."""
 
     def __post_init__(self) -> None:
-        require_options(self, {field.name: (0, LIMITS.get(field.name, 1)) for field in fields(self)})
+        require_options(self)
 
 
 @lru_cache(maxsize=8)

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_options
+from fastetl.checks import Range, Share, require_options
 from fastetl.errors import FastetlError
 from fastetl.kernels.triangle import triangle
 
@@ -34,16 +34,6 @@ SMALLEST_SIDE, LARGEST_SIDE = 8, 126
 
 Framing = Literal["adaptive", "moments", "none"]
 Polarity = Literal["border", "mean"]
-_RANGES = {
-    "size": (SMALLEST_SIDE, 512),
-    "invert_above": (0, 1),
-    "floor": (0, 0.9),
-    "scale": (0.01, 1),
-    "frame": (8, 512),
-    "start": (0.01, 0.6),
-    "window": (0.6, 10),
-}
-"""Least and greatest value of each number; what is not finite is outside of all."""
 
 BORDER = 2
 """Rows and columns on each side whose mean tells paper from ink."""
@@ -68,29 +58,29 @@ _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
 class Preprocessing:
     """How a canvas becomes the network's input. Lengths are fractions of a side unless said."""
 
-    size: int = 32
+    size: Annotated[int, Range(SMALLEST_SIDE, 512)] = 32
     """Side in pixels of the stored pictures and of the network's input."""
     filter: Literal["triangle"] = "triangle"
     """Resize filter: the triangle that Pillow calls BILINEAR, antialiased."""
     polarity: Polarity = "border"
     """Which mean decides whether ink is black on white: that of the two outermost rows and columns (`border`), or that
     of the whole picture (`mean`), which fails for thick strokes cropped to the ink."""
-    invert_above: float = 0.5
+    invert_above: Share = 0.5
     """A picture whose mean (0–1) is over this is taken for black ink on white and inverted."""
-    floor: float = 0.15
+    floor: Annotated[float, Range(0, 0.9)] = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
     framing: Framing = "adaptive"
     """`adaptive` centres and scales by moments that a Gaussian weighs, so that pieces of neighbouring characters at
     the edge count little (adaptive moments: Bernstein and Jarvis, 2002); `moments` by those of all ink; `none` takes
     the picture as it is."""
-    scale: float = 0.28
+    scale: Annotated[float, Range(0.01, 1)] = 0.28
     """With framing: the ink's deviation afterwards, as a fraction of the frame's side."""
-    frame: int = 40
+    frame: Annotated[int, Range(8, 512)] = 40
     """Side in pixels of the frame, with framing."""
-    start: float = 0.2
+    start: Annotated[float, Range(0.01, 0.6)] = 0.2
     """Adaptive framing: summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's
     half side is 1."""
-    window: float = 1.1
+    window: Annotated[float, Range(0.6, 10)] = 1.1
     """Adaptive framing: the Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
     neighbouring characters move the frame less (docs/decisions/0001)."""
     surroundings: bool = True
@@ -100,7 +90,7 @@ class Preprocessing:
     mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0001)."""
 
     def __post_init__(self) -> None:
-        require_options(self, _RANGES)
+        require_options(self)
 
     @property
     def side(self) -> int:

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_options, require_unset
+from fastetl.checks import Range, require_options, require_unset
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
@@ -37,7 +37,7 @@ class BuildConfig:
     """Characters to take. Names: hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162),
     digits, capitals (26), latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the data hold). Or a text
     file, one character a line, or all in one line. If not given, hiragana of records and all of pictures."""
-    size: int = 64
+    size: Annotated[int, Range(SMALLEST_SIDE, LARGEST_SIDE)] = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
     """Also take model patterns. They are printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
@@ -46,7 +46,7 @@ class BuildConfig:
     are not complete, characters without a sample."""
 
     def __post_init__(self) -> None:
-        require_options(self, {"size": (SMALLEST_SIDE, LARGEST_SIDE)})
+        require_options(self)
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 
-from fastetl.checks import require_options
+from fastetl.checks import Range, require_options
 from fastetl.data.charset import LONGEST, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
-from fastetl.data.preprocessing import LARGEST_SIDE
+from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
@@ -167,11 +167,11 @@ class SamplesConfig:
     charset: str = "kana"
     """The characters to take, those of the network to train or measure: a name of `fastetl build --charset`, or a text
     file of characters."""
-    size: int = 64
+    size: Annotated[int, Range(SMALLEST_SIDE, LARGEST_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 
     def __post_init__(self) -> None:
-        require_options(self, {"size": (8, LARGEST_SIDE)})
+        require_options(self)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.checks import require_options
+from fastetl.checks import Range, Share, require_options
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
@@ -34,22 +35,21 @@ class LineConfig:
 
     down: bool = False
     """Downwards instead of across."""
-    spacing: float = 0.12
+    spacing: Annotated[float, Range(0, 2)] = 0.12
     """Mean gap between two characters, 0–2; wider beside narrow ones."""
-    touching: float = 0.0
+    touching: Share = 0.0
     """Share of the gaps (0–1) at which characters touch or overlap."""
-    slope: float = 0.03
+    slope: Annotated[float, Range(0, 0.3)] = 0.03
     """Standard deviation of the line's slope, 0–0.3."""
-    uneven: float = 0.05
+    uneven: Annotated[float, Range(0, 0.4)] = 0.05
     """Standard deviation of the characters' sizes, 0–0.4."""
-    running: float = 0.15
+    running: Share = 0.15
     """Share of the lines (0–1) in running style, which joins a character's strokes."""
-    delayed: float = 0.1
+    delayed: Share = 0.1
     """Share of the lines (0–1) whose dakuten are written when the line is done."""
 
     def __post_init__(self) -> None:
-        shares = dict.fromkeys(("touching", "running", "delayed"), (0.0, 1.0))
-        require_options(self, {"spacing": (0, 2), "slope": (0, 0.3), "uneven": (0, 0.4), **shares})
+        require_options(self)
 
 
 @dataclass(frozen=True)

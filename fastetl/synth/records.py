@@ -1,17 +1,16 @@
 """The records of synthetic writers' data sets, and the files that hold them."""
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_choice, require_options, require_range, require_unset
+from fastetl.checks import Range, Share, require_choice, require_options, require_range, require_unset
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import classes, classes_by_file
@@ -46,23 +45,22 @@ class SynthConfig:
     set: tuple[str, ...] = ()
     """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
     files. If not given, ETL8G is written, as the next options say."""
-    writers: int = 10
+    writers: Annotated[int, Range(1, MOST)] = 10
     """Writers of each set, only with `set`. (ETL2 is printed: samples of each code in each style.)"""
-    files: int = 12
+    files: Annotated[int, Range(1, MOST)] = 12
     """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
     A genuine ETL8G has 32 such files. Only without `set`."""
     charset: str = "all"
     """Characters to write: a name of `fastetl build --charset`, where all means the 956 of ETL8 and kanji 881 of them,
     or a text file of characters that KanjiVG has strokes for. Only without `set`."""
-    scans: float = 0.5
+    scans: Share = 0.5
     """Share of the writers (0–1) whose sheets are scanned. As in real scans of ETL sets, their characters are smaller,
     with fragments of neighbours at the edges. The other writers draw on a canvas."""
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
     """Another seed gives other writers. File k does not depend on the number of files."""
 
     def __post_init__(self) -> None:
-        ranges = {"scans": (0, 1), "files": (1, MOST), "writers": (1, MOST), "seed": (0, math.inf)}
-        require_options(self, ranges)
+        require_options(self)
         for name in self.set:
             require_choice("set", name, tuple(BY_NAME))
         unused = ("charset", "files") if self.set else ("writers",)
