@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
     from export.recognizer import Recognizer
 
-# Programs are compiled for seconds and run for moments here. At level 0 losses become NaN.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+# Programs are compiled for seconds and run for moments here. Level 0 rounds less alike from one device to eight.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+)
 # The same small ones again and again: by each training, in each process.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled = tempfile.mkdtemp()
