@@ -137,7 +137,7 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
 def test_the_table_of_bigrams() -> None:
     table, of = bigrams(), JAPANESE.class_of
     assert FILE.stat().st_size <= 200_000
-    for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一", "は一ー"):
+    for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一", "は一ー", "12二", "3-ー", "5分・"):
         first, second, other = list(text)
         likely, less = (float(table.log_probability(np.array(of[first]), np.array(of[c]))) for c in (second, other))
         assert less + 1 < likely < 0
@@ -199,9 +199,11 @@ def test_golden_lines(recognizer: Recognizer) -> None:
     assert wrong == {"two columns", "underlined"}
 
 
-@pytest.mark.parametrize(("text", "seed"), [("へや", [5000, 31]), ("りんご", [5000, 46])])
-def test_two_characters_have_more_strokes_than_one(recognizer: Recognizer, text: str, seed: list[int]) -> None:
-    """や is written with three strokes: with へ it is へや."""
+@pytest.mark.parametrize(
+    ("text", "seed"), [("へや", [5000, 31]), ("りんご", [5000, 46]), ("03-1234-5678", [1, 1]), ("11月28日", [2, 1])]
+)
+def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text: str, seed: list[int]) -> None:
+    """や is written with three strokes: with へ it is へや. A hyphen is no ー between digits."""
     assert recognizer.read_ink(write_line(text, seed).drawing).text == text
 
 

@@ -21,12 +21,20 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, one_shape
 from fastetl.lines.bigrams import FILE, STEPS
+from fastetl.lines.path import FOLLOWS, SCRIPTS
 
 BIGRAMS = 55_600
 PUNCTUATION = {"、": 0.05, "。": 0.04}
 """Frequencies of marks, which the list lacks. Estimated by eye."""
 NUMBERS, COUNTERS, COUNTED = "一二三四五六七八九十", "日人本月年", 0.05
 """Words such as 二人 are parted in the list. COUNTED is the share of a number that one counter follows, by eye."""
+ASCII = np.array([c.isascii() for c in JAPANESE.characters])
+AFTER_OTHERS = 0.3
+"""How often what is ASCII follows what is not, as a factor of `FOLLOWS`. By eye, as are the next."""
+AFTER_DIGITS = {".": 0.03, ",": 0.03, "-": 0.05, ":": 0.02, "/": 0.01, "%": 0.02}
+"""Shares of the signs that follow a digit. What follows one of these is mostly a digit."""
+BRACKETS = 0.01
+"""Share of brackets after what is not ASCII."""
 MIXED = 0.02
 """How much of a bigram's probability is the second character's own share."""
 COST = 700.0
@@ -125,6 +133,36 @@ def joint(words: dict[str, float]) -> tuple[NDArray[np.float64], NDArray[np.floa
     return np.asarray(counts / counts.sum()), np.asarray(np.bincount(first, share, n), np.float64)
 
 
+def with_ascii(
+    joint: NDArray[np.float64], beginnings: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The results of `joint`, with digits, Latin letters and ASCII signs, which the list of words has not.
+
+    How often they follow one another comes from their scripts. What follows a digit follows numerals in the list.
+    """
+    class_of, scripts = JAPANESE.class_of, SCRIPTS[:-1]
+    digits = scripts == SCRIPTS[class_of["0"]]
+    ascii_follows = np.exp(FOLLOWS[scripts][:, scripts]) * ASCII
+    ascii_follows[~ASCII] *= AFTER_OTHERS
+    ascii_follows[:, [class_of[c] for c in "()"]] = BRACKETS
+    ascii_follows[digits] *= digits
+    for sign, share in AFTER_DIGITS.items():
+        ascii_follows[digits, class_of[sign]] = share
+        ascii_follows[class_of[sign]] = 0.08 * digits
+    shares = joint.sum(0) / joint.sum()
+    numerals = [class_of[c] for c in NUMBERS]
+    counted = joint[numerals].sum(0)
+    counted[numerals] = 0
+    others_follow = joint / np.maximum(joint.sum(1, keepdims=True), 1e-12)
+    others_follow[ASCII] = shares
+    others_follow[digits] = counted / counted.sum()
+    follows = ascii_follows + others_follow * (1 - ascii_follows.sum(1, keepdims=True))
+    for _ in range(ROUNDS):
+        shares = (shares + shares @ follows) / 2
+    first = np.exp(FOLLOWS[-1, scripts]) * ASCII
+    return shares[:, None] * follows, first + beginnings * (1 - first.sum())
+
+
 def _stored(logarithms: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.clip(np.rint(-STEPS * logarithms), 0, 255).astype(np.uint8)
 
@@ -165,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FILE)
     out: Path = parser.parse_args().out
-    out.write_bytes(packed(*joint(frequencies()), BIGRAMS))
+    out.write_bytes(packed(*with_ascii(*joint(frequencies())), BIGRAMS))
     print(f"{out}: {out.stat().st_size:,} bytes")  # noqa: T201
 
 

@@ -39,6 +39,12 @@ SENTENCES_AND_WORDS = """
 リズム 手紙 写真 昼休み 温泉 きって キャベツ
 """
 TEXTS = SENTENCES_AND_WORDS.split()
+NUMBERS_AND_LETTERS = """
+電話03-1234-5678 午後3時に東京駅 2026年11月28日(土) 10:30から会議 300円のりんごを5個 50%引き 東京都港区1-2-3
+第2回テスト100点 iPhoneでOCRを使う PCとUSB Aさんは8月に来ます 定価¥1,200 24時間営業 3LDKの家 ABC B型 Tシャツ Wi-Fi
+2024 3.14 No.5 りんご3こ 5分前 1984年 90% 2リットル A4の紙 7月4日 第3章 100万円 20歳 8:15発 090-8765-4321 6人で行く
+Eメール CDを聞く 9/30まで 15個入り
+"""
 
 
 @dataclass(frozen=True)
@@ -192,9 +198,9 @@ names and exercises. Characters with confidence under one half are uncertain. Un
 )
 NOTES = (
     """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or
-more. The table of bigrams comes from dictionaries, the weights are fitted to synthetic lines. How much the
-table and a character's form may weigh, how wide one is, and from which width pieces are parted, was chosen by these
-rows, partly with other seeds.
+more. The table of bigrams comes from dictionaries, and for digits and Latin letters from estimates; the weights are
+fitted to synthetic lines. How much the table and a character's form may weigh, how wide one is, and from which width
+pieces are parted, was chosen by these rows, partly with other seeds.
 
 Not good yet: characters that touch or overlap are often parted at the wrong place or not at all.""",
 )
@@ -230,10 +236,14 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
         yield Condition("words and sentences, fonts", "japanese", typeset(fonts, few, False, seed))
         yield Condition("… downwards", "japanese", typeset(fonts, few, True, seed))
         yield Condition("… downwards, direction detected", "japanese", typeset(fonts, few, True, seed), directed=False)
+        numbers = rng.permutation(NUMBERS_AND_LETTERS.split()).tolist()[: len(few)]
+        yield Condition("dates, numbers and Latin letters, fonts", "japanese", typeset(fonts, numbers, False, seed))
     across, downwards = LineConfig(), LineConfig(down=True)
     yield Condition("synthetic writers' words and sentences, strokes", "japanese", written(texts, across, seed, True))
     yield Condition("… pictures", "japanese", written(texts, across, seed, False))
     yield Condition("… strokes, downwards", "japanese", written(texts, downwards, seed, True))
+    numbers = rng.permutation(NUMBERS_AND_LETTERS.split()).tolist()[:count]
+    yield Condition("… strokes of dates, numbers and Latin letters", "japanese", written(numbers, across, seed, True))
     characters = JAPANESE.characters[:169] + JAPANESE.characters[260:1300]
     anything = list(written(random_texts(count, seed, characters), across, seed, True))
     yield Condition("… strokes, random kana and kanji", "japanese", anything)
