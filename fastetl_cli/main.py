@@ -3,6 +3,7 @@
 No other command's module is imported, so that `fastetl build` does not wait for JAX.
 """
 
+import atexit
 import contextlib
 import gc
 import io
@@ -159,6 +160,8 @@ def _run(name: str, arguments: list[str]) -> int:
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     try:
         kind = command_of(name)
+        gc.freeze()  # what is imported stays, so that collections need not look at it
+        atexit.register(gc.freeze)  # nor need the last ones look at anything
         gc.enable()
         if {"-h", "--help"} & set(arguments):
             sys.stdout.write(parser_of(kind, name).format_help())

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.untrusted import list_folder, open_regular, require_regular
+from fastetl.files.untrusted import list_folder, open_regular
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
@@ -70,6 +70,7 @@ class EtlFile:
         return self.number is not None and 1 <= self.number <= most
 
 
+@cache
 def set_by_name(name: str) -> Layout | None:
     """The set that has files of this name, or None."""
     return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
@@ -210,10 +211,10 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
 def detect(path: Path) -> EtlFile:
     """Tell the set and the size of one file. Raises FastetlError if it cannot be read, is empty or of no known set."""
     name = path.stem if path.suffix else path.name
-    size = require_regular(path)
-    if not size:
-        raise FastetlError("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
     with open_file(path) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if not size:
+            raise FastetlError("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
 
         def read(offset: int, count: int) -> bytes:
             return os.pread(opened.fileno(), count, offset)
@@ -274,7 +275,7 @@ def find_files(sources: Sources) -> list[EtlFile]:
         if path.is_dir():
             for inner in _files_below(path):
                 has_name = set_by_name(inner.name) is not None
-                size = inner.stat().st_size if inner.is_file() else 0
+                size = inner.stat().st_size if not has_name and inner.is_file() else 0
                 if has_name or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
                     try:
                         files.append(detect(inner))
@@ -290,6 +291,6 @@ def find_files(sources: Sources) -> list[EtlFile]:
         where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
         do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
         raise FastetlError("no ETL files here", file=where, expected=expected, do=do)
-    unique = {file.path.resolve(): file for file in files}
-    ordered = sorted(unique.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
+    by_inode = {(status.st_dev, status.st_ino): file for file in files for status in [file.path.stat()]}
+    ordered = sorted(by_inode.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
     return list(_with_sources(ordered))

@@ -16,7 +16,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.detection import EtlFile, open_file
 from fastetl.etl.layouts import Layout, bytes_of
 
-BLOCK_BYTES = 1 << 21
+BLOCK_BYTES = 3 << 20
 """Bytes of a block, few enough to stay in the processor's caches."""
 _SLACK = 128  # at least as many as kernels read behind a picture (their OVERREAD)
 
@@ -28,7 +28,7 @@ def block(layout: Layout) -> int:
 
 def new_buffer(layout: Layout) -> NDArray[np.uint8]:
     """A buffer for a block of records, uint8. Use one for all files of a set: new memory is slow at its first use."""
-    return np.zeros(block(layout) * layout.record_bytes + _SLACK, np.uint8)
+    return np.empty(block(layout) * layout.record_bytes + _SLACK, np.uint8)
 
 
 def read_records(
