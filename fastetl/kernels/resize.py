@@ -102,12 +102,10 @@ def _columns(code: Code, g: Geometry, plan: Plan, source: Value, following: Valu
     places = code.table(np.where(plan.rows < 0, -1, plan.rows * row_bytes).astype(np.int64))
     paper = code.table(np.zeros(OVERREAD, np.uint8))
     ahead = -(-g.height * row_bytes // (64 * len(plan.rows)))  # cache lines of the next picture
-    each = ahead if ahead < 4 else -(-ahead // 2)  # more than three in a row come late: then in two places
-    hint = [ir.Constant(I32, v) for v in (0, 2, 1)]  # to be read; into the second cache, the first takes few; data
+    hint = [ir.Constant(I32, v) for v in (0, 3, 1)]  # to be read; into the first cache; data
     with code.loop(len(plan.rows)) as line:
         for k in range(ahead):
-            offset = k // each * each * len(plan.rows) + k % each
-            address = code.at(following, b.add(b.mul(line, code.number(64 * each)), code.number(64 * offset)))
+            address = code.at(following, b.add(b.mul(line, code.number(64 * ahead)), code.number(64 * k)))
             code.call("llvm.prefetch.p0", ir.VoidType(), address, *hint)
         rows = []
         for k in range(width):
