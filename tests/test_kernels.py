@@ -141,8 +141,6 @@ def test_pictures_outside_the_buffer_are_rejected() -> None:
         resize_records(raw, np.array([0]), 127, 128, np.empty((1, 32, 64), np.uint8)[:, :, ::2])
     with pytest.raises(ValueError, match="as long"):
         resize_records(raw, np.array([0]), 127, 128, np.empty((2, 32, 32), np.uint8))
-    with pytest.raises(ValueError, match="bits must be one of 1, 4, 6; found 5"):
-        resize_records(raw, np.array([0]), 127, 128, np.empty((1, 32, 32), np.uint8), bits=5)
 
 
 @pytest.mark.parametrize("stored", STORED)

@@ -160,16 +160,16 @@ class HeaderFields(Mapping[str, NDArray[Any]]):
         return len(self._names)
 
 
-def sharded_images(address: str, about: Mapping[str, Any], side: int) -> ShardedImages:
-    """The pictures of a dataset of shards. address: its folder. about: its `dataset.json`.
+def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
+    """The pictures of a dataset of shards. address: its folder. described: its `dataset.json`.
 
     On this machine, missing and shortened shards are errors now, before any work; other damage is one when the shard is
     read. Raises FastetlError for these, and for a bad description.
     """
     try:
-        shards, columns = [Shard(**values) for values in about["shards"]], about["columns"]
-        rows = sum(shard.rows for shard in shards)
-        if not isinstance(columns, list) or rows != about["count"]:
+        shards, columns = [Shard(**values) for values in described["shards"]], described["columns"]
+        rows, side = sum(shard.rows for shard in shards), described["preprocessing"]["size"]
+        if not isinstance(columns, list) or rows != described["count"]:
             raise ValueError(f"shards of {rows} pictures, columns {columns}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         file, do = f"{address}/{MANIFEST}", "build it again"

@@ -18,7 +18,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +33,7 @@ from fastetl.data.identity import UNNAMED
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.shards import INDEX, HeaderFields, sharded_images
+from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
@@ -133,61 +133,38 @@ def _open_directory(folder: Path, address: str) -> Dataset:
         raise _fault("dataset of another format", folder, expected, version)
     labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))
     records = _records(folder / "records.npz", described.get("count"))
-    description = _description(described, folder / MANIFEST)
-    if not is_sharded:
-        data = _dataset(folder, description, mapped_array(folder / "images.npy", "u1", 3), labels, records)
-    else:
-        images = sharded_images(address, described, description.preprocessing.size)
-        data = _dataset(folder, description, images, labels, records)
-        path = None if is_url(address) else folder
-        data = replace(data, name=name_of(address), records=HeaderFields(images, described["columns"]), path=path)
+    pictures = mapped_array(folder / "images.npy", "u1", 3) if not is_sharded else sharded_images(address, described)
+    data = _dataset(folder, described, pictures, labels, records)
     require_sealed(described, folder / MANIFEST, labels, data.groups, data.source, data.digests)
-    return data
-
-
-@dataclass(frozen=True)
-class _Description:
-    """What the description of a dataset says, checked."""
-
-    charset: Charset
-    preprocessing: Preprocessing
-    sources: tuple[str, ...]
-    count: int
-    about: About
-
-
-def _description(described: Mapping[str, Any], file: Path) -> _Description:
-    try:
-        sources = tuple(described["sources"])
-        if not sources or not all(isinstance(name, str) for name in sources):
-            raise ValueError("sources are no names")
-        return _Description(
-            Charset.from_dict(described["charset"]),
-            Preprocessing.from_dict(described["preprocessing"]),
-            tuple(name or UNNAMED for name in sources),  # once written for an unknown source
-            int(described["count"]),
-            cast("About", {name: described[name] for name in About.__annotations__ if name in described}),
-        )
-    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise FastetlError("cannot read", file=file, found=reason_of(error), do="build it again") from error
+    if not isinstance(pictures, ShardedImages):
+        return data
+    fields = HeaderFields(pictures, described["columns"])
+    return replace(data, name=name_of(address), records=fields, path=None if is_url(address) else folder)
 
 
 def _dataset(
-    path: Path, description: _Description, images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
+    path: Path, described: Mapping[str, Any], images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
 ) -> Dataset:
     """The Dataset of a description and of arrays, which are checked against it and each other.
 
     records: the columns of `IDENTITY`, which are taken out, and others.
     """
+    try:
+        charset = Charset.from_dict(described["charset"])
+        preprocessing = Preprocessing.from_dict(described["preprocessing"])
+        names, shape = described["sources"], (int(described["count"]), preprocessing.size, preprocessing.size)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError("sources are no names")
+    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise FastetlError("cannot read", file=path / MANIFEST, found=reason_of(error), do="build it again") from error
     groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
-    size, count = description.preprocessing.size, description.count
-    for what, array, expected in (("images", images, (count, size, size)), ("labels", labels, (count,))):
+    for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
         if array.shape != expected:
             raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
     for what, values, least, below in (
-        ("labels", labels, 0, len(description.charset)),
+        ("labels", labels, 0, len(charset)),
         ("groups", groups, -1, 2**31),
-        ("sources", source, 0, len(description.sources)),
+        ("sources", source, 0, len(names)),
     ):
         if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
             actual = f"{values.min()} to {values.max()}"
@@ -197,13 +174,13 @@ def _dataset(
         images=images,
         labels=labels.astype(np.uint16, copy=False),
         groups=groups,
-        charset=description.charset,
-        preprocessing=description.preprocessing,
+        charset=charset,
+        preprocessing=preprocessing,
         digests=digests,
         source=source,
-        sources=description.sources,
+        sources=tuple(name or UNNAMED for name in names),  # once written for an unknown source
         records=records,
-        about=description.about,
+        about=cast("About", {name: described[name] for name in About.__annotations__ if name in described}),
         path=path,
     )
 
@@ -247,9 +224,8 @@ def _read_parquet(path: Path) -> Dataset:
         number = {name: k for k, name in enumerate(described["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
-        description = _description(described, path)
-        images = _decoded(rows["image"], description.preprocessing.size)
-        return _dataset(path, description, images, columns.pop("label"), columns)
+        images = _decoded(rows["image"], described["preprocessing"]["size"])
+        return _dataset(path, described, images, columns.pop("label"), columns)
     except Exception as error:  # Pillow's readers raise exceptions of any class
         raise _fault("cannot read", path, "a Parquet file of `Dataset.to_parquet`", reason_of(error)) from error
 

@@ -190,11 +190,9 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
 
 
 def _is_light(dark: Grey, light: Grey) -> bool:
-    """Whether the ink is lighter than the paper.
+    """Whether the ink is lighter than the paper. dark: the darkest pixel of each block; light: 255 minus the lightest.
 
-    dark: the darkest pixel of each block; light: 255 minus the lightest. If the picture's edge is dark or light all
-    around, it is paper, unless the rest is a sheet. Otherwise the thinner of the two is ink, and the level that most of
-    the edge has is paper.
+    If the picture's edge is dark or light all around, it is paper, unless the rest is a sheet.
     """
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
@@ -205,16 +203,22 @@ def _is_light(dark: Grey, light: Grey) -> bool:
         return False  # bright paper
     if _edge(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
         return True  # a blackboard
+    brightness = float(np.median(_edge(dark)) + 255 - np.median(_edge(light))) - darkest - lightest
+    return _is_light_thinner(dark, light, brightness / max(lightest - darkest, 1))
+
+
+def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
+    """Whether the light ink is thinner than the dark, or the paper by the edge's `brightness`.
+
+    brightness: 1 if most of the edge is white, -1 if it is black: then it outweighs strokes thicker than their gaps.
+    """
     seen, least = _ink_by_window(dark, light)
     # The narrowest window that shows half of the dark ink, or of the light ink.
     half = ((2 * seen >= seen[:, -1:]) & (seen >= 12 * least)).any(0)
     window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
     (dark_here, light_here), (dark_all, light_all) = seen[:, window] + 1.0, seen[:, -1] + 1.0
     thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
-    brightness = float(np.median(_edge(dark)) + 255 - np.median(_edge(light))) - darkest - lightest
-    brightness /= max(lightest - darkest, 1)
-    # 1 if most of the edge is white, -1 if it is black: then it outweighs strokes that are thicker than their gaps. The
-    # weights keep apart crops of 172 characters by six pens, dark and inverted; the power spares shadows.
+    # The weights keep apart crops of 172 characters by six pens, dark and inverted; the power spares shadows.
     return thinner + 1.43 * brightness + 3 * brightness**27 < 0
 
 
@@ -342,15 +346,12 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
 
     def printed(lines: list[Line], ink: Mask) -> list[Line]:
         others = [line for line in lines if has_guides or _differs(line, width, strength)]
-        if sheet.is_plain and sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) < 2:
-            rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
-            may_span = min(rows) >= 3 or max(rows) < len(ink) - 3  # else a stroke does, too, in a crop to the ink
-            return [
-                line
-                for line in others
-                if (has_guides or line.bends < 2) and (is_square or (line.spans_paper and may_span))
-            ]
-        return [line for line in lines if line.spans_paper or line in others]
+        if not sheet.is_plain or sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) > 1:
+            return [line for line in lines if line.spans_paper or line in others]
+        others = [line for line in others if has_guides or line.bends < 2]
+        rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
+        is_cropped = min(rows) < 3 and max(rows) >= len(ink) - 3  # to the ink: then a stroke spans it, too
+        return [line for line in others if is_square or (line.spans_paper and not is_cropped)]
 
     across, down = printed(across, ink), printed(down, ink.T)
     return across, down, strength if across or down else top

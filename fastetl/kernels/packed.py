@@ -15,12 +15,7 @@ PIXELS = {1: 64, 4: 128, 6: 64}
 
 
 def packed_bytes(pixels: int, bits: int) -> int:
-    """Bytes that hold a picture.
-
-    Raises ValueError for a depth that no set has.
-    """
-    if bits not in TOP:
-        raise ValueError(f"bits must be one of {', '.join(map(str, TOP))}; found {bits}")
+    """Bytes that hold a picture."""
     return -(-pixels * bits // 8)
 
 

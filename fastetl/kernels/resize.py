@@ -41,8 +41,8 @@ def resize_records(
     a stored pixel, the first in the highest bits, rows without a gap. form: "plain" (the twin), or a form of the vector
     kernel other than the processor's best (see `vector.forms`).
 
-    Raises ValueError if a picture and what is read behind it are not inside of `raw`, an array is not contiguous, or
-    `bits` is another number: the kernel does not look where it reads and writes.
+    Raises ValueError if a picture and what is read behind it are not inside of `raw`, or an array is not contiguous:
+    the kernel does not look where it reads and writes.
     """
     if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
         raise ValueError("raw and out must be contiguous, and out as long as starts")
