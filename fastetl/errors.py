@@ -89,7 +89,7 @@ class FastetlError(Exception):
         if (lacking := scarcity(self)) is not None:  # then any other advice would mislead
             prefix = f"{self.file}: " if self.file else ""
             return f"{prefix}{self.what}; this machine is out of {lacking[0]}: {lacking[1]}"
-        where = [] if self.file is None else [self.file]
+        where = [self.file] if self.file else []
         if self.record is not None:
             where.append(f"record {self.record}")
         if self.offset is not None:

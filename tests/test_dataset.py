@@ -121,6 +121,11 @@ def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
     assert data.labels.tolist() == [0, 70, 0]
     reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
     assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
+    np.savez(path, images=np.asfortranarray(images), labels=labels)
+    assert np.array_equal(load_labelled(path, HIRAGANA, Preprocessing(size=20)).images, data.images)
+    np.savez(path, images=images, labels=labels.astype(object))
+    with pytest.raises(FastetlError, match="Python objects, not numbers or texts: give them a dtype such as str"):
+        open_dataset(path)
     np.savez(path, images=images, labels=np.array(["あ", "亜", "あ"]))
     some = load_labelled(path, HIRAGANA, Preprocessing(size=20))
     assert (some.about["left_out"], some.labels.tolist()) == ({"亜": 1}, [0, 0])

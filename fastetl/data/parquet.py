@@ -62,9 +62,7 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
         "source": dictionary(data.source, data.sources).cast(pa.string()),
         "digest": pa.array(data.digests),
     }
-    for name, values in data.records.items():
-        if name not in columns:
-            columns[name] = pa.array(values)
+    columns |= {name: pa.array(values) for name, values in data.records.items()}
     if not png:
         return pa.table(columns)
     # The types that `datasets` gives pictures, classes and texts: for others it ignores the metadata.

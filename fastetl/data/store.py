@@ -104,7 +104,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
     if path.is_file() and path.suffix.lower() == ".npz":
         npz = from_npz(path)
         data = Dataset.create(np.asarray(npz.images), npz.characters, npz.groups, source="", size=size)
-        return replace(data, name=path.stem, path=path)
+        return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
     if path.is_file() and _is_parquet(path):
         return _read_parquet(path)
     also = None if path.is_file() else FileNotFoundError

@@ -105,15 +105,17 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
     return values
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype from the head of an `.npy` stream. Raises ValueError for anything but a plain C-ordered array."""
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis runs fastest, and dtype from the head of an `.npy` stream, or ValueError."""
     read_header = _HEADERS.get(np.lib.format.read_magic(file))
     if read_header is None:
         raise ValueError("an unknown version of the .npy format")
     shape, fortran, dtype = read_header(file)
-    if dtype.hasobject or fortran or any(not 0 <= side < 2**48 for side in shape):
-        raise ValueError(f"shape {shape}, {dtype}")
-    return shape, dtype
+    if dtype.hasobject:
+        raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
+    if any(not 0 <= side < 2**48 for side in shape):
+        raise ValueError(f"shape {shape}")
+    return shape, fortran, dtype
 
 
 def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
@@ -148,7 +150,7 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
                     if name in arrays:
                         raise ValueError(f"{name} is in it twice")
                     with archive.open(member) as stored:
-                        shape, dtype = _header(stored)
+                        shape, fortran, dtype = _header(stored)
                         if not accept(name, shape, dtype):
                             continue
                         size = math.prod(shape) * dtype.itemsize
@@ -159,7 +161,8 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
                         while view and (count := stored.readinto(view)):  # type: ignore[attr-defined,unused-ignore]
                             view = view[count:]
                         stored.read(1)  # the checksum is compared at the end
-                    arrays[name] = np.frombuffer(values, dtype).reshape(shape) if size else np.empty(shape, dtype)
+                    array = np.frombuffer(values, dtype) if size else np.empty(shape, dtype)
+                    arrays[name] = array.reshape(shape, order="F" if fortran else "C")
                     if dtype.kind == "U" and size and np.frombuffer(values, dtype.byteorder + "u4").max() > 0x10FFFF:
                         raise ValueError(f"{name} has code points beyond Unicode's")
         except Exception as error:  # for a damaged archive, zipfile raises many classes
