@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
-from fastetl.ink.drawings import MOST_POINTS, Drawing, Stroke, rasterize
+from fastetl.ink.drawings import MOST_POINTS, Drawing, Stroke, rasterize, segments_of
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").read_text(encoding="utf-8"))
 """Drawings on which every rasterizer is compared, with the pictures of the readable twin: over its rows from the top,
@@ -22,9 +22,17 @@ GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").re
 
 
 def rasterize_plainly(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastetl.ink.drawings.ENABLED", False)
-        return rasterize(drawing, side)
+    """Steps 4 and 5 as they are written: the reference implementation of the kernel `cover`."""
+    covered = np.zeros((side, side))
+    y, x = np.indices(covered.shape) + 0.5
+    for ax, ay, bx, by, ra, rb in segments_of(drawing, covered.shape):
+        dx, dy, px, py = bx - ax, by - ay, x - ax, y - ay
+        length = dx * dx + dy * dy
+        t = np.clip((px * dx + py * dy) / length, 0, 1) if length > 0 else np.zeros_like(x)
+        radius = ra + t * (rb - ra) if length > 0 else max(ra, rb)
+        ex, ey = px - t * dx, py - t * dy
+        np.maximum(covered, np.clip(radius + 0.5 - np.sqrt(ex * ex + ey * ey), 0, 1), out=covered)
+    return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 
 @pytest.mark.parametrize("entry", GOLDEN, ids=lambda entry: entry["name"])

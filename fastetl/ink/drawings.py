@@ -28,7 +28,6 @@ from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl.ink import MOST_SIDE, SIDE
 from fastetl.kernels.ink import cover
-from fastetl.kernels.vector import ENABLED
 
 PEN = 0.05
 """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
@@ -155,23 +154,10 @@ def segments_of(drawing: Drawing, shape: tuple[int, int]) -> NDArray[np.float64]
     return np.concatenate(segments)
 
 
-def _cover_plainly(segments: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """Step 4 and the maximum of step 5 in numpy: the reference implementation of the kernel `cover`."""
-    y, x = np.indices(out.shape) + 0.5
-    for ax, ay, bx, by, ra, rb in segments:
-        dx, dy = bx - ax, by - ay
-        px, py = x - ax, y - ay
-        length = dx * dx + dy * dy
-        t = np.clip((px * dx + py * dy) / length, 0, 1) if length > 0 else np.zeros_like(x)
-        radius = ra + t * (rb - ra) if length > 0 else max(ra, rb)
-        ex, ey = px - t * dx, py - t * dy
-        np.maximum(out, np.clip(radius + 0.5 - np.sqrt(ex * ex + ey * ey), 0, 1), out=out)
-
-
 def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
     covered = np.zeros(shape)
-    (cover if ENABLED else _cover_plainly)(segments, covered)
+    cover(segments, covered)
     return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 
