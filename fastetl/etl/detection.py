@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.untrusted import list_folder, open_regular
+from fastetl.files.untrusted import list_folder, open_regular, read_ends
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
@@ -33,7 +33,6 @@ Read = Callable[[int, int], bytes]
 _PROBE = 16  # records at the beginning of a file, whose headers must make sense
 _SAMPLE = 64  # records all over the file, whose classes tell the set
 _LEAST = 0.75  # least share of such records that must fit, since the others may be damaged
-_DIGESTED = 1 << 16  # bytes at either end of a file that identify it
 
 
 @dataclass(frozen=True)
@@ -229,22 +228,15 @@ def detect(path: Path) -> EtlFile:
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name), source)
 
 
-def _digest_of_ends(path: Path) -> str:
-    """SHA-1 of both ends of a file, since hashing all of a large one would take longer than a build."""
-    with open_file(path) as opened:
-        digest = hashlib.sha1(opened.read(_DIGESTED), usedforsecurity=False)
-        opened.seek(max(0, opened.seek(0, os.SEEK_END) - _DIGESTED))
-        digest.update(opened.read(_DIGESTED))
-    return digest.hexdigest()
-
-
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """The files, each of which is a source of its own if its number does not tell its groups."""
     taken: set[tuple[str, str, int | None]] = set()
     for file in files:
         number = (file.layout.name, file.source, file.number)
         if file.layout.group == "data set" and (number in taken or not file.is_numbered):
-            yield replace(file, source=f"{file.source}:{_digest_of_ends(file.path)[:16]}")
+            # Of both ends alone: hashing all of a large file would take longer than a build.
+            digest = hashlib.sha1(read_ends(file.path), usedforsecurity=False).hexdigest()
+            yield replace(file, source=f"{file.source}:{digest[:16]}")
         else:
             taken.add(number)
             yield file

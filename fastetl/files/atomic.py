@@ -22,10 +22,9 @@ from typing import BinaryIO
 
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address, is_url, one_line_errors
-from fastetl.files.untrusted import is_clutter
+from fastetl.files.untrusted import is_clutter, read_ends
 
 _LOCK = "lock"
-_END = 1 << 16  # bytes at either end of a file where its mark may be
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
 _OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
@@ -51,7 +50,7 @@ class Kind:
         if isinstance(self.marks, bytes):
             if not path.is_file():
                 return "a folder" if path.is_dir() else "no regular file"
-            return None if self.marks in _ends(path) else "a file without fastetl's mark"
+            return None if self.marks in read_ends(path) else "a file without fastetl's mark"
         if not path.is_dir():
             return "a file"
         names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))
@@ -60,13 +59,6 @@ class Kind:
         if missing:
             return f"a folder without {missing[0]}"
         return f"{strangers[0]!r} in it, which is none of its files" if strangers else None
-
-
-def _ends(path: Path) -> bytes:
-    with path.open("rb") as file:
-        begin = file.read(_END)
-        file.seek(max(file.tell(), path.stat().st_size - _END))
-        return begin + file.read(_END)
 
 
 def require_local(path: Path) -> None:

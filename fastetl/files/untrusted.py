@@ -23,6 +23,7 @@ from fastetl.errors import FastetlError, StrPath, reason_of
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer."""
 
+_END = 1 << 16
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
@@ -85,6 +86,14 @@ def read_bytes(path: StrPath, most: int) -> bytes:
     if len(data) > most:
         raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="check it")
     return data
+
+
+def read_ends(path: StrPath) -> bytes:
+    """The first and the last `_END` bytes of a regular file, or all of a short one."""
+    with open_regular(path) as file:
+        begin = file.read(_END)
+        file.seek(max(len(begin), file.seek(0, os.SEEK_END) - _END))
+        return begin + file.read(_END)
 
 
 def read_json(path: StrPath) -> dict[str, Any]:
