@@ -66,8 +66,7 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
 
 def _require(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
     if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
-        sizes = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
-        raise does_not_fit(name, f"{dtype.__name__} ({sizes}), contiguous", array)
+        raise does_not_fit(name, f"{dtype.__name__} {shape}, contiguous", array)
 
 
 def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int, least: int = 0) -> None:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of
-from fastetl.errors import FastetlError, scarcity
+from fastetl.errors import FastetlError, reason_of, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
@@ -44,7 +44,7 @@ _FILE_WIDTH = 60  # a dataset keeps so many characters of a file's name
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 ReadPicture = Callable[[Path, int], NDArray[np.uint8]]
 """Reads a file of any kind as uint8 (size, size), black on white: `fastetl.ink.pictures.read_picture`."""
-Sample = tuple[int, NDArray[np.uint8], int]
+IndexedPicture = tuple[int, NDArray[np.uint8], int]
 """Index in its source, picture uint8 (H, W), digest."""
 
 
@@ -61,7 +61,7 @@ class Labelled:
     groups: NDArray[np.int32]
     passed_over: Sequence[FastetlError] = ()
 
-    def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[Sample | FastetlError]:
+    def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[IndexedPicture | FastetlError]:
         """The samples whose characters are in the charset, and an error for each file that is no picture.
 
         Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
@@ -73,7 +73,7 @@ class Labelled:
             return
         from concurrent.futures import ThreadPoolExecutor  # only now: a build of records needs none
 
-        def read(k: int) -> Sample | FastetlError:
+        def read(k: int) -> IndexedPicture | FastetlError:
             try:
                 return k, 255 - read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
@@ -86,7 +86,7 @@ class Labelled:
             warnings.simplefilter("ignore")
             yield from pool.map(read, indices)
 
-    def dataset(self, samples: Sequence[Sample], charset: Charset, size: int) -> Dataset:
+    def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
         """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
         index, images, digests = (list(column) for column in zip(*samples, strict=True))
         files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
@@ -268,8 +268,8 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     try:
         return {int(row["index"]): _character(row["char"], maps[0]) for row in _table(maps[0])}
     except (KeyError, TypeError, ValueError) as error:
-        expected = "columns index and char"
-        raise FastetlError("not a class map", file=maps[0], expected=expected, found=repr(error)) from error
+        what, expected, do = "not a class map", "columns index and char", f"mend it, or write {_LABELS}"
+        raise FastetlError(what, file=maps[0], expected=expected, found=reason_of(error), do=do) from error
 
 
 def _named(labels: NDArray[Any], path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import StrPath
-from fastetl.files.atomic import check_output, new_output
+from fastetl.files.atomic import new_output
 from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
 
@@ -103,11 +103,9 @@ def synthesize_dataset(
     Raises FastetlError as `synthesize` does, and for `set`, which only files have.
     """
     require_range("processes", processes, 0)
-    out = Path(out)
-    check_output(out, DATASET_KIND, overwrite)
     jobs = split_writers(replace(config, **options), size)
     count, parts = jobs[-1].end * len(jobs[0].characters), []
-    with new_output(out, DATASET_KIND, overwrite) as folder:
+    with new_output(Path(out), DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
             for rows in results_of(WriterRange.dataset, jobs, processes):
                 file.write(np.asarray(rows.images).data)

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.checks import Range, Share, require_options
+from fastetl.checks import Range, Share, does_not_fit, require_options
 from fastetl.data.charset import JAPANESE
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
 from fastetl.lines.bigrams import bigrams
@@ -87,7 +86,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     style = line_style(draw_style(rng), config, rng)
     letters = [c for c in text if not c.isspace()]
     if not letters:
-        raise FastetlError("no text to write", expected="characters", found=repr(text), also=ValueError)
+        raise does_not_fit("text", "characters to write", repr(text))
     em = WIDTH * style.size
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)

@@ -111,7 +111,7 @@ def _drawing(character: str) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FastetlError(f"no strokes of {character!r}", file=file, found=error) from error
+        raise FastetlError(f"no strokes of {character!r}", file=file, found=error, do="choose another") from error
 
 
 @cache
